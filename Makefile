@@ -1,0 +1,37 @@
+# `make run` serves the bundled models; `make test` is what CI runs. `make help` lists the rest.
+.DEFAULT_GOAL := help
+CONFIG ?= config/cifar10.toml
+CARGO ?= cargo
+RUNTIME := .runtime/onnxruntime/libonnxruntime.so
+
+.PHONY: help run build test format lint unit runtime install
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+run: build ## build, and serve the bundled CIFAR-10 models on 127.0.0.1:50051
+	exec ./target/release/certimix serve $(CONFIG)
+
+build: runtime ## fetch ONNX Runtime and build the release binary
+	$(CARGO) build --release --locked
+
+runtime: ## fetch ONNX Runtime's shared library, pinned and checked
+	@python3 scripts/fetch_onnxruntime.py
+
+install: build ## install `certimix` where cargo puts binaries
+	$(CARGO) install --path . --locked
+
+test: format lint unit ## formatting, lints as errors, every test
+
+format:
+	$(CARGO) fmt --check
+
+lint:
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --quiet
+
+# nextest shows progress and times where it is installed; cargo's own runner is enough elsewhere.
+unit: runtime
+	@if $(CARGO) nextest --version >/dev/null 2>&1; \
+	then $(CARGO) nextest run --locked; \
+	else $(CARGO) test --locked --all-targets; fi

@@ -1,0 +1,71 @@
+//! Noise generation for one CIFAR-sized row (3072 values, sigma 0.25 on 8-bit levels), in ns per value: the key stream
+//! alone, the table alone, and a whole noisy row. Criterion reports elements per second; 1 Gelem/s is 1 ns per value.
+
+use std::hint::black_box;
+
+use certimix::certificate::noise::{Grid, NoiseKey, NoiseStream, NoiseTable, fill_noise, fill_noisy_row};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+
+/// Values in a 32 x 32 RGB image.
+const DIMENSION: usize = 3072;
+
+fn noise(criterion: &mut Criterion) {
+    let (Ok(grid), Ok(table)) = (Grid::new(0.0, 1.0, 255), NoiseTable::new(63.75)) else {
+        return;
+    };
+    let key = NoiseKey::from_bytes([42; 32]);
+    let mut bytes = vec![0; DIMENSION * 8];
+    NoiseStream::new(&key, 0).fill_bytes(&mut bytes);
+    let words: Vec<u64> = bytes
+        .as_chunks()
+        .0
+        .iter()
+        .map(|word| u64::from_le_bytes(*word))
+        .collect();
+    let levels: Vec<i32> = (0..=255).cycle().take(DIMENSION).collect();
+    let mut noise = vec![0; DIMENSION];
+    let mut row = vec![0.0; DIMENSION];
+    let mut vote = 0;
+
+    let mut group = criterion.benchmark_group("noise");
+    group.throughput(Throughput::Elements(DIMENSION as u64));
+    group.bench_function("chacha20", |bencher| {
+        bencher.iter(|| {
+            vote += 1;
+            NoiseStream::new(&key, vote).fill_bytes(black_box(&mut bytes));
+        });
+    });
+    group.bench_function("sample", |bencher| {
+        bencher.iter(|| {
+            for (noise, word) in noise.iter_mut().zip(black_box(&words)) {
+                *noise = table.sample(*word);
+            }
+            black_box(&mut noise);
+        });
+    });
+    group.bench_function("noise", |bencher| {
+        bencher.iter(|| {
+            vote += 1;
+            fill_noise(&table, &key, vote, black_box(&mut noise));
+        });
+    });
+    group.bench_function("row", |bencher| {
+        bencher.iter(|| {
+            vote += 1;
+            fill_noisy_row(&table, &grid, &key, vote, black_box(&levels), black_box(&mut row))
+        });
+    });
+    group.finish();
+
+    let mut group = criterion.benchmark_group("noise_table");
+    group.sample_size(10);
+    for scale in [63.75, 127.5, 32768.0] {
+        group.bench_function(format!("scale_{scale}"), |bencher| {
+            bencher.iter(|| NoiseTable::new(black_box(scale)))
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, noise);
+criterion_main!(benches);

@@ -1,0 +1,122 @@
+//! The one place that turns settings into a running server.
+//!
+//! Order of start: listen, not serving; load and warm both models; swap them in; serving. Order of stop: not serving; no
+//! new connections; requests in flight finish, within a bound; the models' threads end.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use crate::certificate::noise::NoiseSecret;
+use crate::classifier::{ClassifierInfo, LoadError, MixedClassifier};
+use crate::live::Live;
+use crate::rpc;
+use crate::settings::Settings;
+
+/// Why the server could not run.
+#[derive(Debug, Error)]
+pub enum AppError {
+    /// The models cannot be served.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The listener failed.
+    #[error("cannot listen: {0}")]
+    Listen(#[from] io::Error),
+    /// The services cannot be put together.
+    #[error("server reflection: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The server ended by itself.
+    #[error("the server ended: {0}")]
+    Server(String),
+}
+
+/// What is said once the server is ready.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What it serves.
+    pub info: ClassifierInfo,
+    /// The weight of the robust model.
+    pub alpha: f64,
+}
+
+/// Serves `settings` on `listener` until `stop` comes, and returns when all is over. `ready` is called once.
+///
+/// `secret` keys the noise: the caller draws it from the operating system, tests fix it.
+///
+/// # Errors
+/// If the models cannot be served, or the server fails.
+pub async fn run(
+    settings: Settings,
+    listener: TcpListener,
+    secret: NoiseSecret,
+    ready: impl FnOnce(Ready),
+    stop: impl Future<Output = ()>,
+) -> Result<(), AppError> {
+    let address = listener.local_addr()?;
+    let live = Arc::new(Live::default());
+    let (close, closed) = oneshot::channel::<()>();
+    let closed = async { drop(closed.await) };
+    let serving = rpc::serve(listener, Arc::clone(&live), settings.server.clone(), closed).await?;
+    let health = serving.health.clone();
+    let server = async { serving.done.await.map_err(|error| AppError::Server(error.to_string())) };
+    let drain_timeout = settings.server.drain_timeout;
+
+    let life = async {
+        let mut stop = std::pin::pin!(stop);
+        let revision = revision(&settings);
+        let loading = tokio::task::spawn_blocking(move || MixedClassifier::load(&settings, revision, secret));
+        let loaded = tokio::select! {
+            loaded = loading => loaded.map_err(|error| AppError::Server(error.to_string()))?,
+            () = &mut stop => return Ok(()),
+        };
+        let classifier = loaded?;
+        let (info, alpha) = (classifier.info(), classifier.provenance().alpha);
+        live.swap(classifier);
+        health.set_serving(true).await;
+        ready(Ready { address, info, alpha });
+        stop.await;
+        health.set_serving(false).await;
+        Ok::<_, AppError>(())
+    };
+    let mut server = std::pin::pin!(server);
+    tokio::select! {
+        ended = &mut server => {
+            ended?;
+            return Err(AppError::Server("the listener was closed".to_owned()));
+        }
+        lived = life => lived?,
+    }
+    // The receiver lives in `server`, which has not ended.
+    let _ = close.send(());
+    match tokio::time::timeout(drain_timeout, server).await {
+        Ok(ended) => ended?,
+        Err(_) => tracing::warn!(?drain_timeout, "requests or connections were still open; they are cut off"),
+    }
+    end(live.take()).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Ends the models' threads, off the async threads, because that waits for the batches that run.
+async fn end(classifier: Option<Arc<MixedClassifier>>) {
+    if tokio::task::spawn_blocking(move || drop(classifier)).await.is_err() {
+        tracing::error!("the models' threads could not be ended");
+    }
+}
+
+/// Names the settings in force.
+fn revision(settings: &Settings) -> String {
+    let mut hash = Sha256::new();
+    for (key, value) in &settings.effective {
+        hash.update(format!("{key} = {value}\n"));
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,70 @@
+//! The mathematics of certified radii, pure: no clock, no threads, no randomness but what is passed in.
+//!
+//! A mixed classifier `f = ln((1 - alpha) g + alpha h)` keeps its answer y on a ball around x, whatever `g` does, if the
+//! robust network keeps `h_y - h_i >= (1 - alpha) / alpha` there for every other class i, alpha being at least 1/2 (Bai,
+//! Anderson and Sojoudi, arXiv 2311.15165, Lemma 1). Everything here turns a property of `h` into the radius of such a
+//! ball, never a larger one than can be proved. `docs/certificates.md` has the derivations.
+//!
+//! - What is served: [`mixed_logits`], from [`Alpha`] and two rows of log probabilities.
+//! - `h` is Lipschitz: [`theorem1_radius`] in its probabilities, [`logit_radius`] in its logits.
+//! - `h` is smoothed by noise: [`SmoothingPlan`] says what to prove, [`choose_sides`] and [`decide`] run the loop of
+//!   votes, [`certify`] turns a [`Tally`] into a radius. Below them, from votes to probabilities: [`anytime`],
+//!   [`clopper_pearson`]; from probabilities to radii: [`tight_radius`], [`theorem2_radius`].
+//! - The noise itself: [`noise`].
+//!
+//! Rounding: a lower bound, a radius and a log e-value are rounded down, an upper bound up, each within 1e-9 of the
+//! exact value. A radius of 0 is no certificate.
+
+mod alpha;
+pub mod anytime;
+mod approx;
+mod beta_tail;
+pub mod clopper_pearson;
+mod counts;
+mod divergence;
+mod error;
+mod estimate;
+mod exact;
+mod failure_probability;
+mod levels;
+mod lipschitz;
+mod mixture;
+pub mod noise;
+pub mod normal;
+mod plan;
+mod probability;
+mod root;
+mod sides;
+mod sigma;
+mod small_width;
+mod smoothing;
+mod stirling;
+mod stopping;
+mod tally;
+mod temperature;
+mod tight_width;
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on should say where"
+)]
+mod tests;
+
+pub use alpha::Alpha;
+pub use counts::MAX_VOTES;
+pub use error::CertificateError;
+pub use estimate::{Estimate, SmoothedRadius, certify, estimate, radius_of, target_probability};
+pub use failure_probability::FailureProbability;
+pub use levels::radius_sq_levels;
+pub use lipschitz::{LogitConstant, logit_radius, mixing_allowance, theorem1_radius};
+pub use mixture::{LOG_FLOOR, argmax, log_probabilities, log_softmax, mixed_logits};
+pub use plan::{BoundMethod, RadiusMethod, Sides, SmoothingPlan};
+pub use probability::{LowerBound, UpperBound};
+pub use sides::choose_sides;
+pub use sigma::Sigma;
+pub use smoothing::{discount_total_variation, required_p, required_p_theorem2, theorem2_radius, tight_radius};
+pub use stopping::{Decision, StopReason, decide};
+pub use tally::Tally;
+pub use temperature::Temperature;

@@ -1,0 +1,100 @@
+//! The exact table entries `T_k = floor(2^64 Phi((k + 1/2) / scale))` for k >= 0.
+
+use num_bigint::BigInt;
+
+use super::error::NoiseError;
+use super::fixed::Exact;
+use super::series::{LOCAL_BITS, LOCAL_ERROR_BITS, LOST_BITS, Local, MAX_REACH, Normal, REACH_PER_SCALE};
+
+/// The smallest standard deviation, in levels: below it almost no draw would differ from 0.
+pub const MIN_SCALE: f64 = 0.0625;
+
+/// The largest standard deviation, in levels: 2^16 levels with a sigma of half the range. Its table takes about 6 MB.
+pub const MAX_SCALE: f64 = 32768.0;
+
+/// `1 - Phi(10) < e^-50 / 2 < 2^-64`: from here on every entry is the last one.
+const FAR: u64 = 10;
+
+/// Precisions tried in turn for an entry that [`Local`] leaves open.
+const FINER_BITS: [u32; 3] = [768, 1536, 3072];
+
+/// `T_0, T_1, ..., T_(K-1)`, where K is the smallest integer with `1 - Phi((K + 1/2) / scale) < 2^-64`.
+///
+/// The others follow by symmetry. That needs, as do the floors, that `2^64 Phi` is never an integer: erf of an algebraic
+/// number other than 0 is transcendental. Hence some precision decides every floor, and `T_K = 2^64 - 1` is the mark of K.
+///
+/// # Errors
+/// [`NoiseError::Scale`] outside `MIN_SCALE..=MAX_SCALE`; [`NoiseError::Undecided`], in theory.
+pub(super) fn upper_half(scale: f64) -> Result<Vec<u64>, NoiseError> {
+    if !(MIN_SCALE..=MAX_SCALE).contains(&scale) {
+        return Err(NoiseError::Scale { scale });
+    }
+    let exact = Exact::new(scale);
+    let normal = Normal::new(LOCAL_BITS);
+    let far = BigInt::from(FAR) << LOCAL_BITS;
+    let error = BigInt::from(1) << (LOCAL_BITS - LOCAL_ERROR_BITS);
+    let reach = block_reach(scale);
+    let mut entries = Vec::new();
+    let mut centre = reach;
+    loop {
+        let x = exact.divide_half(odd(centre), LOCAL_BITS);
+        if x >= far {
+            return Ok(entries);
+        }
+        let local = Local::new(&normal, exact, &x, reach);
+        for entry in centre - reach..=centre + reach {
+            let offset = i64::from(entry) - i64::from(centre);
+            let threshold = match floor(&local.cdf(offset), &error, LOCAL_BITS) {
+                Some(threshold) => threshold,
+                None => finer(scale, entry)?,
+            };
+            if threshold == u64::MAX {
+                return Ok(entries);
+            }
+            entries.push(threshold);
+        }
+        centre += 2 * reach + 1;
+    }
+}
+
+/// `2k + 1`, the numerator of `(k + 1/2) / scale = (2k + 1) / (2 scale)`.
+fn odd(entry: u32) -> u64 {
+    2 * u64::from(entry) + 1
+}
+
+/// How many entries to each side of its centre one polynomial serves: within 1/16 of a standard deviation.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "1/16 of a valid scale is 0 to 2048"
+)]
+fn block_reach(scale: f64) -> u32 {
+    MAX_REACH.min((scale / REACH_PER_SCALE) as u32)
+}
+
+/// `floor(2^64 cdf)` for a `cdf` in [0, 1) with `bits` fractional bits, off by at most `error` ulp; `None` when that is
+/// too much to tell which integer it is.
+pub(super) fn floor(cdf: &BigInt, error: &BigInt, bits: u32) -> Option<u64> {
+    let drop = bits - 64;
+    let low = (cdf - error) >> drop;
+    let high = (cdf + error) >> drop;
+    if low == high { u64::try_from(low).ok() } else { None }
+}
+
+/// The same entry by the series at 0, with ever more bits.
+pub(super) fn finer(scale: f64, entry: u32) -> Result<u64, NoiseError> {
+    let error = BigInt::from(1) << LOST_BITS;
+    let mut tried = LOCAL_BITS;
+    for bits in FINER_BITS {
+        tried = bits;
+        let x = Exact::new(scale).divide_half(odd(entry), bits);
+        if let Some(threshold) = floor(&Normal::new(bits).at(&x).cdf, &error, bits) {
+            return Ok(threshold);
+        }
+    }
+    Err(NoiseError::Undecided {
+        scale,
+        entry,
+        bits: tried,
+    })
+}

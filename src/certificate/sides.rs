@@ -1,0 +1,59 @@
+//! One bound or two: decided before the votes that it is about.
+
+use super::error::CertificateError;
+use super::estimate::certify;
+use super::plan::{BoundMethod, Sides, SmoothingPlan};
+use super::tally::Tally;
+
+/// The sides that are projected to prove the larger radius after `planned_votes` estimation votes that look like the
+/// selection votes. The plan's own `sides` is ignored.
+///
+/// It looks at the selection votes alone, which the estimation never sees again; given them, the plan is fixed, so the
+/// choice costs no failure probability. With two classes one side always proves more; so does it where either reaches
+/// the target, because the target test is then the faster of the two.
+///
+/// # Errors
+/// [`CertificateError`] for a plan or counts that cannot be.
+pub fn choose_sides(
+    plan: &SmoothingPlan,
+    selection: Tally,
+    classes: usize,
+    planned_votes: u64,
+) -> Result<Sides, CertificateError> {
+    plan.check()?;
+    selection.check()?;
+    if classes <= 2 || selection.votes == 0 {
+        return Ok(Sides::OneSided);
+    }
+    let votes = match plan.bound_method {
+        BoundMethod::Anytime => planned_votes,
+        BoundMethod::ClopperPearson { votes } => votes,
+    };
+    let projected = Tally {
+        votes,
+        votes_for_class: scaled(selection.votes_for_class, votes, selection.votes),
+        votes_for_runner_up: scaled(selection.votes_for_runner_up, votes, selection.votes),
+    };
+    let one = certify(
+        &SmoothingPlan {
+            sides: Sides::OneSided,
+            ..*plan
+        },
+        projected,
+    )?;
+    let two = certify(
+        &SmoothingPlan {
+            sides: Sides::TwoSided,
+            ..*plan
+        },
+        projected,
+    )?;
+    let better = !one.target_accepted && two.radius > one.radius;
+    Ok(if better { Sides::TwoSided } else { Sides::OneSided })
+}
+
+/// `count * to / from`, rounded down: never more than `to`, because no count is more than `from`.
+fn scaled(count: u64, to: u64, from: u64) -> u64 {
+    let exact = u128::from(count) * u128::from(to) / u128::from(from.max(1));
+    u64::try_from(exact).unwrap_or(to)
+}

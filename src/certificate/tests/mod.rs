@@ -1,0 +1,13 @@
+//! Tests of the mathematics: against 60-digit tables, by properties, on classifiers known exactly, and by
+//! simulation.
+
+mod coverage;
+mod exactly_known;
+mod loop_rules;
+mod properties;
+mod reference;
+mod rules;
+mod simulation;
+mod tables_lipschitz;
+mod tables_radii;
+mod tables_votes;

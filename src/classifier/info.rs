@@ -1,0 +1,109 @@
+//! What is served, for people and for GetModelInfo.
+
+use super::MixedClassifier;
+use super::load::Robust;
+use super::robust::unavailable_reason;
+use crate::certificate::{BoundMethod, RadiusMethod, Sides, SmoothingPlan, Tally, certify};
+use crate::domain::{Guarantee, Method, Norm};
+use crate::onnx::Model;
+
+/// One of the two models.
+#[derive(Debug, Clone)]
+pub struct ModelSummary {
+    /// Name in its manifest.
+    pub name: String,
+    /// SHA-256 of its ONNX file, hexadecimal.
+    pub sha256: String,
+    /// "cpu" or "cuda".
+    pub provider: &'static str,
+    /// Why it is not what "auto" would rather have had; empty otherwise.
+    pub provider_note: String,
+    /// The kind of guarantee.
+    pub guarantee: &'static str,
+    /// Where the proof comes from.
+    pub guarantee_source: String,
+    /// Sessions, each with a thread.
+    pub sessions: usize,
+    /// Rows in one run, at most.
+    pub max_batch_size: usize,
+}
+
+impl ModelSummary {
+    pub(super) fn new(model: &Model, sessions: usize) -> Self {
+        let manifest = &model.manifest;
+        Self {
+            name: manifest.name.clone(),
+            sha256: manifest.sha256.clone(),
+            provider: model.provider.name,
+            provider_note: model.provider.note.clone(),
+            guarantee: manifest.guarantee.name(),
+            guarantee_source: manifest.guarantee_source.clone(),
+            sessions,
+            max_batch_size: model.max_batch_size,
+        }
+    }
+}
+
+/// What is served, beside its input and limits.
+#[derive(Debug, Clone)]
+pub struct ClassifierInfo {
+    /// The standard model.
+    pub standard: ModelSummary,
+    /// The robust model.
+    pub robust: ModelSummary,
+    /// The norm of the certificates, if there can be any.
+    pub norm: Option<Norm>,
+    /// The theorem behind them.
+    pub method: Option<Method>,
+    /// Why no input can be certified; none if one can.
+    pub unavailable_reason: Option<String>,
+    /// The distance between neighbouring values of a smoothed model's grid; 0 if there is none.
+    pub grid_step: f64,
+    /// The radius if all of the most votes allowed were for one class; 0 if unknown.
+    pub largest_possible_radius: f64,
+}
+
+impl MixedClassifier {
+    /// What is served.
+    #[must_use]
+    pub fn info(&self) -> ClassifierInfo {
+        let guarantee = &self.robust.guarantee;
+        let unavailable_reason = unavailable_reason(guarantee, &self.mixture);
+        let method = match guarantee {
+            Guarantee::None => None,
+            Guarantee::LipschitzProbabilities { .. } => Some(Method::Theorem1),
+            Guarantee::LipschitzLogits { .. } => Some(Method::LogitLipschitz),
+            Guarantee::GaussianSmoothing { .. } => Some(match self.certificate.radius {
+                RadiusMethod::Tight => Method::Tight,
+                RadiusMethod::Theorem2 => Method::Theorem2,
+            }),
+        };
+        let (grid_step, largest_possible_radius) = match &self.robust_kind {
+            Robust::OneRow(_) => (0.0, 0.0),
+            Robust::Smoothed(smoother) => {
+                let votes = self.certificate.max_votes;
+                let plan = SmoothingPlan {
+                    alpha: self.mixture.alpha,
+                    sigma: smoother.sigma,
+                    radius_method: self.certificate.radius,
+                    bound_method: BoundMethod::ClopperPearson { votes },
+                    failure_probability: self.certificate.failure_probability,
+                    sides: Sides::OneSided,
+                    target_radius: None,
+                    total_variation: smoother.total_variation,
+                };
+                let unanimous = Tally { votes, votes_for_class: votes, votes_for_runner_up: 0 };
+                (smoother.grid_step(), certify(&plan, unanimous).map_or(0.0, |proven| proven.radius))
+            }
+        };
+        ClassifierInfo {
+            standard: self.standard.summary.clone(),
+            robust: self.robust.summary.clone(),
+            norm: guarantee.norm(),
+            method: method.filter(|_| unavailable_reason.is_none()),
+            unavailable_reason,
+            grid_step,
+            largest_possible_radius,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Prepares a mixed classifier: loads, checks and warms both models. May fail; changes nothing that serves.
+
+use std::io;
+
+use thiserror::Error;
+
+use super::MixedClassifier;
+use super::mixed::VOTE_LANES;
+use super::smoother::{Smoother, SmootherError};
+use crate::certificate::Temperature;
+use crate::certificate::noise::{NoiseKey, NoiseSecret};
+use crate::domain::{Guarantee, Input, InputSpec, Provenance, Violations};
+use crate::onnx::{BackendError, Manifest, Model, OnnxError, OnnxSession, OutputKind, Runtime, SelfTest, check_pair, self_test};
+use crate::scheduler::{RowSource as _, Scheduler};
+use crate::settings::Settings;
+
+/// Inputs that the self-test runs.
+const SELF_TEST_ROWS: usize = 5;
+
+/// Why a mixed classifier cannot be served: each says what to do.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// A model, or the runtime.
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
+    /// A model that does not run.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    /// Settings that do not fit the models.
+    #[error("the settings do not fit the models:\n{0}")]
+    Settings(Violations),
+    /// The guarantee cannot be turned into noise.
+    #[error("the robust model's manifest: {0}")]
+    Smoothing(String),
+    /// The runtime does not compute a function, so votes would prove nothing.
+    #[error(
+        "the self-test failed: {0}\n  smoothed certificates need a runtime that computes one function of each row; use \
+         runtime.provider = \"cpu\", or set certificate.allow_inexact_runtime = true to serve certificates that say so"
+    )]
+    Inexact(String),
+    /// No thread.
+    #[error("cannot start an executor thread: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// One of the two models, running.
+pub(super) struct Side {
+    pub(super) scheduler: Scheduler,
+    pub(super) output_kind: OutputKind,
+    pub(super) guarantee: Guarantee,
+    pub(super) summary: super::ModelSummary,
+}
+
+/// How the robust model answers.
+pub(super) enum Robust {
+    /// By one row.
+    OneRow(Guarantee),
+    /// By votes.
+    Smoothed(Box<Smoother>),
+}
+
+impl MixedClassifier {
+    /// Loads both models and runs each session. `revision` names the settings; `secret` keys the noise.
+    ///
+    /// # Errors
+    /// With what is wrong, and what to do about it.
+    pub fn load(settings: &Settings, revision: String, secret: NoiseSecret) -> Result<Self, LoadError> {
+        let runtime_settings = &settings.runtime;
+        let runtime = Runtime::load(&runtime_settings.library)?;
+        let load = |path| Model::load(&runtime, path, runtime_settings.provider, runtime_settings.max_batch_size);
+        let (standard, robust) = (load(&settings.models.standard)?, load(&settings.models.robust)?);
+        check_pair(&standard.manifest, &robust.manifest)?;
+        check_settings(settings, &robust.manifest).map_err(LoadError::Settings)?;
+
+        let spec = robust.manifest.input.clone();
+        let standard_sessions = open(&standard, runtime_settings.standard_sessions)?;
+        let mut robust_sessions = open(&robust, runtime_settings.robust_sessions)?;
+        let (robust_kind, caveat) = robust_kind(settings, &robust.manifest, &mut robust_sessions, secret)?;
+
+        let queue_rows = settings.scheduler.queue_rows;
+        Ok(Self {
+            spec,
+            labels: robust.manifest.labels.clone(),
+            provenance: Provenance {
+                config_revision: revision,
+                alpha: settings.mixture.alpha.get(),
+                robust_temperature: settings.mixture.robust_temperature.get(),
+                standard_model_sha256: standard.manifest.sha256.clone(),
+                robust_model_sha256: robust.manifest.sha256.clone(),
+            },
+            standard: side("standard", &standard, standard_sessions, queue_rows)?,
+            robust: side("robust", &robust, robust_sessions, queue_rows)?,
+            robust_kind,
+            mixture: settings.mixture,
+            certificate: settings.certificate,
+            caveat,
+        })
+    }
+}
+
+/// Opens `count` sessions and runs each once, so that the first request finds them warm.
+fn open(model: &Model, count: usize) -> Result<Vec<OnnxSession>, LoadError> {
+    let name = &model.manifest.name;
+    tracing::info!(model = name, sessions = count, provider = model.provider.name, "loading");
+    if !model.provider.note.is_empty() {
+        tracing::warn!(model = name, "RUNNING ON THE CPU: runtime.provider is \"auto\" and {}", model.provider.note);
+    }
+    let mut sessions = (0..count).map(|_| model.open()).collect::<Result<Vec<_>, _>>()?;
+    model.warm(&mut sessions)?;
+    Ok(sessions)
+}
+
+fn side(name: &'static str, model: &Model, sessions: Vec<OnnxSession>, queue_rows: usize) -> Result<Side, LoadError> {
+    let summary = super::ModelSummary::new(model, sessions.len());
+    Ok(Side {
+        scheduler: Scheduler::start(name, sessions, queue_rows)?,
+        output_kind: model.manifest.output_kind,
+        guarantee: model.manifest.guarantee.clone(),
+        summary,
+    })
+}
+
+/// The rules between the settings and the robust model.
+fn check_settings(settings: &Settings, robust: &Manifest) -> Result<(), Violations> {
+    let mut wrong = Violations::default();
+    let scaled = settings.mixture.robust_temperature != Temperature::ONE;
+    let can_scale = robust.output_kind == OutputKind::Logits && !matches!(robust.guarantee, Guarantee::GaussianSmoothing { .. });
+    wrong.check(!scaled || can_scale, "mixture.robust_temperature", || {
+        format!("must be 1 for a robust model with guarantee \"{}\" and these outputs: it has no effect on votes or probabilities", robust.guarantee.name())
+    });
+    if matches!(robust.guarantee, Guarantee::GaussianSmoothing { .. }) {
+        let runtime = &settings.runtime;
+        let rows = VOTE_LANES.min(settings.server.max_inputs) * (runtime.robust_sessions + 1) * runtime.max_batch_size;
+        wrong.check(settings.scheduler.queue_rows >= rows, "scheduler.queue_rows", || {
+            format!("must be at least {rows}: the rows that one request for votes may have outstanding")
+        });
+    }
+    wrong.into_result()
+}
+
+fn robust_kind(
+    settings: &Settings,
+    manifest: &Manifest,
+    sessions: &mut [OnnxSession],
+    secret: NoiseSecret,
+) -> Result<(Robust, String), LoadError> {
+    let Guarantee::GaussianSmoothing { sigma, levels } = manifest.guarantee else {
+        return Ok((Robust::OneRow(manifest.guarantee.clone()), String::new()));
+    };
+    let smoothing = |error: SmootherError| LoadError::Smoothing(error.to_string());
+    let smoother = Smoother::new(&manifest.input, sigma, levels, secret).map_err(smoothing)?;
+    let rows = noisy_rows(&smoother, &manifest.input).map_err(LoadError::Smoothing)?;
+    let caveat = match self_test(sessions, &rows)? {
+        SelfTest::Exact => String::new(),
+        SelfTest::Inexact { what } if settings.certificate.allow_inexact_runtime => {
+            tracing::warn!("CERTIFICATES CARRY A CAVEAT: the self-test failed ({what}) and certificate.allow_inexact_runtime is set");
+            format!("the runtime is not exact, by the operator's leave: {what}")
+        }
+        SelfTest::Inexact { what } => return Err(LoadError::Inexact(what)),
+    };
+    Ok((Robust::Smoothed(Box::new(smoother)), caveat))
+}
+
+/// Rows like those that will be served: noise around the middle of the range.
+fn noisy_rows(smoother: &Smoother, spec: &InputSpec) -> Result<Vec<f32>, String> {
+    #[expect(clippy::cast_possible_truncation, reason = "any value in the range will do")]
+    let middle = f64::midpoint(spec.low, spec.high) as f32;
+    let input = Input::from_float32(vec![middle; spec.dimension()]);
+    let snapped = smoother.snap(&input).map_err(|error| error.to_string())?;
+    let source = smoother.rows(&snapped, &NoiseKey::from_bytes([0; 32]), 0);
+    let mut rows = vec![0.0; SELF_TEST_ROWS * spec.dimension()];
+    for (number, row) in rows.chunks_exact_mut(spec.dimension()).enumerate() {
+        source.fill(number, row)?;
+    }
+    Ok(rows)
+}

@@ -1,0 +1,83 @@
+//! Draws the votes of a served certificate again, from its key.
+
+use std::path::Path;
+
+use super::LoadError;
+use super::ballot::{Ballot, vote};
+use super::smoother::Smoother;
+use crate::certificate::Tally;
+use crate::certificate::noise::{NoiseKey, NoiseSecret};
+use crate::domain::{Guarantee, Input};
+use crate::onnx::{Backend as _, Manifest, Model, OnnxSession, Runtime};
+use crate::scheduler::RowSource as _;
+use crate::settings::RuntimeSettings;
+
+/// The robust model of a certificate, ready to vote again.
+pub struct VoteCounter {
+    manifest: Manifest,
+    smoother: Smoother,
+    session: OnnxSession,
+}
+
+impl VoteCounter {
+    /// Loads the robust model of `manifest` as the server would, with one session.
+    ///
+    /// # Errors
+    /// As [`MixedClassifier::load`](super::MixedClassifier::load); also if the model is not a smoothed one.
+    pub fn load(manifest: &Path, settings: &RuntimeSettings) -> Result<Self, LoadError> {
+        let runtime = Runtime::load(&settings.library)?;
+        let model = Model::load(&runtime, manifest, settings.provider, settings.max_batch_size)?;
+        let Guarantee::GaussianSmoothing { sigma, levels } = model.manifest.guarantee else {
+            return Err(LoadError::Smoothing("only a smoothed model draws votes that can be replayed".to_owned()));
+        };
+        // The secret makes fresh keys; a replay brings its own.
+        let smoother = Smoother::new(&model.manifest.input, sigma, levels, NoiseSecret::new([0; 32]))
+            .map_err(|error| LoadError::Smoothing(error.to_string()))?;
+        Ok(Self { session: model.open()?, manifest: model.manifest, smoother })
+    }
+
+    /// The manifest of the model that votes.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Draws `selection_votes` and then `votes` on `input` with the noise of `key`; `progress` is told how many are done.
+    ///
+    /// Returns the class that the selection votes chose, and the estimation votes seen from it.
+    ///
+    /// # Errors
+    /// In words, if the input does not fit the model or the model fails.
+    pub fn count(
+        &mut self,
+        input: &Input,
+        key: [u8; 32],
+        selection_votes: u64,
+        votes: u64,
+        mut progress: impl FnMut(u64),
+    ) -> Result<(usize, Tally), String> {
+        let input_len = self.session.input_len();
+        if input.values.len() != input_len {
+            return Err(format!("the input has {} values, the model takes {input_len}", input.values.len()));
+        }
+        let snapped = self.smoother.snap(input).map_err(|error| error.to_string())?;
+        let key = NoiseKey::from_bytes(key);
+        let mut ballot = Ballot::new(self.manifest.classes(), selection_votes);
+        let total = selection_votes.checked_add(votes).ok_or("too many votes")?;
+        let (mut rows, mut output) = (Vec::new(), Vec::new());
+        while ballot.drawn() < total {
+            let left = usize::try_from(total - ballot.drawn()).unwrap_or(usize::MAX);
+            let batch = self.session.max_batch_size().min(left);
+            let source = self.smoother.rows(&snapped, &key, ballot.drawn());
+            rows.resize(batch * input_len, 0.0);
+            for (row, values) in rows.chunks_exact_mut(input_len).enumerate() {
+                source.fill(row, values)?;
+            }
+            self.session.run(batch, &rows, &mut output).map_err(|error| error.to_string())?;
+            output.chunks_exact(self.manifest.classes()).for_each(|logits| ballot.cast(vote(logits)));
+            progress(ballot.drawn());
+        }
+        let class = ballot.class().ok_or("there are no selection votes")?;
+        Ok((class, ballot.tally(class)))
+    }
+}

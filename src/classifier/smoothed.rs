@@ -1,0 +1,119 @@
+//! From a ballot to what a smoothed model says of one input.
+
+use super::ballot::Ballot;
+use super::robust::{RobustAnswer, conclude};
+use crate::certificate::{LOG_FLOOR, RadiusMethod, SmoothedRadius, SmoothingPlan, Tally};
+use crate::domain::{Bound, Certificate, InputSpec, Method, Norm, Sampling, Status, StopReason};
+
+/// What is fixed about the certificate of one input before the first vote.
+#[derive(Debug, Clone)]
+pub(super) struct Terms {
+    pub(super) bound: Bound,
+    pub(super) selection_votes: u64,
+    pub(super) noise_key: [u8; 32],
+    pub(super) snapping_loss: f64,
+    pub(super) unavailable: Option<String>,
+    pub(super) caveat: String,
+}
+
+/// `ln h` from the shares of votes.
+pub(super) fn log_shares(ballot: &Ballot) -> Vec<f64> {
+    ballot.shares().into_iter().map(|share| if share > 0.0 { share.ln() } else { LOG_FLOOR }).collect()
+}
+
+/// The radius that is left of `proven`.
+///
+/// Beside the snapping, 4 units in the last place come off: the noise table's scale is `levels * sigma` rounded to a
+/// double, so that the noise has a sigma that differs by less.
+pub(super) fn served_radius(proven: f64, snapping_loss: f64) -> f64 {
+    let rounded = proven * (1.0 - 4.0 * f64::EPSILON);
+    if snapping_loss > 0.0 { (rounded - snapping_loss).next_down().max(0.0) } else { rounded }
+}
+
+/// The answer after `ballot`, whose estimation votes prove `proven` about `class`.
+pub(super) fn answer(
+    ballot: &Ballot,
+    class: usize,
+    plan: &SmoothingPlan,
+    proven: &SmoothedRadius,
+    terms: &Terms,
+    spec: &InputSpec,
+    stop_reason: StopReason,
+) -> RobustAnswer {
+    let tally = ballot.tally(class);
+    let mut certificate = Certificate {
+        status: Status::Abstained,
+        radius: served_radius(proven.radius, terms.snapping_loss),
+        norm: Some(Norm::L2),
+        method: Some(match plan.radius_method {
+            RadiusMethod::Tight => Method::Tight,
+            RadiusMethod::Theorem2 => Method::Theorem2,
+        }),
+        reason: String::new(),
+        sampling: Some(sampling(plan, tally, proven, terms)),
+        stop_reason,
+        radius_sq_levels: 0,
+        caveat: terms.caveat.clone(),
+    };
+    certificate = match &terms.unavailable {
+        Some(reason) => Certificate {
+            status: Status::Unavailable,
+            radius: 0.0,
+            method: None,
+            reason: reason.clone(),
+            ..certificate
+        },
+        None => conclude(certificate, spec, || abstention(plan, tally, proven, terms)),
+    };
+    let certified_class = (certificate.status == Status::Certified).then_some(class);
+    RobustAnswer { log_probs: log_shares(ballot), certified_class, certificate }
+}
+
+/// The answer when the deadline came before the class was even chosen.
+pub(super) fn unfinished(ballot: &Ballot, terms: &Terms) -> RobustAnswer {
+    let reason = format!("the deadline came after {} of {} selection votes", ballot.drawn(), terms.selection_votes);
+    let certificate = Certificate {
+        status: Status::Abstained,
+        stop_reason: StopReason::Deadline,
+        norm: Some(Norm::L2),
+        ..Certificate::unavailable(reason)
+    };
+    RobustAnswer { log_probs: log_shares(ballot), certified_class: None, certificate }
+}
+
+fn sampling(plan: &SmoothingPlan, tally: Tally, proven: &SmoothedRadius, terms: &Terms) -> Sampling {
+    Sampling {
+        failure_probability: plan.failure_probability.get(),
+        bound: terms.bound,
+        votes: tally.votes,
+        votes_for_class: tally.votes_for_class,
+        votes_for_runner_up: tally.votes_for_runner_up,
+        selection_votes: terms.selection_votes,
+        lower_bound: proven.p_lower.value(),
+        upper_bound: proven.p_upper.value(),
+        two_sided: plan.sides == crate::certificate::Sides::TwoSided,
+        target_radius: plan.target_radius,
+        noise_key: terms.noise_key,
+        sigma: plan.sigma.get(),
+        total_variation: plan.total_variation,
+        snapping_loss: terms.snapping_loss,
+    }
+}
+
+fn abstention(plan: &SmoothingPlan, tally: Tally, proven: &SmoothedRadius, terms: &Terms) -> String {
+    let Tally { votes, votes_for_class, .. } = tally;
+    if proven.radius > 0.0 {
+        let (radius, loss) = (proven.radius, terms.snapping_loss);
+        return format!("the proven radius {radius:.4} is less than the {loss:.4} lost by snapping the input to the grid");
+    }
+    if terms.bound == Bound::ClopperPearson && proven.p_lower.value() == 0.0 && votes_for_class > 0 {
+        return format!("a Clopper-Pearson bound holds for the number of votes fixed beforehand alone; {votes} were drawn");
+    }
+    format!(
+        "{votes_for_class} of {votes} votes prove h >= {:.4} for the class and <= {:.4} for any other; the difference must \
+         exceed (1 - alpha) / alpha = {:.4}",
+        proven.p_lower.value(),
+        proven.p_upper.value(),
+        plan.alpha.margin_needed()
+    )
+}

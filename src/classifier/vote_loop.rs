@@ -1,0 +1,108 @@
+//! The loop of votes: draw, count in order, decide, until the certificate is what was asked for.
+//!
+//! A few batches are outstanding at a time, so that every executor has work while the votes of the last batch are
+//! counted. Votes are counted in the order of their counter: the oldest batch is always awaited first. When the loop
+//! ends, the batches still outstanding are dropped, and the scheduler skips what has not started.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use tokio::time::timeout_at;
+
+use super::ClassifierError;
+use super::ballot::{self, Ballot};
+use super::robust::RobustAnswer;
+use super::smoothed::{self, Terms};
+use super::smoother::{Smoother, Snapped};
+use crate::certificate::noise::NoiseKey;
+use crate::certificate::{self, Decision, Sides, SmoothingPlan, certify, choose_sides, decide};
+use crate::domain::{InputSpec, StopReason};
+use crate::scheduler::{Class, Pending, Reservation, ScheduleError};
+
+/// Everything that the loop of one input needs.
+pub(super) struct VoteLoop<'a> {
+    pub(super) smoother: &'a Smoother,
+    pub(super) spec: &'a InputSpec,
+    pub(super) classes: usize,
+    pub(super) room: &'a Reservation,
+    pub(super) batch: usize,
+    /// Batches outstanding at a time.
+    pub(super) depth: usize,
+    pub(super) class: Class,
+    pub(super) plan: SmoothingPlan,
+    pub(super) terms: Terms,
+    pub(super) vote_budget: u64,
+    /// When to stop once there is something to answer.
+    pub(super) stop_at: Instant,
+    /// When to stop in any case.
+    pub(super) deadline: Instant,
+}
+
+impl VoteLoop<'_> {
+    /// Draws votes of `input`. Each time the radius has grown, `grown` is told.
+    pub(super) async fn run(
+        mut self,
+        input: &Snapped,
+        key: &NoiseKey,
+        grown: &mut (dyn FnMut(RobustAnswer) + Send),
+    ) -> Result<RobustAnswer, ClassifierError> {
+        let total = self.terms.selection_votes.saturating_add(self.vote_budget);
+        let mut ballot = Ballot::new(self.classes, self.terms.selection_votes);
+        let mut outstanding: VecDeque<Pending> = VecDeque::with_capacity(self.depth);
+        let mut submitted = 0;
+        let mut best: Option<RobustAnswer> = None;
+        let stop_reason = loop {
+            while outstanding.len() < self.depth && submitted < total {
+                let rows = usize::try_from(total - submitted).map_or(self.batch, |left| left.min(self.batch));
+                let source = Box::new(self.smoother.rows(input, key, submitted));
+                outstanding.push_back(self.room.submit(source, rows, self.class, self.deadline));
+                submitted += u64::try_from(rows).unwrap_or(u64::MAX);
+            }
+            let Some(oldest) = outstanding.pop_front() else { break StopReason::VoteBudget };
+            let until = if ballot.estimation_votes() > 0 { self.stop_at } else { self.deadline };
+            let outputs = match timeout_at(until.into(), oldest).await {
+                Err(_) | Ok(Err(ScheduleError::Expired)) => break StopReason::Deadline,
+                Ok(outputs) => outputs?,
+            };
+            let chosen_before = ballot.class().is_some();
+            outputs.chunks_exact(self.classes).for_each(|logits| ballot.cast(ballot::vote(logits)));
+            let Some(class) = ballot.class() else { continue };
+            if !chosen_before {
+                self.plan.sides = self.sides(&ballot, class)?;
+            }
+            if ballot.estimation_votes() == 0 || self.terms.unavailable.is_some() {
+                continue;
+            }
+            let proven = certify(&self.plan, ballot.tally(class))?;
+            let served = smoothed::served_radius(proven.radius, self.terms.snapping_loss);
+            // The bounds hold at all moments at once, so the best moment so far may be reported.
+            if served > best.as_ref().map_or(0.0, |best| best.certificate.radius) {
+                let stop = StopReason::VoteBudget;
+                let answer = smoothed::answer(&ballot, class, &self.plan, &proven, &self.terms, self.spec, stop);
+                grown(answer.clone());
+                best = Some(answer);
+            }
+            match decide(&self.plan, ballot.tally(class), self.vote_budget)? {
+                Decision::Continue => {}
+                Decision::Stop(certificate::StopReason::TargetReached) => break StopReason::TargetReached,
+                Decision::Stop(certificate::StopReason::TargetOutOfReach) => break StopReason::TargetOutOfReach,
+                Decision::Stop(certificate::StopReason::VoteBudget) => break StopReason::VoteBudget,
+            }
+        };
+        if let Some(mut best) = best {
+            best.certificate.stop_reason = stop_reason;
+            return Ok(best);
+        }
+        if ballot.drawn() == 0 {
+            return Err(ClassifierError::DeadlineExceeded);
+        }
+        let Some(class) = ballot.class() else { return Ok(smoothed::unfinished(&ballot, &self.terms)) };
+        let proven = certify(&self.plan, ballot.tally(class))?;
+        Ok(smoothed::answer(&ballot, class, &self.plan, &proven, &self.terms, self.spec, stop_reason))
+    }
+
+    /// One- or two-sided bounds, from the selection votes alone: before the first estimation vote is looked at.
+    fn sides(&self, ballot: &Ballot, class: usize) -> Result<Sides, ClassifierError> {
+        Ok(choose_sides(&self.plan, ballot.selection_tally(class), self.classes, self.vote_budget)?)
+    }
+}

@@ -1,0 +1,206 @@
+//! `certimix replay`.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, anyhow, bail};
+
+use super::recompute::tally;
+use super::{certificates, check};
+use crate::certificate::Tally;
+use crate::classifier::VoteCounter;
+use crate::cli::audit::check::Check;
+use crate::cli::client::{self, Progress, Record};
+use crate::cli::output::{self, EXIT_CODES, Exit};
+use crate::domain;
+use crate::onnx::Manifest;
+use crate::rpc::proto::DataType;
+use crate::settings::{self, Settings};
+
+const HELP: &str = "\
+The certificate names its input, its models and the key of its noise. All three are checked, then the same votes are drawn \
+again and counted. The settings must name the robust model of that server, its execution provider and its batch size: a \
+model on other hardware may round otherwise, and a few votes may then differ without any fraud.
+
+Example:
+  certimix predict cat.png --json > cat.json && certimix replay cat.json --input cat.png";
+
+/// Draw the votes behind a certificate again
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = format!("{HELP}\n\n{EXIT_CODES}"))]
+pub struct ReplayArgs {
+    /// What `certimix predict --json` or `certimix certify --json` printed; - for stdin
+    #[arg(value_name = "CERTIFICATE")]
+    pub certificate: PathBuf,
+
+    /// The input: an image or a .npy file. Of a certificate with several lines, those about this input are replayed
+    #[arg(long, value_name = "FILE")]
+    pub input: PathBuf,
+
+    /// The server's settings
+    #[arg(long, value_name = "FILE", env = "CERTIMIX_CONFIG", hide_env_values = true, default_value = "config/cifar10.toml")]
+    pub config: PathBuf,
+}
+
+/// Draws the votes again.
+///
+/// # Errors
+/// When a file cannot be read, or input or model are not those of the certificate; [`Exit`] with 1 when votes differ.
+pub fn run(args: &ReplayArgs) -> anyhow::Result<()> {
+    let records = certificates::read(&args.certificate)?;
+    let variables = std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
+    let settings = settings::load(&args.config, variables)?;
+    let manifest = Manifest::read(&settings.models.robust)?;
+    let pairs = pairs(args, records, &manifest)?;
+    for (record, _) in &pairs {
+        check_model(record, &manifest)?;
+    }
+    let mut counter = load(&settings)?;
+    let mut same = true;
+    for (record, input) in &pairs {
+        same &= replay(record, input, &mut counter)?;
+    }
+    if same {
+        return output::line("the votes are the same");
+    }
+    output::line("the votes differ: is it the same execution provider and max_batch_size?")?;
+    Err(Exit(1).into())
+}
+
+fn load(settings: &Settings) -> anyhow::Result<VoteCounter> {
+    VoteCounter::load(&settings.models.robust, &settings.runtime).context("cannot load the robust model")
+}
+
+/// The certificates that are about the given input, each with it.
+fn pairs(args: &ReplayArgs, records: Vec<Record>, manifest: &Manifest) -> anyhow::Result<Vec<(Record, client::Input)>> {
+    let spec = client::InputSpec {
+        shape: manifest.input.shape.clone(),
+        accepts_uint8: manifest.input.accepts_uint8(),
+        low: manifest.input.low,
+        high: manifest.input.high,
+    };
+    let resize = records.iter().any(|record| record.resized);
+    let inputs = client::read_file(&args.input, &spec, resize)?;
+    let claimed: Vec<String> = records.iter().map(|record| record.input_sha256.clone()).collect();
+    let matching = |record: Record| {
+        let input = inputs.iter().find(|input| input.sha256() == record.input_sha256)?.clone();
+        Some((record, input))
+    };
+    let pairs: Vec<_> = records.into_iter().filter_map(matching).collect();
+    if pairs.is_empty() {
+        let found: Vec<String> = inputs.iter().map(client::Input::sha256).collect();
+        bail!(
+            "{} is not the input of this certificate: its values have the SHA-256 {}, the certificate says {}",
+            args.input.display(),
+            found.join(", "),
+            claimed.join(", ")
+        );
+    }
+    Ok(pairs)
+}
+
+/// Whether the settings name the model that the certificate is about.
+fn check_model(record: &Record, manifest: &Manifest) -> anyhow::Result<()> {
+    let claimed = &record.provenance.robust_model_sha256;
+    if *claimed != manifest.sha256 {
+        bail!(
+            "the certificate is about the robust model {claimed}, the settings name {} ({})",
+            manifest.sha256,
+            manifest.path.display()
+        );
+    }
+    if let domain::Guarantee::GaussianSmoothing { sigma, .. } = manifest.guarantee
+        && sigma.to_bits() != record.certificate.sigma.to_bits()
+    {
+        bail!("the certificate's noise has sigma {}, the manifest says {sigma}", record.certificate.sigma);
+    }
+    Ok(())
+}
+
+fn replay(record: &Record, input: &client::Input, counter: &mut VoteCounter) -> anyhow::Result<bool> {
+    let certificate = &record.certificate;
+    if certificate.votes == 0 {
+        bail!("{}: no estimation votes were drawn, there is nothing to replay", record.file);
+    }
+    let key = key(&certificate.noise_key)?;
+    let mut progress = Progress::new(certificate.selection_votes.saturating_add(certificate.votes), "votes");
+    let drawn = counter.count(&values(input), key, certificate.selection_votes, certificate.votes, |done| progress.set(done));
+    drop(progress);
+    let (class, found) = drawn.map_err(|why| anyhow!("{}: {why}", record.file))?;
+    let checks = compare(record, class, found);
+    output::line(format_args!("{}: {}, {} votes", record.file, record.label, certificate.votes))?;
+    output::line(check::table(&checks, "drawn again"))?;
+    Ok(check::all_hold(&checks))
+}
+
+/// The counts that were served beside those that were drawn again.
+fn compare(record: &Record, class: usize, found: Tally) -> Vec<Check> {
+    let served = tally(record);
+    let mut checks = Vec::new();
+    // Without a certificate the class is the mixture's, and the counts are about the one that the selection chose.
+    if record.is_certified() {
+        checks.push(Check::equal("class_index", &u64::from(record.class_index), &(class as u64)));
+    }
+    checks.push(Check::equal("votes", &served.votes, &found.votes));
+    checks.push(Check::equal("votes_for_class", &served.votes_for_class, &found.votes_for_class));
+    checks.push(Check::equal("votes_for_runner_up", &served.votes_for_runner_up, &found.votes_for_runner_up));
+    checks
+}
+
+/// The values as the server read them.
+fn values(input: &client::Input) -> domain::Input {
+    if input.dtype == DataType::Uint8 {
+        return domain::Input::from_uint8(&input.data);
+    }
+    let (words, _) = input.data.as_chunks::<4>();
+    domain::Input::from_float32(words.iter().map(|&word| f32::from_le_bytes(word)).collect())
+}
+
+/// 32 bytes from hexadecimal.
+fn key(text: &str) -> anyhow::Result<[u8; 32]> {
+    let digits: Option<Vec<u8>> =
+        text.chars().map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
+    let bytes = digits.map(|digits| digits.as_chunks::<2>().0.iter().map(|[high, low]| high << 4 | low).collect::<Vec<_>>());
+    let key = bytes.filter(|_| text.len() == 64).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    key.with_context(|| format!("noise_key {text:?} is not 64 hexadecimal digits"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::all_hold;
+    use super::super::recompute::tests::example;
+    use super::*;
+
+    #[test]
+    fn the_same_votes_and_others() {
+        let mut record = example();
+        let found = tally(&record);
+        assert!(all_hold(&compare(&record, 3, found)));
+        assert!(!all_hold(&compare(&record, 4, found)));
+        assert!(!all_hold(&compare(&record, 3, Tally { votes_for_class: found.votes_for_class - 1, ..found })));
+        record.certificate.status = "abstained".into();
+        assert!(all_hold(&compare(&record, 4, found)));
+    }
+
+    #[test]
+    fn keys() -> anyhow::Result<()> {
+        assert_eq!(key(&"0f".repeat(32))?, [15; 32]);
+        for wrong in [String::new(), "0f".repeat(31), "0g".repeat(32), "é".repeat(32)] {
+            assert!(key(&wrong).is_err(), "{wrong}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn values_are_read_as_the_server_reads_them() {
+        let mut input = client::Input {
+            name: "x".into(),
+            dtype: DataType::Uint8,
+            shape: vec![1],
+            data: vec![255, 0, 51, 1],
+            resized: false,
+        };
+        assert_eq!(*values(&input).values, [1.0, 0.0, 0.2, 1.0 / 255.0]);
+        (input.dtype, input.data) = (DataType::Float32, 1.5_f32.to_le_bytes().to_vec());
+        assert_eq!(*values(&input).values, [1.5]);
+    }
+}

@@ -1,0 +1,114 @@
+//! The server's errors in words: what happened, which fields, and what to do next.
+
+use std::error::Error;
+use std::fmt::Write as _;
+
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+/// tonic's client ends a call at its deadline with CANCELLED and these words.
+const CLIENT_TIMEOUT: &str = "Timeout expired";
+
+/// No connection could be made.
+pub(super) fn unreachable(address: &str, error: &tonic::transport::Error) -> anyhow::Error {
+    let mut cause: &dyn Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    anyhow::anyhow!(
+        "cannot reach the server at {address}: {cause}\n  \
+         Is it running? Start it with `make run`, or say where it is with --address."
+    )
+}
+
+/// The server answered with an error.
+pub(super) fn explain(status: &Status) -> anyhow::Error {
+    let code = code_of(status);
+    let details = status.get_error_details();
+    let mut text = format!("{}: {}", in_words(code), status.message());
+    for violation in details
+        .bad_request()
+        .map(|bad| bad.field_violations.as_slice())
+        .unwrap_or_default()
+    {
+        add_line(&mut text, &format!("{}: {}", violation.field, violation.description));
+    }
+    if let Some(delay) = details.retry_info().and_then(|retry| retry.retry_delay) {
+        add_line(&mut text, &format!("It asks to try again in {} ms.", delay.as_millis()));
+    }
+    if let Some(advice) = advice(code) {
+        add_line(&mut text, advice);
+    }
+    anyhow::anyhow!(text)
+}
+
+fn add_line(text: &mut String, line: &str) {
+    // Writing to a String cannot fail.
+    write!(text, "\n  {line}").unwrap_or_default();
+}
+
+fn code_of(status: &Status) -> Code {
+    if status.code() == Code::Cancelled && status.message() == CLIENT_TIMEOUT {
+        return Code::DeadlineExceeded;
+    }
+    status.code()
+}
+
+fn in_words(code: Code) -> String {
+    let what = match code {
+        Code::InvalidArgument => "the server refused the request (INVALID_ARGUMENT)",
+        Code::ResourceExhausted => "the server cannot take this now (RESOURCE_EXHAUSTED)",
+        Code::DeadlineExceeded => "no answer within the deadline (DEADLINE_EXCEEDED)",
+        Code::Unavailable => "the server is not available (UNAVAILABLE)",
+        Code::Unimplemented => "the server does not know this request (UNIMPLEMENTED)",
+        Code::Internal => "the server failed (INTERNAL)",
+        Code::Cancelled => "the request was cancelled (CANCELLED)",
+        other => return format!("the server answered with an error ({other:?})"),
+    };
+    what.to_owned()
+}
+
+fn advice(code: Code) -> Option<&'static str> {
+    match code {
+        Code::ResourceExhausted => Some("If it is busy, try again later; if the request is too large, lower --batch."),
+        Code::DeadlineExceeded => Some("Give it more time with --deadline, or ask for fewer votes."),
+        Code::Unavailable => Some("It may be loading or stopping: try again in a moment, or start it with `make run`."),
+        Code::Unimplemented => Some("Is this a Certimix server, and of this version?"),
+        Code::Internal => Some("Its log says more."),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tonic_types::ErrorDetails;
+
+    #[test]
+    fn every_violation_is_told() {
+        let mut details = ErrorDetails::new();
+        details.add_bad_request_violation("inputs.shape", "expected [N, 3, 32, 32]");
+        details.add_bad_request_violation("inputs.data", "expected 3072 bytes");
+        let status = Status::with_error_details(Code::InvalidArgument, "2 fields are wrong", details);
+        let text = explain(&status).to_string();
+        assert!(text.contains("INVALID_ARGUMENT"), "{text}");
+        assert!(
+            text.contains("\n  inputs.shape: expected [N, 3, 32, 32]\n  inputs.data: expected 3072 bytes"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_full_server_says_when_to_come_back() {
+        let details = ErrorDetails::with_retry_info(Some(Duration::from_millis(250)));
+        let status = Status::with_error_details(Code::ResourceExhausted, "full", details);
+        assert!(explain(&status).to_string().contains("250 ms"));
+    }
+
+    #[test]
+    fn the_clients_own_timeout_reads_as_a_deadline() {
+        let text = explain(&Status::cancelled(CLIENT_TIMEOUT)).to_string();
+        assert!(text.contains("--deadline"), "{text}");
+    }
+}

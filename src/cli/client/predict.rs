@@ -1,0 +1,50 @@
+//! `certimix predict`.
+
+use super::args::CommonArgs;
+use super::requests::{Answer, Session};
+use crate::cli::output::EXIT_CODES;
+use crate::rpc::proto::PredictRequest;
+
+const EXAMPLES: &str = "\
+Examples:
+  certimix predict models/cifar10/samples/*.png
+  certimix predict images.npy --labels labels.csv --batch 64
+  certimix predict photo.jpg --resize --address http://10.0.0.7:50051 --deadline 500ms
+  certimix predict cat.png --json > cat.json; certimix verify cat.json
+
+The radius is in the units of the float input (for images, pixels in [0, 1]): no change of the input that is smaller, \
+in the norm that the last line names, can change the predicted class.
+
+--json prints one object a line: file, input_sha256 (of the values as sent), input_dtype, input_shape, resized, \
+true_label, time_ms, and every field of certimix.v1's Prediction, with its certificate and provenance, under the names \
+that the .proto file gives them. Enums are short lower-case words, noise_key is hexadecimal.";
+
+/// Classify files and show how far each answer is proven
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+pub struct PredictArgs {
+    /// Files, server, output
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// Asks the server for a prediction of each file.
+///
+/// # Errors
+/// A file that does not fit the model, or a server that cannot be reached or refuses.
+pub async fn run(args: PredictArgs) -> anyhow::Result<()> {
+    let session = Session::open(&args.common).await?;
+    let include_components = args.common.components;
+    let send = move |connection: super::connection::Connection, inputs| async move {
+        let request = connection.request(PredictRequest {
+            inputs: Some(inputs),
+            include_components,
+        });
+        let answer = connection.client.clone().predict(request).await?.into_inner();
+        Ok(Answer {
+            predictions: answer.predictions,
+            provenance: answer.provenance,
+        })
+    };
+    session.run(&args.common, send).await
+}

@@ -1,0 +1,62 @@
+//! The command line, and which command it names.
+
+use std::future::Future;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use super::{audit, check_config, client, output, serve};
+
+/// Serves and checks classifiers that are accurate and provably hard to fool.
+///
+/// Start a server with `certimix serve CONFIG` (or `make run`), then ask it: `certimix predict IMAGE…`.
+#[derive(Debug, Parser)]
+#[command(version, after_help = output::EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(serve::ServeArgs),
+    /// Check a settings file, and show every setting in force
+    CheckConfig(check_config::CheckConfigArgs),
+    /// Classify images with certificates
+    Predict(client::PredictArgs),
+    /// Certify images with your own target radius, votes and failure probability
+    Certify(client::CertifyArgs),
+    /// Show what a server serves
+    Info(client::InfoArgs),
+    /// Compute bounds and radii, JSON lines in and out
+    Radius(audit::RadiusArgs),
+    /// Recompute served certificates from their own counts
+    Verify(audit::VerifyArgs),
+    /// Draw the votes of a served certificate again
+    Replay(audit::ReplayArgs),
+}
+
+/// Runs the command.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    let result = match cli.command {
+        Command::Serve(args) => on_all_cores(serve::run(args)),
+        Command::CheckConfig(args) => check_config::run(&args),
+        Command::Predict(args) => on_this_thread(client::run_predict(args)),
+        Command::Certify(args) => on_this_thread(client::run_certify(args)),
+        Command::Info(args) => on_this_thread(client::run_info(args)),
+        Command::Radius(args) => audit::run_radius(&args),
+        Command::Verify(args) => audit::run_verify(&args),
+        Command::Replay(args) => audit::run_replay(&args),
+    };
+    output::finish(&result)
+}
+
+fn on_all_cores(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command)
+}
+
+fn on_this_thread(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
+}

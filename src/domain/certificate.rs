@@ -1,0 +1,125 @@
+//! What the server claims about one answer. The mathematics behind the claim is in [`crate::certificate`].
+
+use crate::domain::Norm;
+
+/// Whether an answer is proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Within the radius the answer does not change.
+    Certified,
+    /// Nothing could be proven about this input.
+    Abstained,
+    /// Nothing can be proven about any input with these models and settings.
+    Unavailable,
+}
+
+/// The theorem behind a radius.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Lipschitz probabilities: Theorem 1.
+    Theorem1,
+    /// Lipschitz logits.
+    LogitLipschitz,
+    /// Gaussian smoothing: Theorem 2.
+    Theorem2,
+    /// Gaussian smoothing, the tight radius.
+    Tight,
+}
+
+/// How votes become bounds of probabilities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// Valid at every moment.
+    Anytime,
+    /// For a number of votes fixed beforehand.
+    ClopperPearson,
+}
+
+/// Why no more votes were drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// The target radius is proven.
+    TargetReached,
+    /// The target radius is out of reach.
+    TargetOutOfReach,
+    /// As many votes as allowed were drawn.
+    VoteBudget,
+    /// The deadline came.
+    Deadline,
+    /// The certificate needs no votes.
+    NotSampled,
+}
+
+/// The votes behind a smoothed certificate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sampling {
+    /// Probability, over the noise, that the certificate is wrong.
+    pub failure_probability: f64,
+    /// How votes became bounds.
+    pub bound: Bound,
+    /// Estimation votes.
+    pub votes: u64,
+    /// Estimation votes for the class.
+    pub votes_for_class: u64,
+    /// The largest count of another class.
+    pub votes_for_runner_up: u64,
+    /// Votes that chose the class and were dropped.
+    pub selection_votes: u64,
+    /// Lower bound of h for the class.
+    pub lower_bound: f64,
+    /// Upper bound of h for every other class.
+    pub upper_bound: f64,
+    /// Whether the upper bound has votes and failure probability of its own.
+    pub two_sided: bool,
+    /// The radius that the votes were tested against.
+    pub target_radius: Option<f64>,
+    /// Key of this input's noise.
+    pub noise_key: [u8; 32],
+    /// Standard deviation of the noise, in the units of the float input.
+    pub sigma: f64,
+    /// Total-variation distance of the noise from the exact Gaussian, over all coordinates.
+    pub total_variation: f64,
+    /// Taken off the radius because the input was not on the grid.
+    pub snapping_loss: f64,
+}
+
+/// A claim about one answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Certificate {
+    /// Whether it is proven.
+    pub status: Status,
+    /// In the units of the float input, rounded down; 0 unless certified.
+    pub radius: f64,
+    /// The norm of the radius.
+    pub norm: Option<Norm>,
+    /// The theorem.
+    pub method: Option<Method>,
+    /// Why there is no certificate.
+    pub reason: String,
+    /// The votes, for a smoothed model.
+    pub sampling: Option<Sampling>,
+    /// Why no more votes were drawn.
+    pub stop_reason: StopReason,
+    /// The largest integer N with sqrt(N) / 255 < radius, for l2 and inputs in [0, 1].
+    pub radius_sq_levels: u64,
+    /// What the operator lets the proof assume against the self-test; empty if nothing.
+    pub caveat: String,
+}
+
+impl Certificate {
+    /// No certificate for any input, and why.
+    #[must_use]
+    pub fn unavailable(reason: impl Into<String>) -> Self {
+        Self {
+            status: Status::Unavailable,
+            radius: 0.0,
+            norm: None,
+            method: None,
+            reason: reason.into(),
+            sampling: None,
+            stop_reason: StopReason::NotSampled,
+            radius_sq_levels: 0,
+            caveat: String::new(),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! One input of a model, and what a model expects of it.
+
+use std::sync::Arc;
+
+/// What both models of a pair expect of one input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InputSpec {
+    /// The name of the ONNX input.
+    pub name: String,
+    /// Shape of one input, without the batch axis; every entry at least 1.
+    pub shape: Vec<usize>,
+    /// Lowest value, in the units of the float input.
+    pub low: f64,
+    /// Highest value; above `low`.
+    pub high: f64,
+}
+
+impl InputSpec {
+    /// Values in one input.
+    #[must_use]
+    pub fn dimension(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether bytes stand for values: u for u / 255, which needs the range [0, 1].
+    #[must_use]
+    pub fn accepts_uint8(&self) -> bool {
+        self.low == 0.0 && self.high == 1.0
+    }
+}
+
+/// The values of one input as the caller sent them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Values {
+    /// Bytes, already divided by 255.
+    UInt8,
+    /// Floats.
+    Float32,
+}
+
+/// One validated input: as many values as the model's shape holds, finite and in its range.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// Row-major, in the units of the float input.
+    pub values: Arc<[f32]>,
+    /// What the caller sent.
+    pub sent_as: Values,
+}
+
+impl Input {
+    /// From bytes: the one place where u becomes u / 255.
+    #[must_use]
+    pub fn from_uint8(bytes: &[u8]) -> Self {
+        let values = bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect();
+        Self { values, sent_as: Values::UInt8 }
+    }
+
+    /// From floats.
+    #[must_use]
+    pub fn from_float32(values: Vec<f32>) -> Self {
+        Self { values: values.into(), sent_as: Values::Float32 }
+    }
+}

@@ -1,0 +1,13 @@
+//! Plain types that every layer speaks: no behaviour beyond their own invariants, and no dependency.
+
+mod certificate;
+mod guarantee;
+mod input;
+mod prediction;
+mod violation;
+
+pub use certificate::{Bound, Certificate, Method, Sampling, Status, StopReason};
+pub use guarantee::{Guarantee, Norm};
+pub use input::{Input, InputSpec, Values};
+pub use prediction::{Prediction, Provenance};
+pub use violation::{Violation, Violations};

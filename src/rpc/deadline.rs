@@ -1,0 +1,72 @@
+//! When a request must be answered.
+//!
+//! Read here because tonic's own timeout answers CANCELLED, and answers nothing of what was computed until then.
+
+use std::time::{Duration, Instant};
+
+use tonic::metadata::MetadataMap;
+
+use crate::domain::Violations;
+
+/// The moment by which a request that came at `received` must be answered: shortly before the caller's deadline.
+///
+/// # Errors
+/// If the `grpc-timeout` header is not what the gRPC protocol says.
+pub(super) fn of(metadata: &MetadataMap, received: Instant, longest: Duration) -> Result<Instant, Violations> {
+    let Some(header) = metadata.get("grpc-timeout") else { return Ok(received + longest) };
+    let timeout = header.to_str().ok().and_then(parse).ok_or_else(|| {
+        let mut violations = Violations::default();
+        violations.add("grpc-timeout", format!("expected up to 8 digits and a unit of H, M, S, m, u or n, found {header:?}"));
+        violations
+    })?;
+    let answered_in = timeout.saturating_sub(margin(timeout));
+    Ok(received + answered_in.min(longest))
+}
+
+/// What the way back may take: a twentieth, from 1 to 20 ms.
+fn margin(timeout: Duration) -> Duration {
+    (timeout / 20).clamp(Duration::from_millis(1), Duration::from_millis(20))
+}
+
+/// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>, `Timeout`.
+fn parse(header: &str) -> Option<Duration> {
+    let (digits, unit) = header.split_at_checked(header.len().checked_sub(1)?)?;
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let value: u64 = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(value * 3600),
+        "M" => Duration::from_secs(value * 60),
+        "S" => Duration::from_secs(value),
+        "m" => Duration::from_millis(value),
+        "u" => Duration::from_micros(value),
+        "n" => Duration::from_nanos(value),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_read_as_the_protocol_says() {
+        assert_eq!(parse("5S"), Some(Duration::from_secs(5)));
+        assert_eq!(parse("250m"), Some(Duration::from_millis(250)));
+        assert_eq!(parse("99999999H"), Some(Duration::from_secs(99_999_999 * 3600)));
+        for wrong in ["", "S", "5", "5s", "-5S", "123456789S", "5.0S", "٥S"] {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_answer_leaves_before_the_deadline() {
+        let now = Instant::now();
+        let mut metadata = MetadataMap::new();
+        metadata.insert("grpc-timeout", "100m".parse().unwrap());
+        assert_eq!(of(&metadata, now, Duration::from_secs(9)).unwrap(), now + Duration::from_millis(95));
+        metadata.insert("grpc-timeout", "1H".parse().unwrap());
+        assert_eq!(of(&metadata, now, Duration::from_secs(9)).unwrap(), now + Duration::from_secs(9));
+    }
+}

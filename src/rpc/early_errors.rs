@@ -1,0 +1,28 @@
+//! Errors that tonic answers before a handler is called, with the code that callers expect.
+//!
+//! A message over the limit is a resource question, not a range; a message that is no message is the caller's error,
+//! not ours.
+
+use tonic::codegen::http::{HeaderMap, HeaderValue, Response};
+use tonic::{Code, Status};
+
+const GRPC_STATUS: &str = "grpc-status";
+
+/// Corrects the status of a response that consists of headers alone.
+pub(super) fn correct<B>(mut response: Response<B>) -> Response<B> {
+    if let Some(code) = corrected(response.headers()) {
+        response.headers_mut().insert(GRPC_STATUS, HeaderValue::from(code as i32));
+    }
+    response
+}
+
+fn corrected(headers: &HeaderMap) -> Option<Code> {
+    headers.get(GRPC_STATUS)?;
+    let status = Status::from_header_map(headers)?;
+    match status.code() {
+        // No handler of ours answers OUT_OF_RANGE.
+        Code::OutOfRange => Some(Code::ResourceExhausted),
+        Code::Internal if status.message().starts_with("failed to decode Protobuf message") => Some(Code::InvalidArgument),
+        _ => None,
+    }
+}

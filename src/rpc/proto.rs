@@ -1,0 +1,8 @@
+//! Generated from `proto/`: the wire as it is.
+
+#![allow(missing_docs, clippy::all, reason = "generated; the comments are in the .proto files")]
+
+tonic::include_proto!("certimix.v1");
+
+/// The descriptors of every message and service, for server reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/certimix_descriptors.bin"));

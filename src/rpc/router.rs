@@ -1,0 +1,78 @@
+//! Puts the services together and serves them until it is told to stop.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic_health::ServingStatus;
+use tonic_health::server::{HealthReporter, health_reporter};
+
+use super::early_errors;
+use super::proto::DESCRIPTORS;
+use super::proto::mixed_classifier_server::{MixedClassifierServer, SERVICE_NAME};
+use super::service::Service;
+use crate::live::Live;
+use crate::settings::ServerSettings;
+
+/// What health checks are told. Starts as not serving.
+#[derive(Clone)]
+pub struct Health {
+    reporter: HealthReporter,
+}
+
+impl Health {
+    /// Tells every service's health at once, the overall one included.
+    pub async fn set_serving(&self, serving: bool) {
+        let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+        for service in ["", SERVICE_NAME] {
+            self.reporter.set_service_status(service, status).await;
+        }
+    }
+}
+
+/// A server that runs, and its health.
+pub struct Serving<F> {
+    /// Ends when the listener is closed and every connection is done.
+    pub done: F,
+    /// Not serving until told otherwise.
+    pub health: Health,
+}
+
+/// Serves on `listener` until `stop` comes; then closes it and waits for the connections.
+///
+/// # Errors
+/// If the services cannot be put together.
+pub async fn serve(
+    listener: TcpListener,
+    live: Arc<Live>,
+    settings: ServerSettings,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<Serving<impl Future<Output = Result<(), tonic::transport::Error>>>, tonic_reflection::server::Error> {
+    let (reporter, health_service) = health_reporter();
+    let health = Health { reporter };
+    health.set_serving(false).await;
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let max_message_bytes = settings.max_message_bytes;
+    let classifier = MixedClassifierServer::new(Service { live, server: settings })
+        .max_decoding_message_size(max_message_bytes)
+        .max_encoding_message_size(max_message_bytes.max(4 << 20));
+    let router = Server::builder()
+        .layer(tower::util::MapResponseLayer::new(early_errors::correct))
+        .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+        .max_concurrent_streams(1024)
+        .http2_max_header_list_size(16 << 10)
+        .add_service(health_service)
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?)
+        .add_service(classifier);
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    Ok(Serving { done: router.serve_with_incoming_shutdown(incoming, stop), health })
+}

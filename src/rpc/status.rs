@@ -1,0 +1,50 @@
+//! Every error becomes a `Status` here and nowhere else.
+
+use std::time::Duration;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::classifier::ClassifierError;
+use crate::domain::Violations;
+use crate::live::NotLive;
+
+/// How long a refused caller is asked to wait: a few batches.
+const RETRY_AFTER: Duration = Duration::from_millis(50);
+
+/// INVALID_ARGUMENT with a field violation for each.
+pub(super) fn invalid(violations: &Violations) -> Status {
+    let mut details = ErrorDetails::new();
+    for violation in &violations.0 {
+        details.add_bad_request_violation(&violation.field, &violation.message);
+    }
+    let list: Vec<String> = violations.0.iter().map(|found| format!("{}: {}", found.field, found.message)).collect();
+    Status::with_error_details(Code::InvalidArgument, list.join("; "), details)
+}
+
+/// UNAVAILABLE while there is nothing to answer with.
+pub(super) fn not_live(reason: NotLive) -> Status {
+    Status::unavailable(reason.to_string())
+}
+
+/// What the classifier could not do.
+pub(super) fn failed(error: &ClassifierError) -> Status {
+    match error {
+        ClassifierError::Full(full) => exhausted(full.to_string()),
+        ClassifierError::DeadlineExceeded => Status::deadline_exceeded(error.to_string()),
+        ClassifierError::Stopping => Status::unavailable(error.to_string()),
+        ClassifierError::Failed(_) => Status::internal(error.to_string()),
+        ClassifierError::Certificate(reason) => {
+            tracing::error!(%reason, "a certificate could not be computed");
+            Status::internal("the certificate could not be computed")
+        }
+    }
+}
+
+/// RESOURCE_EXHAUSTED with the pushback that gRPC clients with a retry policy honour.
+fn exhausted(message: String) -> Status {
+    let details = ErrorDetails::with_retry_info(Some(RETRY_AFTER));
+    let mut status = Status::with_error_details(Code::ResourceExhausted, message, details);
+    status.metadata_mut().insert("grpc-retry-pushback-ms", RETRY_AFTER.as_millis().to_string().parse().unwrap_or_else(|_| tonic::metadata::MetadataValue::from_static("50")));
+    status
+}

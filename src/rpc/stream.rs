@@ -1,0 +1,114 @@
+//! CertifyStream: the certificate as it grows, at the pace of its reader.
+//!
+//! A task draws the votes and puts its latest answer into a slot of one; the reader takes what is there when it is
+//! ready. A slow reader misses steps of the growth and holds nothing up. When it leaves, the task ends.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::Stream;
+use tokio::sync::{mpsc, watch};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+use tracing::Instrument as _;
+
+use super::proto::CertifyStreamResponse;
+use super::{encode, status};
+use crate::classifier::{CertificationOrder, MixedClassifier};
+use crate::domain::{Input, Prediction};
+
+/// A message is sent when the radius has grown by this part of itself,
+const GROWN_BY: f64 = 0.05;
+/// or when it has grown at all and this long has passed since the last message.
+const AT_LEAST_EVERY: Duration = Duration::from_millis(250);
+
+/// A stream about to start.
+pub(super) struct Growing {
+    pub(super) classifier: Arc<MixedClassifier>,
+    pub(super) input: Input,
+    pub(super) order: CertificationOrder,
+    pub(super) deadline: Instant,
+    pub(super) components: bool,
+}
+
+impl Growing {
+    pub(super) fn start(self) -> impl Stream<Item = Result<CertifyStreamResponse, Status>> {
+        // One message waits for the reader; the newest answer waits behind it.
+        let (messages, receiver) = mpsc::channel(1);
+        tokio::spawn(self.run(messages).instrument(tracing::info_span!("certify_stream")));
+        ReceiverStream::new(receiver)
+    }
+
+    async fn run(self, messages: mpsc::Sender<Result<CertifyStreamResponse, Status>>) {
+        let (newest, mut answers) = watch::channel(None);
+        let mut pace = Pace::default();
+        let mut grown = |prediction: Prediction| {
+            if pace.is_due(prediction.certificate.radius, Instant::now()) {
+                newest.send_replace(Some(prediction));
+            }
+        };
+        let classifier = &self.classifier;
+        let votes = classifier.predict_growing(self.input.clone(), self.order, self.deadline, &mut grown);
+        let forward = async {
+            while answers.changed().await.is_ok() {
+                let prediction = answers.borrow_and_update().clone();
+                if let Some(prediction) = prediction
+                    && messages.send(Ok(self.message(prediction, false))).await.is_err()
+                {
+                    return;
+                }
+            }
+        };
+        let last = tokio::select! {
+            answer = votes => answer,
+            // The reader left: nobody needs the rest. The sender lives as long as `votes`.
+            () = forward => return,
+            () = messages.closed() => return,
+        };
+        let last = last.map(|prediction| self.message(prediction, true)).map_err(|error| status::failed(&error));
+        // A reader that left, or does not read until the deadline, misses the last message.
+        let _ = tokio::time::timeout_at(self.deadline.into(), messages.send(last)).await;
+    }
+
+    fn message(&self, prediction: Prediction, is_last: bool) -> CertifyStreamResponse {
+        CertifyStreamResponse {
+            prediction: Some(encode::prediction(prediction, self.classifier.labels(), self.components)),
+            provenance: Some(encode::provenance(self.classifier.provenance())),
+            r#final: is_last,
+        }
+    }
+}
+
+/// When a grown radius is worth a message.
+#[derive(Default)]
+struct Pace {
+    sent: Option<(f64, Instant)>,
+}
+
+impl Pace {
+    fn is_due(&mut self, radius: f64, now: Instant) -> bool {
+        let due = self.sent.is_none_or(|(sent, when)| {
+            radius > sent * (1.0 + GROWN_BY) || (radius > sent && now.duration_since(when) >= AT_LEAST_EVERY)
+        });
+        if due {
+            self.sent = Some((radius, now));
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_steps_wait_and_nothing_is_sent_twice() {
+        let start = Instant::now();
+        let mut pace = Pace::default();
+        assert!(pace.is_due(0.10, start));
+        assert!(!pace.is_due(0.101, start));
+        assert!(pace.is_due(0.11, start));
+        assert!(!pace.is_due(0.11, start + AT_LEAST_EVERY));
+        assert!(pace.is_due(0.111, start + AT_LEAST_EVERY));
+    }
+}

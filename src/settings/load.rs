@@ -1,0 +1,179 @@
+//! Reads the sources in their order: defaults, then the file, then the environment.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use config::{Config, Environment, File, FileFormat, Value};
+use thiserror::Error;
+
+use super::reader::Reader;
+use super::typed::{
+    CertificateSettings, LogFormat, LogSettings, MixtureSettings, ModelSettings, Provider, RadiusMethod,
+    RuntimeSettings, SchedulerSettings, ServerSettings, Settings,
+};
+use crate::certificate::{Alpha, FailureProbability, Temperature};
+use crate::domain::{Bound, Violations};
+
+/// Why settings could not be read.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// The file is not there, or is not TOML.
+    #[error("cannot read the settings file {}: {reason}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system or the TOML parser says.
+        reason: String,
+    },
+    /// The values are not what they should be.
+    #[error("invalid settings in {}:\n{violations}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Each with its key.
+        violations: Violations,
+    },
+}
+
+/// Reads and validates the settings in `path`, overridden by `variables`, as `std::env::vars` gives them.
+///
+/// # Errors
+/// If the file cannot be read or parsed, or with every violation of its values.
+pub fn load(path: &Path, variables: impl IntoIterator<Item = (String, String)>) -> Result<Settings, LoadError> {
+    let unreadable = |reason: String| LoadError::Unreadable { path: path.to_path_buf(), reason };
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+    let environment = Environment::with_prefix("CERTIMIX")
+        .prefix_separator("__")
+        .separator("__")
+        .try_parsing(true)
+        .source(Some(variables.into_iter().collect()));
+    let tree = Config::builder()
+        .add_source(File::from_str(&text, FileFormat::Toml))
+        .add_source(environment)
+        .build()
+        .and_then(Config::try_deserialize::<Value>)
+        .map_err(|error| unreadable(error.to_string()))?;
+    let base = path.parent().unwrap_or(Path::new(""));
+    read(Reader::new(tree, base)).map_err(|violations| LoadError::Invalid { path: path.to_path_buf(), violations })
+}
+
+fn read(mut reader: Reader) -> Result<Settings, Violations> {
+    let server = server(&mut reader);
+    let models = ModelSettings { standard: reader.path("models.standard"), robust: reader.path("models.robust") };
+    let mixture = mixture(&mut reader);
+    let certificate = certificate(&mut reader);
+    let runtime = runtime(&mut reader);
+    let scheduler = SchedulerSettings { queue_rows: reader.size("scheduler.queue_rows", 4096, 1, 1 << 20) };
+    reader.check(scheduler.queue_rows >= server.max_inputs, "scheduler.queue_rows", || {
+        format!("must hold one full request: at least server.max_inputs = {}", server.max_inputs)
+    });
+    let log = log(&mut reader);
+    let effective = reader.finish()?;
+    // Unreachable without a violation above, which `finish` has returned.
+    let unset = || Violations::default();
+    Ok(Settings {
+        server,
+        models,
+        mixture: mixture.ok_or_else(unset)?,
+        certificate: certificate.ok_or_else(unset)?,
+        runtime: runtime.ok_or_else(unset)?,
+        scheduler,
+        log: log.ok_or_else(unset)?,
+        effective,
+    })
+}
+
+fn server(reader: &mut Reader) -> ServerSettings {
+    let second = Duration::from_secs(1);
+    ServerSettings {
+        listen: reader.text("server.listen", SocketAddr::from(([127, 0, 0, 1], 50051)), "an address such as \"127.0.0.1:50051\"", |text| {
+            text.parse().ok()
+        }),
+        max_inputs: reader.size("server.max_inputs", 64, 1, 65_536),
+        max_message_bytes: reader.size("server.max_message_bytes", 4 << 20, 1024, 1 << 30),
+        max_request_time: reader.duration("server.max_request_time", 30 * second, second / 1000, 3600 * second),
+        drain_timeout: reader.duration("server.drain_timeout", 10 * second, second / 1000, 3600 * second),
+    }
+}
+
+fn mixture(reader: &mut Reader) -> Option<MixtureSettings> {
+    let alpha = reader.float("mixture.alpha", 0.76, "a number from 0 to 1, the weight of the robust model", |alpha| {
+        Alpha::new(alpha).is_ok()
+    });
+    let robust_temperature =
+        reader.float("mixture.robust_temperature", 1.0, "a number from 1e-6 to 1e6", |t| (1e-6..=1e6).contains(&t));
+    Some(MixtureSettings {
+        alpha: Alpha::new(alpha).ok()?,
+        robust_temperature: Temperature::new(robust_temperature).ok()?,
+    })
+}
+
+fn certificate(reader: &mut Reader) -> Option<CertificateSettings> {
+    let probability = |p: f64| (1e-100..=0.5).contains(&p);
+    let expected = "a probability from 1e-100 to 0.5";
+    let failure_probability = reader.float("certificate.failure_probability", 1e-6, expected, probability);
+    let min_failure_probability = reader.float("certificate.min_failure_probability", 1e-12, expected, probability);
+    let radius = reader.choice(
+        "certificate.radius",
+        "tight",
+        &[("tight", RadiusMethod::Tight), ("theorem2", RadiusMethod::Theorem2)],
+    );
+    let bound = reader.choice(
+        "certificate.bound",
+        "anytime",
+        &[("anytime", Bound::Anytime), ("clopper_pearson", Bound::ClopperPearson)],
+    );
+    let max_votes = reader.count("certificate.max_votes", 100_000, 1, 1 << 32);
+    let selection_votes = reader.count("certificate.selection_votes", 16, 1, 1 << 20);
+    let predict_votes = reader.count("certificate.predict_votes", 240, 1, 1 << 32);
+    let predict_target_radius = reader.float(
+        "certificate.predict_target_radius",
+        0.0,
+        "a radius in the units of the float input, or 0 to spend every vote",
+        |radius| radius.is_finite() && radius >= 0.0,
+    );
+    let certify_votes = reader.count("certificate.certify_votes", 1000, 1, 1 << 32);
+    let allow_inexact_runtime = reader.flag("certificate.allow_inexact_runtime", false);
+    for (key, votes) in [("certificate.predict_votes", predict_votes), ("certificate.certify_votes", certify_votes)] {
+        reader.check(votes <= max_votes, key, || format!("is over certificate.max_votes = {max_votes}"));
+    }
+    reader.check(min_failure_probability <= failure_probability, "certificate.min_failure_probability", || {
+        format!("is over certificate.failure_probability = {failure_probability}")
+    });
+    Some(CertificateSettings {
+        failure_probability: FailureProbability::new(failure_probability).ok()?,
+        min_failure_probability,
+        radius: radius?,
+        bound: bound?,
+        selection_votes,
+        predict_votes,
+        predict_target_radius: (predict_target_radius > 0.0).then_some(predict_target_radius),
+        certify_votes,
+        max_votes,
+        allow_inexact_runtime,
+    })
+}
+
+fn runtime(reader: &mut Reader) -> Option<RuntimeSettings> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Some(RuntimeSettings {
+        library: reader.path("runtime.library"),
+        provider: reader.choice(
+            "runtime.provider",
+            "auto",
+            &[("cpu", Provider::Cpu), ("cuda", Provider::Cuda), ("auto", Provider::Auto)],
+        )?,
+        standard_sessions: reader.size("runtime.standard_sessions", 1, 1, 256),
+        robust_sessions: reader.size("runtime.robust_sessions", cores.min(256), 1, 256),
+        max_batch_size: reader.size("runtime.max_batch_size", 16, 1, 4096),
+    })
+}
+
+fn log(reader: &mut Reader) -> Option<LogSettings> {
+    let format = reader.choice("log.format", "human", &[("human", LogFormat::Human), ("json", LogFormat::Json)]);
+    let filter = reader.text("log.filter", "info".to_owned(), "a filter such as \"info\" or \"certimix=debug,warn\"", |text| {
+        text.parse::<tracing_subscriber::filter::Targets>().ok().map(|_| text.to_owned())
+    });
+    Some(LogSettings { format: format?, filter })
+}

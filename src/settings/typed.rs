@@ -1,0 +1,141 @@
+//! The settings, typed; every value in its range.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::certificate::{Alpha, FailureProbability, Temperature};
+use crate::domain::Bound;
+
+pub use crate::certificate::RadiusMethod;
+
+/// Everything an operator can set.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The listener and its limits.
+    pub server: ServerSettings,
+    /// Which models.
+    pub models: ModelSettings,
+    /// How they are mixed.
+    pub mixture: MixtureSettings,
+    /// How answers are certified.
+    pub certificate: CertificateSettings,
+    /// ONNX Runtime.
+    pub runtime: RuntimeSettings,
+    /// The queue of rows.
+    pub scheduler: SchedulerSettings,
+    /// Logs.
+    pub log: LogSettings,
+    /// Every key with its value in force, defaults included.
+    pub effective: BTreeMap<String, String>,
+}
+
+/// `[server]`
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// Where to listen for gRPC.
+    pub listen: SocketAddr,
+    /// Inputs in one request, at most.
+    pub max_inputs: usize,
+    /// Bytes of one request, at most.
+    pub max_message_bytes: usize,
+    /// How long a request without a deadline may take.
+    pub max_request_time: Duration,
+    /// How long requests in flight may take to finish after SIGTERM.
+    pub drain_timeout: Duration,
+}
+
+/// `[models]`: manifests, relative to the settings file.
+#[derive(Debug, Clone)]
+pub struct ModelSettings {
+    /// Manifest of the accurate model `g`.
+    pub standard: PathBuf,
+    /// Manifest of the robust model `h`.
+    pub robust: PathBuf,
+}
+
+/// `[mixture]`
+#[derive(Debug, Clone, Copy)]
+pub struct MixtureSettings {
+    /// Weight of the robust model.
+    pub alpha: Alpha,
+    /// T of `h = softmax(z / T)`.
+    pub robust_temperature: Temperature,
+}
+
+/// `[certificate]`
+#[derive(Debug, Clone, Copy)]
+pub struct CertificateSettings {
+    /// Of each certificate, over the noise.
+    pub failure_probability: FailureProbability,
+    /// The smallest that a caller of Certify may ask for.
+    pub min_failure_probability: f64,
+    /// The theorem for smoothed models.
+    pub radius: RadiusMethod,
+    /// How votes become bounds.
+    pub bound: Bound,
+    /// Votes that choose the class and are dropped.
+    pub selection_votes: u64,
+    /// Estimation votes of Predict, at most.
+    pub predict_votes: u64,
+    /// Radius at which Predict stops drawing.
+    pub predict_target_radius: Option<f64>,
+    /// Estimation votes of Certify when the caller names none.
+    pub certify_votes: u64,
+    /// Estimation votes a caller of Certify may ask for.
+    pub max_votes: u64,
+    /// Serve smoothed certificates although the runtime failed the self-test; each then says so.
+    pub allow_inexact_runtime: bool,
+}
+
+/// `[runtime]`
+#[derive(Debug, Clone)]
+pub struct RuntimeSettings {
+    /// ONNX Runtime's shared library, relative to the settings file.
+    pub library: PathBuf,
+    /// Where the models run.
+    pub provider: Provider,
+    /// Sessions of the standard model, each with one thread.
+    pub standard_sessions: usize,
+    /// Sessions of the robust model.
+    pub robust_sessions: usize,
+    /// Rows in one run, at most; the fixed batch shape of a smoothed model.
+    pub max_batch_size: usize,
+}
+
+/// `[scheduler]`
+#[derive(Debug, Clone, Copy)]
+pub struct SchedulerSettings {
+    /// Rows admitted for one model and not yet finished, at most.
+    pub queue_rows: usize,
+}
+
+/// `[log]`
+#[derive(Debug, Clone)]
+pub struct LogSettings {
+    /// For people or for machines.
+    pub format: LogFormat,
+    /// A `tracing` filter, such as `info` or `certimix=debug,warn`.
+    pub filter: String,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One line for people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// An execution provider, as asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provider {
+    /// The processor.
+    Cpu,
+    /// An NVIDIA GPU, or a start-up error.
+    Cuda,
+    /// CUDA if it loads, else the processor, said loudly.
+    Auto,
+}

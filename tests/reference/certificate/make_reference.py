@@ -1,0 +1,339 @@
+"""Writes the reference tables for src/certificate: python make_reference.py [table ...]
+
+Everything is computed with 60 digits from the exact binary value of each input, by formulas other than the
+ones in the Rust code where there is a choice (gamma functions instead of Stirling remainders, bisection instead
+of Newton). Each row has the exact answer in 40 digits and the two floats next to it, so that a test can
+tell the sound side from the wrong one without arithmetic of its own. Floats are written as strings: JSON readers
+may round numbers their own way.
+"""
+
+import json
+import math
+import struct
+import sys
+from pathlib import Path
+
+from mpmath import asin, betainc, erfc, exp, expm1, log, loggamma, log1p, mp, mpf, nstr, pi, sqrt
+
+mp.dps = 60
+HERE = Path(__file__).parent
+
+
+def answer(x):
+    """The exact value and the largest float below or at it, the smallest above or at it."""
+    near = float(x)
+    down = near if mpf(near) <= x else math.nextafter(near, -math.inf)
+    up = near if mpf(near) >= x else math.nextafter(near, math.inf)
+    return {"exact": nstr(x, 40), "down": repr(down), "up": repr(up)}
+
+
+def bisect(holds, low, high, steps=240):
+    """The last point between low and high at which `holds` (true at low, false at high) is true."""
+    for _ in range(steps):
+        middle = (low + high) / 2
+        if holds(middle):
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+# The normal distribution ---------------------------------------------------------------------------------
+
+
+def tail(x):
+    return erfc(x / sqrt(mpf(2))) / 2
+
+
+def phi_inverse(p, complement):
+    """From p and 1 - p, whichever is the smaller being the one in use."""
+    small = min(p, complement)
+    if small == mpf("0.5"):
+        return mpf(0)
+    x = bisect(lambda x: tail(x) > small, mpf(0), mpf(41))
+    return x if complement < p else -x
+
+
+def pair(bound):
+    """(p, 1 - p) of a bound given as {"value": float} or {"complement": float}."""
+    if "value" in bound:
+        return mpf(bound["value"]), 1 - mpf(bound["value"])
+    return 1 - mpf(bound["complement"]), mpf(bound["complement"])
+
+
+def quantiles():
+    values = [1e-300, 1e-100, 1e-16, 1e-9, 0.001, 0.1, 0.2499, 0.25, 0.2501, 0.4, 0.4999999, 0.5]
+    values += [0.5000001, 0.6, 0.75, 0.9, 0.99, 0.999999, 1 - 1e-12, 1 - 2.0**-53]
+    bounds = [{"value": v} for v in values]
+    bounds += [{"complement": c} for c in [1e-300, 1e-200, 1e-50, 1e-20, 1e-17, 1e-5, 0.3, 0.49999, 0.7, 0.999]]
+    return [{"p": b, "quantile": answer(phi_inverse(*pair(b)))} for b in bounds]
+
+
+def cdfs():
+    xs = [-37.0, -20.5, -8.0, -3.3, -1.0, -1e-9, 0.0, 1e-9, 0.3, 1.0, 2.5, 6.0, 8.3, 20.0, 37.0]
+    return [{"x": x, "value": answer(tail(-mpf(x))), "complement": answer(tail(mpf(x)))} for x in xs]
+
+
+# Bounds from votes ---------------------------------------------------------------------------------------
+
+
+def log_binomial_tail(hits, votes, p, q):
+    """ln P(Bin(votes, p) >= hits), for p below hits/votes."""
+    total, term, k = mpf(1), mpf(1), hits
+    while k < votes:
+        term *= mpf(votes - k) / (k + 1) * p / q
+        total += term
+        k += 1
+        if term < total * mpf(10) ** -58:
+            break
+    choose = loggamma(votes + 1) - loggamma(hits + 1) - loggamma(votes - hits + 1)
+    return choose + hits * log(p) + (votes - hits) * log(q) + log(total)
+
+
+def from_log_odds(u):
+    return 1 / (1 + exp(-u)), 1 / (1 + exp(u))
+
+
+def clopper_pearson_lower(hits, votes, delta):
+    if hits == 0:
+        return mpf(0), mpf(1)
+    if hits == votes:
+        return exp(log(delta) / votes), -expm1(log(delta) / votes)
+    low, high = log(delta) - log(mpf(votes)) - 5, log(mpf(hits) / (votes - hits))
+    # Regula falsi on the log of the tail, which is concave in the log-odds.
+    f = lambda u: log_binomial_tail(hits, votes, *from_log_odds(u)) - log(delta)
+    u = newton_like(f, low, high)
+    return from_log_odds(u)
+
+
+def anytime_lower(hits, votes, delta):
+    if hits == 0:
+        return mpf(0), mpf(1)
+    misses = votes - hits
+    half = mpf(1) / 2
+    log_beta = loggamma(half + hits) + loggamma(half + misses) - loggamma(mpf(votes) + 1) - log(pi)
+
+    def f(u):
+        p, q = from_log_odds(u)
+        return -(log_beta - hits * log(p) - misses * log(q) + log(delta))
+
+    low = log(delta) - log(mpf(votes)) - 20
+    high = log(mpf(hits) / misses) if misses else log(mpf(votes)) + 800
+    return from_log_odds(newton_like(f, low, high))
+
+
+def newton_like(f, low, high):
+    """The root of an increasing f: bisection to a few digits, secants to the rest."""
+    low = bisect(lambda u: f(u) < 0, low, high, 40)
+    a, b = low, low + mpf(10) ** -8
+    fa, fb = f(a), f(b)
+    for _ in range(12):
+        if fb == fa or abs(b - a) < mpf(10) ** -50:
+            break
+        a, b = b, b - fb * (b - a) / (fb - fa)
+        fa, fb = fb, f(b)
+    return b
+
+
+COUNTS = [(0, 1), (1, 1), (0, 10), (10, 10), (1, 10), (9, 10), (5, 10), (15, 31), (16, 33), (99, 100), (50, 100)]
+COUNTS += [(1, 1000), (999, 1000), (1000, 1000), (90_000, 100_000), (99_999, 100_000), (100_000, 100_000)]
+COUNTS += [(1, 1_000_000), (10, 1_000_000), (500_000, 1_000_000), (999_000, 1_000_000), (999_999, 1_000_000)]
+COUNTS += [(1_000_000, 1_000_000), (0, 1_000_000)]
+DELTAS = [0.5, 0.05, 0.001, 1e-6, 1e-20, 1e-100, 1e-300]
+
+
+def vote_bounds(lower):
+    rows = []
+    for hits, votes in COUNTS:
+        for delta in DELTAS:
+            low, low_complement = lower(hits, votes, mpf(delta))
+            high_complement, high = lower(votes - hits, votes, mpf(delta))
+            rows.append({
+                "hits": hits, "votes": votes, "failure_probability": delta,
+                "lower": answer(low), "lower_complement": answer(low_complement),
+                "upper": answer(high), "upper_complement": answer(high_complement),
+            })
+    return rows
+
+
+def e_values():
+    rows = []
+    targets = [{"value": v} for v in [1e-12, 0.3, 0.5, 0.8177236823380976, 0.97]] + [{"complement": 1e-6}, {"complement": 1e-20}]
+    for hits, votes in [(1, 1), (0, 7), (50, 50), (8, 10), (30, 60), (90, 100), (290, 300), (800, 1000), (200, 1000), (970, 1000), (2000, 2000)]:
+        for target in targets:
+            p, q = pair(target)
+            misses, half = votes - hits, mpf(1) / 2
+            log_beta = loggamma(half + hits) + loggamma(half + misses) - loggamma(mpf(votes) + 1)
+            mixture = log_beta - log(pi) - (hits * log(p) + misses * log(q))
+            above = betainc(misses + half, hits + half, 0, q, regularized=True)
+            prior = 2 / pi * asin(sqrt(q))
+            rows.append({"hits": hits, "votes": votes, "p0": target, "log_e_value": answer(mixture + log(above) - log(prior))})
+    return rows
+
+
+# Radii ---------------------------------------------------------------------------------------------------
+
+PROBABILITIES = [
+    ({"value": 0.99}, {"value": 1.0}), ({"value": 0.9}, {"value": 1.0}), ({"value": 0.7}, {"value": 1.0}),
+    ({"complement": 1e-300}, {"value": 1.0}), ({"complement": 1e-20}, {"value": 1.0}), ({"complement": 1e-9}, {"value": 1.0}),
+    ({"value": 0.9}, {"value": 0.05}), ({"value": 0.6}, {"value": 0.01}), ({"value": 0.4}, {"value": 0.1}),
+    ({"value": 0.99}, {"value": 1e-9}), ({"value": 0.5}, {"value": 1e-300}), ({"complement": 1e-20}, {"value": 1e-22}),
+    ({"complement": 1e-300}, {"value": 1e-301}), ({"value": 1e-9}, {"value": 1e-12}), ({"value": 0.5}, {"value": 0.4999}),
+    ({"value": 0.999}, {"value": 0.0001}), ({"value": 0.3}, {"value": 0.6}), ({"value": 0.0}, {"value": 1.0}),
+]
+ALPHAS = [0.3, 0.5, 0.5 + 1e-12, 0.5000001, 0.6, 0.76, 0.9, 0.999999, 1 - 2.0**-53, 1.0]
+SIGMAS = [0.5, 1e-12, 1e12]
+
+
+def near_zero():
+    """Probabilities a little above what is needed, where quantiles cancel."""
+    cases = []
+    for alpha in [0.5000001, 0.6, 0.76, 0.9, 0.999999, 1.0]:
+        for gap in [1e-2, 1e-4, 1e-5, 1e-6, 1e-9, 1e-13]:
+            needed = 1 / (2 * alpha)
+            cases.append(({"value": needed + (1 - needed) * gap}, {"value": 1.0}, [alpha]))
+            margin, other = (1 - alpha) / alpha, min(0.01, 1 - needed)
+            cases.append(({"value": margin + other / 2 + gap * other / 4}, {"value": other / 2}, [alpha]))
+    return cases
+
+
+def radii():
+    rows = []
+    for lower, upper, alphas in [(lower, upper, ALPHAS) for lower, upper in PROBABILITIES] + near_zero():
+        pa, qa = pair(lower)
+        pb, qb = pair(upper)
+        if qa <= pb:
+            pb, qb = qa, pa
+        for alpha in alphas:
+            a = mpf(alpha)
+            theorem2 = tight = mpf(0)
+            if alpha >= 0.5 and pa > 0:
+                margin = (1 - a) / a
+                xa, xb = phi_inverse(pa, qa), phi_inverse(pb, qb)
+                theorem2 = (phi_inverse(a * pa, 1 - a + a * qa) - phi_inverse(1 - a + a * pb, a * qb)) / 2
+                if pb == qa:
+                    tight = xa - phi_inverse(1 / (2 * a), (2 * a - 1) / (2 * a)) if alpha > 0.5 else mpf(0)
+                elif pa - pb > margin:
+                    # Of the two readings, the one in which nothing cancels.
+                    slack = (2 * a - 1) / a
+                    if margin < mpf("0.5"):
+                        holds = lambda w: tail(w - xa) - tail(-(xb + w)) > margin
+                    else:
+                        holds = lambda w: tail(xa - w) + tail(-(xb + w)) < slack
+                    tight = bisect(holds, mpf(0), (xa - xb) / 2 + 1)
+            for sigma in SIGMAS:
+                s = mpf(sigma)
+                rows.append({
+                    "alpha": alpha, "sigma": sigma, "p_lower": lower, "p_upper": upper,
+                    "theorem2": answer(max(mpf(0), s * theorem2)), "tight": answer(max(mpf(0), s * tight)),
+                })
+    return rows
+
+
+def required():
+    rows = []
+    for alpha in [0.5 + 1e-12, 0.6, 0.76, 0.999, 1.0]:
+        for sigma, radius in [(0.5, 0.25), (0.5, 1e-9), (0.25, 1.0), (1e-6, 1e-5), (1e9, 3e9), (0.1, 2.0)]:
+            a, w = mpf(alpha), mpf(radius) / mpf(sigma)
+            x = w + phi_inverse(1 / (2 * a), (2 * a - 1) / (2 * a))
+            theorem2 = tail(-w) / a
+            row = {"alpha": alpha, "sigma": sigma, "radius": radius, "p0": answer(tail(-x)), "p0_complement": answer(tail(x))}
+            row["theorem2"] = answer(min(mpf(1), theorem2))
+            row["theorem2_complement"] = answer(max(mpf(0), (a - 1 + tail(w)) / a))
+            rows.append(row)
+    return rows
+
+
+EPSILON = mpf(2) ** -52
+
+
+def allowance(classes):
+    return (64 + classes) * EPSILON
+
+
+def theorem1():
+    rows = []
+    cases = [
+        ([0.9, 0.06, 0.04], [1.0, 2.0, 0.5]), ([0.05, 0.95], [0.3, 0.3]), ([0.4, 0.35, 0.25], [1.0, 1.0, 1.0]),
+        ([1.0, 0.0], [1e-9, 1e-9]), ([0.999, 0.0005, 0.0005], [1e9, 1e3, 1e12]),
+    ]
+    for h, constants in cases:
+        for alpha in [0.5, 0.5 + 1e-12, 0.6, 0.76, 0.95, 1.0]:
+            for error in [0.0, 1e-7, 1e-3]:
+                a, best = mpf(alpha), None
+                y = max(range(len(h)), key=lambda i: h[i])
+                for i in range(len(h)):
+                    if i != y:
+                        margin = mpf(h[y]) - mpf(h[i]) - 4 * mpf(error) - allowance(len(h))
+                        r = (a * margin + a - 1) / (a * (mpf(constants[y]) + mpf(constants[i])))
+                        best = r if best is None else min(best, r)
+                rows.append({"alpha": alpha, "probabilities": h, "constants": constants, "error_bound": error, "radius": answer(max(mpf(0), best))})
+    return rows
+
+
+def logit():
+    rows = []
+    for z in [[struct.unpack("f", struct.pack("f", v))[0] for v in z] for z in [[3.0, 1.0, 0.5], [0.25, 4.5], [1.0, 0.9375, 0.5, -2.0], [100.0, -100.0, 0.0], [0.0, 2.0**-20], [3e38, 1.0, -3e38], [0.1, 0.3, 0.2]]]:
+        for alpha in [0.5, 0.5 + 1e-9, 0.6, 0.76, 0.95, 1.0]:
+            for temperature in [1.0, 0.05, 20.0]:
+                for constant in [1.0, 0.01]:
+                    for error in [0.0, 1e-5]:
+                        a, t = mpf(alpha), mpf(temperature)
+                        y = max(range(len(z)), key=lambda i: z[i])
+                        second = max(v for i, v in enumerate(z) if i != y)
+                        mu = (1 - a) / a + allowance(len(z))
+                        moved = mpf(0)
+                        if mu < 1:
+                            # The definition: every z_y - z_j falls together until h_y - h_i = mu.
+                            weights = [exp((mpf(v) - mpf(second)) / t) for i, v in enumerate(z) if i != y]
+                            scale = (1 - mu) / (1 + mu * sum(weights))
+                            moved = mpf(z[y]) - mpf(second) + t * log(scale) - 4 * mpf(error)
+                        moved = max(mpf(0), moved)
+                        rows.append({
+                            "alpha": alpha, "logits": z, "temperature": temperature, "constant": constant, "error_bound": error,
+                            "vector": answer(moved / (sqrt(mpf(2)) * mpf(constant))), "per_logit": answer(moved / (2 * mpf(constant))),
+                        })
+    return rows
+
+
+def levels():
+    """The largest integer N with sqrt(N) / levels < radius."""
+    rows = []
+    for radius in [0.25, 1.0, 5e-324, 1e-3, 1 / 255, math.nextafter(1 / 255, 1), 0.1, 36 / 255, 2.0, 255.0, 3.7e6, 1e7, 1e300]:
+        for count in [1, 2, 255, 256, 65535, 65536, 2**32 - 1]:
+            m, n = radius.as_integer_ratio()
+            top, bottom = (m * count) ** 2, n * n
+            rows.append({"radius": radius, "levels": count, "n": min(2**64 - 1, -(-top // bottom) - 1)})
+    return rows
+
+
+def mixtures():
+    rows = []
+    for alpha in [0.0, 1e-12, 0.3, 0.76, 1 - 2.0**-53, 1.0]:
+        for g, h in [(-0.1, -3.0), (-700.0, -1e-9), (-1e-12, -708.0), (-0.6931471805599453, -0.6931471805599453), (-650.0, -690.0)]:
+            a = mpf(alpha)
+            rows.append({"alpha": alpha, "standard": g, "robust": h, "mixed": answer(log((1 - a) * exp(mpf(g)) + a * exp(mpf(h))))})
+    return rows
+
+
+def as_strings(value):
+    """The same row with every float as the shortest string that reads back to it."""
+    if isinstance(value, dict):
+        return {key: as_strings(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [as_strings(part) for part in value]
+    return repr(value) if isinstance(value, float) else value
+
+
+TABLES = {
+    "quantiles": quantiles, "cdfs": cdfs, "clopper_pearson": lambda: vote_bounds(clopper_pearson_lower),
+    "anytime": lambda: vote_bounds(anytime_lower), "e_values": e_values, "radii": radii, "required": required,
+    "theorem1": theorem1, "logit": logit, "levels": levels, "mixtures": mixtures,
+}
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or TABLES:
+        rows = TABLES[name]()
+        lines = ",\n".join(json.dumps(as_strings(row)) for row in rows)
+        (HERE / f"{name}.json").write_text(f"[\n{lines}\n]\n")
+        print(name, len(rows), flush=True)
