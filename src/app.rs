@@ -98,7 +98,10 @@ pub async fn run(
     let _ = close.send(());
     match tokio::time::timeout(drain_timeout, server).await {
         Ok(ended) => ended?,
-        Err(_) => tracing::warn!(?drain_timeout, "requests or connections were still open; they are cut off"),
+        Err(_) => tracing::warn!(
+            ?drain_timeout,
+            "requests or connections were still open; they are cut off"
+        ),
     }
     end(live.take()).await;
     tracing::info!("stopped");

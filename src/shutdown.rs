@@ -9,7 +9,7 @@ pub async fn signalled() {
             Ok(mut signal) => drop(signal.recv().await),
             Err(error) => {
                 tracing::warn!(%error, "a signal cannot be listened for; the server stops only by being killed");
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
     };

@@ -20,9 +20,11 @@ pub(super) fn two_sided_width(alpha: Alpha, class: f64, runner_up: f64) -> f64 {
             || (of_class.complement() + of_runner_up.value()).next_up() <= slack
     };
     // At alpha = 1 the largest is half the distance; a larger margin only lowers it.
-    let mut above = ((class - runner_up) / 2.0).next_up();
+    let start = ((class - runner_up) / 2.0).next_up();
+    let mut above = start;
     let mut sound = 0.0_f64;
-    while above - sound > 1e-14 * above {
+    // What is nearer to zero than that is left to `small_width.rs`, which does it better.
+    while above - sound > 1e-14 * above && above > 1e-7 * start {
         let middle = f64::midpoint(sound, above);
         if middle <= sound || middle >= above {
             break;

@@ -13,12 +13,21 @@ pub(super) struct Ballot {
 
 impl Ballot {
     pub(super) fn new(classes: usize, selection_votes: u64) -> Self {
-        Self { selection_votes, drawn: 0, selection: vec![0; classes], estimation: vec![0; classes] }
+        Self {
+            selection_votes,
+            drawn: 0,
+            selection: vec![0; classes],
+            estimation: vec![0; classes],
+        }
     }
 
     /// Counts the next vote; `None` is a vote for no class, as a row with a NaN casts.
     pub(super) fn cast(&mut self, vote: Option<usize>) {
-        let counts = if self.drawn < self.selection_votes { &mut self.selection } else { &mut self.estimation };
+        let counts = if self.drawn < self.selection_votes {
+            &mut self.selection
+        } else {
+            &mut self.estimation
+        };
         if let Some(count) = vote.and_then(|class| counts.get_mut(class)) {
             *count += 1;
         }
@@ -62,7 +71,11 @@ impl Ballot {
 }
 
 fn tally(counts: &[u64], class: usize, votes: u64) -> Tally {
-    let others = counts.iter().enumerate().filter(|(other, _)| *other != class).map(|(_, &count)| count);
+    let others = counts
+        .iter()
+        .enumerate()
+        .filter(|(other, _)| *other != class)
+        .map(|(_, &count)| count);
     Tally {
         votes,
         votes_for_class: counts.get(class).copied().unwrap_or(0),
@@ -112,7 +125,14 @@ mod tests {
         }
         // The class stays the one that was selected, though another leads now.
         assert_eq!(ballot.class(), Some(2));
-        assert_eq!(ballot.tally(2), Tally { votes: 5, votes_for_class: 1, votes_for_runner_up: 2 });
+        assert_eq!(
+            ballot.tally(2),
+            Tally {
+                votes: 5,
+                votes_for_class: 1,
+                votes_for_runner_up: 2
+            }
+        );
         assert_eq!(ballot.shares(), [0.4, 0.2, 0.2]);
     }
 

@@ -92,8 +92,15 @@ impl MixedClassifier {
                     target_radius: None,
                     total_variation: smoother.total_variation,
                 };
-                let unanimous = Tally { votes, votes_for_class: votes, votes_for_runner_up: 0 };
-                (smoother.grid_step(), certify(&plan, unanimous).map_or(0.0, |proven| proven.radius))
+                let unanimous = Tally {
+                    votes,
+                    votes_for_class: votes,
+                    votes_for_runner_up: 0,
+                };
+                (
+                    smoother.grid_step(),
+                    certify(&plan, unanimous).map_or(0.0, |proven| proven.radius),
+                )
             }
         };
         ClassifierInfo {

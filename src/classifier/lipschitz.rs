@@ -28,24 +28,47 @@ pub(super) fn certify(
     mixture: &MixtureSettings,
 ) -> Result<RobustAnswer, CertificateError> {
     let log_probs = log_probs(kind, output, mixture);
-    let unproven = |certificate| RobustAnswer { log_probs: log_probs.clone(), certified_class: None, certificate };
+    let unproven = |certificate| RobustAnswer {
+        log_probs: log_probs.clone(),
+        certified_class: None,
+        certificate,
+    };
     if let Some(reason) = unavailable_reason(guarantee, mixture) {
         return Ok(unproven(Certificate::unavailable(reason)));
     }
     let (alpha, finite) = (mixture.alpha, output.iter().all(|value| value.is_finite()));
     let (radius, method) = match guarantee {
         _ if !finite => (0.0, Method::LogitLipschitz),
-        Guarantee::LipschitzProbabilities { constants, neighbourhood, error_bound, .. } => {
+        Guarantee::LipschitzProbabilities {
+            constants,
+            neighbourhood,
+            error_bound,
+            ..
+        } => {
             let probabilities: Vec<f64> = output.iter().map(|&p| f64::from(p)).collect();
             let radius = theorem1_radius(alpha, &probabilities, constants, *error_bound, *neighbourhood)?;
             (radius, Method::Theorem1)
         }
-        Guarantee::LipschitzLogits { constant, vector_valued, error_bound, .. } => {
-            let constant = if *vector_valued { LogitConstant::Vector(*constant) } else { LogitConstant::PerLogit(*constant) };
-            (logit_radius(alpha, output, mixture.robust_temperature, constant, *error_bound)?, Method::LogitLipschitz)
+        Guarantee::LipschitzLogits {
+            constant,
+            vector_valued,
+            error_bound,
+            ..
+        } => {
+            let constant = if *vector_valued {
+                LogitConstant::Vector(*constant)
+            } else {
+                LogitConstant::PerLogit(*constant)
+            };
+            (
+                logit_radius(alpha, output, mixture.robust_temperature, constant, *error_bound)?,
+                Method::LogitLipschitz,
+            )
         }
         Guarantee::None | Guarantee::GaussianSmoothing { .. } => {
-            return Ok(unproven(Certificate::unavailable("the robust model has no Lipschitz proof")));
+            return Ok(unproven(Certificate::unavailable(
+                "the robust model has no Lipschitz proof",
+            )));
         }
     };
     let certificate = Certificate {
@@ -61,11 +84,20 @@ pub(super) fn certify(
     };
     let certificate = conclude(certificate, spec, || {
         if finite {
-            format!("the robust model's margin is not above (1 - alpha) / alpha = {:.4}", alpha.margin_needed())
+            format!(
+                "the robust model's margin is not above (1 - alpha) / alpha = {:.4}",
+                alpha.margin_needed()
+            )
         } else {
             "the robust model's output is not finite".to_owned()
         }
     });
-    let certified_class = (certificate.status == Status::Certified).then(|| argmax(&log_probs)).flatten();
-    Ok(RobustAnswer { log_probs, certified_class, certificate })
+    let certified_class = (certificate.status == Status::Certified)
+        .then(|| argmax(&log_probs))
+        .flatten();
+    Ok(RobustAnswer {
+        log_probs,
+        certified_class,
+        certificate,
+    })
 }

@@ -10,7 +10,9 @@ use super::smoother::{Smoother, SmootherError};
 use crate::certificate::Temperature;
 use crate::certificate::noise::{NoiseKey, NoiseSecret};
 use crate::domain::{Guarantee, Input, InputSpec, Provenance, Violations};
-use crate::onnx::{BackendError, Manifest, Model, OnnxError, OnnxSession, OutputKind, Runtime, SelfTest, check_pair, self_test};
+use crate::onnx::{
+    BackendError, Manifest, Model, OnnxError, OnnxSession, OutputKind, Runtime, SelfTest, check_pair, self_test,
+};
 use crate::scheduler::{RowSource as _, Scheduler};
 use crate::settings::Settings;
 
@@ -67,7 +69,14 @@ impl MixedClassifier {
     pub fn load(settings: &Settings, revision: String, secret: NoiseSecret) -> Result<Self, LoadError> {
         let runtime_settings = &settings.runtime;
         let runtime = Runtime::load(&runtime_settings.library)?;
-        let load = |path| Model::load(&runtime, path, runtime_settings.provider, runtime_settings.max_batch_size);
+        let load = |path| {
+            Model::load(
+                &runtime,
+                path,
+                runtime_settings.provider,
+                runtime_settings.max_batch_size,
+            )
+        };
         let (standard, robust) = (load(&settings.models.standard)?, load(&settings.models.robust)?);
         check_pair(&standard.manifest, &robust.manifest)?;
         check_settings(settings, &robust.manifest).map_err(LoadError::Settings)?;
@@ -101,9 +110,18 @@ impl MixedClassifier {
 /// Opens `count` sessions and runs each once, so that the first request finds them warm.
 fn open(model: &Model, count: usize) -> Result<Vec<OnnxSession>, LoadError> {
     let name = &model.manifest.name;
-    tracing::info!(model = name, sessions = count, provider = model.provider.name, "loading");
+    tracing::info!(
+        model = name,
+        sessions = count,
+        provider = model.provider.name,
+        "loading"
+    );
     if !model.provider.note.is_empty() {
-        tracing::warn!(model = name, "RUNNING ON THE CPU: runtime.provider is \"auto\" and {}", model.provider.note);
+        tracing::warn!(
+            model = name,
+            "RUNNING ON THE CPU: runtime.provider is \"auto\" and {}",
+            model.provider.note
+        );
     }
     let mut sessions = (0..count).map(|_| model.open()).collect::<Result<Vec<_>, _>>()?;
     model.warm(&mut sessions)?;
@@ -124,7 +142,8 @@ fn side(name: &'static str, model: &Model, sessions: Vec<OnnxSession>, queue_row
 fn check_settings(settings: &Settings, robust: &Manifest) -> Result<(), Violations> {
     let mut wrong = Violations::default();
     let scaled = settings.mixture.robust_temperature != Temperature::ONE;
-    let can_scale = robust.output_kind == OutputKind::Logits && !matches!(robust.guarantee, Guarantee::GaussianSmoothing { .. });
+    let can_scale =
+        robust.output_kind == OutputKind::Logits && !matches!(robust.guarantee, Guarantee::GaussianSmoothing { .. });
     wrong.check(!scaled || can_scale, "mixture.robust_temperature", || {
         format!("must be 1 for a robust model with guarantee \"{}\" and these outputs: it has no effect on votes or probabilities", robust.guarantee.name())
     });
@@ -153,7 +172,9 @@ fn robust_kind(
     let caveat = match self_test(sessions, &rows)? {
         SelfTest::Exact => String::new(),
         SelfTest::Inexact { what } if settings.certificate.allow_inexact_runtime => {
-            tracing::warn!("CERTIFICATES CARRY A CAVEAT: the self-test failed ({what}) and certificate.allow_inexact_runtime is set");
+            tracing::warn!(
+                "CERTIFICATES CARRY A CAVEAT: the self-test failed ({what}) and certificate.allow_inexact_runtime is set"
+            );
             format!("the runtime is not exact, by the operator's leave: {what}")
         }
         SelfTest::Inexact { what } => return Err(LoadError::Inexact(what)),

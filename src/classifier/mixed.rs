@@ -54,7 +54,11 @@ struct PlainRow(Input);
 impl RowSource for PlainRow {
     fn fill(&self, _row: usize, out: &mut [f32]) -> Result<(), String> {
         if out.len() != self.0.values.len() {
-            return Err(format!("an input of {} values for a model of {}", self.0.values.len(), out.len()));
+            return Err(format!(
+                "an input of {} values for a model of {}",
+                self.0.values.len(),
+                out.len()
+            ));
         }
         out.copy_from_slice(&self.0.values);
         Ok(())
@@ -108,7 +112,17 @@ impl MixedClassifier {
                     let rounds = (count - index).div_ceil(lanes.max(1));
                     let left = deadline.saturating_duration_since(Instant::now());
                     let stop_at = Instant::now() + left / u32::try_from(rounds).unwrap_or(u32::MAX);
-                    self.predict_one(input, room, Share { order, stop_at, deadline }, &mut |_| {}).await
+                    self.predict_one(
+                        input,
+                        room,
+                        Share {
+                            order,
+                            stop_at,
+                            deadline,
+                        },
+                        &mut |_| {},
+                    )
+                    .await
                 }
             })
             .buffered(lanes.max(1))
@@ -128,7 +142,17 @@ impl MixedClassifier {
         grown: &mut (dyn FnMut(Prediction) + Send),
     ) -> Result<Prediction, ClassifierError> {
         let room = self.room(1)?;
-        self.predict_one(input, &room, Share { order, stop_at: deadline, deadline }, grown).await
+        self.predict_one(
+            input,
+            &room,
+            Share {
+                order,
+                stop_at: deadline,
+                deadline,
+            },
+            grown,
+        )
+        .await
     }
 
     async fn predict_one(
@@ -139,10 +163,16 @@ impl MixedClassifier {
         grown: &mut (dyn FnMut(Prediction) + Send),
     ) -> Result<Prediction, ClassifierError> {
         let class = share.order.class;
-        let standard = room.standard.submit(Box::new(PlainRow(input.clone())), 1, class, share.deadline);
+        let standard = room
+            .standard
+            .submit(Box::new(PlainRow(input.clone())), 1, class, share.deadline);
         let standard = async {
             let output = by(share.deadline, standard).await?;
-            Ok::<_, ClassifierError>(lipschitz::log_probs(self.standard.output_kind, &output, &self.unscaled()))
+            Ok::<_, ClassifierError>(lipschitz::log_probs(
+                self.standard.output_kind,
+                &output,
+                &self.unscaled(),
+            ))
         };
         match &self.robust_kind {
             Robust::OneRow(guarantee) => {
@@ -153,7 +183,8 @@ impl MixedClassifier {
                 Ok(self.mix(standard, robust))
             }
             Robust::Smoothed(smoother) => {
-                self.predict_smoothed(smoother, &input, room, share, standard, grown).await
+                self.predict_smoothed(smoother, &input, room, share, standard, grown)
+                    .await
             }
         }
     }
@@ -167,7 +198,9 @@ impl MixedClassifier {
         standard: impl Future<Output = Result<Vec<f64>, ClassifierError>>,
         grown: &mut (dyn FnMut(Prediction) + Send),
     ) -> Result<Prediction, ClassifierError> {
-        let snapped = smoother.snap(input).map_err(|error| ClassifierError::Failed(error.to_string()))?;
+        let snapped = smoother
+            .snap(input)
+            .map_err(|error| ClassifierError::Failed(error.to_string()))?;
         let key = smoother.fresh_key();
         let votes = self.vote_loop(smoother, &room.robust, share, snapped.loss, *key.as_bytes());
         // Answers that came before the standard model's are kept until there is something to mix them with.
@@ -200,7 +233,9 @@ impl MixedClassifier {
             radius_method: self.certificate.radius,
             bound_method: match order.bound {
                 Bound::Anytime => BoundMethod::Anytime,
-                Bound::ClopperPearson => BoundMethod::ClopperPearson { votes: order.vote_budget },
+                Bound::ClopperPearson => BoundMethod::ClopperPearson {
+                    votes: order.vote_budget,
+                },
             },
             failure_probability: order.failure_probability,
             sides: Sides::OneSided,
@@ -234,7 +269,11 @@ impl MixedClassifier {
 
     /// Eq. 4 of the paper, and which class that makes.
     fn mix(&self, standard_log_probs: Vec<f64>, robust: RobustAnswer) -> Prediction {
-        let RobustAnswer { log_probs, certified_class, certificate } = robust;
+        let RobustAnswer {
+            log_probs,
+            certified_class,
+            certificate,
+        } = robust;
         let mixed_logits = mixed_logits(self.mixture.alpha, &standard_log_probs, &log_probs);
         let class = certified_class.or_else(|| argmax(&mixed_logits)).unwrap_or(0);
         Prediction {
@@ -250,7 +289,10 @@ impl MixedClassifier {
 
     /// The standard model's own settings: its temperature is always 1.
     fn unscaled(&self) -> MixtureSettings {
-        MixtureSettings { robust_temperature: Temperature::ONE, ..self.mixture }
+        MixtureSettings {
+            robust_temperature: Temperature::ONE,
+            ..self.mixture
+        }
     }
 
     /// Batches of votes that one input has outstanding: one for each executor, and one more to come.

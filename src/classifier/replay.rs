@@ -28,12 +28,18 @@ impl VoteCounter {
         let runtime = Runtime::load(&settings.library)?;
         let model = Model::load(&runtime, manifest, settings.provider, settings.max_batch_size)?;
         let Guarantee::GaussianSmoothing { sigma, levels } = model.manifest.guarantee else {
-            return Err(LoadError::Smoothing("only a smoothed model draws votes that can be replayed".to_owned()));
+            return Err(LoadError::Smoothing(
+                "only a smoothed model draws votes that can be replayed".to_owned(),
+            ));
         };
         // The secret makes fresh keys; a replay brings its own.
         let smoother = Smoother::new(&model.manifest.input, sigma, levels, NoiseSecret::new([0; 32]))
             .map_err(|error| LoadError::Smoothing(error.to_string()))?;
-        Ok(Self { session: model.open()?, manifest: model.manifest, smoother })
+        Ok(Self {
+            session: model.open()?,
+            manifest: model.manifest,
+            smoother,
+        })
     }
 
     /// The manifest of the model that votes.
@@ -58,7 +64,10 @@ impl VoteCounter {
     ) -> Result<(usize, Tally), String> {
         let input_len = self.session.input_len();
         if input.values.len() != input_len {
-            return Err(format!("the input has {} values, the model takes {input_len}", input.values.len()));
+            return Err(format!(
+                "the input has {} values, the model takes {input_len}",
+                input.values.len()
+            ));
         }
         let snapped = self.smoother.snap(input).map_err(|error| error.to_string())?;
         let key = NoiseKey::from_bytes(key);
@@ -73,8 +82,12 @@ impl VoteCounter {
             for (row, values) in rows.chunks_exact_mut(input_len).enumerate() {
                 source.fill(row, values)?;
             }
-            self.session.run(batch, &rows, &mut output).map_err(|error| error.to_string())?;
-            output.chunks_exact(self.manifest.classes()).for_each(|logits| ballot.cast(vote(logits)));
+            self.session
+                .run(batch, &rows, &mut output)
+                .map_err(|error| error.to_string())?;
+            output
+                .chunks_exact(self.manifest.classes())
+                .for_each(|logits| ballot.cast(vote(logits)));
             progress(ballot.drawn());
         }
         let class = ballot.class().ok_or("there are no selection votes")?;

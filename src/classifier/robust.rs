@@ -20,7 +20,12 @@ pub(super) fn unavailable_reason(guarantee: &Guarantee, mixture: &MixtureSetting
     if *guarantee == Guarantee::None {
         return Some("nothing is proven about the robust model".to_owned());
     }
-    (!alpha.can_certify()).then(|| format!("alpha = {} is under 1/2: the standard model can overrule the robust one", alpha.get()))
+    (!alpha.can_certify()).then(|| {
+        format!(
+            "alpha = {} is under 1/2: the standard model can overrule the robust one",
+            alpha.get()
+        )
+    })
 }
 
 /// Completes a certificate whose radius is known: certified if it is positive, else abstained for `reason`.

@@ -18,7 +18,11 @@ pub(super) struct Terms {
 
 /// `ln h` from the shares of votes.
 pub(super) fn log_shares(ballot: &Ballot) -> Vec<f64> {
-    ballot.shares().into_iter().map(|share| if share > 0.0 { share.ln() } else { LOG_FLOOR }).collect()
+    ballot
+        .shares()
+        .into_iter()
+        .map(|share| if share > 0.0 { share.ln() } else { LOG_FLOOR })
+        .collect()
 }
 
 /// The radius that is left of `proven`.
@@ -27,7 +31,11 @@ pub(super) fn log_shares(ballot: &Ballot) -> Vec<f64> {
 /// double, so that the noise has a sigma that differs by less.
 pub(super) fn served_radius(proven: f64, snapping_loss: f64) -> f64 {
     let rounded = proven * (1.0 - 4.0 * f64::EPSILON);
-    if snapping_loss > 0.0 { (rounded - snapping_loss).next_down().max(0.0) } else { rounded }
+    if snapping_loss > 0.0 {
+        (rounded - snapping_loss).next_down().max(0.0)
+    } else {
+        rounded
+    }
 }
 
 /// The answer after `ballot`, whose estimation votes prove `proven` about `class`.
@@ -66,19 +74,31 @@ pub(super) fn answer(
         None => conclude(certificate, spec, || abstention(plan, tally, proven, terms)),
     };
     let certified_class = (certificate.status == Status::Certified).then_some(class);
-    RobustAnswer { log_probs: log_shares(ballot), certified_class, certificate }
+    RobustAnswer {
+        log_probs: log_shares(ballot),
+        certified_class,
+        certificate,
+    }
 }
 
 /// The answer when the deadline came before the class was even chosen.
 pub(super) fn unfinished(ballot: &Ballot, terms: &Terms) -> RobustAnswer {
-    let reason = format!("the deadline came after {} of {} selection votes", ballot.drawn(), terms.selection_votes);
+    let reason = format!(
+        "the deadline came after {} of {} selection votes",
+        ballot.drawn(),
+        terms.selection_votes
+    );
     let certificate = Certificate {
         status: Status::Abstained,
         stop_reason: StopReason::Deadline,
         norm: Some(Norm::L2),
         ..Certificate::unavailable(reason)
     };
-    RobustAnswer { log_probs: log_shares(ballot), certified_class: None, certificate }
+    RobustAnswer {
+        log_probs: log_shares(ballot),
+        certified_class: None,
+        certificate,
+    }
 }
 
 fn sampling(plan: &SmoothingPlan, tally: Tally, proven: &SmoothedRadius, terms: &Terms) -> Sampling {
@@ -101,13 +121,19 @@ fn sampling(plan: &SmoothingPlan, tally: Tally, proven: &SmoothedRadius, terms: 
 }
 
 fn abstention(plan: &SmoothingPlan, tally: Tally, proven: &SmoothedRadius, terms: &Terms) -> String {
-    let Tally { votes, votes_for_class, .. } = tally;
+    let Tally {
+        votes, votes_for_class, ..
+    } = tally;
     if proven.radius > 0.0 {
         let (radius, loss) = (proven.radius, terms.snapping_loss);
-        return format!("the proven radius {radius:.4} is less than the {loss:.4} lost by snapping the input to the grid");
+        return format!(
+            "the proven radius {radius:.4} is less than the {loss:.4} lost by snapping the input to the grid"
+        );
     }
     if terms.bound == Bound::ClopperPearson && proven.p_lower.value() == 0.0 && votes_for_class > 0 {
-        return format!("a Clopper-Pearson bound holds for the number of votes fixed beforehand alone; {votes} were drawn");
+        return format!(
+            "a Clopper-Pearson bound holds for the number of votes fixed beforehand alone; {votes} were drawn"
+        );
     }
     format!(
         "{votes_for_class} of {votes} votes prove h >= {:.4} for the class and <= {:.4} for any other; the difference must \

@@ -46,7 +46,13 @@ impl Smoother {
         let table = NoiseTable::new(grid.scale(sigma))?;
         let total_variation = table.total_variation_for(spec.dimension());
         let noise = Arc::new(Noise { grid, table });
-        Ok(Self { sigma: Sigma::new(sigma)?, total_variation, noise, secret, requests: AtomicU64::new(0) })
+        Ok(Self {
+            sigma: Sigma::new(sigma)?,
+            total_variation,
+            noise,
+            secret,
+            requests: AtomicU64::new(0),
+        })
     }
 
     /// A key that was never used before and cannot be foreseen.
@@ -74,13 +80,25 @@ impl Smoother {
             })
             .collect::<Result<_, NoiseError>>()?;
         #[expect(clippy::cast_precision_loss, reason = "dimensions stay far below 2^53")]
-        let loss = if on_grid { 0.0 } else { 2.0 * (input.values.len() as f64).sqrt().next_up() * grid.snap_distance() };
-        Ok(Snapped { levels, loss: if on_grid { 0.0 } else { loss.next_up() } })
+        let loss = if on_grid {
+            0.0
+        } else {
+            2.0 * (input.values.len() as f64).sqrt().next_up() * grid.snap_distance()
+        };
+        Ok(Snapped {
+            levels,
+            loss: if on_grid { 0.0 } else { loss.next_up() },
+        })
     }
 
     /// The rows of the votes from `first` on.
     pub(super) fn rows(&self, input: &Snapped, key: &NoiseKey, first: u64) -> NoisyRows {
-        NoisyRows { noise: Arc::clone(&self.noise), levels: Arc::clone(&input.levels), key: key.clone(), first }
+        NoisyRows {
+            noise: Arc::clone(&self.noise),
+            levels: Arc::clone(&input.levels),
+            key: key.clone(),
+            first,
+        }
     }
 }
 

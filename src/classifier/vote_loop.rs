@@ -58,14 +58,22 @@ impl VoteLoop<'_> {
                 outstanding.push_back(self.room.submit(source, rows, self.class, self.deadline));
                 submitted += u64::try_from(rows).unwrap_or(u64::MAX);
             }
-            let Some(oldest) = outstanding.pop_front() else { break StopReason::VoteBudget };
-            let until = if ballot.estimation_votes() > 0 { self.stop_at } else { self.deadline };
+            let Some(oldest) = outstanding.pop_front() else {
+                break StopReason::VoteBudget;
+            };
+            let until = if ballot.estimation_votes() > 0 {
+                self.stop_at
+            } else {
+                self.deadline
+            };
             let outputs = match timeout_at(until.into(), oldest).await {
                 Err(_) | Ok(Err(ScheduleError::Expired)) => break StopReason::Deadline,
                 Ok(outputs) => outputs?,
             };
             let chosen_before = ballot.class().is_some();
-            outputs.chunks_exact(self.classes).for_each(|logits| ballot.cast(ballot::vote(logits)));
+            outputs
+                .chunks_exact(self.classes)
+                .for_each(|logits| ballot.cast(ballot::vote(logits)));
             let Some(class) = ballot.class() else { continue };
             if !chosen_before {
                 self.plan.sides = self.sides(&ballot, class)?;
@@ -96,13 +104,28 @@ impl VoteLoop<'_> {
         if ballot.drawn() == 0 {
             return Err(ClassifierError::DeadlineExceeded);
         }
-        let Some(class) = ballot.class() else { return Ok(smoothed::unfinished(&ballot, &self.terms)) };
+        let Some(class) = ballot.class() else {
+            return Ok(smoothed::unfinished(&ballot, &self.terms));
+        };
         let proven = certify(&self.plan, ballot.tally(class))?;
-        Ok(smoothed::answer(&ballot, class, &self.plan, &proven, &self.terms, self.spec, stop_reason))
+        Ok(smoothed::answer(
+            &ballot,
+            class,
+            &self.plan,
+            &proven,
+            &self.terms,
+            self.spec,
+            stop_reason,
+        ))
     }
 
     /// One- or two-sided bounds, from the selection votes alone: before the first estimation vote is looked at.
     fn sides(&self, ballot: &Ballot, class: usize) -> Result<Sides, ClassifierError> {
-        Ok(choose_sides(&self.plan, ballot.selection_tally(class), self.classes, self.vote_budget)?)
+        Ok(choose_sides(
+            &self.plan,
+            ballot.selection_tally(class),
+            self.classes,
+            self.vote_budget,
+        )?)
     }
 }

@@ -27,10 +27,19 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let settings = settings::load(&args.config, std::env::vars())?;
     telemetry::init_logs(&settings.log);
     let listen = settings.server.listen;
-    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen} (server.listen)"))?;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("cannot listen on {listen} (server.listen)"))?;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).context("the operating system gives no randomness for the noise")?;
-    app::run(settings, listener, NoiseSecret::new(secret), announce, shutdown::signalled()).await?;
+    app::run(
+        settings,
+        listener,
+        NoiseSecret::new(secret),
+        announce,
+        shutdown::signalled(),
+    )
+    .await?;
     Ok(())
 }
 
@@ -49,5 +58,8 @@ fn announce(ready: Ready) {
         tracing::warn!("NOTHING CAN BE CERTIFIED: {reason}");
     }
     let models = format!("{} + {}", info.standard.name, info.robust.name);
-    output::note(format!("certimix is ready on {address}, serving {models} on {}, alpha {alpha}", info.robust.provider));
+    output::note(format!(
+        "certimix is ready on {address}, serving {models} on {}, alpha {alpha}",
+        info.robust.provider
+    ));
 }

@@ -52,12 +52,18 @@ impl Input {
     #[must_use]
     pub fn from_uint8(bytes: &[u8]) -> Self {
         let values = bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect();
-        Self { values, sent_as: Values::UInt8 }
+        Self {
+            values,
+            sent_as: Values::UInt8,
+        }
     }
 
     /// From floats.
     #[must_use]
     pub fn from_float32(values: Vec<f32>) -> Self {
-        Self { values: values.into(), sent_as: Values::Float32 }
+        Self {
+            values: values.into(),
+            sent_as: Values::Float32,
+        }
     }
 }

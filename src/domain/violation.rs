@@ -18,7 +18,10 @@ pub struct Violations(pub Vec<Violation>);
 impl Violations {
     /// Records a violation.
     pub fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
-        self.0.push(Violation { field: field.into(), message: message.into() });
+        self.0.push(Violation {
+            field: field.into(),
+            message: message.into(),
+        });
     }
 
     /// Records a violation unless `holds`.

@@ -125,7 +125,10 @@ impl Manifest {
             path: path.to_path_buf(),
             reason: error.to_string(),
         })?;
-        let invalid = |violations| OnnxError::Manifest { path: path.to_path_buf(), violations };
+        let invalid = |violations| OnnxError::Manifest {
+            path: path.to_path_buf(),
+            violations,
+        };
         let raw: RawManifest = toml::from_str(&text).map_err(|error| {
             let mut violations = Violations::default();
             violations.add("toml", error.to_string().trim().replace('\n', "\n    "));
@@ -143,21 +146,40 @@ impl Manifest {
 
 fn check(raw: RawManifest, path: &Path) -> Result<Manifest, Violations> {
     let mut wrong = Violations::default();
-    wrong.check(raw.manifest_version == 1, "manifest_version", || format!("expected 1, found {}", raw.manifest_version));
+    wrong.check(raw.manifest_version == 1, "manifest_version", || {
+        format!("expected 1, found {}", raw.manifest_version)
+    });
     let sha256 = raw.sha256.to_ascii_lowercase();
-    wrong.check(sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit()), "sha256", || {
-        format!("expected 64 hexadecimal digits, found \"{}\"", raw.sha256)
+    wrong.check(
+        sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        "sha256",
+        || format!("expected 64 hexadecimal digits, found \"{}\"", raw.sha256),
+    );
+    wrong.check(raw.labels.len() >= 2, "labels", || {
+        format!("expected at least 2 classes, found {}", raw.labels.len())
     });
-    wrong.check(raw.labels.len() >= 2, "labels", || format!("expected at least 2 classes, found {}", raw.labels.len()));
     for (index, label) in raw.labels.iter().enumerate() {
-        wrong.check(!raw.labels[..index].contains(label), "labels", || format!("\"{label}\" is there twice"));
+        wrong.check(!raw.labels[..index].contains(label), "labels", || {
+            format!("\"{label}\" is there twice")
+        });
     }
-    let RawInput { name, dtype, shape, range: [low, high] } = raw.input;
-    wrong.check(dtype == "float32", "input.dtype", || format!("expected \"float32\", found \"{dtype}\""));
-    let dimension = shape.iter().try_fold(1usize, |product, &length| product.checked_mul(length));
-    wrong.check(dimension.is_some_and(|values| (1..=1 << 24).contains(&values)), "input.shape", || {
-        format!("expected the shape of one input, without the batch axis, of 1 to 2^24 values; found {shape:?}")
+    let RawInput {
+        name,
+        dtype,
+        shape,
+        range: [low, high],
+    } = raw.input;
+    wrong.check(dtype == "float32", "input.dtype", || {
+        format!("expected \"float32\", found \"{dtype}\"")
     });
+    let dimension = shape
+        .iter()
+        .try_fold(1usize, |product, &length| product.checked_mul(length));
+    wrong.check(
+        dimension.is_some_and(|values| (1..=1 << 24).contains(&values)),
+        "input.shape",
+        || format!("expected the shape of one input, without the batch axis, of 1 to 2^24 values; found {shape:?}"),
+    );
     wrong.check(low.is_finite() && high.is_finite() && low < high, "input.range", || {
         format!("expected [low, high] with low < high, both finite; found [{low}, {high}]")
     });
@@ -193,9 +215,18 @@ fn guarantee(raw: RawGuarantee, classes: usize, wrong: &mut Violations) -> (Guar
     let bound = |value: f64| value.is_finite() && value >= 0.0;
     match raw {
         RawGuarantee::None { source } => (Guarantee::None, source),
-        RawGuarantee::LipschitzProbabilities { norm, constants, neighbourhood, probability_error_bound, source } => {
+        RawGuarantee::LipschitzProbabilities {
+            norm,
+            constants,
+            neighbourhood,
+            probability_error_bound,
+            source,
+        } => {
             wrong.check(constants.len() == classes, "guarantee.constants", || {
-                format!("expected one for each of the {classes} classes, found {}", constants.len())
+                format!(
+                    "expected one for each of the {classes} classes, found {}",
+                    constants.len()
+                )
             });
             wrong.check(constants.iter().copied().all(positive), "guarantee.constants", || {
                 format!("expected positive, finite numbers; found {constants:?}")
@@ -203,15 +234,33 @@ fn guarantee(raw: RawGuarantee, classes: usize, wrong: &mut Violations) -> (Guar
             wrong.check(neighbourhood.is_none_or(positive), "guarantee.neighbourhood", || {
                 "expected a positive radius, or no such key".to_owned()
             });
-            wrong.check(bound(probability_error_bound), "guarantee.probability_error_bound", || {
-                format!("expected a number of at least 0, found {probability_error_bound}")
-            });
+            wrong.check(
+                bound(probability_error_bound),
+                "guarantee.probability_error_bound",
+                || format!("expected a number of at least 0, found {probability_error_bound}"),
+            );
             let norm = norm.into();
             let error_bound = probability_error_bound;
-            (Guarantee::LipschitzProbabilities { norm, constants, neighbourhood, error_bound }, source)
+            (
+                Guarantee::LipschitzProbabilities {
+                    norm,
+                    constants,
+                    neighbourhood,
+                    error_bound,
+                },
+                source,
+            )
         }
-        RawGuarantee::LipschitzLogits { norm, constant, constant_of, logit_error_bound, source } => {
-            wrong.check(positive(constant), "guarantee.constant", || format!("expected a positive number, found {constant}"));
+        RawGuarantee::LipschitzLogits {
+            norm,
+            constant,
+            constant_of,
+            logit_error_bound,
+            source,
+        } => {
+            wrong.check(positive(constant), "guarantee.constant", || {
+                format!("expected a positive number, found {constant}")
+            });
             wrong.check(bound(logit_error_bound), "guarantee.logit_error_bound", || {
                 format!("expected a number of at least 0, found {logit_error_bound}")
             });
@@ -220,11 +269,28 @@ fn guarantee(raw: RawGuarantee, classes: usize, wrong: &mut Violations) -> (Guar
                 "must be \"l2\" where constant_of = \"logit_vector\"".to_owned()
             });
             let norm = norm.into();
-            (Guarantee::LipschitzLogits { norm, constant, vector_valued, error_bound: logit_error_bound }, source)
+            (
+                Guarantee::LipschitzLogits {
+                    norm,
+                    constant,
+                    vector_valued,
+                    error_bound: logit_error_bound,
+                },
+                source,
+            )
         }
-        RawGuarantee::GaussianSmoothing { norm, sigma, levels, source } => {
-            wrong.check(norm == RawNorm::L2, "guarantee.norm", || "must be \"l2\" for Gaussian smoothing".to_owned());
-            wrong.check(positive(sigma), "guarantee.sigma", || format!("expected a positive number, found {sigma}"));
+        RawGuarantee::GaussianSmoothing {
+            norm,
+            sigma,
+            levels,
+            source,
+        } => {
+            wrong.check(norm == RawNorm::L2, "guarantee.norm", || {
+                "must be \"l2\" for Gaussian smoothing".to_owned()
+            });
+            wrong.check(positive(sigma), "guarantee.sigma", || {
+                format!("expected a positive number, found {sigma}")
+            });
             wrong.check((1..=65_536).contains(&levels), "guarantee.levels", || {
                 format!("expected a whole number from 1 to 65536, found {levels}")
             });

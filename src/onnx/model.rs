@@ -46,14 +46,25 @@ impl Model {
                 found,
             });
         }
-        let mut model = Self { manifest, provider: ProviderInUse::CPU, max_batch_size, runtime: runtime.clone(), bytes };
+        let mut model = Self {
+            manifest,
+            provider: ProviderInUse::CPU,
+            max_batch_size,
+            runtime: runtime.clone(),
+            bytes,
+        };
         // A file that the processor cannot load is wrong by itself: say so before CUDA is tried.
         let session = model.session()?;
         model.check(&session)?;
         model.provider = provider::choose(asked, || {
             let builder = model.builder().map_err(|error| error.to_string())?;
-            let mut builder = builder.with_execution_providers([provider::cuda()]).map_err(|error| error.to_string())?;
-            builder.commit_from_memory(&model.bytes).map(drop).map_err(|error| error.to_string())
+            let mut builder = builder
+                .with_execution_providers([provider::cuda()])
+                .map_err(|error| error.to_string())?;
+            builder
+                .commit_from_memory(&model.bytes)
+                .map(drop)
+                .map_err(|error| error.to_string())
         })?;
         Ok(model)
     }
@@ -78,29 +89,40 @@ impl Model {
     }
 
     fn builder(&self) -> Result<SessionBuilder, OnnxError> {
-        let refused = |reason: String| OnnxError::Load { file: self.manifest.file.clone(), reason };
+        let refused = |reason: String| OnnxError::Load {
+            file: self.manifest.file.clone(),
+            reason,
+        };
         // One thread a session and no spinning: several sessions beat one with many threads, and the runtime sizes its
         // pools from the host, not from the cgroup.
-        Session::builder(&self.runtime.environment)
-            .map_err(|error| refused(error.to_string()))?
-            .with_optimization_level(GraphOptimizationLevel::All)
-            .and_then(|builder| builder.with_intra_threads(1))
-            .and_then(|builder| builder.with_inter_threads(1))
-            .and_then(|builder| builder.with_intra_op_spinning(false))
-            .and_then(|builder| builder.with_inter_op_spinning(false))
-            .and_then(|builder| builder.with_deterministic_compute(true))
-            .map_err(|error| refused(error.to_string()))
+        let configured = || -> ort::Result<SessionBuilder> {
+            Ok(Session::builder(&self.runtime.environment)?
+                .with_optimization_level(GraphOptimizationLevel::All)?
+                .with_intra_threads(1)?
+                .with_inter_threads(1)?
+                .with_intra_op_spinning(false)?
+                .with_inter_op_spinning(false)?
+                .with_deterministic_compute(true)?)
+        };
+        configured().map_err(|error| refused(error.to_string()))
     }
 
     fn session(&self) -> Result<Session, OnnxError> {
-        let refused = |reason: String| OnnxError::Load { file: self.manifest.file.clone(), reason };
+        let refused = |reason: String| OnnxError::Load {
+            file: self.manifest.file.clone(),
+            reason,
+        };
         let mut builder = self.builder()?;
         if self.provider.is_cuda() {
             builder = builder
                 .with_execution_providers([provider::cuda()])
-                .map_err(|error| OnnxError::Cuda { reason: error.to_string() })?;
+                .map_err(|error| OnnxError::Cuda {
+                    reason: error.to_string(),
+                })?;
         }
-        builder.commit_from_memory(&self.bytes).map_err(|error| refused(error.to_string()))
+        builder
+            .commit_from_memory(&self.bytes)
+            .map_err(|error| refused(error.to_string()))
     }
 
     /// Compares what the graph declares with the manifest.
@@ -109,20 +131,37 @@ impl Model {
         let mut wrong = Violations::default();
         let inputs: Vec<&str> = session.inputs().iter().map(ort::value::Outlet::name).collect();
         wrong.check(inputs == [manifest.input.name.as_str()], "input.name", || {
-            format!("the manifest says \"{}\", the model has {inputs:?}", manifest.input.name)
+            format!(
+                "the manifest says \"{}\", the model has {inputs:?}",
+                manifest.input.name
+            )
         });
         for input in session.inputs() {
-            let shape = manifest.input.shape.iter().map(|&length| i64::try_from(length).unwrap_or(i64::MAX));
+            let shape = manifest
+                .input
+                .shape
+                .iter()
+                .map(|&length| i64::try_from(length).unwrap_or(i64::MAX));
             compare(input.dtype(), shape, "input.shape", &mut wrong);
         }
-        match session.outputs().iter().find(|output| output.name() == manifest.output_name) {
+        match session
+            .outputs()
+            .iter()
+            .find(|output| output.name() == manifest.output_name)
+        {
             Some(output) => {
                 let classes = i64::try_from(manifest.classes()).unwrap_or(i64::MAX);
                 compare(output.dtype(), std::iter::once(classes), "labels", &mut wrong);
             }
             None => {
                 let outputs: Vec<&str> = session.outputs().iter().map(ort::value::Outlet::name).collect();
-                wrong.add("output.name", format!("the manifest says \"{}\", the model has {outputs:?}", manifest.output_name));
+                wrong.add(
+                    "output.name",
+                    format!(
+                        "the manifest says \"{}\", the model has {outputs:?}",
+                        manifest.output_name
+                    ),
+                );
             }
         }
         wrong.into_result().map_err(|violations| self.mismatch(violations))
@@ -155,21 +194,37 @@ impl Model {
     }
 
     fn mismatch(&self, violations: Violations) -> OnnxError {
-        OnnxError::Mismatch { file: self.manifest.file.clone(), violations }
+        OnnxError::Mismatch {
+            file: self.manifest.file.clone(),
+            violations,
+        }
     }
 }
 
 /// Compares a declared tensor with `[N, shape…]` of float32; N and any open axis may be anything.
 fn compare(found: &ValueType, shape: impl Iterator<Item = i64>, key: &str, wrong: &mut Violations) {
     let wanted: Vec<i64> = shape.collect();
-    let ValueType::Tensor { ty, shape: declared, .. } = found else {
+    let ValueType::Tensor {
+        ty, shape: declared, ..
+    } = found
+    else {
         return wrong.add(key, format!("expected a tensor, the model has {found}"));
     };
-    wrong.check(*ty == TensorElementType::Float32, "input.dtype", || format!("expected float32, the model has {ty}"));
+    wrong.check(*ty == TensorElementType::Float32, "input.dtype", || {
+        format!("expected float32, the model has {ty}")
+    });
     let rest = declared.get(1..).unwrap_or_default();
     let fits = declared.len() == wanted.len() + 1
-        && rest.iter().zip(&wanted).all(|(declared, wanted)| *declared == -1 || declared == wanted);
-    wrong.check(fits, key, || format!("the manifest says [N, …] = [N, {}], the model has {declared:?}", list(&wanted)));
+        && rest
+            .iter()
+            .zip(&wanted)
+            .all(|(declared, wanted)| *declared == -1 || declared == wanted);
+    wrong.check(fits, key, || {
+        format!(
+            "the manifest says [N, …] = [N, {}], the model has {declared:?}",
+            list(&wanted)
+        )
+    });
     wrong.check(declared.first() == Some(&-1), key, || {
         format!("the batch axis must be dynamic, the model has {declared:?}; export it with a dynamic first axis")
     });
@@ -187,13 +242,22 @@ pub fn check_pair(standard: &Manifest, robust: &Manifest) -> Result<(), OnnxErro
     let mut wrong = Violations::default();
     let (left, right) = (&standard.input, &robust.input);
     wrong.check(left.shape == right.shape, "input.shape", || {
-        format!("the standard model takes {:?}, the robust model {:?}", left.shape, right.shape)
+        format!(
+            "the standard model takes {:?}, the robust model {:?}",
+            left.shape, right.shape
+        )
     });
     wrong.check((left.low, left.high) == (right.low, right.high), "input.range", || {
-        format!("the standard model takes [{}, {}], the robust model [{}, {}]", left.low, left.high, right.low, right.high)
+        format!(
+            "the standard model takes [{}, {}], the robust model [{}, {}]",
+            left.low, left.high, right.low, right.high
+        )
     });
     wrong.check(standard.labels == robust.labels, "labels", || {
-        format!("the standard model knows {:?}, the robust model {:?}", standard.labels, robust.labels)
+        format!(
+            "the standard model knows {:?}, the robust model {:?}",
+            standard.labels, robust.labels
+        )
     });
     wrong.into_result().map_err(OnnxError::Pair)
 }

@@ -16,8 +16,14 @@ pub struct ProviderInUse {
 
 impl ProviderInUse {
     /// The processor, as asked for.
-    pub(super) const CPU: Self = Self { name: "cpu", note: String::new() };
-    const CUDA: Self = Self { name: "cuda", note: String::new() };
+    pub(super) const CPU: Self = Self {
+        name: "cpu",
+        note: String::new(),
+    };
+    const CUDA: Self = Self {
+        name: "cuda",
+        note: String::new(),
+    };
 
     pub(super) fn is_cuda(&self) -> bool {
         *self == Self::CUDA
@@ -34,9 +40,14 @@ pub(super) fn choose(
 ) -> Result<ProviderInUse, OnnxError> {
     match asked {
         Provider::Cpu => Ok(ProviderInUse::CPU),
-        Provider::Cuda => try_cuda().map(|()| ProviderInUse::CUDA).map_err(|reason| OnnxError::Cuda { reason }),
+        Provider::Cuda => try_cuda()
+            .map(|()| ProviderInUse::CUDA)
+            .map_err(|reason| OnnxError::Cuda { reason }),
         Provider::Auto => Ok(try_cuda().map_or_else(
-            |reason| ProviderInUse { name: "cpu", note: format!("CUDA does not load: {reason}") },
+            |reason| ProviderInUse {
+                name: "cpu",
+                note: format!("CUDA does not load: {reason}"),
+            },
             |()| ProviderInUse::CUDA,
         )),
     }

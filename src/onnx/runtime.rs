@@ -24,9 +24,14 @@ impl Runtime {
     pub fn load(library: &Path) -> Result<Self, OnnxError> {
         let _one_at_a_time = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(environment) = ENVIRONMENT.get() {
-            return Ok(Self { environment: environment.clone() });
+            return Ok(Self {
+                environment: environment.clone(),
+            });
         }
-        let unloadable = |reason: String| OnnxError::Library { path: library.to_path_buf(), reason };
+        let unloadable = |reason: String| OnnxError::Library {
+            path: library.to_path_buf(),
+            reason,
+        };
         if !library.is_file() {
             return Err(unloadable("there is no such file".to_owned()));
         }
@@ -36,6 +41,8 @@ impl Runtime {
             .with_telemetry(false)
             .build()
             .map_err(|error| unloadable(error.to_string()))?;
-        Ok(Self { environment: ENVIRONMENT.get_or_init(|| environment).clone() })
+        Ok(Self {
+            environment: ENVIRONMENT.get_or_init(|| environment).clone(),
+        })
     }
 }

@@ -35,17 +35,27 @@ pub fn self_test<B: Backend>(sessions: &mut [B], rows: &[f32]) -> Result<SelfTes
             match expected.get(number) {
                 None => expected.push(output.clone()),
                 Some(before) if same(before, &output) => {}
-                Some(_) => return Ok(inexact(format!("session {index} answers otherwise than session 0 on row {number}"))),
+                Some(_) => {
+                    return Ok(inexact(format!(
+                        "session {index} answers otherwise than session 0 on row {number}"
+                    )));
+                }
             }
         }
         // Each full batch starts at another row, so that every row meets other places and other mates.
         for shift in 0..inputs.len().max(1) {
-            let order: Vec<usize> = (0..batch).map(|place| (place * (shift + 1) + shift) % inputs.len()).collect();
-            let mixed: Vec<f32> = order.iter().flat_map(|&number| inputs[number].iter().copied()).collect();
+            let order: Vec<usize> = (0..batch)
+                .map(|place| (place * (shift + 1) + shift) % inputs.len())
+                .collect();
+            let mixed: Vec<f32> = order
+                .iter()
+                .flat_map(|&number| inputs[number].iter().copied())
+                .collect();
             session.run(batch, &mixed, &mut output)?;
             for (place, (&number, found)) in order.iter().zip(output.chunks_exact(output_len)).enumerate() {
                 if !same(&expected[number], found) {
-                    let what = format!("session {index} answers otherwise for a row in place {place} of {batch} than alone");
+                    let what =
+                        format!("session {index} answers otherwise for a row in place {place} of {batch} than alone");
                     return Ok(inexact(what));
                 }
             }
@@ -55,7 +65,11 @@ pub fn self_test<B: Backend>(sessions: &mut [B], rows: &[f32]) -> Result<SelfTes
 }
 
 fn same(left: &[f32], right: &[f32]) -> bool {
-    left.len() == right.len() && left.iter().zip(right).all(|(left, right)| left.to_bits() == right.to_bits())
+    left.len() == right.len()
+        && left
+            .iter()
+            .zip(right)
+            .all(|(left, right)| left.to_bits() == right.to_bits())
 }
 
 fn inexact(what: String) -> SelfTest {
@@ -83,7 +97,12 @@ mod tests {
         }
         fn run(&mut self, rows: usize, input: &[f32], output: &mut Vec<f32>) -> Result<(), BackendError> {
             output.clear();
-            output.extend(input.chunks_exact(2).enumerate().map(|(row, values)| values[0] + values[1] + (self.flaw)(row, rows)));
+            output.extend(
+                input
+                    .chunks_exact(2)
+                    .enumerate()
+                    .map(|(row, values)| values[0] + values[1] + (self.flaw)(row, rows)),
+            );
             Ok(())
         }
     }
@@ -98,12 +117,20 @@ mod tests {
 
     #[test]
     fn place_batch_size_and_session_are_found_out() {
-        let flaws: [fn(usize, usize) -> f32; 2] =
-            [|row, _| if row == 3 { 1e-6 } else { 0.0 }, |_, rows| if rows > 1 { 1e-6 } else { 0.0 }];
+        let flaws: [fn(usize, usize) -> f32; 2] = [
+            |row, _| if row == 3 { 1e-6 } else { 0.0 },
+            |_, rows| if rows > 1 { 1e-6 } else { 0.0 },
+        ];
         for flaw in flaws {
-            assert!(matches!(self_test(&mut [Sum { flaw }], &ROWS).unwrap(), SelfTest::Inexact { .. }));
+            assert!(matches!(
+                self_test(&mut [Sum { flaw }], &ROWS).unwrap(),
+                SelfTest::Inexact { .. }
+            ));
         }
         let mut sessions = [Sum { flaw: |_, _| 0.0 }, Sum { flaw: |_, _| 1e-6 }];
-        assert!(matches!(self_test(&mut sessions, &ROWS).unwrap(), SelfTest::Inexact { .. }));
+        assert!(matches!(
+            self_test(&mut sessions, &ROWS).unwrap(),
+            SelfTest::Inexact { .. }
+        ));
     }
 }

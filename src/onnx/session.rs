@@ -22,7 +22,10 @@ pub struct OnnxSession {
 
 impl OnnxSession {
     fn failed(&self, reason: impl Into<String>) -> BackendError {
-        BackendError { model: self.model.clone(), reason: reason.into() }
+        BackendError {
+            model: self.model.clone(),
+            reason: reason.into(),
+        }
     }
 }
 
@@ -43,8 +46,14 @@ impl Backend for OnnxSession {
         if rows == 0 || rows > self.max_batch_size || input.len() != rows * self.input_len {
             return Err(self.failed(format!("{rows} rows of {} values were asked for", input.len())));
         }
-        let (model, batch) = (self.model.clone(), if self.fixed_batch { self.max_batch_size } else { rows });
-        let failed = |reason: String| BackendError { model: model.clone(), reason };
+        let (model, batch) = (
+            self.model.clone(),
+            if self.fixed_batch { self.max_batch_size } else { rows },
+        );
+        let failed = |reason: String| BackendError {
+            model: model.clone(),
+            reason,
+        };
         let values = if batch == rows {
             input
         } else {
@@ -57,9 +66,16 @@ impl Backend for OnnxSession {
         shape.push(batch);
         shape.extend_from_slice(&self.input_shape);
         let tensor = TensorRef::from_array_view((shape, values)).map_err(|error| failed(error.to_string()))?;
-        let outputs = self.session.run(ort::inputs![tensor]).map_err(|error| failed(error.to_string()))?;
-        let value = outputs.get(&self.output_name).ok_or_else(|| failed("the output is missing".to_owned()))?;
-        let (shape, values) = value.try_extract_tensor::<f32>().map_err(|error| failed(error.to_string()))?;
+        let outputs = self
+            .session
+            .run(ort::inputs![tensor])
+            .map_err(|error| failed(error.to_string()))?;
+        let value = outputs
+            .get(&self.output_name)
+            .ok_or_else(|| failed("the output is missing".to_owned()))?;
+        let (shape, values) = value
+            .try_extract_tensor::<f32>()
+            .map_err(|error| failed(error.to_string()))?;
         let wanted = rows * self.output_len;
         match values.get(..wanted) {
             Some(values_of_rows) if values.len() == batch * self.output_len => {
@@ -67,7 +83,10 @@ impl Backend for OnnxSession {
                 output.extend_from_slice(values_of_rows);
                 Ok(())
             }
-            _ => Err(failed(format!("expected an output of {batch} rows of {} values, found {shape:?}", self.output_len))),
+            _ => Err(failed(format!(
+                "expected an output of {batch} rows of {} values, found {shape:?}",
+                self.output_len
+            ))),
         }
     }
 }

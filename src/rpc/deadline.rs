@@ -13,10 +13,15 @@ use crate::domain::Violations;
 /// # Errors
 /// If the `grpc-timeout` header is not what the gRPC protocol says.
 pub(super) fn of(metadata: &MetadataMap, received: Instant, longest: Duration) -> Result<Instant, Violations> {
-    let Some(header) = metadata.get("grpc-timeout") else { return Ok(received + longest) };
+    let Some(header) = metadata.get("grpc-timeout") else {
+        return Ok(received + longest);
+    };
     let timeout = header.to_str().ok().and_then(parse).ok_or_else(|| {
         let mut violations = Violations::default();
-        violations.add("grpc-timeout", format!("expected up to 8 digits and a unit of H, M, S, m, u or n, found {header:?}"));
+        violations.add(
+            "grpc-timeout",
+            format!("expected up to 8 digits and a unit of H, M, S, m, u or n, found {header:?}"),
+        );
         violations
     })?;
     let answered_in = timeout.saturating_sub(margin(timeout));
@@ -65,8 +70,14 @@ mod tests {
         let now = Instant::now();
         let mut metadata = MetadataMap::new();
         metadata.insert("grpc-timeout", "100m".parse().unwrap());
-        assert_eq!(of(&metadata, now, Duration::from_secs(9)).unwrap(), now + Duration::from_millis(95));
+        assert_eq!(
+            of(&metadata, now, Duration::from_secs(9)).unwrap(),
+            now + Duration::from_millis(95)
+        );
         metadata.insert("grpc-timeout", "1H".parse().unwrap());
-        assert_eq!(of(&metadata, now, Duration::from_secs(9)).unwrap(), now + Duration::from_secs(9));
+        assert_eq!(
+            of(&metadata, now, Duration::from_secs(9)).unwrap(),
+            now + Duration::from_secs(9)
+        );
     }
 }

@@ -11,7 +11,9 @@ const GRPC_STATUS: &str = "grpc-status";
 /// Corrects the status of a response that consists of headers alone.
 pub(super) fn correct<B>(mut response: Response<B>) -> Response<B> {
     if let Some(code) = corrected(response.headers()) {
-        response.headers_mut().insert(GRPC_STATUS, HeaderValue::from(code as i32));
+        response
+            .headers_mut()
+            .insert(GRPC_STATUS, HeaderValue::from(code as i32));
     }
     response
 }
@@ -22,7 +24,9 @@ fn corrected(headers: &HeaderMap) -> Option<Code> {
     match status.code() {
         // No handler of ours answers OUT_OF_RANGE.
         Code::OutOfRange => Some(Code::ResourceExhausted),
-        Code::Internal if status.message().starts_with("failed to decode Protobuf message") => Some(Code::InvalidArgument),
+        Code::Internal if status.message().starts_with("failed to decode Protobuf message") => {
+            Some(Code::InvalidArgument)
+        }
         _ => None,
     }
 }

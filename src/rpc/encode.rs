@@ -68,7 +68,7 @@ fn certificate(certificate: Certificate) -> proto::Certificate {
         message.upper_bound = sampling.upper_bound;
         message.two_sided = sampling.two_sided;
         message.target_radius = sampling.target_radius.unwrap_or(0.0);
-        message.noise_key = sampling.noise_key.to_vec().into();
+        message.noise_key = sampling.noise_key.to_vec();
         message.sigma = sampling.sigma;
         message.total_variation = sampling.total_variation;
         message.snapping_loss = sampling.snapping_loss;
@@ -107,7 +107,10 @@ pub(super) fn index(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the wire carries logits and probabilities as float32")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the wire carries logits and probabilities as float32"
+)]
 fn narrow(value: f64) -> f32 {
     value as f32
 }

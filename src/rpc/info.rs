@@ -14,7 +14,11 @@ pub(super) fn response(classifier: &MixedClassifier, server: &ServerSettings) ->
         labels: classifier.labels().to_vec(),
         input: Some(proto::InputInfo {
             name: spec.name.clone(),
-            shape: spec.shape.iter().map(|&length| i64::from(encode::index(length))).collect(),
+            shape: spec
+                .shape
+                .iter()
+                .map(|&length| i64::from(encode::index(length)))
+                .collect(),
             low: spec.low,
             high: spec.high,
             accepts_uint8: spec.accepts_uint8(),

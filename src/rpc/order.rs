@@ -32,14 +32,20 @@ pub(super) fn certify(
         let least = settings.min_failure_probability;
         match FailureProbability::new(probability) {
             Ok(allowed) if (least..=0.5).contains(&probability) => order.failure_probability = allowed,
-            _ => wrong.add("failure_probability", format!("expected a probability from {least:e} to 0.5, found {probability}")),
+            _ => wrong.add(
+                "failure_probability",
+                format!("expected a probability from {least:e} to 0.5, found {probability}"),
+            ),
         }
     }
     match BoundMethod::try_from(request.bound) {
         Ok(BoundMethod::Unspecified) => {}
         Ok(BoundMethod::Anytime) => order.bound = Bound::Anytime,
         Ok(BoundMethod::ClopperPearson) => order.bound = Bound::ClopperPearson,
-        Err(_) => wrong.add("bound", format!("expected ANYTIME or CLOPPER_PEARSON, found {}", request.bound)),
+        Err(_) => wrong.add(
+            "bound",
+            format!("expected ANYTIME or CLOPPER_PEARSON, found {}", request.bound),
+        ),
     }
     wrong.into_result().map(|()| order)
 }

@@ -1,6 +1,11 @@
 //! Generated from `proto/`: the wire as it is.
 
-#![allow(missing_docs, clippy::all, reason = "generated; the comments are in the .proto files")]
+#![allow(
+    missing_docs,
+    clippy::all,
+    clippy::allow_attributes_without_reason,
+    reason = "generated; the comments are in the .proto files"
+)]
 
 tonic::include_proto!("certimix.v1");
 

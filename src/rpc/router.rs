@@ -26,7 +26,11 @@ pub struct Health {
 impl Health {
     /// Tells every service's health at once, the overall one included.
     pub async fn set_serving(&self, serving: bool) {
-        let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+        let status = if serving {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        };
         for service in ["", SERVICE_NAME] {
             self.reporter.set_service_status(service, status).await;
         }
@@ -74,5 +78,8 @@ pub async fn serve(
         .add_service(reflection().build_v1alpha()?)
         .add_service(classifier);
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    Ok(Serving { done: router.serve_with_incoming_shutdown(incoming, stop), health })
+    Ok(Serving {
+        done: router.serve_with_incoming_shutdown(incoming, stop),
+        health,
+    })
 }

@@ -32,7 +32,8 @@ impl Service {
 
     fn deadline<T>(&self, request: &Request<T>) -> Result<Instant, Status> {
         let received = Instant::now();
-        deadline::of(request.metadata(), received, self.server.max_request_time).map_err(|wrong| status::invalid(&wrong))
+        deadline::of(request.metadata(), received, self.server.max_request_time)
+            .map_err(|wrong| status::invalid(&wrong))
     }
 
     fn inputs(&self, tensor: Option<&Tensor>, classifier: &MixedClassifier) -> Result<Vec<Input>, Status> {
@@ -48,7 +49,10 @@ async fn answer(
     deadline: Instant,
     components: bool,
 ) -> Result<Vec<proto::Prediction>, Status> {
-    let predictions = classifier.predict(inputs, order, deadline).await.map_err(|error| status::failed(&error))?;
+    let predictions = classifier
+        .predict(inputs, order, deadline)
+        .await
+        .map_err(|error| status::failed(&error))?;
     let labels = classifier.labels();
     let encode = |prediction: Prediction| encode::prediction(prediction, labels, components);
     Ok(predictions.into_iter().map(encode).collect())
@@ -59,13 +63,21 @@ impl Rpc for Service {
     async fn predict(&self, request: Request<PredictRequest>) -> Result<Response<PredictResponse>, Status> {
         let deadline = self.deadline(&request)?;
         let classifier = self.classifier()?;
-        let PredictRequest { inputs, include_components } = request.into_inner();
+        let PredictRequest {
+            inputs,
+            include_components,
+        } = request.into_inner();
         let inputs = self.inputs(inputs.as_ref(), &classifier)?;
         let order = CertificationOrder::predict(classifier.certification());
         let span = tracing::info_span!("predict", inputs = inputs.len());
-        let predictions = answer(&classifier, inputs, order, deadline, include_components).instrument(span).await?;
+        let predictions = answer(&classifier, inputs, order, deadline, include_components)
+            .instrument(span)
+            .await?;
         let provenance = Some(encode::provenance(classifier.provenance()));
-        Ok(Response::new(PredictResponse { predictions, provenance }))
+        Ok(Response::new(PredictResponse {
+            predictions,
+            provenance,
+        }))
     }
 
     async fn certify(&self, request: Request<CertifyRequest>) -> Result<Response<CertifyResponse>, Status> {
@@ -75,26 +87,46 @@ impl Rpc for Service {
         let order = order::certify(&request, classifier.certification()).map_err(|wrong| status::invalid(&wrong))?;
         let inputs = self.inputs(request.inputs.as_ref(), &classifier)?;
         let span = tracing::info_span!("certify", inputs = inputs.len());
-        let predictions = answer(&classifier, inputs, order, deadline, request.include_components).instrument(span).await?;
+        let predictions = answer(&classifier, inputs, order, deadline, request.include_components)
+            .instrument(span)
+            .await?;
         let provenance = Some(encode::provenance(classifier.provenance()));
-        Ok(Response::new(CertifyResponse { predictions, provenance }))
+        Ok(Response::new(CertifyResponse {
+            predictions,
+            provenance,
+        }))
     }
 
     type CertifyStreamStream = Pin<Box<dyn Stream<Item = Result<CertifyStreamResponse, Status>> + Send>>;
 
-    async fn certify_stream(&self, request: Request<CertifyRequest>) -> Result<Response<Self::CertifyStreamStream>, Status> {
+    async fn certify_stream(
+        &self,
+        request: Request<CertifyRequest>,
+    ) -> Result<Response<Self::CertifyStreamStream>, Status> {
         let deadline = self.deadline(&request)?;
         let classifier = self.classifier()?;
         let request = request.into_inner();
         let order = order::certify(&request, classifier.certification()).map_err(|wrong| status::invalid(&wrong))?;
         // One input a stream: the limit of the request is 1 here.
-        let mut inputs = decode::inputs(request.inputs.as_ref(), classifier.spec(), 1).map_err(|wrong| status::invalid(&wrong))?;
-        let Some(input) = inputs.pop() else { return Err(Status::invalid_argument("inputs: expected one")) };
-        let growing = stream::Growing { classifier, input, order, deadline, components: request.include_components };
+        let mut inputs =
+            decode::inputs(request.inputs.as_ref(), classifier.spec(), 1).map_err(|wrong| status::invalid(&wrong))?;
+        let Some(input) = inputs.pop() else {
+            return Err(Status::invalid_argument("inputs: expected one"));
+        };
+        let growing = stream::Growing {
+            classifier,
+            input,
+            order,
+            deadline,
+            components: request.include_components,
+        };
         Ok(Response::new(Box::pin(growing.start())))
     }
 
-    async fn get_model_info(&self, _request: Request<GetModelInfoRequest>) -> Result<Response<GetModelInfoResponse>, Status> {
+    async fn get_model_info(
+        &self,
+        _request: Request<GetModelInfoRequest>,
+    ) -> Result<Response<GetModelInfoResponse>, Status> {
         Ok(Response::new(info::response(&*self.classifier()?, &self.server)))
     }
 }

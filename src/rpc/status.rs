@@ -18,7 +18,11 @@ pub(super) fn invalid(violations: &Violations) -> Status {
     for violation in &violations.0 {
         details.add_bad_request_violation(&violation.field, &violation.message);
     }
-    let list: Vec<String> = violations.0.iter().map(|found| format!("{}: {}", found.field, found.message)).collect();
+    let list: Vec<String> = violations
+        .0
+        .iter()
+        .map(|found| format!("{}: {}", found.field, found.message))
+        .collect();
     Status::with_error_details(Code::InvalidArgument, list.join("; "), details)
 }
 
@@ -45,6 +49,13 @@ pub(super) fn failed(error: &ClassifierError) -> Status {
 fn exhausted(message: String) -> Status {
     let details = ErrorDetails::with_retry_info(Some(RETRY_AFTER));
     let mut status = Status::with_error_details(Code::ResourceExhausted, message, details);
-    status.metadata_mut().insert("grpc-retry-pushback-ms", RETRY_AFTER.as_millis().to_string().parse().unwrap_or_else(|_| tonic::metadata::MetadataValue::from_static("50")));
+    status.metadata_mut().insert(
+        "grpc-retry-pushback-ms",
+        RETRY_AFTER
+            .as_millis()
+            .to_string()
+            .parse()
+            .unwrap_or_else(|_| tonic::metadata::MetadataValue::from_static("50")),
+    );
     status
 }

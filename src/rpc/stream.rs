@@ -65,14 +65,20 @@ impl Growing {
             () = forward => return,
             () = messages.closed() => return,
         };
-        let last = last.map(|prediction| self.message(prediction, true)).map_err(|error| status::failed(&error));
+        let last = last
+            .map(|prediction| self.message(prediction, true))
+            .map_err(|error| status::failed(&error));
         // A reader that left, or does not read until the deadline, misses the last message.
         let _ = tokio::time::timeout_at(self.deadline.into(), messages.send(last)).await;
     }
 
     fn message(&self, prediction: Prediction, is_last: bool) -> CertifyStreamResponse {
         CertifyStreamResponse {
-            prediction: Some(encode::prediction(prediction, self.classifier.labels(), self.components)),
+            prediction: Some(encode::prediction(
+                prediction,
+                self.classifier.labels(),
+                self.components,
+            )),
             provenance: Some(encode::provenance(self.classifier.provenance())),
             r#final: is_last,
         }

@@ -24,15 +24,29 @@ impl Scheduler {
     /// If there are no backends, or no thread can be started.
     pub fn start<B: Backend>(name: &'static str, backends: Vec<B>, queue_rows: usize) -> io::Result<Self> {
         let Some(first) = backends.first() else {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a scheduler needs at least one backend"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a scheduler needs at least one backend",
+            ));
         };
         let max_batch_size = first.max_batch_size();
         let shared = Arc::new(Shared::new(queue_rows, first.output_len()));
-        let mut scheduler = Self { shared, threads: Vec::new(), max_batch_size };
+        let mut scheduler = Self {
+            shared,
+            threads: Vec::new(),
+            max_batch_size,
+        };
         for (number, backend) in backends.into_iter().enumerate() {
             let shared = Arc::clone(&scheduler.shared);
             let thread = thread::Builder::new().name(format!("{name}-{number}")).spawn(move || {
-                Executor { name, shared, backend, input: Vec::new(), output: Vec::new() }.work();
+                Executor {
+                    name,
+                    shared,
+                    backend,
+                    input: Vec::new(),
+                    output: Vec::new(),
+                }
+                .work();
             })?;
             scheduler.threads.push(thread);
         }
@@ -85,9 +99,14 @@ impl<B: Backend> Executor<B> {
         while let Some(slices) = self.shared.next_batch(self.backend.max_batch_size()) {
             let ran = catch_unwind(AssertUnwindSafe(|| self.run(&slices)));
             if ran.is_err() {
-                tracing::error!(model = self.name, "a batch panicked; its requests fail, the executor goes on");
+                tracing::error!(
+                    model = self.name,
+                    "a batch panicked; its requests fail, the executor goes on"
+                );
                 for slice in &slices {
-                    slice.job.fail(ScheduleError::Failed(format!("the {} model failed", self.name)));
+                    slice
+                        .job
+                        .fail(ScheduleError::Failed(format!("the {} model failed", self.name)));
                 }
             }
         }
@@ -105,7 +124,9 @@ impl<B: Backend> Executor<B> {
                 Err(reason) => {
                     self.input.truncate(start);
                     tracing::error!(model = self.name, reason, "rows could not be made");
-                    slice.job.fail(ScheduleError::Failed("the input rows could not be made".to_owned()));
+                    slice
+                        .job
+                        .fail(ScheduleError::Failed("the input rows could not be made".to_owned()));
                 }
             }
         }
@@ -134,7 +155,9 @@ impl<B: Backend> Executor<B> {
             Err(error) => {
                 tracing::error!(model = self.name, reason = error.reason, rows, "a batch failed");
                 for slice in ready {
-                    slice.job.fail(ScheduleError::Failed(format!("the {} model failed", self.name)));
+                    slice
+                        .job
+                        .fail(ScheduleError::Failed(format!("the {} model failed", self.name)));
                 }
             }
         }

@@ -51,7 +51,9 @@ impl Future for Pending {
     type Output = Answer;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
-        Pin::new(&mut self.receiver).poll(context).map(|answer| answer.unwrap_or(Err(ScheduleError::Stopping)))
+        Pin::new(&mut self.receiver)
+            .poll(context)
+            .map(|answer| answer.unwrap_or(Err(ScheduleError::Stopping)))
     }
 }
 
@@ -71,8 +73,19 @@ struct Outputs {
 impl Job {
     pub(super) fn new(source: Box<dyn RowSource>, rows: usize, output_len: usize) -> (Self, Pending) {
         let (reply, receiver) = oneshot::channel();
-        let outputs = Outputs { values: vec![0.0; rows * output_len], rows_left: rows, reply: Some(reply) };
-        (Self { source, span: Span::current(), outputs: Mutex::new(outputs) }, Pending { receiver })
+        let outputs = Outputs {
+            values: vec![0.0; rows * output_len],
+            rows_left: rows,
+            reply: Some(reply),
+        };
+        (
+            Self {
+                source,
+                span: Span::current(),
+                outputs: Mutex::new(outputs),
+            },
+            Pending { receiver },
+        )
     }
 
     fn outputs(&self) -> MutexGuard<'_, Outputs> {

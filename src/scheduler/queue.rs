@@ -68,13 +68,22 @@ pub(super) struct Queue<J> {
 
 impl<J: Clone> Queue<J> {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { waiting: BTreeMap::new(), admitted: 0, capacity, arrivals: 0 }
+        Self {
+            waiting: BTreeMap::new(),
+            admitted: 0,
+            capacity,
+            arrivals: 0,
+        }
     }
 
     /// Admits `rows` rows, all or none.
     pub(super) fn reserve(&mut self, rows: usize) -> Result<(), Full> {
         if rows > self.capacity - self.admitted {
-            return Err(Full { admitted: self.admitted, capacity: self.capacity, wanted: rows });
+            return Err(Full {
+                admitted: self.admitted,
+                capacity: self.capacity,
+                wanted: rows,
+            });
         }
         self.admitted += rows;
         Ok(())
@@ -88,12 +97,22 @@ impl<J: Clone> Queue<J> {
     /// Lets `rows` rows of `job` wait. They must be admitted.
     pub(super) fn push(&mut self, job: J, rows: usize, class: Class, deadline: Instant) {
         self.arrivals += 1;
-        self.waiting.insert(Urgency { class, deadline, arrival: self.arrivals }, Waiting { job, rows: 0..rows });
+        self.waiting.insert(
+            Urgency {
+                class,
+                deadline,
+                arrival: self.arrivals,
+            },
+            Waiting { job, rows: 0..rows },
+        );
     }
 
     /// Takes the most urgent rows, at most `most`; drops jobs that are `dead`, sets aside those whose time is up.
     pub(super) fn take(&mut self, now: Instant, most: usize, dead: impl Fn(&J) -> bool) -> Taken<J> {
-        let mut taken = Taken { slices: Vec::new(), expired: Vec::new() };
+        let mut taken = Taken {
+            slices: Vec::new(),
+            expired: Vec::new(),
+        };
         let mut room = most;
         while room > 0
             && let Some(mut first) = self.waiting.first_entry()
@@ -108,7 +127,11 @@ impl<J: Clone> Queue<J> {
                 let rows = waiting.rows.start..end;
                 room -= rows.len();
                 waiting.rows.start = end;
-                let job = if waiting.rows.is_empty() { first.remove().job } else { waiting.job.clone() };
+                let job = if waiting.rows.is_empty() {
+                    first.remove().job
+                } else {
+                    waiting.job.clone()
+                };
                 taken.slices.push(Slice { job, rows });
             }
         }
@@ -122,7 +145,10 @@ impl<J: Clone> Queue<J> {
 
     /// Everything that waits, taken out.
     pub(super) fn drain(&mut self) -> Vec<J> {
-        std::mem::take(&mut self.waiting).into_values().map(|waiting| waiting.job).collect()
+        std::mem::take(&mut self.waiting)
+            .into_values()
+            .map(|waiting| waiting.job)
+            .collect()
     }
 }
 
@@ -147,7 +173,10 @@ mod tests {
         queue.push("soon", 1, Class::Interactive, at(start, 10));
         let taken = queue.take(start, 8, |_| false);
         let slice = |job, rows| Slice { job, rows };
-        assert_eq!(taken.slices, [slice("soon", 0..1), slice("late", 0..2), slice("bulk", 0..5)]);
+        assert_eq!(
+            taken.slices,
+            [slice("soon", 0..1), slice("late", 0..2), slice("bulk", 0..5)]
+        );
         assert_eq!(queue.take(start, 8, |_| false).slices, [slice("bulk", 5..10)]);
         assert!(queue.is_empty());
     }
@@ -161,14 +190,27 @@ mod tests {
         queue.push("alive", 3, Class::Interactive, at(start, 9));
         let taken = queue.take(at(start, 1), 3, |job| *job == "dead");
         assert_eq!(taken.expired, ["expired"]);
-        assert_eq!(taken.slices, [Slice { job: "alive", rows: 0..3 }]);
+        assert_eq!(
+            taken.slices,
+            [Slice {
+                job: "alive",
+                rows: 0..3
+            }]
+        );
     }
 
     #[test]
     fn admission_is_all_or_none() {
         let mut queue = Queue::<()>::new(10);
         assert_eq!(queue.reserve(8), Ok(()));
-        assert_eq!(queue.reserve(3), Err(Full { admitted: 8, capacity: 10, wanted: 3 }));
+        assert_eq!(
+            queue.reserve(3),
+            Err(Full {
+                admitted: 8,
+                capacity: 10,
+                wanted: 3
+            })
+        );
         assert_eq!(queue.reserve(2), Ok(()));
         queue.release(8);
         assert_eq!(queue.reserve(8), Ok(()));

@@ -19,8 +19,15 @@ struct State {
 
 impl Shared {
     pub(super) fn new(capacity: usize, output_len: usize) -> Self {
-        let state = State { queue: Queue::new(capacity), stopping: false };
-        Self { state: Mutex::new(state), work: Condvar::new(), output_len }
+        let state = State {
+            queue: Queue::new(capacity),
+            stopping: false,
+        };
+        Self {
+            state: Mutex::new(state),
+            work: Condvar::new(),
+            output_len,
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -29,7 +36,10 @@ impl Shared {
 
     pub(super) fn reserve(self: &Arc<Self>, rows: usize) -> Result<Reservation, Full> {
         self.state().queue.reserve(rows)?;
-        Ok(Reservation { shared: Arc::clone(self), rows })
+        Ok(Reservation {
+            shared: Arc::clone(self),
+            rows,
+        })
     }
 
     fn submit(&self, job: Job, rows: usize, class: Class, deadline: Instant) {

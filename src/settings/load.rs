@@ -41,7 +41,10 @@ pub enum LoadError {
 /// # Errors
 /// If the file cannot be read or parsed, or with every violation of its values.
 pub fn load(path: &Path, variables: impl IntoIterator<Item = (String, String)>) -> Result<Settings, LoadError> {
-    let unreadable = |reason: String| LoadError::Unreadable { path: path.to_path_buf(), reason };
+    let unreadable = |reason: String| LoadError::Unreadable {
+        path: path.to_path_buf(),
+        reason,
+    };
     let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
     let environment = Environment::with_prefix("CERTIMIX")
         .prefix_separator("__")
@@ -55,19 +58,34 @@ pub fn load(path: &Path, variables: impl IntoIterator<Item = (String, String)>) 
         .and_then(Config::try_deserialize::<Value>)
         .map_err(|error| unreadable(error.to_string()))?;
     let base = path.parent().unwrap_or(Path::new(""));
-    read(Reader::new(tree, base)).map_err(|violations| LoadError::Invalid { path: path.to_path_buf(), violations })
+    read(Reader::new(tree, base)).map_err(|violations| LoadError::Invalid {
+        path: path.to_path_buf(),
+        violations,
+    })
 }
 
 fn read(mut reader: Reader) -> Result<Settings, Violations> {
     let server = server(&mut reader);
-    let models = ModelSettings { standard: reader.path("models.standard"), robust: reader.path("models.robust") };
+    let models = ModelSettings {
+        standard: reader.path("models.standard"),
+        robust: reader.path("models.robust"),
+    };
     let mixture = mixture(&mut reader);
     let certificate = certificate(&mut reader);
     let runtime = runtime(&mut reader);
-    let scheduler = SchedulerSettings { queue_rows: reader.size("scheduler.queue_rows", 4096, 1, 1 << 20) };
-    reader.check(scheduler.queue_rows >= server.max_inputs, "scheduler.queue_rows", || {
-        format!("must hold one full request: at least server.max_inputs = {}", server.max_inputs)
-    });
+    let scheduler = SchedulerSettings {
+        queue_rows: reader.size("scheduler.queue_rows", 4096, 1, 1 << 20),
+    };
+    reader.check(
+        scheduler.queue_rows >= server.max_inputs,
+        "scheduler.queue_rows",
+        || {
+            format!(
+                "must hold one full request: at least server.max_inputs = {}",
+                server.max_inputs
+            )
+        },
+    );
     let log = log(&mut reader);
     let effective = reader.finish()?;
     // Unreachable without a violation above, which `finish` has returned.
@@ -87,9 +105,12 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
 fn server(reader: &mut Reader) -> ServerSettings {
     let second = Duration::from_secs(1);
     ServerSettings {
-        listen: reader.text("server.listen", SocketAddr::from(([127, 0, 0, 1], 50051)), "an address such as \"127.0.0.1:50051\"", |text| {
-            text.parse().ok()
-        }),
+        listen: reader.text(
+            "server.listen",
+            SocketAddr::from(([127, 0, 0, 1], 50051)),
+            "an address such as \"127.0.0.1:50051\"",
+            |text| text.parse().ok(),
+        ),
         max_inputs: reader.size("server.max_inputs", 64, 1, 65_536),
         max_message_bytes: reader.size("server.max_message_bytes", 4 << 20, 1024, 1 << 30),
         max_request_time: reader.duration("server.max_request_time", 30 * second, second / 1000, 3600 * second),
@@ -98,11 +119,15 @@ fn server(reader: &mut Reader) -> ServerSettings {
 }
 
 fn mixture(reader: &mut Reader) -> Option<MixtureSettings> {
-    let alpha = reader.float("mixture.alpha", 0.76, "a number from 0 to 1, the weight of the robust model", |alpha| {
-        Alpha::new(alpha).is_ok()
+    let alpha = reader.float(
+        "mixture.alpha",
+        0.76,
+        "a number from 0 to 1, the weight of the robust model",
+        |alpha| Alpha::new(alpha).is_ok(),
+    );
+    let robust_temperature = reader.float("mixture.robust_temperature", 1.0, "a number from 1e-6 to 1e6", |t| {
+        (1e-6..=1e6).contains(&t)
     });
-    let robust_temperature =
-        reader.float("mixture.robust_temperature", 1.0, "a number from 1e-6 to 1e6", |t| (1e-6..=1e6).contains(&t));
     Some(MixtureSettings {
         alpha: Alpha::new(alpha).ok()?,
         robust_temperature: Temperature::new(robust_temperature).ok()?,
@@ -135,12 +160,19 @@ fn certificate(reader: &mut Reader) -> Option<CertificateSettings> {
     );
     let certify_votes = reader.count("certificate.certify_votes", 1000, 1, 1 << 32);
     let allow_inexact_runtime = reader.flag("certificate.allow_inexact_runtime", false);
-    for (key, votes) in [("certificate.predict_votes", predict_votes), ("certificate.certify_votes", certify_votes)] {
-        reader.check(votes <= max_votes, key, || format!("is over certificate.max_votes = {max_votes}"));
+    for (key, votes) in [
+        ("certificate.predict_votes", predict_votes),
+        ("certificate.certify_votes", certify_votes),
+    ] {
+        reader.check(votes <= max_votes, key, || {
+            format!("is over certificate.max_votes = {max_votes}")
+        });
     }
-    reader.check(min_failure_probability <= failure_probability, "certificate.min_failure_probability", || {
-        format!("is over certificate.failure_probability = {failure_probability}")
-    });
+    reader.check(
+        min_failure_probability <= failure_probability,
+        "certificate.min_failure_probability",
+        || format!("is over certificate.failure_probability = {failure_probability}"),
+    );
     Some(CertificateSettings {
         failure_probability: FailureProbability::new(failure_probability).ok()?,
         min_failure_probability,
@@ -162,7 +194,11 @@ fn runtime(reader: &mut Reader) -> Option<RuntimeSettings> {
         provider: reader.choice(
             "runtime.provider",
             "auto",
-            &[("cpu", Provider::Cpu), ("cuda", Provider::Cuda), ("auto", Provider::Auto)],
+            &[
+                ("cpu", Provider::Cpu),
+                ("cuda", Provider::Cuda),
+                ("auto", Provider::Auto),
+            ],
         )?,
         standard_sessions: reader.size("runtime.standard_sessions", 1, 1, 256),
         robust_sessions: reader.size("runtime.robust_sessions", cores.min(256), 1, 256),
@@ -171,9 +207,23 @@ fn runtime(reader: &mut Reader) -> Option<RuntimeSettings> {
 }
 
 fn log(reader: &mut Reader) -> Option<LogSettings> {
-    let format = reader.choice("log.format", "human", &[("human", LogFormat::Human), ("json", LogFormat::Json)]);
-    let filter = reader.text("log.filter", "info".to_owned(), "a filter such as \"info\" or \"certimix=debug,warn\"", |text| {
-        text.parse::<tracing_subscriber::filter::Targets>().ok().map(|_| text.to_owned())
-    });
-    Some(LogSettings { format: format?, filter })
+    let format = reader.choice(
+        "log.format",
+        "human",
+        &[("human", LogFormat::Human), ("json", LogFormat::Json)],
+    );
+    let filter = reader.text(
+        "log.filter",
+        "info".to_owned(),
+        "a filter such as \"info\" or \"certimix=debug,warn\"",
+        |text| {
+            text.parse::<tracing_subscriber::filter::Targets>()
+                .ok()
+                .map(|_| text.to_owned())
+        },
+    );
+    Some(LogSettings {
+        format: format?,
+        filter,
+    })
 }

@@ -46,7 +46,10 @@ impl Reader {
             Some(found) => match parse(&found.kind) {
                 Ok(value) => Some(value),
                 Err(expected) => {
-                    self.violations.add(key, format!("expected {expected}, found {}{}", shown(&found), origin(&found)));
+                    self.violations.add(
+                        key,
+                        format!("expected {expected}, found {}{}", shown(&found), origin(&found)),
+                    );
                     return default;
                 }
             },
@@ -111,16 +114,13 @@ impl Reader {
     }
 
     /// Anything that parses from text.
-    pub(super) fn text<T: Display>(
+    pub(super) fn text<T: Display + Clone>(
         &mut self,
         key: &str,
         default: T,
         expected: &str,
         parse: impl FnOnce(&str) -> Option<T>,
-    ) -> T
-    where
-        T: Clone,
-    {
+    ) -> T {
         let parse = |kind: &ValueKind| match kind {
             ValueKind::String(text) => parse(text).ok_or_else(|| expected.to_owned()),
             _ => Err(expected.to_owned()),
@@ -129,11 +129,23 @@ impl Reader {
     }
 
     /// One of the named choices.
-    pub(super) fn choice<T: Copy>(&mut self, key: &str, default: &'static str, choices: &[(&'static str, T)]) -> Option<T> {
-        let names = choices.iter().map(|(name, _)| format!("\"{name}\"")).collect::<Vec<_>>().join(" or ");
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        key: &str,
+        default: &'static str,
+        choices: &[(&'static str, T)],
+    ) -> Option<T> {
+        let names = choices
+            .iter()
+            .map(|(name, _)| format!("\"{name}\""))
+            .collect::<Vec<_>>()
+            .join(" or ");
         let find = |text: &str| choices.iter().map(|(name, _)| *name).find(|name| *name == text);
         let name = self.text(key, default, &names, find);
-        choices.iter().find(|(known, _)| *known == name).map(|(_, choice)| *choice)
+        choices
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, choice)| *choice)
     }
 
     /// A file, relative to the settings file; required if there is no default.
@@ -154,10 +166,13 @@ impl Reader {
     /// The effective keys, or every violation, unknown keys included.
     pub(super) fn finish(mut self) -> Result<BTreeMap<String, String>, Violations> {
         for (key, value) in std::mem::take(&mut self.leaves) {
-            let nearest = self.known.iter().max_by(|left, right| {
-                strsim::jaro_winkler(left, &key).total_cmp(&strsim::jaro_winkler(right, &key))
-            });
-            let hint = nearest.map(|known| format!("; did you mean {known}?")).unwrap_or_default();
+            let nearest = self
+                .known
+                .iter()
+                .max_by(|left, right| strsim::jaro_winkler(left, &key).total_cmp(&strsim::jaro_winkler(right, &key)));
+            let hint = nearest
+                .map(|known| format!("; did you mean {known}?"))
+                .unwrap_or_default();
             self.violations.add(key, format!("unknown key{}{hint}", origin(&value)));
         }
         self.violations.into_result().map(|()| self.effective)
@@ -169,7 +184,11 @@ fn flatten(prefix: &str, value: Value, leaves: &mut BTreeMap<String, Value>) {
     match value.kind {
         ValueKind::Table(table) => {
             for (key, child) in table {
-                let path = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
+                let path = if prefix.is_empty() {
+                    key
+                } else {
+                    format!("{prefix}.{key}")
+                };
                 flatten(&path, child, leaves);
             }
         }
@@ -202,5 +221,8 @@ fn shown(value: &Value) -> String {
 }
 
 fn origin(value: &Value) -> String {
-    value.origin().map(|origin| format!(" (in {origin})")).unwrap_or_default()
+    value
+        .origin()
+        .map(|origin| format!(" (in {origin})"))
+        .unwrap_or_default()
 }

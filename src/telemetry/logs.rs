@@ -14,9 +14,15 @@ pub fn init_logs(settings: &LogSettings) {
     let filter: Targets = settings.filter.parse().unwrap_or_default();
     let registry = tracing_subscriber::registry();
     let installed = match settings.format {
-        LogFormat::Human => registry.with(fmt::layer().with_writer(io::stderr).with_filter(filter)).try_init(),
+        LogFormat::Human => registry
+            .with(fmt::layer().with_writer(io::stderr).with_filter(filter))
+            .try_init(),
         LogFormat::Json => {
-            let layer = fmt::layer().json().flatten_event(true).with_writer(io::stderr).with_filter(filter);
+            let layer = fmt::layer()
+                .json()
+                .flatten_event(true)
+                .with_writer(io::stderr)
+                .with_filter(filter);
             registry.with(layer).try_init()
         }
     };

@@ -12,7 +12,10 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Record>> {
     let name = path.display();
     let text = if path == Path::new("-") {
         let mut text = String::new();
-        io::stdin().lock().read_to_string(&mut text).context("cannot read stdin")?;
+        io::stdin()
+            .lock()
+            .read_to_string(&mut text)
+            .context("cannot read stdin")?;
         text
     } else {
         std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?
@@ -22,7 +25,9 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Record>> {
 
 /// Objects one after the other: one a line, or spread over lines by a formatter.
 fn parse(text: &str) -> anyhow::Result<Vec<Record>> {
-    let records: Vec<Record> = serde_json::Deserializer::from_str(text).into_iter().collect::<Result<_, _>>()?;
+    let records: Vec<Record> = serde_json::Deserializer::from_str(text)
+        .into_iter()
+        .collect::<Result<_, _>>()?;
     if records.is_empty() {
         bail!("it is empty");
     }

@@ -30,8 +30,17 @@ pub(super) struct Check {
 impl Check {
     /// Two values that must be equal.
     pub(super) fn equal<T: PartialEq + ToString>(field: &'static str, served: &T, found: &T) -> Self {
-        let verdict = if served == found { Verdict::Same } else { Verdict::Differs };
-        Self { field, served: served.to_string(), found: found.to_string(), verdict }
+        let verdict = if served == found {
+            Verdict::Same
+        } else {
+            Verdict::Differs
+        };
+        Self {
+            field,
+            served: served.to_string(),
+            found: found.to_string(),
+            verdict,
+        }
     }
 
     /// A number that must not exceed `found` by more than `tolerance`.
@@ -44,13 +53,23 @@ impl Check {
             // NaN ends up here too.
             Verdict::Differs
         };
-        Self { field, served: served.to_string(), found: found.to_string(), verdict }
+        Self {
+            field,
+            served: served.to_string(),
+            found: found.to_string(),
+            verdict,
+        }
     }
 
     /// A number that must not fall short of `found` by more than `tolerance`.
     pub(super) fn at_least(field: &'static str, served: f64, found: f64, tolerance: f64) -> Self {
         let Self { verdict, .. } = Self::at_most(field, -served, -found, tolerance);
-        Self { field, served: served.to_string(), found: found.to_string(), verdict }
+        Self {
+            field,
+            served: served.to_string(),
+            found: found.to_string(),
+            verdict,
+        }
     }
 }
 
@@ -62,7 +81,9 @@ pub(super) fn all_hold(checks: &[Check]) -> bool {
 /// One row a field; `found` says what the third column is.
 pub(super) fn table(checks: &[Check], found: &str) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+        .load_style(UTF8_FULL_CONDENSED)
+        .set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["field", "served", found, ""]);
     for check in checks {
         let verdict = match check.verdict {
@@ -70,7 +91,12 @@ pub(super) fn table(checks: &[Check], found: &str) -> Table {
             Verdict::Weaker => Cell::new("sound: claims less"),
             Verdict::Differs => Cell::new("✗ DIFFERS").fg(Color::Red),
         };
-        table.add_row([Cell::new(check.field), Cell::new(&check.served), Cell::new(&check.found), verdict]);
+        table.add_row([
+            Cell::new(check.field),
+            Cell::new(&check.served),
+            Cell::new(&check.found),
+            verdict,
+        ]);
     }
     table
 }
@@ -82,13 +108,16 @@ mod tests {
     #[test]
     fn only_too_much_is_wrong() {
         let verdict = |served| Check::at_most("radius", served, 1.0, 1e-12).verdict;
-        assert_eq!([1.0, 1.0 + 1e-13, 0.9, 1.1, f64::NAN].map(verdict), [
-            Verdict::Same,
-            Verdict::Same,
-            Verdict::Weaker,
-            Verdict::Differs,
-            Verdict::Differs
-        ]);
+        assert_eq!(
+            [1.0, 1.0 + 1e-13, 0.9, 1.1, f64::NAN].map(verdict),
+            [
+                Verdict::Same,
+                Verdict::Same,
+                Verdict::Weaker,
+                Verdict::Differs,
+                Verdict::Differs
+            ]
+        );
         let verdict = |served| Check::at_least("upper_bound", served, 1.0, 1e-12).verdict;
         assert_eq!([1.1, 0.9].map(verdict), [Verdict::Weaker, Verdict::Differs]);
     }

@@ -16,11 +16,17 @@ pub(super) struct FieldError {
 
 impl FieldError {
     pub(super) fn new(field: &str, message: impl Into<String>) -> Self {
-        Self { field: Some(field.to_owned()), message: message.into() }
+        Self {
+            field: Some(field.to_owned()),
+            message: message.into(),
+        }
     }
 
     pub(super) fn line(message: impl Into<String>) -> Self {
-        Self { field: None, message: message.into() }
+        Self {
+            field: None,
+            message: message.into(),
+        }
     }
 }
 
@@ -56,7 +62,9 @@ impl Fields {
     /// A whole number, if the field is there.
     pub(super) fn optional_count(&mut self, field: &str) -> Result<Option<u64>, FieldError> {
         let read = |value: Value| {
-            value.as_u64().ok_or_else(|| FieldError::new(field, format!("expected a whole number, found {value}")))
+            value
+                .as_u64()
+                .ok_or_else(|| FieldError::new(field, format!("expected a whole number, found {value}")))
         };
         self.take(field).map(read).transpose()
     }
@@ -70,16 +78,28 @@ impl Fields {
     pub(super) fn numbers(&mut self, field: &str) -> Result<Vec<f64>, FieldError> {
         match self.take(field) {
             Some(Value::Array(values)) => values.iter().map(|value| number(field, value)).collect(),
-            Some(value) => Err(FieldError::new(field, format!("expected a list of numbers, found {value}"))),
+            Some(value) => Err(FieldError::new(
+                field,
+                format!("expected a list of numbers, found {value}"),
+            )),
             None => Err(missing(field)),
         }
     }
 
     /// One of some words.
     pub(super) fn word<T: Copy>(&mut self, field: &str, words: &[(&str, T)]) -> Result<T, FieldError> {
-        let known = || words.iter().map(|(word, _)| format!("{word:?}")).collect::<Vec<_>>().join(", ");
+        let known = || {
+            words
+                .iter()
+                .map(|(word, _)| format!("{word:?}"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
         let Some(value) = self.take(field) else {
-            return Err(FieldError::new(field, format!("is missing: expected one of {}", known())));
+            return Err(FieldError::new(
+                field,
+                format!("is missing: expected one of {}", known()),
+            ));
         };
         let found = words.iter().find(|(word, _)| value.as_str() == Some(word));
         let meaning = found.map(|&(_, meaning)| meaning);
@@ -89,7 +109,10 @@ impl Fields {
     /// The end: nothing may be left.
     pub(super) fn finish(self) -> Result<(), FieldError> {
         match self.0.into_iter().find(|(_, value)| !value.is_null()) {
-            Some((field, _)) => Err(FieldError::new(&field, "is not known here, or does not go with the other fields")),
+            Some((field, _)) => Err(FieldError::new(
+                &field,
+                "is not known here, or does not go with the other fields",
+            )),
             None => Ok(()),
         }
     }
@@ -100,7 +123,9 @@ impl Fields {
 }
 
 fn number(field: &str, value: &Value) -> Result<f64, FieldError> {
-    value.as_f64().ok_or_else(|| FieldError::new(field, format!("expected a number, found {value}")))
+    value
+        .as_f64()
+        .ok_or_else(|| FieldError::new(field, format!("expected a number, found {value}")))
 }
 
 fn missing(field: &str) -> FieldError {
@@ -112,25 +137,37 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn fields(value: Value) -> Fields {
+    fn fields(value: &Value) -> Fields {
         Fields::new(value.as_object().cloned().unwrap_or_default())
     }
 
     #[test]
     fn what_is_wrong_is_told_by_name() {
-        let mut read = fields(json!({"alpha": "x", "votes": 1.5, "constants": 3, "method": "magic", "more": 1}));
-        assert_eq!(read.number("alpha"), Err(FieldError::new("alpha", "expected a number, found \"x\"")));
-        assert_eq!(read.count("votes"), Err(FieldError::new("votes", "expected a whole number, found 1.5")));
+        let mut read = fields(&json!({"alpha": "x", "votes": 1.5, "constants": 3, "method": "magic", "more": 1}));
+        assert_eq!(
+            read.number("alpha"),
+            Err(FieldError::new("alpha", "expected a number, found \"x\""))
+        );
+        assert_eq!(
+            read.count("votes"),
+            Err(FieldError::new("votes", "expected a whole number, found 1.5"))
+        );
         assert_eq!(read.number("sigma"), Err(FieldError::new("sigma", "is missing")));
         assert!(read.numbers("constants").is_err());
         let word = read.word("method", &[("tight", 1), ("theorem2", 2)]);
-        assert_eq!(word, Err(FieldError::new("method", "expected one of \"tight\", \"theorem2\", found \"magic\"")));
+        assert_eq!(
+            word,
+            Err(FieldError::new(
+                "method",
+                "expected one of \"tight\", \"theorem2\", found \"magic\""
+            ))
+        );
         assert_eq!(read.finish().map_err(|error| error.field), Err(Some("more".into())));
     }
 
     #[test]
     fn null_is_the_same_as_absent() -> Result<(), FieldError> {
-        let mut read = fields(json!({"p_upper": null, "other": null}));
+        let mut read = fields(&json!({"p_upper": null, "other": null}));
         assert_eq!(read.optional_number("p_upper")?, None);
         read.finish()
     }

@@ -4,15 +4,21 @@ use serde_json::{Map, Value};
 
 use super::fields::{FieldError, Fields, wrong};
 use crate::certificate::{
-    Alpha, BoundMethod, FailureProbability, LogitConstant, LowerBound, RadiusMethod, Sides, Sigma, SmoothingPlan, Tally,
-    Temperature, UpperBound,
+    Alpha, BoundMethod, FailureProbability, LogitConstant, LowerBound, RadiusMethod, Sides, Sigma, SmoothingPlan,
+    Tally, Temperature, UpperBound,
 };
 
 /// What is asked, every number in its range.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Question {
     /// A smoothed network, from bounds on its probabilities.
-    Smoothed { alpha: Alpha, sigma: Sigma, method: RadiusMethod, p_lower: LowerBound, p_upper: UpperBound },
+    Smoothed {
+        alpha: Alpha,
+        sigma: Sigma,
+        method: RadiusMethod,
+        p_lower: LowerBound,
+        p_upper: UpperBound,
+    },
     /// A network whose probabilities are Lipschitz.
     Theorem1 {
         alpha: Alpha,
@@ -30,7 +36,11 @@ pub(super) enum Question {
         error_bound: f64,
     },
     /// Votes: bounds, and a radius if `wants_radius`.
-    Votes { plan: SmoothingPlan, tally: Tally, wants_radius: bool },
+    Votes {
+        plan: SmoothingPlan,
+        tally: Tally,
+        wants_radius: bool,
+    },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +93,13 @@ fn smoothed(fields: &mut Fields, method: RadiusMethod) -> Result<Question, Field
         None => UpperBound::NOTHING,
     };
     let p_upper = p_upper.stronger(p_lower.of_complement());
-    Ok(Question::Smoothed { alpha: alpha(fields)?, sigma: sigma(fields)?, method, p_lower, p_upper })
+    Ok(Question::Smoothed {
+        alpha: alpha(fields)?,
+        sigma: sigma(fields)?,
+        method,
+        p_lower,
+        p_upper,
+    })
 }
 
 fn theorem1(fields: &mut Fields) -> Result<Question, FieldError> {
@@ -102,9 +118,17 @@ fn logit_lipschitz(fields: &mut Fields) -> Result<Question, FieldError> {
     let constant = fields.number("constant")?;
     Ok(Question::LogitLipschitz {
         alpha: alpha(fields)?,
-        logits: fields.numbers("logits")?.iter().map(|&logit| float32(logit)).collect::<Result<_, _>>()?,
+        logits: fields
+            .numbers("logits")?
+            .iter()
+            .map(|&logit| float32(logit))
+            .collect::<Result<_, _>>()?,
         temperature: Temperature::new(temperature).map_err(wrong("temperature"))?,
-        constant: if kind { LogitConstant::Vector(constant) } else { LogitConstant::PerLogit(constant) },
+        constant: if kind {
+            LogitConstant::Vector(constant)
+        } else {
+            LogitConstant::PerLogit(constant)
+        },
         error_bound: fields.optional_number("error_bound")?.unwrap_or(0.0),
     })
 }
@@ -132,10 +156,16 @@ fn votes(fields: &mut Fields) -> Result<Question, FieldError> {
     let failure_probability = fields.number("failure_probability")?;
     let total_variation = fields.optional_number("total_variation")?.unwrap_or(0.0);
     // Bounds come from votes alone; what makes a radius of them counts only where one is asked for.
-    let wants_radius = ["method", "alpha", "sigma", "target_radius"].iter().any(|field| fields.has(field));
+    let wants_radius = ["method", "alpha", "sigma", "target_radius"]
+        .iter()
+        .any(|field| fields.has(field));
     let (radius_method, alpha, sigma) = if wants_radius {
         let smoothed = [("tight", RadiusMethod::Tight), ("theorem2", RadiusMethod::Theorem2)];
-        let method = if fields.has("method") { fields.word("method", &smoothed)? } else { RadiusMethod::Tight };
+        let method = if fields.has("method") {
+            fields.word("method", &smoothed)?
+        } else {
+            RadiusMethod::Tight
+        };
         (method, alpha(fields)?, sigma(fields)?)
     } else {
         let one = Alpha::new(1.0).map_err(wrong("alpha"))?;
@@ -145,14 +175,30 @@ fn votes(fields: &mut Fields) -> Result<Question, FieldError> {
         alpha,
         sigma,
         radius_method,
-        bound_method: if is_anytime { BoundMethod::Anytime } else { BoundMethod::ClopperPearson { votes } },
+        bound_method: if is_anytime {
+            BoundMethod::Anytime
+        } else {
+            BoundMethod::ClopperPearson { votes }
+        },
         failure_probability: FailureProbability::new(failure_probability).map_err(wrong("failure_probability"))?,
-        sides: if runner_up.is_some() { Sides::TwoSided } else { Sides::OneSided },
+        sides: if runner_up.is_some() {
+            Sides::TwoSided
+        } else {
+            Sides::OneSided
+        },
         target_radius: fields.optional_number("target_radius")?,
         total_variation,
     };
-    plan.check().map_err(wrong(if (0.0..=1.0).contains(&total_variation) { "target_radius" } else { "total_variation" }))?;
-    Ok(Question::Votes { plan, tally, wants_radius })
+    plan.check().map_err(wrong(if (0.0..=1.0).contains(&total_variation) {
+        "target_radius"
+    } else {
+        "total_variation"
+    }))?;
+    Ok(Question::Votes {
+        plan,
+        tally,
+        wants_radius,
+    })
 }
 
 #[cfg(test)]
@@ -192,16 +238,33 @@ mod tests {
         };
         for (value, expected) in [
             (json!({}), "method"),
-            (json!({"method": "tight", "alpha": 2, "sigma": 1, "p_lower": 0.9}), "alpha"),
-            (json!({"method": "tight", "alpha": 1, "sigma": 0, "p_lower": 0.9}), "sigma"),
-            (json!({"method": "tight", "alpha": 1, "sigma": 1, "p_lower": 1.1}), "p_lower"),
-            (json!({"method": "tight", "alpha": 1, "sigma": 1, "p_lower": 0.9, "logits": []}), "logits"),
-            (json!({"method": "logit_lipschitz", "alpha": 1, "logits": [1e300], "constant": 1, "constant_kind": "vector"}),
-                "logits"),
+            (
+                json!({"method": "tight", "alpha": 2, "sigma": 1, "p_lower": 0.9}),
+                "alpha",
+            ),
+            (
+                json!({"method": "tight", "alpha": 1, "sigma": 0, "p_lower": 0.9}),
+                "sigma",
+            ),
+            (
+                json!({"method": "tight", "alpha": 1, "sigma": 1, "p_lower": 1.1}),
+                "p_lower",
+            ),
+            (
+                json!({"method": "tight", "alpha": 1, "sigma": 1, "p_lower": 0.9, "logits": []}),
+                "logits",
+            ),
+            (
+                json!({"method": "logit_lipschitz", "alpha": 1, "logits": [1e300], "constant": 1, "constant_kind": "vector"}),
+                "logits",
+            ),
             (with(&json!({"votes_for_class": 10})), "votes"),
             (with(&json!({"failure_probability": 0})), "failure_probability"),
             (with(&json!({"target_radius": 0.1})), "alpha"),
-            (with(&json!({"alpha": 1, "sigma": 1, "target_radius": -1})), "target_radius"),
+            (
+                with(&json!({"alpha": 1, "sigma": 1, "target_radius": -1})),
+                "target_radius",
+            ),
             (with(&json!({"total_variation": 2})), "total_variation"),
             (with(&json!({"method": "theorem1", "alpha": 1, "sigma": 1})), "method"),
         ] {

@@ -3,9 +3,10 @@
 use std::io::{self, BufRead as _};
 
 use anyhow::Context as _;
-use serde_json::json;
+use serde::Serialize;
 
 use super::answer::answer;
+use super::fields::FieldError;
 use crate::cli::output::{self, EXIT_CODES, Exit};
 
 const HELP: &str = r#"Every line of stdin is a JSON object, every line of stdout its answer, in order. Fields:
@@ -61,6 +62,13 @@ Examples:
 #[command(after_help = format!("{HELP}\n\n{EXIT_CODES}"))]
 pub struct RadiusArgs {}
 
+/// The answer to a line that is wrong.
+#[derive(Serialize)]
+struct Wrong {
+    line: usize,
+    error: FieldError,
+}
+
 /// Answers the questions on stdin.
 ///
 /// # Errors
@@ -76,7 +84,8 @@ pub fn run(_: &RadiusArgs) -> anyhow::Result<()> {
             Ok(answer) => output::line(serde_json::to_string(&answer)?)?,
             Err(error) => {
                 all_well = false;
-                output::line(json!({"line": number + 1, "error": error}))?;
+                let wrong = Wrong { line: number + 1, error };
+                output::line(serde_json::to_string(&wrong)?)?;
             }
         }
     }

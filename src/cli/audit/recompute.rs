@@ -2,8 +2,8 @@
 
 use super::check::{Check, all_hold};
 use crate::certificate::{
-    Alpha, BoundMethod, CertificateError, FailureProbability, RadiusMethod, Sides, Sigma, SmoothingPlan, Tally, certify,
-    radius_sq_levels,
+    Alpha, BoundMethod, CertificateError, FailureProbability, RadiusMethod, Sides, Sigma, SmoothingPlan, Tally,
+    certify, radius_sq_levels,
 };
 use crate::cli::client::Record;
 
@@ -92,7 +92,9 @@ fn plan(record: &Record, radius_method: RadiusMethod) -> Result<SmoothingPlan, S
     let words = |error: CertificateError| error.to_string();
     let bound_method = match certificate.bound.as_str() {
         "anytime" => BoundMethod::Anytime,
-        "clopper_pearson" => BoundMethod::ClopperPearson { votes: certificate.votes },
+        "clopper_pearson" => BoundMethod::ClopperPearson {
+            votes: certificate.votes,
+        },
         other => return Err(format!("a bound {other:?} is not known here")),
     };
     Ok(SmoothingPlan {
@@ -101,7 +103,11 @@ fn plan(record: &Record, radius_method: RadiusMethod) -> Result<SmoothingPlan, S
         radius_method,
         bound_method,
         failure_probability: FailureProbability::new(certificate.failure_probability).map_err(words)?,
-        sides: if certificate.two_sided { Sides::TwoSided } else { Sides::OneSided },
+        sides: if certificate.two_sided {
+            Sides::TwoSided
+        } else {
+            Sides::OneSided
+        },
         target_radius: (certificate.target_radius != 0.0).then_some(certificate.target_radius),
         total_variation: certificate.total_variation,
     })
@@ -187,9 +193,11 @@ pub(super) mod tests {
 
     fn differing(record: &Record) -> Vec<&'static str> {
         match recompute(record) {
-            Finding::Checked(checks) => {
-                checks.iter().filter(|check| check.verdict == Verdict::Differs).map(|check| check.field).collect()
-            }
+            Finding::Checked(checks) => checks
+                .iter()
+                .filter(|check| check.verdict == Verdict::Differs)
+                .map(|check| check.field)
+                .collect(),
             other => vec![if other.holds() { "holds" } else { "no" }],
         }
     }
@@ -210,11 +218,23 @@ pub(super) mod tests {
             differing(&record)
         };
         assert_eq!(altered(|record| record.certificate.radius *= 1.0 + 1e-9), ["radius"]);
-        assert_eq!(altered(|record| record.certificate.lower_bound += 1e-9), ["lower_bound"]);
-        assert_eq!(altered(|record| record.certificate.upper_bound -= 1e-9), ["upper_bound"]);
-        assert_eq!(altered(|record| record.certificate.radius_sq_levels += 1), ["radius_sq_levels"]);
+        assert_eq!(
+            altered(|record| record.certificate.lower_bound += 1e-9),
+            ["lower_bound"]
+        );
+        assert_eq!(
+            altered(|record| record.certificate.upper_bound -= 1e-9),
+            ["upper_bound"]
+        );
+        assert_eq!(
+            altered(|record| record.certificate.radius_sq_levels += 1),
+            ["radius_sq_levels"]
+        );
         assert_eq!(altered(|record| record.certificate.snapping_loss = 0.01), ["radius"]);
-        assert_eq!(altered(|record| record.certificate.votes_for_class -= 1), ["lower_bound", "upper_bound", "radius"]);
+        assert_eq!(
+            altered(|record| record.certificate.votes_for_class -= 1),
+            ["lower_bound", "upper_bound", "radius"]
+        );
         assert_eq!(altered(|record| record.provenance.alpha = 0.75), ["radius"]);
         assert_eq!(altered(|record| record.provenance.alpha = 0.4), ["radius", "status"]);
         assert_eq!(altered(|record| record.certificate.votes = 3), ["no"]);

@@ -37,7 +37,13 @@ pub struct ReplayArgs {
     pub input: PathBuf,
 
     /// The server's settings
-    #[arg(long, value_name = "FILE", env = "CERTIMIX_CONFIG", hide_env_values = true, default_value = "config/cifar10.toml")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "CERTIMIX_CONFIG",
+        hide_env_values = true,
+        default_value = "config/cifar10.toml"
+    )]
     pub config: PathBuf,
 }
 
@@ -47,7 +53,8 @@ pub struct ReplayArgs {
 /// When a file cannot be read, or input or model are not those of the certificate; [`Exit`] with 1 when votes differ.
 pub fn run(args: &ReplayArgs) -> anyhow::Result<()> {
     let records = certificates::read(&args.certificate)?;
-    let variables = std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
+    let variables =
+        std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
     let settings = settings::load(&args.config, variables)?;
     let manifest = Manifest::read(&settings.models.robust)?;
     let pairs = pairs(args, records, &manifest)?;
@@ -82,7 +89,10 @@ fn pairs(args: &ReplayArgs, records: Vec<Record>, manifest: &Manifest) -> anyhow
     let inputs = client::read_file(&args.input, &spec, resize)?;
     let claimed: Vec<String> = records.iter().map(|record| record.input_sha256.clone()).collect();
     let matching = |record: Record| {
-        let input = inputs.iter().find(|input| input.sha256() == record.input_sha256)?.clone();
+        let input = inputs
+            .iter()
+            .find(|input| input.sha256() == record.input_sha256)?
+            .clone();
         Some((record, input))
     };
     let pairs: Vec<_> = records.into_iter().filter_map(matching).collect();
@@ -111,7 +121,10 @@ fn check_model(record: &Record, manifest: &Manifest) -> anyhow::Result<()> {
     if let domain::Guarantee::GaussianSmoothing { sigma, .. } = manifest.guarantee
         && sigma.to_bits() != record.certificate.sigma.to_bits()
     {
-        bail!("the certificate's noise has sigma {}, the manifest says {sigma}", record.certificate.sigma);
+        bail!(
+            "the certificate's noise has sigma {}, the manifest says {sigma}",
+            record.certificate.sigma
+        );
     }
     Ok(())
 }
@@ -119,15 +132,27 @@ fn check_model(record: &Record, manifest: &Manifest) -> anyhow::Result<()> {
 fn replay(record: &Record, input: &client::Input, counter: &mut VoteCounter) -> anyhow::Result<bool> {
     let certificate = &record.certificate;
     if certificate.votes == 0 {
-        bail!("{}: no estimation votes were drawn, there is nothing to replay", record.file);
+        bail!(
+            "{}: no estimation votes were drawn, there is nothing to replay",
+            record.file
+        );
     }
     let key = key(&certificate.noise_key)?;
     let mut progress = Progress::new(certificate.selection_votes.saturating_add(certificate.votes), "votes");
-    let drawn = counter.count(&values(input), key, certificate.selection_votes, certificate.votes, |done| progress.set(done));
+    let drawn = counter.count(
+        &values(input),
+        key,
+        certificate.selection_votes,
+        certificate.votes,
+        |done| progress.set(done),
+    );
     drop(progress);
     let (class, found) = drawn.map_err(|why| anyhow!("{}: {why}", record.file))?;
     let checks = compare(record, class, found);
-    output::line(format_args!("{}: {}, {} votes", record.file, record.label, certificate.votes))?;
+    output::line(format_args!(
+        "{}: {}, {} votes",
+        record.file, record.label, certificate.votes
+    ))?;
     output::line(check::table(&checks, "drawn again"))?;
     Ok(check::all_hold(&checks))
 }
@@ -138,11 +163,23 @@ fn compare(record: &Record, class: usize, found: Tally) -> Vec<Check> {
     let mut checks = Vec::new();
     // Without a certificate the class is the mixture's, and the counts are about the one that the selection chose.
     if record.is_certified() {
-        checks.push(Check::equal("class_index", &u64::from(record.class_index), &(class as u64)));
+        checks.push(Check::equal(
+            "class_index",
+            &u64::from(record.class_index),
+            &(class as u64),
+        ));
     }
     checks.push(Check::equal("votes", &served.votes, &found.votes));
-    checks.push(Check::equal("votes_for_class", &served.votes_for_class, &found.votes_for_class));
-    checks.push(Check::equal("votes_for_runner_up", &served.votes_for_runner_up, &found.votes_for_runner_up));
+    checks.push(Check::equal(
+        "votes_for_class",
+        &served.votes_for_class,
+        &found.votes_for_class,
+    ));
+    checks.push(Check::equal(
+        "votes_for_runner_up",
+        &served.votes_for_runner_up,
+        &found.votes_for_runner_up,
+    ));
     checks
 }
 
@@ -157,10 +194,21 @@ fn values(input: &client::Input) -> domain::Input {
 
 /// 32 bytes from hexadecimal.
 fn key(text: &str) -> anyhow::Result<[u8; 32]> {
-    let digits: Option<Vec<u8>> =
-        text.chars().map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
-    let bytes = digits.map(|digits| digits.as_chunks::<2>().0.iter().map(|[high, low]| high << 4 | low).collect::<Vec<_>>());
-    let key = bytes.filter(|_| text.len() == 64).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    let digits: Option<Vec<u8>> = text
+        .chars()
+        .map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .collect();
+    let bytes = digits.map(|digits| {
+        digits
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .map(|[high, low]| high << 4 | low)
+            .collect::<Vec<_>>()
+    });
+    let key = bytes
+        .filter(|_| text.len() == 64)
+        .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     key.with_context(|| format!("noise_key {text:?} is not 64 hexadecimal digits"))
 }
 
@@ -176,7 +224,14 @@ mod tests {
         let found = tally(&record);
         assert!(all_hold(&compare(&record, 3, found)));
         assert!(!all_hold(&compare(&record, 4, found)));
-        assert!(!all_hold(&compare(&record, 3, Tally { votes_for_class: found.votes_for_class - 1, ..found })));
+        assert!(!all_hold(&compare(
+            &record,
+            3,
+            Tally {
+                votes_for_class: found.votes_for_class - 1,
+                ..found
+            }
+        )));
         record.certificate.status = "abstained".into();
         assert!(all_hold(&compare(&record, 4, found)));
     }

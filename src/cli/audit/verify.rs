@@ -53,20 +53,28 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<()> {
 }
 
 fn show(record: &Record, finding: &Finding) -> anyhow::Result<()> {
-    let title = format!("{}: {}, {} ({})", record.file, record.label, record.certificate.status, record.certificate.method);
+    let title = format!(
+        "{}: {}, {} ({})",
+        record.file, record.label, record.certificate.status, record.certificate.method
+    );
     match finding {
         Finding::Checked(checks) => {
             output::line(title)?;
             output::line(check::table(checks, "recomputed"))
         }
         Finding::NoClaim => output::line(format_args!("{title}: claims nothing")),
-        Finding::NotVerifiable(why) => output::line(format_args!("{title}: not verifiable from the certificate alone: {why}")),
+        Finding::NotVerifiable(why) => output::line(format_args!(
+            "{title}: not verifiable from the certificate alone: {why}"
+        )),
         Finding::Impossible(why) => output::line(format_args!("{title}: ✗ cannot be: {why}")),
     }
 }
 
 fn summary(findings: &[Finding]) -> String {
-    let unverifiable = findings.iter().filter(|finding| matches!(finding, Finding::NotVerifiable(_))).count();
+    let unverifiable = findings
+        .iter()
+        .filter(|finding| matches!(finding, Finding::NotVerifiable(_)))
+        .count();
     let hold = findings.iter().filter(|finding| finding.holds()).count();
     let fail = findings.len() - hold - unverifiable;
     let mut text = format!("{hold} of {} hold", findings.len());
@@ -84,7 +92,11 @@ fn exit_code(findings: &[Finding]) -> u8 {
         return 0;
     }
     let is_only_unverifiable = |finding: &Finding| finding.holds() || matches!(finding, Finding::NotVerifiable(_));
-    if findings.iter().all(is_only_unverifiable) { 2 } else { 1 }
+    if findings.iter().all(is_only_unverifiable) {
+        2
+    } else {
+        1
+    }
 }
 
 #[cfg(test)]
@@ -100,6 +112,9 @@ mod tests {
         assert_eq!(exit_code(&[Finding::NoClaim, unverifiable.clone()]), 2);
         assert_eq!(exit_code(&[impossible.clone(), unverifiable.clone()]), 1);
         let text = summary(&[Finding::NoClaim, unverifiable, impossible]);
-        assert_eq!(text, "1 of 3 hold, 1 claim more than their votes prove, 1 cannot be verified alone");
+        assert_eq!(
+            text,
+            "1 of 3 hold, 1 claim more than their votes prove, 1 cannot be verified alone"
+        );
     }
 }

@@ -1,7 +1,6 @@
 //! The server's errors in words: what happened, which fields, and what to do next.
 
 use std::error::Error;
-use std::fmt::Write as _;
 
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -25,12 +24,14 @@ pub(super) fn unreachable(address: &str, error: &tonic::transport::Error) -> any
 pub(super) fn explain(status: &Status) -> anyhow::Error {
     let code = code_of(status);
     let details = status.get_error_details();
-    let mut text = format!("{}: {}", in_words(code), status.message());
-    for violation in details
-        .bad_request()
-        .map(|bad| bad.field_violations.as_slice())
-        .unwrap_or_default()
-    {
+    let violations = details.bad_request().map(|bad| bad.field_violations.as_slice()).unwrap_or_default();
+    let mut text = in_words(code);
+    // A message that strings the violations together would say everything twice.
+    let says_more = |message: &str| violations.iter().any(|violation| !message.contains(&violation.description));
+    if violations.is_empty() || says_more(status.message()) {
+        add(&mut text, ": ", status.message());
+    }
+    for violation in violations {
         add_line(&mut text, &format!("{}: {}", violation.field, violation.description));
     }
     if let Some(delay) = details.retry_info().and_then(|retry| retry.retry_delay) {
@@ -43,8 +44,12 @@ pub(super) fn explain(status: &Status) -> anyhow::Error {
 }
 
 fn add_line(text: &mut String, line: &str) {
-    // Writing to a String cannot fail.
-    write!(text, "\n  {line}").unwrap_or_default();
+    add(text, "\n  ", line);
+}
+
+fn add(text: &mut String, before: &str, what: &str) {
+    text.push_str(before);
+    text.push_str(what);
 }
 
 fn code_of(status: &Status) -> Code {
@@ -97,6 +102,15 @@ mod tests {
             text.contains("\n  inputs.shape: expected [N, 3, 32, 32]\n  inputs.data: expected 3072 bytes"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn nothing_is_said_twice() {
+        let mut details = ErrorDetails::new();
+        details.add_bad_request_violation("inputs", "expected one");
+        let status = Status::with_error_details(Code::InvalidArgument, "inputs: expected one", details);
+        let text = explain(&status).to_string();
+        assert_eq!(text, "the server refused the request (INVALID_ARGUMENT)\n  inputs: expected one");
     }
 
     #[test]

@@ -23,7 +23,11 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
         let style = ProgressStyle::with_template(&format!("{{bar:30}} {{pos}}/{{len}} {unit}, {{eta}} left"));
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { bar, started: Instant::now(), shown: false }
+        Self {
+            bar,
+            started: Instant::now(),
+            shown: false,
+        }
     }
 
     /// So many are done.
@@ -52,7 +56,9 @@ impl Progress {
 
 impl std::fmt::Debug for Progress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Progress").field("done", &self.bar.position()).finish_non_exhaustive()
+        f.debug_struct("Progress")
+            .field("done", &self.bar.position())
+            .finish_non_exhaustive()
     }
 }
 

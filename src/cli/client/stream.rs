@@ -49,7 +49,6 @@ async fn follow(args: &CertifyArgs, session: &Session, input: &Input, report: &m
             report.add(record.clone())?;
         } else if output::stdout_is_terminal() {
             live.set_message(line(&record));
-            live.tick();
         } else {
             output::line(line(&record))?;
         }

@@ -23,7 +23,10 @@ impl<F: FnMut(usize) -> Result<(), String> + Send + 'static> Backend for Double<
         self.batch
     }
     fn run(&mut self, rows: usize, input: &[f32], output: &mut Vec<f32>) -> Result<(), BackendError> {
-        (self.during)(rows).map_err(|reason| BackendError { model: "double".to_owned(), reason })?;
+        (self.during)(rows).map_err(|reason| BackendError {
+            model: "double".to_owned(),
+            reason,
+        })?;
         output.clear();
         output.extend(input.iter().map(|value| 2.0 * value));
         Ok(())
@@ -44,12 +47,20 @@ fn soon() -> Instant {
 }
 
 fn submit(scheduler: &Scheduler, rows: usize) -> Pending {
-    scheduler.reserve(rows).unwrap().submit(Box::new(Counting), rows, Class::Interactive, soon())
+    scheduler
+        .reserve(rows)
+        .unwrap()
+        .submit(Box::new(Counting), rows, Class::Interactive, soon())
 }
 
 #[tokio::test]
 async fn a_job_larger_than_a_batch_comes_back_whole_and_in_order() {
-    let backends = (0..2).map(|_| Double { batch: 4, during: |_| Ok(()) }).collect();
+    let backends = (0..2)
+        .map(|_| Double {
+            batch: 4,
+            during: |_| Ok(()),
+        })
+        .collect();
     let scheduler = Scheduler::start("double", backends, 100).unwrap();
     let outputs = submit(&scheduler, 11).await.unwrap();
     assert_eq!(outputs, (0..11u8).map(|row| 2.0 * f32::from(row)).collect::<Vec<_>>());
@@ -62,7 +73,11 @@ async fn two_executors_run_at_the_same_time() {
     let backends = (0..2)
         .map(|_| {
             let barrier = Arc::clone(&barrier);
-            Double { batch: 1, during: move |_| Ok(drop(barrier.wait())) }
+            let during = move |_| {
+                barrier.wait();
+                Ok(())
+            };
+            Double { batch: 1, during }
         })
         .collect();
     let scheduler = Scheduler::start("double", backends, 100).unwrap();
@@ -122,7 +137,15 @@ async fn late_rows_are_answered_without_a_run() {
 
 #[tokio::test]
 async fn room_is_bounded_and_comes_back() {
-    let scheduler = Scheduler::start("double", vec![Double { batch: 4, during: |_| Ok(()) }], 10).unwrap();
+    let scheduler = Scheduler::start(
+        "double",
+        vec![Double {
+            batch: 4,
+            during: |_| Ok(()),
+        }],
+        10,
+    )
+    .unwrap();
     let room = scheduler.reserve(8).unwrap();
     assert!(scheduler.reserve(3).is_err());
     drop(room);
@@ -133,7 +156,10 @@ async fn room_is_bounded_and_comes_back() {
 async fn stopping_answers_what_waits() {
     let gate = Arc::new(Barrier::new(2));
     let inside = Arc::clone(&gate);
-    let during = move |_| Ok(drop(inside.wait()));
+    let during = move |_| {
+        inside.wait();
+        Ok(())
+    };
     let scheduler = Scheduler::start("double", vec![Double { batch: 1, during }], 100).unwrap();
     let (running, waiting) = (submit(&scheduler, 1), submit(&scheduler, 1));
     let stop = std::thread::spawn(move || drop(scheduler));
