@@ -39,11 +39,11 @@ def evaluate(manifest_path: Path, cifar: data.Cifar10) -> None:
     if guarantee["kind"] == "gaussian_smoothing":
         deviation = guarantee["sigma"] * guarantee["levels"]
         noisy = accuracy(content, cifar, deviation)
-        print(f"{manifest['name']}: accuracy under one noise draw, sigma {guarantee['sigma']}: {noisy:.2%}", flush=True)
+        print(f"{manifest['name']}: accuracy under one noise draw: {noisy:.2%}", flush=True)
 
 
 def accuracy(content: bytes, cifar: data.Cifar10, deviation: float | None) -> float:
-    """`deviation` is that of the noise, in pixel levels; the noise is rounded to whole levels and nothing is clipped."""
+    """`deviation` is that of the noise, in pixel levels; it is rounded to whole levels; nothing is clipped."""
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     random = np.random.default_rng(NOISE_SEED)
     correct = 0

@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from tqdm import tqdm
@@ -23,14 +24,16 @@ from batches import Batches
 from network import ResNet20
 
 BATCH = 128
-PEAK_LEARNING_RATE = 0.25
-WARM_UP_EPOCHS = 3
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
 # All epochs but the last ones see crops of 24 x 24 pixels, which cost little more than half as much.
 SMALL_CROP, FULL_SIZE = 24, 32
-FULL_SIZE_EPOCHS = 3
-EPOCHS = {"standard": 11, "smoothed": 10}
+FULL_SIZE_EPOCHS = {"standard": 4, "smoothed": 3}
+# The learning rate at these epochs, straight lines between them; the last one ends the training.
+LEARNING_RATE = {
+    "standard": ((0, 0.025), (3, 0.25), (9, 0.0625), (12, 0.0)),
+    "smoothed": ((0, 0.025), (3, 0.25), (10, 0.0)),
+}
 LABEL_SMOOTHING = {"standard": 0.1, "smoothed": 0.0}
 
 
@@ -44,7 +47,7 @@ def main() -> None:
         torch.from_numpy(cifar.train_images), torch.from_numpy(cifar.train_labels), BATCH, sigma, options.seed
     )
     network, seconds = train(options, batches)
-    print(f"{options.epochs} epochs, seed {options.seed}, {seconds / 60:.0f} minutes of training", flush=True)
+    print(f"{epochs_of(options.kind)} epochs, seed {options.seed}, {seconds / 60:.0f} minutes of training", flush=True)
     manifest = export.export(network, options.kind, sigma, cifar.test_images[:16])
     evaluate.evaluate(manifest, cifar)
 
@@ -53,21 +56,17 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=["standard", "smoothed"])
     parser.add_argument("--sigma", type=float, default=0.25, help="noise of `smoothed`, for images in [0, 1]")
-    parser.add_argument("--epochs", type=int, help="default: 11 for `standard`, 10 for `smoothed`")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1, help="1: train both models at once on 2 cores")
     parser.add_argument("--work-dir", type=Path, default=data.DEFAULT_WORK_DIR, help="data set and checkpoints")
-    options = parser.parse_args()
-    options.epochs = options.epochs or EPOCHS[options.kind]
-    return options
+    return parser.parse_args()
 
 
 def train(options: argparse.Namespace, batches: Batches) -> tuple[ResNet20, float]:
     """The trained network and the seconds that its epochs took, those before an interruption included."""
     network = ResNet20().to(memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(
-        parameter_groups(network), lr=PEAK_LEARNING_RATE, momentum=MOMENTUM, nesterov=True
-    )
+    optimizer = torch.optim.SGD(parameter_groups(network), lr=0.0, momentum=MOMENTUM, nesterov=True)
+    epochs = epochs_of(options.kind)
     checkpoint = checkpoint_path(options)
     first, seconds = 0, 0.0
     if checkpoint.exists():
@@ -78,9 +77,9 @@ def train(options: argparse.Namespace, batches: Batches) -> tuple[ResNet20, floa
         print(f"continuing {checkpoint} after epoch {first}", flush=True)
 
     network.train()
-    for epoch in range(first, options.epochs):
+    for epoch in range(first, epochs):
         started = time.monotonic()
-        report = run_epoch(network, optimizer, batches, epoch, options)
+        report = run_epoch(network, optimizer, batches, epoch, options.kind)
         seconds += time.monotonic() - started
         state = {
             "network": network.state_dict(),
@@ -91,13 +90,13 @@ def train(options: argparse.Namespace, batches: Batches) -> tuple[ResNet20, floa
         partial = checkpoint.with_suffix(".partial")
         torch.save(state, partial)
         partial.rename(checkpoint)
-        print(f"epoch {epoch + 1}/{options.epochs}: {report}, {time.monotonic() - started:.0f} s", flush=True)
+        print(f"epoch {epoch + 1}/{epochs}: {report}, {time.monotonic() - started:.0f} s", flush=True)
     return network.eval(), seconds
 
 
-def run_epoch(network, optimizer, batches: Batches, epoch: int, options: argparse.Namespace) -> str:
+def run_epoch(network, optimizer, batches: Batches, epoch: int, kind: str) -> str:
     loss_sum = correct = seen = 0
-    size = SMALL_CROP if epoch < options.epochs - FULL_SIZE_EPOCHS else FULL_SIZE
+    size = SMALL_CROP if epoch < epochs_of(kind) - FULL_SIZE_EPOCHS[kind] else FULL_SIZE
     bar = tqdm(
         batches.epoch(epoch, size),
         total=len(batches),
@@ -107,11 +106,11 @@ def run_epoch(network, optimizer, batches: Batches, epoch: int, options: argpars
         leave=False,
     )
     for step, (images, labels) in enumerate(bar):
-        rate = learning_rate(epoch + step / len(batches), options.epochs)
+        rate = learning_rate(kind, epoch + step / len(batches))
         for group in optimizer.param_groups:
             group["lr"] = rate
         logits = network(images)
-        loss = F.cross_entropy(logits, labels, label_smoothing=LABEL_SMOOTHING[options.kind])
+        loss = F.cross_entropy(logits, labels, label_smoothing=LABEL_SMOOTHING[kind])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -122,11 +121,13 @@ def run_epoch(network, optimizer, batches: Batches, epoch: int, options: argpars
     return f"training loss {loss_sum / seen:.4f}, training accuracy {correct / seen:.4f}"
 
 
-def learning_rate(epoch: float, epochs: int) -> float:
-    """One cycle: straight up from a tenth of the peak for the warm-up, then straight down to zero."""
-    if epoch < WARM_UP_EPOCHS:
-        return PEAK_LEARNING_RATE * (0.1 + 0.9 * epoch / WARM_UP_EPOCHS)
-    return PEAK_LEARNING_RATE * (epochs - epoch) / (epochs - WARM_UP_EPOCHS)
+def learning_rate(kind: str, epoch: float) -> float:
+    epochs, rates = zip(*LEARNING_RATE[kind])
+    return float(np.interp(epoch, epochs, rates))
+
+
+def epochs_of(kind: str) -> int:
+    return LEARNING_RATE[kind][-1][0]
 
 
 def parameter_groups(network: torch.nn.Module) -> list[dict]:
@@ -139,7 +140,7 @@ def parameter_groups(network: torch.nn.Module) -> list[dict]:
 def checkpoint_path(options: argparse.Namespace) -> Path:
     """One file for each run whose settings differ, so that a run never continues another."""
     sigma = f"-sigma{options.sigma}" if options.kind == "smoothed" else ""
-    return options.work_dir / f"{options.kind}{sigma}-seed{options.seed}-epochs{options.epochs}.pt"
+    return options.work_dir / f"{options.kind}{sigma}-seed{options.seed}.pt"
 
 
 if __name__ == "__main__":

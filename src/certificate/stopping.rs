@@ -33,7 +33,7 @@ pub enum Decision {
 /// most one in a hundred provable targets is given up by mistake.
 const HOPELESS: f64 = 0.01;
 
-/// Whether these votes are enough, or more would be in vain. Cheap: a few microseconds.
+/// Whether these votes are enough, or more would be in vain. Cheap: some ten microseconds.
 ///
 /// Without a target it asks for the whole `vote_budget`. A Clopper-Pearson plan asks for its own fixed number of votes and
 /// never stops before; `vote_budget` plays no part there.

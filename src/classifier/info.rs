@@ -1,7 +1,7 @@
 //! What is served, for people and for GetModelInfo.
 
 use super::MixedClassifier;
-use super::load::Robust;
+use super::parts::Robust;
 use super::robust::unavailable_reason;
 use crate::certificate::{BoundMethod, RadiusMethod, Sides, SmoothingPlan, Tally, certify};
 use crate::domain::{Guarantee, Method, Norm};

@@ -5,7 +5,8 @@ use std::io;
 use thiserror::Error;
 
 use super::MixedClassifier;
-use super::mixed::VOTE_LANES;
+use super::parts::{Robust, Side};
+use super::room::VOTE_LANES;
 use super::smoother::{Smoother, SmootherError};
 use crate::certificate::Temperature;
 use crate::certificate::noise::{NoiseKey, NoiseSecret};
@@ -43,22 +44,6 @@ pub enum LoadError {
     /// No thread.
     #[error("cannot start an executor thread: {0}")]
     Thread(#[from] io::Error),
-}
-
-/// One of the two models, running.
-pub(super) struct Side {
-    pub(super) scheduler: Scheduler,
-    pub(super) output_kind: OutputKind,
-    pub(super) guarantee: Guarantee,
-    pub(super) summary: super::ModelSummary,
-}
-
-/// How the robust model answers.
-pub(super) enum Robust {
-    /// By one row.
-    OneRow(Guarantee),
-    /// By votes.
-    Smoothed(Box<Smoother>),
 }
 
 impl MixedClassifier {

@@ -7,8 +7,9 @@ use futures_util::StreamExt as _;
 use futures_util::TryStreamExt as _;
 use futures_util::stream;
 
-use super::load::{Robust, Side};
+use super::parts::{Robust, Side};
 use super::robust::{RobustAnswer, unavailable_reason};
+use super::room::Room;
 use super::smoothed::Terms;
 use super::smoother::Smoother;
 use super::vote_loop::VoteLoop;
@@ -17,9 +18,6 @@ use crate::certificate::{BoundMethod, Sides, SmoothingPlan, Temperature, argmax,
 use crate::domain::{Bound, Input, InputSpec, Prediction, Provenance};
 use crate::scheduler::{Pending, Reservation, RowSource};
 use crate::settings::{CertificateSettings, MixtureSettings};
-
-/// Inputs of one request whose votes are drawn at the same time, at most.
-pub(super) const VOTE_LANES: usize = 4;
 
 /// A pair of models, their mixture and how it is certified: all that a request reads, one snapshot.
 pub struct MixedClassifier {
@@ -32,12 +30,6 @@ pub struct MixedClassifier {
     pub(super) certificate: CertificateSettings,
     pub(super) provenance: Provenance,
     pub(super) caveat: String,
-}
-
-/// Room for the rows that one request may have outstanding.
-struct Room {
-    standard: Reservation,
-    robust: Reservation,
 }
 
 /// One input's share of a request.
@@ -293,29 +285,6 @@ impl MixedClassifier {
             robust_temperature: Temperature::ONE,
             ..self.mixture
         }
-    }
-
-    /// Batches of votes that one input has outstanding: one for each executor, and one more to come.
-    fn vote_depth(&self) -> usize {
-        self.robust.scheduler.executors() + 1
-    }
-
-    fn lanes(&self, inputs: usize) -> usize {
-        match self.robust_kind {
-            Robust::OneRow(_) => inputs,
-            Robust::Smoothed(_) => inputs.min(VOTE_LANES),
-        }
-    }
-
-    fn room(&self, inputs: usize) -> Result<Room, ClassifierError> {
-        let robust_rows = match self.robust_kind {
-            Robust::OneRow(_) => inputs,
-            Robust::Smoothed(_) => self.lanes(inputs) * self.vote_depth() * self.robust.scheduler.max_batch_size(),
-        };
-        Ok(Room {
-            standard: self.standard.scheduler.reserve(inputs)?,
-            robust: self.robust.scheduler.reserve(robust_rows)?,
-        })
     }
 }
 

@@ -58,7 +58,10 @@ pub(super) fn answer(
             RadiusMethod::Theorem2 => Method::Theorem2,
         }),
         reason: String::new(),
-        sampling: Some(sampling(plan, tally, proven, terms)),
+        sampling: Some(Sampling {
+            votes_drawn: ballot.drawn(),
+            ..sampling(plan, tally, proven, terms)
+        }),
         stop_reason,
         radius_sq_levels: 0,
         caveat: terms.caveat.clone(),
@@ -109,6 +112,7 @@ fn sampling(plan: &SmoothingPlan, tally: Tally, proven: &SmoothedRadius, terms: 
         votes_for_class: tally.votes_for_class,
         votes_for_runner_up: tally.votes_for_runner_up,
         selection_votes: terms.selection_votes,
+        votes_drawn: 0,
         lower_bound: proven.p_lower.value(),
         upper_bound: proven.p_upper.value(),
         two_sided: plan.sides == crate::certificate::Sides::TwoSided,

@@ -99,6 +99,9 @@ impl VoteLoop<'_> {
         };
         if let Some(mut best) = best {
             best.certificate.stop_reason = stop_reason;
+            if let Some(sampling) = &mut best.certificate.sampling {
+                sampling.votes_drawn = ballot.drawn();
+            }
             return Ok(best);
         }
         if ballot.drawn() == 0 {

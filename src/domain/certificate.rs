@@ -65,6 +65,8 @@ pub struct Sampling {
     pub votes_for_runner_up: u64,
     /// Votes that chose the class and were dropped.
     pub selection_votes: u64,
+    /// Votes of both kinds that were counted in all; the certificate may be about an earlier moment.
+    pub votes_drawn: u64,
     /// Lower bound of h for the class.
     pub lower_bound: f64,
     /// Upper bound of h for every other class.

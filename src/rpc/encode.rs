@@ -64,6 +64,7 @@ fn certificate(certificate: Certificate) -> proto::Certificate {
         message.votes_for_class = sampling.votes_for_class;
         message.votes_for_runner_up = sampling.votes_for_runner_up;
         message.selection_votes = sampling.selection_votes;
+        message.votes_drawn = sampling.votes_drawn;
         message.lower_bound = sampling.lower_bound;
         message.upper_bound = sampling.upper_bound;
         message.two_sided = sampling.two_sided;

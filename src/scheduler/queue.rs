@@ -123,10 +123,10 @@ impl<J: Clone> Queue<J> {
                 taken.expired.push(first.remove().job);
             } else {
                 let waiting = first.get_mut();
-                let end = waiting.rows.end.min(waiting.rows.start + room);
-                let rows = waiting.rows.start..end;
-                room -= rows.len();
-                waiting.rows.start = end;
+                let count = waiting.rows.len().min(room);
+                let rows = waiting.rows.start..waiting.rows.start + count;
+                room -= count;
+                waiting.rows.start = rows.end;
                 let job = if waiting.rows.is_empty() {
                     first.remove().job
                 } else {

@@ -1,10 +1,12 @@
 //! Settings: read from defaults, a TOML file and `CERTIMIX__…` variables, then validated as a whole.
 //!
-//! [`load`](load::load) reads, [`Reader`](reader::Reader) collects every violation with its key, and [`Settings`] is
+//! [`load`] reads, `reader` collects every violation with its key, and [`Settings`] is
 //! what the rest of the house sees: typed, checked, and with a revision that names it.
 
 mod load;
 mod reader;
+#[cfg(test)]
+mod tests;
 mod typed;
 
 pub use load::{LoadError, load};

@@ -142,7 +142,7 @@ def report(entries: list[dict]) -> None:
     correct = sum(e["class"] == e["label"] for e in entries)
     both = sum(e["class"] == e["label"] for e in certified)
     standard = sum(int(np.argmax(e["standard_logits"])) == e["label"] for e in entries)
-    print(f"{OUTPUT.name}: of {len(entries)} images, standard model right {standard}, mixture right {correct}, ", end="")
+    print(f"{OUTPUT.name}: {len(entries)} images, standard model right {standard}, mixture right {correct}, ", end="")
     print(f"certified {len(certified)}, certified and right {both}, ", end="")
     print(f"largest radius {max(e['radius'] for e in entries):.4f}")
 

@@ -79,6 +79,19 @@ fn the_target_test_is_held_to_half() {
             UpperBound::NOTHING
         ) < 0.25
     );
+    // Two sides, and a fixed number of votes, have no test: it would be a third statement from the same votes.
+    let two = SmoothingPlan {
+        sides: Sides::TwoSided,
+        ..target
+    };
+    let fixed = SmoothingPlan {
+        bound_method: BoundMethod::ClopperPearson { votes: 100 },
+        ..target
+    };
+    assert!(
+        target.has_target_test() && !two.has_target_test() && !fixed.has_target_test() && !plan().has_target_test()
+    );
+    assert!(!certify(&two, tally(first, 0, first)).unwrap().target_accepted);
 }
 
 #[test]

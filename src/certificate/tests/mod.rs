@@ -4,6 +4,7 @@
 mod coverage;
 mod exactly_known;
 mod loop_rules;
+mod parts;
 mod properties;
 mod reference;
 mod rules;

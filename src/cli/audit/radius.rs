@@ -84,7 +84,10 @@ pub fn run(_: &RadiusArgs) -> anyhow::Result<()> {
             Ok(answer) => output::line(serde_json::to_string(&answer)?)?,
             Err(error) => {
                 all_well = false;
-                let wrong = Wrong { line: number + 1, error };
+                let wrong = Wrong {
+                    line: number + 1,
+                    error,
+                };
                 output::line(serde_json::to_string(&wrong)?)?;
             }
         }

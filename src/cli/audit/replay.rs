@@ -101,11 +101,20 @@ fn pairs(args: &ReplayArgs, records: Vec<Record>, manifest: &Manifest) -> anyhow
         bail!(
             "{} is not the input of this certificate: its values have the SHA-256 {}, the certificate says {}",
             args.input.display(),
-            found.join(", "),
-            claimed.join(", ")
+            few(&found),
+            few(&claimed)
         );
     }
     Ok(pairs)
+}
+
+/// The first of some hashes, and how many more there are.
+fn few(hashes: &[String]) -> String {
+    match hashes {
+        [] => "none".to_owned(),
+        [one] => one.clone(),
+        [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+    }
 }
 
 /// Whether the settings name the model that the certificate is about.

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use tonic::{Code, Status};
-use tonic_types::StatusExt as _;
+use tonic_types::{FieldViolation, StatusExt as _};
 
 /// tonic's client ends a call at its deadline with CANCELLED and these words.
 const CLIENT_TIMEOUT: &str = "Timeout expired";
@@ -24,11 +24,14 @@ pub(super) fn unreachable(address: &str, error: &tonic::transport::Error) -> any
 pub(super) fn explain(status: &Status) -> anyhow::Error {
     let code = code_of(status);
     let details = status.get_error_details();
-    let violations = details.bad_request().map(|bad| bad.field_violations.as_slice()).unwrap_or_default();
+    let violations = details
+        .bad_request()
+        .map(|bad| bad.field_violations.as_slice())
+        .unwrap_or_default();
     let mut text = in_words(code);
     // A message that strings the violations together would say everything twice.
-    let says_more = |message: &str| violations.iter().any(|violation| !message.contains(&violation.description));
-    if violations.is_empty() || says_more(status.message()) {
+    let is_repeated = |violation: &FieldViolation| status.message().contains(&violation.description);
+    if violations.is_empty() || !violations.iter().all(is_repeated) {
         add(&mut text, ": ", status.message());
     }
     for violation in violations {
@@ -110,7 +113,10 @@ mod tests {
         details.add_bad_request_violation("inputs", "expected one");
         let status = Status::with_error_details(Code::InvalidArgument, "inputs: expected one", details);
         let text = explain(&status).to_string();
-        assert_eq!(text, "the server refused the request (INVALID_ARGUMENT)\n  inputs: expected one");
+        assert_eq!(
+            text,
+            "the server refused the request (INVALID_ARGUMENT)\n  inputs: expected one"
+        );
     }
 
     #[test]

@@ -154,14 +154,18 @@ async fn room_is_bounded_and_comes_back() {
 
 #[tokio::test]
 async fn stopping_answers_what_waits() {
-    let gate = Arc::new(Barrier::new(2));
-    let inside = Arc::clone(&gate);
-    let during = move |_| {
+    let (gate, started) = (Arc::new(Barrier::new(2)), Arc::new(AtomicUsize::new(0)));
+    let (inside, counted) = (Arc::clone(&gate), Arc::clone(&started));
+    let during = move |rows| {
+        counted.fetch_add(rows, Ordering::SeqCst);
         inside.wait();
         Ok(())
     };
     let scheduler = Scheduler::start("double", vec![Double { batch: 1, during }], 100).unwrap();
     let (running, waiting) = (submit(&scheduler, 1), submit(&scheduler, 1));
+    while started.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
     let stop = std::thread::spawn(move || drop(scheduler));
     assert!(matches!(waiting.await, Err(ScheduleError::Stopping)));
     gate.wait();

@@ -1,0 +1,109 @@
+//! The inner parts, where the whole would not show a mistake.
+
+use crate::certificate::beta_tail::series;
+use crate::certificate::divergence::divergence;
+use crate::certificate::exact::{dot_lower, dot_upper};
+use crate::certificate::probability::Point;
+use crate::certificate::small_width::small_width;
+use crate::certificate::{Sigma, counts::Counts};
+
+/// However early the sum is broken off, the whole lies between the two ends.
+#[test]
+fn a_broken_off_tail_encloses_the_whole() {
+    for (a, b) in [
+        (1.0, 1.0),
+        (0.5, 0.5),
+        (8.0, 3.0),
+        (20.5, 7.5),
+        (300.5, 0.5),
+        (3.5, 40.5),
+        (90.0, 10.0),
+    ] {
+        for fraction in [0.05, 0.4, 0.8, 0.99] {
+            // Below the mean, where the terms fall from the start.
+            let x: f64 = fraction * a / (a + b);
+            let whole = series(a, b, x, 1.0 - x, 0.0);
+            assert!(
+                whole.upper - whole.lower < 1e-10 * whole.upper,
+                "{a} {b} {x}: {whole:?}"
+            );
+            for tolerance in [1.0, 0.1, 1e-3, 1e-9] {
+                let part = series(a, b, x, 1.0 - x, tolerance);
+                assert!(part.lower <= whole.upper, "{a} {b} {x} {tolerance}");
+                assert!(part.upper >= whole.lower, "{a} {b} {x} {tolerance}: {part:?} {whole:?}");
+                assert!(
+                    part.upper - part.lower <= tolerance * 1.001 + 1e-9,
+                    "{a} {b} {x} {tolerance}: {part:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_product_with_sigma_is_rounded_down() {
+    let sigma = Sigma::new(1.0).unwrap();
+    assert!(sigma.times_down(1.0) < 1.0);
+    assert_eq!(sigma.times_down(-1.0), 0.0);
+    assert_eq!(sigma.times_down(f64::NAN), 0.0);
+    assert_eq!(Sigma::new(f64::MAX).unwrap().times_down(40.0), f64::MAX);
+    assert_eq!(Sigma::new(f64::MIN_POSITIVE).unwrap().times_down(1e-300), 0.0);
+}
+
+#[test]
+fn sums_of_products_keep_what_cancels() {
+    // (1 + e)(1 - e) - 1 = -e^2, of which plain arithmetic keeps nothing.
+    let e = 2.0_f64.powi(-40);
+    let pairs = [(1.0 + e, 1.0 - e), (-1.0, 1.0)];
+    let exact = -(e * e);
+    assert!(dot_lower(&pairs) <= exact && exact <= dot_upper(&pairs));
+    assert!(dot_upper(&pairs) - dot_lower(&pairs) <= 1e-3 * e * e);
+    // What is exact stays so.
+    assert_eq!(
+        (
+            dot_lower(&[(0.5, 0.5), (1.0, 0.25)]),
+            dot_upper(&[(0.5, 0.5), (1.0, 0.25)])
+        ),
+        (0.5, 0.5)
+    );
+    // Underflow is not taken for exactness.
+    assert!(dot_lower(&[(1e-200, 1e-200)]) <= 0.0 && dot_upper(&[(1e-200, 1e-200)]) > 0.0);
+}
+
+/// The divergence's error bound covers what a decomposition with other roundings gives.
+#[test]
+fn the_divergence_knows_its_error() {
+    for (hits, votes) in [(1_u64, 10_u64), (500_001, 1_000_000), (999_999_000, 1_000_000_000)] {
+        let counts = Counts::new(hits, votes).unwrap();
+        for p in [0.3, 0.5, 0.999, 0.999_999] {
+            let point = Point::from_value(p);
+            let here = divergence(counts, point);
+            let mirrored = divergence(counts.mirrored(), point.mirrored());
+            assert!((here.value - mirrored.value).abs() <= here.error + mirrored.error);
+            assert!(here.error > 0.0 && here.lower() < here.value && here.upper() > here.value);
+            assert!(here.error <= 1e-13 * (counts.hits + counts.misses) * 40.0);
+        }
+    }
+}
+
+/// At the width found, the exact integral is within the excess: compared by Simpson's rule with many steps.
+#[test]
+fn small_widths_take_no_more_than_the_excess() {
+    for (class, runner_up) in [(0.3, -0.3), (2.0, -2.5), (-3.0, -6.0), (7.0, 6.5)] {
+        for scale in [1e-4_f64, 1e-5, 1e-7] {
+            let density = |x: f64| (-x * x / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
+            let rate = density(class) + density(runner_up);
+            let w = small_width(rate * scale, class, runner_up);
+            let f = |s: f64| density(class - s) + density(runner_up + s);
+            let integral = w / 6.0 * (f(0.0) + 4.0 * f(w / 2.0) + f(w));
+            assert!(integral <= rate * scale, "{class} {runner_up} {scale}");
+            assert!(
+                integral >= rate * scale * (1.0 - 1e-6),
+                "{class} {runner_up} {scale}: {w}"
+            );
+        }
+    }
+    assert_eq!(small_width(-1e-9, 1.0, 0.0), 0.0);
+    assert_eq!(small_width(f64::NAN, 1.0, 0.0), 0.0);
+    assert_eq!(small_width(0.5, 1.0, 0.0), 0.0);
+}

@@ -1,0 +1,35 @@
+//! The server from outside: the real application on a real socket, with small models whose truth is known exactly.
+//!
+//! One file for each behaviour; `support` starts servers and knows the truth. `tests/fixtures` holds the models.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that cannot go on should say where"
+)]
+
+mod bad_input;
+mod cancel;
+mod certificates;
+mod certify;
+mod concurrency;
+mod deadline;
+mod fuzz;
+mod garbage;
+mod half_space;
+mod health;
+mod info;
+mod overload;
+mod predict;
+mod reference;
+mod reflection;
+mod self_test;
+mod settings;
+mod smoothing;
+mod snapping;
+mod startup;
+mod stopping;
+mod stream;
+mod support;

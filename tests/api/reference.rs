@@ -1,0 +1,243 @@
+//! 100 real images: what the server and the classifier say, against a reference of numpy and ONNX Runtime alone.
+//!
+//! `tests/reference/mixture_reference.py` wrote it. Its votes are replayed from its keys. ONNX Runtime's last bits depend on
+//! the processor, so on another one a vote that is nearly a tie may fall the other way: two votes an image may differ,
+//! and what follows from the counts is compared with the counts that were drawn here.
+
+use std::path::{Path, PathBuf};
+
+use certimix::certificate::{
+    Alpha, FailureProbability, LowerBound, Sigma, argmax, clopper_pearson, mixed_logits, tight_radius,
+};
+use certimix::classifier::VoteCounter;
+use certimix::domain::Input;
+use serde::Deserialize;
+
+use crate::support::truth::{assert_close, quantile};
+use crate::support::wire::{bytes, certificate};
+use crate::support::{Setup, TestServer, recompute, wire};
+
+/// Votes of one image that may differ.
+const OTHER_PROCESSOR: u64 = 2;
+
+#[derive(Deserialize)]
+struct Reference {
+    alpha: f64,
+    failure_probability: f64,
+    sigma: f64,
+    selection_votes: u64,
+    votes: u64,
+    batch_rows: usize,
+    standard_model_sha256: String,
+    robust_model_sha256: String,
+    images: Vec<Image>,
+}
+
+#[derive(Deserialize)]
+struct Image {
+    index: usize,
+    noise_key: String,
+    standard_probabilities: Vec<f64>,
+    selected_class: usize,
+    counts: Vec<u64>,
+    mixed_logits: Vec<f64>,
+    class: u32,
+    status: String,
+    lower_bound: f64,
+    radius: f64,
+}
+
+fn root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn reference() -> Reference {
+    let text = std::fs::read_to_string(root("tests/reference/mixture_cifar10.json")).unwrap();
+    let reference: Reference = serde_json::from_str(&text).unwrap();
+    assert_eq!(reference.images.len(), 100);
+    reference
+}
+
+/// The images, channels first.
+fn pixels() -> Vec<Vec<u8>> {
+    let sheet = image::open(root("models/cifar10/test_100.png")).unwrap().into_rgb8();
+    let (side, count) = (32, sheet.height() / 32);
+    let pixel =
+        |image: u32, channel: usize, place: u32| sheet.get_pixel(place % side, image * side + place / side).0[channel];
+    let places =
+        move |image| (0..3).flat_map(move |channel| (0..side * side).map(move |place| (image, channel, place)));
+    (0..count)
+        .map(|image| {
+            places(image)
+                .map(|(image, channel, place)| pixel(image, channel, place))
+                .collect()
+        })
+        .collect()
+}
+
+fn setup(reference: &Reference) -> Setup {
+    Setup::pair("linear_g", "linear_h")
+        .path("models.standard", &root("models/cifar10/standard.toml"))
+        .path("models.robust", &root("models/cifar10/smoothed-025.toml"))
+        .with("mixture.alpha", reference.alpha)
+        .with("certificate.failure_probability", reference.failure_probability)
+        .with("certificate.selection_votes", reference.selection_votes)
+        .with("certificate.predict_votes", reference.votes)
+        .text("certificate.bound", "clopper_pearson")
+        .with("runtime.max_batch_size", reference.batch_rows)
+        .with("runtime.robust_sessions", 2)
+        .text("server.max_request_time", "10m")
+}
+
+fn key(hexadecimal: &str) -> [u8; 32] {
+    std::array::from_fn(|index| u8::from_str_radix(&hexadecimal[2 * index..2 * index + 2], 16).unwrap())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "small counts")]
+fn log_shares(counts: &[u64], votes: u64) -> Vec<f64> {
+    counts.iter().map(|&count| (count as f64 / votes as f64).ln()).collect()
+}
+
+/// From the reference's own counts, the crate's functions get the reference's answer.
+#[test]
+fn the_mathematics_agrees() {
+    let reference = reference();
+    let alpha = Alpha::new(reference.alpha).unwrap();
+    let (sigma, delta) = (
+        Sigma::new(reference.sigma).unwrap(),
+        FailureProbability::new(reference.failure_probability).unwrap(),
+    );
+    for image in &reference.images {
+        let log_g: Vec<f64> = image.standard_probabilities.iter().map(|g| g.ln()).collect();
+        let mixed = mixed_logits(alpha, &log_g, &log_shares(&image.counts, reference.votes));
+        for (found, expected) in mixed.iter().zip(&image.mixed_logits) {
+            assert!(
+                (found - expected).abs() < 1e-9,
+                "image {}: {found} is not {expected}",
+                image.index
+            );
+        }
+        let p_lower: LowerBound =
+            clopper_pearson::lower(image.counts[image.selected_class], reference.votes, delta).unwrap();
+        assert!(
+            (p_lower.value() - image.lower_bound).abs() < 1e-9,
+            "image {}",
+            image.index
+        );
+        let radius = tight_radius(alpha, sigma, p_lower, p_lower.of_complement());
+        assert!(
+            (radius - image.radius).abs() < 1e-9 && radius <= image.radius + 1e-15,
+            "image {}: {radius}",
+            image.index
+        );
+        assert_eq!(image.status == "CERTIFIED", radius > 0.0);
+        let class = if radius > 0.0 {
+            image.selected_class
+        } else {
+            argmax(&mixed).unwrap()
+        };
+        assert_eq!(u32::try_from(class).unwrap(), image.class, "image {}", image.index);
+    }
+}
+
+/// The reference's keys draw the reference's votes.
+#[test]
+fn the_votes_agree() {
+    let reference = reference();
+    let mut counter = VoteCounter::load(
+        &root("models/cifar10/smoothed-025.toml"),
+        &setup(&reference).settings().runtime,
+    )
+    .unwrap();
+    assert_eq!(counter.manifest().sha256, reference.robust_model_sha256);
+    let mut differing = 0;
+    for (image, pixels) in reference.images.iter().zip(pixels()) {
+        let input = Input::from_uint8(&pixels);
+        let (selection, votes) = (reference.selection_votes, reference.votes);
+        let (class, tally) = counter
+            .count(&input, key(&image.noise_key), selection, votes, |_| {})
+            .unwrap();
+        assert_eq!(class, image.selected_class, "image {}", image.index);
+        let of_class = image.counts[class];
+        let others = image
+            .counts
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != class)
+            .map(|(_, &count)| count);
+        let runner_up = others.max().unwrap();
+        let difference = tally
+            .votes_for_class
+            .abs_diff(of_class)
+            .max(tally.votes_for_runner_up.abs_diff(runner_up));
+        assert!(
+            difference <= OTHER_PROCESSOR,
+            "image {}: {tally:?}, not {of_class} and {runner_up}",
+            image.index
+        );
+        differing += u64::from(difference > 0);
+    }
+    assert!(
+        differing <= 5,
+        "{differing} of 100 images differ: that is not the last bit of a processor"
+    );
+}
+
+/// Over the wire: g is the reference's, and the rest follows from the votes that the server drew.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_server_agrees() {
+    let reference = reference();
+    let server = TestServer::start(setup(&reference)).await;
+    let mut client = server.client().await;
+    let (pixels, mut same_class) = (pixels(), 0);
+    for (images, pixels) in reference.images.chunks(10).zip(pixels.chunks(10)) {
+        let request = wire::predict(bytes(&[10, 3, 32, 32], &pixels.concat()));
+        let answer = client.predict(request).await.unwrap().into_inner();
+        let provenance = answer.provenance.unwrap();
+        assert_eq!(provenance.standard_model_sha256, reference.standard_model_sha256);
+        assert_eq!(provenance.robust_model_sha256, reference.robust_model_sha256);
+        for (prediction, image) in answer.predictions.iter().zip(images) {
+            let found = certificate(prediction);
+            assert_close(&prediction.standard_probabilities, &image.standard_probabilities, 1e-5);
+            let mixed: Vec<f64> = prediction
+                .robust_probabilities
+                .iter()
+                .zip(&image.standard_probabilities)
+                .map(|(&h, g)| {
+                    // The shares are whole votes.
+                    #[expect(clippy::cast_precision_loss, reason = "small counts")]
+                    let votes = found.votes as f64;
+                    let share = (f64::from(h) * votes).round() / votes;
+                    ((1.0 - reference.alpha) * g + reference.alpha * share).ln()
+                })
+                .collect();
+            assert_close_relative(&prediction.mixed_logits, &mixed, 1e-5);
+            assert_eq!(
+                (found.votes, found.selection_votes),
+                (reference.votes, reference.selection_votes)
+            );
+            recompute::check(found, reference.alpha);
+            let formula = reference.sigma * (quantile(found.lower_bound) - quantile(0.5 / reference.alpha));
+            assert!(
+                (found.radius - formula.max(0.0)).abs() < 1e-9,
+                "image {}: {found:?}",
+                image.index
+            );
+            same_class += usize::from(prediction.class_index == image.class);
+        }
+    }
+    // Other keys, other votes: an undecided image may be answered otherwise.
+    assert!(same_class >= 95, "{same_class} of 100 have the reference's class");
+}
+
+/// Mixed logits are logarithms: 1e-5 of what is large, 1e-5 altogether of what is small.
+#[track_caller]
+fn assert_close_relative(served: &[f32], truth: &[f64], tolerance: f64) {
+    assert_eq!(served.len(), truth.len());
+    for (served, truth) in served.iter().zip(truth) {
+        assert!(
+            (f64::from(*served) - truth).abs() <= tolerance * truth.abs().max(1.0),
+            "{served} is not {truth}"
+        );
+    }
+}

@@ -1,0 +1,223 @@
+//! What cannot be served ends the start: an exit code, a message that says what to do, no panic and no backtrace.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::support::Setup;
+use crate::support::process::fails;
+
+#[track_caller]
+fn assert_refused(setup: &Setup, expected: &[&str]) {
+    let message = fails(&["serve", setup.write().to_str().unwrap()], &[]);
+    for text in expected {
+        assert!(message.contains(text), "no \"{text}\" in {message}");
+    }
+}
+
+fn base() -> Setup {
+    Setup::pair("linear_g", "linear_h")
+}
+
+/// `linear_h` with another file, whose checksum the manifest knows.
+fn with_file(name: &str, content: &[u8]) -> Setup {
+    let setup = base();
+    let file = setup.file(name, content);
+    let sha256: String = Sha256::digest(content)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let manifest = std::fs::read_to_string(crate::support::fixture("linear_h")).unwrap();
+    let lines = manifest.lines().map(|line| match line.split(" = ").next() {
+        Some("file") => format!("file = \"{}\"\n", file.to_str().unwrap()),
+        Some("sha256") => format!("sha256 = \"{sha256}\"\n"),
+        _ => format!("{line}\n"),
+    });
+    let text: String = lines.collect();
+    let path = setup.file("with_file.toml", text.as_bytes());
+    setup.path("models.robust", &path)
+}
+
+#[test]
+fn a_corrupt_model_file() {
+    assert_refused(
+        &with_file("corrupt.onnx", b"this is no model"),
+        &["ONNX Runtime cannot load", "corrupt.onnx"],
+    );
+    let whole = std::fs::read(crate::support::fixture("linear_h").with_extension("onnx")).unwrap();
+    assert_refused(
+        &with_file("cut.onnx", &whole[..whole.len() / 2]),
+        &["ONNX Runtime cannot load", "cut.onnx"],
+    );
+    assert_refused(
+        &with_file("empty.onnx", b""),
+        &["ONNX Runtime cannot load", "empty.onnx"],
+    );
+}
+
+#[test]
+fn a_model_file_that_is_not_the_one_of_the_manifest() {
+    let setup = base().edited("models.robust", "linear_h", &[("linear_h.onnx", "linear_g.onnx")]);
+    assert_refused(
+        &setup,
+        &[
+            "SHA-256",
+            "linear_g.onnx",
+            "its manifest",
+            "linear_h.toml",
+            "write a manifest for it",
+        ],
+    );
+}
+
+#[test]
+fn a_model_file_or_manifest_that_is_not_there() {
+    let setup = base().edited("models.robust", "linear_h", &[("linear_h.onnx", "absent.onnx")]);
+    assert_refused(&setup, &["cannot read the ONNX file", "absent.onnx"]);
+    assert_refused(
+        &base().text("models.standard", "absent.toml"),
+        &["cannot read the manifest", "absent.toml"],
+    );
+}
+
+#[test]
+fn a_manifest_that_lies_about_the_model() {
+    let lies: [(&[(&str, &str)], &[&str]); 4] = [
+        (&[("shape = [4]", "shape = [5]")], &["input.shape", "[N, 5]"]),
+        (&[("\"right\"]", "\"right\", \"up\"]")], &["labels", "[N, 4]"]),
+        (
+            &[("name = \"input\"", "name = \"image\"")],
+            &["input.name", "\"image\"", "\"input\""],
+        ),
+        (
+            &[("name = \"logits\"", "name = \"scores\"")],
+            &["output.name", "\"scores\"", "\"logits\""],
+        ),
+    ];
+    for (edits, expected) in lies {
+        let setup = base()
+            .edited("models.robust", "linear_h", edits)
+            .edited("models.standard", "linear_g", edits);
+        assert_refused(&setup, &[&["is not what its manifest says"], expected].concat());
+    }
+}
+
+/// All lies at once, and all of them told.
+#[test]
+fn every_lie_is_told() {
+    let edits = [
+        ("shape = [4]", "shape = [2, 2]"),
+        ("\"right\"]", "\"right\", \"up\"]"),
+        ("name = \"input\"", "name = \"image\""),
+    ];
+    let setup = base().edited("models.standard", "linear_g", &edits);
+    assert_refused(&setup, &["linear_g.onnx", "input.name", "input.shape", "labels"]);
+}
+
+#[test]
+fn logits_that_pass_for_probabilities() {
+    let setup = base().edited(
+        "models.standard",
+        "linear_g",
+        &[("kind = \"logits\"", "kind = \"probabilities\"")],
+    );
+    assert_refused(&setup, &["output.kind", "\"probabilities\"", "sum"]);
+}
+
+#[test]
+fn graphs_that_cannot_be_batched() {
+    assert_refused(
+        &Setup::pair("fixed_batch", "linear_h"),
+        &["batch axis must be dynamic", "dynamic first axis"],
+    );
+    assert_refused(
+        &Setup::pair("two_inputs", "linear_h"),
+        &["input.name", "\"input\"", "\"other\""],
+    );
+    assert_refused(&Setup::pair("double_input", "linear_h"), &["input.dtype", "float32"]);
+    assert_refused(&Setup::pair("open_classes", "linear_h"), &["output.shape", "3"]);
+}
+
+#[test]
+fn a_library_that_is_not_there_or_is_none() {
+    let setup = base().text("runtime.library", "absent/libonnxruntime.so");
+    assert_refused(
+        &setup,
+        &[
+            "cannot load ONNX Runtime",
+            "absent/libonnxruntime.so",
+            "runtime.library",
+            "make runtime",
+        ],
+    );
+    let setup = base();
+    let text = setup.file("libonnxruntime.so", b"not a library");
+    assert_refused(
+        &setup.path("runtime.library", &text),
+        &["cannot load ONNX Runtime", "make runtime"],
+    );
+}
+
+/// A library that is one, but not ONNX Runtime.
+#[test]
+fn another_library() {
+    let libraries = [
+        "/lib/x86_64-linux-gnu/libc.so.6",
+        "/lib64/libc.so.6",
+        "/usr/lib/libc.so.6",
+        "/lib/aarch64-linux-gnu/libc.so.6",
+    ];
+    let Some(library) = libraries.iter().find(|path| std::path::Path::new(path).exists()) else {
+        return;
+    };
+    assert_refused(
+        &base().text("runtime.library", library),
+        &["cannot load ONNX Runtime", "make runtime"],
+    );
+}
+
+/// The CPU library of the tests has no CUDA: asked for by name, it is an error, never a silent fallback.
+#[test]
+fn cuda_by_name_without_cuda() {
+    let setup = base().text("runtime.provider", "cuda");
+    assert_refused(
+        &setup,
+        &[
+            "runtime.provider = \"cuda\"",
+            "does not load",
+            "onnxruntime-gpu",
+            "set runtime.provider to \"cpu\"",
+        ],
+    );
+}
+
+#[test]
+fn settings_that_do_not_fit_the_models() {
+    let setup = Setup::pair("steep_g", "half_space")
+        .with("mixture.robust_temperature", 2.0)
+        .with("scheduler.queue_rows", 64);
+    assert_refused(
+        &setup,
+        &[
+            "do not fit the models",
+            "mixture.robust_temperature",
+            "scheduler.queue_rows",
+        ],
+    );
+}
+
+#[test]
+fn a_pair_of_different_classes() {
+    assert_refused(
+        &Setup::pair("steep_g", "linear_h"),
+        &["do not fit together", "labels", "yes", "middle"],
+    );
+}
+
+#[test]
+fn an_address_that_is_taken() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    assert_refused(
+        &base().text("server.listen", &address),
+        &["cannot listen", &address, "server.listen"],
+    );
+}

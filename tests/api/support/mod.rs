@@ -1,0 +1,11 @@
+//! What every test needs: a server, something to send to it, and the truth about the fixtures.
+
+pub mod process;
+pub mod recompute;
+pub mod server;
+pub mod setup;
+pub mod truth;
+pub mod wire;
+
+pub use server::TestServer;
+pub use setup::{Setup, fixture};

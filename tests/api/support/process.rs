@@ -1,0 +1,122 @@
+//! The real binary, as an operator runs it.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use super::server::PATIENCE;
+
+fn certimix(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_certimix"));
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    // Whatever surrounds the tests must not configure the server; a backtrace must not show even if asked for.
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CERTIMIX")) {
+        command.env_remove(name);
+    }
+    command.env("RUST_BACKTRACE", "1");
+    command
+}
+
+/// Runs a command that ends by itself.
+pub fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut child = certimix(arguments).envs(variables.iter().copied()).spawn().unwrap();
+    wait(&mut child);
+    child.wait_with_output().unwrap()
+}
+
+/// Runs a command that must fail: with a message, and without a panic or a backtrace. Returns the message.
+#[track_caller]
+pub fn fails(arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let output = run(arguments, variables);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    for forbidden in ["panicked", "backtrace", "RUST_BACKTRACE", "src/", "   0: "] {
+        assert!(!message.contains(forbidden), "\"{forbidden}\" in {message}");
+    }
+    assert!(message.contains("error: "), "{message}");
+    message
+}
+
+fn wait(child: &mut Child) -> ExitStatus {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if start.elapsed() > PATIENCE {
+            let _ = child.kill();
+            panic!("the process does not end");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// `certimix serve`, killed when this is dropped.
+pub struct Served {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Served {
+    pub fn spawn(settings: &Path) -> Self {
+        let mut child = certimix(&["serve", settings.to_str().unwrap()]).spawn().unwrap();
+        let (sender, lines) = channel();
+        let errors = BufReader::new(child.stderr.take().unwrap());
+        std::thread::spawn(move || {
+            errors
+                .lines()
+                .map_while(Result::ok)
+                .try_for_each(|line| sender.send(line))
+        });
+        Self { child, lines }
+    }
+
+    /// The address in the line that says that it is ready.
+    pub fn address(&self) -> SocketAddr {
+        let ready = self.line_with("certimix is ready on ");
+        let (_, rest) = ready.split_once("certimix is ready on ").unwrap();
+        rest.split(',').next().unwrap().parse().unwrap()
+    }
+
+    /// The next line on stderr that contains `text`.
+    pub fn line_with(&self, text: &str) -> String {
+        let mut before = Vec::new();
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            if line.contains(text) {
+                return line;
+            }
+            before.push(line);
+        }
+        panic!("no line with \"{text}\" after {before:#?}");
+    }
+
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([format!("-{name}"), id])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// Waits for the end.
+    pub fn wait(&mut self) -> ExitStatus {
+        wait(&mut self.child)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
