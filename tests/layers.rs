@@ -75,6 +75,15 @@ fn house() -> Vec<(String, String)> {
         .collect()
 }
 
+/// Whether `text` names something in the crate `name`.
+fn mentions(text: &str, name: &str) -> bool {
+    let path = format!("{name}::");
+    text.match_indices(&path).any(|(start, _)| {
+        let before = text[..start].chars().next_back();
+        !before.is_some_and(|letter| letter.is_alphanumeric() || letter == '_' || letter == ':')
+    })
+}
+
 fn module(path: &str) -> &str {
     path.split(['/', '.']).next().unwrap()
 }
@@ -107,7 +116,7 @@ fn some_crates_have_one_user() {
     for (path, text) in house() {
         for (name, users) in SOLE_USERS {
             let tests = path.contains("tests");
-            if !tests && text.contains(&format!("{name}::")) && !users.iter().any(|user| path.starts_with(user)) {
+            if !tests && mentions(&text, name) && !users.iter().any(|user| path.starts_with(user)) {
                 wrong.push(format!("{path} uses {name}"));
             }
         }

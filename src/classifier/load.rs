@@ -63,6 +63,13 @@ impl MixedClassifier {
             )
         };
         let (standard, robust) = (load(&settings.models.standard)?, load(&settings.models.robust)?);
+        if let Some(note) = [&standard, &robust]
+            .map(|model| &model.provider.note)
+            .into_iter()
+            .find(|note| !note.is_empty())
+        {
+            tracing::warn!("RUNNING ON THE CPU: runtime.provider is \"auto\" and {note}");
+        }
         check_pair(&standard.manifest, &robust.manifest)?;
         check_settings(settings, &robust.manifest).map_err(LoadError::Settings)?;
 
@@ -101,13 +108,6 @@ fn open(model: &Model, count: usize) -> Result<Vec<OnnxSession>, LoadError> {
         provider = model.provider.name,
         "loading"
     );
-    if !model.provider.note.is_empty() {
-        tracing::warn!(
-            model = name,
-            "RUNNING ON THE CPU: runtime.provider is \"auto\" and {}",
-            model.provider.note
-        );
-    }
     let mut sessions = (0..count).map(|_| model.open()).collect::<Result<Vec<_>, _>>()?;
     model.warm(&mut sessions)?;
     Ok(sessions)

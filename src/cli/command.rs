@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -53,11 +54,14 @@ pub fn run(cli: Cli) -> ExitCode {
     output::finish(&result)
 }
 
+/// How long a model that is still loading when the server stops may take; it cannot be interrupted.
+const LOADING_LEFT: Duration = Duration::from_secs(1);
+
 fn on_all_cores(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?
-        .block_on(command)
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(command);
+    runtime.shutdown_timeout(LOADING_LEFT);
+    result
 }
 
 fn on_this_thread(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {

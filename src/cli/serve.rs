@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use super::output;
 use crate::app::{self, Ready};
 use crate::certificate::noise::NoiseSecret;
+use crate::settings::LogFormat;
 use crate::{settings, shutdown, telemetry};
 
 /// Arguments of `certimix serve`.
@@ -26,7 +27,7 @@ pub(super) struct ServeArgs {
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let settings = settings::load(&args.config, std::env::vars())?;
     telemetry::init_logs(&settings.log);
-    let listen = settings.server.listen;
+    let (listen, format) = (settings.server.listen, settings.log.format);
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen on {listen} (server.listen)"))?;
@@ -36,30 +37,26 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         settings,
         listener,
         NoiseSecret::new(secret),
-        announce,
+        |ready| announce(format, ready),
         shutdown::signalled(),
     )
     .await?;
     Ok(())
 }
 
-/// One line that says that it is ready, where, and what it serves.
-fn announce(ready: Ready) {
+/// One line that says that it is ready, where, and what it serves: for people, or as one more JSON line.
+fn announce(format: LogFormat, ready: Ready) {
     let Ready { address, info, alpha } = ready;
-    tracing::info!(
-        %address,
-        standard = info.standard.name,
-        robust = info.robust.name,
-        provider = info.robust.provider,
-        alpha,
-        "ready"
-    );
+    let (standard, robust, provider) = (info.standard.name, info.robust.name, info.robust.provider);
+    match format {
+        LogFormat::Json => tracing::info!(%address, standard, robust, provider, alpha, "ready"),
+        LogFormat::Human => {
+            output::note(format!(
+                "certimix is ready on {address}, serving {standard} + {robust} on {provider}, alpha {alpha}"
+            ));
+        }
+    }
     if let Some(reason) = &info.unavailable_reason {
         tracing::warn!("NOTHING CAN BE CERTIFIED: {reason}");
     }
-    let models = format!("{} + {}", info.standard.name, info.robust.name);
-    output::note(format!(
-        "certimix is ready on {address}, serving {models} on {}, alpha {alpha}",
-        info.robust.provider
-    ));
 }

@@ -46,7 +46,7 @@ pub(super) fn choose(
         Provider::Auto => Ok(try_cuda().map_or_else(
             |reason| ProviderInUse {
                 name: "cpu",
-                note: format!("CUDA does not load: {reason}"),
+                note: format!("CUDA does not load: {}", reason.trim_end_matches('.')),
             },
             |()| ProviderInUse::CUDA,
         )),

@@ -1,12 +1,20 @@
 //! Errors that tonic answers before a handler is called, with the code that callers expect.
 //!
-//! A message over the limit is a resource question, not a range; a message that is no message is the caller's error,
-//! not ours.
+//! A message over the limit is a resource question, not a range; bytes that are no message are the caller's error, not
+//! ours. A message that is compressed without saying how stays INTERNAL, as gRPC wants it.
 
 use tonic::codegen::http::{HeaderMap, HeaderValue, Response};
 use tonic::{Code, Status};
 
 const GRPC_STATUS: &str = "grpc-status";
+
+/// How tonic's messages begin that are about bytes which are no message.
+const NO_MESSAGE: [&str; 4] = [
+    "failed to decode Protobuf message",
+    "protocol error: received message with invalid compression flag",
+    "Unexpected EOF decoding stream",
+    "Missing request message",
+];
 
 /// Corrects the status of a response that consists of headers alone.
 pub(super) fn correct<B>(mut response: Response<B>) -> Response<B> {
@@ -24,7 +32,7 @@ fn corrected(headers: &HeaderMap) -> Option<Code> {
     match status.code() {
         // No handler of ours answers OUT_OF_RANGE.
         Code::OutOfRange => Some(Code::ResourceExhausted),
-        Code::Internal if status.message().starts_with("failed to decode Protobuf message") => {
+        Code::Internal if NO_MESSAGE.iter().any(|begin| status.message().starts_with(begin)) => {
             Some(Code::InvalidArgument)
         }
         _ => None,

@@ -15,7 +15,7 @@ use super::proto::{
 };
 use super::{deadline, decode, encode, info, order, proto, status, stream};
 use crate::classifier::{CertificationOrder, MixedClassifier};
-use crate::domain::{Input, Prediction};
+use crate::domain::{Input, Prediction, Violations};
 use crate::live::Live;
 use crate::settings::ServerSettings;
 
@@ -38,6 +38,23 @@ impl Service {
 
     fn inputs(&self, tensor: Option<&Tensor>, classifier: &MixedClassifier) -> Result<Vec<Input>, Status> {
         decode::inputs(tensor, classifier.spec(), self.server.max_inputs).map_err(|wrong| status::invalid(&wrong))
+    }
+}
+
+/// Reads the order and the inputs, or tells everything that is wrong with either.
+fn checked(
+    request: &CertifyRequest,
+    classifier: &MixedClassifier,
+    max_inputs: usize,
+) -> Result<(CertificationOrder, Vec<Input>), Status> {
+    let order = order::certify(request, classifier.certification());
+    let inputs = decode::inputs(request.inputs.as_ref(), classifier.spec(), max_inputs);
+    match (order, inputs) {
+        (Ok(order), Ok(inputs)) => Ok((order, inputs)),
+        (order, inputs) => {
+            let wrong = order.err().into_iter().chain(inputs.err());
+            Err(status::invalid(&Violations(wrong.flat_map(|found| found.0).collect())))
+        }
     }
 }
 
@@ -84,8 +101,7 @@ impl Rpc for Service {
         let deadline = self.deadline(&request)?;
         let classifier = self.classifier()?;
         let request = request.into_inner();
-        let order = order::certify(&request, classifier.certification()).map_err(|wrong| status::invalid(&wrong))?;
-        let inputs = self.inputs(request.inputs.as_ref(), &classifier)?;
+        let (order, inputs) = checked(&request, &classifier, self.server.max_inputs)?;
         let span = tracing::info_span!("certify", inputs = inputs.len());
         let predictions = answer(&classifier, inputs, order, deadline, request.include_components)
             .instrument(span)
@@ -106,10 +122,8 @@ impl Rpc for Service {
         let deadline = self.deadline(&request)?;
         let classifier = self.classifier()?;
         let request = request.into_inner();
-        let order = order::certify(&request, classifier.certification()).map_err(|wrong| status::invalid(&wrong))?;
         // One input a stream: the limit of the request is 1 here.
-        let mut inputs =
-            decode::inputs(request.inputs.as_ref(), classifier.spec(), 1).map_err(|wrong| status::invalid(&wrong))?;
+        let (order, mut inputs) = checked(&request, &classifier, 1)?;
         let Some(input) = inputs.pop() else {
             return Err(Status::invalid_argument("inputs: expected one"));
         };

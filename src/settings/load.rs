@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use config::{Config, Environment, File, FileFormat, Value};
+use config::{Config, Environment, File, FileFormat};
 use thiserror::Error;
 
 use super::reader::Reader;
@@ -55,7 +55,8 @@ pub fn load(path: &Path, variables: impl IntoIterator<Item = (String, String)>) 
         .add_source(File::from_str(&text, FileFormat::Toml))
         .add_source(environment)
         .build()
-        .and_then(Config::try_deserialize::<Value>)
+        // The tree itself: to deserialize it would forget where each value came from.
+        .map(|config| config.cache)
         .map_err(|error| unreadable(error.to_string()))?;
     let base = path.parent().unwrap_or(Path::new(""));
     read(Reader::new(tree, base)).map_err(|violations| LoadError::Invalid {

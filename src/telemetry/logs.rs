@@ -1,6 +1,6 @@
 //! Log lines on standard error, for people or for machines.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
@@ -14,9 +14,12 @@ pub fn init_logs(settings: &LogSettings) {
     let filter: Targets = settings.filter.parse().unwrap_or_default();
     let registry = tracing_subscriber::registry();
     let installed = match settings.format {
-        LogFormat::Human => registry
-            .with(fmt::layer().with_writer(io::stderr).with_filter(filter))
-            .try_init(),
+        LogFormat::Human => {
+            let layer = fmt::layer()
+                .with_ansi(io::stderr().is_terminal())
+                .with_writer(io::stderr);
+            registry.with(layer.with_filter(filter)).try_init()
+        }
         LogFormat::Json => {
             let layer = fmt::layer()
                 .json()

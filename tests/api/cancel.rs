@@ -5,7 +5,7 @@ use std::time::Duration;
 use tonic::Code;
 
 use crate::support::server::{Client, PATIENCE};
-use crate::support::wire::{certify_with, floats};
+use crate::support::wire::{CLEAR, certify_with, floats};
 use crate::support::{Setup, TestServer};
 
 /// Room for one request for votes at a time.
@@ -24,7 +24,7 @@ fn one_at_a_time() -> Setup {
 async fn ask_until(client: &mut Client, full: bool) {
     let asked = async {
         loop {
-            match client.certify(certify_with(floats(&[[0.5; 4]]), 1)).await {
+            match client.certify(certify_with(floats(&[CLEAR]), 1)).await {
                 Ok(_) if !full => return,
                 Err(status) if full => {
                     assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
@@ -47,13 +47,8 @@ async fn a_cancelled_request_frees_the_queue() {
     let mut client = server.client().await;
     let mut other = server.client().await;
     // It may find the one place taken by the question below, and asks again. Once it has it, it would take hours.
-    let endless = tokio::spawn(async move {
-        while other
-            .certify(certify_with(floats(&[[0.5; 4]]), 1_000_000))
-            .await
-            .is_err()
-        {}
-    });
+    let endless =
+        tokio::spawn(async move { while other.certify(certify_with(floats(&[CLEAR]), 1_000_000)).await.is_err() {} });
     ask_until(&mut client, true).await;
     endless.abort();
     ask_until(&mut client, false).await;
@@ -63,7 +58,7 @@ async fn a_cancelled_request_frees_the_queue() {
 async fn a_stream_that_is_dropped_frees_the_queue() {
     let server = TestServer::start(one_at_a_time()).await;
     let mut client = server.client().await;
-    let endless = certify_with(floats(&[[0.5; 4]]), 1_000_000);
+    let endless = certify_with(floats(&[CLEAR]), 1_000_000);
     let mut stream = server
         .client()
         .await
@@ -81,7 +76,7 @@ async fn a_stream_that_is_dropped_frees_the_queue() {
 async fn a_connection_that_breaks_frees_the_queue() {
     let server = TestServer::start(one_at_a_time()).await;
     let mut client = server.client().await;
-    let endless = certify_with(floats(&[[0.5; 4]]), 1_000_000);
+    let endless = certify_with(floats(&[CLEAR]), 1_000_000);
     let endpoint = server.endpoint();
     // Dropping its runtime closes the connection without a word.
     let (sender, receiver) = std::sync::mpsc::channel();

@@ -75,17 +75,14 @@ async fn a_message_that_is_none_is_an_invalid_argument() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_frame_that_is_none_is_refused() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
-    // A frame cut off, no frame at all, and one that claims to be compressed, or worse.
-    for body in [
-        "\0\0\0\0\x20abc",
-        "\0\0",
-        "",
-        "\x01\0\0\0\x03abc",
-        "garbage from the start to the end",
-    ] {
+    // A frame cut off, no frame at all, and one that is neither compressed nor not.
+    for body in ["\0\0\0\0\x20abc", "\0\0", "", "garbage from the start to the end"] {
         let answer = post(&server, "Predict", "application/grpc", body.to_owned()).await;
         assert_eq!(code(&answer), Code::InvalidArgument, "{body:?}: {answer:?}");
     }
+    // gRPC's own rule: compressed, but not said how, is INTERNAL.
+    let compressed = post(&server, "Predict", "application/grpc", "\x01\0\0\0\x03abc".to_owned()).await;
+    assert_eq!(code(&compressed), Code::Internal, "{compressed:?}");
     let endless = post(&server, "Predict", "application/grpc", "\0\x7f\x7f\x7f\x7f".to_owned()).await;
     assert_eq!(code(&endless), Code::ResourceExhausted, "{endless:?}");
     assert_goes_on(&server).await;

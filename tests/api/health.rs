@@ -77,7 +77,7 @@ async fn a_draining_server_says_so_and_finishes_what_it_has() {
     assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
 
     // The first message of the stream tells that it is in flight.
-    let order = wire::certify_with(wire::floats(&[[0.5; 4]]), 60);
+    let order = wire::certify_with(wire::floats(&[wire::CLEAR]), 60);
     let order = certimix::rpc::proto::CertifyRequest {
         failure_probability: Some(0.5),
         ..order

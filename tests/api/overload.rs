@@ -5,7 +5,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::support::truth::{assert_close, g_logits, h_logits, mixed, softmax};
-use crate::support::wire::{certify_with, floats};
+use crate::support::wire::{CLEAR, certify_with, floats};
 use crate::support::{Setup, TestServer, wire};
 
 #[track_caller]
@@ -67,7 +67,7 @@ async fn requests_for_votes_are_pushed_back_too() {
     let server = TestServer::start(setup).await;
     let order = CertifyRequest {
         failure_probability: Some(0.4),
-        ..certify_with(floats(&[[0.5; 4]]), 1_000_000)
+        ..certify_with(floats(&[CLEAR]), 1_000_000)
     };
     let mut first = server
         .client()

@@ -54,25 +54,24 @@ fn root(path: &str) -> PathBuf {
 fn reference() -> Reference {
     let text = std::fs::read_to_string(root("tests/reference/mixture_cifar10.json")).unwrap();
     let reference: Reference = serde_json::from_str(&text).unwrap();
-    assert_eq!(reference.images.len(), 100);
+    assert_eq!((reference.images.len(), pixels().len()), (100, 100));
     reference
 }
 
-/// The images, channels first.
+/// The images, channels first. The file has one image of 32 x 32 a row.
 fn pixels() -> Vec<Vec<u8>> {
     let sheet = image::open(root("models/cifar10/test_100.png")).unwrap().into_rgb8();
-    let (side, count) = (32, sheet.height() / 32);
-    let pixel =
-        |image: u32, channel: usize, place: u32| sheet.get_pixel(place % side, image * side + place / side).0[channel];
-    let places =
-        move |image| (0..3).flat_map(move |channel| (0..side * side).map(move |place| (image, channel, place)));
-    (0..count)
-        .map(|image| {
-            places(image)
-                .map(|(image, channel, place)| pixel(image, channel, place))
-                .collect()
-        })
-        .collect()
+    let row = |image| (0..1024).map(move |place| (place, image));
+    let channels_first = |image| {
+        (0..3)
+            .flat_map(|channel| {
+                row(image)
+                    .map(|(x, y)| sheet.get_pixel(x, y).0[channel])
+                    .collect::<Vec<_>>()
+            })
+            .collect()
+    };
+    (0..sheet.height()).map(channels_first).collect()
 }
 
 fn setup(reference: &Reference) -> Setup {

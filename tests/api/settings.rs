@@ -49,7 +49,8 @@ const EVERYTHING: [&str; 12] = [
 
 #[test]
 fn every_violation_is_told_at_once() {
-    let settings = wrong().write();
+    let setup = wrong();
+    let settings = setup.write();
     for command in ["check-config", "serve"] {
         assert_all_in(&fails(&[command, settings.to_str().unwrap()], &[]), &EVERYTHING);
     }
@@ -92,7 +93,8 @@ fn all_settings_in_force_are_shown() {
 
 #[test]
 fn variables_override_the_file() {
-    let settings = Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.8).write();
+    let setup = Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.8);
+    let settings = setup.write();
     let variables = [
         ("CERTIMIX__MIXTURE__ALPHA", "0.9"),
         ("CERTIMIX__SERVER__MAX_REQUEST_TIME", "250ms"),
@@ -108,7 +110,8 @@ fn variables_override_the_file() {
 
 #[test]
 fn variables_are_checked_like_the_file() {
-    let settings = Setup::pair("linear_g", "linear_h").write();
+    let setup = Setup::pair("linear_g", "linear_h");
+    let settings = setup.write();
     let variables = [("CERTIMIX__MIXTURE__ALPHA", "2"), ("CERTIMIX__MIXTURE__BETA", "0.5")];
     let message = fails(&["check-config", settings.to_str().unwrap()], &variables);
     assert_all_in(&message, &["mixture.alpha", "environment", "mixture.beta: unknown key"]);

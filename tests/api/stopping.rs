@@ -10,7 +10,7 @@ use tonic::transport::Endpoint;
 
 use crate::support::process::Served;
 use crate::support::server::{Client, PATIENCE};
-use crate::support::wire::{certify_with, floats};
+use crate::support::wire::{CLEAR, certify_with, floats};
 use crate::support::{Setup, wire};
 
 async fn connect(served: &Served) -> Client {
@@ -86,11 +86,8 @@ async fn requests_in_flight_are_answered_before_it_exits() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn idle_connections_do_not_hold_it() {
-    let mut served = Served::spawn(
-        &Setup::pair("linear_g", "linear_h")
-            .text("server.drain_timeout", "2s")
-            .write(),
-    );
+    let setup = Setup::pair("linear_g", "linear_h").text("server.drain_timeout", "2s");
+    let mut served = Served::spawn(&setup.write());
     let address = served.address();
     let mut idle = Client::new(endpoint(address).connect().await.unwrap());
     idle.predict(wire::predict(floats(&[[0.5; 4]]))).await.unwrap();
@@ -124,7 +121,7 @@ async fn the_bound_holds_for_long_requests() {
     let mut served = Served::spawn(&setup.write());
     let mut stream = connect(&served)
         .await
-        .certify_stream(certify_with(floats(&[[0.5; 4]]), 1_000_000))
+        .certify_stream(certify_with(floats(&[CLEAR]), 1_000_000))
         .await
         .unwrap()
         .into_inner();
