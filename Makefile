@@ -28,7 +28,7 @@ format:
 
 lint:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --quiet
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items --quiet
 
 # nextest shows progress and times where it is installed; cargo's own runner is enough elsewhere.
 unit: runtime

@@ -1,7 +1,7 @@
 //! Models on ONNX Runtime: manifests, execution providers, sessions. The sole user of `ort`.
 //!
 //! A [`Model`] is a manifest and an ONNX file that were checked against each other; it opens as many sessions as are
-//! asked for. A session is a [`Backend`]: it belongs to one thread and runs rows. [`self_test`] finds out whether a
+//! asked for. A session is a [`Backend`]: it belongs to one thread and runs rows. [`self_test()`] finds out whether a
 //! backend computes one deterministic function of each row, as a smoothed certificate needs.
 
 mod backend;

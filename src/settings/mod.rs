@@ -1,6 +1,6 @@
 //! Settings: read from defaults, a TOML file and `CERTIMIX__…` variables, then validated as a whole.
 //!
-//! [`load`] reads, `reader` collects every violation with its key, and [`Settings`] is
+//! [`load()`] reads, `reader` collects every violation with its key, and [`Settings`] is
 //! what the rest of the house sees: typed, checked, and with a revision that names it.
 
 mod load;

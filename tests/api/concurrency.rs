@@ -99,16 +99,13 @@ fn overlap(runs: &[Run]) -> bool {
     of("standard").any(|standard| of("robust").any(|robust| standard.start < robust.end && robust.start < standard.end))
 }
 
-/// Sends requests one after the other and returns the runs of each.
+/// Sends requests of one input one after the other and returns the runs of each. Two inputs would overlap with each other.
 async fn requests(server: &TestServer, count: usize) -> Vec<Vec<Run>> {
     let mut client = server.client().await;
     let mut requests = Vec::new();
     for _ in 0..count {
         let before = runs_of(server).len();
-        client
-            .predict(wire::predict(wire::floats(&[[0.5; 4], [-0.5; 4]])))
-            .await
-            .unwrap();
+        client.predict(wire::predict(wire::floats(&[[0.5; 4]]))).await.unwrap();
         // The spans close just before the answer is delivered.
         let runs = runs_of(server).split_off(before);
         assert!(!runs.is_empty());
@@ -125,7 +122,7 @@ async fn the_two_models_of_a_request_run_at_the_same_time() {
     for runs in &requests {
         for model in ["standard", "robust"] {
             let rows: u64 = runs.iter().filter(|run| run.model == model).map(|run| run.rows).sum();
-            assert_eq!(rows, 2, "{runs:#?}");
+            assert_eq!(rows, 1, "{runs:#?}");
         }
         assert!(
             runs.iter()
@@ -156,7 +153,7 @@ async fn votes_are_drawn_while_the_standard_model_runs() {
             .filter(|run| run.model == "robust")
             .map(|run| run.rows)
             .sum();
-        assert_eq!(votes, 2 * 6, "{runs:#?}");
+        assert_eq!(votes, 2 + 4, "{runs:#?}");
     }
     assert!(
         requests.iter().any(|runs| overlap(runs)),
