@@ -8,7 +8,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -71,8 +70,7 @@ pub async fn run(
 
     let life = async {
         let mut stop = std::pin::pin!(stop);
-        let revision = revision(&settings);
-        let loading = tokio::task::spawn_blocking(move || MixedClassifier::load(&settings, revision, secret));
+        let loading = tokio::task::spawn_blocking(move || MixedClassifier::load(&settings, secret));
         let loaded = tokio::select! {
             loaded = loading => loaded.map_err(|error| AppError::Server(error.to_string()))?,
             () = &mut stop => return Ok(()),
@@ -113,13 +111,4 @@ async fn end(classifier: Option<Arc<MixedClassifier>>) {
     if tokio::task::spawn_blocking(move || drop(classifier)).await.is_err() {
         tracing::error!("the models' threads could not be ended");
     }
-}
-
-/// Names the settings in force.
-fn revision(settings: &Settings) -> String {
-    let mut hash = Sha256::new();
-    for (key, value) in &settings.effective {
-        hash.update(format!("{key} = {value}\n"));
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

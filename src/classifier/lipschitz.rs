@@ -38,14 +38,16 @@ pub(super) fn certify(
     }
     let (alpha, finite) = (mixture.alpha, output.iter().all(|value| value.is_finite()));
     let (radius, method) = match guarantee {
-        _ if !finite => (0.0, Method::LogitLipschitz),
+        Guarantee::LipschitzProbabilities { .. } if !finite => (0.0, Method::Theorem1),
+        Guarantee::LipschitzLogits { .. } if !finite => (0.0, Method::LogitLipschitz),
         Guarantee::LipschitzProbabilities {
             constants,
             neighbourhood,
             error_bound,
             ..
         } => {
-            let probabilities: Vec<f64> = output.iter().map(|&p| f64::from(p)).collect();
+            // As they are mixed; the clamp is 1-Lipschitz, so the constants hold for it too.
+            let probabilities: Vec<f64> = output.iter().map(|&p| f64::from(p).clamp(0.0, 1.0)).collect();
             let radius = theorem1_radius(alpha, &probabilities, constants, *error_bound, *neighbourhood)?;
             (radius, Method::Theorem1)
         }

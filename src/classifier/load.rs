@@ -2,6 +2,7 @@
 
 use std::io;
 
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use super::MixedClassifier;
@@ -14,7 +15,7 @@ use crate::domain::{Guarantee, Input, InputSpec, Provenance, Violations};
 use crate::onnx::{
     BackendError, Manifest, Model, OnnxError, OnnxSession, OutputKind, Runtime, SelfTest, check_pair, self_test,
 };
-use crate::scheduler::{RowSource as _, Scheduler};
+use crate::scheduler::{RowSource as _, Scheduler, bulk_capacity};
 use crate::settings::Settings;
 
 /// Inputs that the self-test runs.
@@ -47,11 +48,11 @@ pub enum LoadError {
 }
 
 impl MixedClassifier {
-    /// Loads both models and runs each session. `revision` names the settings; `secret` keys the noise.
+    /// Loads both models and runs each session. `secret` keys the noise.
     ///
     /// # Errors
     /// With what is wrong, and what to do about it.
-    pub fn load(settings: &Settings, revision: String, secret: NoiseSecret) -> Result<Self, LoadError> {
+    pub fn load(settings: &Settings, secret: NoiseSecret) -> Result<Self, LoadError> {
         let runtime_settings = &settings.runtime;
         let runtime = Runtime::load(&runtime_settings.library)?;
         let load = |path| {
@@ -83,7 +84,7 @@ impl MixedClassifier {
             spec,
             labels: robust.manifest.labels.clone(),
             provenance: Provenance {
-                config_revision: revision,
+                config_revision: revision(settings, [&standard.manifest, &robust.manifest]),
                 alpha: settings.mixture.alpha.get(),
                 robust_temperature: settings.mixture.robust_temperature.get(),
                 standard_model_sha256: standard.manifest.sha256.clone(),
@@ -97,6 +98,18 @@ impl MixedClassifier {
             caveat,
         })
     }
+}
+
+/// Names the settings in force and what both manifests say: whatever changes an answer changes the revision.
+fn revision(settings: &Settings, manifests: [&Manifest; 2]) -> String {
+    let mut hash = Sha256::new();
+    for (key, value) in &settings.effective {
+        hash.update(format!("{key} = {value}\n"));
+    }
+    for manifest in manifests {
+        hash.update(Sha256::digest(&manifest.text));
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Opens `count` sessions and runs each once, so that the first request finds them warm.
@@ -135,8 +148,8 @@ fn check_settings(settings: &Settings, robust: &Manifest) -> Result<(), Violatio
     if matches!(robust.guarantee, Guarantee::GaussianSmoothing { .. }) {
         let runtime = &settings.runtime;
         let rows = VOTE_LANES.min(settings.server.max_inputs) * (runtime.robust_sessions + 1) * runtime.max_batch_size;
-        wrong.check(settings.scheduler.queue_rows >= rows, "scheduler.queue_rows", || {
-            format!("must be at least {rows}: the rows that one request for votes may have outstanding")
+        wrong.check(bulk_capacity(settings.scheduler.queue_rows) >= rows, "scheduler.queue_rows", || {
+            format!("three quarters of it must be at least {rows}: the rows that one request for votes may have outstanding")
         });
     }
     wrong.into_result()

@@ -13,7 +13,7 @@ use super::room::Room;
 use super::smoothed::Terms;
 use super::smoother::Smoother;
 use super::vote_loop::VoteLoop;
-use super::{CertificationOrder, ClassifierError, lipschitz};
+use super::{CertificationOrder, ClassifierError, lipschitz, smoothed};
 use crate::certificate::{BoundMethod, Sides, SmoothingPlan, Temperature, argmax, mixed_logits};
 use crate::domain::{Bound, Input, InputSpec, Prediction, Provenance};
 use crate::scheduler::{Pending, Reservation, RowSource};
@@ -92,7 +92,7 @@ impl MixedClassifier {
         order: CertificationOrder,
         deadline: Instant,
     ) -> Result<Vec<Prediction>, ClassifierError> {
-        let room = self.room(inputs.len())?;
+        let room = self.room(inputs.len(), order.class)?;
         let lanes = self.lanes(inputs.len());
         let count = inputs.len();
         stream::iter(inputs.into_iter().enumerate())
@@ -133,7 +133,7 @@ impl MixedClassifier {
         deadline: Instant,
         grown: &mut (dyn FnMut(Prediction) + Send),
     ) -> Result<Prediction, ClassifierError> {
-        let room = self.room(1)?;
+        let room = self.room(1, order.class)?;
         self.predict_one(
             input,
             &room,
@@ -195,7 +195,7 @@ impl MixedClassifier {
             .map_err(|error| ClassifierError::Failed(error.to_string()))?;
         let key = smoother.fresh_key();
         let votes = self.vote_loop(smoother, &room.robust, share, snapped.loss, *key.as_bytes());
-        // Answers that came before the standard model's are kept until there is something to mix them with.
+        // An answer that comes before the standard model's has nothing to be mixed with, and is not told.
         let standard_log_probs = OnceLock::new();
         let standard = async {
             let log_probs = standard.await?;
@@ -231,8 +231,9 @@ impl MixedClassifier {
             },
             failure_probability: order.failure_probability,
             sides: Sides::OneSided,
-            // What is proven must still be the target after the snapping is taken off.
-            target_radius: order.target_radius.map(|target| target + snapping_loss),
+            target_radius: order
+                .target_radius
+                .map(|target| smoothed::radius_to_prove(target, snapping_loss)),
             total_variation: smoother.total_variation,
         };
         let terms = Terms {

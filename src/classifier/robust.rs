@@ -33,7 +33,13 @@ pub(super) fn conclude(mut certificate: Certificate, spec: &InputSpec, reason: i
     if certificate.radius > 0.0 {
         certificate.status = Status::Certified;
         if certificate.norm == Some(Norm::L2) && spec.accepts_uint8() {
-            certificate.radius_sq_levels = radius_sq_levels(certificate.radius, 255).unwrap_or(0);
+            // A smoothed model sees levels; any other sees u / 255 rounded to float32, at both ends.
+            let rounding = if spec.levels.is_some() {
+                0.0
+            } else {
+                rounding_of_bytes(spec.dimension())
+            };
+            certificate.radius_sq_levels = radius_sq_levels(certificate.radius - rounding, 255).unwrap_or(0);
         }
     } else {
         certificate.status = Status::Abstained;
@@ -41,4 +47,12 @@ pub(super) fn conclude(mut certificate: Certificate, spec: &InputSpec, reason: i
         certificate.reason = reason();
     }
     certificate
+}
+
+/// How much further apart two inputs of `dimension` bytes may be as float32 than as 255ths, in l2: each value in [0, 1] is
+/// off by at most 2^-25.
+fn rounding_of_bytes(dimension: usize) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "dimensions stay far below 2^53")]
+    let root = (dimension as f64).sqrt().next_up();
+    2.0 * root * 2.0_f64.powi(-25)
 }

@@ -2,7 +2,7 @@
 
 use super::parts::Robust;
 use super::{ClassifierError, MixedClassifier};
-use crate::scheduler::Reservation;
+use crate::scheduler::{Class, Reservation};
 
 /// Inputs of one request whose votes are drawn at the same time, at most.
 pub(super) const VOTE_LANES: usize = 4;
@@ -28,14 +28,14 @@ impl MixedClassifier {
     }
 
     /// Reserves the rows of a request of `inputs`, all of them or none.
-    pub(super) fn room(&self, inputs: usize) -> Result<Room, ClassifierError> {
+    pub(super) fn room(&self, inputs: usize, class: Class) -> Result<Room, ClassifierError> {
         let robust_rows = match self.robust_kind {
             Robust::OneRow(_) => inputs,
             Robust::Smoothed(_) => self.lanes(inputs) * self.vote_depth() * self.robust.scheduler.max_batch_size(),
         };
         Ok(Room {
-            standard: self.standard.scheduler.reserve(inputs)?,
-            robust: self.robust.scheduler.reserve(robust_rows)?,
+            standard: self.standard.scheduler.reserve(inputs, class)?,
+            robust: self.robust.scheduler.reserve(robust_rows, class)?,
         })
     }
 }

@@ -38,6 +38,11 @@ pub(super) fn served_radius(proven: f64, snapping_loss: f64) -> f64 {
     }
 }
 
+/// What must be proven so that [`served_radius`] is at least `target`.
+pub(super) fn radius_to_prove(target: f64, snapping_loss: f64) -> f64 {
+    ((target + snapping_loss).next_up() * (1.0 + 16.0 * f64::EPSILON)).next_up()
+}
+
 /// The answer after `ballot`, whose estimation votes prove `proven` about `class`.
 pub(super) fn answer(
     ballot: &Ballot,

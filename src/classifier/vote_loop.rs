@@ -61,6 +61,9 @@ impl VoteLoop<'_> {
             let Some(oldest) = outstanding.pop_front() else {
                 break StopReason::VoteBudget;
             };
+            if ballot.estimation_votes() > 0 && Instant::now() >= self.stop_at {
+                break StopReason::Deadline;
+            }
             let until = if ballot.estimation_votes() > 0 {
                 self.stop_at
             } else {

@@ -13,6 +13,8 @@ pub struct InputSpec {
     pub low: f64,
     /// Highest value; above `low`.
     pub high: f64,
+    /// Steps of the grid from `low` to `high`, for a smoothed model; none where any value will do.
+    pub levels: Option<u32>,
 }
 
 impl InputSpec {
@@ -22,10 +24,11 @@ impl InputSpec {
         self.shape.iter().product()
     }
 
-    /// Whether bytes stand for values: u for u / 255, which needs the range [0, 1].
+    /// Whether bytes stand for values: u for u / 255, which needs the range [0, 1] and a grid, if there is one, that has
+    /// all of them. On a coarser grid a neighbouring byte would be moved by more than a certificate could tell.
     #[must_use]
     pub fn accepts_uint8(&self) -> bool {
-        self.low == 0.0 && self.high == 1.0
+        self.low == 0.0 && self.high == 1.0 && self.levels.is_none_or(|levels| levels % 255 == 0)
     }
 }
 

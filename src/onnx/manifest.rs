@@ -30,6 +30,8 @@ pub struct Manifest {
     pub guarantee_source: String,
     /// Where the manifest was read from.
     pub path: PathBuf,
+    /// The manifest itself, as it was read: part of what a configuration revision names.
+    pub text: String,
 }
 
 /// What a model's output stands for.
@@ -134,7 +136,7 @@ impl Manifest {
             violations.add("toml", error.to_string().trim().replace('\n', "\n    "));
             invalid(violations)
         })?;
-        check(raw, path).map_err(invalid)
+        check(raw, path, text).map_err(invalid)
     }
 
     /// The number of classes.
@@ -144,7 +146,7 @@ impl Manifest {
     }
 }
 
-fn check(raw: RawManifest, path: &Path) -> Result<Manifest, Violations> {
+fn check(raw: RawManifest, path: &Path, text: String) -> Result<Manifest, Violations> {
     let mut wrong = Violations::default();
     wrong.check(raw.manifest_version == 1, "manifest_version", || {
         format!("expected 1, found {}", raw.manifest_version)
@@ -196,17 +198,28 @@ fn check(raw: RawManifest, path: &Path) -> Result<Manifest, Violations> {
         });
     }
     wrong.into_result()?;
+    let levels = match guarantee {
+        Guarantee::GaussianSmoothing { levels, .. } => Some(levels),
+        _ => None,
+    };
     Ok(Manifest {
         name: raw.name,
         file: path.parent().unwrap_or(Path::new("")).join(raw.file),
         sha256,
         labels: raw.labels,
-        input: InputSpec { name, shape, low, high },
+        input: InputSpec {
+            name,
+            shape,
+            low,
+            high,
+            levels,
+        },
         output_name: raw.output.name,
         output_kind: raw.output.kind,
         guarantee,
         guarantee_source: source,
         path: path.to_path_buf(),
+        text,
     })
 }
 

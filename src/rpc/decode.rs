@@ -46,7 +46,7 @@ fn dtype(tensor: &Tensor, spec: &InputSpec, wrong: &mut Violations) -> Option<Da
             wrong.add(
                 "inputs.dtype",
                 format!(
-                    "expected FLOAT32: this model's values go from {} to {}, and UINT8 means 0 to 1",
+                    "expected FLOAT32: this model's values go from {} to {}, and UINT8 means 0 to 1 in steps of 1/255",
                     spec.low, spec.high
                 ),
             );
@@ -129,6 +129,7 @@ mod tests {
             shape: vec![2, 3],
             low: 0.0,
             high: 1.0,
+            levels: None,
         }
     }
 

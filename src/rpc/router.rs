@@ -1,10 +1,12 @@
 //! Puts the services together and serves them until it is told to stop.
 
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use futures_util::StreamExt as _;
+use tokio::net::{TcpListener, TcpStream};
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
@@ -16,6 +18,9 @@ use super::proto::mixed_classifier_server::{MixedClassifierServer, SERVICE_NAME}
 use super::service::Service;
 use crate::live::Live;
 use crate::settings::ServerSettings;
+
+/// After a connection that could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What health checks are told. Starts as not serving.
 #[derive(Clone)]
@@ -43,6 +48,16 @@ pub struct Serving<F> {
     pub done: F,
     /// Not serving until told otherwise.
     pub health: Health,
+}
+
+/// Waits a little after a connection that could not be accepted: tonic asks again at once, and without file descriptors
+/// that would keep a core busy with nothing.
+async fn unhurried(accepted: io::Result<TcpStream>) -> io::Result<TcpStream> {
+    if let Err(error) = &accepted {
+        tracing::warn!(%error, "a connection could not be accepted");
+        tokio::time::sleep(ACCEPT_PAUSE).await;
+    }
+    accepted
 }
 
 /// Serves on `listener` until `stop` comes; then closes it and waits for the connections.
@@ -77,7 +92,7 @@ pub async fn serve(
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
         .add_service(classifier);
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).then(unhurried);
     Ok(Serving {
         done: router.serve_with_incoming_shutdown(incoming, stop),
         health,

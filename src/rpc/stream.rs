@@ -6,8 +6,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::Stream;
-use tokio::sync::{mpsc, watch};
+use futures_util::stream::{self, Stream, StreamExt as _};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use tracing::Instrument as _;
@@ -22,6 +22,8 @@ const GROWN_BY: f64 = 0.05;
 /// or when it has grown at all and this long has passed since the last message.
 const AT_LEAST_EVERY: Duration = Duration::from_millis(250);
 
+type Message = Result<CertifyStreamResponse, Status>;
+
 /// A stream about to start.
 pub(super) struct Growing {
     pub(super) classifier: Arc<MixedClassifier>,
@@ -32,14 +34,19 @@ pub(super) struct Growing {
 }
 
 impl Growing {
-    pub(super) fn start(self) -> impl Stream<Item = Result<CertifyStreamResponse, Status>> {
-        // One message waits for the reader; the newest answer waits behind it.
+    pub(super) fn start(self) -> impl Stream<Item = Message> {
+        // One message waits for the reader, the newest answer behind it; the last one has a slot of its own.
         let (messages, receiver) = mpsc::channel(1);
-        tokio::spawn(self.run(messages).instrument(tracing::info_span!("certify_stream")));
-        ReceiverStream::new(receiver)
+        let (last, ending) = oneshot::channel();
+        tokio::spawn(
+            self.run(messages, last)
+                .instrument(tracing::info_span!("certify_stream")),
+        );
+        let ending = stream::once(ending).filter_map(|last| async { last.ok() });
+        ReceiverStream::new(receiver).chain(ending)
     }
 
-    async fn run(self, messages: mpsc::Sender<Result<CertifyStreamResponse, Status>>) {
+    async fn run(self, messages: mpsc::Sender<Message>, last: oneshot::Sender<Message>) {
         let (newest, mut answers) = watch::channel(None);
         let mut pace = Pace::default();
         let mut grown = |prediction: Prediction| {
@@ -59,17 +66,17 @@ impl Growing {
                 }
             }
         };
-        let last = tokio::select! {
+        let answer = tokio::select! {
             answer = votes => answer,
             // The reader left: nobody needs the rest. The sender lives as long as `votes`.
             () = forward => return,
             () = messages.closed() => return,
         };
-        let last = last
+        let message = answer
             .map(|prediction| self.message(prediction, true))
             .map_err(|error| status::failed(&error));
-        // A reader that left, or does not read until the deadline, misses the last message.
-        let _ = tokio::time::timeout_at(self.deadline.into(), messages.send(last)).await;
+        // A reader that left misses nothing.
+        let _ = last.send(message);
     }
 
     fn message(&self, prediction: Prediction, is_last: bool) -> CertifyStreamResponse {

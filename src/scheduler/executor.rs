@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use super::job::{Job, ScheduleError};
-use super::queue::{Full, Slice};
+use super::queue::{Class, Full, Slice};
 use super::shared::{Reservation, Shared};
 use crate::onnx::Backend;
 
@@ -53,12 +53,12 @@ impl Scheduler {
         Ok(scheduler)
     }
 
-    /// Makes room for `rows` rows, or refuses at once.
+    /// Makes room for `rows` rows of `class`, or refuses at once. Bulk rows are refused earlier: [`bulk_capacity`](super::bulk_capacity).
     ///
     /// # Errors
     /// If they do not fit beside the rows admitted already.
-    pub fn reserve(&self, rows: usize) -> Result<Reservation, Full> {
-        self.shared.reserve(rows)
+    pub fn reserve(&self, rows: usize, class: Class) -> Result<Reservation, Full> {
+        self.shared.reserve(rows, class)
     }
 
     /// Rows in one run, at most.

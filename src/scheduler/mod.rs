@@ -15,5 +15,5 @@ mod shared;
 
 pub use executor::Scheduler;
 pub use job::{Pending, RowSource, ScheduleError};
-pub use queue::{Class, Full};
+pub use queue::{Class, Full, bulk_capacity};
 pub use shared::Reservation;

@@ -57,10 +57,19 @@ pub(super) struct Taken<J> {
     pub(super) expired: Vec<J>,
 }
 
+/// Rows that bulk jobs may be admitted to: the rest is kept for interactive ones, so that a crowd of certifications cannot
+/// have every Predict refused.
+#[must_use]
+pub fn bulk_capacity(capacity: usize) -> usize {
+    capacity - capacity / 4
+}
+
 /// Jobs that wait, and the rows that are admitted.
 #[derive(Debug)]
 pub(super) struct Queue<J> {
     waiting: BTreeMap<Urgency, Waiting<J>>,
+    /// Of jobs whose caller left too, until they are swept.
+    waiting_rows: usize,
     admitted: usize,
     capacity: usize,
     arrivals: u64,
@@ -70,18 +79,23 @@ impl<J: Clone> Queue<J> {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             waiting: BTreeMap::new(),
+            waiting_rows: 0,
             admitted: 0,
             capacity,
             arrivals: 0,
         }
     }
 
-    /// Admits `rows` rows, all or none.
-    pub(super) fn reserve(&mut self, rows: usize) -> Result<(), Full> {
-        if rows > self.capacity - self.admitted {
+    /// Admits `rows` rows of `class`, all or none.
+    pub(super) fn reserve(&mut self, rows: usize, class: Class) -> Result<(), Full> {
+        let capacity = match class {
+            Class::Interactive => self.capacity,
+            Class::Bulk => bulk_capacity(self.capacity),
+        };
+        if rows > capacity.saturating_sub(self.admitted) {
             return Err(Full {
                 admitted: self.admitted,
-                capacity: self.capacity,
+                capacity,
                 wanted: rows,
             });
         }
@@ -97,6 +111,7 @@ impl<J: Clone> Queue<J> {
     /// Lets `rows` rows of `job` wait. They must be admitted.
     pub(super) fn push(&mut self, job: J, rows: usize, class: Class, deadline: Instant) {
         self.arrivals += 1;
+        self.waiting_rows += rows;
         self.waiting.insert(
             Urgency {
                 class,
@@ -117,15 +132,19 @@ impl<J: Clone> Queue<J> {
         while room > 0
             && let Some(mut first) = self.waiting.first_entry()
         {
+            let rows_waiting = first.get().rows.len();
             if dead(&first.get().job) {
                 first.remove();
+                self.waiting_rows -= rows_waiting;
             } else if first.key().deadline <= now {
                 taken.expired.push(first.remove().job);
+                self.waiting_rows -= rows_waiting;
             } else {
                 let waiting = first.get_mut();
                 let count = waiting.rows.len().min(room);
                 let rows = waiting.rows.start..waiting.rows.start + count;
                 room -= count;
+                self.waiting_rows -= count;
                 waiting.rows.start = rows.end;
                 let job = if waiting.rows.is_empty() {
                     first.remove().job
@@ -138,6 +157,15 @@ impl<J: Clone> Queue<J> {
         taken
     }
 
+    /// Forgets the dead jobs, once more rows wait than there is room for: a caller who leaves gives its room back at once, but
+    /// its jobs stay where they are, and behind more urgent ones they might stay for ever.
+    pub(super) fn sweep(&mut self, dead: impl Fn(&J) -> bool) {
+        if self.waiting_rows > self.capacity {
+            self.waiting.retain(|_, waiting| !dead(&waiting.job));
+            self.waiting_rows = self.waiting.values().map(|waiting| waiting.rows.len()).sum();
+        }
+    }
+
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
@@ -145,6 +173,7 @@ impl<J: Clone> Queue<J> {
 
     /// Everything that waits, taken out.
     pub(super) fn drain(&mut self) -> Vec<J> {
+        self.waiting_rows = 0;
         std::mem::take(&mut self.waiting)
             .into_values()
             .map(|waiting| waiting.job)
@@ -202,18 +231,45 @@ mod tests {
     #[test]
     fn admission_is_all_or_none() {
         let mut queue = Queue::<()>::new(10);
-        assert_eq!(queue.reserve(8), Ok(()));
+        assert_eq!(queue.reserve(8, Class::Interactive), Ok(()));
         assert_eq!(
-            queue.reserve(3),
+            queue.reserve(3, Class::Interactive),
             Err(Full {
                 admitted: 8,
                 capacity: 10,
                 wanted: 3
             })
         );
-        assert_eq!(queue.reserve(2), Ok(()));
+        assert_eq!(queue.reserve(2, Class::Interactive), Ok(()));
         queue.release(8);
-        assert_eq!(queue.reserve(8), Ok(()));
+        assert_eq!(queue.reserve(8, Class::Interactive), Ok(()));
+    }
+
+    #[test]
+    fn bulk_leaves_room_for_interactive_rows() {
+        let mut queue = Queue::<()>::new(8);
+        assert_eq!(queue.reserve(6, Class::Bulk), Ok(()));
+        assert!(queue.reserve(1, Class::Bulk).is_err());
+        assert_eq!(queue.reserve(2, Class::Interactive), Ok(()));
+    }
+
+    #[test]
+    fn jobs_of_callers_who_left_are_swept_before_they_pile_up() {
+        let start = Instant::now();
+        let mut queue = Queue::new(10);
+        for job in 0..100 {
+            queue.push(job, 3, Class::Bulk, at(start, 1000));
+            queue.sweep(|job| job % 50 != 0);
+            assert!(queue.waiting_rows <= 10, "{}", queue.waiting_rows);
+        }
+        let taken = queue.take(start, 100, |_| false);
+        let alive: Vec<_> = taken
+            .slices
+            .iter()
+            .map(|slice| slice.job)
+            .filter(|job| job % 50 == 0)
+            .collect();
+        assert_eq!(alive, [0, 50]);
     }
 
     #[derive(Debug, Clone)]

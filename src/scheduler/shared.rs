@@ -34,8 +34,8 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn reserve(self: &Arc<Self>, rows: usize) -> Result<Reservation, Full> {
-        self.state().queue.reserve(rows)?;
+    pub(super) fn reserve(self: &Arc<Self>, rows: usize, class: Class) -> Result<Reservation, Full> {
+        self.state().queue.reserve(rows, class)?;
         Ok(Reservation {
             shared: Arc::clone(self),
             rows,
@@ -50,6 +50,7 @@ impl Shared {
             return;
         }
         state.queue.push(Arc::new(job), rows, class, deadline);
+        state.queue.sweep(|job| job.is_dead());
         drop(state);
         self.work.notify_one();
     }

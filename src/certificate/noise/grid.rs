@@ -30,7 +30,7 @@ impl Grid {
     /// uint8 images on [0, 1] are `Grid::new(0.0, 1.0, 255)`.
     ///
     /// # Errors
-    /// [`NoiseError::Bounds`], [`NoiseError::Levels`], or [`NoiseError::Step`] when neighbours would be the same f32.
+    /// [`NoiseError::Bounds`], [`NoiseError::Levels`], or [`NoiseError::Step`] when the step is too fine for f32: under 2^-16 of the largest value.
     pub fn new(low: f64, high: f64, levels: u32) -> Result<Self, NoiseError> {
         // Written so that NaN fails every comparison and is refused.
         let ordered = low >= -MAX_END && high <= MAX_END && low < high;
@@ -41,8 +41,9 @@ impl Grid {
             return Err(NoiseError::Levels { levels });
         }
         let step = (high - low) / f64::from(levels);
-        // f32 neighbours are at most 2^-23 of their size apart, and never closer than f32's smallest normal allows.
-        let finest = low.abs().max(high.abs()) * f64::from(f32::EPSILON);
+        // Distances are those of the exact values `low + k step`; their f32 are off by up to 2^-24 of their size. A step of
+        // 2^-16 of it keeps that under a hundredth of a step, and finer than f32 can tell values apart.
+        let finest = low.abs().max(high.abs()) * 2.0_f64.powi(-16);
         if step < finest.max(f64::from(f32::MIN_POSITIVE)) {
             return Err(NoiseError::Step { step, low, high });
         }

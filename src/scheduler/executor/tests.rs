@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::onnx::BackendError;
-use crate::scheduler::{Class, Pending, RowSource};
+use crate::scheduler::{Pending, RowSource};
 
 /// Doubles each value; what it does beside that is up to the test.
 struct Double<F> {
@@ -48,7 +48,7 @@ fn soon() -> Instant {
 
 fn submit(scheduler: &Scheduler, rows: usize) -> Pending {
     scheduler
-        .reserve(rows)
+        .reserve(rows, Class::Interactive)
         .unwrap()
         .submit(Box::new(Counting), rows, Class::Interactive, soon())
 }
@@ -130,7 +130,7 @@ async fn a_caller_who_left_costs_no_run() {
 async fn late_rows_are_answered_without_a_run() {
     let during = |_| Err("must not run".to_owned());
     let scheduler = Scheduler::start("double", vec![Double { batch: 1, during }], 100).unwrap();
-    let room = scheduler.reserve(1).unwrap();
+    let room = scheduler.reserve(1, Class::Interactive).unwrap();
     let late = room.submit(Box::new(Counting), 1, Class::Interactive, Instant::now());
     assert!(matches!(late.await, Err(ScheduleError::Expired)));
 }
@@ -146,10 +146,10 @@ async fn room_is_bounded_and_comes_back() {
         10,
     )
     .unwrap();
-    let room = scheduler.reserve(8).unwrap();
-    assert!(scheduler.reserve(3).is_err());
+    let room = scheduler.reserve(8, Class::Interactive).unwrap();
+    assert!(scheduler.reserve(3, Class::Interactive).is_err());
     drop(room);
-    assert!(scheduler.reserve(10).is_ok());
+    assert!(scheduler.reserve(10, Class::Interactive).is_ok());
 }
 
 #[tokio::test]
