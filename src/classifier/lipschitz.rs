@@ -103,3 +103,57 @@ pub(super) fn certify(
         certificate,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certificate::{Alpha, Temperature};
+    use crate::domain::Norm;
+
+    fn certified(output: &[f32]) -> Certificate {
+        let guarantee = Guarantee::LipschitzProbabilities {
+            norm: Norm::L2,
+            constants: vec![1.0; 2],
+            neighbourhood: None,
+            error_bound: 0.0,
+        };
+        let spec = InputSpec {
+            name: "input".to_owned(),
+            shape: vec![4],
+            low: 0.0,
+            high: 1.0,
+            levels: None,
+        };
+        let mixture = MixtureSettings {
+            alpha: Alpha::new(0.76).unwrap(),
+            robust_temperature: Temperature::ONE,
+        };
+        certify(&guarantee, OutputKind::Probabilities, output, &spec, &mixture)
+            .unwrap()
+            .certificate
+    }
+
+    #[test]
+    fn probabilities_are_certified_as_they_are_mixed() {
+        assert_eq!(certified(&[1.5, 0.6]).radius, certified(&[1.0, 0.6]).radius);
+        assert_eq!(certified(&[0.6, -0.3]).radius, certified(&[0.6, 0.0]).radius);
+        assert!(certified(&[0.9, 0.1]).radius > 0.0);
+    }
+
+    #[test]
+    fn what_is_not_finite_is_not_certified() {
+        for output in [[f32::NAN, 0.0], [f32::INFINITY, 0.0], [1.0, f32::NEG_INFINITY]] {
+            assert_eq!(certified(&output).status, Status::Abstained);
+        }
+    }
+
+    #[test]
+    fn bytes_pay_for_their_rounding() {
+        let certificate = certified(&[0.9, 0.1]);
+        let (covered, radius) = (certificate.radius_sq_levels, certificate.radius);
+        let root = u32::try_from(covered)
+            .map(|levels| f64::from(levels).sqrt() / 255.0)
+            .unwrap();
+        assert!(covered > 0 && root < radius - 4.0 * 2.0_f64.powi(-25));
+    }
+}

@@ -152,3 +152,24 @@ fn abstention(plan: &SmoothingPlan, tally: Tally, proven: &SmoothedRadius, terms
         plan.alpha.margin_needed()
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// A radius that is proven as far as was asked for is served no shorter than the caller's target.
+        #[test]
+        fn a_target_survives_what_comes_off(target in 1e-9..100.0f64, loss in prop_oneof![Just(0.0), 1e-9..10.0f64]) {
+            prop_assert!(served_radius(radius_to_prove(target, loss), loss) >= target);
+            prop_assert!(radius_to_prove(target, loss) <= (target + loss) * (1.0 + 1e-14));
+        }
+
+        #[test]
+        fn what_is_served_was_proven(proven in 0.0..100.0f64, loss in 0.0..10.0f64) {
+            prop_assert!(served_radius(proven, loss) <= (proven - loss).max(0.0));
+        }
+    }
+}

@@ -70,3 +70,26 @@ impl Input {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_taken_only_where_all_of_them_lie_on_the_grid() {
+        let spec = |high, levels| InputSpec {
+            name: "input".to_owned(),
+            shape: vec![4],
+            low: 0.0,
+            high,
+            levels,
+        };
+        for levels in [None, Some(255), Some(510), Some(65_535)] {
+            assert!(spec(1.0, levels).accepts_uint8(), "{levels:?}");
+        }
+        for levels in [Some(2), Some(254), Some(256), Some(65_536)] {
+            assert!(!spec(1.0, levels).accepts_uint8(), "{levels:?}");
+        }
+        assert!(!spec(2.0, None).accepts_uint8());
+    }
+}

@@ -170,17 +170,32 @@ async fn smoothing_by_the_tight_radius_and_by_theorem_2() {
     assert!(radii[0] > radii[1], "{radii:?}");
 }
 
-/// Three classes and a second one far behind: two bounds prove more than one.
+/// In the middle of three classes the leader has under half of the votes: only a bound of the second one's own proves it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn smoothing_with_two_bounds() {
     let setup = Setup::pair("linear_g", "two_borders")
-        .with("mixture.alpha", 0.9)
-        .with("certificate.predict_votes", 4000);
-    let prediction = answer(setup.with("certificate.max_votes", 4000), [0.125; 4]).await;
-    let certificate = wire::certificate(&prediction);
-    assert!(certificate.two_sided || certificate.upper_bound <= 1.0 - certificate.lower_bound + 1e-12);
-    recompute::check(certificate, 0.9);
-    assert_eq!(prediction.robust_probabilities.len(), 3);
+        .with("mixture.alpha", 1.0)
+        .with("certificate.selection_votes", 2000)
+        .with("certificate.predict_votes", 40_000)
+        .with("runtime.max_batch_size", 256)
+        .with("scheduler.queue_rows", 8192);
+    let prediction = answer(setup, [0.0; 4]).await;
+    let certificate = wire::certified(&prediction);
+    assert_eq!(prediction.label, "middle");
+    assert!(
+        certificate.two_sided && certificate.lower_bound < 0.5,
+        "{certificate:?}"
+    );
+    assert!(certificate.upper_bound < certificate.lower_bound, "{certificate:?}");
+    recompute::check(certificate, 1.0);
+    let formula = 0.125 * (quantile(certificate.lower_bound) - quantile(certificate.upper_bound));
+    assert!(
+        (certificate.radius - formula).abs() < 1e-9,
+        "{} is not {formula}",
+        certificate.radius
+    );
+    // The middle is 1/8 from both borders: no radius beyond that is true.
+    assert!(certificate.radius < 0.125);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -38,6 +38,7 @@ struct Image {
     index: usize,
     noise_key: String,
     standard_probabilities: Vec<f64>,
+    selection_counts: Vec<u64>,
     selected_class: usize,
     counts: Vec<u64>,
     mixed_logits: Vec<f64>,
@@ -139,47 +140,59 @@ fn the_mathematics_agrees() {
     }
 }
 
-/// The reference's keys draw the reference's votes.
+/// The reference's keys draw the reference's votes. Two halves, each with a session of its own.
 #[test]
 fn the_votes_agree() {
-    let reference = reference();
-    let mut counter = VoteCounter::load(
-        &root("models/cifar10/smoothed-025.toml"),
-        &setup(&reference).settings().runtime,
-    )
-    .unwrap();
+    let (reference, pixels) = (reference(), pixels());
+    let halves = reference.images.chunks(50).zip(pixels.chunks(50));
+    let differing: usize = std::thread::scope(|scope| {
+        let reference = &reference;
+        let count = |(images, pixels)| scope.spawn(move || differing(reference, images, pixels));
+        let threads: Vec<_> = halves.map(count).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert!(
+        differing <= 5,
+        "{differing} of 100 images differ: that is not the last bit of a processor"
+    );
+}
+
+/// How many images have other votes than in the reference, none by more than another processor explains.
+fn differing(reference: &Reference, images: &[Image], pixels: &[Vec<u8>]) -> usize {
+    let runtime = setup(reference).settings().runtime;
+    let mut counter = VoteCounter::load(&root("models/cifar10/smoothed-025.toml"), &runtime).unwrap();
     assert_eq!(counter.manifest().sha256, reference.robust_model_sha256);
-    let mut differing = 0;
-    for (image, pixels) in reference.images.iter().zip(pixels()) {
-        let input = Input::from_uint8(&pixels);
+    let mut differs = |(image, pixels): (&Image, &Vec<u8>)| {
         let (selection, votes) = (reference.selection_votes, reference.votes);
         let (class, tally) = counter
-            .count(&input, key(&image.noise_key), selection, votes, |_| {})
+            .count(
+                &Input::from_uint8(pixels),
+                key(&image.noise_key),
+                selection,
+                votes,
+                |_| {},
+            )
             .unwrap();
-        assert_eq!(class, image.selected_class, "image {}", image.index);
+        let most = image.selection_counts.iter().max().unwrap();
+        assert!(
+            class == image.selected_class || image.selection_counts[class] + OTHER_PROCESSOR >= *most,
+            "image {}: class {class}, not {}",
+            image.index,
+            image.selected_class
+        );
         let of_class = image.counts[class];
-        let others = image
-            .counts
-            .iter()
-            .enumerate()
-            .filter(|(other, _)| *other != class)
-            .map(|(_, &count)| count);
-        let runner_up = others.max().unwrap();
-        let difference = tally
-            .votes_for_class
-            .abs_diff(of_class)
-            .max(tally.votes_for_runner_up.abs_diff(runner_up));
+        let others = image.counts.iter().enumerate().filter(|(other, _)| *other != class);
+        let runner_up = others.map(|(_, &count)| count).max().unwrap();
+        let of_runner_up = tally.votes_for_runner_up.abs_diff(runner_up);
+        let difference = tally.votes_for_class.abs_diff(of_class).max(of_runner_up);
         assert!(
             difference <= OTHER_PROCESSOR,
             "image {}: {tally:?}, not {of_class} and {runner_up}",
             image.index
         );
-        differing += u64::from(difference > 0);
-    }
-    assert!(
-        differing <= 5,
-        "{differing} of 100 images differ: that is not the last bit of a processor"
-    );
+        difference > 0
+    };
+    images.iter().zip(pixels).filter(|pair| differs(*pair)).count()
 }
 
 /// Over the wire: g is the reference's, and the rest follows from the votes that the server drew.
