@@ -4,7 +4,7 @@ CONFIG ?= config/cifar10.toml
 CARGO ?= cargo
 RUNTIME := .runtime/onnxruntime/libonnxruntime.so
 
-.PHONY: help run build test format lint unit runtime install
+.PHONY: help run build test bench format lint unit runtime install
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ install: build ## install `certimix` where cargo puts binaries
 	$(CARGO) install --path . --locked
 
 test: format lint unit ## formatting, lints as errors, every test
+
+bench: runtime ## time of certificates, noise and inference (docs/measurements.md)
+	$(CARGO) bench --locked --bench certificate --bench noise --bench row
 
 format:
 	$(CARGO) fmt --check

@@ -48,6 +48,16 @@ impl VoteCounter {
         &self.manifest
     }
 
+    /// What a certificate about `input` must take off: the snapping from its radius, and the total-variation distance of the
+    /// noise from its bounds.
+    ///
+    /// # Errors
+    /// In words, if a value has no place on the grid.
+    pub fn deductions(&self, input: &Input) -> Result<(f64, f64), String> {
+        let snapped = self.smoother.snap(input).map_err(|error| error.to_string())?;
+        Ok((snapped.loss, self.smoother.total_variation))
+    }
+
     /// Draws `selection_votes` and then `votes` on `input` with the noise of `key`; `progress` is told how many are done.
     ///
     /// Returns the class that the selection votes chose, and the estimation votes seen from it.

@@ -65,6 +65,12 @@ fn smoothed(record: &Record, radius_method: RadiusMethod) -> Result<Vec<Check>, 
     if !is_loss {
         return Err(format!("a snapping_loss of {}", certificate.snapping_loss));
     }
+    if certificate.status == "certified" && certificate.norm != "l2" {
+        return Err(format!(
+            "Gaussian noise proves nothing in the norm {:?}",
+            certificate.norm
+        ));
+    }
     let plan = plan(record, radius_method)?;
     let proven = certify(&plan, tally(record)).map_err(|error| error.to_string())?;
     let radius = (proven.radius - certificate.snapping_loss).max(0.0);

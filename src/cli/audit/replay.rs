@@ -157,7 +157,22 @@ fn replay(record: &Record, input: &client::Input, counter: &mut VoteCounter) -> 
     );
     drop(progress);
     let (class, found) = drawn.map_err(|why| anyhow!("{}: {why}", record.file))?;
-    let checks = compare(record, class, found);
+    let (snapping_loss, total_variation) = counter
+        .deductions(&values(input))
+        .map_err(|why| anyhow!("{}: {why}", record.file))?;
+    let mut checks = compare(record, class, found);
+    checks.push(Check::at_least(
+        "snapping_loss",
+        certificate.snapping_loss,
+        snapping_loss,
+        0.0,
+    ));
+    checks.push(Check::at_least(
+        "total_variation",
+        certificate.total_variation,
+        total_variation,
+        0.0,
+    ));
     output::line(format_args!(
         "{}: {}, {} votes",
         record.file, record.label, certificate.votes
