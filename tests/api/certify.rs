@@ -183,9 +183,13 @@ async fn a_target_within_reach_ends_the_votes() {
         let prediction = ask(&mut client, order).await;
         let found = certified(&prediction);
         assert_eq!(found.stop_reason(), StopReason::TargetReached, "{found:?}");
-        assert!(found.radius >= target * (1.0 - 1e-12), "{found:?}");
+        assert!(found.radius >= target, "{found:?}");
         assert!(found.votes < 20_000 && found.votes >= votes_before, "{found:?}");
-        assert_eq!(found.target_radius, target);
+        // What must be proven so that the target is left after the rounding.
+        assert!(
+            found.target_radius > target && found.target_radius < target * (1.0 + 1e-14),
+            "{found:?}"
+        );
         recompute::check(found, ALPHA);
         votes_before = found.votes;
     }

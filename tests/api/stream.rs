@@ -97,10 +97,10 @@ async fn what_does_not_grow_is_one_final_message() {
 /// A reader that does not read: the votes end, their place in the queue is free, and the last message still comes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_slow_reader_holds_nothing_up() {
-    // Room for one request for votes at a time.
+    // Room for one request for votes at a time: a quarter of it is not for them.
     let setup = setup()
         .with("server.max_inputs", 1)
-        .with("scheduler.queue_rows", 128)
+        .with("scheduler.queue_rows", 171)
         .text("server.max_request_time", "10m");
     let server = TestServer::start(setup).await;
     // So narrow that hardly a message gets through before it is read.
