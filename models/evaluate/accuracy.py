@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Clean accuracy of g, h and the mixture, and the share that is certified, from answers of a running server.
 
-    certimix predict test.npy --batch 16 --json > predictions.jsonl
+    certimix predict test.npy --batch 8 --deadline 60s --json > predictions.jsonl
     python3 models/evaluate/accuracy.py predictions.jsonl test.labels.json
 """
 
