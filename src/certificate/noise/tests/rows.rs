@@ -132,7 +132,7 @@ fn the_sum_of_level_and_noise_is_exact() {
 proptest! {
     #[test]
     fn a_row_is_the_grid_applied_to_level_plus_noise(
-        length in 0_usize..1700, vote: u64, bytes: [u8; 32], low in -100.0_f64..100.0, width in 0.1_f64..100.0,
+        length in 0_usize..1700, vote: u64, bytes: [u8; 32], low in -100.0_f64..100.0, width in 1.0_f64..100.0,
     ) {
         let grid = Grid::new(low, low + width, 255).unwrap();
         let table = NoiseTable::new(40.0).unwrap();
