@@ -2,16 +2,16 @@
 
 use super::robust::{RobustAnswer, conclude, unavailable_reason};
 use crate::certificate::{
-    CertificateError, LogitConstant, argmax, log_probabilities, log_softmax, logit_radius, theorem1_radius,
+    CertificateError, LogitConstant, Temperature, argmax, log_probabilities, log_softmax, logit_radius, theorem1_radius,
 };
 use crate::domain::{Certificate, Guarantee, InputSpec, Method, Status, StopReason};
 use crate::onnx::OutputKind;
 use crate::settings::MixtureSettings;
 
 /// Reads the output of one row as `ln h`.
-pub(super) fn log_probs(kind: OutputKind, output: &[f32], mixture: &MixtureSettings) -> Vec<f64> {
+pub(super) fn log_probs(kind: OutputKind, output: &[f32], temperature: Temperature) -> Vec<f64> {
     match kind {
-        OutputKind::Logits => log_softmax(output, mixture.robust_temperature),
+        OutputKind::Logits => log_softmax(output, temperature),
         OutputKind::Probabilities => log_probabilities(output),
     }
 }
@@ -27,7 +27,7 @@ pub(super) fn certify(
     spec: &InputSpec,
     mixture: &MixtureSettings,
 ) -> Result<RobustAnswer, CertificateError> {
-    let log_probs = log_probs(kind, output, mixture);
+    let log_probs = log_probs(kind, output, mixture.robust_temperature);
     let unproven = |certificate| RobustAnswer {
         log_probs: log_probs.clone(),
         certified_class: None,
@@ -107,7 +107,7 @@ pub(super) fn certify(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::certificate::{Alpha, Temperature};
+    use crate::certificate::Alpha;
     use crate::domain::Norm;
 
     fn certified(output: &[f32]) -> Certificate {

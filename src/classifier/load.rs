@@ -11,7 +11,7 @@ use super::room::VOTE_LANES;
 use super::smoother::{Smoother, SmootherError};
 use crate::certificate::Temperature;
 use crate::certificate::noise::{NoiseKey, NoiseSecret};
-use crate::domain::{Guarantee, Input, InputSpec, Provenance, Violations};
+use crate::domain::{Guarantee, Input, InputSpec, Provenance, Violations, hex};
 use crate::onnx::{
     BackendError, Manifest, Model, OnnxError, OnnxSession, OutputKind, Runtime, SelfTest, check_pair, self_test,
 };
@@ -109,7 +109,7 @@ fn revision(settings: &Settings, manifests: [&Manifest; 2]) -> String {
     for manifest in manifests {
         hash.update(Sha256::digest(&manifest.text));
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash.finalize())
 }
 
 /// Opens `count` sessions and runs each once, so that the first request finds them warm.

@@ -163,7 +163,7 @@ impl MixedClassifier {
             Ok::<_, ClassifierError>(lipschitz::log_probs(
                 self.standard.output_kind,
                 &output,
-                &self.unscaled(),
+                Temperature::ONE,
             ))
         };
         match &self.robust_kind {
@@ -277,14 +277,6 @@ impl MixedClassifier {
             robust_class: argmax(&log_probs).unwrap_or(0),
             standard_log_probs,
             robust_log_probs: log_probs,
-        }
-    }
-
-    /// The standard model's own settings: its temperature is always 1.
-    fn unscaled(&self) -> MixtureSettings {
-        MixtureSettings {
-            robust_temperature: Temperature::ONE,
-            ..self.mixture
         }
     }
 }

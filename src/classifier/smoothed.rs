@@ -63,10 +63,7 @@ pub(super) fn answer(
             RadiusMethod::Theorem2 => Method::Theorem2,
         }),
         reason: String::new(),
-        sampling: Some(Sampling {
-            votes_drawn: ballot.drawn(),
-            ..sampling(plan, tally, proven, terms)
-        }),
+        sampling: Some(sampling(plan, tally, ballot.drawn(), proven, terms)),
         stop_reason,
         radius_sq_levels: 0,
         caveat: terms.caveat.clone(),
@@ -109,7 +106,7 @@ pub(super) fn unfinished(ballot: &Ballot, terms: &Terms) -> RobustAnswer {
     }
 }
 
-fn sampling(plan: &SmoothingPlan, tally: Tally, proven: &SmoothedRadius, terms: &Terms) -> Sampling {
+fn sampling(plan: &SmoothingPlan, tally: Tally, votes_drawn: u64, proven: &SmoothedRadius, terms: &Terms) -> Sampling {
     Sampling {
         failure_probability: plan.failure_probability.get(),
         bound: terms.bound,
@@ -117,7 +114,7 @@ fn sampling(plan: &SmoothingPlan, tally: Tally, proven: &SmoothedRadius, terms: 
         votes_for_class: tally.votes_for_class,
         votes_for_runner_up: tally.votes_for_runner_up,
         selection_votes: terms.selection_votes,
-        votes_drawn: 0,
+        votes_drawn,
         lower_bound: proven.p_lower.value(),
         upper_bound: proven.p_upper.value(),
         two_sided: plan.sides == crate::certificate::Sides::TwoSided,

@@ -2,12 +2,14 @@
 
 mod certificate;
 mod guarantee;
+mod hex;
 mod input;
 mod prediction;
 mod violation;
 
 pub use certificate::{Bound, Certificate, Method, Sampling, Status, StopReason};
 pub use guarantee::{Guarantee, Norm};
+pub use hex::hex;
 pub use input::{Input, InputSpec, Values};
 pub use prediction::{Prediction, Provenance};
 pub use violation::{Violation, Violations};

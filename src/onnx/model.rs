@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::provider::{self, ProviderInUse};
 use super::{Backend as _, Manifest, OnnxError, OnnxSession, OutputKind, Runtime};
-use crate::domain::{Guarantee, Violations};
+use crate::domain::{Guarantee, Violations, hex};
 use crate::settings::Provider;
 
 /// A model that can be served: its file is the one its manifest speaks of, and does what the manifest says.
@@ -260,9 +260,4 @@ pub fn check_pair(standard: &Manifest, robust: &Manifest) -> Result<(), OnnxErro
         )
     });
     wrong.into_result().map_err(OnnxError::Pair)
-}
-
-/// Lower-case hexadecimal.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -20,15 +20,6 @@ pub struct OnnxSession {
     pub(super) padded: Vec<f32>,
 }
 
-impl OnnxSession {
-    fn failed(&self, reason: impl Into<String>) -> BackendError {
-        BackendError {
-            model: self.model.clone(),
-            reason: reason.into(),
-        }
-    }
-}
-
 impl Backend for OnnxSession {
     fn input_len(&self) -> usize {
         self.input_len
@@ -43,17 +34,15 @@ impl Backend for OnnxSession {
     }
 
     fn run(&mut self, rows: usize, input: &[f32], output: &mut Vec<f32>) -> Result<(), BackendError> {
-        if rows == 0 || rows > self.max_batch_size || input.len() != rows * self.input_len {
-            return Err(self.failed(format!("{rows} rows of {} values were asked for", input.len())));
-        }
-        let (model, batch) = (
-            self.model.clone(),
-            if self.fixed_batch { self.max_batch_size } else { rows },
-        );
+        let model = &self.model;
         let failed = |reason: String| BackendError {
             model: model.clone(),
             reason,
         };
+        if rows == 0 || rows > self.max_batch_size || input.len() != rows * self.input_len {
+            return Err(failed(format!("{rows} rows of {} values were asked for", input.len())));
+        }
+        let batch = if self.fixed_batch { self.max_batch_size } else { rows };
         let values = if batch == rows {
             input
         } else {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
@@ -10,7 +11,7 @@ use crate::domain::Violations;
 use crate::live::NotLive;
 
 /// How long a refused caller is asked to wait: a few batches.
-const RETRY_AFTER: Duration = Duration::from_millis(50);
+const RETRY_AFTER_MS: u64 = 50;
 
 /// INVALID_ARGUMENT with a field violation for each.
 pub(super) fn invalid(violations: &Violations) -> Status {
@@ -47,15 +48,10 @@ pub(super) fn failed(error: &ClassifierError) -> Status {
 
 /// RESOURCE_EXHAUSTED with the pushback that gRPC clients with a retry policy honour.
 fn exhausted(message: String) -> Status {
-    let details = ErrorDetails::with_retry_info(Some(RETRY_AFTER));
+    let details = ErrorDetails::with_retry_info(Some(Duration::from_millis(RETRY_AFTER_MS)));
     let mut status = Status::with_error_details(Code::ResourceExhausted, message, details);
-    status.metadata_mut().insert(
-        "grpc-retry-pushback-ms",
-        RETRY_AFTER
-            .as_millis()
-            .to_string()
-            .parse()
-            .unwrap_or_else(|_| tonic::metadata::MetadataValue::from_static("50")),
-    );
+    status
+        .metadata_mut()
+        .insert("grpc-retry-pushback-ms", MetadataValue::from(RETRY_AFTER_MS));
     status
 }

@@ -28,6 +28,15 @@ pub(super) struct Check {
 }
 
 impl Check {
+    fn new(field: &'static str, served: &impl ToString, found: &impl ToString, verdict: Verdict) -> Self {
+        Self {
+            field,
+            served: served.to_string(),
+            found: found.to_string(),
+            verdict,
+        }
+    }
+
     /// Two values that must be equal.
     pub(super) fn equal<T: PartialEq + ToString>(field: &'static str, served: &T, found: &T) -> Self {
         let verdict = if served == found {
@@ -35,12 +44,7 @@ impl Check {
         } else {
             Verdict::Differs
         };
-        Self {
-            field,
-            served: served.to_string(),
-            found: found.to_string(),
-            verdict,
-        }
+        Self::new(field, served, found, verdict)
     }
 
     /// A number that must not exceed `found` by more than `tolerance`.
@@ -53,23 +57,13 @@ impl Check {
             // NaN ends up here too.
             Verdict::Differs
         };
-        Self {
-            field,
-            served: served.to_string(),
-            found: found.to_string(),
-            verdict,
-        }
+        Self::new(field, &served, &found, verdict)
     }
 
     /// A number that must not fall short of `found` by more than `tolerance`.
     pub(super) fn at_least(field: &'static str, served: f64, found: f64, tolerance: f64) -> Self {
         let Self { verdict, .. } = Self::at_most(field, -served, -found, tolerance);
-        Self {
-            field,
-            served: served.to_string(),
-            found: found.to_string(),
-            verdict,
-        }
+        Self::new(field, &served, &found, verdict)
     }
 }
 

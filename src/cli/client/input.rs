@@ -6,6 +6,7 @@ use anyhow::bail;
 use sha2::{Digest as _, Sha256};
 
 use super::{image, npy};
+use crate::domain::hex;
 use crate::rpc::proto::{DataType, InputInfo};
 
 /// What the model takes.
@@ -65,18 +66,6 @@ impl Input {
     pub fn sha256(&self) -> String {
         hex(&Sha256::digest(&self.data))
     }
-}
-
-/// Bytes in hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-            // Writing to a String cannot fail.
-            write!(text, "{byte:02x}").unwrap_or_default();
-            text
-        })
 }
 
 /// Reads one file: an image holds one input, an array one or many.

@@ -6,8 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::input::{Input, hex};
+use super::input::Input;
 use super::names;
+use crate::domain::hex;
 use crate::rpc::proto;
 use crate::rpc::proto::DataType;
 
