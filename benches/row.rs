@@ -4,9 +4,10 @@
 
 use std::hint::black_box;
 use std::path::Path;
+use std::sync::Arc;
 
 use certimix::certificate::noise::{Grid, NoiseKey, NoiseTable, fill_noisy_row};
-use certimix::onnx::{Backend as _, Model, Runtime};
+use certimix::onnx::{Backend as _, Halt, Model, Runtime};
 use certimix::settings::Provider;
 use criterion::{Criterion, criterion_group, criterion_main};
 
@@ -18,9 +19,9 @@ fn batch(criterion: &mut Criterion) {
     let session = Runtime::load(&root.join(".runtime/onnxruntime/libonnxruntime.so"))
         .and_then(|runtime| {
             let manifest = root.join("models/cifar10/smoothed-025.toml");
-            Model::load(&runtime, &manifest, Provider::Cpu, BATCH)
+            Model::load(&runtime, &manifest, Provider::Cpu)
         })
-        .and_then(|model| model.open());
+        .and_then(|model| Arc::new(model).open(BATCH));
     let (Ok(mut session), Ok(grid), Ok(table)) = (session, Grid::new(0.0, 1.0, 255), NoiseTable::new(63.75)) else {
         return;
     };
@@ -34,10 +35,10 @@ fn batch(criterion: &mut Criterion) {
             }
         });
     });
-    let mut output = Vec::new();
+    let (mut output, halt) = (Vec::new(), Halt::new(1));
     criterion.bench_function("inference of 16 rows", |bencher| {
         bencher.iter(|| {
-            let ran = session.run(BATCH, black_box(&rows), &mut output);
+            let ran = session.run(BATCH, black_box(&rows), &mut output, &halt);
             assert!(ran.is_ok());
         });
     });

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::certificate::noise::NoiseSecret;
 use crate::classifier::{ClassifierInfo, LoadError, MixedClassifier};
@@ -77,10 +77,14 @@ pub async fn run(
         };
         let classifier = loaded?;
         let (info, alpha) = (classifier.info(), classifier.provenance().alpha);
+        let healthy = classifier.healthy();
         live.swap(classifier);
         health.set_serving(true).await;
         ready(Ready { address, info, alpha });
-        stop.await;
+        tokio::select! {
+            () = stop => {}
+            () = follow(healthy, &health) => {}
+        }
         health.set_serving(false).await;
         Ok::<_, AppError>(())
     };
@@ -104,6 +108,20 @@ pub async fn run(
     end(live.take()).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Tells health checks whether both models work, for as long as the scheduler lives.
+async fn follow(mut healthy: watch::Receiver<bool>, health: &rpc::Health) {
+    while healthy.changed().await.is_ok() {
+        let serving = *healthy.borrow_and_update();
+        if serving {
+            tracing::info!("both models work again: serving");
+        } else {
+            tracing::error!("a model keeps failing: not serving until it works again");
+        }
+        health.set_serving(serving).await;
+    }
+    std::future::pending().await
 }
 
 /// Ends the models' threads, off the async threads, because that waits for the batches that run.

@@ -3,20 +3,27 @@
 use thiserror::Error;
 
 use crate::certificate::CertificateError;
-use crate::scheduler::{Full, ScheduleError};
+use crate::domain::Role;
+use crate::scheduler::{Refusal, ScheduleError};
 
 /// Why a request has no answer. Nothing in it is secret.
 #[derive(Debug, Error)]
 pub enum ClassifierError {
-    /// No room for its rows.
+    /// It was not let in.
     #[error(transparent)]
-    Full(#[from] Full),
+    Refused(#[from] Refusal),
     /// The deadline came before there was anything to answer with.
     #[error("the deadline came before the models had answered")]
     DeadlineExceeded,
     /// A model failed.
     #[error("{0}")]
     Failed(String),
+    /// A model is broken for now.
+    #[error("the {} model is broken; it is tried again and again", role.name())]
+    Broken {
+        /// Which model.
+        role: Role,
+    },
     /// The server is stopping.
     #[error("the server is stopping")]
     Stopping,
@@ -28,9 +35,9 @@ pub enum ClassifierError {
 impl From<ScheduleError> for ClassifierError {
     fn from(error: ScheduleError) -> Self {
         match error {
-            ScheduleError::Full(full) => Self::Full(full),
             ScheduleError::Expired => Self::DeadlineExceeded,
             ScheduleError::Failed(reason) => Self::Failed(reason),
+            ScheduleError::Broken { role } => Self::Broken { role },
             ScheduleError::Stopping => Self::Stopping,
         }
     }

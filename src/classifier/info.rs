@@ -29,7 +29,7 @@ pub struct ModelSummary {
 }
 
 impl ModelSummary {
-    pub(super) fn new(model: &Model, sessions: usize) -> Self {
+    pub(super) fn new(model: &Model, sessions: usize, max_batch_size: usize) -> Self {
         let manifest = &model.manifest;
         Self {
             name: manifest.name.clone(),
@@ -39,7 +39,7 @@ impl ModelSummary {
             guarantee: manifest.guarantee.name(),
             guarantee_source: manifest.guarantee_source.clone(),
             sessions,
-            max_batch_size: model.max_batch_size,
+            max_batch_size,
         }
     }
 }
@@ -79,7 +79,7 @@ impl MixedClassifier {
             }),
         };
         let (grid_step, largest_possible_radius) = match &self.robust_kind {
-            Robust::OneRow(_) => (0.0, 0.0),
+            Robust::OneRow => (0.0, 0.0),
             Robust::Smoothed(smoother) => {
                 let votes = self.certificate.max_votes;
                 let plan = SmoothingPlan {

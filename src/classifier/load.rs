@@ -1,21 +1,22 @@
 //! Prepares a mixed classifier: loads, checks and warms both models. May fail; changes nothing that serves.
 
 use std::io;
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use super::MixedClassifier;
 use super::parts::{Robust, Side};
-use super::room::VOTE_LANES;
+use super::room::{Appetite, Chunks, VOTE_LANES};
 use super::smoother::{Smoother, SmootherError};
+use super::{MixedClassifier, ModelSummary, sessions};
 use crate::certificate::Temperature;
 use crate::certificate::noise::{NoiseKey, NoiseSecret};
-use crate::domain::{Guarantee, Input, InputSpec, Provenance, Violations, hex};
+use crate::domain::{Guarantee, Input, InputSpec, PerRole, Provenance, Role, Violations, hex};
 use crate::onnx::{
     BackendError, Manifest, Model, OnnxError, OnnxSession, OutputKind, Runtime, SelfTest, check_pair, self_test,
 };
-use crate::scheduler::{RowSource as _, Scheduler, bulk_capacity};
+use crate::scheduler::{Measured, QueueSettings, RowSource as _, Scheduler, bulk_capacity};
 use crate::settings::Settings;
 
 /// Inputs that the self-test runs.
@@ -55,43 +56,69 @@ impl MixedClassifier {
     pub fn load(settings: &Settings, secret: NoiseSecret) -> Result<Self, LoadError> {
         let runtime_settings = &settings.runtime;
         let runtime = Runtime::load(&runtime_settings.library)?;
-        let load = |path| {
-            Model::load(
-                &runtime,
-                path,
-                runtime_settings.provider,
-                runtime_settings.max_batch_size,
-            )
+        let load = |path| Model::load(&runtime, path, runtime_settings.provider).map(Arc::new);
+        let models = PerRole {
+            standard: load(&settings.models.standard)?,
+            robust: load(&settings.models.robust)?,
         };
-        let (standard, robust) = (load(&settings.models.standard)?, load(&settings.models.robust)?);
-        if let Some(note) = [&standard, &robust]
-            .map(|model| &model.provider.note)
+        let (standard, robust) = (&models.standard.manifest, &models.robust.manifest);
+        if let Some(note) = Role::ALL
+            .map(|role| &models[role].provider.note)
             .into_iter()
             .find(|note| !note.is_empty())
         {
             tracing::warn!("RUNNING ON THE CPU: runtime.provider is \"auto\" and {note}");
         }
-        check_pair(&standard.manifest, &robust.manifest)?;
-        check_settings(settings, &robust.manifest).map_err(LoadError::Settings)?;
+        check_pair(standard, robust)?;
+        check_temperature(settings, robust).map_err(LoadError::Settings)?;
 
-        let spec = robust.manifest.input.clone();
-        let standard_sessions = open(&standard, runtime_settings.standard_sessions)?;
-        let mut robust_sessions = open(&robust, runtime_settings.robust_sessions)?;
-        let (robust_kind, caveat) = robust_kind(settings, &robust.manifest, &mut robust_sessions, secret)?;
+        let spec = robust.input.clone();
+        let executors = runtime_settings.executors;
+        let (standard_sessions, standard_batch) = sessions::open(
+            &models.standard,
+            executors,
+            runtime_settings.standard_batch_size,
+            runtime_settings.max_batch_time,
+        )?;
+        let (mut robust_sessions, robust_batch) = sessions::open(
+            &models.robust,
+            executors,
+            runtime_settings.robust_batch_size,
+            runtime_settings.max_batch_time,
+        )?;
+        let chunks = Chunks::new(robust_batch.rows, robust_batch.row_time(), executors);
+        check_room(settings, robust, chunks).map_err(LoadError::Settings)?;
+        let (robust_kind, caveat) = robust_kind(settings, robust, &mut robust_sessions, secret)?;
 
-        let queue_rows = settings.scheduler.queue_rows;
+        let summary = |model: &Model, batch: Measured| ModelSummary::new(model, executors, batch.rows);
+        let backends = standard_sessions
+            .into_iter()
+            .zip(robust_sessions)
+            .map(|(standard, robust)| PerRole { standard, robust })
+            .collect();
+        let queue = QueueSettings {
+            rows: settings.scheduler.queue_rows,
+            max_delay: settings.scheduler.max_queue_delay,
+            row_time: PerRole {
+                standard: standard_batch.row_time(),
+                robust: robust_batch.row_time(),
+            },
+        };
         Ok(Self {
             spec,
-            labels: robust.manifest.labels.clone(),
+            labels: robust.labels.clone(),
             provenance: Provenance {
-                config_revision: revision(settings, [&standard.manifest, &robust.manifest]),
+                config_revision: revision(settings, [standard, robust]),
                 alpha: settings.mixture.alpha.get(),
                 robust_temperature: settings.mixture.robust_temperature.get(),
-                standard_model_sha256: standard.manifest.sha256.clone(),
-                robust_model_sha256: robust.manifest.sha256.clone(),
+                standard_model_sha256: standard.sha256.clone(),
+                robust_model_sha256: robust.sha256.clone(),
             },
-            standard: side("standard", &standard, standard_sessions, queue_rows)?,
-            robust: side("robust", &robust, robust_sessions, queue_rows)?,
+            standard: Side::new(standard, summary(&models.standard, standard_batch)),
+            robust: Side::new(robust, summary(&models.robust, robust_batch)),
+            scheduler: Scheduler::start(backends, queue)?,
+            chunks,
+            appetite: Appetite::new(),
             robust_kind,
             mixture: settings.mixture,
             certificate: settings.certificate,
@@ -112,32 +139,8 @@ fn revision(settings: &Settings, manifests: [&Manifest; 2]) -> String {
     hex(&hash.finalize())
 }
 
-/// Opens `count` sessions and runs each once, so that the first request finds them warm.
-fn open(model: &Model, count: usize) -> Result<Vec<OnnxSession>, LoadError> {
-    let name = &model.manifest.name;
-    tracing::info!(
-        model = name,
-        sessions = count,
-        provider = model.provider.name,
-        "loading"
-    );
-    let mut sessions = (0..count).map(|_| model.open()).collect::<Result<Vec<_>, _>>()?;
-    model.warm(&mut sessions)?;
-    Ok(sessions)
-}
-
-fn side(name: &'static str, model: &Model, sessions: Vec<OnnxSession>, queue_rows: usize) -> Result<Side, LoadError> {
-    let summary = super::ModelSummary::new(model, sessions.len());
-    Ok(Side {
-        scheduler: Scheduler::start(name, sessions, queue_rows)?,
-        output_kind: model.manifest.output_kind,
-        guarantee: model.manifest.guarantee.clone(),
-        summary,
-    })
-}
-
-/// The rules between the settings and the robust model.
-fn check_settings(settings: &Settings, robust: &Manifest) -> Result<(), Violations> {
+/// A temperature needs logits to scale.
+fn check_temperature(settings: &Settings, robust: &Manifest) -> Result<(), Violations> {
     let mut wrong = Violations::default();
     let scaled = settings.mixture.robust_temperature != Temperature::ONE;
     let can_scale =
@@ -145,9 +148,14 @@ fn check_settings(settings: &Settings, robust: &Manifest) -> Result<(), Violatio
     wrong.check(!scaled || can_scale, "mixture.robust_temperature", || {
         format!("must be 1 for a robust model with guarantee \"{}\" and these outputs: it has no effect on votes or probabilities", robust.guarantee.name())
     });
+    wrong.into_result()
+}
+
+/// The queue must hold one request for votes.
+fn check_room(settings: &Settings, robust: &Manifest, chunks: Chunks) -> Result<(), Violations> {
+    let mut wrong = Violations::default();
     if matches!(robust.guarantee, Guarantee::GaussianSmoothing { .. }) {
-        let runtime = &settings.runtime;
-        let rows = VOTE_LANES.min(settings.server.max_inputs) * (runtime.robust_sessions + 1) * runtime.max_batch_size;
+        let rows = VOTE_LANES.min(settings.server.max_inputs) * chunks.outstanding();
         wrong.check(bulk_capacity(settings.scheduler.queue_rows) >= rows, "scheduler.queue_rows", || {
             format!("three quarters of it must be at least {rows}: the rows that one request for votes may have outstanding")
         });
@@ -162,13 +170,16 @@ fn robust_kind(
     secret: NoiseSecret,
 ) -> Result<(Robust, String), LoadError> {
     let Guarantee::GaussianSmoothing { sigma, levels } = manifest.guarantee else {
-        return Ok((Robust::OneRow(manifest.guarantee.clone()), String::new()));
+        return Ok((Robust::OneRow, String::new()));
     };
     let smoothing = |error: SmootherError| LoadError::Smoothing(error.to_string());
     let smoother = Smoother::new(&manifest.input, sigma, levels, secret).map_err(smoothing)?;
     let rows = noisy_rows(&smoother, &manifest.input).map_err(LoadError::Smoothing)?;
     let caveat = match self_test(sessions, &rows)? {
-        SelfTest::Exact => String::new(),
+        SelfTest::Exact => {
+            sessions.iter_mut().for_each(OnnxSession::expect_exact);
+            String::new()
+        }
         SelfTest::Inexact { what } if settings.certificate.allow_inexact_runtime => {
             tracing::warn!(
                 "CERTIFICATES CARRY A CAVEAT: the self-test failed ({what}) and certificate.allow_inexact_runtime is set"
@@ -184,7 +195,7 @@ fn robust_kind(
 fn noisy_rows(smoother: &Smoother, spec: &InputSpec) -> Result<Vec<f32>, String> {
     #[expect(clippy::cast_possible_truncation, reason = "any value in the range will do")]
     let middle = f64::midpoint(spec.low, spec.high) as f32;
-    let input = Input::from_float32(vec![middle; spec.dimension()]);
+    let input = Input::from_floats(&vec![middle; spec.dimension()]);
     let snapped = smoother.snap(&input).map_err(|error| error.to_string())?;
     let source = smoother.rows(&snapped, &NoiseKey::from_bytes([0; 32]), 0);
     let mut rows = vec![0.0; SELF_TEST_ROWS * spec.dimension()];

@@ -1,22 +1,24 @@
 //! The mixed classifier: both models at once.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use futures_util::StreamExt as _;
 use futures_util::TryStreamExt as _;
 use futures_util::stream;
+use tokio::sync::watch;
 
 use super::parts::{Robust, Side};
 use super::robust::{RobustAnswer, unavailable_reason};
-use super::room::Room;
+use super::room::{Appetite, Chunks};
+use super::rows::PlainRows;
 use super::smoothed::Terms;
 use super::smoother::Smoother;
 use super::vote_loop::VoteLoop;
 use super::{CertificationOrder, ClassifierError, lipschitz, smoothed};
 use crate::certificate::{BoundMethod, Sides, SmoothingPlan, Temperature, argmax, mixed_logits};
-use crate::domain::{Bound, Input, InputSpec, Prediction, Provenance};
-use crate::scheduler::{Pending, Reservation, RowSource};
+use crate::domain::{Bound, Input, InputSpec, PerRole, Prediction, Provenance};
+use crate::scheduler::{Outputs, Pending, Reservation, Scheduler};
 use crate::settings::{CertificateSettings, MixtureSettings};
 
 /// A pair of models, their mixture and how it is certified: all that a request reads, one snapshot.
@@ -25,6 +27,9 @@ pub struct MixedClassifier {
     pub(super) labels: Vec<String>,
     pub(super) standard: Side,
     pub(super) robust: Side,
+    pub(super) scheduler: Scheduler,
+    pub(super) chunks: Chunks,
+    pub(super) appetite: Appetite,
     pub(super) robust_kind: Robust,
     pub(super) mixture: MixtureSettings,
     pub(super) certificate: CertificateSettings,
@@ -37,24 +42,6 @@ pub struct MixedClassifier {
 struct Share {
     order: CertificationOrder,
     stop_at: Instant,
-    deadline: Instant,
-}
-
-/// A row that is sent as it is.
-struct PlainRow(Input);
-
-impl RowSource for PlainRow {
-    fn fill(&self, _row: usize, out: &mut [f32]) -> Result<(), String> {
-        if out.len() != self.0.values.len() {
-            return Err(format!(
-                "an input of {} values for a model of {}",
-                self.0.values.len(),
-                out.len()
-            ));
-        }
-        out.copy_from_slice(&self.0.values);
-        Ok(())
-    }
 }
 
 impl MixedClassifier {
@@ -82,6 +69,12 @@ impl MixedClassifier {
         &self.certificate
     }
 
+    /// Whether both models work, from now on.
+    #[must_use]
+    pub fn healthy(&self) -> watch::Receiver<bool> {
+        self.scheduler.healthy()
+    }
+
     /// Answers `inputs`, in their order, by `deadline`.
     ///
     /// # Errors
@@ -92,32 +85,28 @@ impl MixedClassifier {
         order: CertificationOrder,
         deadline: Instant,
     ) -> Result<Vec<Prediction>, ClassifierError> {
-        let room = self.room(inputs.len(), order.class)?;
-        let lanes = self.lanes(inputs.len());
+        let demand = self.demand(inputs.len(), &order);
+        let room = self.scheduler.admit(order.class, deadline, &demand)?;
+        let Robust::Smoothed(smoother) = &self.robust_kind else {
+            return self.predict_rows(inputs.into(), &room).await;
+        };
+        let lanes = self.lanes(inputs.len()).max(1);
         let count = inputs.len();
+        let one = |(index, input): (usize, Input)| {
+            let room = &room;
+            async move {
+                // A fair part of the time that is left, so that a deadline costs every input some votes instead of
+                // costing the last inputs all of theirs.
+                let rounds = u32::try_from((count - index).div_ceil(lanes)).unwrap_or(u32::MAX);
+                let now = Instant::now();
+                let stop_at = now + deadline.saturating_duration_since(now) / rounds;
+                let share = Share { order, stop_at };
+                self.predict_smoothed(smoother, input, room, share, &mut |_| {}).await
+            }
+        };
         stream::iter(inputs.into_iter().enumerate())
-            .map(|(index, input)| {
-                let room = &room;
-                async move {
-                    // A fair part of the time that is left, so that a deadline costs every input some votes instead of
-                    // costing the last inputs all of theirs.
-                    let rounds = (count - index).div_ceil(lanes.max(1));
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    let stop_at = Instant::now() + left / u32::try_from(rounds).unwrap_or(u32::MAX);
-                    self.predict_one(
-                        input,
-                        room,
-                        Share {
-                            order,
-                            stop_at,
-                            deadline,
-                        },
-                        &mut |_| {},
-                    )
-                    .await
-                }
-            })
-            .buffered(lanes.max(1))
+            .map(one)
+            .buffered(lanes)
             .try_collect()
             .await
     }
@@ -133,72 +122,69 @@ impl MixedClassifier {
         deadline: Instant,
         grown: &mut (dyn FnMut(Prediction) + Send),
     ) -> Result<Prediction, ClassifierError> {
-        let room = self.room(1, order.class)?;
-        self.predict_one(
-            input,
-            &room,
-            Share {
-                order,
-                stop_at: deadline,
-                deadline,
-            },
-            grown,
-        )
-        .await
-    }
-
-    async fn predict_one(
-        &self,
-        input: Input,
-        room: &Room,
-        share: Share,
-        grown: &mut (dyn FnMut(Prediction) + Send),
-    ) -> Result<Prediction, ClassifierError> {
-        let class = share.order.class;
-        let standard = room
-            .standard
-            .submit(Box::new(PlainRow(input.clone())), 1, class, share.deadline);
-        let standard = async {
-            let output = by(share.deadline, standard).await?;
-            Ok::<_, ClassifierError>(lipschitz::log_probs(
-                self.standard.output_kind,
-                &output,
-                Temperature::ONE,
-            ))
-        };
+        let room = self.scheduler.admit(order.class, deadline, &self.demand(1, &order))?;
         match &self.robust_kind {
-            Robust::OneRow(guarantee) => {
-                let robust = room.robust.submit(Box::new(PlainRow(input)), 1, class, share.deadline);
-                let (standard, output) = tokio::try_join!(standard, by(share.deadline, robust))?;
-                let kind = self.robust.output_kind;
-                let robust = lipschitz::certify(guarantee, kind, &output, &self.spec, &self.mixture)?;
-                Ok(self.mix(standard, robust))
-            }
             Robust::Smoothed(smoother) => {
-                self.predict_smoothed(smoother, &input, room, share, standard, grown)
-                    .await
+                let share = Share {
+                    order,
+                    stop_at: deadline,
+                };
+                self.predict_smoothed(smoother, input, &room, share, grown).await
+            }
+            Robust::OneRow => {
+                let mut predictions = self.predict_rows([input].into(), &room).await?;
+                let missing = || ClassifierError::Failed("there is no answer".to_owned());
+                predictions.pop().ok_or_else(missing)
             }
         }
+    }
+
+    /// One row of each model for each input, all of them one job: both models run at the same time.
+    async fn predict_rows(
+        &self,
+        inputs: Arc<[Input]>,
+        room: &Reservation,
+    ) -> Result<Vec<Prediction>, ClassifierError> {
+        let rows = PerRole {
+            standard: inputs.len(),
+            robust: inputs.len(),
+        };
+        let outputs = by(room.deadline(), room.submit(Box::new(PlainRows(inputs)), rows)).await?;
+        let classes = self.labels.len();
+        let kinds = (self.standard.output_kind, self.robust.output_kind);
+        let pairs = outputs
+            .standard
+            .chunks_exact(classes)
+            .zip(outputs.robust.chunks_exact(classes));
+        pairs
+            .map(|(standard, robust)| {
+                let standard = lipschitz::log_probs(kinds.0, standard, Temperature::ONE);
+                let robust = lipschitz::certify(&self.robust.guarantee, kinds.1, robust, &self.spec, &self.mixture)?;
+                Ok(self.mix(standard, robust))
+            })
+            .collect()
     }
 
     async fn predict_smoothed(
         &self,
         smoother: &Smoother,
-        input: &Input,
-        room: &Room,
+        input: Input,
+        room: &Reservation,
         share: Share,
-        standard: impl Future<Output = Result<Vec<f64>, ClassifierError>>,
         grown: &mut (dyn FnMut(Prediction) + Send),
     ) -> Result<Prediction, ClassifierError> {
         let snapped = smoother
-            .snap(input)
+            .snap(&input)
             .map_err(|error| ClassifierError::Failed(error.to_string()))?;
         let key = smoother.fresh_key();
-        let votes = self.vote_loop(smoother, &room.robust, share, snapped.loss, *key.as_bytes());
+        let votes = self.vote_loop(smoother, room, share, snapped.loss, *key.as_bytes());
+        let one_row = PerRole { standard: 1, robust: 0 };
+        let row = room.submit(Box::new(PlainRows([input].into())), one_row);
         // An answer that comes before the standard model's has nothing to be mixed with, and is not told.
         let standard_log_probs = OnceLock::new();
         let standard = async {
-            let log_probs = standard.await?;
+            let output = by(room.deadline(), row).await?.standard;
+            let log_probs = lipschitz::log_probs(self.standard.output_kind, &output, Temperature::ONE);
             Ok::<_, ClassifierError>(standard_log_probs.get_or_init(|| log_probs).clone())
         };
         let mut tell = |answer: RobustAnswer| {
@@ -207,6 +193,10 @@ impl MixedClassifier {
             }
         };
         let (standard, robust) = tokio::try_join!(standard, votes.run(&snapped, &key, &mut tell))?;
+        if let Some(sampling) = &robust.certificate.sampling {
+            let most = sampling.selection_votes.saturating_add(share.order.vote_budget);
+            self.appetite.learn(room.class(), sampling.votes_drawn, most);
+        }
         Ok(self.mix(standard, robust))
     }
 
@@ -241,6 +231,7 @@ impl MixedClassifier {
             selection_votes: self.certificate.selection_votes,
             noise_key,
             snapping_loss,
+            batch_size: self.scheduler.max_batch_size().robust,
             unavailable: unavailable_reason(&self.robust.guarantee, &self.mixture),
             caveat: self.caveat.clone(),
         };
@@ -249,14 +240,13 @@ impl MixedClassifier {
             spec: &self.spec,
             classes: self.labels.len(),
             room,
-            batch: self.robust.scheduler.max_batch_size(),
-            depth: self.vote_depth(),
-            class: order.class,
+            chunk: self.chunks.votes,
+            depth: self.chunks.depth,
             plan,
             terms,
             vote_budget: order.vote_budget,
             stop_at: share.stop_at,
-            deadline: share.deadline,
+            deadline: room.deadline(),
         }
     }
 
@@ -281,7 +271,7 @@ impl MixedClassifier {
     }
 }
 
-async fn by(deadline: Instant, pending: Pending) -> Result<Vec<f32>, ClassifierError> {
+async fn by(deadline: Instant, pending: Pending) -> Result<Outputs, ClassifierError> {
     let outputs = tokio::time::timeout_at(deadline.into(), pending).await;
     Ok(outputs.map_err(|_| ClassifierError::DeadlineExceeded)??)
 }

@@ -16,6 +16,8 @@ mod parts;
 mod replay;
 mod robust;
 mod room;
+mod rows;
+mod sessions;
 mod smoothed;
 mod smoother;
 mod vote_loop;

@@ -1,6 +1,7 @@
 //! Draws the votes of a served certificate again, from its key.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::LoadError;
 use super::ballot::{Ballot, vote};
@@ -8,25 +9,26 @@ use super::smoother::Smoother;
 use crate::certificate::Tally;
 use crate::certificate::noise::{NoiseKey, NoiseSecret};
 use crate::domain::{Guarantee, Input};
-use crate::onnx::{Backend as _, Manifest, Model, OnnxSession, Runtime};
+use crate::onnx::{Backend as _, Halt, Manifest, Model, OnnxSession, Runtime};
 use crate::scheduler::RowSource as _;
 use crate::settings::RuntimeSettings;
 
 /// The robust model of a certificate, ready to vote again.
 pub struct VoteCounter {
-    manifest: Manifest,
+    model: Arc<Model>,
     smoother: Smoother,
     session: OnnxSession,
 }
 
 impl VoteCounter {
-    /// Loads the robust model of `manifest` as the server would, with one session.
+    /// Loads the robust model of `manifest` as the server would, with one session whose batch shape is `batch_size`: the one
+    /// that the certificate names.
     ///
     /// # Errors
     /// As [`MixedClassifier::load`](super::MixedClassifier::load); also if the model is not a smoothed one.
-    pub fn load(manifest: &Path, settings: &RuntimeSettings) -> Result<Self, LoadError> {
+    pub fn load(manifest: &Path, settings: &RuntimeSettings, batch_size: usize) -> Result<Self, LoadError> {
         let runtime = Runtime::load(&settings.library)?;
-        let model = Model::load(&runtime, manifest, settings.provider, settings.max_batch_size)?;
+        let model = Arc::new(Model::load(&runtime, manifest, settings.provider)?);
         let Guarantee::GaussianSmoothing { sigma, levels } = model.manifest.guarantee else {
             return Err(LoadError::Smoothing(
                 "only a smoothed model draws votes that can be replayed".to_owned(),
@@ -36,8 +38,8 @@ impl VoteCounter {
         let smoother = Smoother::new(&model.manifest.input, sigma, levels, NoiseSecret::new([0; 32]))
             .map_err(|error| LoadError::Smoothing(error.to_string()))?;
         Ok(Self {
-            session: model.open()?,
-            manifest: model.manifest,
+            session: model.open(batch_size.max(1))?,
+            model,
             smoother,
         })
     }
@@ -45,7 +47,7 @@ impl VoteCounter {
     /// The manifest of the model that votes.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
-        &self.manifest
+        &self.model.manifest
     }
 
     /// What a certificate about `input` must take off: the snapping from its radius, and the total-variation distance of the
@@ -73,15 +75,15 @@ impl VoteCounter {
         mut progress: impl FnMut(u64),
     ) -> Result<(usize, Tally), String> {
         let input_len = self.session.input_len();
-        if input.values.len() != input_len {
+        if input.dimension() != input_len {
             return Err(format!(
                 "the input has {} values, the model takes {input_len}",
-                input.values.len()
+                input.dimension()
             ));
         }
         let snapped = self.smoother.snap(input).map_err(|error| error.to_string())?;
         let key = NoiseKey::from_bytes(key);
-        let mut ballot = Ballot::new(self.manifest.classes(), selection_votes);
+        let mut ballot = Ballot::new(self.model.manifest.classes(), selection_votes);
         let total = selection_votes.checked_add(votes).ok_or("too many votes")?;
         let (mut rows, mut output) = (Vec::new(), Vec::new());
         while ballot.drawn() < total {
@@ -93,10 +95,10 @@ impl VoteCounter {
                 source.fill(row, values)?;
             }
             self.session
-                .run(batch, &rows, &mut output)
+                .run(batch, &rows, &mut output, &Halt::new(1))
                 .map_err(|error| error.to_string())?;
             output
-                .chunks_exact(self.manifest.classes())
+                .chunks_exact(self.model.manifest.classes())
                 .for_each(|logits| ballot.cast(vote(logits)));
             progress(ballot.drawn());
         }

@@ -1,41 +1,172 @@
-//! How many rows a request may have outstanding, and the room that it reserves for them.
+//! How many rows a request will ask for.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::parts::Robust;
-use super::{ClassifierError, MixedClassifier};
-use crate::scheduler::{Class, Reservation};
+use super::{CertificationOrder, MixedClassifier};
+use crate::domain::PerRole;
+use crate::scheduler::{Class, Demand};
 
 /// Inputs of one request whose votes are drawn at the same time, at most.
 pub(super) const VOTE_LANES: usize = 4;
 
-/// Room for the rows that one request may have outstanding.
-pub(super) struct Room {
-    pub(super) standard: Reservation,
-    pub(super) robust: Reservation,
+/// Votes that take about this long are looked at together: each look costs some 30 us, and what is drawn too much is wasted.
+const CHUNK_TIME: Duration = Duration::from_millis(4);
+/// More votes than this are not worth waiting for, however fast they are.
+const MOST_IN_A_CHUNK: usize = 256;
+
+/// How votes are cut into jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Chunks {
+    /// Votes of one job: whole batches.
+    pub(super) votes: usize,
+    /// Jobs that one input has outstanding: enough for every executor, and one more to come.
+    pub(super) depth: usize,
+}
+
+impl Chunks {
+    pub(super) fn new(batch: usize, row_time: Duration, executors: usize) -> Self {
+        let in_time = CHUNK_TIME.as_nanos() / row_time.as_nanos().max(1);
+        let votes = usize::try_from(in_time).map_or(MOST_IN_A_CHUNK, |votes| votes.clamp(1, MOST_IN_A_CHUNK));
+        let votes = votes.next_multiple_of(batch);
+        Self {
+            votes,
+            depth: (executors * batch).div_ceil(votes) + 1,
+        }
+    }
+
+    /// Votes that one input may have outstanding.
+    pub(super) fn outstanding(self) -> usize {
+        self.votes * self.depth
+    }
+}
+
+/// Which share of the votes it may draw a request draws, as a moving average: most stop early.
+#[derive(Debug)]
+pub(super) struct Appetite {
+    share: Mutex<[f64; 2]>,
+}
+
+impl Appetite {
+    /// Weight of the newest request.
+    const NEWEST: f64 = 1.0 / 16.0;
+
+    /// Before anything is known: all.
+    pub(super) fn new() -> Self {
+        Self {
+            share: Mutex::new([1.0; 2]),
+        }
+    }
+
+    /// Votes that a request of `class` will probably draw of `most`.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an estimate"
+    )]
+    pub(super) fn expected(&self, class: Class, most: u64) -> u64 {
+        let share = self.share.lock().unwrap_or_else(PoisonError::into_inner)[index(class)];
+        (most as f64 * share).ceil() as u64
+    }
+
+    /// Learns that `drawn` of `most` were drawn.
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    pub(super) fn learn(&self, class: Class, drawn: u64, most: u64) {
+        let seen = drawn.min(most) as f64 / most.max(1) as f64;
+        let share = &mut self.share.lock().unwrap_or_else(PoisonError::into_inner)[index(class)];
+        *share += (seen - *share) * Self::NEWEST;
+    }
+}
+
+fn index(class: Class) -> usize {
+    match class {
+        Class::Interactive => 0,
+        Class::Bulk => 1,
+    }
 }
 
 impl MixedClassifier {
-    /// Batches of votes that one input has outstanding: one for each executor, and one more to come.
-    pub(super) fn vote_depth(&self) -> usize {
-        self.robust.scheduler.executors() + 1
-    }
-
     /// Inputs of a request of `inputs` that are worked on at the same time.
     pub(super) fn lanes(&self, inputs: usize) -> usize {
         match self.robust_kind {
-            Robust::OneRow(_) => inputs,
+            Robust::OneRow => inputs,
             Robust::Smoothed(_) => inputs.min(VOTE_LANES),
         }
     }
 
-    /// Reserves the rows of a request of `inputs`, all of them or none.
-    pub(super) fn room(&self, inputs: usize, class: Class) -> Result<Room, ClassifierError> {
-        let robust_rows = match self.robust_kind {
-            Robust::OneRow(_) => inputs,
-            Robust::Smoothed(_) => self.lanes(inputs) * self.vote_depth() * self.robust.scheduler.max_batch_size(),
+    /// What a request of `inputs` asks of the models.
+    pub(super) fn demand(&self, inputs: usize, order: &CertificationOrder) -> Demand {
+        let count = u64::try_from(inputs).unwrap_or(u64::MAX);
+        let one_each = PerRole {
+            standard: count,
+            robust: count,
         };
-        Ok(Room {
-            standard: self.standard.scheduler.reserve(inputs, class)?,
-            robust: self.robust.scheduler.reserve(robust_rows, class)?,
-        })
+        match &self.robust_kind {
+            Robust::OneRow => Demand {
+                outstanding: PerRole {
+                    standard: inputs,
+                    robust: inputs,
+                },
+                expected: one_each,
+                needed: one_each,
+            },
+            Robust::Smoothed(_) => {
+                let selection = self.certificate.selection_votes;
+                let most = selection.saturating_add(order.vote_budget);
+                let expected = self.appetite.expected(order.class, most).max(selection + 1);
+                Demand {
+                    outstanding: PerRole {
+                        standard: inputs,
+                        robust: self.lanes(inputs) * self.chunks.outstanding(),
+                    },
+                    expected: PerRole {
+                        standard: count,
+                        robust: count.saturating_mul(expected),
+                    },
+                    needed: PerRole {
+                        standard: count,
+                        robust: count.saturating_mul(selection + 1),
+                    },
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_whole_batches_that_keep_every_executor_busy() {
+        let us = Duration::from_micros;
+        // A convolution on two cores: some rows, so that looking at them costs nothing to speak of.
+        assert_eq!(Chunks::new(1, us(720), 2), Chunks { votes: 5, depth: 2 });
+        // A slow one on many: one row each, and some to come.
+        assert_eq!(Chunks::new(1, us(20_000), 8), Chunks { votes: 1, depth: 9 });
+        // A tiny one.
+        assert_eq!(Chunks::new(64, us(1), 2), Chunks { votes: 256, depth: 2 });
+        // A GPU: whole batches.
+        assert_eq!(Chunks::new(512, us(10), 2), Chunks { votes: 512, depth: 3 });
+        for executors in 1..20 {
+            for batch in [1, 3, 16, 700] {
+                let chunks = Chunks::new(batch, us(100), executors);
+                assert_eq!(chunks.votes % batch, 0);
+                assert!(chunks.outstanding() >= executors * batch + chunks.votes);
+            }
+        }
+    }
+
+    #[test]
+    fn the_appetite_is_learnt_from_what_is_eaten() {
+        let appetite = Appetite::new();
+        assert_eq!(appetite.expected(Class::Bulk, 1000), 1000);
+        for _ in 0..200 {
+            appetite.learn(Class::Bulk, 100, 1000);
+        }
+        assert!((100..110).contains(&appetite.expected(Class::Bulk, 1000)));
+        assert_eq!(appetite.expected(Class::Interactive, 1000), 1000);
     }
 }

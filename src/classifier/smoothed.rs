@@ -12,6 +12,8 @@ pub(super) struct Terms {
     pub(super) selection_votes: u64,
     pub(super) noise_key: [u8; 32],
     pub(super) snapping_loss: f64,
+    /// Rows of one run: F is the model at this batch shape.
+    pub(super) batch_size: usize,
     pub(super) unavailable: Option<String>,
     pub(super) caveat: String,
 }
@@ -120,6 +122,7 @@ fn sampling(plan: &SmoothingPlan, tally: Tally, votes_drawn: u64, proven: &Smoot
         two_sided: plan.sides == crate::certificate::Sides::TwoSided,
         target_radius: plan.target_radius,
         noise_key: terms.noise_key,
+        batch_size: terms.batch_size,
         sigma: plan.sigma.get(),
         total_variation: plan.total_variation,
         snapping_loss: terms.snapping_loss,

@@ -71,9 +71,9 @@ impl Smoother {
         let grid = &self.noise.grid;
         let mut on_grid = true;
         let levels = input
-            .values
-            .iter()
-            .map(|&value| {
+            .values()
+            .into_iter()
+            .map(|value| {
                 let (level, exact) = grid.snap(value)?;
                 on_grid &= exact;
                 Ok(level)
@@ -83,7 +83,7 @@ impl Smoother {
         let loss = if on_grid {
             0.0
         } else {
-            2.0 * (input.values.len() as f64).sqrt().next_up() * grid.snap_distance()
+            2.0 * (input.dimension() as f64).sqrt().next_up() * grid.snap_distance()
         };
         Ok(Snapped {
             levels,

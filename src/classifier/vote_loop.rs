@@ -1,8 +1,8 @@
 //! The loop of votes: draw, count in order, decide, until the certificate is what was asked for.
 //!
-//! A few batches are outstanding at a time, so that every executor has work while the votes of the last batch are
-//! counted. Votes are counted in the order of their counter: the oldest batch is always awaited first. When the loop
-//! ends, the batches still outstanding are dropped, and the scheduler skips what has not started.
+//! A few chunks of votes are outstanding at a time, so that every executor has work while the votes of the last chunk are
+//! counted. Votes are counted in the order of their counter: the oldest chunk is always awaited first. When the loop
+//! ends, the chunks still outstanding are dropped, and the scheduler skips what has not started.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -16,8 +16,8 @@ use super::smoothed::{self, Terms};
 use super::smoother::{Smoother, Snapped};
 use crate::certificate::noise::NoiseKey;
 use crate::certificate::{self, Decision, Sides, SmoothingPlan, certify, choose_sides, decide};
-use crate::domain::{InputSpec, StopReason};
-use crate::scheduler::{Class, Pending, Reservation, ScheduleError};
+use crate::domain::{InputSpec, PerRole, StopReason};
+use crate::scheduler::{Pending, Reservation, ScheduleError};
 
 /// Everything that the loop of one input needs.
 pub(super) struct VoteLoop<'a> {
@@ -25,10 +25,10 @@ pub(super) struct VoteLoop<'a> {
     pub(super) spec: &'a InputSpec,
     pub(super) classes: usize,
     pub(super) room: &'a Reservation,
-    pub(super) batch: usize,
-    /// Batches outstanding at a time.
+    /// Votes that are drawn together and looked at together.
+    pub(super) chunk: usize,
+    /// Chunks outstanding at a time.
     pub(super) depth: usize,
-    pub(super) class: Class,
     pub(super) plan: SmoothingPlan,
     pub(super) terms: Terms,
     pub(super) vote_budget: u64,
@@ -53,9 +53,13 @@ impl VoteLoop<'_> {
         let mut best: Option<RobustAnswer> = None;
         let stop_reason = loop {
             while outstanding.len() < self.depth && submitted < total {
-                let rows = usize::try_from(total - submitted).map_or(self.batch, |left| left.min(self.batch));
+                let rows = usize::try_from(total - submitted).map_or(self.chunk, |left| left.min(self.chunk));
                 let source = Box::new(self.smoother.rows(input, key, submitted));
-                outstanding.push_back(self.room.submit(source, rows, self.class, self.deadline));
+                let votes = PerRole {
+                    standard: 0,
+                    robust: rows,
+                };
+                outstanding.push_back(self.room.submit(source, votes));
                 submitted += u64::try_from(rows).unwrap_or(u64::MAX);
             }
             let Some(oldest) = outstanding.pop_front() else {
@@ -71,7 +75,7 @@ impl VoteLoop<'_> {
             };
             let outputs = match timeout_at(until.into(), oldest).await {
                 Err(_) | Ok(Err(ScheduleError::Expired)) => break StopReason::Deadline,
-                Ok(outputs) => outputs?,
+                Ok(outputs) => outputs?.robust,
             };
             let chosen_before = ballot.class().is_some();
             outputs

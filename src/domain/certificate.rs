@@ -77,6 +77,8 @@ pub struct Sampling {
     pub target_radius: Option<f64>,
     /// Key of this input's noise.
     pub noise_key: [u8; 32],
+    /// Rows of one run of the base classifier: it is the model at this batch shape.
+    pub batch_size: usize,
     /// Standard deviation of the noise, in the units of the float input.
     pub sigma: f64,
     /// Total-variation distance of the noise from the exact Gaussian, over all coordinates.

@@ -1,6 +1,6 @@
 //! One input of a model, and what a model expects of it.
 
-use std::sync::Arc;
+use bytes::Bytes;
 
 /// What both models of a pair expect of one input.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,42 +32,86 @@ impl InputSpec {
     }
 }
 
-/// The values of one input as the caller sent them.
+/// How the values of an input are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Values {
-    /// Bytes, already divided by 255.
+    /// A byte each: u stands for u / 255.
     UInt8,
-    /// Floats.
+    /// Four bytes each, little-endian.
     Float32,
 }
 
+impl Values {
+    /// Bytes of one value.
+    #[must_use]
+    pub fn width(self) -> usize {
+        match self {
+            Self::UInt8 => 1,
+            Self::Float32 => 4,
+        }
+    }
+}
+
 /// One validated input: as many values as the model's shape holds, finite and in its range.
+///
+/// It keeps the caller's bytes, shared with the message they came in; they become floats where a model reads them.
 #[derive(Debug, Clone)]
 pub struct Input {
-    /// Row-major, in the units of the float input.
-    pub values: Arc<[f32]>,
-    /// What the caller sent.
-    pub sent_as: Values,
+    bytes: Bytes,
+    written_as: Values,
 }
 
 impl Input {
-    /// From bytes: the one place where u becomes u / 255.
+    /// Row-major values, in the units of the float input. A part of a value at the end is left out.
     #[must_use]
-    pub fn from_uint8(bytes: &[u8]) -> Self {
-        let values = bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect();
-        Self {
-            values,
-            sent_as: Values::UInt8,
-        }
+    pub fn new(bytes: Bytes, written_as: Values) -> Self {
+        Self { bytes, written_as }
     }
 
     /// From floats.
     #[must_use]
-    pub fn from_float32(values: Vec<f32>) -> Self {
-        Self {
-            values: values.into(),
-            sent_as: Values::Float32,
+    pub fn from_floats(values: &[f32]) -> Self {
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        Self::new(bytes.into(), Values::Float32)
+    }
+
+    /// Values in it.
+    #[must_use]
+    pub fn dimension(&self) -> usize {
+        self.bytes.len() / self.written_as.width()
+    }
+
+    /// Writes the values into `out`, which must be as long: the one place where u becomes u / 255.
+    ///
+    /// # Errors
+    /// In words, if it is not as long.
+    pub fn write(&self, out: &mut [f32]) -> Result<(), String> {
+        if out.len() != self.dimension() {
+            let (found, wanted) = (self.dimension(), out.len());
+            return Err(format!("an input of {found} values for a model of {wanted}"));
         }
+        match self.written_as {
+            Values::UInt8 => {
+                for (value, &byte) in out.iter_mut().zip(&self.bytes) {
+                    *value = f32::from(byte) / 255.0;
+                }
+            }
+            Values::Float32 => {
+                for (value, &word) in out.iter_mut().zip(self.bytes.as_chunks::<4>().0) {
+                    *value = f32::from_le_bytes(word);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The values.
+    #[must_use]
+    pub fn values(&self) -> Vec<f32> {
+        let mut values = vec![0.0; self.dimension()];
+        // They are as many as were asked for.
+        self.write(&mut values).unwrap_or_default();
+        values
     }
 }
 
@@ -91,5 +135,13 @@ mod tests {
             assert!(!spec(1.0, levels).accepts_uint8(), "{levels:?}");
         }
         assert!(!spec(2.0, None).accepts_uint8());
+    }
+
+    #[test]
+    fn values_are_read_as_they_were_written() {
+        assert_eq!(Input::new(vec![0, 51, 255].into(), Values::UInt8).values(), [0.0, 0.2, 1.0]);
+        let floats = [0.0, -1.5, f32::MIN_POSITIVE];
+        assert_eq!(Input::from_floats(&floats).values(), floats);
+        assert!(Input::from_floats(&floats).write(&mut [0.0; 2]).is_err());
     }
 }

@@ -5,6 +5,7 @@ mod guarantee;
 mod hex;
 mod input;
 mod prediction;
+mod role;
 mod violation;
 
 pub use certificate::{Bound, Certificate, Method, Sampling, Status, StopReason};
@@ -12,4 +13,5 @@ pub use guarantee::{Guarantee, Norm};
 pub use hex::hex;
 pub use input::{Input, InputSpec, Values};
 pub use prediction::{Prediction, Provenance};
+pub use role::{PerRole, Role};
 pub use violation::{Violation, Violations};

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::Halt;
+
 /// Runs rows of one model. Owned by one thread.
 pub trait Backend: Send + 'static {
     /// Values in one input row.
@@ -13,19 +15,41 @@ pub trait Backend: Send + 'static {
     /// Rows in one run, at most.
     fn max_batch_size(&self) -> usize;
 
-    /// Runs `rows` rows: `input` holds `rows * input_len` values, and `output` takes `rows * output_len`.
+    /// Runs `rows` rows: `input` holds `rows * input_len` values, and `output` takes `rows * output_len`. A run may end
+    /// early once `halt` is asked for.
     ///
     /// # Errors
-    /// If the runtime fails, or answers something of another shape.
-    fn run(&mut self, rows: usize, input: &[f32], output: &mut Vec<f32>) -> Result<(), BackendError>;
+    /// If the runtime fails, or answers something of another shape, or the run was halted.
+    fn run(&mut self, rows: usize, input: &[f32], output: &mut Vec<f32>, halt: &Halt) -> Result<(), BackendError>;
+
+    /// Runs a row that has worked before, and compares its output with what it was: tells a broken backend from an input
+    /// that the model cannot take.
+    ///
+    /// # Errors
+    /// If the run fails or the output differs.
+    fn probe(&mut self) -> Result<(), BackendError>;
+
+    /// Another backend of the same model, opened anew and probed, to take the place of this one.
+    ///
+    /// # Errors
+    /// If it does not open, or its probe fails.
+    fn reopen(&self) -> Result<Self, BackendError>
+    where
+        Self: Sized;
 }
 
-/// A run that failed.
-#[derive(Debug, Clone, Error)]
-#[error("the model {model} failed: {reason}")]
-pub struct BackendError {
-    /// Name of the model.
-    pub model: String,
-    /// What the runtime says: for logs, not for callers.
-    pub reason: String,
+/// A run without outputs.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum BackendError {
+    /// The runtime failed, or the output has another shape.
+    #[error("the model {model} failed: {reason}")]
+    Failed {
+        /// Name of the model.
+        model: String,
+        /// What the runtime says: for logs, not for callers.
+        reason: String,
+    },
+    /// It was ended because nobody waits for it any more.
+    #[error("the run was halted")]
+    Halted,
 }

@@ -6,6 +6,7 @@
 
 mod backend;
 mod error;
+mod halt;
 mod manifest;
 mod model;
 mod provider;
@@ -15,6 +16,7 @@ mod session;
 
 pub use backend::{Backend, BackendError};
 pub use error::OnnxError;
+pub use halt::Halt;
 pub use manifest::{Manifest, OutputKind};
 pub use model::{Model, check_pair};
 pub use provider::ProviderInUse;

@@ -1,6 +1,7 @@
 //! A model: a manifest and an ONNX file, checked against each other.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
@@ -8,8 +9,8 @@ use ort::value::{TensorElementType, ValueType};
 use sha2::{Digest, Sha256};
 
 use super::provider::{self, ProviderInUse};
-use super::{Backend as _, Manifest, OnnxError, OnnxSession, OutputKind, Runtime};
-use crate::domain::{Guarantee, Violations, hex};
+use super::{Manifest, OnnxError, OnnxSession, OutputKind, Runtime};
+use crate::domain::{Guarantee, InputSpec, Violations, hex};
 use crate::settings::Provider;
 
 /// A model that can be served: its file is the one its manifest speaks of, and does what the manifest says.
@@ -19,8 +20,6 @@ pub struct Model {
     pub manifest: Manifest,
     /// Where it runs.
     pub provider: ProviderInUse,
-    /// Rows in one run, at most.
-    pub max_batch_size: usize,
     runtime: Runtime,
     bytes: Vec<u8>,
 }
@@ -30,7 +29,7 @@ impl Model {
     ///
     /// # Errors
     /// With what is wrong with the manifest, the file, the provider, or how they fit together.
-    pub fn load(runtime: &Runtime, path: &Path, asked: Provider, max_batch_size: usize) -> Result<Self, OnnxError> {
+    pub fn load(runtime: &Runtime, path: &Path, asked: Provider) -> Result<Self, OnnxError> {
         let manifest = Manifest::read(path)?;
         let bytes = std::fs::read(&manifest.file).map_err(|error| OnnxError::Unreadable {
             what: "the ONNX file",
@@ -49,7 +48,6 @@ impl Model {
         let mut model = Self {
             manifest,
             provider: ProviderInUse::CPU,
-            max_batch_size,
             runtime: runtime.clone(),
             bytes,
         };
@@ -69,22 +67,15 @@ impl Model {
         Ok(model)
     }
 
-    /// Opens a session: one thread's own.
+    /// Opens a session of runs of at most `max_batch_size` rows: one thread's own.
     ///
     /// # Errors
     /// If ONNX Runtime refuses the file or the provider.
-    pub fn open(&self) -> Result<OnnxSession, OnnxError> {
-        let manifest = &self.manifest;
-        Ok(OnnxSession {
-            session: self.session()?,
-            model: manifest.name.clone(),
-            output_name: manifest.output_name.clone(),
-            input_shape: manifest.input.shape.clone(),
-            input_len: manifest.input.dimension(),
-            output_len: manifest.classes(),
-            max_batch_size: self.max_batch_size,
-            fixed_batch: matches!(manifest.guarantee, Guarantee::GaussianSmoothing { .. }),
-            padded: Vec::new(),
+    pub fn open(self: &Arc<Self>, max_batch_size: usize) -> Result<OnnxSession, OnnxError> {
+        let fixed_batch = matches!(self.manifest.guarantee, Guarantee::GaussianSmoothing { .. });
+        OnnxSession::new(Arc::clone(self), self.session()?, max_batch_size, fixed_batch).map_err(|error| OnnxError::Load {
+            file: self.manifest.file.clone(),
+            reason: error.to_string(),
         })
     }
 
@@ -172,25 +163,31 @@ impl Model {
     /// # Errors
     /// If the model fails, or its output is not what the manifest says.
     pub fn warm(&self, sessions: &mut [OnnxSession]) -> Result<(), OnnxError> {
-        let middle = f64::midpoint(self.manifest.input.low, self.manifest.input.high);
-        #[expect(clippy::cast_possible_truncation, reason = "any value in the range will do")]
-        let input = vec![middle as f32; self.manifest.input.dimension()];
-        let mut output = Vec::new();
+        let input = self.middle();
         let mut wrong = Violations::default();
         for session in sessions {
-            match session.run(1, &input, &mut output) {
-                Err(error) => wrong.add("output.shape", error.reason),
-                Ok(()) if self.manifest.output_kind == OutputKind::Probabilities => {
+            match session.warm(input.clone()) {
+                Err(error) => wrong.add("output.shape", error.to_string()),
+                Ok(output) if self.manifest.output_kind == OutputKind::Probabilities => {
                     let sum: f32 = output.iter().sum();
                     let fits = (sum - 1.0).abs() < 1e-3 && output.iter().all(|p| (0.0..=1.0).contains(p));
                     wrong.check(fits, "output.kind", || {
                         format!("the manifest says \"probabilities\", but the output is {output:?}, with the sum {sum}")
                     });
                 }
-                Ok(()) => {}
+                Ok(_) => {}
             }
         }
         wrong.into_result().map_err(|violations| self.mismatch(violations))
+    }
+
+    /// An input in the middle of the range.
+    #[must_use]
+    pub fn middle(&self) -> Vec<f32> {
+        let InputSpec { low, high, .. } = self.manifest.input;
+        #[expect(clippy::cast_possible_truncation, reason = "any value in the range will do")]
+        let middle = f64::midpoint(low, high) as f32;
+        vec![middle; self.manifest.input.dimension()]
     }
 
     fn mismatch(&self, violations: Violations) -> OnnxError {

@@ -3,7 +3,7 @@
 //! The theorem of smoothing speaks of a function F. A runtime whose result for a row depends on the row's place in the
 //! batch, on the other rows, or on the session, is not a function, and its votes prove nothing.
 
-use super::{Backend, BackendError};
+use super::{Backend, BackendError, Halt};
 
 /// What the self-test found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub fn self_test<B: Backend>(sessions: &mut [B], rows: &[f32]) -> Result<SelfTes
         let inputs: Vec<&[f32]> = rows.chunks_exact(input_len).collect();
         let mut output = Vec::new();
         for (number, input) in inputs.iter().enumerate() {
-            session.run(1, input, &mut output)?;
+            session.run(1, input, &mut output, &Halt::new(1))?;
             match expected.get(number) {
                 None => expected.push(output.clone()),
                 Some(before) if same(before, &output) => {}
@@ -51,7 +51,7 @@ pub fn self_test<B: Backend>(sessions: &mut [B], rows: &[f32]) -> Result<SelfTes
                 .iter()
                 .flat_map(|&number| inputs[number].iter().copied())
                 .collect();
-            session.run(batch, &mixed, &mut output)?;
+            session.run(batch, &mixed, &mut output, &Halt::new(1))?;
             for (place, (&number, found)) in order.iter().zip(output.chunks_exact(output_len)).enumerate() {
                 if !same(&expected[number], found) {
                     let what =
@@ -95,7 +95,7 @@ mod tests {
         fn max_batch_size(&self) -> usize {
             4
         }
-        fn run(&mut self, rows: usize, input: &[f32], output: &mut Vec<f32>) -> Result<(), BackendError> {
+        fn run(&mut self, rows: usize, input: &[f32], output: &mut Vec<f32>, _: &Halt) -> Result<(), BackendError> {
             output.clear();
             output.extend(
                 input
@@ -104,6 +104,12 @@ mod tests {
                     .map(|(row, values)| values[0] + values[1] + (self.flaw)(row, rows)),
             );
             Ok(())
+        }
+        fn probe(&mut self) -> Result<(), BackendError> {
+            Ok(())
+        }
+        fn reopen(&self) -> Result<Self, BackendError> {
+            Ok(Self { flaw: self.flaw })
         }
     }
 

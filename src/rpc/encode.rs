@@ -65,6 +65,7 @@ fn certificate(certificate: Certificate) -> proto::Certificate {
         message.votes_for_runner_up = sampling.votes_for_runner_up;
         message.selection_votes = sampling.selection_votes;
         message.votes_drawn = sampling.votes_drawn;
+        message.batch_size = index(sampling.batch_size);
         message.lower_bound = sampling.lower_bound;
         message.upper_bound = sampling.upper_bound;
         message.two_sided = sampling.two_sided;

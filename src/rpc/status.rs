@@ -1,5 +1,6 @@
 //! Every error becomes a `Status` here and nowhere else.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use tonic::metadata::MetadataValue;
@@ -10,8 +11,9 @@ use crate::classifier::ClassifierError;
 use crate::domain::Violations;
 use crate::live::NotLive;
 
-/// How long a refused caller is asked to wait: a few batches.
-const RETRY_AFTER_MS: u64 = 50;
+/// A refused caller is asked to wait for as long as the rows ahead will take, within these bounds: an estimate of nothing must
+/// not bring it back at once, and no queue is worth a longer wait.
+const RETRY_AFTER: RangeInclusive<Duration> = Duration::from_millis(5)..=Duration::from_secs(10);
 
 /// INVALID_ARGUMENT with a field violation for each.
 pub(super) fn invalid(violations: &Violations) -> Status {
@@ -35,9 +37,9 @@ pub(super) fn not_live(reason: NotLive) -> Status {
 /// What the classifier could not do.
 pub(super) fn failed(error: &ClassifierError) -> Status {
     match error {
-        ClassifierError::Full(full) => exhausted(full.to_string()),
+        ClassifierError::Refused(refusal) => exhausted(refusal.to_string(), refusal.retry_after()),
         ClassifierError::DeadlineExceeded => Status::deadline_exceeded(error.to_string()),
-        ClassifierError::Stopping => Status::unavailable(error.to_string()),
+        ClassifierError::Stopping | ClassifierError::Broken { .. } => Status::unavailable(error.to_string()),
         ClassifierError::Failed(_) => Status::internal(error.to_string()),
         ClassifierError::Certificate(reason) => {
             tracing::error!(%reason, "a certificate could not be computed");
@@ -47,11 +49,13 @@ pub(super) fn failed(error: &ClassifierError) -> Status {
 }
 
 /// RESOURCE_EXHAUSTED with the pushback that gRPC clients with a retry policy honour.
-fn exhausted(message: String) -> Status {
-    let details = ErrorDetails::with_retry_info(Some(Duration::from_millis(RETRY_AFTER_MS)));
+fn exhausted(message: String, retry_after: Duration) -> Status {
+    let retry_after = retry_after.clamp(*RETRY_AFTER.start(), *RETRY_AFTER.end());
+    let milliseconds = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
+    let details = ErrorDetails::with_retry_info(Some(Duration::from_millis(milliseconds)));
     let mut status = Status::with_error_details(Code::ResourceExhausted, message, details);
     status
         .metadata_mut()
-        .insert("grpc-retry-pushback-ms", MetadataValue::from(RETRY_AFTER_MS));
+        .insert("grpc-retry-pushback-ms", MetadataValue::from(milliseconds));
     status
 }

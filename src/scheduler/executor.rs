@@ -1,177 +1,111 @@
-//! Executors: OS threads, each the owner of one backend.
+//! An executor: an OS thread that owns a session of each model, runs what is most urgent, and mends what breaks.
 
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
-use super::job::{Job, ScheduleError};
-use super::queue::{Class, Full, Slice};
-use super::shared::{Reservation, Shared};
+use super::batch::{Outcome, run};
+use super::condition::Repair;
+use super::shared::{Next, Shared, Work};
+use crate::domain::{PerRole, Role};
 use crate::onnx::Backend;
 
-/// The executors of one model and their queue.
-pub struct Scheduler {
+pub(super) struct Executor<B> {
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
-    max_batch_size: usize,
-}
-
-impl Scheduler {
-    /// Starts a thread for each of `backends`, which are sessions of one model; `name` names it in traces.
-    ///
-    /// # Errors
-    /// If there are no backends, or no thread can be started.
-    pub fn start<B: Backend>(name: &'static str, backends: Vec<B>, queue_rows: usize) -> io::Result<Self> {
-        let Some(first) = backends.first() else {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "a scheduler needs at least one backend",
-            ));
-        };
-        let max_batch_size = first.max_batch_size();
-        let shared = Arc::new(Shared::new(queue_rows, first.output_len()));
-        let mut scheduler = Self {
-            shared,
-            threads: Vec::new(),
-            max_batch_size,
-        };
-        for (number, backend) in backends.into_iter().enumerate() {
-            let shared = Arc::clone(&scheduler.shared);
-            let thread = thread::Builder::new().name(format!("{name}-{number}")).spawn(move || {
-                Executor {
-                    name,
-                    shared,
-                    backend,
-                    input: Vec::new(),
-                    output: Vec::new(),
-                }
-                .work();
-            })?;
-            scheduler.threads.push(thread);
-        }
-        Ok(scheduler)
-    }
-
-    /// Makes room for `rows` rows of `class`, or refuses at once. Bulk rows are refused earlier: [`bulk_capacity`](super::bulk_capacity).
-    ///
-    /// # Errors
-    /// If they do not fit beside the rows admitted already.
-    pub fn reserve(&self, rows: usize, class: Class) -> Result<Reservation, Full> {
-        self.shared.reserve(rows, class)
-    }
-
-    /// Rows in one run, at most.
-    #[must_use]
-    pub fn max_batch_size(&self) -> usize {
-        self.max_batch_size
-    }
-
-    /// Sessions, each with a thread.
-    #[must_use]
-    pub fn executors(&self) -> usize {
-        self.threads.len()
-    }
-}
-
-impl Drop for Scheduler {
-    /// Waits for the batches that run: a session must not outlive its thread, nor the process's runtime.
-    fn drop(&mut self) {
-        self.shared.stop();
-        for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                tracing::error!("an executor thread ended by a panic");
-            }
-        }
-    }
-}
-
-struct Executor<B> {
-    name: &'static str,
-    shared: Arc<Shared>,
-    backend: B,
+    backends: PerRole<B>,
+    /// Of the models whose backend is broken.
+    repairs: PerRole<Option<Repair>>,
     input: Vec<f32>,
     output: Vec<f32>,
 }
 
 impl<B: Backend> Executor<B> {
-    fn work(&mut self) {
-        while let Some(slices) = self.shared.next_batch(self.backend.max_batch_size()) {
-            let ran = catch_unwind(AssertUnwindSafe(|| self.run(&slices)));
-            if ran.is_err() {
-                tracing::error!(
-                    model = self.name,
-                    "a batch panicked; its requests fail, the executor goes on"
-                );
-                for slice in &slices {
-                    slice
-                        .job
-                        .fail(ScheduleError::Failed(format!("the {} model failed", self.name)));
-                }
+    pub(super) fn new(shared: Arc<Shared>, backends: PerRole<B>) -> Self {
+        Self {
+            shared,
+            backends,
+            repairs: PerRole::default(),
+            input: Vec::new(),
+            output: Vec::new(),
+        }
+    }
+
+    /// Works until the scheduler stops.
+    pub(super) fn work(mut self) {
+        loop {
+            let able = PerRole::of(|role| self.repairs[role].is_none());
+            let due = Role::ALL
+                .into_iter()
+                .filter_map(|role| Some(self.repairs[role]?.retry_at))
+                .min();
+            match self.shared.next(able, due) {
+                Next::Run(work) => self.run(&work),
+                Next::Due => self.try_repairs(),
+                Next::Stop => return,
             }
         }
     }
 
-    fn run(&mut self, slices: &[Slice<Arc<Job>>]) {
-        let (input_len, output_len) = (self.backend.input_len(), self.backend.output_len());
-        self.input.clear();
-        // Slices whose rows could be made, in the order of their rows in the batch.
-        let mut ready = Vec::with_capacity(slices.len());
-        for slice in slices {
-            let start = self.input.len();
-            match self.fill(slice, input_len) {
-                Ok(()) => ready.push(slice),
-                Err(reason) => {
-                    self.input.truncate(start);
-                    tracing::error!(model = self.name, reason, "rows could not be made");
-                    slice
-                        .job
-                        .fail(ScheduleError::Failed("the input rows could not be made".to_owned()));
-                }
-            }
-        }
-        let rows = self.input.len() / input_len.max(1);
-        if rows == 0 {
+    fn run(&mut self, work: &Work) {
+        let (role, start) = (work.role, Instant::now());
+        let backend = &mut self.backends[role];
+        let outcome = run(backend, work, &mut self.input, &mut self.output);
+        // Rows of callers who left and rows that failed count as done: nobody waits for them.
+        let done: Vec<_> = work.slices.iter().map(|slice| (slice.request, slice.rows.len())).collect();
+        let ran = (outcome == Outcome::Ran).then(|| start.elapsed());
+        self.shared.done(role, &done, ran);
+        if outcome != Outcome::Failed {
             return;
         }
-        let spans: Vec<_> = ready
-            .iter()
-            .map(|slice| {
-                let (model, batch) = (self.name, rows);
-                tracing::info_span!(parent: &slice.job.span, "infer", model, rows = slice.rows.len(), batch)
-            })
-            .collect();
-        let result = self.backend.run(rows, &self.input, &mut self.output);
-        drop(spans);
-        match result {
-            Ok(()) => {
-                let mut outputs = self.output.as_slice();
-                for slice in ready {
-                    let (mine, rest) = outputs.split_at(slice.rows.len() * output_len);
-                    slice.job.deliver(slice.rows.clone(), mine);
-                    outputs = rest;
+        let probed = catch_unwind(AssertUnwindSafe(|| self.backends[role].probe()));
+        match probed {
+            Ok(Ok(())) => tracing::warn!(model = role.name(), "the model fails on an input, and works on others"),
+            Ok(Err(error)) => self.mend(role, &error.to_string()),
+            Err(_) => self.mend(role, "it panicked"),
+        }
+    }
+
+    /// Opens a broken session anew; goes on without it if that fails.
+    fn mend(&mut self, role: Role, reason: &str) {
+        tracing::error!(model = role.name(), reason, "a session is broken; it is opened anew");
+        self.shared.failed(role);
+        if let Err(reason) = self.reopen(role) {
+            tracing::error!(model = role.name(), reason, "the session cannot be opened anew; it is tried again later");
+            self.repairs[role] = Some(Repair::new(Instant::now()));
+            self.shared.lost(role);
+        }
+    }
+
+    fn try_repairs(&mut self) {
+        let now = Instant::now();
+        for role in Role::ALL {
+            let Some(repair) = self.repairs[role].filter(|repair| repair.retry_at <= now) else {
+                continue;
+            };
+            match self.reopen(role) {
+                Ok(()) => {
+                    tracing::info!(model = role.name(), "the session works again");
+                    self.repairs[role] = None;
+                    self.shared.repaired(role);
                 }
-            }
-            Err(error) => {
-                tracing::error!(model = self.name, reason = error.reason, rows, "a batch failed");
-                for slice in ready {
-                    slice
-                        .job
-                        .fail(ScheduleError::Failed(format!("the {} model failed", self.name)));
+                Err(reason) => {
+                    tracing::error!(model = role.name(), reason, "the session still cannot be opened anew");
+                    self.repairs[role] = Some(repair.again(Instant::now()));
+                    self.shared.failed(role);
                 }
             }
         }
     }
 
-    fn fill(&mut self, slice: &Slice<Arc<Job>>, input_len: usize) -> Result<(), String> {
-        for row in slice.rows.clone() {
-            let start = self.input.len();
-            self.input.resize(start + input_len, 0.0);
-            slice.job.source.fill(row, &mut self.input[start..])?;
+    fn reopen(&mut self, role: Role) -> Result<(), String> {
+        let opened = catch_unwind(AssertUnwindSafe(|| self.backends[role].reopen()));
+        match opened {
+            Ok(Ok(backend)) => {
+                self.backends[role] = backend;
+                Ok(())
+            }
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("it panicked".to_owned()),
         }
-        Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,16 +1,17 @@
-//! A job: rows of one caller, and where their outputs go.
+//! A job: rows of one request that are answered together, and where their outputs go.
 
 use std::future::Future;
 use std::ops::Range;
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use thiserror::Error;
 use tokio::sync::oneshot;
 use tracing::Span;
 
-use super::Full;
+use crate::domain::{PerRole, Role};
+use crate::onnx::Halt;
 
 /// Makes the rows of a job, on the executor's thread, just before they run.
 pub trait RowSource: Send + Sync {
@@ -22,32 +23,40 @@ pub trait RowSource: Send + Sync {
 }
 
 /// Why a job has no outputs.
-#[derive(Debug, Clone, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ScheduleError {
-    /// No room for its rows.
-    #[error(transparent)]
-    Full(#[from] Full),
     /// Its deadline passed while it waited.
     #[error("the deadline passed while the rows waited")]
     Expired,
-    /// The model failed on the batch that it was in.
+    /// The model failed on its rows.
     #[error("{0}")]
     Failed(String),
+    /// The model has failed on rows that had worked before, and cannot be opened anew at the moment.
+    #[error("the {} model is broken; it is tried again and again", role.name())]
+    Broken {
+        /// Which model.
+        role: Role,
+    },
     /// The scheduler is stopping.
     #[error("the server is stopping")]
     Stopping,
 }
 
-type Answer = Result<Vec<f32>, ScheduleError>;
+/// The outputs of the job's rows, in their order.
+pub type Outputs = PerRole<Vec<f32>>;
 
-/// The outputs of a job, to come. Dropping it tells the scheduler that nobody waits any more.
+type Answer = Result<Outputs, ScheduleError>;
+
+/// The outputs of a job, to come. Dropping it tells the scheduler that nobody waits any more: rows that wait are skipped, and a
+/// run that nobody else waits for is ended.
 #[derive(Debug)]
 pub struct Pending {
-    pub(super) receiver: oneshot::Receiver<Answer>,
+    job: Arc<Job>,
+    receiver: oneshot::Receiver<Answer>,
 }
 
 impl Future for Pending {
-    /// The outputs of all rows, in their order.
+    /// The outputs of all rows.
     type Output = Answer;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
@@ -57,69 +66,119 @@ impl Future for Pending {
     }
 }
 
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.job.end();
+    }
+}
+
 pub(super) struct Job {
     pub(super) source: Box<dyn RowSource>,
     /// The caller's span: the parent of what the executors record.
     pub(super) span: Span,
-    outputs: Mutex<Outputs>,
+    progress: Mutex<Progress>,
 }
 
-struct Outputs {
-    values: Vec<f32>,
+/// Until the job has ended.
+struct Progress {
+    outputs: Outputs,
     rows_left: usize,
+    /// Taken once it is answered or abandoned.
     reply: Option<oneshot::Sender<Answer>>,
+    /// The batches that it has rows in.
+    running: Vec<Arc<Halt>>,
 }
 
 impl Job {
-    pub(super) fn new(source: Box<dyn RowSource>, rows: usize, output_len: usize) -> (Self, Pending) {
+    pub(super) fn new(
+        source: Box<dyn RowSource>,
+        rows: PerRole<usize>,
+        output_len: PerRole<usize>,
+    ) -> (Arc<Self>, Pending) {
         let (reply, receiver) = oneshot::channel();
-        let outputs = Outputs {
-            values: vec![0.0; rows * output_len],
-            rows_left: rows,
+        let progress = Progress {
+            outputs: PerRole::of(|role| vec![0.0; rows[role] * output_len[role]]),
+            rows_left: Role::ALL.iter().map(|&role| rows[role]).sum(),
             reply: Some(reply),
+            running: Vec::new(),
         };
-        (
-            Self {
-                source,
-                span: Span::current(),
-                outputs: Mutex::new(outputs),
-            },
-            Pending { receiver },
-        )
+        let job = Arc::new(Self {
+            source,
+            span: Span::current(),
+            progress: Mutex::new(progress),
+        });
+        let pending = Pending {
+            job: Arc::clone(&job),
+            receiver,
+        };
+        (job, pending)
     }
 
-    fn outputs(&self) -> MutexGuard<'_, Outputs> {
-        self.outputs.lock().unwrap_or_else(PoisonError::into_inner)
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether nobody waits for it: its caller left, or it has failed.
-    pub(super) fn is_dead(&self) -> bool {
-        self.outputs().reply.as_ref().is_none_or(oneshot::Sender::is_closed)
+    pub(super) fn is_over(&self) -> bool {
+        self.progress().reply.is_none()
+    }
+
+    /// Its rows are about to run in a batch that `halt` ends; false if nobody waits for it.
+    pub(super) fn enter(&self, halt: &Arc<Halt>) -> bool {
+        let mut progress = self.progress();
+        let waited_for = progress.reply.is_some();
+        if waited_for {
+            progress.running.push(Arc::clone(halt));
+        }
+        waited_for
+    }
+
+    /// The batch that `halt` ends is over.
+    pub(super) fn exit(&self, halt: &Arc<Halt>) {
+        self.progress().running.retain(|running| !Arc::ptr_eq(running, halt));
     }
 
     /// Takes the outputs of some rows; the last ones answer the caller.
-    pub(super) fn deliver(&self, rows: Range<usize>, values: &[f32]) {
-        let mut outputs = self.outputs();
+    pub(super) fn deliver(&self, role: Role, rows: Range<usize>, values: &[f32]) {
+        let mut progress = self.progress();
         if rows.is_empty() {
             return;
         }
         let length = values.len() / rows.len();
-        if let Some(place) = outputs.values.get_mut(rows.start * length..rows.end * length) {
+        if let Some(place) = progress.outputs[role].get_mut(rows.start * length..rows.end * length) {
             place.copy_from_slice(values);
         }
-        outputs.rows_left = outputs.rows_left.saturating_sub(rows.len());
-        if outputs.rows_left == 0
-            && let Some(reply) = outputs.reply.take()
+        progress.rows_left = progress.rows_left.saturating_sub(rows.len());
+        if progress.rows_left == 0
+            && let Some(reply) = progress.reply.take()
         {
             // A caller that left meanwhile needs no answer.
-            drop(reply.send(Ok(std::mem::take(&mut outputs.values))));
+            drop(reply.send(Ok(std::mem::take(&mut progress.outputs))));
         }
     }
 
     /// Answers the caller that there are no outputs.
     pub(super) fn fail(&self, error: ScheduleError) {
-        if let Some(reply) = self.outputs().reply.take() {
+        if let Some(reply) = self.end() {
             drop(reply.send(Err(error)));
         }
+    }
+
+    /// Nothing more is wanted of it.
+    fn end(&self) -> Option<oneshot::Sender<Answer>> {
+        let mut progress = self.progress();
+        let reply = progress.reply.take();
+        let running = std::mem::take(&mut progress.running);
+        drop(progress);
+        for halt in running {
+            halt.leave();
+        }
+        reply
+    }
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Job").finish_non_exhaustive()
     }
 }

@@ -1,19 +1,33 @@
-//! One scheduler for everything: rows of all requests, most urgent first, on the executors of one model.
+//! One scheduler for everything: rows of all requests, most urgent first, on executors that own both models.
 //!
-//! The unit of work is a row. A caller reserves room for the rows it will have outstanding ([`Scheduler::reserve`]), then
-//! submits jobs of rows and awaits each ([`Reservation::submit`]). An executor is an OS thread that owns a
-//! [`Backend`](crate::onnx::Backend); whenever it is free it takes the most urgent rows there are, up to its batch: no
-//! timer makes a lone row wait. A job whose caller dropped its [`Pending`] is skipped, one whose deadline has passed is
-//! answered without a run.
+//! The unit of work is a row. A request is let in or refused at once ([`Scheduler::admit`]), then submits jobs of rows and
+//! awaits each ([`Reservation::submit`]). An executor is an OS thread that owns a [`Backend`](crate::onnx::Backend) of each
+//! model; whenever it is free it takes the most urgent rows there are, up to that model's batch: no timer makes a lone row
+//! wait, unless the operator wants one. A job whose caller dropped its [`Pending`] is skipped, and a run that nobody waits
+//! for is ended; a job whose deadline has passed is answered without a run.
 //!
-//! [`queue`] decides, without clock or threads; `executor` runs; `shared` is the one lock between them.
+//! [`queue`], [`admission`], [`speed`], [`condition`] and [`bell`] decide, without clock or threads; [`executor`] and [`batch`]
+//! run; [`shared`] is the one lock between them.
 
+mod admission;
+mod batch;
+mod bell;
+mod condition;
 mod executor;
 mod job;
+mod measure;
+mod pool;
 mod queue;
+mod reservation;
 mod shared;
+mod speed;
+#[cfg(test)]
+mod tests;
+mod urgency;
 
-pub use executor::Scheduler;
-pub use job::{Pending, RowSource, ScheduleError};
-pub use queue::{Class, Full, bulk_capacity};
-pub use shared::Reservation;
+pub use admission::{Demand, Refusal, bulk_capacity};
+pub use job::{Outputs, Pending, RowSource, ScheduleError};
+pub use measure::{Measured, best_time, measure_batch_size};
+pub use pool::{QueueSettings, Scheduler};
+pub use reservation::Reservation;
+pub use urgency::Class;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use config::{Config, Environment, File, FileFormat};
 use thiserror::Error;
 
+use super::MAX_BATCH_SIZE;
 use super::reader::Reader;
 use super::typed::{
     CertificateSettings, LogFormat, LogSettings, MixtureSettings, ModelSettings, Provider, RadiusMethod,
@@ -76,6 +77,12 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
     let runtime = runtime(&mut reader);
     let scheduler = SchedulerSettings {
         queue_rows: reader.size("scheduler.queue_rows", 4096, 1, 1 << 20),
+        max_queue_delay: reader.duration(
+            "scheduler.max_queue_delay",
+            Duration::ZERO,
+            Duration::ZERO,
+            Duration::from_secs(1),
+        ),
     };
     reader.check(
         scheduler.queue_rows >= server.max_inputs,
@@ -189,7 +196,11 @@ fn certificate(reader: &mut Reader) -> Option<CertificateSettings> {
 }
 
 fn runtime(reader: &mut Reader) -> Option<RuntimeSettings> {
+    // The cgroup's quota and the affinity mask, where they are smaller than the machine.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut batch_size = |key| Some(reader.size(key, 0, 0, MAX_BATCH_SIZE)).filter(|&rows| rows > 0);
+    let (standard_batch_size, robust_batch_size) =
+        (batch_size("runtime.standard_batch_size"), batch_size("runtime.robust_batch_size"));
     Some(RuntimeSettings {
         library: reader.path("runtime.library"),
         provider: reader.choice(
@@ -201,9 +212,15 @@ fn runtime(reader: &mut Reader) -> Option<RuntimeSettings> {
                 ("auto", Provider::Auto),
             ],
         )?,
-        standard_sessions: reader.size("runtime.standard_sessions", 1, 1, 256),
-        robust_sessions: reader.size("runtime.robust_sessions", cores.min(256), 1, 256),
-        max_batch_size: reader.size("runtime.max_batch_size", 16, 1, 4096),
+        executors: reader.size("runtime.executors", cores.min(256), 1, 256),
+        standard_batch_size,
+        robust_batch_size,
+        max_batch_time: reader.duration(
+            "runtime.max_batch_time",
+            Duration::from_millis(10),
+            Duration::from_micros(1),
+            Duration::from_secs(10),
+        ),
     })
 }
 

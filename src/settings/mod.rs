@@ -14,3 +14,6 @@ pub use typed::{
     CertificateSettings, LogFormat, LogSettings, MixtureSettings, ModelSettings, Provider, RadiusMethod,
     RuntimeSettings, SchedulerSettings, ServerSettings, Settings,
 };
+
+/// Rows in one run that an operator may ask for.
+pub const MAX_BATCH_SIZE: usize = 4096;

@@ -96,12 +96,14 @@ pub struct RuntimeSettings {
     pub library: PathBuf,
     /// Where the models run.
     pub provider: Provider,
-    /// Sessions of the standard model, each with one thread.
-    pub standard_sessions: usize,
-    /// Sessions of the robust model.
-    pub robust_sessions: usize,
-    /// Rows in one run, at most; the fixed batch shape of a smoothed model.
-    pub max_batch_size: usize,
+    /// Threads that run models, each with a session of both.
+    pub executors: usize,
+    /// Rows in one run of the standard model, at most; `None`: measured at start.
+    pub standard_batch_size: Option<usize>,
+    /// Rows in one run of the robust model, at most, and the fixed batch shape of a smoothed one; `None`: measured at start.
+    pub robust_batch_size: Option<usize>,
+    /// How long a run may take whose batch size is measured: what an interactive row may have to wait for.
+    pub max_batch_time: Duration,
 }
 
 /// `[scheduler]`
@@ -109,6 +111,8 @@ pub struct RuntimeSettings {
 pub struct SchedulerSettings {
     /// Rows admitted for one model and not yet finished, at most.
     pub queue_rows: usize,
+    /// How long rows may wait for a fuller batch; zero: not at all.
+    pub max_queue_delay: Duration,
 }
 
 /// `[log]`

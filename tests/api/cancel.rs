@@ -11,7 +11,7 @@ use crate::support::{Setup, TestServer};
 /// Room for one request for votes at a time.
 fn one_at_a_time() -> Setup {
     Setup::pair("linear_g", "slow_smoothed")
-        .with("runtime.max_batch_size", 1)
+        .batch_size(1)
         .with("certificate.selection_votes", 1)
         .with("certificate.max_votes", 1_000_000)
         .with("certificate.failure_probability", 0.4)

@@ -176,7 +176,7 @@ async fn smoothing_with_two_bounds() {
         .with("mixture.alpha", 1.0)
         .with("certificate.selection_votes", 2000)
         .with("certificate.predict_votes", 40_000)
-        .with("runtime.max_batch_size", 256)
+        .batch_size(256)
         .with("scheduler.queue_rows", 8192);
     let prediction = answer(setup, [0.0; 4]).await;
     let certificate = wire::certified(&prediction);

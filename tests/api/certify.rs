@@ -13,7 +13,7 @@ const CLEAR: [f32; 4] = [0.25; 4];
 
 fn setup() -> Setup {
     Setup::pair("steep_g", "half_space")
-        .with("runtime.max_batch_size", 64)
+        .batch_size(64)
         .with("certificate.max_votes", 20_000)
 }
 

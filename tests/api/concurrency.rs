@@ -142,7 +142,7 @@ async fn the_two_models_of_a_request_run_at_the_same_time() {
 async fn votes_are_drawn_while_the_standard_model_runs() {
     record();
     let setup = Setup::pair("slow_g", "slow_smoothed")
-        .with("runtime.max_batch_size", 2)
+        .batch_size(2)
         .with("certificate.selection_votes", 2)
         .with("certificate.predict_votes", 4);
     let server = TestServer::start(setup).await;

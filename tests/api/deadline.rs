@@ -11,7 +11,7 @@ use crate::support::{Setup, TestServer, recompute, wire};
 /// A vote takes some 20 ms of a core: a million take hours.
 fn slow(robust: &str) -> Setup {
     Setup::pair("linear_g", robust)
-        .with("runtime.max_batch_size", 1)
+        .batch_size(1)
         .with("certificate.selection_votes", 2)
         .with("certificate.max_votes", 1_000_000)
         .with("certificate.failure_probability", 0.4)

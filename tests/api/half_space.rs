@@ -22,7 +22,7 @@ const X: [f32; 4] = [842.0 / 4096.0; 4];
 fn setup() -> Setup {
     Setup::pair("steep_g", "half_space")
         .with("mixture.alpha", ALPHA)
-        .with("runtime.max_batch_size", 256)
+        .batch_size(256)
         .with("certificate.max_votes", 100_000)
         .with("certificate.failure_probability", 1e-4)
         .with("server.max_inputs", 64)

@@ -62,7 +62,7 @@ async fn nothing_is_served_until_both_models_are_warm() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_draining_server_says_so_and_finishes_what_it_has() {
     let setup = Setup::pair("linear_g", "slow_smoothed")
-        .with("runtime.max_batch_size", 1)
+        .batch_size(1)
         .with("certificate.selection_votes", 1)
         .text("server.drain_timeout", "50s");
     let mut server = TestServer::start(setup).await;

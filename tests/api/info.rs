@@ -26,8 +26,8 @@ async fn a_smoothed_model_tells_its_grid_and_limits() {
         .text("certificate.radius", "theorem2")
         .with("server.max_inputs", 9)
         .with("server.max_message_bytes", 123_456)
-        .with("runtime.robust_sessions", 2)
-        .with("runtime.max_batch_size", 8);
+        .with("runtime.executors", 2)
+        .batch_size(8);
     let info = info(setup).await;
     assert_eq!(info.labels, ["no", "yes"]);
     assert_eq!((info.norm(), info.method()), (Norm::L2, CertificateMethod::Theorem2));

@@ -27,7 +27,7 @@ async fn some_are_refused_and_all_others_are_answered() {
     let setup = Setup::pair("slow_g", "slow_h")
         .with("server.max_inputs", 4)
         .with("scheduler.queue_rows", 4)
-        .with("runtime.max_batch_size", 1);
+        .batch_size(1);
     let server = TestServer::start(setup).await;
     let client = server.client().await;
     let x = [0.5, -0.25, 0.125, 0.75];
@@ -59,7 +59,7 @@ async fn some_are_refused_and_all_others_are_answered() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn requests_for_votes_are_pushed_back_too() {
     let setup = Setup::pair("linear_g", "slow_smoothed")
-        .with("runtime.max_batch_size", 1)
+        .batch_size(1)
         .with("certificate.selection_votes", 1)
         .with("certificate.max_votes", 1_000_000)
         .with("server.max_inputs", 1)

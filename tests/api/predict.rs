@@ -113,8 +113,8 @@ async fn images_as_bytes_and_as_floats_are_the_same() {
 async fn large_requests_keep_their_order() {
     let setup = Setup::pair("linear_g", "linear_h")
         .with("server.max_inputs", 150)
-        .with("runtime.max_batch_size", 7)
-        .with("runtime.robust_sessions", 2);
+        .batch_size(7)
+        .with("runtime.executors", 2);
     let server = TestServer::start(setup).await;
     let inputs: Vec<[f32; 4]> = (0..150u8).map(|row| [f32::from(row) / 150.0, 0.0, -0.5, 0.5]).collect();
     let answer = server

@@ -84,8 +84,8 @@ fn setup(reference: &Reference) -> Setup {
         .with("certificate.selection_votes", reference.selection_votes)
         .with("certificate.predict_votes", reference.votes)
         .text("certificate.bound", "clopper_pearson")
-        .with("runtime.max_batch_size", reference.batch_rows)
-        .with("runtime.robust_sessions", 2)
+        .batch_size(reference.batch_rows)
+        .with("runtime.executors", 2)
         .text("server.max_request_time", "10m")
 }
 

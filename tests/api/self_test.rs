@@ -7,7 +7,7 @@ use crate::support::wire::{certificate, certify_with, floats};
 use crate::support::{Setup, TestServer, wire};
 
 fn setup() -> Setup {
-    Setup::pair("linear_g", "batch_mates_h").with("runtime.max_batch_size", 4)
+    Setup::pair("linear_g", "batch_mates_h").batch_size(4)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

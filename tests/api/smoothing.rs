@@ -88,13 +88,13 @@ async fn a_key_draws_the_same_votes_again() {
     for robust in ["two_borders", "nan_h"] {
         // Neither the batch shape nor the number of sessions shows in the votes.
         let setup = Setup::pair("linear_g", robust)
-            .with("runtime.robust_sessions", 2)
-            .with("runtime.max_batch_size", 7);
+            .with("runtime.executors", 2)
+            .batch_size(7);
         let server = TestServer::start(setup).await;
         let inputs = [[0.25, 0.125, 0.0, 0.5], [0.1, 0.1, 0.1, 0.1], [-0.3, 0.0, 0.2, -0.6]];
         let predictions = certify(&server, certify_with(floats(&inputs), 400)).await;
         let runtime = Setup::pair("linear_g", robust)
-            .with("runtime.max_batch_size", 32)
+            .batch_size(32)
             .settings()
             .runtime;
         let mut counter = VoteCounter::load(&fixture(robust), &runtime).unwrap();

@@ -42,7 +42,7 @@ const REQUESTS: usize = 50;
 async fn requests_in_flight_are_answered_before_it_exits() {
     // One row a run and some 20 ms a run: the last of 50 requests waits a second.
     let setup = Setup::pair("slow_g", "slow_h")
-        .with("runtime.max_batch_size", 1)
+        .batch_size(1)
         .with("server.max_inputs", REQUESTS)
         .with("scheduler.queue_rows", REQUESTS)
         .text("server.drain_timeout", "50s");
@@ -112,7 +112,7 @@ async fn idle_connections_do_not_hold_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_bound_holds_for_long_requests() {
     let setup = Setup::pair("linear_g", "slow_smoothed")
-        .with("runtime.max_batch_size", 1)
+        .batch_size(1)
         .with("certificate.selection_votes", 1)
         .with("certificate.max_votes", 1_000_000)
         .with("certificate.failure_probability", 0.4)

@@ -11,7 +11,7 @@ const ALPHA: f64 = 0.76;
 
 fn setup() -> Setup {
     Setup::pair("steep_g", "half_space")
-        .with("runtime.max_batch_size", 64)
+        .batch_size(64)
         .with("certificate.max_votes", 50_000)
 }
 

@@ -165,6 +165,7 @@ pub(super) mod tests {
                 votes_for_runner_up: 11,
                 selection_votes: 32,
                 votes_drawn: 1032,
+                batch_size: 1,
                 lower_bound: 0.0,
                 upper_bound: 0.0,
                 stop_reason: "vote_budget".into(),

@@ -1,5 +1,7 @@
 //! `certimix replay`.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -14,12 +16,12 @@ use crate::cli::output::{self, EXIT_CODES, Exit};
 use crate::domain;
 use crate::onnx::Manifest;
 use crate::rpc::proto::DataType;
-use crate::settings::{self, Settings};
+use crate::settings::{self, MAX_BATCH_SIZE, Settings};
 
 const HELP: &str = "\
 The certificate names its input, its models and the key of its noise. All three are checked, then the same votes are drawn \
-again and counted. The settings must name the robust model of that server, its execution provider and its batch size: a \
-model on other hardware may round otherwise, and a few votes may then differ without any fraud.
+again and counted. The settings must name the robust model of that server and its execution provider: a model on other \
+hardware may round otherwise, and a few votes may then differ without any fraud.
 
 Example:
   certimix predict cat.png --json > cat.json && certimix replay cat.json --input cat.png";
@@ -61,20 +63,36 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<()> {
     for (record, _) in &pairs {
         check_model(record, &manifest)?;
     }
-    let mut counter = load(&settings)?;
+    let mut counters: BTreeMap<usize, VoteCounter> = BTreeMap::new();
     let mut same = true;
     for (record, input) in &pairs {
-        same &= replay(record, input, &mut counter)?;
+        let counter = match counters.entry(batch_size(record)?) {
+            Entry::Occupied(loaded) => loaded.into_mut(),
+            Entry::Vacant(missing) => {
+                let counter = load(&settings, *missing.key())?;
+                missing.insert(counter)
+            }
+        };
+        same &= replay(record, input, counter)?;
     }
     if same {
         return output::line("the votes are the same");
     }
-    output::line("the votes differ: is it the same execution provider and max_batch_size?")?;
+    output::line("the votes differ: is it the same execution provider, on the same kind of processor?")?;
     Err(Exit(1).into())
 }
 
-fn load(settings: &Settings) -> anyhow::Result<VoteCounter> {
-    VoteCounter::load(&settings.models.robust, &settings.runtime).context("cannot load the robust model")
+fn load(settings: &Settings, batch_size: usize) -> anyhow::Result<VoteCounter> {
+    VoteCounter::load(&settings.models.robust, &settings.runtime, batch_size).context("cannot load the robust model")
+}
+
+/// The batch shape that the certificate names.
+fn batch_size(record: &Record) -> anyhow::Result<usize> {
+    let named = usize::try_from(record.certificate.batch_size).unwrap_or(0);
+    if !(1..=MAX_BATCH_SIZE).contains(&named) {
+        bail!("{}: batch_size is {named}, expected 1 to {MAX_BATCH_SIZE}: the certificate must name it", record.file);
+    }
+    Ok(named)
 }
 
 /// The certificates that are about the given input, each with it.
@@ -209,11 +227,11 @@ fn compare(record: &Record, class: usize, found: Tally) -> Vec<Check> {
 
 /// The values as the server read them.
 fn values(input: &client::Input) -> domain::Input {
-    if input.dtype == DataType::Uint8 {
-        return domain::Input::from_uint8(&input.data);
-    }
-    let (words, _) = input.data.as_chunks::<4>();
-    domain::Input::from_float32(words.iter().map(|&word| f32::from_le_bytes(word)).collect())
+    let written_as = match input.dtype {
+        DataType::Uint8 => domain::Values::UInt8,
+        _ => domain::Values::Float32,
+    };
+    domain::Input::new(input.data.clone().into(), written_as)
 }
 
 /// 32 bytes from hexadecimal.
@@ -278,8 +296,8 @@ mod tests {
             data: vec![255, 0, 51, 1],
             resized: false,
         };
-        assert_eq!(*values(&input).values, [1.0, 0.0, 0.2, 1.0 / 255.0]);
+        assert_eq!(values(&input).values(), [1.0, 0.0, 0.2, 1.0 / 255.0]);
         (input.dtype, input.data) = (DataType::Float32, 1.5_f32.to_le_bytes().to_vec());
-        assert_eq!(*values(&input).values, [1.5]);
+        assert_eq!(values(&input).values(), [1.5]);
     }
 }

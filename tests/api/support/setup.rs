@@ -37,8 +37,7 @@ impl Setup {
         .path("models.robust", &fixture(robust))
         .path("runtime.library", Path::new(LIBRARY))
         .text("runtime.provider", "cpu")
-        .with("runtime.standard_sessions", 1)
-        .with("runtime.robust_sessions", 1)
+        .with("runtime.executors", 1)
         .text("server.listen", "127.0.0.1:0")
         .text("server.drain_timeout", "5s")
     }
@@ -47,6 +46,12 @@ impl Setup {
     pub fn with(mut self, key: &str, value: impl Display) -> Self {
         self.lines.insert(key.to_owned(), value.to_string());
         self
+    }
+
+    /// Sets the rows of one run of either model, which are measured otherwise.
+    pub fn batch_size(self, rows: impl Display + Copy) -> Self {
+        self.with("runtime.standard_batch_size", rows)
+            .with("runtime.robust_batch_size", rows)
     }
 
     /// Sets `key` to a string.

@@ -1,0 +1,37 @@
+//! Opens the sessions of one model, and finds its batch size.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::LoadError;
+use crate::onnx::{Model, OnnxSession};
+use crate::scheduler::{Measured, best_time, measure_batch_size};
+
+/// Opens `count` sessions and runs each once, so that the first request finds them warm. `batch_size` is the operator's; without
+/// one it is measured, for runs of at most `max_batch_time`.
+pub(super) fn open(
+    model: &Arc<Model>,
+    count: usize,
+    batch_size: Option<usize>,
+    max_batch_time: Duration,
+) -> Result<(Vec<OnnxSession>, Measured), LoadError> {
+    let name = &model.manifest.name;
+    tracing::info!(model = name, sessions = count, provider = model.provider.name, "loading");
+    let mut first = model.open(batch_size.unwrap_or(1))?;
+    model.warm(std::slice::from_mut(&mut first))?;
+    let row = model.middle();
+    let measured = match batch_size {
+        Some(rows) => Measured {
+            rows,
+            time: best_time(&mut first, rows, &row)?,
+        },
+        None => measure_batch_size(&mut first, OnnxSession::set_max_batch_size, &row, max_batch_time)?,
+    };
+    let mut sessions = vec![first];
+    for _ in 1..count {
+        sessions.push(model.open(measured.rows)?);
+    }
+    model.warm(&mut sessions)?;
+    tracing::info!(model = name, batch_size = measured.rows, row_time = ?measured.row_time(), "measured");
+    Ok((sessions, measured))
+}

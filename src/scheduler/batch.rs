@@ -1,0 +1,154 @@
+//! Runs one batch: rows made, run, and delivered; a failure is pinned on the job that it belongs to.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::job::{Job, ScheduleError};
+use super::queue::Slice;
+use super::shared::Work;
+use crate::domain::Role;
+use crate::onnx::{Backend, BackendError, Halt};
+
+/// How a batch went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The model ran.
+    Ran,
+    /// Nobody waited for it any more, or no row of it could be made.
+    Skipped,
+    /// The model failed on at least one job by itself.
+    Failed,
+}
+
+type Rows = Slice<Arc<Job>>;
+
+/// Runs `work` on `backend` and answers its jobs. `input` and `output` are scratch.
+///
+/// Where the model fails on a batch of several jobs, each is run once more by itself, so that one bad row fails nobody
+/// else's.
+pub(super) fn run<B: Backend>(backend: &mut B, work: &Work, input: &mut Vec<f32>, output: &mut Vec<f32>) -> Outcome {
+    let mut scratch = Scratch {
+        role: work.role,
+        input,
+        output,
+    };
+    let slices: Vec<&Rows> = work.slices.iter().collect();
+    match scratch.run(backend, &slices) {
+        Ok(outcome) => outcome,
+        Err(reason) => {
+            let model = work.role.name();
+            tracing::error!(model, reason, rows = work.rows(), "a batch failed");
+            if let [alone] = slices.as_slice() {
+                fail(alone, work.role);
+                return Outcome::Failed;
+            }
+            let mut outcome = Outcome::Skipped;
+            for slice in slices {
+                let ran = scratch.run(backend, &[slice]).unwrap_or_else(|_| {
+                    fail(slice, work.role);
+                    Outcome::Failed
+                });
+                outcome = worst(outcome, ran);
+            }
+            outcome
+        }
+    }
+}
+
+fn fail(slice: &Rows, role: Role) {
+    slice
+        .job
+        .fail(ScheduleError::Failed(format!("the {} model failed", role.name())));
+}
+
+fn worst(left: Outcome, right: Outcome) -> Outcome {
+    match (left, right) {
+        (Outcome::Failed, _) | (_, Outcome::Failed) => Outcome::Failed,
+        (Outcome::Ran, _) | (_, Outcome::Ran) => Outcome::Ran,
+        (Outcome::Skipped, Outcome::Skipped) => Outcome::Skipped,
+    }
+}
+
+struct Scratch<'a> {
+    role: Role,
+    input: &'a mut Vec<f32>,
+    output: &'a mut Vec<f32>,
+}
+
+impl Scratch<'_> {
+    /// Makes the rows of `slices`, runs and delivers them. The error says why the model failed; nobody was answered then.
+    fn run<B: Backend>(&mut self, backend: &mut B, slices: &[&Rows]) -> Result<Outcome, String> {
+        let halt = Arc::new(Halt::new(slices.len()));
+        let mut ready = Vec::with_capacity(slices.len());
+        self.input.clear();
+        for slice in slices {
+            if !slice.job.enter(&halt) {
+                halt.leave();
+            } else if self.fill(slice, backend.input_len()) {
+                ready.push(*slice);
+            }
+        }
+        let ran = if ready.is_empty() {
+            Ok(Outcome::Skipped)
+        } else {
+            self.run_ready(backend, &ready, &halt)
+        };
+        for slice in slices {
+            slice.job.exit(&halt);
+        }
+        ran
+    }
+
+    fn run_ready<B: Backend>(&mut self, backend: &mut B, ready: &[&Rows], halt: &Halt) -> Result<Outcome, String> {
+        let (model, batch) = (self.role.name(), self.input.len() / backend.input_len().max(1));
+        let spans: Vec<_> = ready
+            .iter()
+            .map(|slice| tracing::info_span!(parent: &slice.job.span, "infer", model, rows = slice.rows.len(), batch))
+            .collect();
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            backend.run(batch, self.input, self.output, halt)
+        }));
+        drop(spans);
+        match ran {
+            Ok(Ok(())) => {
+                let mut outputs = self.output.as_slice();
+                for slice in ready {
+                    let length = slice.rows.len() * backend.output_len();
+                    let (mine, rest) = outputs
+                        .split_at_checked(length)
+                        .ok_or("the model gave fewer outputs than rows")?;
+                    slice.job.deliver(self.role, slice.rows.clone(), mine);
+                    outputs = rest;
+                }
+                Ok(Outcome::Ran)
+            }
+            Ok(Err(BackendError::Halted)) => Ok(Outcome::Skipped),
+            Ok(Err(error @ BackendError::Failed { .. })) => Err(error.to_string()),
+            Err(_) => Err("it panicked".to_owned()),
+        }
+    }
+
+    /// Makes the rows of one slice; its job fails alone if they cannot be made.
+    fn fill(&mut self, slice: &Rows, input_len: usize) -> bool {
+        let start = self.input.len();
+        let made = catch_unwind(AssertUnwindSafe(|| {
+            for row in slice.rows.clone() {
+                let start = self.input.len();
+                self.input.resize(start + input_len, 0.0);
+                slice.job.source.fill(row, &mut self.input[start..])?;
+            }
+            Ok(())
+        }));
+        let reason = match made {
+            Ok(Ok(())) => return true,
+            Ok(Err(reason)) => reason,
+            Err(_) => "it panicked".to_owned(),
+        };
+        self.input.truncate(start);
+        tracing::error!(model = self.role.name(), reason, "rows could not be made");
+        slice
+            .job
+            .fail(ScheduleError::Failed("the input rows could not be made".to_owned()));
+        false
+    }
+}

@@ -1,0 +1,113 @@
+//! The scheduler as its callers see it: executors, and a queue before them.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::admission::{Demand, Refusal};
+use super::executor::Executor;
+use super::queue::Limits;
+use super::reservation::Reservation;
+use super::shared::Shared;
+use super::speed::Speed;
+use super::urgency::Class;
+use crate::domain::PerRole;
+use crate::onnx::Backend;
+
+/// What bounds the queue.
+#[derive(Debug, Clone, Copy)]
+pub struct QueueSettings {
+    /// Rows of one model that may be outstanding.
+    pub rows: usize,
+    /// How long rows may wait for a fuller batch; zero: not at all.
+    pub max_delay: Duration,
+    /// Time per row of each model, as measured at start.
+    pub row_time: PerRole<Duration>,
+}
+
+/// The executors of both models and their queue.
+pub struct Scheduler {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+    max_batch_size: PerRole<usize>,
+    output_len: PerRole<usize>,
+}
+
+impl Scheduler {
+    /// Starts a thread for each of `backends`: a session of each model.
+    ///
+    /// # Errors
+    /// If there are no backends, or no thread can be started.
+    pub fn start<B: Backend>(backends: Vec<PerRole<B>>, settings: QueueSettings) -> io::Result<Self> {
+        let Some(first) = backends.first() else {
+            let reason = "a scheduler needs at least one executor";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+        };
+        let max_batch_size = PerRole::of(|role| first[role].max_batch_size());
+        let output_len = PerRole::of(|role| first[role].output_len());
+        let limits = Limits {
+            max_batch_size,
+            max_queue_delay: settings.max_delay,
+        };
+        let speed = Speed::new(settings.row_time, backends.len());
+        let mut scheduler = Self {
+            shared: Arc::new(Shared::new(limits, settings.rows, speed, backends.len())),
+            threads: Vec::new(),
+            max_batch_size,
+            output_len,
+        };
+        for (number, backends) in backends.into_iter().enumerate() {
+            let executor = Executor::new(Arc::clone(&scheduler.shared), backends);
+            let thread = thread::Builder::new().name(format!("executor-{number}"));
+            scheduler.threads.push(thread.spawn(move || executor.work())?);
+        }
+        Ok(scheduler)
+    }
+
+    /// Lets a request in, or refuses at once. Bulk rows are refused earlier: [`bulk_capacity`](super::bulk_capacity).
+    ///
+    /// # Errors
+    /// If its rows do not fit beside those admitted already, or its deadline cannot be met behind them.
+    pub fn admit(&self, class: Class, deadline: Instant, demand: &Demand) -> Result<Reservation, Refusal> {
+        let request = self.shared.admit(class, deadline, demand)?;
+        Ok(Reservation {
+            shared: Arc::clone(&self.shared),
+            request,
+            outstanding: demand.outstanding,
+            output_len: self.output_len,
+        })
+    }
+
+    /// Rows in one run, at most.
+    #[must_use]
+    pub fn max_batch_size(&self) -> PerRole<usize> {
+        self.max_batch_size
+    }
+
+    /// Threads, each with a session of each model.
+    #[must_use]
+    pub fn executors(&self) -> usize {
+        self.threads.len()
+    }
+
+    /// Whether both models work, from now on.
+    #[must_use]
+    pub fn healthy(&self) -> watch::Receiver<bool> {
+        self.shared.healthy()
+    }
+}
+
+impl Drop for Scheduler {
+    /// Waits for the batches that run: a session must not outlive its thread, nor the process's runtime.
+    fn drop(&mut self) {
+        self.shared.stop();
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("an executor thread ended by a panic");
+            }
+        }
+    }
+}

@@ -1,0 +1,325 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::scheduler::Class;
+
+fn at(start: Instant, milliseconds: u64) -> Instant {
+    start + Duration::from_millis(milliseconds)
+}
+
+const BOTH: PerRole<bool> = PerRole {
+    standard: true,
+    robust: true,
+};
+
+fn limits(standard: usize, robust: usize, delay: u64) -> Limits {
+    Limits {
+        max_batch_size: PerRole { standard, robust },
+        max_queue_delay: Duration::from_millis(delay),
+    }
+}
+
+fn request(class: Class, deadline: Instant, arrival: u64) -> Urgency {
+    Urgency {
+        class,
+        deadline,
+        arrival,
+    }
+}
+
+fn robust(rows: usize) -> PerRole<usize> {
+    PerRole {
+        standard: 0,
+        robust: rows,
+    }
+}
+
+/// The jobs and rows of the batch, without their requests.
+fn shape<J: Clone>(taken: &Taken<J>) -> Vec<(J, Range<usize>)> {
+    let slices = taken.batch.iter().flat_map(|batch| &batch.slices);
+    slices.map(|slice| (slice.job.clone(), slice.rows.clone())).collect()
+}
+
+#[test]
+fn urgent_rows_go_first_and_bulk_fills_the_rest() {
+    let start = Instant::now();
+    let mut queue = Queue::new(limits(1, 8, 0));
+    queue.push(&"bulk", request(Class::Bulk, at(start, 5), 1), robust(10), start);
+    queue.push(&"late", request(Class::Interactive, at(start, 50), 2), robust(2), start);
+    queue.push(&"soon", request(Class::Interactive, at(start, 10), 3), robust(1), start);
+    let taken = queue.take(start, BOTH, |_| false);
+    assert_eq!(shape(&taken), [("soon", 0..1), ("late", 0..2), ("bulk", 0..5)]);
+    assert_eq!(shape(&queue.take(start, BOTH, |_| false)), [("bulk", 5..10)]);
+    assert_eq!(queue.rows(), PerRole::default());
+}
+
+#[test]
+fn the_most_urgent_row_chooses_the_model() {
+    let start = Instant::now();
+    let mut queue = Queue::new(limits(4, 4, 0));
+    let both = PerRole { standard: 1, robust: 1 };
+    queue.push(&"bulk", request(Class::Bulk, at(start, 5), 1), both, start);
+    queue.push(&"votes", request(Class::Interactive, at(start, 10), 2), robust(2), start);
+    let taken = queue.take(start, BOTH, |_| false);
+    assert_eq!(taken.batch.as_ref().map(|batch| batch.role), Some(Role::Robust));
+    assert_eq!(shape(&taken), [("votes", 0..2), ("bulk", 0..1)]);
+    let taken = queue.take(start, BOTH, |_| false);
+    assert_eq!(taken.batch.as_ref().map(|batch| batch.role), Some(Role::Standard));
+    assert_eq!(shape(&taken), [("bulk", 0..1)]);
+}
+
+#[test]
+fn a_model_that_is_not_able_is_left_alone() {
+    let start = Instant::now();
+    let mut queue = Queue::new(limits(4, 4, 0));
+    let both = PerRole { standard: 1, robust: 1 };
+    queue.push(&"job", request(Class::Interactive, at(start, 5), 1), both, start);
+    let able = PerRole {
+        standard: false,
+        robust: true,
+    };
+    let taken = queue.take(start, able, |_| false);
+    assert_eq!(taken.batch.map(|batch| batch.role), Some(Role::Robust));
+    assert_eq!(queue.take(start, able, |_| false).batch, None);
+    assert_eq!(queue.drain(Role::Standard), ["job"]);
+    assert_eq!(queue.rows(), PerRole::default());
+}
+
+#[test]
+fn late_and_dead_jobs_do_not_run() {
+    let start = Instant::now();
+    let mut queue = Queue::new(limits(3, 3, 0));
+    queue.push(&"expired", request(Class::Interactive, at(start, 1), 1), robust(3), start);
+    queue.push(&"dead", request(Class::Interactive, at(start, 9), 2), robust(3), start);
+    queue.push(&"alive", request(Class::Interactive, at(start, 9), 3), robust(3), start);
+    let taken = queue.take(at(start, 1), BOTH, |job| *job == "dead");
+    assert_eq!(taken.expired, ["expired"]);
+    assert_eq!(shape(&taken), [("alive", 0..3)]);
+}
+
+#[test]
+fn jobs_of_callers_who_left_are_swept_before_they_pile_up() {
+    let start = Instant::now();
+    let mut queue = Queue::new(limits(100, 100, 0));
+    for job in 0..100u64 {
+        queue.push(&job, request(Class::Bulk, at(start, 1000), job), robust(3), start);
+        queue.sweep(10, |job| job % 50 != 0);
+        assert!(queue.rows().robust <= 10, "{:?}", queue.rows());
+    }
+    let alive: Vec<_> = shape(&queue.take(start, BOTH, |_| false))
+        .into_iter()
+        .map(|(job, _)| job)
+        .filter(|job| job % 50 == 0)
+        .collect();
+    assert_eq!(alive, [0, 50]);
+}
+
+#[test]
+fn rows_wait_for_a_fuller_batch_only_if_they_are_told_to_and_never_past_half_their_time() {
+    let start = Instant::now();
+    let mut queue = Queue::new(limits(4, 4, 10));
+    queue.push(&1, request(Class::Interactive, at(start, 1000), 1), robust(1), start);
+    let taken = queue.take(at(start, 9), BOTH, |_| false);
+    assert_eq!((taken.batch, taken.next), (None, Some(at(start, 10))));
+    // Not even for its turn: less urgent rows that have waited long enough bring it along.
+    queue.push(&2, request(Class::Interactive, at(start, 500), 2), robust(1), at(start, 9));
+    assert_eq!(shape(&queue.take(at(start, 10), BOTH, |_| false)), [(2, 0..1), (1, 0..1)]);
+    queue.push(&3, request(Class::Interactive, at(start, 16), 3), robust(1), at(start, 12));
+    assert_eq!(queue.take(at(start, 13), BOTH, |_| false).next, Some(at(start, 14)));
+    assert_eq!(shape(&queue.take(at(start, 14), BOTH, |_| false)), [(3, 0..1)]);
+    // A full batch does not wait.
+    queue.push(&4, request(Class::Bulk, at(start, 500), 4), robust(4), at(start, 20));
+    assert_eq!(shape(&queue.take(at(start, 20), BOTH, |_| false)), [(4, 0..4)]);
+}
+
+/// A queue, and beside it what it must do, said in the plainest way.
+struct Checked {
+    queue: Queue<usize>,
+    limits: Limits,
+    start: Instant,
+    clock: u64,
+    jobs: Vec<(Urgency, PerRole<usize>)>,
+    done: Vec<PerRole<usize>>,
+    gone: Vec<bool>,
+    expired: Vec<PerRole<bool>>,
+}
+
+impl Checked {
+    fn new(limits: Limits) -> Self {
+        Self {
+            queue: Queue::new(limits),
+            limits,
+            start: Instant::now(),
+            clock: 0,
+            jobs: Vec::new(),
+            done: Vec::new(),
+            gone: Vec::new(),
+            expired: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, rows: PerRole<usize>, class: Class, deadline: u64) {
+        let (job, now) = (self.jobs.len(), at(self.start, self.clock));
+        let request = request(class, at(self.start, deadline), job as u64);
+        self.queue.push(&job, request, rows, now);
+        self.jobs.push((request, rows));
+        self.done.push(PerRole::default());
+        self.gone.push(false);
+        self.expired.push(PerRole::default());
+    }
+
+    /// Rows of `role` that a model should run: not done, not given up, not too late.
+    fn open(&self, role: Role, job: usize) -> bool {
+        let (request, rows) = self.jobs[job];
+        self.done[job][role] < rows[role] && !self.gone[job] && request.deadline > at(self.start, self.clock)
+    }
+
+    /// Takes a batch and holds it against the rules. Whether there was one.
+    fn take(&mut self, able: PerRole<bool>) -> bool {
+        let now = at(self.start, self.clock);
+        let open = |checked: &Self, role| -> Vec<usize> {
+            (0..checked.jobs.len()).filter(|&job| checked.open(role, job)).collect()
+        };
+        let before = PerRole::of(|role| open(self, role));
+        let taken = self.queue.take(now, able, |&job| self.gone[job]);
+        for &job in &taken.expired {
+            assert!(self.jobs[job].0.deadline <= now && !self.gone[job], "expired in time");
+        }
+        let Some(batch) = taken.batch else {
+            for role in Role::ALL.into_iter().filter(|&role| able[role]) {
+                let waits = taken.next.is_some_and(|next| next > now);
+                assert!(before[role].is_empty() || waits, "an able executor was sent away from rows that wait");
+            }
+            return false;
+        };
+        let role = batch.role;
+        assert!(able[role]);
+        assert!((1..=self.limits.max_batch_size[role]).contains(&batch.rows()));
+        for slice in &batch.slices {
+            assert!(self.open(role, slice.job), "too late, or given up");
+            assert_eq!(slice.request, self.jobs[slice.job].0);
+            assert_eq!(slice.rows.start, self.done[slice.job][role], "rows run in order, once");
+            assert!(!slice.rows.is_empty());
+            self.done[slice.job][role] = slice.rows.end;
+        }
+        let most_urgent = |jobs: &[usize]| jobs.iter().map(|&job| self.jobs[job].0).min();
+        let left = most_urgent(&open(self, role));
+        for slice in &batch.slices {
+            assert!(left.is_none_or(|left| slice.request <= left), "a more urgent row was passed over");
+        }
+        assert!(left.is_none() || batch.rows() == self.limits.max_batch_size[role], "a slot stayed empty");
+        if self.limits.max_queue_delay.is_zero() {
+            let first = batch.slices[0].request;
+            for other in Role::ALL.into_iter().filter(|&other| able[other]) {
+                assert!(most_urgent(&before[other]).is_none_or(|best| first <= best), "the other model was more urgent");
+            }
+        }
+        true
+    }
+
+    /// Lets everything run, and counts what was lost.
+    fn finish(&mut self) {
+        self.clock += self.limits.max_queue_delay.as_millis() as u64;
+        while self.take(BOTH) {}
+        for (job, (request, rows)) in self.jobs.iter().enumerate() {
+            let late = request.deadline <= at(self.start, self.clock);
+            assert!(self.done[job] == *rows || self.gone[job] || late, "job {job} was lost");
+        }
+        assert_eq!(self.queue.rows(), PerRole::default());
+    }
+}
+
+/// Every sequence of six steps over a small alphabet: pushes of every kind, takes, callers who leave, time that passes.
+#[test]
+fn every_small_history_keeps_the_rules() {
+    type Step = fn(&mut Checked);
+    let steps: [Step; 7] = [
+        |checked| checked.push(PerRole { standard: 1, robust: 1 }, Class::Interactive, checked.clock + 2),
+        |checked| checked.push(robust(3), Class::Bulk, checked.clock + 3),
+        |checked| checked.push(PerRole { standard: 2, robust: 0 }, Class::Interactive, checked.clock + 1),
+        |checked| drop(checked.take(BOTH)),
+        |checked| {
+            let able = PerRole {
+                standard: true,
+                robust: false,
+            };
+            checked.take(able);
+        },
+        |checked| {
+            if let Some(first) = checked.gone.iter_mut().find(|gone| !**gone) {
+                *first = true;
+            }
+        },
+        |checked| checked.clock += 1,
+    ];
+    let histories = steps.len().pow(6);
+    for delay in [0, 1] {
+        for history in 0..histories {
+            let mut checked = Checked::new(limits(1, 2, delay));
+            let mut rest = history;
+            for _ in 0..6 {
+                steps[rest % steps.len()](&mut checked);
+                rest /= steps.len();
+            }
+            checked.finish();
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Push {
+        rows: PerRole<usize>,
+        bulk: bool,
+        deadline: u64,
+    },
+    Take {
+        able: PerRole<bool>,
+        later: u64,
+    },
+    Leave {
+        job: usize,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let push = (0usize..4, 0usize..9, any::<bool>(), 0u64..40).prop_map(|(standard, robust, bulk, deadline)| {
+        let rows = PerRole { standard, robust };
+        Step::Push { rows, bulk, deadline }
+    });
+    let take = (any::<(bool, bool)>(), 0u64..4).prop_map(|((standard, robust), later)| {
+        let able = PerRole { standard, robust };
+        Step::Take { able, later }
+    });
+    prop_oneof![4 => push, 6 => take, 1 => (0usize..20).prop_map(|job| Step::Leave { job })]
+}
+
+proptest! {
+    /// No row is lost, none runs twice, none after its deadline, none before a more urgent one, never too many.
+    #[test]
+    fn every_row_runs_once_or_its_job_expires(
+        steps in prop::collection::vec(step(), 1..60),
+        (standard, robust) in (1usize..4, 1usize..7),
+        delay in prop_oneof![Just(0u64), 1u64..6],
+    ) {
+        let mut checked = Checked::new(limits(standard, robust, delay));
+        for step in steps {
+            match step {
+                Step::Push { rows, bulk, deadline } => {
+                    let class = if bulk { Class::Bulk } else { Class::Interactive };
+                    checked.push(rows, class, deadline);
+                }
+                Step::Take { able, later } => {
+                    checked.clock += later;
+                    checked.take(able);
+                }
+                Step::Leave { job } => {
+                    if let Some(gone) = checked.gone.get_mut(job) {
+                        *gone = true;
+                    }
+                }
+            }
+        }
+        checked.finish();
+    }
+}

@@ -1,0 +1,53 @@
+//! A place in the queue for one request.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Class;
+use super::job::{Job, Pending, RowSource};
+use super::shared::Shared;
+use super::urgency::Urgency;
+use crate::domain::PerRole;
+
+/// Room for the rows of one request. It is given back when this is dropped.
+pub struct Reservation {
+    pub(super) shared: Arc<Shared>,
+    pub(super) request: Urgency,
+    pub(super) outstanding: PerRole<usize>,
+    pub(super) output_len: PerRole<usize>,
+}
+
+impl Reservation {
+    /// Rows that the holder may have outstanding at a time.
+    #[must_use]
+    pub fn outstanding(&self) -> PerRole<usize> {
+        self.outstanding
+    }
+
+    /// How urgent its rows are, before their deadline.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        self.request.class
+    }
+
+    /// By when its rows must have started: those that have not are answered [`ScheduleError::Expired`](super::ScheduleError).
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.request.deadline
+    }
+
+    /// Submits a job of `rows` rows of each model, made by `source`: row `i` of one model is made like row `i` of the other. The
+    /// holder keeps at most [`Reservation::outstanding`] outstanding.
+    #[must_use]
+    pub fn submit(&self, source: Box<dyn RowSource>, rows: PerRole<usize>) -> Pending {
+        let (job, pending) = Job::new(source, rows, self.output_len);
+        self.shared.submit(&job, self.request, rows);
+        pending
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.shared.release(&self.request, &self.outstanding);
+    }
+}

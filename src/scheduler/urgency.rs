@@ -1,0 +1,20 @@
+//! In which order requests are served.
+
+use std::time::Instant;
+
+/// How urgent a request is, before its deadline is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// Somebody waits in a loop: Predict.
+    Interactive,
+    /// Many rows that fill the slots left over: Certify.
+    Bulk,
+}
+
+/// The order in which requests run: class, then deadline, then arrival. It names a request, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Urgency {
+    pub(super) class: Class,
+    pub(super) deadline: Instant,
+    pub(super) arrival: u64,
+}
