@@ -14,6 +14,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Server reflection answers from the same descriptors that the code was made from.
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("certimix_descriptors.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure().compile_fds(descriptors)?;
+    tonic_prost_build::configure()
+        // Inputs are most of what comes in: they stay where the wire has put them.
+        .bytes(".certimix.v1.Tensor.data")
+        .compile_fds(descriptors)?;
     Ok(())
 }

@@ -137,7 +137,7 @@ mod tests {
         Tensor {
             dtype: dtype.into(),
             shape: shape.to_vec(),
-            data,
+            data: data.into(),
         }
     }
 
@@ -194,7 +194,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_from_outside_panics(dtype in any::<i32>(), shape in prop::collection::vec(any::<i64>(), 0..6), data in prop::collection::vec(any::<u8>(), 0..60)) {
-            let tensor = Tensor { dtype, shape, data };
+            let tensor = Tensor { dtype, shape, data: data.into() };
             if let Ok(found) = inputs(Some(&tensor), &spec(), 4) {
                 prop_assert!(found.iter().all(|input| input.values.len() == 6));
             }

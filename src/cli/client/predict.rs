@@ -34,11 +34,12 @@ pub struct PredictArgs {
 /// A file that does not fit the model, or a server that cannot be reached or refuses.
 pub async fn run(args: PredictArgs) -> anyhow::Result<()> {
     let session = Session::open(&args.common).await?;
-    let include_components = args.common.components;
+    let (include_components, priority) = (args.common.components, args.common.priority());
     let send = move |connection: super::connection::Connection, inputs| async move {
         let request = connection.request(PredictRequest {
             inputs: Some(inputs),
             include_components,
+            priority,
         });
         let answer = connection.client.clone().predict(request).await?.into_inner();
         Ok(Answer {

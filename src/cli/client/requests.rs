@@ -167,7 +167,10 @@ mod tests {
             resized: false,
         };
         let stacked = tensor(&[input(&[1, 2]), input(&[3, 4])]);
-        assert_eq!((stacked.shape, stacked.data), (vec![2, 1, 2], vec![1, 2, 3, 4]));
+        assert_eq!(
+            (stacked.shape, stacked.data.to_vec()),
+            (vec![2, 1, 2], vec![1, 2, 3, 4])
+        );
         assert_eq!(stacked.dtype, i32::from(DataType::Uint8));
     }
 }
