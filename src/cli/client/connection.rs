@@ -61,6 +61,11 @@ impl Connection {
         })
     }
 
+    /// How long a request may take.
+    pub(super) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
     /// A request that carries the deadline.
     pub(super) fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
