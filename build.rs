@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("certimix_descriptors.bin"), descriptors.encode_to_vec())?;
     tonic_prost_build::configure()
-        // An input is not copied out of the message that it came in.
+        // Inputs are most of what comes in: they stay where the wire has put them.
         .bytes(".certimix.v1.Tensor.data")
         .compile_fds(descriptors)?;
     Ok(())

@@ -1,21 +1,21 @@
 //! The one place that turns settings into a running server.
 //!
 //! Order of start: listen, not serving; load and warm both models; swap them in; serving. Order of stop: not serving; no
-//! new connections; requests in flight finish, within a bound; the models' threads end.
+//! new connections, and no more requests from open streams; requests in flight finish, within a bound; the models' threads
+//! end.
 
 use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use thiserror::Error;
-use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 
 use crate::certificate::noise::NoiseSecret;
 use crate::classifier::{ClassifierInfo, LoadError, MixedClassifier};
 use crate::live::Live;
-use crate::rpc;
+use crate::rpc::{self, Listeners};
 use crate::settings::Settings;
 
 /// Why the server could not run.
@@ -24,9 +24,6 @@ pub enum AppError {
     /// The models cannot be served.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// The listener failed.
-    #[error("cannot listen: {0}")]
-    Listen(#[from] io::Error),
     /// The services cannot be put together.
     #[error("server reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -40,13 +37,15 @@ pub enum AppError {
 pub struct Ready {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where it listens besides.
+    pub unix_socket: Option<PathBuf>,
     /// What it serves.
     pub info: ClassifierInfo,
     /// The weight of the robust model.
     pub alpha: f64,
 }
 
-/// Serves `settings` on `listener` until `stop` comes, and returns when all is over. `ready` is called once.
+/// Serves `settings` on `listeners` until `stop` comes, and returns when all is over. `ready` is called once.
 ///
 /// `secret` keys the noise: the caller draws it from the operating system, tests fix it.
 ///
@@ -54,16 +53,16 @@ pub struct Ready {
 /// If the models cannot be served, or the server fails.
 pub async fn run(
     settings: Settings,
-    listener: TcpListener,
+    listeners: Listeners,
     secret: NoiseSecret,
     ready: impl FnOnce(Ready),
     stop: impl Future<Output = ()>,
 ) -> Result<(), AppError> {
-    let address = listener.local_addr()?;
+    let (address, unix_socket) = (listeners.address(), listeners.unix_socket().map(PathBuf::from));
     let live = Arc::new(Live::default());
     let (close, closed) = oneshot::channel::<()>();
     let closed = async { drop(closed.await) };
-    let serving = rpc::serve(listener, Arc::clone(&live), settings.server.clone(), closed).await?;
+    let serving = rpc::serve(listeners, Arc::clone(&live), settings.server.clone(), closed).await?;
     let health = serving.health.clone();
     let server = async { serving.done.await.map_err(|error| AppError::Server(error.to_string())) };
     let drain_timeout = settings.server.drain_timeout;
@@ -80,7 +79,12 @@ pub async fn run(
         let healthy = classifier.healthy();
         live.swap(classifier);
         health.set_serving(true).await;
-        ready(Ready { address, info, alpha });
+        ready(Ready {
+            address,
+            unix_socket,
+            info,
+            alpha,
+        });
         tokio::select! {
             () = stop => {}
             () = follow(healthy, &health) => {}
@@ -92,7 +96,7 @@ pub async fn run(
     tokio::select! {
         ended = &mut server => {
             ended?;
-            return Err(AppError::Server("the listener was closed".to_owned()));
+            return Err(AppError::Server("the listeners were closed".to_owned()));
         }
         lived = life => lived?,
     }

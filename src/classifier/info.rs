@@ -64,6 +64,12 @@ pub struct ClassifierInfo {
 }
 
 impl MixedClassifier {
+    /// Whether the robust model answers by votes: only then does an order's vote budget mean anything.
+    #[must_use]
+    pub fn draws_votes(&self) -> bool {
+        matches!(self.robust_kind, Robust::Smoothed(_))
+    }
+
     /// What is served.
     #[must_use]
     pub fn info(&self) -> ClassifierInfo {

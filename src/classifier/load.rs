@@ -8,8 +8,9 @@ use thiserror::Error;
 
 use super::parts::{Robust, Side};
 use super::room::{Appetite, Chunks, VOTE_LANES};
+use super::sessions::{self, BatchLimits};
 use super::smoother::{Smoother, SmootherError};
-use super::{MixedClassifier, ModelSummary, sessions};
+use super::{MixedClassifier, ModelSummary};
 use crate::certificate::Temperature;
 use crate::certificate::noise::{NoiseKey, NoiseSecret};
 use crate::domain::{Guarantee, Input, InputSpec, PerRole, Provenance, Role, Violations, hex};
@@ -70,24 +71,21 @@ impl MixedClassifier {
             tracing::warn!("RUNNING ON THE CPU: runtime.provider is \"auto\" and {note}");
         }
         check_pair(standard, robust)?;
-        check_temperature(settings, robust).map_err(LoadError::Settings)?;
+        check_settings(settings, robust).map_err(LoadError::Settings)?;
 
         let spec = robust.input.clone();
         let executors = runtime_settings.executors;
-        let (standard_sessions, standard_batch) = sessions::open(
-            &models.standard,
-            executors,
-            runtime_settings.standard_batch_size,
-            runtime_settings.max_batch_time,
-        )?;
-        let (mut robust_sessions, robust_batch) = sessions::open(
-            &models.robust,
-            executors,
-            runtime_settings.robust_batch_size,
-            runtime_settings.max_batch_time,
-        )?;
-        let chunks = Chunks::new(robust_batch.rows, robust_batch.row_time(), executors);
-        check_room(settings, robust, chunks).map_err(LoadError::Settings)?;
+        let room = bulk_capacity(settings.scheduler.queue_rows) / lanes(settings);
+        let limits = |set| BatchLimits {
+            set,
+            // The queue should hold a few requests for votes.
+            largest: room / 8,
+            max_time: runtime_settings.max_batch_time,
+        };
+        let open = |role, set| sessions::open(&models[role], executors, limits(set));
+        let (standard_sessions, standard_batch) = open(Role::Standard, runtime_settings.standard_batch_size)?;
+        let (mut robust_sessions, robust_batch) = open(Role::Robust, runtime_settings.robust_batch_size)?;
+        let chunks = Chunks::new(robust_batch.rows, robust_batch.row_time(), executors, room);
         let (robust_kind, caveat) = robust_kind(settings, robust, &mut robust_sessions, secret)?;
 
         let summary = |model: &Model, batch: Measured| ModelSummary::new(model, executors, batch.rows);
@@ -139,27 +137,27 @@ fn revision(settings: &Settings, manifests: [&Manifest; 2]) -> String {
     hex(&hash.finalize())
 }
 
-/// A temperature needs logits to scale.
-fn check_temperature(settings: &Settings, robust: &Manifest) -> Result<(), Violations> {
+/// Inputs of one request whose votes are drawn at the same time.
+fn lanes(settings: &Settings) -> usize {
+    VOTE_LANES.min(settings.server.max_inputs).max(1)
+}
+
+/// The rules between the settings and the robust model.
+fn check_settings(settings: &Settings, robust: &Manifest) -> Result<(), Violations> {
     let mut wrong = Violations::default();
+    let smoothed = matches!(robust.guarantee, Guarantee::GaussianSmoothing { .. });
     let scaled = settings.mixture.robust_temperature != Temperature::ONE;
-    let can_scale =
-        robust.output_kind == OutputKind::Logits && !matches!(robust.guarantee, Guarantee::GaussianSmoothing { .. });
+    let can_scale = robust.output_kind == OutputKind::Logits && !smoothed;
     wrong.check(!scaled || can_scale, "mixture.robust_temperature", || {
         format!("must be 1 for a robust model with guarantee \"{}\" and these outputs: it has no effect on votes or probabilities", robust.guarantee.name())
     });
-    wrong.into_result()
-}
-
-/// The queue must hold one request for votes.
-fn check_room(settings: &Settings, robust: &Manifest, chunks: Chunks) -> Result<(), Violations> {
-    let mut wrong = Violations::default();
-    if matches!(robust.guarantee, Guarantee::GaussianSmoothing { .. }) {
-        let rows = VOTE_LANES.min(settings.server.max_inputs) * chunks.outstanding();
-        wrong.check(bulk_capacity(settings.scheduler.queue_rows) >= rows, "scheduler.queue_rows", || {
-            format!("three quarters of it must be at least {rows}: the rows that one request for votes may have outstanding")
-        });
-    }
+    let rows = lanes(settings) * 2 * settings.runtime.robust_batch_size.unwrap_or(1);
+    let enough = !smoothed || bulk_capacity(settings.scheduler.queue_rows) >= rows;
+    wrong.check(enough, "scheduler.queue_rows", || {
+        format!(
+            "three quarters of it must be at least {rows}: the rows that one request for votes may have outstanding"
+        )
+    });
     wrong.into_result()
 }
 

@@ -140,11 +140,7 @@ impl MixedClassifier {
     }
 
     /// One row of each model for each input, all of them one job: both models run at the same time.
-    async fn predict_rows(
-        &self,
-        inputs: Arc<[Input]>,
-        room: &Reservation,
-    ) -> Result<Vec<Prediction>, ClassifierError> {
+    async fn predict_rows(&self, inputs: Arc<[Input]>, room: &Reservation) -> Result<Vec<Prediction>, ClassifierError> {
         let rows = PerRole {
             standard: inputs.len(),
             robust: inputs.len(),

@@ -14,7 +14,7 @@ pub(super) const VOTE_LANES: usize = 4;
 /// Votes that take about this long are looked at together: each look costs some 30 us, and what is drawn too much is wasted.
 const CHUNK_TIME: Duration = Duration::from_millis(4);
 /// More votes than this are not worth waiting for, however fast they are.
-const MOST_IN_A_CHUNK: usize = 256;
+const MOST_IN_A_CHUNK: usize = 64;
 
 /// How votes are cut into jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,13 +26,16 @@ pub(super) struct Chunks {
 }
 
 impl Chunks {
-    pub(super) fn new(batch: usize, row_time: Duration, executors: usize) -> Self {
+    /// `room` bounds the rows that one input may have outstanding: two batches of it must fit.
+    pub(super) fn new(batch: usize, row_time: Duration, executors: usize, room: usize) -> Self {
         let in_time = CHUNK_TIME.as_nanos() / row_time.as_nanos().max(1);
         let votes = usize::try_from(in_time).map_or(MOST_IN_A_CHUNK, |votes| votes.clamp(1, MOST_IN_A_CHUNK));
-        let votes = votes.next_multiple_of(batch);
+        let most = (room / 2 / batch * batch).max(batch);
+        let votes = votes.next_multiple_of(batch).min(most);
+        let depth = (executors * batch).div_ceil(votes) + 1;
         Self {
             votes,
-            depth: (executors * batch).div_ceil(votes) + 1,
+            depth: depth.min(room / votes).max(2),
         }
     }
 
@@ -143,18 +146,31 @@ mod tests {
     fn chunks_are_whole_batches_that_keep_every_executor_busy() {
         let us = Duration::from_micros;
         // A convolution on two cores: some rows, so that looking at them costs nothing to speak of.
-        assert_eq!(Chunks::new(1, us(720), 2), Chunks { votes: 5, depth: 2 });
+        assert_eq!(Chunks::new(1, us(720), 2, 768), Chunks { votes: 5, depth: 2 });
         // A slow one on many: one row each, and some to come.
-        assert_eq!(Chunks::new(1, us(20_000), 8), Chunks { votes: 1, depth: 9 });
+        assert_eq!(Chunks::new(1, us(20_000), 8, 768), Chunks { votes: 1, depth: 9 });
         // A tiny one.
-        assert_eq!(Chunks::new(64, us(1), 2), Chunks { votes: 256, depth: 2 });
+        assert_eq!(Chunks::new(64, us(1), 2, 768), Chunks { votes: 64, depth: 3 });
         // A GPU: whole batches.
-        assert_eq!(Chunks::new(512, us(10), 2), Chunks { votes: 512, depth: 3 });
+        assert_eq!(Chunks::new(512, us(10), 2, 30_000), Chunks { votes: 512, depth: 3 });
         for executors in 1..20 {
             for batch in [1, 3, 16, 700] {
-                let chunks = Chunks::new(batch, us(100), executors);
+                let chunks = Chunks::new(batch, us(100), executors, usize::MAX);
                 assert_eq!(chunks.votes % batch, 0);
                 assert!(chunks.outstanding() >= executors * batch + chunks.votes);
+            }
+        }
+    }
+
+    #[test]
+    fn chunks_fit_the_room() {
+        for (batch, room) in [(1, 2), (1, 7), (3, 6), (5, 100), (64, 128), (64, 768)] {
+            for micros in [1, 700, 100_000] {
+                let chunks = Chunks::new(batch, Duration::from_micros(micros), 9, room);
+                assert!(
+                    chunks.outstanding() <= room && chunks.votes.is_multiple_of(batch),
+                    "{chunks:?} of {room}"
+                );
             }
         }
     }

@@ -7,25 +7,45 @@ use super::LoadError;
 use crate::onnx::{Model, OnnxSession};
 use crate::scheduler::{Measured, best_time, measure_batch_size};
 
-/// Opens `count` sessions and runs each once, so that the first request finds them warm. `batch_size` is the operator's; without
-/// one it is measured, for runs of at most `max_batch_time`.
+/// What bounds a batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BatchLimits {
+    /// The operator's batch size; without one it is measured,
+    pub(super) set: Option<usize>,
+    /// up to this,
+    pub(super) largest: usize,
+    /// for runs of at most this.
+    pub(super) max_time: Duration,
+}
+
+/// Opens `count` sessions and runs each once, so that the first request finds them warm.
 pub(super) fn open(
     model: &Arc<Model>,
     count: usize,
-    batch_size: Option<usize>,
-    max_batch_time: Duration,
+    limits: BatchLimits,
 ) -> Result<(Vec<OnnxSession>, Measured), LoadError> {
     let name = &model.manifest.name;
-    tracing::info!(model = name, sessions = count, provider = model.provider.name, "loading");
-    let mut first = model.open(batch_size.unwrap_or(1))?;
+    tracing::info!(
+        model = name,
+        sessions = count,
+        provider = model.provider.name,
+        "loading"
+    );
+    let mut first = model.open(limits.set.unwrap_or(1))?;
     model.warm(std::slice::from_mut(&mut first))?;
     let row = model.middle();
-    let measured = match batch_size {
+    let measured = match limits.set {
         Some(rows) => Measured {
             rows,
             time: best_time(&mut first, rows, &row)?,
         },
-        None => measure_batch_size(&mut first, OnnxSession::set_max_batch_size, &row, max_batch_time)?,
+        None => measure_batch_size(
+            &mut first,
+            OnnxSession::set_max_batch_size,
+            &row,
+            limits.largest,
+            limits.max_time,
+        )?,
     };
     let mut sessions = vec![first];
     for _ in 1..count {

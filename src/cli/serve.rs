@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
-use tokio::net::TcpListener;
 
 use super::output;
 use crate::app::{self, Ready};
 use crate::certificate::noise::NoiseSecret;
+use crate::rpc::Listeners;
 use crate::settings::LogFormat;
 use crate::{settings, shutdown, telemetry};
 
@@ -27,15 +27,13 @@ pub(super) struct ServeArgs {
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let settings = settings::load(&args.config, std::env::vars())?;
     telemetry::init_logs(&settings.log);
-    let (listen, format) = (settings.server.listen, settings.log.format);
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("cannot listen on {listen} (server.listen)"))?;
+    let format = settings.log.format;
+    let listeners = Listeners::bind(&settings.server).await?;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).context("the operating system gives no randomness for the noise")?;
     app::run(
         settings,
-        listener,
+        listeners,
         NoiseSecret::new(secret),
         |ready| announce(format, ready),
         shutdown::signalled(),
@@ -46,13 +44,21 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
 
 /// One line that says that it is ready, where, and what it serves: for people, or as one more JSON line.
 fn announce(format: LogFormat, ready: Ready) {
-    let Ready { address, info, alpha } = ready;
+    let Ready {
+        address,
+        unix_socket,
+        info,
+        alpha,
+    } = ready;
+    // As `certimix predict --address` takes it, from wherever it is called.
+    let unix_socket = unix_socket.map(|path| format!("unix:{}", std::path::absolute(&path).unwrap_or(path).display()));
     let (standard, robust, provider) = (info.standard.name, info.robust.name, info.robust.provider);
     match format {
-        LogFormat::Json => tracing::info!(%address, standard, robust, provider, alpha, "ready"),
+        LogFormat::Json => tracing::info!(%address, unix_socket, standard, robust, provider, alpha, "ready"),
         LogFormat::Human => {
+            let also = unix_socket.map(|socket| format!(" and {socket}")).unwrap_or_default();
             output::note(format!(
-                "certimix is ready on {address}, serving {standard} + {robust} on {provider}, alpha {alpha}"
+                "certimix is ready on {address}{also}, serving {standard} + {robust} on {provider}, alpha {alpha}"
             ));
         }
     }

@@ -139,7 +139,10 @@ mod tests {
 
     #[test]
     fn values_are_read_as_they_were_written() {
-        assert_eq!(Input::new(vec![0, 51, 255].into(), Values::UInt8).values(), [0.0, 0.2, 1.0]);
+        assert_eq!(
+            Input::new(vec![0, 51, 255].into(), Values::UInt8).values(),
+            [0.0, 0.2, 1.0]
+        );
         let floats = [0.0, -1.5, f32::MIN_POSITIVE];
         assert_eq!(Input::from_floats(&floats).values(), floats);
         assert!(Input::from_floats(&floats).write(&mut [0.0; 2]).is_err());

@@ -84,7 +84,9 @@ mod tests {
         let (halt, pulled) = (Halt::new(2), Arc::new(AtomicUsize::new(0)));
         let trigger = {
             let pulled = Arc::clone(&pulled);
-            move || drop(pulled.fetch_add(1, Ordering::SeqCst))
+            move || {
+                pulled.fetch_add(1, Ordering::SeqCst);
+            }
         };
         let seen = halt.guard(trigger, || {
             halt.leave();

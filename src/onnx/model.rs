@@ -73,9 +73,11 @@ impl Model {
     /// If ONNX Runtime refuses the file or the provider.
     pub fn open(self: &Arc<Self>, max_batch_size: usize) -> Result<OnnxSession, OnnxError> {
         let fixed_batch = matches!(self.manifest.guarantee, Guarantee::GaussianSmoothing { .. });
-        OnnxSession::new(Arc::clone(self), self.session()?, max_batch_size, fixed_batch).map_err(|error| OnnxError::Load {
-            file: self.manifest.file.clone(),
-            reason: error.to_string(),
+        OnnxSession::new(Arc::clone(self), self.session()?, max_batch_size, fixed_batch).map_err(|error| {
+            OnnxError::Load {
+                file: self.manifest.file.clone(),
+                reason: error.to_string(),
+            }
         })
     }
 

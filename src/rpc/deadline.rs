@@ -13,8 +13,33 @@ use crate::domain::Violations;
 /// # Errors
 /// If the `grpc-timeout` header is not what the gRPC protocol says.
 pub(super) fn of(metadata: &MetadataMap, received: Instant, longest: Duration) -> Result<Instant, Violations> {
+    let answered_in = answered_in(metadata)?.map_or(longest, |answered_in| answered_in.min(longest));
+    Ok(received + answered_in)
+}
+
+/// The moment by which a stream that began at `began` must end: shortly before the caller's deadline, if it has one.
+///
+/// # Errors
+/// As [`of`].
+pub(super) fn of_stream(metadata: &MetadataMap, began: Instant) -> Result<Option<Instant>, Violations> {
+    // Further off than the clock goes is as good as never.
+    Ok(answered_in(metadata)?.and_then(|answered_in| began.checked_add(answered_in)))
+}
+
+/// The moment by which one request of a stream must be answered, `received` when it was read. `timeout_us` is the server's
+/// to keep, from that moment on: the ways there and back are not in it, so nothing is taken off for them.
+pub(super) fn of_message(timeout_us: u64, received: Instant, longest: Duration, stream: Option<Instant>) -> Instant {
+    let own = match timeout_us {
+        0 => received + longest,
+        timeout_us => received + Duration::from_micros(timeout_us).min(longest),
+    };
+    stream.map_or(own, |stream| own.min(stream))
+}
+
+/// How long after it came a call must be answered, by its header.
+fn answered_in(metadata: &MetadataMap) -> Result<Option<Duration>, Violations> {
     let Some(header) = metadata.get("grpc-timeout") else {
-        return Ok(received + longest);
+        return Ok(None);
     };
     let timeout = header.to_str().ok().and_then(parse).ok_or_else(|| {
         let mut violations = Violations::default();
@@ -24,8 +49,7 @@ pub(super) fn of(metadata: &MetadataMap, received: Instant, longest: Duration) -
         );
         violations
     })?;
-    let answered_in = timeout.saturating_sub(margin(timeout));
-    Ok(received + answered_in.min(longest))
+    Ok(Some(timeout.saturating_sub(margin(timeout))))
 }
 
 /// What the ways there and back may take: a twentieth, from 1 to 200 ms. The caller's clock started before ours, and on a busy
@@ -64,6 +88,31 @@ mod tests {
         for wrong in ["", "S", "5", "5s", "-5S", "123456789S", "5.0S", "٥S"] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_message_keeps_to_the_shortest_of_its_limits() {
+        let (now, longest) = (Instant::now(), Duration::from_secs(9));
+        let (second, stream) = (Duration::from_secs(1), Some(now + Duration::from_secs(5)));
+        assert_eq!(of_message(0, now, longest, None), now + longest);
+        assert_eq!(of_message(1_000_000, now, longest, stream), now + second);
+        assert_eq!(of_message(u64::MAX, now, longest, None), now + longest);
+        assert_eq!(of_message(0, now, longest, stream), now + 5 * second);
+        assert_eq!(of_message(7_000_000, now, longest, stream), now + 5 * second);
+    }
+
+    #[test]
+    fn a_stream_has_the_callers_deadline_alone() {
+        let now = Instant::now();
+        let mut metadata = MetadataMap::new();
+        assert_eq!(of_stream(&metadata, now), Ok(None));
+        metadata.insert("grpc-timeout", "100S".parse().unwrap());
+        assert_eq!(
+            of_stream(&metadata, now),
+            Ok(Some(now + Duration::from_millis(100_000 - 200)))
+        );
+        metadata.insert("grpc-timeout", "soon".parse().unwrap());
+        assert!(of_stream(&metadata, now).is_err());
     }
 
     #[test]

@@ -16,6 +16,14 @@ const NO_MESSAGE: [&str; 4] = [
     "Missing request message",
 ];
 
+/// Corrects a status that tonic gives for a message of a stream.
+pub(super) fn corrected_status(status: Status) -> Status {
+    match corrected_code(&status) {
+        Some(code) => Status::new(code, status.message()),
+        None => status,
+    }
+}
+
 /// Corrects the status of a response that consists of headers alone.
 pub(super) fn correct<B>(mut response: Response<B>) -> Response<B> {
     if let Some(code) = corrected(response.headers()) {
@@ -28,7 +36,10 @@ pub(super) fn correct<B>(mut response: Response<B>) -> Response<B> {
 
 fn corrected(headers: &HeaderMap) -> Option<Code> {
     headers.get(GRPC_STATUS)?;
-    let status = Status::from_header_map(headers)?;
+    corrected_code(&Status::from_header_map(headers)?)
+}
+
+fn corrected_code(status: &Status) -> Option<Code> {
     match status.code() {
         // No handler of ours answers OUT_OF_RANGE.
         Code::OutOfRange => Some(Code::ResourceExhausted),

@@ -36,6 +36,7 @@ pub(super) fn response(classifier: &MixedClassifier, server: &ServerSettings) ->
             predict_target_radius: limits.predict_target_radius.unwrap_or(0.0),
             predict_votes: limits.predict_votes,
             bound: encode::bound(limits.bound).into(),
+            interactive_votes: limits.interactive_votes,
         }),
         max_inputs: encode::index(server.max_inputs),
         max_message_bytes: u64::try_from(server.max_message_bytes).unwrap_or(u64::MAX),

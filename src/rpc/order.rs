@@ -1,18 +1,32 @@
-//! From a CertifyRequest to an order within the operator's limits.
+//! From a request to an order within the operator's limits.
 
-use super::proto::{BoundMethod, CertifyRequest};
+use super::proto::{BoundMethod, CertifyRequest, Priority};
 use crate::certificate::FailureProbability;
 use crate::classifier::CertificationOrder;
 use crate::domain::{Bound, Violations};
+use crate::scheduler::Class;
 use crate::settings::CertificateSettings;
 
-/// Reads what the caller wants, or tells everything that is wrong with it.
+/// Reads how urgent a Predict is, or tells what is wrong with it.
+///
+/// # Errors
+/// With the field of each violation, and what was expected.
+pub(super) fn predict(priority: i32, settings: &CertificateSettings) -> Result<CertificationOrder, Violations> {
+    let mut order = CertificationOrder::predict(settings);
+    let mut wrong = Violations::default();
+    order.class = class(priority, order.class, &mut wrong);
+    wrong.into_result().map(|()| order)
+}
+
+/// Reads what the caller wants of Certify, or tells everything that is wrong with it. `votes`: whether the robust model
+/// draws any.
 ///
 /// # Errors
 /// With the field of each violation, and what was expected.
 pub(super) fn certify(
     request: &CertifyRequest,
     settings: &CertificateSettings,
+    votes: bool,
 ) -> Result<CertificationOrder, Violations> {
     let mut order = CertificationOrder::certify(settings);
     let mut wrong = Violations::default();
@@ -47,5 +61,40 @@ pub(super) fn certify(
             format!("expected ANYTIME or CLOPPER_PEARSON, found {}", request.bound),
         ),
     }
+    order.class = class(request.priority, order.class, &mut wrong);
+    if order.class == Class::Interactive {
+        check_interactive(
+            votes.then_some(order.vote_budget),
+            settings.interactive_votes,
+            &mut wrong,
+        );
+    }
     wrong.into_result().map(|()| order)
+}
+
+fn class(priority: i32, unspecified: Class, wrong: &mut Violations) -> Class {
+    match Priority::try_from(priority) {
+        Ok(Priority::Unspecified) => unspecified,
+        Ok(Priority::Interactive) => Class::Interactive,
+        Ok(Priority::Bulk) => Class::Bulk,
+        Err(_) => {
+            wrong.add("priority", format!("expected INTERACTIVE or BULK, found {priority}"));
+            unspecified
+        }
+    }
+}
+
+/// Interactive rows run before all bulk rows, so that a Certify with a large budget among them would hold up every Predict.
+fn check_interactive(budget: Option<u64>, most: u64, wrong: &mut Violations) {
+    match budget {
+        _ if most == 0 => wrong.add(
+            "priority",
+            "expected BULK: INTERACTIVE is for Predict alone here (certificate.interactive_votes = 0)",
+        ),
+        Some(budget) if budget > most => wrong.add(
+            "priority",
+            format!("expected BULK, or INTERACTIVE with a vote_budget of {most} at most; the vote budget is {budget}"),
+        ),
+        _ => {}
+    }
 }

@@ -1,26 +1,25 @@
 //! Puts the services together and serves them until it is told to stop.
 
 use std::future::Future;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use tokio::net::{TcpListener, TcpStream};
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared};
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::server::{HealthReporter, health_reporter};
 
 use super::early_errors;
+use super::listeners::Listeners;
 use super::proto::DESCRIPTORS;
 use super::proto::mixed_classifier_server::{MixedClassifierServer, SERVICE_NAME};
 use super::service::Service;
 use crate::live::Live;
 use crate::settings::ServerSettings;
 
-/// After a connection that could not be accepted.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Comes when the server stops: to each listener, and to every stream that would otherwise stay open.
+pub(super) type Stop = Shared<BoxFuture<'static, ()>>;
 
 /// What health checks are told. Starts as not serving.
 #[derive(Clone)]
@@ -44,28 +43,18 @@ impl Health {
 
 /// A server that runs, and its health.
 pub struct Serving<F> {
-    /// Ends when the listener is closed and every connection is done.
+    /// Ends when the listeners are closed and every connection is done.
     pub done: F,
     /// Not serving until told otherwise.
     pub health: Health,
 }
 
-/// Waits a little after a connection that could not be accepted: tonic asks again at once, and without file descriptors
-/// that would keep a core busy with nothing.
-async fn unhurried(accepted: io::Result<TcpStream>) -> io::Result<TcpStream> {
-    if let Err(error) = &accepted {
-        tracing::warn!(%error, "a connection could not be accepted");
-        tokio::time::sleep(ACCEPT_PAUSE).await;
-    }
-    accepted
-}
-
-/// Serves on `listener` until `stop` comes; then closes it and waits for the connections.
+/// Serves on `listeners` until `stop` comes; then closes them and waits for the connections.
 ///
 /// # Errors
 /// If the services cannot be put together.
 pub async fn serve(
-    listener: TcpListener,
+    listeners: Listeners,
     live: Arc<Live>,
     settings: ServerSettings,
     stop: impl Future<Output = ()> + Send + 'static,
@@ -78,8 +67,14 @@ pub async fn serve(
             .register_encoded_file_descriptor_set(DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
+    let stop: Stop = stop.boxed().shared();
     let max_message_bytes = settings.max_message_bytes;
-    let classifier = MixedClassifierServer::new(Service { live, server: settings })
+    let service = Service {
+        live,
+        server: Arc::new(settings),
+        stop: stop.clone(),
+    };
+    let classifier = MixedClassifierServer::new(service)
         .max_decoding_message_size(max_message_bytes)
         .max_encoding_message_size(max_message_bytes.max(4 << 20));
     let router = Server::builder()
@@ -92,9 +87,15 @@ pub async fn serve(
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
         .add_service(classifier);
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).then(unhurried);
-    Ok(Serving {
-        done: router.serve_with_incoming_shutdown(incoming, stop),
-        health,
-    })
+    let (tcp, unix) = listeners.incoming();
+    let tcp = router.clone().serve_with_incoming_shutdown(tcp, stop.clone());
+    let unix = unix.map(|unix| router.serve_with_incoming_shutdown(unix, stop));
+    // Boxed: two servers are too large a future to be passed around.
+    let done = Box::pin(async {
+        match unix {
+            Some(unix) => tokio::try_join!(tcp, unix).map(|_| ()),
+            None => tcp.await,
+        }
+    });
+    Ok(Serving { done, health })
 }

@@ -5,24 +5,28 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::Stream;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument as _;
 
 use super::proto::mixed_classifier_server::MixedClassifier as Rpc;
 use super::proto::{
     CertifyRequest, CertifyResponse, CertifyStreamResponse, GetModelInfoRequest, GetModelInfoResponse, PredictRequest,
-    PredictResponse, Tensor,
+    PredictResponse, PredictStreamRequest, PredictStreamResponse,
 };
-use super::{deadline, decode, encode, info, order, proto, status, stream};
+use super::router::Stop;
+use super::{deadline, decode, encode, info, order, predict_stream, proto, status, stream};
 use crate::classifier::{CertificationOrder, MixedClassifier};
 use crate::domain::{Input, Prediction, Violations};
 use crate::live::Live;
 use crate::settings::ServerSettings;
 
-/// Answers requests from what is live.
+/// Answers requests from what is live. Clones share it.
+#[derive(Clone)]
 pub(super) struct Service {
     pub(super) live: Arc<Live>,
-    pub(super) server: ServerSettings,
+    pub(super) server: Arc<ServerSettings>,
+    /// Comes when the server stops.
+    pub(super) stop: Stop,
 }
 
 impl Service {
@@ -36,8 +40,25 @@ impl Service {
             .map_err(|wrong| status::invalid(&wrong))
     }
 
-    fn inputs(&self, tensor: Option<&Tensor>, classifier: &MixedClassifier) -> Result<Vec<Input>, Status> {
-        decode::inputs(tensor, classifier.spec(), self.server.max_inputs).map_err(|wrong| status::invalid(&wrong))
+    /// A Predict, wherever it comes from, answered by `deadline` from one snapshot.
+    pub(super) async fn answer_predict(
+        &self,
+        request: PredictRequest,
+        deadline: Instant,
+    ) -> Result<PredictResponse, Status> {
+        let classifier = self.classifier()?;
+        let order = order::predict(request.priority, classifier.certification());
+        let inputs = decode::inputs(request.inputs.as_ref(), classifier.spec(), self.server.max_inputs);
+        let (order, inputs) = both(order, inputs)?;
+        let span = tracing::info_span!("predict", inputs = inputs.len());
+        let predictions = answer(&classifier, inputs, order, deadline, request.include_components)
+            .instrument(span)
+            .await?;
+        let provenance = Some(encode::provenance(classifier.provenance()));
+        Ok(PredictResponse {
+            predictions,
+            provenance,
+        })
     }
 }
 
@@ -47,12 +68,18 @@ fn checked(
     classifier: &MixedClassifier,
     max_inputs: usize,
 ) -> Result<(CertificationOrder, Vec<Input>), Status> {
-    let order = order::certify(request, classifier.certification());
-    let inputs = decode::inputs(request.inputs.as_ref(), classifier.spec(), max_inputs);
-    match (order, inputs) {
-        (Ok(order), Ok(inputs)) => Ok((order, inputs)),
-        (order, inputs) => {
-            let wrong = order.err().into_iter().chain(inputs.err());
+    let order = order::certify(request, classifier.certification(), classifier.draws_votes());
+    both(
+        order,
+        decode::inputs(request.inputs.as_ref(), classifier.spec(), max_inputs),
+    )
+}
+
+fn both<A, B>(first: Result<A, Violations>, second: Result<B, Violations>) -> Result<(A, B), Status> {
+    match (first, second) {
+        (Ok(first), Ok(second)) => Ok((first, second)),
+        (first, second) => {
+            let wrong = first.err().into_iter().chain(second.err());
             Err(status::invalid(&Violations(wrong.flat_map(|found| found.0).collect())))
         }
     }
@@ -79,22 +106,21 @@ async fn answer(
 impl Rpc for Service {
     async fn predict(&self, request: Request<PredictRequest>) -> Result<Response<PredictResponse>, Status> {
         let deadline = self.deadline(&request)?;
-        let classifier = self.classifier()?;
-        let PredictRequest {
-            inputs,
-            include_components,
-        } = request.into_inner();
-        let inputs = self.inputs(inputs.as_ref(), &classifier)?;
-        let order = CertificationOrder::predict(classifier.certification());
-        let span = tracing::info_span!("predict", inputs = inputs.len());
-        let predictions = answer(&classifier, inputs, order, deadline, include_components)
-            .instrument(span)
-            .await?;
-        let provenance = Some(encode::provenance(classifier.provenance()));
-        Ok(Response::new(PredictResponse {
-            predictions,
-            provenance,
-        }))
+        self.answer_predict(request.into_inner(), deadline)
+            .await
+            .map(Response::new)
+    }
+
+    type PredictStreamStream = Pin<Box<dyn Stream<Item = Result<PredictStreamResponse, Status>> + Send>>;
+
+    async fn predict_stream(
+        &self,
+        request: Request<Streaming<PredictStreamRequest>>,
+    ) -> Result<Response<Self::PredictStreamStream>, Status> {
+        let deadline =
+            deadline::of_stream(request.metadata(), Instant::now()).map_err(|wrong| status::invalid(&wrong))?;
+        let answers = predict_stream::answers(self.clone(), request.into_inner(), deadline);
+        Ok(Response::new(Box::pin(answers)))
     }
 
     async fn certify(&self, request: Request<CertifyRequest>) -> Result<Response<CertifyResponse>, Status> {

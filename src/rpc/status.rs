@@ -7,6 +7,7 @@ use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+use super::proto::{FieldViolation, RequestError};
 use crate::classifier::ClassifierError;
 use crate::domain::Violations;
 use crate::live::NotLive;
@@ -45,6 +46,36 @@ pub(super) fn failed(error: &ClassifierError) -> Status {
             tracing::error!(%reason, "a certificate could not be computed");
             Status::internal("the certificate could not be computed")
         }
+    }
+}
+
+/// What ends a stream when the server stops.
+pub(super) fn stopping() -> Status {
+    Status::unavailable("the server is stopping; every request that it has read is answered")
+}
+
+/// What ends a stream at its own deadline.
+pub(super) fn stream_deadline() -> Status {
+    Status::deadline_exceeded("the stream's own deadline (grpc-timeout) came; every request that was read is answered")
+}
+
+/// The same error as one request of a stream tells it.
+pub(super) fn in_band(status: &Status) -> RequestError {
+    let details = status.get_error_details();
+    let violations = details.bad_request().map(|bad| bad.field_violations.clone());
+    let retry_after = details.retry_info().and_then(|retry| retry.retry_delay);
+    RequestError {
+        code: status.code().into(),
+        message: status.message().to_owned(),
+        violations: violations
+            .unwrap_or_default()
+            .into_iter()
+            .map(|wrong| FieldViolation {
+                field: wrong.field,
+                description: wrong.description,
+            })
+            .collect(),
+        retry_after_ms: retry_after.map_or(0, |delay| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)),
     }
 }
 

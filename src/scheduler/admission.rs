@@ -169,7 +169,11 @@ impl Admissions {
     }
 
     fn check_time(&self, request: &Urgency, demand: &Demand, now: Instant, speed: &Speed) -> Result<(), Refusal> {
-        let later = || self.live.range(*request..).take_while(|(other, _)| other.class == request.class);
+        let later = || {
+            self.live
+                .range(*request..)
+                .take_while(|(other, _)| other.class == request.class)
+        };
         let behind = later().fold(Rows::default(), |sum, (_, left)| plus(&sum, &left.expected));
         let mut ahead = minus(&self.expected[index(request.class)], &behind);
         if request.class == Class::Bulk {
@@ -179,9 +183,8 @@ impl Admissions {
             let left = deadline.saturating_duration_since(now);
             speed.wait(rows).as_secs_f64() * SLACK <= left.as_secs_f64()
         };
-        // With nothing ahead it is tried, whatever the estimate says: only runs can correct it.
-        let idle = ahead == Rows::default();
-        if !idle && !fits(&plus(&ahead, &demand.needed), request.deadline) {
+        // An idle machine tries it, whatever the estimate says: only runs can correct that.
+        if !self.live.is_empty() && !fits(&plus(&ahead, &demand.needed), request.deadline) {
             let left = request.deadline.saturating_duration_since(now);
             let wait = speed.wait(&plus(&ahead, &demand.needed));
             let retry_after = wait.saturating_sub(left).max(speed.wait(&demand.needed));

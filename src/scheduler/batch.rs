@@ -105,9 +105,7 @@ impl Scratch<'_> {
             .iter()
             .map(|slice| tracing::info_span!(parent: &slice.job.span, "infer", model, rows = slice.rows.len(), batch))
             .collect();
-        let ran = catch_unwind(AssertUnwindSafe(|| {
-            backend.run(batch, self.input, self.output, halt)
-        }));
+        let ran = catch_unwind(AssertUnwindSafe(|| backend.run(batch, self.input, self.output, halt)));
         drop(spans);
         match ran {
             Ok(Ok(())) => {

@@ -117,7 +117,11 @@ mod tests {
                 world.executors[index] = Executor::Wakes;
                 world
             };
-            if sleepers.is_empty() { vec![self.clone()] } else { sleepers.iter().map(wake).collect() }
+            if sleepers.is_empty() {
+                vec![self.clone()]
+            } else {
+                sleepers.iter().map(wake).collect()
+            }
         }
     }
 
@@ -136,7 +140,10 @@ mod tests {
                 let all_sleep = world.executors.iter().all(|executor| *executor == Executor::Sleeps);
                 assert!(!(all_sleep && world.rows > 0), "{world:?}");
                 // While one runs, what it left is seen to by another that is awake or on its way, so none idles for long.
-                let someone_comes = world.executors.iter().any(|e| matches!(e, Executor::Wakes | Executor::Looks));
+                let someone_comes = world
+                    .executors
+                    .iter()
+                    .any(|e| matches!(e, Executor::Wakes | Executor::Looks));
                 let someone_sleeps = world.executors.contains(&Executor::Sleeps);
                 assert!(world.rows == 0 || !someone_sleeps || someone_comes, "{world:?}");
                 open.extend(world.next().into_iter().filter(|next| seen.insert(next.clone())));

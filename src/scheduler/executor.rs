@@ -51,7 +51,11 @@ impl<B: Backend> Executor<B> {
         let backend = &mut self.backends[role];
         let outcome = run(backend, work, &mut self.input, &mut self.output);
         // Rows of callers who left and rows that failed count as done: nobody waits for them.
-        let done: Vec<_> = work.slices.iter().map(|slice| (slice.request, slice.rows.len())).collect();
+        let done: Vec<_> = work
+            .slices
+            .iter()
+            .map(|slice| (slice.request, slice.rows.len()))
+            .collect();
         let ran = (outcome == Outcome::Ran).then(|| start.elapsed());
         self.shared.done(role, &done, ran);
         if outcome != Outcome::Failed {
@@ -70,7 +74,11 @@ impl<B: Backend> Executor<B> {
         tracing::error!(model = role.name(), reason, "a session is broken; it is opened anew");
         self.shared.failed(role);
         if let Err(reason) = self.reopen(role) {
-            tracing::error!(model = role.name(), reason, "the session cannot be opened anew; it is tried again later");
+            tracing::error!(
+                model = role.name(),
+                reason,
+                "the session cannot be opened anew; it is tried again later"
+            );
             self.repairs[role] = Some(Repair::new(Instant::now()));
             self.shared.lost(role);
         }

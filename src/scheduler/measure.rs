@@ -4,8 +4,6 @@ use std::time::{Duration, Instant};
 
 use crate::onnx::{Backend, BackendError, Halt};
 
-/// Batches are tried up to this many rows.
-const LARGEST: usize = 1024;
 /// A larger batch must give this much more throughput to be worth its wait.
 const WORTH: f64 = 1.1;
 /// Two doublings in a row that give less than this much more: no more are tried.
@@ -36,8 +34,8 @@ impl Measured {
     }
 }
 
-/// Finds the batch beyond which throughput no longer grows, of those that take at most `max_batch_time`; `row` is a typical
-/// input. One row is always allowed.
+/// Finds the batch beyond which throughput no longer grows, of those of at most `largest` rows that take at most
+/// `max_batch_time`; `row` is a typical input. One row is always allowed.
 ///
 /// `resize` gives a backend another batch size.
 ///
@@ -47,11 +45,12 @@ pub fn measure_batch_size<B: Backend>(
     backend: &mut B,
     resize: impl Fn(&mut B, usize),
     row: &[f32],
+    largest: usize,
     max_batch_time: Duration,
 ) -> Result<Measured, BackendError> {
     let mut measured = Vec::new();
     let mut rows = 1;
-    while rows <= LARGEST {
+    while rows <= largest.max(1) {
         resize(backend, rows);
         let time = best_time(backend, rows, row)?;
         measured.push(Measured { rows, time });

@@ -201,7 +201,9 @@ impl<J: Clone> Lane<J> {
         let mut room = most;
         while room > 0 {
             self.drop_useless(now, dead, expired);
-            let Some(mut first) = self.waiting.first_entry() else { break };
+            let Some(mut first) = self.waiting.first_entry() else {
+                break;
+            };
             let (request, waiting) = (first.key().0, first.get_mut());
             let count = waiting.rows.len().min(room);
             let rows = waiting.rows.start..waiting.rows.start + count;

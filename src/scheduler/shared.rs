@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::bell::Bell;
 use super::admission::{Admissions, Demand, Refusal};
+use super::bell::Bell;
 use super::condition::Condition;
 use super::job::{Job, ScheduleError};
 use super::queue::{Batch, Limits, Queue};
@@ -170,7 +170,9 @@ impl Shared {
             state.admissions.done(request, role, *rows);
         }
         if let Some(elapsed) = ran {
-            state.speed.observe(role, done.iter().map(|(_, rows)| rows).sum(), elapsed);
+            state
+                .speed
+                .observe(role, done.iter().map(|(_, rows)| rows).sum(), elapsed);
             state.condition.worked(role);
             self.tell_health(&state.condition);
         }
@@ -208,7 +210,8 @@ impl Shared {
 
     fn tell_health(&self, condition: &Condition) {
         let now = condition.is_healthy();
-        self.healthy.send_if_modified(|healthy| std::mem::replace(healthy, now) != now);
+        self.healthy
+            .send_if_modified(|healthy| std::mem::replace(healthy, now) != now);
     }
 
     /// Lets the executors end after the batch they run; what waits is answered.

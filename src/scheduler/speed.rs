@@ -34,7 +34,11 @@ impl Speed {
             return;
         };
         let seen = elapsed.as_secs_f64() / f64::from(rows);
-        let seen = if *average > 0.0 { seen.min(*average * MOST_AT_ONCE) } else { seen };
+        let seen = if *average > 0.0 {
+            seen.min(*average * MOST_AT_ONCE)
+        } else {
+            seen
+        };
         *average += (seen - *average) * NEWEST;
     }
 
@@ -71,14 +75,26 @@ mod tests {
 
     #[test]
     fn work_is_shared_by_the_executors() {
-        let speed = Speed::new(PerRole { standard: MS, robust: 2 * MS }, 4);
+        let speed = Speed::new(
+            PerRole {
+                standard: MS,
+                robust: 2 * MS,
+            },
+            4,
+        );
         assert_eq!(speed.work(&rows(2, 3)), 8 * MS);
         assert_eq!(speed.wait(&rows(2, 3)), 2 * MS);
     }
 
     #[test]
     fn it_follows_the_batches_but_not_one_stall() {
-        let mut speed = Speed::new(PerRole { standard: MS, robust: MS }, 1);
+        let mut speed = Speed::new(
+            PerRole {
+                standard: MS,
+                robust: MS,
+            },
+            1,
+        );
         speed.observe(Role::Standard, 1, 1000 * MS);
         assert!(speed.work(&rows(1, 0)) < MS * 6 / 5);
         for _ in 0..200 {

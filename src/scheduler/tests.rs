@@ -35,7 +35,11 @@ impl Backend for Double {
         Ok(())
     }
     fn probe(&mut self) -> Result<(), BackendError> {
-        if self.works.load(Ordering::SeqCst) { Ok(()) } else { Err(failed("the probe")) }
+        if self.works.load(Ordering::SeqCst) {
+            Ok(())
+        } else {
+            Err(failed("the probe"))
+        }
     }
     fn reopen(&self) -> Result<Self, BackendError> {
         if !self.opens.load(Ordering::SeqCst) {
@@ -62,45 +66,44 @@ fn failed(reason: &str) -> BackendError {
     }
 }
 
-/// A scheduler whose robust model does `during`, and whether its sessions work and can be opened anew.
-struct Bench {
-    scheduler: Scheduler,
-    works: Arc<AtomicBool>,
-    opens: Arc<AtomicBool>,
+/// Flags of [`Double`]: whether its probe works, and whether it can be opened anew.
+fn flags() -> (Arc<AtomicBool>, Arc<AtomicBool>) {
+    (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(true)))
 }
 
-fn bench(
-    executors: usize,
-    batch: usize,
-    rows: usize,
-    during: impl Fn(&[f32], &Halt) -> Result<(), BackendError> + Send + Sync + 'static,
-) -> Bench {
-    let (works, opens) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(true)));
-    let (during, nothing): (During, During) = (Arc::new(during), Arc::new(|_, _| Ok(())));
-    let backends = (0..executors)
-        .map(|_| PerRole {
-            standard: double(batch, &nothing, &works, &opens),
-            robust: double(batch, &during, &works, &opens),
-        })
-        .collect();
+fn start(backends: Vec<PerRole<Double>>, rows: usize) -> Scheduler {
     let settings = QueueSettings {
         rows,
         max_delay: Duration::ZERO,
         row_time: PerRole::of(|_| Duration::from_millis(1)),
     };
-    Bench {
-        scheduler: Scheduler::start(backends, settings).unwrap(),
-        works,
-        opens,
-    }
+    Scheduler::start(backends, settings).unwrap()
 }
 
+/// A scheduler whose robust model does `during`.
 fn scheduler(
     executors: usize,
     batch: usize,
     during: impl Fn(&[f32], &Halt) -> Result<(), BackendError> + Send + Sync + 'static,
 ) -> Scheduler {
-    bench(executors, batch, 100, during).scheduler
+    let (works, opens) = flags();
+    let (during, nothing): (During, During) = (Arc::new(during), Arc::new(|_, _| Ok(())));
+    let executor = |_| PerRole {
+        standard: double(batch, &nothing, &works, &opens),
+        robust: double(batch, &during, &works, &opens),
+    };
+    start((0..executors).map(executor).collect(), 100)
+}
+
+/// A scheduler whose models work while `works` says so. Opening a session anew sets it, while `opens` allows it.
+fn fragile(executors: usize, works: &Arc<AtomicBool>, opens: &Arc<AtomicBool>) -> Scheduler {
+    let inside = Arc::clone(works);
+    let during: During = Arc::new(move |_, _| {
+        let works = inside.load(Ordering::SeqCst);
+        works.then_some(()).ok_or_else(|| failed("broken"))
+    });
+    let executor = |_| PerRole::of(|_| double(1, &during, works, opens));
+    start((0..executors).map(executor).collect(), 100)
 }
 
 /// Row `i` is `first + i`.
@@ -146,8 +149,8 @@ fn gate() -> (Gate, impl Fn(&[f32]) + Send + Sync + 'static) {
     let ((enter, entered), (open, opened)) = (channel(), channel());
     let (enter, opened) = (std::sync::Mutex::new(enter), std::sync::Mutex::new(opened));
     let pass = move |input: &[f32]| {
-        enter.lock().unwrap().send(input.to_vec()).unwrap();
         // A gate that is gone is open.
+        let _ = enter.lock().unwrap().send(input.to_vec());
         let _ = opened.lock().unwrap().recv();
     };
     (Gate { entered, open }, pass)
@@ -173,34 +176,31 @@ async fn in_time<T>(what: impl Future<Output = T>) -> T {
 async fn a_job_larger_than_a_batch_comes_back_whole_and_in_order() {
     let scheduler = scheduler(2, 4, |_, _| Ok(()));
     let outputs = in_time(submit(&scheduler, 0, 11)).await.unwrap();
-    assert_eq!(outputs.robust, (0..11u8).map(|row| 2.0 * f32::from(row)).collect::<Vec<_>>());
+    assert_eq!(
+        outputs.robust,
+        (0..11u8).map(|row| 2.0 * f32::from(row)).collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test]
 async fn the_two_rows_of_one_job_run_at_the_same_time() {
     // Each model waits inside its run for the other: one after the other would never end.
     let barrier = Arc::new(Barrier::new(2));
-    let (works, opens) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(true)));
-    let inside = Arc::clone(&barrier);
+    let (works, opens) = flags();
     let during: During = Arc::new(move |_, _| {
-        inside.wait();
+        barrier.wait();
         Ok(())
     });
-    let backends = (0..2)
-        .map(|_| PerRole::of(|_| double(1, &during, &works, &opens)))
-        .collect();
-    let settings = QueueSettings {
-        rows: 10,
-        max_delay: Duration::ZERO,
-        row_time: PerRole::of(|_| Duration::from_millis(1)),
-    };
-    let scheduler = Scheduler::start(backends, settings).unwrap();
+    let executor = |_| PerRole::of(|_| double(1, &during, &works, &opens));
+    let scheduler = start((0..2).map(executor).collect(), 10);
     let demand = Demand {
         outstanding: PerRole { standard: 1, robust: 1 },
         ..Demand::default()
     };
     let room = scheduler.admit(Class::Interactive, soon(), &demand).unwrap();
-    let outputs = in_time(room.submit(Box::new(Counting(3)), demand.outstanding)).await.unwrap();
+    let outputs = in_time(room.submit(Box::new(Counting(3)), demand.outstanding))
+        .await
+        .unwrap();
     assert_eq!((outputs.standard, outputs.robust), (vec![6.0], vec![6.0]));
 }
 
@@ -217,7 +217,7 @@ async fn a_bad_row_fails_its_own_request_alone() {
             _ => Ok(()),
         }
     };
-    let Bench { scheduler, .. } = bench(1, 8, 100, during);
+    let scheduler = scheduler(1, 8, during);
     let first = submit(&scheduler, 0, 1);
     gate.comes();
     // They meet in one batch.
@@ -236,7 +236,11 @@ async fn a_bad_row_fails_its_own_request_alone() {
 
 #[tokio::test]
 async fn inputs_that_the_model_cannot_take_never_turn_health() {
-    let scheduler = scheduler(1, 1, |input, _| if input == [13.0] { Err(failed("no")) } else { Ok(()) });
+    let scheduler = scheduler(
+        1,
+        1,
+        |input, _| if input == [13.0] { Err(failed("no")) } else { Ok(()) },
+    );
     let mut healthy = scheduler.healthy();
     for _ in 0..20 {
         in_time(submit(&scheduler, 13, 1)).await.unwrap_err();
@@ -247,37 +251,18 @@ async fn inputs_that_the_model_cannot_take_never_turn_health() {
 
 #[tokio::test]
 async fn a_broken_session_is_opened_anew() {
-    let works = Arc::new(AtomicBool::new(true));
-    let inside = Arc::clone(&works);
-    let mut bench = bench(1, 1, 100, |_, _| Ok(()));
-    // The model does what the flag says, and opening a session anew sets it.
-    let during: During = Arc::new(move |_, _| if inside.load(Ordering::SeqCst) { Ok(()) } else { Err(failed("broken")) });
-    let backends = vec![PerRole::of(|_| double(1, &during, &works, &bench.opens))];
-    let settings = QueueSettings {
-        rows: 100,
-        max_delay: Duration::ZERO,
-        row_time: PerRole::of(|_| Duration::from_millis(1)),
-    };
-    bench.scheduler = Scheduler::start(backends, settings).unwrap();
+    let (works, opens) = flags();
+    let scheduler = fragile(1, &works, &opens);
     works.store(false, Ordering::SeqCst);
-    in_time(submit(&bench.scheduler, 1, 1)).await.unwrap_err();
-    in_time(submit(&bench.scheduler, 2, 1)).await.unwrap();
-    assert!(*bench.scheduler.healthy().borrow());
+    in_time(submit(&scheduler, 1, 1)).await.unwrap_err();
+    in_time(submit(&scheduler, 2, 1)).await.unwrap();
+    assert!(*scheduler.healthy().borrow());
 }
 
 #[tokio::test]
 async fn a_model_that_stays_broken_answers_at_once_and_comes_back() {
-    let works = Arc::new(AtomicBool::new(true));
-    let opens = Arc::new(AtomicBool::new(true));
-    let inside = Arc::clone(&works);
-    let during: During = Arc::new(move |_, _| if inside.load(Ordering::SeqCst) { Ok(()) } else { Err(failed("broken")) });
-    let backends = (0..2).map(|_| PerRole::of(|_| double(1, &during, &works, &opens))).collect();
-    let settings = QueueSettings {
-        rows: 100,
-        max_delay: Duration::ZERO,
-        row_time: PerRole::of(|_| Duration::from_millis(1)),
-    };
-    let scheduler = Scheduler::start(backends, settings).unwrap();
+    let (works, opens) = flags();
+    let scheduler = fragile(2, &works, &opens);
     let mut healthy = scheduler.healthy();
     works.store(false, Ordering::SeqCst);
     opens.store(false, Ordering::SeqCst);
@@ -335,7 +320,11 @@ async fn a_run_that_everybody_left_is_ended() {
             }
             true
         });
-        if ended == Some(false) { Ok(()) } else { Err(BackendError::Halted) }
+        if ended == Some(false) {
+            Ok(())
+        } else {
+            Err(BackendError::Halted)
+        }
     });
     let alone = submit(&scheduler, 0, 1);
     began.recv_timeout(PATIENCE).unwrap();
@@ -345,7 +334,10 @@ async fn a_run_that_everybody_left_is_ended() {
     assert_eq!(began.recv_timeout(PATIENCE).unwrap(), [1.0, 2.0]);
     drop(left);
     let last = submit(&scheduler, 7, 1);
-    assert!(began.recv_timeout(Duration::from_millis(50)).is_err(), "one of the two still waits");
+    assert!(
+        began.recv_timeout(Duration::from_millis(50)).is_err(),
+        "one of the two still waits"
+    );
     drop(right);
     in_time(last).await.unwrap();
     assert!(*scheduler.healthy().borrow(), "a run that was ended is no failure");
@@ -354,7 +346,9 @@ async fn a_run_that_everybody_left_is_ended() {
 #[tokio::test]
 async fn late_rows_are_answered_without_a_run() {
     let scheduler = scheduler(1, 1, |_, _| Err(failed("must not run")));
-    let room = scheduler.admit(Class::Interactive, Instant::now(), &outstanding(1)).unwrap();
+    let room = scheduler
+        .admit(Class::Interactive, Instant::now(), &outstanding(1))
+        .unwrap();
     let late = in_time(room.submit(Box::new(Counting(0)), rows(1))).await;
     assert_eq!(late, Err(ScheduleError::Expired));
 }
@@ -376,11 +370,11 @@ async fn rows_that_cannot_be_made_fail_their_job_alone() {
 
 #[tokio::test]
 async fn room_is_bounded_and_comes_back() {
-    let Bench { scheduler, .. } = bench(1, 4, 10, |_, _| Ok(()));
-    let room = scheduler.admit(Class::Interactive, soon(), &outstanding(8)).unwrap();
-    assert!(scheduler.admit(Class::Interactive, soon(), &outstanding(3)).is_err());
+    let scheduler = scheduler(1, 4, |_, _| Ok(()));
+    let room = scheduler.admit(Class::Interactive, soon(), &outstanding(80)).unwrap();
+    assert!(scheduler.admit(Class::Interactive, soon(), &outstanding(30)).is_err());
     drop(room);
-    assert!(scheduler.admit(Class::Interactive, soon(), &outstanding(10)).is_ok());
+    assert!(scheduler.admit(Class::Interactive, soon(), &outstanding(100)).is_ok());
 }
 
 /// However many rows of a bulk job wait, an interactive row waits for no more than the batch that runs.

@@ -119,8 +119,11 @@ fn server(reader: &mut Reader) -> ServerSettings {
             "an address such as \"127.0.0.1:50051\"",
             |text| text.parse().ok(),
         ),
+        unix_socket: reader.optional_path("server.unix_socket"),
+        unix_socket_mode: reader.mode("server.unix_socket_mode", 0o600),
         max_inputs: reader.size("server.max_inputs", 64, 1, 65_536),
         max_message_bytes: reader.size("server.max_message_bytes", 4 << 20, 1024, 1 << 30),
+        stream_window: reader.size("server.stream_window", 16, 1, 1024),
         max_request_time: reader.duration("server.max_request_time", 30 * second, second / 1000, 3600 * second),
         drain_timeout: reader.duration("server.drain_timeout", 10 * second, second / 1000, 3600 * second),
     }
@@ -167,10 +170,18 @@ fn certificate(reader: &mut Reader) -> Option<CertificateSettings> {
         |radius| radius.is_finite() && radius >= 0.0,
     );
     let certify_votes = reader.count("certificate.certify_votes", 1000, 1, 1 << 32);
+    // What Predict may spend on an input hurts no other Predict more when Certify spends it.
+    let interactive_votes = reader.count(
+        "certificate.interactive_votes",
+        predict_votes.min(max_votes),
+        0,
+        1 << 32,
+    );
     let allow_inexact_runtime = reader.flag("certificate.allow_inexact_runtime", false);
     for (key, votes) in [
         ("certificate.predict_votes", predict_votes),
         ("certificate.certify_votes", certify_votes),
+        ("certificate.interactive_votes", interactive_votes),
     ] {
         reader.check(votes <= max_votes, key, || {
             format!("is over certificate.max_votes = {max_votes}")
@@ -191,6 +202,7 @@ fn certificate(reader: &mut Reader) -> Option<CertificateSettings> {
         predict_target_radius: (predict_target_radius > 0.0).then_some(predict_target_radius),
         certify_votes,
         max_votes,
+        interactive_votes,
         allow_inexact_runtime,
     })
 }
@@ -199,8 +211,10 @@ fn runtime(reader: &mut Reader) -> Option<RuntimeSettings> {
     // The cgroup's quota and the affinity mask, where they are smaller than the machine.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut batch_size = |key| Some(reader.size(key, 0, 0, MAX_BATCH_SIZE)).filter(|&rows| rows > 0);
-    let (standard_batch_size, robust_batch_size) =
-        (batch_size("runtime.standard_batch_size"), batch_size("runtime.robust_batch_size"));
+    let (standard_batch_size, robust_batch_size) = (
+        batch_size("runtime.standard_batch_size"),
+        batch_size("runtime.robust_batch_size"),
+    );
     Some(RuntimeSettings {
         library: reader.path("runtime.library"),
         provider: reader.choice(

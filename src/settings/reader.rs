@@ -158,6 +158,39 @@ impl Reader {
         self.base.join(path)
     }
 
+    /// A file, relative to the settings file; `""` is none, which is the default.
+    pub(super) fn optional_path(&mut self, key: &str) -> Option<PathBuf> {
+        let parse = |kind: &ValueKind| match kind {
+            ValueKind::String(text) => Ok(text.clone()),
+            _ => Err("a path, or \"\" for none".to_owned()),
+        };
+        let path = self.read(key, Some(String::new()), parse).unwrap_or_default();
+        (!path.is_empty()).then(|| self.base.join(path))
+    }
+
+    /// The permissions of a file, in octal digits such as "0660".
+    pub(super) fn mode(&mut self, key: &str, default: u32) -> u32 {
+        let octal = |text: &str| {
+            let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+            u32::from_str_radix(text, 8)
+                .ok()
+                .filter(|mode| digits && *mode <= 0o777)
+        };
+        let parse = |kind: &ValueKind| {
+            let found = match kind {
+                ValueKind::String(text) => octal(text),
+                // A variable comes as the number that its digits would be in tens.
+                ValueKind::I64(digits) => octal(&digits.to_string()),
+                _ => None,
+            };
+            found
+                .map(|mode| format!("{mode:04o}"))
+                .ok_or_else(|| "octal permissions from \"0000\" to \"0777\"".to_owned())
+        };
+        let mode = self.read(key, Some(format!("{default:04o}")), parse);
+        mode.and_then(|mode| octal(&mode)).unwrap_or(default)
+    }
+
     /// Records a violation of a rule between keys.
     pub(super) fn check(&mut self, holds: bool, key: &str, message: impl FnOnce() -> String) {
         self.violations.check(holds, key, message);

@@ -36,10 +36,16 @@ pub struct Settings {
 pub struct ServerSettings {
     /// Where to listen for gRPC.
     pub listen: SocketAddr,
+    /// A Unix socket to listen on besides.
+    pub unix_socket: Option<PathBuf>,
+    /// Who may connect to it: the permissions of its file.
+    pub unix_socket_mode: u32,
     /// Inputs in one request, at most.
     pub max_inputs: usize,
     /// Bytes of one request, at most.
     pub max_message_bytes: usize,
+    /// Requests of one PredictStream that are under way at once, at most.
+    pub stream_window: usize,
     /// How long a request without a deadline may take.
     pub max_request_time: Duration,
     /// How long requests in flight may take to finish after SIGTERM.
@@ -85,6 +91,8 @@ pub struct CertificateSettings {
     pub certify_votes: u64,
     /// Estimation votes a caller of Certify may ask for.
     pub max_votes: u64,
+    /// Estimation votes a caller of Certify may ask for at interactive priority; 0 forbids it.
+    pub interactive_votes: u64,
     /// Serve smoothed certificates although the runtime failed the self-test; each then says so.
     pub allow_inexact_runtime: bool,
 }

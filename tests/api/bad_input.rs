@@ -19,7 +19,7 @@ fn setup(standard: &str, robust: &str) -> Setup {
 async fn refused(client: &mut Client, tensor: Option<Tensor>) -> Vec<String> {
     let predict = PredictRequest {
         inputs: tensor.clone(),
-        include_components: false,
+        ..Default::default()
     };
     let certify = CertifyRequest {
         inputs: tensor,
@@ -58,7 +58,7 @@ async fn a_wrong_tensor_is_told_by_field() {
     };
     let with_value = |value: f32| raw_floats(&[1, 4], &[0.0, 0.0, value, 0.0]);
     let with_bytes = |count: usize| Tensor {
-        data: vec![0; count],
+        data: vec![0; count].into(),
         ..floats(&[[0.0; 4]])
     };
     let huge = i64::MAX;
@@ -103,7 +103,7 @@ async fn everything_wrong_is_told_at_once() {
     let tensor = Tensor {
         dtype: DataType::Unspecified.into(),
         shape: vec![0, 9],
-        data: Vec::new(),
+        data: Vec::new().into(),
     };
     let request = CertifyRequest {
         inputs: Some(tensor),
@@ -112,12 +112,14 @@ async fn everything_wrong_is_told_at_once() {
         vote_budget: Some(5001),
         failure_probability: Some(0.75),
         bound: 9,
+        priority: 3,
     };
     let all = [
         "target_radius",
         "vote_budget",
         "failure_probability",
         "bound",
+        "priority",
         "inputs.dtype",
         "inputs.shape",
     ];
@@ -140,12 +142,12 @@ async fn too_many_bytes_are_a_question_of_resources() {
     let server = TestServer::start(setup("linear_g", "linear_h")).await;
     let mut client = server.client().await;
     let tensor = Tensor {
-        data: vec![0; LIMIT + 1],
+        data: vec![0; LIMIT + 1].into(),
         ..floats(&[[0.0; 4]])
     };
     let large = PredictRequest {
         inputs: Some(tensor.clone()),
-        include_components: false,
+        ..Default::default()
     };
     let status = client.predict(large).await.unwrap_err();
     assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");

@@ -117,7 +117,7 @@ async fn requests(server: &TestServer, count: usize) -> Vec<Vec<Run>> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_two_models_of_a_request_run_at_the_same_time() {
     record();
-    let server = TestServer::start(Setup::pair("slow_g", "slow_h")).await;
+    let server = TestServer::start(Setup::pair("slow_g", "slow_h").with("runtime.executors", 2)).await;
     let requests = requests(&server, 8).await;
     for runs in &requests {
         for model in ["standard", "robust"] {
@@ -142,6 +142,7 @@ async fn the_two_models_of_a_request_run_at_the_same_time() {
 async fn votes_are_drawn_while_the_standard_model_runs() {
     record();
     let setup = Setup::pair("slow_g", "slow_smoothed")
+        .with("runtime.executors", 2)
         .batch_size(2)
         .with("certificate.selection_votes", 2)
         .with("certificate.predict_votes", 4);

@@ -34,7 +34,11 @@ fn tensors() -> impl Strategy<Value = Tensor> {
         values.prop_map(|values| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>()),
     ];
     let dtype = prop_oneof![0..4i32, any::<i32>()];
-    (dtype, shape, data).prop_map(|(dtype, shape, data)| Tensor { dtype, shape, data })
+    (dtype, shape, data).prop_map(|(dtype, shape, data)| Tensor {
+        dtype,
+        shape,
+        data: data.into(),
+    })
 }
 
 /// Well-formed floats, so that the fuzz also gets through.

@@ -57,7 +57,7 @@ async fn a_smoothed_model_tells_its_grid_and_limits() {
         (standard.guarantee.as_str(), robust.guarantee.as_str()),
         ("none", "gaussian_smoothing")
     );
-    assert_eq!((standard.sessions, robust.sessions, robust.max_batch_size), (1, 2, 8));
+    assert_eq!((standard.sessions, robust.sessions, robust.max_batch_size), (2, 2, 8));
     assert!(robust.guarantee_source.contains("make_fixtures.py"));
 }
 

@@ -10,7 +10,7 @@ use certimix::certificate::{
     Alpha, FailureProbability, LowerBound, Sigma, argmax, clopper_pearson, mixed_logits, tight_radius,
 };
 use certimix::classifier::VoteCounter;
-use certimix::domain::Input;
+use certimix::domain::{Input, Values};
 use serde::Deserialize;
 
 use crate::support::truth::{assert_close, quantile};
@@ -160,13 +160,18 @@ fn the_votes_agree() {
 /// How many images have other votes than in the reference, none by more than another processor explains.
 fn differing(reference: &Reference, images: &[Image], pixels: &[Vec<u8>]) -> usize {
     let runtime = setup(reference).settings().runtime;
-    let mut counter = VoteCounter::load(&root("models/cifar10/smoothed-025.toml"), &runtime).unwrap();
+    let mut counter = VoteCounter::load(
+        &root("models/cifar10/smoothed-025.toml"),
+        &runtime,
+        reference.batch_rows,
+    )
+    .unwrap();
     assert_eq!(counter.manifest().sha256, reference.robust_model_sha256);
     let mut differs = |(image, pixels): (&Image, &Vec<u8>)| {
         let (selection, votes) = (reference.selection_votes, reference.votes);
         let (class, tally) = counter
             .count(
-                &Input::from_uint8(pixels),
+                &Input::new(pixels.to_vec().into(), Values::UInt8),
                 key(&image.noise_key),
                 selection,
                 votes,

@@ -93,14 +93,11 @@ async fn a_key_draws_the_same_votes_again() {
         let server = TestServer::start(setup).await;
         let inputs = [[0.25, 0.125, 0.0, 0.5], [0.1, 0.1, 0.1, 0.1], [-0.3, 0.0, 0.2, -0.6]];
         let predictions = certify(&server, certify_with(floats(&inputs), 400)).await;
-        let runtime = Setup::pair("linear_g", robust)
-            .batch_size(32)
-            .settings()
-            .runtime;
-        let mut counter = VoteCounter::load(&fixture(robust), &runtime).unwrap();
+        let runtime = Setup::pair("linear_g", robust).settings().runtime;
+        let mut counter = VoteCounter::load(&fixture(robust), &runtime, 32).unwrap();
         for (prediction, x) in predictions.iter().zip(inputs) {
             let found = certificate(prediction);
-            let input = Input::from_float32(x.to_vec());
+            let input = Input::from_floats(&x);
             let (class, tally) = counter
                 .count(&input, key(found), found.selection_votes, found.votes, |_| {})
                 .unwrap();
@@ -120,8 +117,8 @@ async fn a_key_draws_the_same_votes_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn another_key_draws_other_votes() {
     let runtime = Setup::pair("steep_g", "half_space").settings().runtime;
-    let mut counter = VoteCounter::load(&fixture("half_space"), &runtime).unwrap();
-    let input = Input::from_float32(vec![0.03125; 4]);
+    let mut counter = VoteCounter::load(&fixture("half_space"), &runtime, 16).unwrap();
+    let input = Input::from_floats(&[0.03125; 4]);
     let tallies: HashSet<_> = (0..8)
         .map(|key| counter.count(&input, [key; 32], 16, 2000, |_| {}).unwrap().1)
         .collect();

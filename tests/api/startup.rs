@@ -194,6 +194,7 @@ fn cuda_by_name_without_cuda() {
 fn settings_that_do_not_fit_the_models() {
     let setup = Setup::pair("steep_g", "half_space")
         .with("mixture.robust_temperature", 2.0)
+        .batch_size(16)
         .with("scheduler.queue_rows", 64);
     assert_refused(
         &setup,

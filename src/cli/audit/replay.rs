@@ -90,7 +90,10 @@ fn load(settings: &Settings, batch_size: usize) -> anyhow::Result<VoteCounter> {
 fn batch_size(record: &Record) -> anyhow::Result<usize> {
     let named = usize::try_from(record.certificate.batch_size).unwrap_or(0);
     if !(1..=MAX_BATCH_SIZE).contains(&named) {
-        bail!("{}: batch_size is {named}, expected 1 to {MAX_BATCH_SIZE}: the certificate must name it", record.file);
+        bail!(
+            "{}: batch_size is {named}, expected 1 to {MAX_BATCH_SIZE}: the certificate must name it",
+            record.file
+        );
     }
     Ok(named)
 }

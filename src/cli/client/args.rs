@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
+
 use super::connection::ConnectionArgs;
+use crate::rpc::proto;
 
 /// Files in, and how the answers are shown.
 #[derive(Debug, Clone, clap::Args)]
@@ -36,6 +39,19 @@ pub struct CommonArgs {
     /// up to four requests are under way at once
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
     pub batch: u32,
+
+    /// How urgent this is: interactive rows run before all bulk rows [default: interactive for predict, bulk for certify]
+    #[arg(long, value_enum)]
+    pub priority: Option<Priority>,
+}
+
+/// How urgent a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Priority {
+    /// Somebody waits for it. For certify within the operator's limit (`certimix info`)
+    Interactive,
+    /// Whenever there is room
+    Bulk,
 }
 
 impl CommonArgs {
@@ -43,5 +59,16 @@ impl CommonArgs {
     #[must_use]
     pub fn in_flight(&self) -> usize {
         if self.batch > 1 { 4 } else { 1 }
+    }
+
+    /// The priority as the wire names it.
+    #[must_use]
+    pub fn priority(&self) -> i32 {
+        let priority = match self.priority {
+            None => proto::Priority::Unspecified,
+            Some(Priority::Interactive) => proto::Priority::Interactive,
+            Some(Priority::Bulk) => proto::Priority::Bulk,
+        };
+        priority.into()
     }
 }

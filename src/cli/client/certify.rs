@@ -76,6 +76,7 @@ impl CertifyArgs {
             vote_budget: self.votes,
             failure_probability: self.failure_probability,
             bound: bound.into(),
+            priority: self.common.priority(),
         }
     }
 }

@@ -22,7 +22,7 @@ const MAX_ANSWER_BYTES: usize = 64 << 20;
 /// Where the server is, and how long it may take.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ConnectionArgs {
-    /// The server's address
+    /// The server's address: http://HOST:PORT, HOST:PORT, or unix:/path/to/socket
     #[arg(long, value_name = "URL", env = "CERTIMIX_ADDRESS", hide_env_values = true, default_value = LOCAL)]
     pub address: String,
 
@@ -47,7 +47,7 @@ impl Connection {
         let address = url(&args.address)?;
         let deadline = Duration::from(args.deadline);
         let endpoint = Endpoint::from_shared(address.clone())
-            .with_context(|| format!("{address} is not an address such as http://127.0.0.1:50051"))?
+            .with_context(|| format!("{address} is not an address such as http://127.0.0.1:50051 or unix:/run/c.sock"))?
             .connect_timeout(CONNECT_TIMEOUT.min(deadline));
         let channel = endpoint
             .connect()
@@ -59,6 +59,11 @@ impl Connection {
             address,
             deadline,
         })
+    }
+
+    /// How long a request may take.
+    pub(super) fn deadline(&self) -> Duration {
+        self.deadline
     }
 
     /// A request that carries the deadline.
@@ -76,12 +81,17 @@ impl Connection {
     }
 }
 
-/// `host:port` is short for `http://host:port`.
+/// `host:port` is short for `http://host:port`; a Unix socket is `unix:` and its path.
 fn url(address: &str) -> anyhow::Result<String> {
+    match address.strip_prefix("unix:") {
+        Some("" | "//") => bail!("--address {address}: the path of the socket is missing, such as unix:/run/c.sock"),
+        Some(_) => return Ok(address.to_owned()),
+        None => {}
+    }
     match address.split_once("://") {
         None => Ok(format!("http://{address}")),
         Some(("http", _)) => Ok(address.to_owned()),
-        Some((scheme, _)) => bail!("--address {address}: only http:// is supported, not {scheme}://"),
+        Some((scheme, _)) => bail!("--address {address}: only http:// and unix: are supported, not {scheme}://"),
     }
 }
 
@@ -93,7 +103,12 @@ mod tests {
     fn addresses() -> anyhow::Result<()> {
         assert_eq!(url("127.0.0.1:50051")?, "http://127.0.0.1:50051");
         assert_eq!(url("http://[::1]:1")?, "http://[::1]:1");
-        assert!(url("https://example.com").is_err());
+        assert_eq!(url("unix:/run/certimix.sock")?, "unix:/run/certimix.sock");
+        assert_eq!(url("unix:///run/certimix.sock")?, "unix:///run/certimix.sock");
+        assert_eq!(url("unix:beside.sock")?, "unix:beside.sock");
+        for wrong in ["https://example.com", "unix:", "unix://"] {
+            assert!(url(wrong).is_err(), "{wrong}");
+        }
         Ok(())
     }
 }

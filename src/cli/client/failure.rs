@@ -1,9 +1,12 @@
 //! The server's errors in words: what happened, which fields, and what to do next.
 
 use std::error::Error;
+use std::time::Duration;
 
 use tonic::{Code, Status};
-use tonic_types::{FieldViolation, StatusExt as _};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
+
+use crate::rpc::proto::RequestError;
 
 /// tonic's client ends a call at its deadline with CANCELLED and these words.
 const CLIENT_TIMEOUT: &str = "Timeout expired";
@@ -18,6 +21,22 @@ pub(super) fn unreachable(address: &str, error: &tonic::transport::Error) -> any
         "cannot reach the server at {address}: {cause}\n  \
          Is it running? Start it with `make run`, or say where it is with --address."
     )
+}
+
+/// The server answered one request of a stream with an error.
+pub(super) fn explain_in_band(error: &RequestError) -> anyhow::Error {
+    let mut details = ErrorDetails::new();
+    for wrong in &error.violations {
+        details.add_bad_request_violation(&wrong.field, &wrong.description);
+    }
+    if error.retry_after_ms > 0 {
+        details.set_retry_info(Some(Duration::from_millis(error.retry_after_ms)));
+    }
+    explain(&Status::with_error_details(
+        Code::from_i32(error.code),
+        error.message.clone(),
+        details,
+    ))
 }
 
 /// The server answered with an error.
@@ -90,8 +109,6 @@ fn advice(code: Code) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
-    use tonic_types::ErrorDetails;
 
     #[test]
     fn every_violation_is_told() {
@@ -124,6 +141,24 @@ mod tests {
         let details = ErrorDetails::with_retry_info(Some(Duration::from_millis(250)));
         let status = Status::with_error_details(Code::ResourceExhausted, "full", details);
         assert!(explain(&status).to_string().contains("250 ms"));
+    }
+
+    #[test]
+    fn an_error_in_a_stream_reads_as_any_other() {
+        let wrong = crate::rpc::proto::FieldViolation {
+            field: "inputs.shape".to_owned(),
+            description: "expected [N, 4]".to_owned(),
+        };
+        let text = explain_in_band(&RequestError {
+            code: 3,
+            message: "inputs.shape: expected [N, 4]".to_owned(),
+            violations: vec![wrong],
+            retry_after_ms: 50,
+        })
+        .to_string();
+        assert!(text.contains("INVALID_ARGUMENT"), "{text}");
+        assert!(text.contains("\n  inputs.shape: expected [N, 4]\n  It asks"), "{text}");
+        assert!(text.contains("50 ms"), "{text}");
     }
 
     #[test]

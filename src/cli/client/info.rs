@@ -145,13 +145,17 @@ fn certify_text(limits: &CertificationLimits) -> String {
     }
     format!(
         "{} votes unless asked otherwise, up to {}, after {} selection votes\n\
-         bound {}, failure probability {:e}, at least {:e}",
+         bound {}, failure probability {:e}, at least {:e}\n{}",
         limits.default_votes,
         limits.max_votes,
         limits.selection_votes,
         names::bound(limits.bound),
         limits.failure_probability,
         limits.min_failure_probability,
+        match limits.interactive_votes {
+            0 => "never with priority interactive".to_owned(),
+            votes => format!("priority interactive with up to {votes} votes"),
+        },
     )
 }
 
@@ -188,7 +192,7 @@ fn limits_json(limits: &CertificationLimits) -> Value {
         "default_votes": limits.default_votes, "max_votes": limits.max_votes, "selection_votes": limits.selection_votes,
         "failure_probability": limits.failure_probability, "min_failure_probability": limits.min_failure_probability,
         "predict_target_radius": limits.predict_target_radius, "predict_votes": limits.predict_votes,
-        "bound": names::bound(limits.bound),
+        "bound": names::bound(limits.bound), "interactive_votes": limits.interactive_votes,
     })
 }
 

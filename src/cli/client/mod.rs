@@ -17,6 +17,7 @@ mod labels;
 mod names;
 mod npy;
 mod predict;
+mod predict_stream;
 mod progress;
 mod record;
 mod report;

@@ -1,6 +1,7 @@
 //! `certimix predict`.
 
 use super::args::CommonArgs;
+use super::predict_stream;
 use super::requests::{Answer, Session};
 use crate::cli::output::EXIT_CODES;
 use crate::rpc::proto::PredictRequest;
@@ -10,6 +11,7 @@ Examples:
   certimix predict models/cifar10/samples/*.png
   certimix predict images.npy --labels labels.csv --batch 64
   certimix predict photo.jpg --resize --address http://10.0.0.7:50051 --deadline 500ms
+  certimix predict *.npy --stream --address unix:/run/certimix.sock --deadline 20ms
   certimix predict cat.png --json > cat.json; certimix verify cat.json
 
 The radius is in the units of the float input (for images, pixels in [0, 1]): no change of the input that is smaller, \
@@ -26,6 +28,10 @@ pub struct PredictArgs {
     /// Files, server, output
     #[command(flatten)]
     pub common: CommonArgs,
+
+    /// Send everything over one PredictStream, as a control loop would
+    #[arg(long)]
+    pub stream: bool,
 }
 
 /// Asks the server for a prediction of each file.
@@ -34,11 +40,15 @@ pub struct PredictArgs {
 /// A file that does not fit the model, or a server that cannot be reached or refuses.
 pub async fn run(args: PredictArgs) -> anyhow::Result<()> {
     let session = Session::open(&args.common).await?;
-    let include_components = args.common.components;
+    if args.stream {
+        return predict_stream::run(&args.common, session).await;
+    }
+    let (include_components, priority) = (args.common.components, args.common.priority());
     let send = move |connection: super::connection::Connection, inputs| async move {
         let request = connection.request(PredictRequest {
             inputs: Some(inputs),
             include_components,
+            priority,
         });
         let answer = connection.client.clone().predict(request).await?.into_inner();
         Ok(Answer {

@@ -54,16 +54,21 @@ impl Session {
         })
     }
 
+    /// Which inputs travel in which request.
+    pub(super) fn plan(&self, args: &CommonArgs) -> anyhow::Result<Vec<Range<usize>>> {
+        let limits = Limits {
+            inputs: usize::try_from(args.batch.min(self.info.max_inputs))?,
+            message_bytes: self.info.max_message_bytes,
+        };
+        batch::plan(&self.inputs, limits)
+    }
+
     /// Sends every input and shows the answers. `send` makes one request.
     pub(super) async fn run<F>(self, args: &CommonArgs, send: impl Fn(Connection, Tensor) -> F) -> anyhow::Result<()>
     where
         F: Future<Output = Result<Answer, Status>> + Send + 'static,
     {
-        let limits = Limits {
-            inputs: usize::try_from(args.batch.min(self.info.max_inputs))?,
-            message_bytes: self.info.max_message_bytes,
-        };
-        let plan = batch::plan(&self.inputs, limits)?;
+        let plan = self.plan(args)?;
         let mut report = Report::new(args.json);
         let outcome = self.send_all(plan, args.in_flight(), send, &mut report).await;
         report.finish().and(outcome)
@@ -102,7 +107,14 @@ impl Session {
         }
     }
 
-    fn report(&self, inputs: &[Input], answer: Answer, elapsed: Duration, report: &mut Report) -> anyhow::Result<()> {
+    /// Shows the answer for some inputs.
+    pub(super) fn report(
+        &self,
+        inputs: &[Input],
+        answer: Answer,
+        elapsed: Duration,
+        report: &mut Report,
+    ) -> anyhow::Result<()> {
         if answer.predictions.len() != inputs.len() {
             bail!(
                 "the server gave {} answers for {} inputs",
@@ -167,7 +179,10 @@ mod tests {
             resized: false,
         };
         let stacked = tensor(&[input(&[1, 2]), input(&[3, 4])]);
-        assert_eq!((stacked.shape, stacked.data), (vec![2, 1, 2], vec![1, 2, 3, 4].into()));
+        assert_eq!(
+            (stacked.shape, stacked.data.to_vec()),
+            (vec![2, 1, 2], vec![1, 2, 3, 4])
+        );
         assert_eq!(stacked.dtype, i32::from(DataType::Uint8));
     }
 }

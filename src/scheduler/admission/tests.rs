@@ -18,7 +18,13 @@ fn one() -> Demand {
 }
 
 fn speed(executors: usize) -> Speed {
-    Speed::new(PerRole { standard: MS, robust: MS }, executors)
+    Speed::new(
+        PerRole {
+            standard: MS,
+            robust: MS,
+        },
+        executors,
+    )
 }
 
 fn votes(expected: u64, needed: u64) -> Demand {
@@ -38,17 +44,32 @@ fn room_is_all_or_none_and_comes_back() {
         outstanding: PerRole { standard: 1, robust },
         ..Demand::default()
     };
-    let first = admissions.admit(Class::Interactive, far, &wide(8), now, &speed).unwrap();
-    let refused = admissions.admit(Class::Interactive, far, &wide(3), now, &speed).unwrap_err();
+    let first = admissions
+        .admit(Class::Interactive, far, &wide(8), now, &speed)
+        .unwrap();
+    let refused = admissions
+        .admit(Class::Interactive, far, &wide(3), now, &speed)
+        .unwrap_err();
     assert!(
-        matches!(refused, Refusal::Full { role: Role::Robust, admitted: 8, capacity: 10, wanted: 3, .. }),
+        matches!(
+            refused,
+            Refusal::Full {
+                role: Role::Robust,
+                admitted: 8,
+                capacity: 10,
+                wanted: 3,
+                ..
+            }
+        ),
         "{refused:?}"
     );
     assert_eq!(admissions.outstanding, PerRole { standard: 1, robust: 8 });
     admissions.release(&first, &wide(8).outstanding);
     // Twice gives nothing more back.
     admissions.release(&first, &wide(8).outstanding);
-    admissions.admit(Class::Interactive, far, &wide(10), now, &speed).unwrap();
+    admissions
+        .admit(Class::Interactive, far, &wide(10), now, &speed)
+        .unwrap();
 }
 
 #[test]
@@ -62,7 +83,9 @@ fn bulk_leaves_room_for_interactive_rows() {
     };
     admissions.admit(Class::Bulk, far, &wide(6), now, &speed).unwrap();
     admissions.admit(Class::Bulk, far, &wide(1), now, &speed).unwrap_err();
-    admissions.admit(Class::Interactive, far, &wide(2), now, &speed).unwrap();
+    admissions
+        .admit(Class::Interactive, far, &wide(2), now, &speed)
+        .unwrap();
 }
 
 #[test]
@@ -71,9 +94,13 @@ fn a_deadline_behind_too_many_rows_is_refused() {
     let mut admissions = Admissions::new(1000);
     // Each takes two executors a millisecond.
     for _ in 0..50 {
-        admissions.admit(Class::Interactive, now + 60 * MS, &one(), now, &speed).unwrap();
+        admissions
+            .admit(Class::Interactive, now + 60 * MS, &one(), now, &speed)
+            .unwrap();
     }
-    let refused = admissions.admit(Class::Interactive, now + 60 * MS, &votes(60, 60), now, &speed).unwrap_err();
+    let refused = admissions
+        .admit(Class::Interactive, now + 60 * MS, &votes(60, 60), now, &speed)
+        .unwrap_err();
     let expected = Refusal::TooLate {
         left: 60 * MS,
         // 100 rows are ahead and 61 its own.
@@ -88,11 +115,15 @@ fn an_earlier_deadline_goes_before_and_is_let_in() {
     let (now, speed) = (Instant::now(), speed(2));
     let mut admissions = Admissions::new(1000);
     for _ in 0..80 {
-        admissions.admit(Class::Interactive, now + 200 * MS, &one(), now, &speed).unwrap();
+        admissions
+            .admit(Class::Interactive, now + 200 * MS, &one(), now, &speed)
+            .unwrap();
     }
     // Behind the 80 it would be too late; before them it is not, and they have time.
-    admissions.admit(Class::Interactive, now + 10 * MS, &one(), now, &speed).unwrap();
-    let late = admissions.admit(Class::Interactive, now + 210 * MS, &votes(200, 200), now, &speed);
+    admissions
+        .admit(Class::Interactive, now + 10 * MS, &one(), now, &speed)
+        .unwrap();
+    let late = admissions.admit(Class::Interactive, now + 210 * MS, &votes(300, 300), now, &speed);
     assert!(matches!(late, Err(Refusal::TooLate { .. })), "{late:?}");
 }
 
@@ -101,12 +132,18 @@ fn nobody_is_pushed_over_the_deadline_by_a_later_arrival() {
     let (now, speed) = (Instant::now(), speed(1));
     let mut admissions = Admissions::new(1000);
     for _ in 0..50 {
-        admissions.admit(Class::Interactive, now + 115 * MS, &one(), now, &speed).unwrap();
+        admissions
+            .admit(Class::Interactive, now + 115 * MS, &one(), now, &speed)
+            .unwrap();
     }
     // 100 ms of work are there, 110 with the slack; 10 more before it would be too much.
-    let refused = admissions.admit(Class::Interactive, now + 60 * MS, &votes(9, 9), now, &speed).unwrap_err();
+    let refused = admissions
+        .admit(Class::Interactive, now + 60 * MS, &votes(9, 9), now, &speed)
+        .unwrap_err();
     assert!(matches!(refused, Refusal::Crowded { .. }), "{refused:?}");
-    admissions.admit(Class::Interactive, now + 60 * MS, &one(), now, &speed).unwrap();
+    admissions
+        .admit(Class::Interactive, now + 60 * MS, &one(), now, &speed)
+        .unwrap();
 }
 
 #[test]
@@ -114,17 +151,25 @@ fn an_idle_machine_tries_whatever_it_believes() {
     let (now, speed) = (Instant::now(), speed(1));
     let mut admissions = Admissions::new(1000);
     let hopeless = votes(1000, 1000);
-    let first = admissions.admit(Class::Interactive, now + MS, &hopeless, now, &speed).unwrap();
-    admissions.admit(Class::Interactive, now + 2 * MS, &hopeless, now, &speed).unwrap_err();
+    let first = admissions
+        .admit(Class::Interactive, now + MS, &hopeless, now, &speed)
+        .unwrap();
+    admissions
+        .admit(Class::Interactive, now + 2 * MS, &hopeless, now, &speed)
+        .unwrap_err();
     admissions.release(&first, &hopeless.outstanding);
-    admissions.admit(Class::Interactive, now + 2 * MS, &hopeless, now, &speed).unwrap();
+    admissions
+        .admit(Class::Interactive, now + 2 * MS, &hopeless, now, &speed)
+        .unwrap();
 }
 
 #[test]
 fn what_is_done_is_no_longer_ahead() {
     let (now, speed) = (Instant::now(), speed(1));
     let mut admissions = Admissions::new(1000);
-    let first = admissions.admit(Class::Interactive, now + 50 * MS, &votes(100, 17), now, &speed).unwrap();
+    let first = admissions
+        .admit(Class::Interactive, now + 50 * MS, &votes(100, 17), now, &speed)
+        .unwrap();
     let next = |admissions: &mut Admissions| {
         let admitted = admissions.admit(Class::Interactive, now + 60 * MS, &votes(10, 10), now, &speed);
         admitted.map(|request| admissions.release(&request, &votes(10, 10).outstanding))
@@ -145,13 +190,21 @@ fn bulk_waits_for_everything_interactive() {
     let (now, speed) = (Instant::now(), speed(1));
     let mut admissions = Admissions::new(1000);
     for _ in 0..20 {
-        admissions.admit(Class::Interactive, now + 900 * MS, &one(), now, &speed).unwrap();
+        admissions
+            .admit(Class::Interactive, now + 900 * MS, &one(), now, &speed)
+            .unwrap();
     }
-    let refused = admissions.admit(Class::Bulk, now + 50 * MS, &votes(1000, 17), now, &speed).unwrap_err();
+    let refused = admissions
+        .admit(Class::Bulk, now + 50 * MS, &votes(1000, 17), now, &speed)
+        .unwrap_err();
     assert!(matches!(refused, Refusal::TooLate { .. }), "{refused:?}");
     // An interactive one does not wait for bulk.
-    admissions.admit(Class::Bulk, now + 500 * MS, &votes(1000, 17), now, &speed).unwrap();
-    admissions.admit(Class::Interactive, now + 50 * MS, &one(), now, &speed).unwrap();
+    admissions
+        .admit(Class::Bulk, now + 500 * MS, &votes(1000, 17), now, &speed)
+        .unwrap();
+    admissions
+        .admit(Class::Interactive, now + 50 * MS, &one(), now, &speed)
+        .unwrap();
 }
 
 proptest! {

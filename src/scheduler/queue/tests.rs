@@ -59,7 +59,12 @@ fn the_most_urgent_row_chooses_the_model() {
     let mut queue = Queue::new(limits(4, 4, 0));
     let both = PerRole { standard: 1, robust: 1 };
     queue.push(&"bulk", request(Class::Bulk, at(start, 5), 1), both, start);
-    queue.push(&"votes", request(Class::Interactive, at(start, 10), 2), robust(2), start);
+    queue.push(
+        &"votes",
+        request(Class::Interactive, at(start, 10), 2),
+        robust(2),
+        start,
+    );
     let taken = queue.take(start, BOTH, |_| false);
     assert_eq!(taken.batch.as_ref().map(|batch| batch.role), Some(Role::Robust));
     assert_eq!(shape(&taken), [("votes", 0..2), ("bulk", 0..1)]);
@@ -89,7 +94,12 @@ fn a_model_that_is_not_able_is_left_alone() {
 fn late_and_dead_jobs_do_not_run() {
     let start = Instant::now();
     let mut queue = Queue::new(limits(3, 3, 0));
-    queue.push(&"expired", request(Class::Interactive, at(start, 1), 1), robust(3), start);
+    queue.push(
+        &"expired",
+        request(Class::Interactive, at(start, 1), 1),
+        robust(3),
+        start,
+    );
     queue.push(&"dead", request(Class::Interactive, at(start, 9), 2), robust(3), start);
     queue.push(&"alive", request(Class::Interactive, at(start, 9), 3), robust(3), start);
     let taken = queue.take(at(start, 1), BOTH, |job| *job == "dead");
@@ -122,9 +132,22 @@ fn rows_wait_for_a_fuller_batch_only_if_they_are_told_to_and_never_past_half_the
     let taken = queue.take(at(start, 9), BOTH, |_| false);
     assert_eq!((taken.batch, taken.next), (None, Some(at(start, 10))));
     // Not even for its turn: less urgent rows that have waited long enough bring it along.
-    queue.push(&2, request(Class::Interactive, at(start, 500), 2), robust(1), at(start, 9));
-    assert_eq!(shape(&queue.take(at(start, 10), BOTH, |_| false)), [(2, 0..1), (1, 0..1)]);
-    queue.push(&3, request(Class::Interactive, at(start, 16), 3), robust(1), at(start, 12));
+    queue.push(
+        &2,
+        request(Class::Interactive, at(start, 500), 2),
+        robust(1),
+        at(start, 9),
+    );
+    assert_eq!(
+        shape(&queue.take(at(start, 10), BOTH, |_| false)),
+        [(2, 0..1), (1, 0..1)]
+    );
+    queue.push(
+        &3,
+        request(Class::Interactive, at(start, 16), 3),
+        robust(1),
+        at(start, 12),
+    );
     assert_eq!(queue.take(at(start, 13), BOTH, |_| false).next, Some(at(start, 14)));
     assert_eq!(shape(&queue.take(at(start, 14), BOTH, |_| false)), [(3, 0..1)]);
     // A full batch does not wait.
@@ -188,7 +211,10 @@ impl Checked {
         let Some(batch) = taken.batch else {
             for role in Role::ALL.into_iter().filter(|&role| able[role]) {
                 let waits = taken.next.is_some_and(|next| next > now);
-                assert!(before[role].is_empty() || waits, "an able executor was sent away from rows that wait");
+                assert!(
+                    before[role].is_empty() || waits,
+                    "an able executor was sent away from rows that wait"
+                );
             }
             return false;
         };
@@ -205,13 +231,22 @@ impl Checked {
         let most_urgent = |jobs: &[usize]| jobs.iter().map(|&job| self.jobs[job].0).min();
         let left = most_urgent(&open(self, role));
         for slice in &batch.slices {
-            assert!(left.is_none_or(|left| slice.request <= left), "a more urgent row was passed over");
+            assert!(
+                left.is_none_or(|left| slice.request <= left),
+                "a more urgent row was passed over"
+            );
         }
-        assert!(left.is_none() || batch.rows() == self.limits.max_batch_size[role], "a slot stayed empty");
+        assert!(
+            left.is_none() || batch.rows() == self.limits.max_batch_size[role],
+            "a slot stayed empty"
+        );
         if self.limits.max_queue_delay.is_zero() {
             let first = batch.slices[0].request;
             for other in Role::ALL.into_iter().filter(|&other| able[other]) {
-                assert!(most_urgent(&before[other]).is_none_or(|best| first <= best), "the other model was more urgent");
+                assert!(
+                    most_urgent(&before[other]).is_none_or(|best| first <= best),
+                    "the other model was more urgent"
+                );
             }
         }
         true
@@ -234,10 +269,24 @@ impl Checked {
 fn every_small_history_keeps_the_rules() {
     type Step = fn(&mut Checked);
     let steps: [Step; 7] = [
-        |checked| checked.push(PerRole { standard: 1, robust: 1 }, Class::Interactive, checked.clock + 2),
+        |checked| {
+            checked.push(
+                PerRole { standard: 1, robust: 1 },
+                Class::Interactive,
+                checked.clock + 2,
+            )
+        },
         |checked| checked.push(robust(3), Class::Bulk, checked.clock + 3),
-        |checked| checked.push(PerRole { standard: 2, robust: 0 }, Class::Interactive, checked.clock + 1),
-        |checked| drop(checked.take(BOTH)),
+        |checked| {
+            checked.push(
+                PerRole { standard: 2, robust: 0 },
+                Class::Interactive,
+                checked.clock + 1,
+            )
+        },
+        |checked| {
+            checked.take(BOTH);
+        },
         |checked| {
             let able = PerRole {
                 standard: true,

@@ -82,7 +82,7 @@ impl Served {
     pub fn address(&self) -> SocketAddr {
         let ready = self.line_with("certimix is ready on ");
         let (_, rest) = ready.split_once("certimix is ready on ").unwrap();
-        rest.split(',').next().unwrap().parse().unwrap()
+        rest.split([',', ' ']).next().unwrap().parse().unwrap()
     }
 
     /// The next line on stderr that contains `text`.

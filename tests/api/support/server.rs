@@ -6,8 +6,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use certimix::app::{self, AppError, Ready};
+use certimix::rpc::Listeners;
 use certimix::rpc::proto::mixed_classifier_client::MixedClassifierClient;
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tonic::transport::{Channel, Endpoint};
 
@@ -58,12 +58,12 @@ impl TestServer {
                 .build()
                 .unwrap();
             runtime.block_on(async move {
-                let listener = TcpListener::bind(settings.server.listen).await.unwrap();
-                listening.send(listener.local_addr().unwrap()).unwrap();
+                let listeners = Listeners::bind(&settings.server).await.unwrap();
+                listening.send(listeners.address()).unwrap();
                 let ready = |ready| drop(tell_ready.send(ready));
                 let stopped = async move { drop(stopped.await) };
                 // On a worker, so that every thread that answers bears the server's name.
-                tokio::spawn(app::run(settings, listener, secret, ready, stopped))
+                tokio::spawn(app::run(settings, listeners, secret, ready, stopped))
                     .await
                     .unwrap()
             })

@@ -20,7 +20,7 @@ pub fn raw_floats(shape: &[i64], values: &[f32]) -> Tensor {
     Tensor {
         dtype: DataType::Float32.into(),
         shape: shape.to_vec(),
-        data,
+        data: data.into(),
     }
 }
 
@@ -29,7 +29,7 @@ pub fn bytes(shape: &[i64], values: &[u8]) -> Tensor {
     Tensor {
         dtype: DataType::Uint8.into(),
         shape: shape.to_vec(),
-        data: values.to_vec(),
+        data: values.to_vec().into(),
     }
 }
 
@@ -38,6 +38,7 @@ pub fn predict(inputs: Tensor) -> PredictRequest {
     PredictRequest {
         inputs: Some(inputs),
         include_components: true,
+        ..Default::default()
     }
 }
 

@@ -1,0 +1,122 @@
+//! PredictStream: one Predict after the other on one stream, answered in their order.
+//!
+//! The response stream pulls: it reads a request whenever fewer than the window are under way, and gives each a task of its
+//! own, so that a caller who does not read its answers leaves nothing half done in the models' queues. What it then holds
+//! up is its own stream: a window of finished answers waits, and no more is read. Dropping the stream ends its tasks.
+
+use std::future::Future;
+use std::time::Instant;
+
+use futures_util::future::Either;
+use futures_util::stream::{self, Stream, StreamExt as _};
+use tokio::task::AbortHandle;
+use tonic::{Status, Streaming};
+
+use super::proto::predict_stream_response::Outcome;
+use super::proto::{PredictStreamRequest, PredictStreamResponse};
+use super::service::Service;
+use super::{deadline, early_errors, status};
+use crate::domain::Violations;
+
+type Message = Result<PredictStreamResponse, Status>;
+
+/// What comes next on the way in.
+enum Next {
+    Request(PredictStreamRequest, Instant),
+    /// Nothing more is read; the stream ends with this once all before it is answered.
+    End(Status),
+}
+
+/// The answers to `requests`, in their order. The stream ends by `deadline`, if it has one.
+pub(super) fn answers(
+    service: Service,
+    requests: Streaming<PredictStreamRequest>,
+    deadline: Option<Instant>,
+) -> impl Stream<Item = Message> {
+    let window = service.server.stream_window;
+    incoming(service.clone(), requests, deadline)
+        .map(move |next| match next {
+            Next::Request(request, received) => Either::Left(begin(service.clone(), request, received, deadline)),
+            Next::End(status) => Either::Right(std::future::ready(Err(status))),
+        })
+        .buffered(window)
+}
+
+/// Requests as they come, until the caller has no more, the server stops, or the deadline comes.
+fn incoming(
+    service: Service,
+    requests: Streaming<PredictStreamRequest>,
+    deadline: Option<Instant>,
+) -> impl Stream<Item = Next> {
+    stream::unfold(Some((service.stop, requests)), move |open| async move {
+        let (mut stop, mut requests) = open?;
+        let next = tokio::select! {
+            // What is read must be answered: a server that stops reads no more, however much there is.
+            biased;
+            () = &mut stop => Next::End(status::stopping()),
+            () = until(deadline) => Next::End(status::stream_deadline()),
+            message = requests.next() => match message? {
+                Ok(request) => Next::Request(request, Instant::now()),
+                Err(status) => Next::End(early_errors::corrected_status(status)),
+            },
+        };
+        let open = matches!(next, Next::Request(..)).then_some((stop, requests));
+        Some((next, open))
+    })
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Begins to answer one request at once. Dropping what is returned ends that.
+fn begin(
+    service: Service,
+    request: PredictStreamRequest,
+    received: Instant,
+    stream_deadline: Option<Instant>,
+) -> impl Future<Output = Message> {
+    let task = tokio::spawn(async move { outcome(&service, request, received, stream_deadline).await });
+    let ended_with_the_stream = EndOnDrop(task.abort_handle());
+    async move {
+        let _guard = ended_with_the_stream;
+        let outcome = task.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a request of a stream ended without an answer");
+            Outcome::Error(status::in_band(&Status::internal(
+                "the request ended without an answer",
+            )))
+        });
+        Ok(PredictStreamResponse { outcome: Some(outcome) })
+    }
+}
+
+async fn outcome(
+    service: &Service,
+    request: PredictStreamRequest,
+    received: Instant,
+    stream_deadline: Option<Instant>,
+) -> Outcome {
+    let PredictStreamRequest { request, timeout_us } = request;
+    let Some(request) = request else {
+        let mut wrong = Violations::default();
+        wrong.add("request", "is required");
+        return Outcome::Error(status::in_band(&status::invalid(&wrong)));
+    };
+    let deadline = deadline::of_message(timeout_us, received, service.server.max_request_time, stream_deadline);
+    match service.answer_predict(request, deadline).await {
+        Ok(response) => Outcome::Response(response),
+        Err(status) => Outcome::Error(status::in_band(&status)),
+    }
+}
+
+/// A task that nobody waits for any more does not go on.
+struct EndOnDrop(AbortHandle);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
