@@ -6,9 +6,9 @@ use clap::Parser;
 
 /// The server against the runtime underneath: every case of docs/benchmarks.md.
 #[derive(Debug, Parser)]
-#[command(name = "make bench ARGS=…")]
+#[command(name = "serving", override_usage = "cargo bench --bench serving -- [OPTIONS]")]
 pub struct Args {
-    /// Short rounds and a soak of 20 seconds: to see that it works. Writes under target/
+    /// Short rounds and a soak of 20 seconds, to see that it works; writes under target/
     #[arg(long)]
     pub quick: bool,
     /// These cases alone, such as a,h; the others keep what was written of them before

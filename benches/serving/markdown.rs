@@ -46,16 +46,11 @@ fn verdicts(report: &Report) -> String {
     let judged = |section: &Section| section.findings.iter().filter_map(Finding::met).collect::<Vec<_>>();
     let all: Vec<bool> = report.sections.values().flat_map(judged).collect();
     let met = all.iter().filter(|met| **met).count();
-    let mut text = format!("\n{met} of {} targets are met.\n", all.len());
+    let mut text = format!("\n{met} of {} targets are met.\n\n", all.len());
     for (letter, section) in &report.sections {
         for finding in section.findings.iter().filter(|finding| finding.met() == Some(false)) {
             let (what, value) = (&finding.what, finding.unit.show(finding.value.median));
-            writeln!(
-                text,
-                "\n- missed: ({letter}) {what}: {value}, {}",
-                finding.target_text()
-            )
-            .unwrap_or_default();
+            writeln!(text, "- missed: ({letter}) {what}: {value}, {}", finding.target_text()).unwrap_or_default();
         }
     }
     text

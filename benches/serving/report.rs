@@ -82,6 +82,12 @@ impl Finding {
         self
     }
 
+    /// `value` of all rounds together instead of the median: for quantiles that one round has too few requests for.
+    pub fn of_all_rounds(mut self, value: f64) -> Self {
+        self.value.median = value;
+        self
+    }
+
     pub fn from(mut self, text: impl Into<String>) -> Self {
         self.from = text.into();
         self

@@ -8,7 +8,7 @@ use super::super::models::Models;
 use super::super::report::{Finding, Section, Table, Unit};
 use super::super::server::Server;
 use super::super::wire::Call;
-use super::{Bench, fine_ms, median_of, p50_p99, per_second};
+use super::{Bench, crowd, fine_ms, median_of, p50_p99, per_second};
 
 const CALLERS: [usize; 4] = [1, 4, 16, 64];
 const TARGET: f64 = 0.75;
@@ -39,11 +39,17 @@ pub fn run(bench: &Bench, origin: &Origin) -> anyhow::Result<Section> {
     for callers in CALLERS {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for round in 1..=plan.rounds {
-            let step = format!("{callers} callers, round {round} of {}", plan.rounds);
+            let step = format!("{}, round {round} of {}", crowd(callers), plan.rounds);
             bench.progress.begin(&step);
-            theirs.push(closed(&echo, &call, callers, plan.warm_up, plan.window)?);
-            ours.push(closed(&served.server, &call, callers, plan.warm_up, plan.window)?);
-            bench.progress.tell(step);
+            let below = closed(&echo, &call, callers, plan.warm_up, plan.window)?;
+            let above = closed(&served.server, &call, callers, plan.warm_up, plan.window)?;
+            bench.progress.tell(format!(
+                "{step}: server {:.0}/s, echo {:.0}/s",
+                above.rate(),
+                below.rate()
+            ));
+            theirs.push(below);
+            ours.push(above);
         }
         for (name, rounds) in [("server", &ours), ("echo", &theirs)] {
             let [p50, p99] = p50_p99(rounds.iter().map(|round| &round.latencies))?;
@@ -65,7 +71,7 @@ pub fn run(bench: &Bench, origin: &Origin) -> anyhow::Result<Section> {
         rates.push((callers, our_rate));
         findings.push(
             Finding::new(
-                format!("requests a second of the echo's, {callers} callers"),
+                format!("requests a second, of the echo's, {}", crowd(callers)),
                 Unit::Ratio,
                 ratios.collect(),
             )

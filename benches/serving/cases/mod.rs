@@ -58,6 +58,11 @@ fn p50_p99<'a>(parts: impl IntoIterator<Item = &'a Latencies>) -> anyhow::Result
     Ok([0.5, 0.99].map(|q| ms(quantile_ms(&all, q))))
 }
 
+/// "1 caller", "4 callers".
+fn crowd(callers: usize) -> String {
+    format!("{callers} caller{}", if callers == 1 { "" } else { "s" })
+}
+
 fn ms(value: f64) -> String {
     format!("{value:.2} ms")
 }

@@ -1,5 +1,7 @@
 //! (b) One caller: what a Predict takes longer than the pair run by hand.
 
+use anyhow::Context as _;
+
 use super::super::bare::{Bare, together};
 use super::super::load::{Traffic, closed, quantile_ms};
 use super::super::machine::Origin;
@@ -17,11 +19,16 @@ pub fn run(bench: &Bench, origin: &Origin) -> anyhow::Result<Section> {
     for round in 1..=plan.rounds {
         let step = format!("one caller, round {round} of {}", plan.rounds);
         bench.progress.begin(&step);
-        if let Some(pair) = bare.first_mut() {
-            below.push(together(pair, plan.window)?);
-        }
-        server.push(closed(&served.server, &call, 1, plan.warm_up, plan.window)?);
-        bench.progress.tell(step);
+        let pair = bare.first_mut().context("no bare pair")?;
+        let by_hand = together(pair, plan.window)?;
+        let traffic = closed(&served.server, &call, 1, plan.warm_up, plan.window)?;
+        bench.progress.tell(format!(
+            "{step}: server {}, bare {} at p50",
+            ms(quantile_ms(&traffic.latencies, 0.5)),
+            ms(quantile_ms(&by_hand.latencies, 0.5))
+        ));
+        below.push(by_hand);
+        server.push(traffic);
     }
     let difference = |q: f64| -> Vec<f64> {
         let both = server.iter().zip(&below);

@@ -55,6 +55,10 @@ fn answered(outcome: &Outcome) -> bool {
     outcome.code == Code::Ok
 }
 
+fn in_time(outcome: &Outcome) -> bool {
+    answered(outcome) && outcome.answered.saturating_sub(outcome.intended) <= DEADLINE
+}
+
 pub fn run(bench: &Bench, origin: &Origin) -> anyhow::Result<Section> {
     let plan = &bench.plan;
     let served = bench.world.serve(Models::Pairs, &[])?;
@@ -123,12 +127,9 @@ fn flood(
         Ok((outcomes, after.0 - before.0, after.1 - before.1))
     })?;
     // Answers in the window, so that the queue that is left at its end does not count.
-    let in_time = |outcome: &&Outcome| {
-        answered(outcome)
-            && outcome.answered - outcome.intended <= DEADLINE
-            && (START..length).contains(&outcome.answered)
-    };
-    let good = outcomes.iter().filter(in_time).count();
+    let window = START..length;
+    let in_window = |outcome: &&Outcome| in_time(outcome) && window.contains(&outcome.answered);
+    let good = outcomes.iter().filter(in_window).count();
     let sent = outcomes.len() as u64;
     Ok(Flood {
         saturation: saturation.rate(),
@@ -171,6 +172,16 @@ fn report_rounds(
     if !refusals.is_empty() {
         findings.push(Finding::new(format!("{name}: p99 of refusals"), Unit::Milliseconds, refusals).at_most(5.0));
     }
+    let late = rounds.iter().map(|round| {
+        let accepted = round.outcomes.iter().filter(|outcome| !refused(outcome)).count();
+        let good = round.outcomes.iter().filter(|outcome| in_time(outcome)).count();
+        1.0 - good as f64 / accepted.max(1) as f64
+    });
+    findings.push(Finding::new(
+        format!("{name}: share of those not refused that got no answer in time"),
+        Unit::Ratio,
+        late.collect(),
+    ));
     let deadline = DEADLINE.as_secs_f64() * 1e3;
     findings.push(Finding::new(format!("{name}: p99 of answers"), Unit::Milliseconds, p99(answered)).at_most(deadline));
 

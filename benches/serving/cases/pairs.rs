@@ -5,14 +5,14 @@ use super::super::load::{Traffic, closed};
 use super::super::models::Models;
 use super::super::server::Server;
 use super::super::wire::Call;
-use super::Bench;
+use super::{Bench, crowd};
 
 /// Both sides of each round.
 pub struct Rounds {
     pub bare: Vec<Bare>,
     pub server: Vec<Traffic>,
-    /// The ceiling at larger batches, a rate each, if asked for.
-    pub bare_batches: Vec<Vec<f64>>,
+    /// The ceiling at larger batches, if asked for: of each round, one of each batch.
+    pub bare_batches: Vec<Vec<Bare>>,
 }
 
 impl Rounds {
@@ -47,7 +47,7 @@ pub fn rounds(
         bare_batches: Vec::new(),
     };
     for round in 1..=plan.rounds {
-        let step = format!("{callers} callers, round {round} of {}", plan.rounds);
+        let step = format!("{}, round {round} of {}", crowd(callers), plan.rounds);
         bench.progress.begin(format!("{step}: bare"));
         let below = match bare {
             [first, ..] if callers == 1 => together(first, plan.window)?,
@@ -61,9 +61,7 @@ pub fn rounds(
             below.rate,
             above.rate() / below.rate
         ));
-        let larger = batches
-            .iter()
-            .map(|&batch| Ok(saturate(bare, batch, plan.window / 2)?.rate));
+        let larger = batches.iter().map(|&batch| saturate(bare, batch, plan.window / 2));
         all.bare_batches.push(larger.collect::<anyhow::Result<_>>()?);
         all.bare.push(below);
         all.server.push(above);

@@ -5,7 +5,7 @@ use super::super::load::Traffic;
 use super::super::machine::Origin;
 use super::super::models::Models;
 use super::super::report::{Finding, Section, Table, Unit};
-use super::{Bench, fine_ms, median_of, p50_p99, pairs, per_second};
+use super::{Bench, crowd, fine_ms, median_of, p50_p99, pairs, per_second};
 
 /// Callers, and the share of the bare loop that the server must reach.
 const LOADS: [(usize, f64); 3] = [(1, 0.75), (4, 0.88), (16, 0.92)];
@@ -33,10 +33,7 @@ pub fn run(bench: &Bench, origin: &Origin) -> anyhow::Result<Section> {
             median_of(&rounds.server, Traffic::rate),
             median_of(&rounds.bare, |bare| bare.rate),
         );
-        let what = format!(
-            "requests a second with {callers} caller{}",
-            if callers == 1 { "" } else { "s" }
-        );
+        let what = format!("requests a second, {}", crowd(callers));
         findings.push(
             Finding::new(what, Unit::Ratio, rounds.ratios())
                 .at_least(target)
