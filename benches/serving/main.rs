@@ -12,6 +12,7 @@ mod load;
 mod machine;
 mod markdown;
 mod models;
+mod monitor;
 mod open;
 mod plan;
 mod progress;
@@ -30,6 +31,7 @@ use args::Args;
 use cases::Bench;
 use machine::Origin;
 use models::World;
+use monitor::Monitor;
 use plan::Plan;
 use progress::Progress;
 use report::Report;
@@ -67,7 +69,9 @@ fn main() -> anyhow::Result<()> {
         if !args.only.is_empty() && !args.only.iter().any(|only| only == letter) {
             continue;
         }
-        let section = run(&bench, &origin)?;
+        let monitor = Monitor::start()?;
+        let mut section = run(&bench, &origin)?;
+        section.disturbance = monitor.finish()?;
         bench.progress.tell(summary(letter, &section));
         report.sections.insert((*letter).to_owned(), section);
         // After each case: an hour's work must not hang on the last one.
@@ -84,7 +88,11 @@ fn summary(letter: &str, section: &report::Section) -> String {
         .load_style(comfy_table::presets::NOTHING)
         .set_header(findings.head)
         .add_rows(findings.rows);
-    format!("\n({letter}) {}\n{table}\n", section.title)
+    format!(
+        "\n({letter}) {}\n{table}\n{}\n",
+        section.title,
+        section.disturbance.line()
+    )
 }
 
 fn shown(path: &Path, root: &Path) -> String {

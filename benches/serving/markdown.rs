@@ -61,6 +61,7 @@ fn section_text(letter: &str, section: &Section, own_origin: bool) -> String {
     if own_origin {
         text += &format!("\n**Measured apart from the rest**: {}.\n", section.origin.line());
     }
+    text += &format!("\n{}\n", section.disturbance.line());
     text += &table(&findings(section));
     for one in &section.tables {
         text += &table(one);

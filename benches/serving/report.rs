@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use super::machine::Origin;
+use super::monitor::Disturbance;
 use super::stats::Spread;
 
 /// Every case's latest section.
@@ -18,6 +19,8 @@ pub struct Report {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Section {
     pub origin: Origin,
+    /// Filled in when the case is over.
+    pub disturbance: Disturbance,
     pub title: String,
     /// What was done, and how to read it.
     pub method: String,

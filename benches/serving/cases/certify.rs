@@ -12,6 +12,7 @@ use super::super::bare::saturate_h;
 use super::super::load::{on_this_thread, per};
 use super::super::machine::Origin;
 use super::super::models::{Models, Served, VOTES};
+use super::super::monitor::Disturbance;
 use super::super::report::{Finding, Section, Unit};
 use super::super::usage::cpu_of;
 use super::super::wire::{Call, connect};
@@ -53,6 +54,7 @@ pub fn run(bench: &Bench, origin: &Origin) -> anyhow::Result<Section> {
     let (rate, rows) = (median_of(&server, |round| round.rate), median_of(&below, |rate| *rate));
     Ok(Section {
         origin: origin.clone(),
+        disturbance: Disturbance::default(),
         title: "Votes a second".to_owned(),
         method: format!(
             "{CALLERS} callers of Certify with one image and a budget of {} votes each, no target, at the same time; the votes of both over the time \

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use super::super::load::{Traffic, closed};
 use super::super::machine::Origin;
 use super::super::models::Models;
+use super::super::monitor::Disturbance;
 use super::super::report::{Finding, Section, Table, Unit};
 use super::super::server::Server;
 use super::super::wire::Call;
@@ -93,6 +94,7 @@ pub fn run(bench: &Bench, origin: &Origin) -> anyhow::Result<Section> {
     });
     Ok(Section {
         origin: origin.clone(),
+        disturbance: Disturbance::default(),
         title: "A controller's tiny networks".to_owned(),
         method: format!(
             "Two networks of 8, 32, 32 and 4 units (tests/fixtures/policy_*.onnx), one state vector a request ({} bytes, {} bytes back). Against an echo: \

@@ -10,6 +10,7 @@ use super::super::arrivals::bursts;
 use super::super::load::{Crowd, on_this_thread};
 use super::super::machine::Origin;
 use super::super::models::{Models, Served};
+use super::super::monitor::Disturbance;
 use super::super::open::follow;
 use super::super::report::{Finding, Section, Unit};
 use super::super::stats::slope;
@@ -51,6 +52,7 @@ pub fn run(bench: &Bench, origin: &Origin) -> anyhow::Result<Section> {
     let payload = call.payload();
     Ok(Section {
         origin: origin.clone(),
+        disturbance: Disturbance::default(),
         title: "Memory".to_owned(),
         method: format!(
             "{CALLERS} callers in a closed loop for {} s, resident memory every {} s; the slope is the least-squares line after the first {} s. Then, \

@@ -6,6 +6,7 @@ use super::super::bare::{Bare, together};
 use super::super::load::{Traffic, closed, quantile_ms};
 use super::super::machine::Origin;
 use super::super::models::Models;
+use super::super::monitor::Disturbance;
 use super::super::report::{Finding, Section, Table, Unit};
 use super::super::wire::Call;
 use super::{Bench, costs, median_of, ms, p50_p99};
@@ -52,6 +53,7 @@ pub fn run(bench: &Bench, origin: &Origin) -> anyhow::Result<Section> {
     table.row(["bare".to_owned(), p50, p99]);
     Ok(Section {
         origin: origin.clone(),
+        disturbance: Disturbance::default(),
         title: "One caller".to_owned(),
         method: "One caller, one image after the other, against the pair run by hand: one thread runs h while another runs g, which it is handed \
                  over a channel. The difference holds the network, HTTP/2, decoding, two queues, mixing and encoding."

@@ -10,6 +10,7 @@ use super::super::arrivals::{bursts, poisson};
 use super::super::load::{Traffic, closed, on_this_thread, per};
 use super::super::machine::Origin;
 use super::super::models::{Models, Served};
+use super::super::monitor::Disturbance;
 use super::super::open::{Outcome, follow};
 use super::super::report::{Finding, Section, Table, Unit};
 use super::super::stats::quantile;
@@ -90,6 +91,7 @@ pub fn run(bench: &Bench, origin: &Origin) -> anyhow::Result<Section> {
     }
     Ok(Section {
         origin: origin.clone(),
+        disturbance: Disturbance::default(),
         title: "Twice the load that can be served".to_owned(),
         method: format!(
             "In each round first the saturation with {CONNECTIONS} callers in a closed loop, then {OVERLOAD} times as many requests a second, sent whatever \

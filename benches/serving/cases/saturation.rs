@@ -4,6 +4,7 @@ use super::super::bare::Bare;
 use super::super::load::Traffic;
 use super::super::machine::Origin;
 use super::super::models::Models;
+use super::super::monitor::Disturbance;
 use super::super::report::{Finding, Section, Table, Unit};
 use super::{Bench, costs, fine_ms, median_of, p50_p99, pairs, per_second};
 
@@ -64,6 +65,7 @@ pub fn run(bench: &Bench, origin: &Origin) -> anyhow::Result<Section> {
     });
     Ok(Section {
         origin: origin.clone(),
+        disturbance: Disturbance::default(),
         title: "Pairs a second at saturation".to_owned(),
         method: format!(
             "{CALLERS} callers, each with one image at a time and a connection of its own; a request is a row for g and a row for h. Against the bare \

@@ -4,6 +4,7 @@ use super::super::bare::Bare;
 use super::super::load::Traffic;
 use super::super::machine::Origin;
 use super::super::models::Models;
+use super::super::monitor::Disturbance;
 use super::super::report::{Finding, Section, Table, Unit};
 use super::{Bench, crowd, fine_ms, median_of, p50_p99, pairs, per_second};
 
@@ -74,6 +75,7 @@ pub fn run(bench: &Bench, origin: &Origin) -> anyhow::Result<Section> {
     findings.extend(cpu);
     Ok(Section {
         origin: origin.clone(),
+        disturbance: Disturbance::default(),
         title: "The bundled models at three loads".to_owned(),
         method: "Two networks of ResNet-20's size, one image a request. One caller against the bare pair run (g and h at once on two threads); more \
                  against the bare loop on every processor."

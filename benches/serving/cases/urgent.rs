@@ -12,6 +12,7 @@ use super::super::bare::{Pair, saturate_h};
 use super::super::load::{Crowd, on_this_thread, quantile_ms};
 use super::super::machine::Origin;
 use super::super::models::{Models, Served, VOTES};
+use super::super::monitor::Disturbance;
 use super::super::open::{Outcome, follow};
 use super::super::report::{Finding, Section, Table, Unit};
 use super::super::stats::{median, quantile};
@@ -116,6 +117,7 @@ pub fn run(bench: &Bench, origin: &Origin) -> anyhow::Result<Section> {
     }
     Ok(Section {
         origin: origin.clone(),
+        disturbance: Disturbance::default(),
         title: "Predict beside Certify".to_owned(),
         method: format!(
             "One server with the smoothed model. Predict comes at a low even rate ({} and {} a second), alone, and while {BULK_CALLERS} callers of \
