@@ -4,7 +4,7 @@ CONFIG ?= config/cifar10.toml
 CARGO ?= cargo
 RUNTIME := .runtime/onnxruntime/libonnxruntime.so
 
-.PHONY: help run build test bench format lint unit runtime install
+.PHONY: help run build test bench bench-quick bench-parts format lint unit runtime install
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -23,7 +23,14 @@ install: build ## install `certimix` where cargo puts binaries
 
 test: format lint unit ## formatting, lints as errors, every test
 
-bench: runtime ## time of certificates, noise and inference (docs/measurements.md)
+# Others: ARGS="--only a,h", ARGS="--server OTHER_BINARY --out FOLDER"; ARGS=--help lists them.
+bench: runtime ## the server against the bare runtime, 25 minutes; writes docs/benchmarks.md and .json
+	$(CARGO) bench --locked --bench serving -- $(ARGS)
+
+bench-quick: runtime ## the same in 3 minutes, to see that it works; writes under target/benchmarks
+	$(CARGO) bench --locked --bench serving -- --quick $(ARGS)
+
+bench-parts: runtime ## time of certificates, noise and inference (docs/measurements.md)
 	$(CARGO) bench --locked --bench certificate --bench noise --bench row
 
 format:
