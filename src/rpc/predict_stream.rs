@@ -7,7 +7,7 @@
 use std::future::Future;
 use std::time::Instant;
 
-use futures_util::future::Either;
+use futures_util::future::{Either, FutureExt as _};
 use futures_util::stream::{self, Stream, StreamExt as _};
 use tokio::task::AbortHandle;
 use tonic::{Status, Streaming};
@@ -79,9 +79,15 @@ fn begin(
     received: Instant,
     stream_deadline: Option<Instant>,
 ) -> impl Future<Output = Message> {
-    let task = tokio::spawn(async move { outcome(&service, request, received, stream_deadline).await });
+    let mut outcome = Box::pin(outcome(service, request, received, stream_deadline));
+    // As far as it goes now, and that is into the queue: requests are admitted in the order in which they came, whichever
+    // task runs first. What is refused needs no task.
+    if let Some(outcome) = outcome.as_mut().now_or_never() {
+        return Either::Left(std::future::ready(message(outcome)));
+    }
+    let task = tokio::spawn(outcome);
     let ended_with_the_stream = EndOnDrop(task.abort_handle());
-    async move {
+    Either::Right(async move {
         let _guard = ended_with_the_stream;
         let outcome = task.await.unwrap_or_else(|error| {
             tracing::error!(%error, "a request of a stream ended without an answer");
@@ -89,12 +95,16 @@ fn begin(
                 "the request ended without an answer",
             )))
         });
-        Ok(PredictStreamResponse { outcome: Some(outcome) })
-    }
+        message(outcome)
+    })
+}
+
+fn message(outcome: Outcome) -> Message {
+    Ok(PredictStreamResponse { outcome: Some(outcome) })
 }
 
 async fn outcome(
-    service: &Service,
+    service: Service,
     request: PredictStreamRequest,
     received: Instant,
     stream_deadline: Option<Instant>,

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tonic::Code;
 
+use crate::support::exchange::Exchange;
 use crate::support::server::{Client, PATIENCE};
 use crate::support::wire::{CLEAR, certify_with, floats};
-use crate::support::{Setup, TestServer};
+use crate::support::{Setup, TestServer, wire};
 
 /// Room for one request for votes at a time.
 fn one_at_a_time() -> Setup {
@@ -67,6 +68,18 @@ async fn a_stream_that_is_dropped_frees_the_queue() {
         .unwrap()
         .into_inner();
     stream.message().await.unwrap().unwrap();
+    ask_until(&mut client, true).await;
+    drop(stream);
+    ask_until(&mut client, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn requests_of_a_predict_stream_that_is_dropped_free_the_queue() {
+    let setup = one_at_a_time().with("certificate.predict_votes", 1_000_000);
+    let server = TestServer::start(setup).await;
+    let mut client = server.client().await;
+    let stream = Exchange::open(server.client().await).await;
+    stream.ask(wire::predict(floats(&[CLEAR])));
     ask_until(&mut client, true).await;
     drop(stream);
     ask_until(&mut client, false).await;

@@ -1,5 +1,6 @@
 //! What every test needs: a server, something to send to it, and the truth about the fixtures.
 
+pub mod exchange;
 pub mod process;
 pub mod recompute;
 pub mod server;
