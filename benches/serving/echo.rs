@@ -6,13 +6,13 @@ use std::path::Path;
 use certimix::rpc::proto::mixed_classifier_server::{MixedClassifier, MixedClassifierServer};
 use certimix::rpc::proto::{
     CertifyRequest, CertifyResponse, CertifyStreamResponse, GetModelInfoRequest, GetModelInfoResponse, PredictRequest,
-    PredictResponse,
+    PredictResponse, PredictStreamRequest, PredictStreamResponse,
 };
 use prost::Message as _;
 use tokio::net::TcpListener;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use super::server::READY;
 
@@ -40,6 +40,15 @@ impl MixedClassifier for Echo {
         &self,
         _request: Request<CertifyRequest>,
     ) -> Result<Response<Self::CertifyStreamStream>, Status> {
+        not_here()
+    }
+
+    type PredictStreamStream = tokio_stream::Empty<Result<PredictStreamResponse, Status>>;
+
+    async fn predict_stream(
+        &self,
+        _request: Request<Streaming<PredictStreamRequest>>,
+    ) -> Result<Response<Self::PredictStreamStream>, Status> {
         not_here()
     }
 

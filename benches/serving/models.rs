@@ -121,7 +121,7 @@ impl World {
     pub fn predictions(&self, models: Models) -> Vec<PredictRequest> {
         let request = |inputs| PredictRequest {
             inputs: Some(inputs),
-            include_components: false,
+            ..PredictRequest::default()
         };
         self.tensors(models).into_iter().map(request).collect()
     }
@@ -140,7 +140,7 @@ impl World {
         let tensor = |dtype: DataType, shape: &[i64], data: Vec<u8>| Tensor {
             dtype: dtype.into(),
             shape: shape.to_vec(),
-            data,
+            data: data.into(),
         };
         match models {
             Models::Tiny => (0..64)
