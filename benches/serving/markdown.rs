@@ -48,6 +48,13 @@ fn verdicts(report: &Report) -> String {
     let met = all.iter().filter(|met| **met).count();
     let mut text = format!("\n{met} of {} targets are met.\n\n", all.len());
     for (letter, section) in &report.sections {
+        if section.disturbance.is_large() {
+            writeln!(
+                text,
+                "- ({letter}) was measured while the machine had other work: measure it again"
+            )
+            .unwrap_or_default();
+        }
         for finding in section.findings.iter().filter(|finding| finding.met() == Some(false)) {
             let (what, value) = (&finding.what, finding.unit.show(finding.value.median));
             writeln!(text, "- missed: ({letter}) {what}: {value}, {}", finding.target_text()).unwrap_or_default();

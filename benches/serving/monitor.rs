@@ -43,10 +43,15 @@ pub struct Disturbance {
 }
 
 impl Disturbance {
+    /// Whether the figures say little.
+    pub fn is_large(&self) -> bool {
+        self.others_worst > TOO_MUCH || self.stolen_worst > TOO_MUCH
+    }
+
     /// One sentence.
     pub fn line(&self) -> String {
         let percent = |share: f64| format!("{:.1}", 100.0 * share);
-        let warning = if self.others_worst > TOO_MUCH || self.stolen_worst > TOO_MUCH {
+        let warning = if self.is_large() {
             "**The machine was not quiet**: while"
         } else {
             "While"
