@@ -252,9 +252,12 @@ async fn a_caller_that_does_not_read_holds_up_only_itself() {
             .await
             .expect("an unread stream holds the queue");
     }
-    // The last ones were not even read: they are answered now.
+    // The last ones were not even read: they are answered now. Of the first, some may have met the others in the queue.
     for number in 0..100 {
-        assert_answers(unread.next().await.unwrap(), number);
+        match unread.next().await.unwrap() {
+            Some(Outcome::Error(error)) if number < 10 => assert_eq!(error.code, i32::from(Code::ResourceExhausted)),
+            outcome => assert_answers(outcome, number),
+        }
     }
 }
 
