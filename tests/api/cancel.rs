@@ -78,10 +78,17 @@ async fn requests_of_a_predict_stream_that_is_dropped_free_the_queue() {
     let setup = one_at_a_time().with("certificate.predict_votes", 1_000_000);
     let server = TestServer::start(setup).await;
     let mut client = server.client().await;
-    let stream = Exchange::open(server.client().await).await;
-    stream.ask(wire::predict(floats(&[CLEAR])));
+    let mut stream = Exchange::open(server.client().await).await;
+    // As above: it asks again until it has the one place.
+    let endless = tokio::spawn(async move {
+        loop {
+            stream.ask(wire::predict(floats(&[CLEAR])));
+            let refused = stream.error().await;
+            assert_eq!(refused.code, i32::from(Code::ResourceExhausted), "{refused:?}");
+        }
+    });
     ask_until(&mut client, true).await;
-    drop(stream);
+    endless.abort();
     ask_until(&mut client, false).await;
 }
 

@@ -179,6 +179,17 @@ async fn the_file_is_removed_while_the_server_drains() {
     drop(successor);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_file_that_is_not_its_own_any_more_stays() {
+    let (setup, path, _folder) = elsewhere(Setup::pair("linear_g", "linear_h"));
+    let server = TestServer::start(setup).await;
+    fs::remove_file(&path).unwrap();
+    let usurper = UnixListener::bind(&path).unwrap();
+    server.stop().await.unwrap();
+    assert!(path.exists());
+    drop(usurper);
+}
+
 #[test]
 fn a_socket_of_a_server_that_was_killed_is_replaced() {
     let (setup, path) = setup();

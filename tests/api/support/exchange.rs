@@ -54,6 +54,7 @@ impl Exchange {
         self.answers
     }
 
+    /// The next outcome, or none if the stream has ended well.
     pub async fn next(&mut self) -> Result<Option<Outcome>, Status> {
         next(&mut self.answers).await
     }
@@ -83,6 +84,7 @@ impl Exchange {
     }
 }
 
+/// As [`Exchange::next`], of a stream that was closed.
 pub async fn next(answers: &mut Streaming<PredictStreamResponse>) -> Result<Option<Outcome>, Status> {
     let message = tokio::time::timeout(PATIENCE, answers.message());
     let message = message.await.expect("the stream neither goes on nor ends")?;
