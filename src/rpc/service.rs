@@ -50,7 +50,7 @@ impl Service {
         let order = order::predict(request.priority, classifier.certification());
         let inputs = decode::inputs(request.inputs.as_ref(), classifier.spec(), self.server.max_inputs);
         let (order, inputs) = both(order, inputs)?;
-        let span = tracing::info_span!("predict", inputs = inputs.len());
+        let span = tracing::debug_span!("predict", inputs = inputs.len());
         let predictions = answer(&classifier, inputs, order, deadline, request.include_components)
             .instrument(span)
             .await?;
@@ -128,7 +128,7 @@ impl Rpc for Service {
         let classifier = self.classifier()?;
         let request = request.into_inner();
         let (order, inputs) = checked(&request, &classifier, self.server.max_inputs)?;
-        let span = tracing::info_span!("certify", inputs = inputs.len());
+        let span = tracing::debug_span!("certify", inputs = inputs.len());
         let predictions = answer(&classifier, inputs, order, deadline, request.include_components)
             .instrument(span)
             .await?;

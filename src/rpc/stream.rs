@@ -40,7 +40,7 @@ impl Growing {
         let (last, ending) = oneshot::channel();
         tokio::spawn(
             self.run(messages, last)
-                .instrument(tracing::info_span!("certify_stream")),
+                .instrument(tracing::debug_span!("certify_stream")),
         );
         let ending = stream::once(ending).filter_map(|last| async { last.ok() });
         ReceiverStream::new(receiver).chain(ending)

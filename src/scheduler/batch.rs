@@ -103,7 +103,7 @@ impl Scratch<'_> {
         let (model, batch) = (self.role.name(), self.input.len() / backend.input_len().max(1));
         let spans: Vec<_> = ready
             .iter()
-            .map(|slice| tracing::info_span!(parent: &slice.job.span, "infer", model, rows = slice.rows.len(), batch))
+            .map(|slice| tracing::debug_span!(parent: &slice.job.span, "infer", model, rows = slice.rows.len(), batch))
             .collect();
         let ran = catch_unwind(AssertUnwindSafe(|| backend.run(batch, self.input, self.output, halt)));
         drop(spans);

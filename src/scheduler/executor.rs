@@ -6,15 +6,22 @@ use std::time::Instant;
 
 use super::batch::{Outcome, run};
 use super::condition::Repair;
+use super::queue::Taker;
 use super::shared::{Next, Shared, Work};
 use crate::domain::{PerRole, Role};
 use crate::onnx::Backend;
+
+/// Batches of one model in a row, at most, while equally urgent rows of the other wait. A processor that changes models for each
+/// row fetches the weights of both anew each time; one that never changes would starve one of them.
+const LONGEST_STREAK: u32 = 4;
 
 pub(super) struct Executor<B> {
     shared: Arc<Shared>,
     backends: PerRole<B>,
     /// Of the models whose backend is broken.
     repairs: PerRole<Option<Repair>>,
+    /// The model that it ran last, and how many batches of it in a row.
+    streak: Option<(Role, u32)>,
     input: Vec<f32>,
     output: Vec<f32>,
 }
@@ -25,6 +32,7 @@ impl<B: Backend> Executor<B> {
             shared,
             backends,
             repairs: PerRole::default(),
+            streak: None,
             input: Vec::new(),
             output: Vec::new(),
         }
@@ -33,12 +41,18 @@ impl<B: Backend> Executor<B> {
     /// Works until the scheduler stops.
     pub(super) fn work(mut self) {
         loop {
-            let able = PerRole::of(|role| self.repairs[role].is_none());
+            let taker = Taker {
+                able: PerRole::of(|role| self.repairs[role].is_none()),
+                prefers: self
+                    .streak
+                    .filter(|(_, batches)| *batches < LONGEST_STREAK)
+                    .map(|(role, _)| role),
+            };
             let due = Role::ALL
                 .into_iter()
                 .filter_map(|role| Some(self.repairs[role]?.retry_at))
                 .min();
-            match self.shared.next(able, due) {
+            match self.shared.next(taker, due) {
                 Next::Run(work) => self.run(&work),
                 Next::Due => self.try_repairs(),
                 Next::Stop => return,
@@ -48,6 +62,10 @@ impl<B: Backend> Executor<B> {
 
     fn run(&mut self, work: &Work) {
         let (role, start) = (work.role, Instant::now());
+        self.streak = match self.streak {
+            Some((before, batches)) if before == role && batches < LONGEST_STREAK => Some((role, batches + 1)),
+            _ => Some((role, 1)),
+        };
         let backend = &mut self.backends[role];
         let outcome = run(backend, work, &mut self.input, &mut self.output);
         // Rows of callers who left and rows that failed count as done: nobody waits for them.

@@ -16,6 +16,26 @@ pub(super) struct Limits {
     pub(super) max_queue_delay: Duration,
 }
 
+/// Who takes a batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Taker {
+    /// The models that it can run.
+    pub(super) able: PerRole<bool>,
+    /// The model that it would rather go on with, whose weights are in its processor's cache: where rows of both wait, of the
+    /// same class, it may.
+    pub(super) prefers: Option<Role>,
+}
+
+impl Taker {
+    fn would_rather(self, one: (Urgency, Role), other: (Urgency, Role)) -> bool {
+        let preferred = |(_, role)| self.prefers == Some(role);
+        if one.0.class == other.0.class && preferred(one) != preferred(other) {
+            return preferred(one);
+        }
+        one.0 < other.0
+    }
+}
+
 /// Rows of one job that run together.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Slice<J> {
@@ -102,22 +122,22 @@ impl<J: Clone> Queue<J> {
     }
 
     /// Takes the most urgent rows of the model whose first row is the most urgent, as many as it takes in one run. Drops jobs
-    /// that are `dead` and sets aside those whose time is up. Models that are not `able` are left alone.
-    pub(super) fn take(&mut self, now: Instant, able: PerRole<bool>, dead: impl Fn(&J) -> bool) -> Taken<J> {
+    /// that are `dead` and sets aside those whose time is up.
+    pub(super) fn take(&mut self, now: Instant, taker: Taker, dead: impl Fn(&J) -> bool) -> Taken<J> {
         let mut taken = Taken {
             batch: None,
             expired: Vec::new(),
             next: None,
         };
         let mut best: Option<(Urgency, Role)> = None;
-        for role in Role::ALL.into_iter().filter(|&role| able[role]) {
+        for role in Role::ALL.into_iter().filter(|&role| taker.able[role]) {
             let lane = &mut self.lanes[role];
             lane.drop_useless(now, &dead, &mut taken.expired);
             let Some(first) = lane.first() else { continue };
             let ready = lane.ready_at(self.limits.max_batch_size[role], self.limits.max_queue_delay);
             if ready.is_some_and(|ready| ready > now) {
                 taken.next = [taken.next, ready].into_iter().flatten().min();
-            } else if best.is_none_or(|(urgency, _)| first < urgency) {
+            } else if best.is_none_or(|best| taker.would_rather((first, role), best)) {
                 best = Some((first, role));
             }
         }

@@ -15,7 +15,7 @@ use super::admission::{Admissions, Demand, Refusal};
 use super::bell::Bell;
 use super::condition::Condition;
 use super::job::{Job, ScheduleError};
-use super::queue::{Batch, Limits, Queue};
+use super::queue::{Batch, Limits, Queue, Taker};
 use super::speed::Speed;
 use super::urgency::{Class, Urgency};
 use crate::domain::{PerRole, Role};
@@ -124,8 +124,8 @@ impl Shared {
         }
     }
 
-    /// Waits for work for an executor that is `able` to run these models and wants to be woken at `due` in any case.
-    pub(super) fn next(&self, able: PerRole<bool>, due: Option<Instant>) -> Next {
+    /// Waits for work for an executor that wants to be woken at `due` in any case.
+    pub(super) fn next(&self, taker: Taker, due: Option<Instant>) -> Next {
         let mut state = self.state();
         loop {
             if state.stopping {
@@ -135,7 +135,7 @@ impl Shared {
             if due.is_some_and(|due| due <= now) {
                 return Next::Due;
             }
-            let taken = state.queue.take(now, able, |job| job.is_over());
+            let taken = state.queue.take(now, taker, |job| job.is_over());
             for job in taken.expired {
                 job.fail(ScheduleError::Expired);
             }

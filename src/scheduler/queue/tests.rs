@@ -7,9 +7,12 @@ fn at(start: Instant, milliseconds: u64) -> Instant {
     start + Duration::from_millis(milliseconds)
 }
 
-const BOTH: PerRole<bool> = PerRole {
-    standard: true,
-    robust: true,
+const ANY: Taker = Taker {
+    able: PerRole {
+        standard: true,
+        robust: true,
+    },
+    prefers: None,
 };
 
 fn limits(standard: usize, robust: usize, delay: u64) -> Limits {
@@ -47,9 +50,9 @@ fn urgent_rows_go_first_and_bulk_fills_the_rest() {
     queue.push(&"bulk", request(Class::Bulk, at(start, 5), 1), robust(10), start);
     queue.push(&"late", request(Class::Interactive, at(start, 50), 2), robust(2), start);
     queue.push(&"soon", request(Class::Interactive, at(start, 10), 3), robust(1), start);
-    let taken = queue.take(start, BOTH, |_| false);
+    let taken = queue.take(start, ANY, |_| false);
     assert_eq!(shape(&taken), [("soon", 0..1), ("late", 0..2), ("bulk", 0..5)]);
-    assert_eq!(shape(&queue.take(start, BOTH, |_| false)), [("bulk", 5..10)]);
+    assert_eq!(shape(&queue.take(start, ANY, |_| false)), [("bulk", 5..10)]);
     assert_eq!(queue.rows(), PerRole::default());
 }
 
@@ -65,10 +68,10 @@ fn the_most_urgent_row_chooses_the_model() {
         robust(2),
         start,
     );
-    let taken = queue.take(start, BOTH, |_| false);
+    let taken = queue.take(start, ANY, |_| false);
     assert_eq!(taken.batch.as_ref().map(|batch| batch.role), Some(Role::Robust));
     assert_eq!(shape(&taken), [("votes", 0..2), ("bulk", 0..1)]);
-    let taken = queue.take(start, BOTH, |_| false);
+    let taken = queue.take(start, ANY, |_| false);
     assert_eq!(taken.batch.as_ref().map(|batch| batch.role), Some(Role::Standard));
     assert_eq!(shape(&taken), [("bulk", 0..1)]);
 }
@@ -79,15 +82,44 @@ fn a_model_that_is_not_able_is_left_alone() {
     let mut queue = Queue::new(limits(4, 4, 0));
     let both = PerRole { standard: 1, robust: 1 };
     queue.push(&"job", request(Class::Interactive, at(start, 5), 1), both, start);
-    let able = PerRole {
-        standard: false,
-        robust: true,
+    let taker = Taker {
+        able: PerRole {
+            standard: false,
+            robust: true,
+        },
+        prefers: Some(Role::Standard),
     };
-    let taken = queue.take(start, able, |_| false);
+    let taken = queue.take(start, taker, |_| false);
     assert_eq!(taken.batch.map(|batch| batch.role), Some(Role::Robust));
-    assert_eq!(queue.take(start, able, |_| false).batch, None);
+    assert_eq!(queue.take(start, taker, |_| false).batch, None);
     assert_eq!(queue.drain(Role::Standard), ["job"]);
     assert_eq!(queue.rows(), PerRole::default());
+}
+
+#[test]
+fn a_streak_goes_on_among_equals_alone() {
+    let start = Instant::now();
+    let mut queue = Queue::new(limits(1, 1, 0));
+    let both = PerRole { standard: 1, robust: 1 };
+    for (arrival, deadline) in [(1, 5), (2, 9)] {
+        queue.push(
+            &arrival,
+            request(Class::Interactive, at(start, deadline), arrival),
+            both,
+            start,
+        );
+    }
+    queue.push(&3, request(Class::Bulk, at(start, 1), 3), robust(1), start);
+    let robust_first = Taker {
+        prefers: Some(Role::Robust),
+        ..ANY
+    };
+    let mut order = Vec::new();
+    while let Some(batch) = queue.take(start, robust_first, |_| false).batch {
+        order.push((batch.role, batch.slices[0].job));
+    }
+    let (g, h) = (Role::Standard, Role::Robust);
+    assert_eq!(order, [(h, 1), (h, 2), (g, 1), (g, 2), (h, 3)]);
 }
 
 #[test]
@@ -102,7 +134,7 @@ fn late_and_dead_jobs_do_not_run() {
     );
     queue.push(&"dead", request(Class::Interactive, at(start, 9), 2), robust(3), start);
     queue.push(&"alive", request(Class::Interactive, at(start, 9), 3), robust(3), start);
-    let taken = queue.take(at(start, 1), BOTH, |job| *job == "dead");
+    let taken = queue.take(at(start, 1), ANY, |job| *job == "dead");
     assert_eq!(taken.expired, ["expired"]);
     assert_eq!(shape(&taken), [("alive", 0..3)]);
 }
@@ -116,7 +148,7 @@ fn jobs_of_callers_who_left_are_swept_before_they_pile_up() {
         queue.sweep(10, |job| job % 50 != 0);
         assert!(queue.rows().robust <= 10, "{:?}", queue.rows());
     }
-    let alive: Vec<_> = shape(&queue.take(start, BOTH, |_| false))
+    let alive: Vec<_> = shape(&queue.take(start, ANY, |_| false))
         .into_iter()
         .map(|(job, _)| job)
         .filter(|job| job % 50 == 0)
@@ -129,7 +161,7 @@ fn rows_wait_for_a_fuller_batch_only_if_they_are_told_to_and_never_past_half_the
     let start = Instant::now();
     let mut queue = Queue::new(limits(4, 4, 10));
     queue.push(&1, request(Class::Interactive, at(start, 1000), 1), robust(1), start);
-    let taken = queue.take(at(start, 9), BOTH, |_| false);
+    let taken = queue.take(at(start, 9), ANY, |_| false);
     assert_eq!((taken.batch, taken.next), (None, Some(at(start, 10))));
     // Not even for its turn: less urgent rows that have waited long enough bring it along.
     queue.push(
@@ -139,7 +171,7 @@ fn rows_wait_for_a_fuller_batch_only_if_they_are_told_to_and_never_past_half_the
         at(start, 9),
     );
     assert_eq!(
-        shape(&queue.take(at(start, 10), BOTH, |_| false)),
+        shape(&queue.take(at(start, 10), ANY, |_| false)),
         [(2, 0..1), (1, 0..1)]
     );
     queue.push(
@@ -148,11 +180,11 @@ fn rows_wait_for_a_fuller_batch_only_if_they_are_told_to_and_never_past_half_the
         robust(1),
         at(start, 12),
     );
-    assert_eq!(queue.take(at(start, 13), BOTH, |_| false).next, Some(at(start, 14)));
-    assert_eq!(shape(&queue.take(at(start, 14), BOTH, |_| false)), [(3, 0..1)]);
+    assert_eq!(queue.take(at(start, 13), ANY, |_| false).next, Some(at(start, 14)));
+    assert_eq!(shape(&queue.take(at(start, 14), ANY, |_| false)), [(3, 0..1)]);
     // A full batch does not wait.
     queue.push(&4, request(Class::Bulk, at(start, 500), 4), robust(4), at(start, 20));
-    assert_eq!(shape(&queue.take(at(start, 20), BOTH, |_| false)), [(4, 0..4)]);
+    assert_eq!(shape(&queue.take(at(start, 20), ANY, |_| false)), [(4, 0..4)]);
 }
 
 /// A queue, and beside it what it must do, said in the plainest way.
@@ -198,13 +230,14 @@ impl Checked {
     }
 
     /// Takes a batch and holds it against the rules. Whether there was one.
-    fn take(&mut self, able: PerRole<bool>) -> bool {
+    fn take(&mut self, taker: Taker) -> bool {
+        let able = taker.able;
         let now = at(self.start, self.clock);
         let open = |checked: &Self, role| -> Vec<usize> {
             (0..checked.jobs.len()).filter(|&job| checked.open(role, job)).collect()
         };
         let before = PerRole::of(|role| open(self, role));
-        let taken = self.queue.take(now, able, |&job| self.gone[job]);
+        let taken = self.queue.take(now, taker, |&job| self.gone[job]);
         for &job in &taken.expired {
             assert!(self.jobs[job].0.deadline <= now && !self.gone[job], "expired in time");
         }
@@ -243,8 +276,10 @@ impl Checked {
         if self.limits.max_queue_delay.is_zero() {
             let first = batch.slices[0].request;
             for other in Role::ALL.into_iter().filter(|&other| able[other]) {
+                let equal = |best: Urgency| taker.prefers == Some(role) && best.class == first.class;
+                let best = most_urgent(&before[other]);
                 assert!(
-                    most_urgent(&before[other]).is_none_or(|best| first <= best),
+                    best.is_none_or(|best| first <= best || equal(best)),
                     "the other model was more urgent"
                 );
             }
@@ -255,7 +290,7 @@ impl Checked {
     /// Lets everything run, and counts what was lost.
     fn finish(&mut self) {
         self.clock += self.limits.max_queue_delay.as_millis() as u64;
-        while self.take(BOTH) {}
+        while self.take(ANY) {}
         for (job, (request, rows)) in self.jobs.iter().enumerate() {
             let late = request.deadline <= at(self.start, self.clock);
             assert!(self.done[job] == *rows || self.gone[job] || late, "job {job} was lost");
@@ -268,7 +303,7 @@ impl Checked {
 #[test]
 fn every_small_history_keeps_the_rules() {
     type Step = fn(&mut Checked);
-    let steps: [Step; 7] = [
+    let steps: [Step; 8] = [
         |checked| {
             checked.push(
                 PerRole { standard: 1, robust: 1 },
@@ -285,14 +320,18 @@ fn every_small_history_keeps_the_rules() {
             )
         },
         |checked| {
-            checked.take(BOTH);
+            checked.take(ANY);
         },
         |checked| {
             let able = PerRole {
                 standard: true,
                 robust: false,
             };
-            checked.take(able);
+            checked.take(Taker { able, ..ANY });
+        },
+        |checked| {
+            let prefers = Some(Role::Robust);
+            checked.take(Taker { prefers, ..ANY });
         },
         |checked| {
             if let Some(first) = checked.gone.iter_mut().find(|gone| !**gone) {
@@ -323,7 +362,7 @@ enum Step {
         deadline: u64,
     },
     Take {
-        able: PerRole<bool>,
+        taker: Taker,
         later: u64,
     },
     Leave {
@@ -336,9 +375,11 @@ fn step() -> impl Strategy<Value = Step> {
         let rows = PerRole { standard, robust };
         Step::Push { rows, bulk, deadline }
     });
-    let take = (any::<(bool, bool)>(), 0u64..4).prop_map(|((standard, robust), later)| {
+    let prefers = prop_oneof![Just(None), Just(Some(Role::Standard)), Just(Some(Role::Robust))];
+    let take = (any::<(bool, bool)>(), prefers, 0u64..4).prop_map(|((standard, robust), prefers, later)| {
         let able = PerRole { standard, robust };
-        Step::Take { able, later }
+        let taker = Taker { able, prefers };
+        Step::Take { taker, later }
     });
     prop_oneof![4 => push, 6 => take, 1 => (0usize..20).prop_map(|job| Step::Leave { job })]
 }
@@ -358,9 +399,9 @@ proptest! {
                     let class = if bulk { Class::Bulk } else { Class::Interactive };
                     checked.push(rows, class, deadline);
                 }
-                Step::Take { able, later } => {
+                Step::Take { taker, later } => {
                     checked.clock += later;
-                    checked.take(able);
+                    checked.take(taker);
                 }
                 Step::Leave { job } => {
                     if let Some(gone) = checked.gone.get_mut(job) {
