@@ -16,10 +16,10 @@
 //!
 //! # The way of one request
 //!
-//! `rpc::service` takes a Predict, loads the live classifier once, and has `rpc::decode` check the tensor. For each
-//! input `classifier::mixed` submits one row to the standard model's scheduler and one row, or a loop of votes, to the
-//! robust model's. Executor threads take rows as they come free and run them on ONNX Runtime. `certificate` turns what
-//! came back into a radius, `classifier::mixed` mixes, `rpc::encode` answers.
+//! `rpc::service` takes a Predict, loads the live classifier once, and has `rpc::decode` check the tensor. The scheduler
+//! lets it in or refuses it. `classifier::mixed` submits one row for each model, or one for the standard model and a loop of
+//! votes for the robust one. Executor threads take rows as they come free and run them on ONNX Runtime. `certificate` turns
+//! what came back into a radius, `classifier::mixed` mixes, `rpc::encode` answers.
 
 pub mod app;
 pub mod certificate;
