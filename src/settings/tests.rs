@@ -118,3 +118,30 @@ fn what_is_no_toml_is_told_with_its_place() {
         Err(LoadError::Unreadable { .. })
     ));
 }
+
+#[test]
+fn interactive_votes_are_those_of_predict_unless_said_otherwise() {
+    let text = format!("{MINIMAL}[certificate]\npredict_votes = 70\n");
+    assert_eq!(read(&text, &[]).unwrap().certificate.interactive_votes, 70);
+    let text = format!("{MINIMAL}[certificate]\ninteractive_votes = 0\n");
+    assert_eq!(read(&text, &[]).unwrap().certificate.interactive_votes, 0);
+    let text = format!("{MINIMAL}[certificate]\ninteractive_votes = 200000\n");
+    assert_eq!(wrong_keys(&text), ["certificate.interactive_votes"]);
+}
+
+#[test]
+fn a_socket_is_named_from_the_settings_file_or_not_at_all() {
+    assert_eq!(read(MINIMAL, &[]).unwrap().server.unix_socket, None);
+    let text = format!("{MINIMAL}[server]\nunix_socket = \"c.sock\"\nunix_socket_mode = \"0640\"\n");
+    let server = read(&text, &[]).unwrap().server;
+    let path = server.unix_socket.unwrap();
+    assert!(path.is_absolute() && path.ends_with("c.sock"), "{}", path.display());
+    assert_eq!(server.unix_socket_mode, 0o640);
+    assert_eq!(
+        read(&text, &[("CERTIMIX__SERVER__UNIX_SOCKET", "")])
+            .unwrap()
+            .server
+            .unix_socket,
+        None
+    );
+}

@@ -18,6 +18,9 @@ use super::requests::{Answer, Session, tensor};
 use crate::rpc::proto::predict_stream_response::Outcome;
 use crate::rpc::proto::{PredictRequest, PredictStreamRequest, PredictStreamResponse};
 
+/// The server keeps the deadline of each request and says so; this long after it, it is taken for gone.
+const GRACE: Duration = Duration::from_millis(500);
+
 /// Sends every input and shows the answers, as without the stream.
 pub(super) async fn run(args: &CommonArgs, session: Session) -> anyhow::Result<()> {
     let plan = session.plan(args)?;
@@ -50,11 +53,8 @@ async fn exchange(
         let Some((range, sent)) = waiting.pop_front() else {
             return Ok(());
         };
-        let answer = next(
-            &mut messages,
-            session.connection.deadline().saturating_sub(sent.elapsed()),
-        )
-        .await?;
+        let patience = session.connection.deadline().saturating_add(GRACE);
+        let answer = next(&mut messages, patience.saturating_sub(sent.elapsed())).await?;
         let inputs = session.inputs.get(range).unwrap_or_default();
         session.report(inputs, answer, sent.elapsed(), report)?;
         progress.advance(inputs.len() as u64);
@@ -67,19 +67,18 @@ async fn open(
 ) -> anyhow::Result<Streaming<PredictStreamResponse>> {
     let mut client = connection.client.clone();
     // No grpc-timeout: it would be that of the whole stream.
-    let opened = tokio::time::timeout(connection.deadline(), client.predict_stream(outgoing)).await;
+    let opened = tokio::time::timeout(
+        connection.deadline().saturating_add(GRACE),
+        client.predict_stream(outgoing),
+    )
+    .await;
     let opened = opened.map_err(|_| failure::explain(&too_late()))?;
     Ok(opened.map_err(|status| failure::explain(&status))?.into_inner())
 }
 
 fn request(args: &CommonArgs, session: &Session, range: Range<usize>) -> PredictStreamRequest {
     let inputs = session.inputs.get(range).unwrap_or_default();
-    // A twentieth is for the ways there and back.
-    let timeout = session
-        .connection
-        .deadline()
-        .mul_f64(0.95)
-        .max(Duration::from_micros(1));
+    let timeout = session.connection.deadline().max(Duration::from_micros(1));
     PredictStreamRequest {
         request: Some(PredictRequest {
             inputs: Some(tensor(inputs)),
