@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use thiserror::Error;
+use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
 use crate::certificate::noise::NoiseSecret;
@@ -69,7 +70,7 @@ pub async fn run(
 
     let life = async {
         let mut stop = std::pin::pin!(stop);
-        let loading = tokio::task::spawn_blocking(move || MixedClassifier::load(&settings, secret));
+        let loading = tokio::task::spawn_blocking(move || MixedClassifier::load(&settings, secret, &Handle::current()));
         let loaded = tokio::select! {
             loaded = loading => loaded.map_err(|error| AppError::Server(error.to_string()))?,
             () = &mut stop => return Ok(()),

@@ -60,10 +60,10 @@ impl MixedClassifier for Echo {
     }
 }
 
-/// Serves until it is killed, on the same kind of runtime as `certimix serve`.
+/// Serves until it is killed, on the kind of runtime that `certimix serve` has on so few processors (server.threads).
 pub fn serve(answer: &Path) -> anyhow::Result<()> {
     let answer = PredictResponse::decode(std::fs::read(answer)?.as_slice())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         super::note(&format!("{READY}{}, an echo", listener.local_addr()?));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
+use tokio::runtime::Handle;
 
 use super::parts::{Robust, Side};
 use super::room::{Appetite, Chunks, VOTE_LANES};
@@ -50,11 +51,11 @@ pub enum LoadError {
 }
 
 impl MixedClassifier {
-    /// Loads both models and runs each session. `secret` keys the noise.
+    /// Loads both models and runs each session. `secret` keys the noise; requests come from `callers`.
     ///
     /// # Errors
     /// With what is wrong, and what to do about it.
-    pub fn load(settings: &Settings, secret: NoiseSecret) -> Result<Self, LoadError> {
+    pub fn load(settings: &Settings, secret: NoiseSecret, callers: &Handle) -> Result<Self, LoadError> {
         let runtime_settings = &settings.runtime;
         let runtime = Runtime::load(&runtime_settings.library)?;
         let load = |path| Model::load(&runtime, path, runtime_settings.provider).map(Arc::new);
@@ -114,7 +115,7 @@ impl MixedClassifier {
             },
             standard: Side::new(standard, summary(&models.standard, standard_batch)),
             robust: Side::new(robust, summary(&models.robust, robust_batch)),
-            scheduler: Scheduler::start(backends, queue)?,
+            scheduler: Scheduler::start(backends, queue, callers)?,
             chunks,
             appetite: Appetite::new(),
             robust_kind,

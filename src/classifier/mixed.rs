@@ -90,10 +90,21 @@ impl MixedClassifier {
         let Robust::Smoothed(smoother) = &self.robust_kind else {
             return self.predict_rows(inputs.into(), &room).await;
         };
+        // Boxed, for the sake of the other: a future is moved about in one piece, and this one is large.
+        Box::pin(self.predict_by_votes(smoother, inputs, order, &room)).await
+    }
+
+    async fn predict_by_votes(
+        &self,
+        smoother: &Smoother,
+        inputs: Vec<Input>,
+        order: CertificationOrder,
+        room: &Reservation,
+    ) -> Result<Vec<Prediction>, ClassifierError> {
+        let deadline = room.deadline();
         let lanes = self.lanes(inputs.len()).max(1);
         let count = inputs.len();
         let one = |(index, input): (usize, Input)| {
-            let room = &room;
             async move {
                 // A fair part of the time that is left, so that a deadline costs every input some votes instead of
                 // costing the last inputs all of theirs.
@@ -145,7 +156,11 @@ impl MixedClassifier {
             standard: inputs.len(),
             robust: inputs.len(),
         };
-        let outputs = by(room.deadline(), room.submit(Box::new(PlainRows(inputs)), rows)).await?;
+        let outputs = by(
+            room.deadline(),
+            room.submit_with_others(Box::new(PlainRows(inputs)), rows),
+        )
+        .await?;
         let classes = self.labels.len();
         let kinds = (self.standard.output_kind, self.robust.output_kind);
         let pairs = outputs

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -42,7 +41,7 @@ enum Command {
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
-        Command::Serve(args) => on_all_cores(serve::run(args)),
+        Command::Serve(args) => serve::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Predict(args) => on_this_thread(client::run_predict(args)),
         Command::Certify(args) => on_this_thread(client::run_certify(args)),
@@ -52,16 +51,6 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Replay(args) => audit::run_replay(&args),
     };
     output::finish(&result)
-}
-
-/// How long a model that is still loading when the server stops may take; it cannot be interrupted.
-const LOADING_LEFT: Duration = Duration::from_secs(1);
-
-fn on_all_cores(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let result = runtime.block_on(command);
-    runtime.shutdown_timeout(LOADING_LEFT);
-    result
 }
 
 fn on_this_thread(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {

@@ -1,15 +1,17 @@
 //! `certimix serve`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
+use tokio::runtime::Builder;
 
 use super::output;
 use crate::app::{self, Ready};
 use crate::certificate::noise::NoiseSecret;
 use crate::rpc::Listeners;
-use crate::settings::LogFormat;
+use crate::settings::{LogFormat, Settings};
 use crate::{settings, shutdown, telemetry};
 
 /// Arguments of `certimix serve`.
@@ -23,10 +25,32 @@ pub(super) struct ServeArgs {
     config: PathBuf,
 }
 
+/// How long a model that is still loading when the server stops may take; it cannot be interrupted.
+const LOADING_LEFT: Duration = Duration::from_secs(1);
+
 /// Runs the server until it is told to stop.
-pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
+pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let settings = settings::load(&args.config, std::env::vars())?;
     telemetry::init_logs(&settings.log);
+    // With one thread, that is this one: a runtime of one worker would hand everything from here to there.
+    let mut runtime = match settings.server.threads {
+        1 => Builder::new_current_thread(),
+        threads => {
+            let mut runtime = Builder::new_multi_thread();
+            runtime.worker_threads(threads);
+            runtime
+        }
+    };
+    let runtime = runtime
+        .enable_all()
+        .build()
+        .context("cannot start the server's threads (server.threads)")?;
+    let result = runtime.block_on(serve(settings));
+    runtime.shutdown_timeout(LOADING_LEFT);
+    result
+}
+
+async fn serve(settings: Settings) -> anyhow::Result<()> {
     let format = settings.log.format;
     let listeners = Listeners::bind(&settings.server).await?;
     let mut secret = [0; 32];

@@ -15,6 +15,9 @@ pub trait Backend: Send + 'static {
     /// Rows in one run, at most.
     fn max_batch_size(&self) -> usize;
 
+    /// Whether a run of fewer rows costs as much as a full one, because it is padded.
+    fn pads(&self) -> bool;
+
     /// Runs `rows` rows: `input` holds `rows * input_len` values, and `output` takes `rows * output_len`. A run may end
     /// early once `halt` is asked for.
     ///

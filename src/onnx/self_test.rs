@@ -105,6 +105,9 @@ mod tests {
             );
             Ok(())
         }
+        fn pads(&self) -> bool {
+            true
+        }
         fn probe(&mut self) -> Result<(), BackendError> {
             Ok(())
         }

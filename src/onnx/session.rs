@@ -86,6 +86,10 @@ impl Backend for OnnxSession {
         self.max_batch_size
     }
 
+    fn pads(&self) -> bool {
+        self.fixed_batch
+    }
+
     fn run(&mut self, rows: usize, input: &[f32], output: &mut Vec<f32>, halt: &Halt) -> Result<(), BackendError> {
         let (input_len, output_len) = (self.input_len(), self.output_len());
         if rows == 0 || rows > self.max_batch_size || input.len() != rows * input_len {

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::job::{Job, ScheduleError};
+use super::job::{Job, Reply, ScheduleError};
 use super::queue::Slice;
 use super::shared::Work;
 use crate::domain::Role;
@@ -22,18 +22,22 @@ pub(super) enum Outcome {
 
 type Rows = Slice<Arc<Job>>;
 
-/// Runs `work` on `backend` and answers its jobs. `input` and `output` are scratch.
+/// What an executor uses again for each batch.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    input: Vec<f32>,
+    output: Vec<f32>,
+    /// The answers that are complete.
+    pub(super) replies: Vec<Reply>,
+}
+
+/// Runs `work` on `backend`. The answers that it completes are left in `scratch`; jobs that fail are answered at once.
 ///
 /// Where the model fails on a batch of several jobs, each is run once more by itself, so that one bad row fails nobody
 /// else's.
-pub(super) fn run<B: Backend>(backend: &mut B, work: &Work, input: &mut Vec<f32>, output: &mut Vec<f32>) -> Outcome {
-    let mut scratch = Scratch {
-        role: work.role,
-        input,
-        output,
-    };
+pub(super) fn run<B: Backend>(backend: &mut B, work: &Work, scratch: &mut Scratch) -> Outcome {
     let slices: Vec<&Rows> = work.slices.iter().collect();
-    match scratch.run(backend, &slices) {
+    match scratch.run(backend, work.role, &slices) {
         Ok(outcome) => outcome,
         Err(reason) => {
             let model = work.role.name();
@@ -44,7 +48,7 @@ pub(super) fn run<B: Backend>(backend: &mut B, work: &Work, input: &mut Vec<f32>
             }
             let mut outcome = Outcome::Skipped;
             for slice in slices {
-                let ran = scratch.run(backend, &[slice]).unwrap_or_else(|_| {
+                let ran = scratch.run(backend, work.role, &[slice]).unwrap_or_else(|_| {
                     fail(slice, work.role);
                     Outcome::Failed
                 });
@@ -69,29 +73,23 @@ fn worst(left: Outcome, right: Outcome) -> Outcome {
     }
 }
 
-struct Scratch<'a> {
-    role: Role,
-    input: &'a mut Vec<f32>,
-    output: &'a mut Vec<f32>,
-}
-
-impl Scratch<'_> {
+impl Scratch {
     /// Makes the rows of `slices`, runs and delivers them. The error says why the model failed; nobody was answered then.
-    fn run<B: Backend>(&mut self, backend: &mut B, slices: &[&Rows]) -> Result<Outcome, String> {
+    fn run<B: Backend>(&mut self, backend: &mut B, role: Role, slices: &[&Rows]) -> Result<Outcome, String> {
         let halt = Arc::new(Halt::new(slices.len()));
         let mut ready = Vec::with_capacity(slices.len());
         self.input.clear();
         for slice in slices {
             if !slice.job.enter(&halt) {
                 halt.leave();
-            } else if self.fill(slice, backend.input_len()) {
+            } else if self.fill(role, slice, backend.input_len()) {
                 ready.push(*slice);
             }
         }
         let ran = if ready.is_empty() {
             Ok(Outcome::Skipped)
         } else {
-            self.run_ready(backend, &ready, &halt)
+            self.run_ready(backend, role, &ready, &halt)
         };
         for slice in slices {
             slice.job.exit(&halt);
@@ -99,13 +97,21 @@ impl Scratch<'_> {
         ran
     }
 
-    fn run_ready<B: Backend>(&mut self, backend: &mut B, ready: &[&Rows], halt: &Halt) -> Result<Outcome, String> {
-        let (model, batch) = (self.role.name(), self.input.len() / backend.input_len().max(1));
+    fn run_ready<B: Backend>(
+        &mut self,
+        backend: &mut B,
+        role: Role,
+        ready: &[&Rows],
+        halt: &Halt,
+    ) -> Result<Outcome, String> {
+        let (model, batch) = (role.name(), self.input.len() / backend.input_len().max(1));
         let spans: Vec<_> = ready
             .iter()
             .map(|slice| tracing::debug_span!(parent: &slice.job.span, "infer", model, rows = slice.rows.len(), batch))
             .collect();
-        let ran = catch_unwind(AssertUnwindSafe(|| backend.run(batch, self.input, self.output, halt)));
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            backend.run(batch, &self.input, &mut self.output, halt)
+        }));
         drop(spans);
         match ran {
             Ok(Ok(())) => {
@@ -115,7 +121,7 @@ impl Scratch<'_> {
                     let (mine, rest) = outputs
                         .split_at_checked(length)
                         .ok_or("the model gave fewer outputs than rows")?;
-                    slice.job.deliver(self.role, slice.rows.clone(), mine);
+                    self.replies.extend(slice.job.deliver(role, slice.rows.clone(), mine));
                     outputs = rest;
                 }
                 Ok(Outcome::Ran)
@@ -127,7 +133,7 @@ impl Scratch<'_> {
     }
 
     /// Makes the rows of one slice; its job fails alone if they cannot be made.
-    fn fill(&mut self, slice: &Rows, input_len: usize) -> bool {
+    fn fill(&mut self, role: Role, slice: &Rows, input_len: usize) -> bool {
         let start = self.input.len();
         let made = catch_unwind(AssertUnwindSafe(|| {
             for row in slice.rows.clone() {
@@ -143,7 +149,7 @@ impl Scratch<'_> {
             Err(_) => "it panicked".to_owned(),
         };
         self.input.truncate(start);
-        tracing::error!(model = self.role.name(), reason, "rows could not be made");
+        tracing::error!(model = role.name(), reason, "rows could not be made");
         slice
             .job
             .fail(ScheduleError::Failed("the input rows could not be made".to_owned()));

@@ -25,6 +25,11 @@ impl Bell {
         self.on_the_way = 0;
     }
 
+    /// Executors that sleep.
+    pub(super) fn asleep(&self) -> usize {
+        self.asleep
+    }
+
     /// There is work; whether to wake a sleeper. The caller then does.
     pub(super) fn rings(&mut self) -> bool {
         let ring = self.asleep > 0 && self.on_the_way == 0;

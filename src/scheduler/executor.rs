@@ -4,10 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::batch::{Outcome, run};
+use super::batch::{Outcome, Scratch, run};
 use super::condition::Repair;
+use super::post::Post;
 use super::queue::Taker;
-use super::shared::{Next, Shared, Work};
+use super::shared::{Done, Next, Shared, Work};
 use crate::domain::{PerRole, Role};
 use crate::onnx::Backend;
 
@@ -17,68 +18,91 @@ const LONGEST_STREAK: u32 = 4;
 
 pub(super) struct Executor<B> {
     shared: Arc<Shared>,
+    post: Arc<Post>,
     backends: PerRole<B>,
     /// Of the models whose backend is broken.
     repairs: PerRole<Option<Repair>>,
     /// The model that it ran last, and how many batches of it in a row.
     streak: Option<(Role, u32)>,
-    input: Vec<f32>,
-    output: Vec<f32>,
+    scratch: Scratch,
 }
 
 impl<B: Backend> Executor<B> {
-    pub(super) fn new(shared: Arc<Shared>, backends: PerRole<B>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, post: Arc<Post>, backends: PerRole<B>) -> Self {
         Self {
             shared,
+            post,
             backends,
             repairs: PerRole::default(),
             streak: None,
-            input: Vec::new(),
-            output: Vec::new(),
+            scratch: Scratch::default(),
         }
     }
 
     /// Works until the scheduler stops.
     pub(super) fn work(mut self) {
         loop {
-            let taker = Taker {
-                able: PerRole::of(|role| self.repairs[role].is_none()),
-                prefers: self
-                    .streak
-                    .filter(|(_, batches)| *batches < LONGEST_STREAK)
-                    .map(|(role, _)| role),
-            };
-            let due = Role::ALL
-                .into_iter()
-                .filter_map(|role| Some(self.repairs[role]?.retry_at))
-                .min();
-            match self.shared.next(taker, due) {
-                Next::Run(work) => self.run(&work),
+            match self.shared.next(self.taker(), self.next_repair()) {
+                Next::Run(work) => self.run_on(work),
                 Next::Due => self.try_repairs(),
                 Next::Stop => return,
             }
         }
     }
 
-    fn run(&mut self, work: &Work) {
+    /// When a broken session is to be tried again.
+    fn next_repair(&self) -> Option<Instant> {
+        Role::ALL
+            .into_iter()
+            .filter_map(|role| Some(self.repairs[role]?.retry_at))
+            .min()
+    }
+
+    fn taker(&self) -> Taker {
+        Taker {
+            able: PerRole::of(|role| self.repairs[role].is_none()),
+            prefers: self
+                .streak
+                .filter(|(_, batches)| *batches < LONGEST_STREAK)
+                .map(|(role, _)| role),
+            idle_others: 0,
+        }
+    }
+
+    /// Runs `work`, and what is there after it, until nothing is.
+    fn run_on(&mut self, work: Work) {
+        let mut next = Some(work);
+        while let Some(work) = next {
+            next = self.run(&work);
+        }
+    }
+
+    /// Runs `work`; returns what to run after it, if that is known.
+    fn run(&mut self, work: &Work) -> Option<Work> {
         let (role, start) = (work.role, Instant::now());
         self.streak = match self.streak {
             Some((before, batches)) if before == role && batches < LONGEST_STREAK => Some((role, batches + 1)),
             _ => Some((role, 1)),
         };
-        let backend = &mut self.backends[role];
-        let outcome = run(backend, work, &mut self.input, &mut self.output);
-        // Rows of callers who left and rows that failed count as done: nobody waits for them.
-        let done: Vec<_> = work
-            .slices
-            .iter()
-            .map(|slice| (slice.request, slice.rows.len()))
-            .collect();
-        let ran = (outcome == Outcome::Ran).then(|| start.elapsed());
-        self.shared.done(role, &done, ran);
-        if outcome != Outcome::Failed {
-            return;
+        let outcome = run(&mut self.backends[role], work, &mut self.scratch);
+        let done = Done {
+            work,
+            elapsed: (outcome == Outcome::Ran).then(|| start.elapsed()),
+        };
+        // A model that has failed is looked at before it runs again, and a repair that is due does not wait for a quiet hour.
+        let repair = self.next_repair().is_some_and(|due| due <= Instant::now());
+        let taker = (outcome != Outcome::Failed && !repair).then(|| self.taker());
+        let next = self.shared.done(&done, taker);
+        // Only now: whoever is answered comes back at once, and would find the lock taken.
+        self.post.send(&mut self.scratch.replies);
+        if outcome == Outcome::Failed {
+            self.examine(role);
         }
+        next
+    }
+
+    /// Finds out whether it was the input or the session.
+    fn examine(&mut self, role: Role) {
         let probed = catch_unwind(AssertUnwindSafe(|| self.backends[role].probe()));
         match probed {
             Ok(Ok(())) => tracing::warn!(model = role.name(), "the model fails on an input, and works on others"),

@@ -53,6 +53,23 @@ type Answer = Result<Outputs, ScheduleError>;
 pub struct Pending {
     job: Arc<Job>,
     receiver: oneshot::Receiver<Answer>,
+    gathering: Gathering,
+}
+
+/// Whether the executors have been told of the rows.
+#[derive(Debug)]
+enum Gathering {
+    /// They have not, and the task has not been polled.
+    Fresh(Arc<dyn Ring>),
+    /// They have not; whoever else was ready has been polled meanwhile.
+    Yielded(Arc<dyn Ring>),
+    /// They have.
+    Over,
+}
+
+/// Tells the executors that there are rows.
+pub(super) trait Ring: Send + Sync + std::fmt::Debug {
+    fn ring(&self);
 }
 
 impl Future for Pending {
@@ -60,6 +77,16 @@ impl Future for Pending {
     type Output = Answer;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
+        match std::mem::replace(&mut self.gathering, Gathering::Over) {
+            Gathering::Fresh(ring) => {
+                // Whoever is ready too submits its rows first, and they share one wake and one batch.
+                self.gathering = Gathering::Yielded(ring);
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Gathering::Yielded(ring) => ring.ring(),
+            Gathering::Over => {}
+        }
         Pin::new(&mut self.receiver)
             .poll(context)
             .map(|answer| answer.unwrap_or(Err(ScheduleError::Stopping)))
@@ -79,6 +106,20 @@ pub(super) struct Job {
     progress: Mutex<Progress>,
 }
 
+/// The answer to a caller, not sent yet: it is sent when the executor holds no lock that the caller will want.
+#[derive(Debug)]
+pub(super) struct Reply {
+    sender: oneshot::Sender<Answer>,
+    outputs: Outputs,
+}
+
+impl Reply {
+    pub(super) fn send(self) {
+        // A caller that left meanwhile needs no answer.
+        drop(self.sender.send(Ok(self.outputs)));
+    }
+}
+
 /// Until the job has ended.
 struct Progress {
     outputs: Outputs,
@@ -94,6 +135,7 @@ impl Job {
         source: Box<dyn RowSource>,
         rows: PerRole<usize>,
         output_len: PerRole<usize>,
+        gather: Option<Arc<dyn Ring>>,
     ) -> (Arc<Self>, Pending) {
         let (reply, receiver) = oneshot::channel();
         let progress = Progress {
@@ -110,6 +152,7 @@ impl Job {
         let pending = Pending {
             job: Arc::clone(&job),
             receiver,
+            gathering: gather.map_or(Gathering::Over, Gathering::Fresh),
         };
         (job, pending)
     }
@@ -138,23 +181,23 @@ impl Job {
         self.progress().running.retain(|running| !Arc::ptr_eq(running, halt));
     }
 
-    /// Takes the outputs of some rows; the last ones answer the caller.
-    pub(super) fn deliver(&self, role: Role, rows: Range<usize>, values: &[f32]) {
+    /// Takes the outputs of some rows; with the last ones there is an answer, to be sent.
+    pub(super) fn deliver(&self, role: Role, rows: Range<usize>, values: &[f32]) -> Option<Reply> {
         let mut progress = self.progress();
         if rows.is_empty() {
-            return;
+            return None;
         }
         let length = values.len() / rows.len();
         if let Some(place) = progress.outputs[role].get_mut(rows.start * length..rows.end * length) {
             place.copy_from_slice(values);
         }
         progress.rows_left = progress.rows_left.saturating_sub(rows.len());
-        if progress.rows_left == 0
-            && let Some(reply) = progress.reply.take()
-        {
-            // A caller that left meanwhile needs no answer.
-            drop(reply.send(Ok(std::mem::take(&mut progress.outputs))));
+        if progress.rows_left > 0 {
+            return None;
         }
+        let sender = progress.reply.take()?;
+        let outputs = std::mem::take(&mut progress.outputs);
+        Some(Reply { sender, outputs })
     }
 
     /// Answers the caller that there are no outputs.

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::onnx::{Backend, BackendError, Halt};
 
-/// A larger batch must give this much more throughput to be worth its wait.
-const WORTH: f64 = 1.1;
+/// A larger batch may lose this part of the best throughput: so much may be noise.
+const TOLERANCE: f64 = 0.97;
 /// Two doublings in a row that give less than this much more: no more are tried.
 const GROWS: f64 = 1.05;
 /// Of each size the best of some runs counts: at least this many,
@@ -34,7 +34,7 @@ impl Measured {
     }
 }
 
-/// Finds the batch beyond which throughput no longer grows, of those of at most `largest` rows that take at most
+/// Finds the largest batch that loses no throughput, of those of at most `largest` rows that take at most
 /// `max_batch_time`; `row` is a typical input. One row is always allowed.
 ///
 /// `resize` gives a backend another batch size.
@@ -87,7 +87,8 @@ fn grows(measured: &[Measured]) -> bool {
     last.len() < 3 || last.windows(2).any(|pair| pair[1] > pair[0] * GROWS)
 }
 
-/// The smallest batch that nearly reaches the throughput of the best one within `max_batch_time`.
+/// The largest batch within `max_batch_time` that loses no throughput: the more rows end at once, the fewer threads are woken for
+/// their answers.
 fn choose(measured: &[Measured], max_batch_time: Duration) -> Measured {
     let allowed = |one: &&Measured| one.rows == 1 || one.time <= max_batch_time;
     let best = measured
@@ -95,12 +96,12 @@ fn choose(measured: &[Measured], max_batch_time: Duration) -> Measured {
         .filter(allowed)
         .map(Measured::rows_per_second)
         .fold(0.0, f64::max);
-    let enough = |one: &&Measured| allowed(one) && one.rows_per_second() * WORTH >= best;
+    let enough = |one: &&Measured| allowed(one) && one.rows_per_second() >= best * TOLERANCE;
     let one = Measured {
         rows: 1,
         time: Duration::ZERO,
     };
-    measured.iter().find(enough).copied().unwrap_or(one)
+    measured.iter().rev().find(enough).copied().unwrap_or(one)
 }
 
 #[cfg(test)]
@@ -118,18 +119,25 @@ mod tests {
     const LONG: Duration = Duration::from_secs(1);
 
     #[test]
-    fn a_batch_that_gains_nothing_is_not_taken() {
+    fn where_larger_batches_gain_nothing_the_time_decides() {
         let convolution = measured(&[(1, 720), (2, 1430), (4, 2830)]);
-        assert_eq!(choose(&convolution, LONG).rows, 1);
         assert!(!grows(&convolution));
+        assert_eq!(choose(&convolution, Duration::from_millis(3)).rows, 4);
+        assert_eq!(choose(&convolution, Duration::from_millis(2)).rows, 2);
+    }
+
+    #[test]
+    fn a_batch_that_loses_is_not_taken() {
+        let spills = measured(&[(1, 100), (2, 200), (4, 500), (8, 1600)]);
+        assert_eq!(choose(&spills, LONG).rows, 2);
     }
 
     #[test]
     fn a_batch_that_gains_is_taken_up_to_where_it_ends() {
-        let layer = measured(&[(1, 20), (2, 20), (4, 20), (8, 21), (16, 40), (32, 79)]);
+        let layer = measured(&[(1, 20), (2, 20), (4, 20), (8, 21), (16, 40), (32, 90)]);
         assert!(grows(&layer[..4]));
         assert!(!grows(&layer));
-        assert_eq!(choose(&layer, LONG).rows, 8);
+        assert_eq!(choose(&layer, LONG).rows, 16);
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod executor;
 mod job;
 mod measure;
 mod pool;
+mod post;
 mod queue;
 mod reservation;
 mod shared;

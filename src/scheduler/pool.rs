@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::admission::{Demand, Refusal};
 use super::executor::Executor;
+use super::post::Post;
 use super::queue::Limits;
 use super::reservation::Reservation;
 use super::shared::Shared;
@@ -37,11 +39,11 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    /// Starts a thread for each of `backends`: a session of each model.
+    /// Starts a thread for each of `backends`: a session of each model. Callers are answered on `runtime`.
     ///
     /// # Errors
     /// If there are no backends, or no thread can be started.
-    pub fn start<B: Backend>(backends: Vec<PerRole<B>>, settings: QueueSettings) -> io::Result<Self> {
+    pub fn start<B: Backend>(backends: Vec<PerRole<B>>, settings: QueueSettings, runtime: &Handle) -> io::Result<Self> {
         let Some(first) = backends.first() else {
             let reason = "a scheduler needs at least one executor";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
@@ -50,6 +52,7 @@ impl Scheduler {
         let output_len = PerRole::of(|role| first[role].output_len());
         let limits = Limits {
             max_batch_size,
+            pads: PerRole::of(|role| first[role].pads()),
             max_queue_delay: settings.max_delay,
         };
         let speed = Speed::new(settings.row_time, backends.len());
@@ -59,8 +62,10 @@ impl Scheduler {
             max_batch_size,
             output_len,
         };
+        // The last executor takes it along.
+        let post = Arc::new(Post::start(runtime));
         for (number, backends) in backends.into_iter().enumerate() {
-            let executor = Executor::new(Arc::clone(&scheduler.shared), backends);
+            let executor = Executor::new(Arc::clone(&scheduler.shared), Arc::clone(&post), backends);
             let thread = thread::Builder::new().name(format!("executor-{number}"));
             scheduler.threads.push(thread.spawn(move || executor.work())?);
         }

@@ -12,6 +12,8 @@ use crate::domain::{PerRole, Role};
 pub(super) struct Limits {
     /// Rows in one run, at most.
     pub(super) max_batch_size: PerRole<usize>,
+    /// Whether a run of fewer rows costs as much.
+    pub(super) pads: PerRole<bool>,
     /// How long rows may wait for a fuller batch; zero: not at all.
     pub(super) max_queue_delay: Duration,
 }
@@ -24,6 +26,8 @@ pub(super) struct Taker {
     /// The model that it would rather go on with, whose weights are in its processor's cache: where rows of both wait, of the
     /// same class, it may.
     pub(super) prefers: Option<Role>,
+    /// Other executors that have nothing to do: it leaves them their share of what waits.
+    pub(super) idle_others: usize,
 }
 
 impl Taker {
@@ -142,11 +146,23 @@ impl<J: Clone> Queue<J> {
             }
         }
         if let Some((_, role)) = best {
-            let slices = self.lanes[role].take(now, self.limits.max_batch_size[role], &dead, &mut taken.expired);
+            let most = self.share(role, taker);
+            let slices = self.lanes[role].take(now, most, &dead, &mut taken.expired);
             taken.batch = Some(Batch { role, slices });
             taken.next = None;
         }
         taken
+    }
+
+    /// Rows of `role` that `taker` may take.
+    fn share(&self, role: Role, taker: Taker) -> usize {
+        let most = self.limits.max_batch_size[role];
+        if self.limits.pads[role] {
+            return most;
+        }
+        let able = Role::ALL.into_iter().filter(|&role| taker.able[role]);
+        let waiting: usize = able.map(|role| self.lanes[role].rows).sum();
+        most.min(waiting.div_ceil(taker.idle_others + 1)).max(1)
     }
 
     /// Forgets the dead jobs of a lane where more than `most` rows wait: a caller who leaves gives its room back at once, but

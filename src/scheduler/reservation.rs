@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Class;
-use super::job::{Job, Pending, RowSource};
+use super::job::{Job, Pending, Ring as _, RowSource};
 use super::shared::Shared;
 use super::urgency::Urgency;
 use crate::domain::PerRole;
@@ -40,7 +40,18 @@ impl Reservation {
     /// holder keeps at most [`Reservation::outstanding`] outstanding.
     #[must_use]
     pub fn submit(&self, source: Box<dyn RowSource>, rows: PerRole<usize>) -> Pending {
-        let (job, pending) = Job::new(source, rows, self.output_len);
+        let (job, pending) = Job::new(source, rows, self.output_len, None);
+        self.shared.submit(&job, self.request, rows);
+        self.shared.ring();
+        pending
+    }
+
+    /// The same for a holder that awaits the job at once: the executors are told of its rows after every other task that is
+    /// ready now has submitted its own. Without being awaited it may never run.
+    #[must_use]
+    pub fn submit_with_others(&self, source: Box<dyn RowSource>, rows: PerRole<usize>) -> Pending {
+        let ring = Arc::clone(&self.shared);
+        let (job, pending) = Job::new(source, rows, self.output_len, Some(ring));
         self.shared.submit(&job, self.request, rows);
         pending
     }

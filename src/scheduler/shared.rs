@@ -6,6 +6,7 @@
 //! is about to sleep, they were often put on the same one, and ran one after the other.) And rows so small that they are
 //! done before another thread has woken wake nobody.
 
+use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,9 +15,9 @@ use tokio::sync::watch;
 use super::admission::{Admissions, Demand, Refusal};
 use super::bell::Bell;
 use super::condition::Condition;
-use super::job::{Job, ScheduleError};
+use super::job::{Job, Ring, ScheduleError};
 use super::queue::{Batch, Limits, Queue, Taker};
-use super::speed::Speed;
+use super::speed::{Rows, Speed};
 use super::urgency::{Class, Urgency};
 use crate::domain::{PerRole, Role};
 
@@ -38,6 +39,13 @@ struct State {
     condition: Condition,
     bell: Bell,
     stopping: bool,
+}
+
+/// A batch that is done with.
+pub(super) struct Done<'a> {
+    pub(super) work: &'a Work,
+    /// How long the model took for it; none if it did not run, or failed.
+    pub(super) elapsed: Option<Duration>,
 }
 
 /// What an executor does next.
@@ -87,7 +95,7 @@ impl Shared {
         self.state().admissions.release(request, outstanding);
     }
 
-    /// Lets the rows of `job` wait for an executor.
+    /// Lets the rows of `job` wait for an executor. They are told by [`Ring::ring`].
     pub(super) fn submit(&self, job: &Arc<Job>, request: Urgency, rows: PerRole<usize>) {
         let mut state = self.state();
         let impossible = if state.stopping {
@@ -106,7 +114,6 @@ impl Shared {
         state.queue.push(job, request, rows, Instant::now());
         let capacity = state.admissions.capacity();
         state.queue.sweep(capacity, |job| job.is_over());
-        self.wake_one(state);
     }
 
     /// Wakes an executor, unless one is on its way: that one will see to it.
@@ -124,28 +131,20 @@ impl Shared {
         }
     }
 
-    /// Waits for work for an executor that wants to be woken at `due` in any case.
+    /// Waits for work for an executor that wants to be woken at `due` in any case. Which others are idle is known here.
     pub(super) fn next(&self, taker: Taker, due: Option<Instant>) -> Next {
         let mut state = self.state();
         loop {
             if state.stopping {
                 return Next::Stop;
             }
-            let now = Instant::now();
-            if due.is_some_and(|due| due <= now) {
+            if due.is_some_and(|due| due <= Instant::now()) {
                 return Next::Due;
             }
-            let taken = state.queue.take(now, taker, |job| job.is_over());
-            for job in taken.expired {
-                job.fail(ScheduleError::Expired);
+            match self.take(state, taker) {
+                Ok(batch) => return Next::Run(batch),
+                Err((locked, next)) => state = self.sleep(locked, [next, due].into_iter().flatten().min()),
             }
-            if let Some(batch) = taken.batch {
-                if state.leaves_enough(&batch) {
-                    self.wake_one(state);
-                }
-                return Next::Run(batch);
-            }
-            state = self.sleep(state, [taken.next, due].into_iter().flatten().min());
         }
     }
 
@@ -163,19 +162,43 @@ impl Shared {
         state
     }
 
-    /// `done` rows of each request are done with. If the model `ran` them, that it works and how long they took is learnt.
-    pub(super) fn done(&self, role: Role, done: &[(Urgency, usize)], ran: Option<Duration>) {
+    /// A batch is done with. With a `taker`, returns the next batch for it if there is one.
+    pub(super) fn done(&self, done: &Done<'_>, taker: Option<Taker>) -> Option<Work> {
         let mut state = self.state();
-        for (request, rows) in done {
-            state.admissions.done(request, role, *rows);
+        // Rows of callers who left and rows that failed count too: nobody waits for them.
+        let (role, slices) = (done.work.role, &done.work.slices);
+        for slice in slices {
+            state.admissions.done(&slice.request, role, slice.rows.len());
         }
-        if let Some(elapsed) = ran {
-            state
-                .speed
-                .observe(role, done.iter().map(|(_, rows)| rows).sum(), elapsed);
+        if let Some(elapsed) = done.elapsed {
+            state.speed.observe(role, done.work.rows(), elapsed);
             state.condition.worked(role);
             self.tell_health(&state.condition);
         }
+        if state.stopping {
+            return None;
+        }
+        self.take(state, taker?).ok()
+    }
+
+    /// The next batch for `taker`, or when there may be one.
+    fn take<'a>(
+        &self,
+        mut state: MutexGuard<'a, State>,
+        mut taker: Taker,
+    ) -> Result<Work, (MutexGuard<'a, State>, Option<Instant>)> {
+        taker.idle_others = state.worth_sharing();
+        let taken = state.queue.take(Instant::now(), taker, |job| job.is_over());
+        for job in taken.expired {
+            job.fail(ScheduleError::Expired);
+        }
+        let Some(batch) = taken.batch else {
+            return Err((state, taken.next));
+        };
+        if state.leaves_enough(&batch) {
+            self.wake_one(state);
+        }
+        Ok(batch)
     }
 
     /// An executor's session is broken.
@@ -227,12 +250,34 @@ impl Shared {
     }
 }
 
+impl Ring for Shared {
+    fn ring(&self) {
+        let state = self.state();
+        if state.queue.rows() != PerRole::default() {
+            self.wake_one(state);
+        }
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
 impl State {
+    /// Idle executors that are worth leaving a part of what waits.
+    fn worth_sharing(&self) -> usize {
+        if self.speed.work(&self.waiting()) > WORTH_WAKING {
+            self.bell.asleep()
+        } else {
+            0
+        }
+    }
+
     /// Whether another executor is worth waking once `batch` is taken: what is left would wait for as long as that runs.
     fn leaves_enough(&self, batch: &Work) -> bool {
-        let left = self.queue.rows();
-        let wide = |rows: usize| u64::try_from(rows).unwrap_or(u64::MAX);
-        let left = PerRole::of(|role| wide(left[role]));
+        let left = self.waiting();
         if left == PerRole::default() {
             return false;
         }
@@ -240,4 +285,13 @@ impl State {
         own[batch.role] = wide(batch.rows());
         self.speed.work(&own).max(self.speed.work(&left)) > WORTH_WAKING
     }
+
+    fn waiting(&self) -> Rows {
+        let rows = self.queue.rows();
+        PerRole::of(|role| wide(rows[role]))
+    }
+}
+
+fn wide(rows: usize) -> u64 {
+    u64::try_from(rows).unwrap_or(u64::MAX)
 }

@@ -27,6 +27,9 @@ impl Backend for Double {
     fn max_batch_size(&self) -> usize {
         self.batch
     }
+    fn pads(&self) -> bool {
+        false
+    }
     fn run(&mut self, rows: usize, input: &[f32], output: &mut Vec<f32>, halt: &Halt) -> Result<(), BackendError> {
         assert_eq!(input.len(), rows);
         (self.during)(input, halt)?;
@@ -77,7 +80,7 @@ fn start(backends: Vec<PerRole<Double>>, rows: usize) -> Scheduler {
         max_delay: Duration::ZERO,
         row_time: PerRole::of(|_| Duration::from_millis(1)),
     };
-    Scheduler::start(backends, settings).unwrap()
+    Scheduler::start(backends, settings, &tokio::runtime::Handle::current()).unwrap()
 }
 
 /// A scheduler whose robust model does `during`.

@@ -121,6 +121,8 @@ fn server(reader: &mut Reader) -> ServerSettings {
         ),
         unix_socket: reader.optional_path("server.unix_socket"),
         unix_socket_mode: reader.mode("server.unix_socket_mode", 0o600),
+        // Little is done there beside inference; where processors are few, more threads only push the executors off them.
+        threads: reader.size("server.threads", (processors() / 4).clamp(1, 256), 1, 256),
         max_inputs: reader.size("server.max_inputs", 64, 1, 65_536),
         max_message_bytes: reader.size("server.max_message_bytes", 4 << 20, 1024, 1 << 30),
         stream_window: reader.size("server.stream_window", 16, 1, 1024),
@@ -207,9 +209,12 @@ fn certificate(reader: &mut Reader) -> Option<CertificateSettings> {
     })
 }
 
+/// Those of the cgroup's quota and of the affinity mask, where they are fewer than the machine's.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 fn runtime(reader: &mut Reader) -> Option<RuntimeSettings> {
-    // The cgroup's quota and the affinity mask, where they are smaller than the machine.
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut batch_size = |key| Some(reader.size(key, 0, 0, MAX_BATCH_SIZE)).filter(|&rows| rows > 0);
     let (standard_batch_size, robust_batch_size) = (
         batch_size("runtime.standard_batch_size"),
@@ -226,12 +231,12 @@ fn runtime(reader: &mut Reader) -> Option<RuntimeSettings> {
                 ("auto", Provider::Auto),
             ],
         )?,
-        executors: reader.size("runtime.executors", cores.min(256), 1, 256),
+        executors: reader.size("runtime.executors", processors().min(256), 1, 256),
         standard_batch_size,
         robust_batch_size,
         max_batch_time: reader.duration(
             "runtime.max_batch_time",
-            Duration::from_millis(10),
+            Duration::from_millis(3),
             Duration::from_micros(1),
             Duration::from_secs(10),
         ),

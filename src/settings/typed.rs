@@ -40,6 +40,8 @@ pub struct ServerSettings {
     pub unix_socket: Option<PathBuf>,
     /// Who may connect to it: the permissions of its file.
     pub unix_socket_mode: u32,
+    /// Threads that read requests and write answers.
+    pub threads: usize,
     /// Inputs in one request, at most.
     pub max_inputs: usize,
     /// Bytes of one request, at most.

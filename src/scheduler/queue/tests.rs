@@ -13,11 +13,16 @@ const ANY: Taker = Taker {
         robust: true,
     },
     prefers: None,
+    idle_others: 0,
 };
 
 fn limits(standard: usize, robust: usize, delay: u64) -> Limits {
     Limits {
         max_batch_size: PerRole { standard, robust },
+        pads: PerRole {
+            standard: false,
+            robust: true,
+        },
         max_queue_delay: Duration::from_millis(delay),
     }
 }
@@ -88,6 +93,7 @@ fn a_model_that_is_not_able_is_left_alone() {
             robust: true,
         },
         prefers: Some(Role::Standard),
+        ..ANY
     };
     let taken = queue.take(start, taker, |_| false);
     assert_eq!(taken.batch.map(|batch| batch.role), Some(Role::Robust));
@@ -120,6 +126,19 @@ fn a_streak_goes_on_among_equals_alone() {
     }
     let (g, h) = (Role::Standard, Role::Robust);
     assert_eq!(order, [(h, 1), (h, 2), (g, 1), (g, 2), (h, 3)]);
+}
+
+#[test]
+fn idle_executors_are_left_their_share_except_of_a_batch_that_is_padded() {
+    let start = Instant::now();
+    let mut queue = Queue::new(limits(8, 8, 0));
+    let rows = PerRole { standard: 7, robust: 8 };
+    queue.push(&"job", request(Class::Interactive, at(start, 5), 1), rows, start);
+    let sharing = Taker { idle_others: 2, ..ANY };
+    // A third of 15, of 10 and of 8; then a whole batch.
+    for expected in [0..5, 5..7, 0..8] {
+        assert_eq!(shape(&queue.take(start, sharing, |_| false)), [("job", expected)]);
+    }
 }
 
 #[test]
@@ -270,7 +289,7 @@ impl Checked {
             );
         }
         assert!(
-            left.is_none() || batch.rows() == self.limits.max_batch_size[role],
+            left.is_none() || batch.rows() == self.limits.max_batch_size[role] || taker.idle_others > 0,
             "a slot stayed empty"
         );
         if self.limits.max_queue_delay.is_zero() {
@@ -378,7 +397,12 @@ fn step() -> impl Strategy<Value = Step> {
     let prefers = prop_oneof![Just(None), Just(Some(Role::Standard)), Just(Some(Role::Robust))];
     let take = (any::<(bool, bool)>(), prefers, 0u64..4).prop_map(|((standard, robust), prefers, later)| {
         let able = PerRole { standard, robust };
-        let taker = Taker { able, prefers };
+        let idle_others = usize::try_from(later % 2).unwrap();
+        let taker = Taker {
+            able,
+            prefers,
+            idle_others,
+        };
         Step::Take { taker, later }
     });
     prop_oneof![4 => push, 6 => take, 1 => (0usize..20).prop_map(|job| Step::Leave { job })]
