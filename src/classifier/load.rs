@@ -19,7 +19,10 @@ use crate::onnx::{
     BackendError, Manifest, Model, OnnxError, OnnxSession, OutputKind, Runtime, SelfTest, check_pair, self_test,
 };
 use crate::scheduler::{Measured, QueueSettings, RowSource as _, Scheduler, bulk_capacity};
-use crate::settings::Settings;
+use crate::settings::{Settings, processors};
+
+/// Executors that keep a GPU busy: one prepares its batch while the other's runs. Each holds both models in the GPU's memory.
+const GPU_EXECUTORS: usize = 2;
 
 /// Inputs that the self-test runs.
 const SELF_TEST_ROWS: usize = 5;
@@ -75,7 +78,9 @@ impl MixedClassifier {
         check_settings(settings, robust).map_err(LoadError::Settings)?;
 
         let spec = robust.input.clone();
-        let executors = runtime_settings.executors;
+        let on_gpu = Role::ALL.into_iter().any(|role| models[role].provider.is_cuda());
+        let usual = if on_gpu { GPU_EXECUTORS } else { processors() };
+        let executors = runtime_settings.executors.unwrap_or(usual);
         let room = bulk_capacity(settings.scheduler.queue_rows) / lanes(settings);
         let limits = |set| BatchLimits {
             set,
@@ -98,6 +103,7 @@ impl MixedClassifier {
         let queue = QueueSettings {
             rows: settings.scheduler.queue_rows,
             max_delay: settings.scheduler.max_queue_delay,
+            pin: runtime_settings.pin_executors,
             row_time: PerRole {
                 standard: standard_batch.row_time(),
                 robust: robust_batch.row_time(),

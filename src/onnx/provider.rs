@@ -25,7 +25,9 @@ impl ProviderInUse {
         note: String::new(),
     };
 
-    pub(super) fn is_cuda(&self) -> bool {
+    /// Whether it runs on a GPU.
+    #[must_use]
+    pub fn is_cuda(&self) -> bool {
         *self == Self::CUDA
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use core_affinity::CoreId;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -28,6 +29,8 @@ pub struct QueueSettings {
     pub max_delay: Duration,
     /// Time per row of each model, as measured at start.
     pub row_time: PerRole<Duration>,
+    /// Keep each executor on one processor; `None`: where there are as many executors as processors to run on.
+    pub pin: Option<bool>,
 }
 
 /// The executors of both models and their queue.
@@ -64,10 +67,19 @@ impl Scheduler {
         };
         // The last executor takes it along.
         let post = Arc::new(Post::start(runtime));
+        let processors = processors(settings.pin, backends.len());
         for (number, backends) in backends.into_iter().enumerate() {
+            let processor = processors.get(number % processors.len().max(1)).copied();
             let executor = Executor::new(Arc::clone(&scheduler.shared), Arc::clone(&post), backends);
             let thread = thread::Builder::new().name(format!("executor-{number}"));
-            scheduler.threads.push(thread.spawn(move || executor.work())?);
+            scheduler.threads.push(thread.spawn(move || {
+                if let Some(processor) = processor
+                    && !core_affinity::set_for_current(processor)
+                {
+                    tracing::warn!(executor = number, "cannot be kept on one processor");
+                }
+                executor.work();
+            })?);
         }
         Ok(scheduler)
     }
@@ -102,6 +114,20 @@ impl Scheduler {
     #[must_use]
     pub fn healthy(&self) -> watch::Receiver<bool> {
         self.shared.healthy()
+    }
+}
+
+/// A processor for each executor, if they are to be pinned.
+///
+/// Executors that change processors leave their models' weights behind, and two that were put on the same one run one after the
+/// other. But a process that may run on many more processors than it has executors shares them with others: there the
+/// operating system knows better.
+fn processors(pin: Option<bool>, executors: usize) -> Vec<CoreId> {
+    let usable = core_affinity::get_core_ids().unwrap_or_default();
+    if pin.unwrap_or(usable.len() == executors) {
+        usable
+    } else {
+        Vec::new()
     }
 }
 

@@ -78,6 +78,7 @@ fn start(backends: Vec<PerRole<Double>>, rows: usize) -> Scheduler {
     let settings = QueueSettings {
         rows,
         max_delay: Duration::ZERO,
+        pin: None,
         row_time: PerRole::of(|_| Duration::from_millis(1)),
     };
     Scheduler::start(backends, settings, &tokio::runtime::Handle::current()).unwrap()

@@ -7,12 +7,12 @@ use std::time::Duration;
 use config::{Config, Environment, File, FileFormat};
 use thiserror::Error;
 
-use super::MAX_BATCH_SIZE;
 use super::reader::Reader;
 use super::typed::{
     CertificateSettings, LogFormat, LogSettings, MixtureSettings, ModelSettings, Provider, RadiusMethod,
     RuntimeSettings, SchedulerSettings, ServerSettings, Settings,
 };
+use super::{MAX_BATCH_SIZE, processors};
 use crate::certificate::{Alpha, FailureProbability, Temperature};
 use crate::domain::{Bound, Violations};
 
@@ -209,17 +209,12 @@ fn certificate(reader: &mut Reader) -> Option<CertificateSettings> {
     })
 }
 
-/// Those of the cgroup's quota and of the affinity mask, where they are fewer than the machine's.
-fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
 fn runtime(reader: &mut Reader) -> Option<RuntimeSettings> {
-    let mut batch_size = |key| Some(reader.size(key, 0, 0, MAX_BATCH_SIZE)).filter(|&rows| rows > 0);
-    let (standard_batch_size, robust_batch_size) = (
-        batch_size("runtime.standard_batch_size"),
-        batch_size("runtime.robust_batch_size"),
-    );
+    // 0 stands for what is found out at start.
+    let mut found_out = |key, most| Some(reader.size(key, 0, 0, most)).filter(|&set| set > 0);
+    let executors = found_out("runtime.executors", 256);
+    let standard_batch_size = found_out("runtime.standard_batch_size", MAX_BATCH_SIZE);
+    let robust_batch_size = found_out("runtime.robust_batch_size", MAX_BATCH_SIZE);
     Some(RuntimeSettings {
         library: reader.path("runtime.library"),
         provider: reader.choice(
@@ -231,7 +226,12 @@ fn runtime(reader: &mut Reader) -> Option<RuntimeSettings> {
                 ("auto", Provider::Auto),
             ],
         )?,
-        executors: reader.size("runtime.executors", processors().min(256), 1, 256),
+        executors,
+        pin_executors: reader.choice(
+            "runtime.pin_executors",
+            "auto",
+            &[("auto", None), ("always", Some(true)), ("never", Some(false))],
+        )?,
         standard_batch_size,
         robust_batch_size,
         max_batch_time: reader.duration(

@@ -17,3 +17,9 @@ pub use typed::{
 
 /// Rows in one run that an operator may ask for.
 pub const MAX_BATCH_SIZE: usize = 4096;
+
+/// Processors to run on: those of the cgroup's quota and of the affinity mask, where they are fewer than the machine's.
+#[must_use]
+pub fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

@@ -106,8 +106,10 @@ pub struct RuntimeSettings {
     pub library: PathBuf,
     /// Where the models run.
     pub provider: Provider,
-    /// Threads that run models, each with a session of both.
-    pub executors: usize,
+    /// Threads that run models, each with a session of both; `None`: one for each processor, or two on a GPU.
+    pub executors: Option<usize>,
+    /// Keep each executor on one processor; `None`: where there are as many executors as processors to run on.
+    pub pin_executors: Option<bool>,
     /// Rows in one run of the standard model, at most; `None`: measured at start.
     pub standard_batch_size: Option<usize>,
     /// Rows in one run of the robust model, at most, and the fixed batch shape of a smoothed one; `None`: measured at start.
