@@ -9,9 +9,12 @@ use crate::scheduler::{Refusal, ScheduleError};
 /// Why a request has no answer. Nothing in it is secret.
 #[derive(Debug, Error)]
 pub enum ClassifierError {
-    /// It was not let in.
+    /// It was not let in, and may come again.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(Refusal),
+    /// It was not let in, because it could not be answered in time on an idle machine either.
+    #[error(transparent)]
+    TooShort(Refusal),
     /// The deadline came before there was anything to answer with.
     #[error("the deadline came before the models had answered")]
     DeadlineExceeded,
@@ -30,6 +33,15 @@ pub enum ClassifierError {
     /// The order was not checked against the mathematics: an error of this program.
     #[error("the certificate could not be computed: {0}")]
     Certificate(#[from] CertificateError),
+}
+
+impl From<Refusal> for ClassifierError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::TooShort { .. } => Self::TooShort(refusal),
+            Refusal::Full { .. } | Refusal::TooLate { .. } | Refusal::Crowded { .. } => Self::Refused(refusal),
+        }
+    }
 }
 
 impl From<ScheduleError> for ClassifierError {

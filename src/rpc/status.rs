@@ -39,7 +39,9 @@ pub(super) fn not_live(reason: NotLive) -> Status {
 pub(super) fn failed(error: &ClassifierError) -> Status {
     match error {
         ClassifierError::Refused(refusal) => exhausted(refusal.to_string(), refusal.retry_after()),
-        ClassifierError::DeadlineExceeded => Status::deadline_exceeded(error.to_string()),
+        ClassifierError::DeadlineExceeded | ClassifierError::TooShort(_) => {
+            Status::deadline_exceeded(error.to_string())
+        }
         ClassifierError::Stopping | ClassifierError::Broken { .. } => Status::unavailable(error.to_string()),
         ClassifierError::Failed(_) => Status::internal(error.to_string()),
         ClassifierError::Certificate(reason) => {

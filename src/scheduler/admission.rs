@@ -57,6 +57,14 @@ pub enum Refusal {
         /// How much sooner the rows ahead must be done.
         retry_after: Duration,
     },
+    /// Even alone it would not be in time: coming again does not help.
+    #[error("the deadline cannot be met: it is {left:.1?} away, and the rows take about {alone:.1?} by themselves")]
+    TooShort {
+        /// Until the deadline.
+        left: Duration,
+        /// What its rows take on an idle machine.
+        alone: Duration,
+    },
     /// It would have been in time, and made another late that was let in before it.
     #[error("the deadlines of requests that were here before leave no time for this one")]
     Crowded {
@@ -70,6 +78,7 @@ impl Refusal {
     #[must_use]
     pub fn retry_after(&self) -> Duration {
         match self {
+            Self::TooShort { .. } => Duration::ZERO,
             Self::Full { retry_after, .. } | Self::TooLate { retry_after, .. } | Self::Crowded { retry_after } => {
                 *retry_after
             }
@@ -186,6 +195,10 @@ impl Admissions {
         // An idle machine tries it, whatever the estimate says: only runs can correct that.
         if !self.live.is_empty() && !fits(&plus(&ahead, &demand.needed), request.deadline) {
             let left = request.deadline.saturating_duration_since(now);
+            if !fits(&demand.needed, request.deadline) {
+                let alone = speed.wait(&demand.needed);
+                return Err(Refusal::TooShort { left, alone });
+            }
             let wait = speed.wait(&plus(&ahead, &demand.needed));
             let retry_after = wait.saturating_sub(left).max(speed.wait(&demand.needed));
             return Err(Refusal::TooLate {

@@ -34,7 +34,7 @@ fn assert_answers(outcome: Option<Outcome>, number: u8) {
 
 /// One row a run, some 20 ms a run.
 fn slow() -> Setup {
-    Setup::pair("slow_g", "slow_h").with("runtime.max_batch_size", 1)
+    Setup::pair("slow_g", "slow_h").batch_size(1)
 }
 
 /// How many rows are admitted, which the server tells whoever asks for more than it has room for.

@@ -131,7 +131,7 @@ fn permissions_that_are_none_are_told() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_stop_drains_both_ways() {
     let setup = Setup::pair("linear_g", "slow_smoothed")
-        .with("runtime.max_batch_size", 1)
+        .batch_size(1)
         .with("certificate.selection_votes", 1)
         .with("certificate.failure_probability", 0.4)
         .text("server.drain_timeout", "1h");

@@ -21,7 +21,7 @@ use super::{Bench, median_of, ms};
 
 const BULK_CALLERS: usize = 8;
 /// More votes than a round has time for.
-const BULK_VOTES: u64 = 100_000;
+const BULK_VOTES: u64 = 20_000;
 
 /// A way of asking Predict.
 struct Kind {

@@ -111,6 +111,21 @@ fn a_deadline_behind_too_many_rows_is_refused() {
 }
 
 #[test]
+fn a_deadline_that_an_idle_machine_could_not_meet_is_told_so() {
+    let (now, speed) = (Instant::now(), speed(1));
+    let mut admissions = Admissions::new(1000);
+    let first = admissions.admit(Class::Interactive, now + 900 * MS, &one(), now, &speed);
+    first.unwrap();
+    let refused = admissions.admit(Class::Interactive, now + 10 * MS, &votes(19, 19), now, &speed);
+    let expected = Refusal::TooShort {
+        left: 10 * MS,
+        alone: 20 * MS,
+    };
+    assert_eq!(refused, Err(expected));
+    assert_eq!(expected.retry_after(), Duration::ZERO);
+}
+
+#[test]
 fn an_earlier_deadline_goes_before_and_is_let_in() {
     let (now, speed) = (Instant::now(), speed(2));
     let mut admissions = Admissions::new(1000);
