@@ -3,6 +3,7 @@
 //! A request comes in through [`service`], is checked by [`decode`] and [`order`], answered by the classifier, and goes
 //! out through [`encode`]. [`listeners`] is where connections come in, [`router`] what they reach. Every error becomes a `Status` in [`status`] and nowhere else.
 
+mod answering;
 mod deadline;
 mod decode;
 mod early_errors;

@@ -12,9 +12,9 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use tokio::task::AbortHandle;
 use tonic::{Status, Streaming};
 
+use super::answering::Service;
 use super::proto::predict_stream_response::Outcome;
 use super::proto::{PredictStreamRequest, PredictStreamResponse};
-use super::service::Service;
 use super::{deadline, early_errors, status};
 use crate::domain::Violations;
 

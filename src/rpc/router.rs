@@ -5,21 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, Shared};
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::{HealthReporter, health_reporter};
 
+use super::answering::{Service, Stop};
 use super::early_errors;
 use super::listeners::Listeners;
 use super::proto::DESCRIPTORS;
 use super::proto::mixed_classifier_server::{MixedClassifierServer, SERVICE_NAME};
-use super::service::Service;
 use crate::live::Live;
 use crate::settings::ServerSettings;
-
-/// Comes when the server stops: to each listener, and to every stream that would otherwise stay open.
-pub(super) type Stop = Shared<BoxFuture<'static, ()>>;
 
 /// What health checks are told. Starts as not serving.
 #[derive(Clone)]

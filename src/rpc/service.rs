@@ -1,106 +1,19 @@
 //! The handlers of `certimix.v1.MixedClassifier`: read, ask the classifier, write.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::Stream;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument as _;
 
+use super::answering::{Service, answer, checked};
 use super::proto::mixed_classifier_server::MixedClassifier as Rpc;
 use super::proto::{
     CertifyRequest, CertifyResponse, CertifyStreamResponse, GetModelInfoRequest, GetModelInfoResponse, PredictRequest,
     PredictResponse, PredictStreamRequest, PredictStreamResponse,
 };
-use super::router::Stop;
-use super::{deadline, decode, encode, info, order, predict_stream, proto, status, stream};
-use crate::classifier::{CertificationOrder, MixedClassifier};
-use crate::domain::{Input, Prediction, Violations};
-use crate::live::Live;
-use crate::settings::ServerSettings;
-
-/// Answers requests from what is live. Clones share it.
-#[derive(Clone)]
-pub(super) struct Service {
-    pub(super) live: Arc<Live>,
-    pub(super) server: Arc<ServerSettings>,
-    /// Comes when the server stops.
-    pub(super) stop: Stop,
-}
-
-impl Service {
-    fn classifier(&self) -> Result<Arc<MixedClassifier>, Status> {
-        self.live.load().map_err(status::not_live)
-    }
-
-    fn deadline<T>(&self, request: &Request<T>) -> Result<Instant, Status> {
-        let received = Instant::now();
-        deadline::of(request.metadata(), received, self.server.max_request_time)
-            .map_err(|wrong| status::invalid(&wrong))
-    }
-
-    /// A Predict, wherever it comes from, answered by `deadline` from one snapshot.
-    pub(super) async fn answer_predict(
-        &self,
-        request: PredictRequest,
-        deadline: Instant,
-    ) -> Result<PredictResponse, Status> {
-        let classifier = self.classifier()?;
-        let order = order::predict(request.priority, classifier.certification());
-        let inputs = decode::inputs(request.inputs.as_ref(), classifier.spec(), self.server.max_inputs);
-        let (order, inputs) = both(order, inputs)?;
-        let span = tracing::debug_span!("predict", inputs = inputs.len());
-        let predictions = answer(&classifier, inputs, order, deadline, request.include_components)
-            .instrument(span)
-            .await?;
-        let provenance = Some(encode::provenance(classifier.provenance()));
-        Ok(PredictResponse {
-            predictions,
-            provenance,
-        })
-    }
-}
-
-/// Reads the order and the inputs, or tells everything that is wrong with either.
-fn checked(
-    request: &CertifyRequest,
-    classifier: &MixedClassifier,
-    max_inputs: usize,
-) -> Result<(CertificationOrder, Vec<Input>), Status> {
-    let order = order::certify(request, classifier.certification(), classifier.draws_votes());
-    both(
-        order,
-        decode::inputs(request.inputs.as_ref(), classifier.spec(), max_inputs),
-    )
-}
-
-fn both<A, B>(first: Result<A, Violations>, second: Result<B, Violations>) -> Result<(A, B), Status> {
-    match (first, second) {
-        (Ok(first), Ok(second)) => Ok((first, second)),
-        (first, second) => {
-            let wrong = first.err().into_iter().chain(second.err());
-            Err(status::invalid(&Violations(wrong.flat_map(|found| found.0).collect())))
-        }
-    }
-}
-
-/// Asks the classifier, and writes what it answers.
-async fn answer(
-    classifier: &MixedClassifier,
-    inputs: Vec<Input>,
-    order: CertificationOrder,
-    deadline: Instant,
-    components: bool,
-) -> Result<Vec<proto::Prediction>, Status> {
-    let predictions = classifier
-        .predict(inputs, order, deadline)
-        .await
-        .map_err(|error| status::failed(&error))?;
-    let labels = classifier.labels();
-    let encode = |prediction: Prediction| encode::prediction(prediction, labels, components);
-    Ok(predictions.into_iter().map(encode).collect())
-}
+use super::{deadline, encode, info, predict_stream, status, stream};
 
 #[tonic::async_trait]
 impl Rpc for Service {
