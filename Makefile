@@ -24,7 +24,7 @@ install: build ## install `certimix` where cargo puts binaries
 test: format lint unit ## formatting, lints as errors, every test
 
 # Others: ARGS="--only a,h", ARGS="--server OTHER_BINARY --out FOLDER"; ARGS=--help lists them.
-bench: runtime ## the server against the bare runtime, 25 minutes; writes docs/benchmarks.md and .json
+bench: runtime ## the server against the bare runtime, 20 minutes; writes docs/benchmarks.md and .json
 	$(CARGO) bench --locked --bench serving -- $(ARGS)
 
 bench-quick: runtime ## the same in 3 minutes, to see that it works; writes under target/benchmarks

@@ -32,5 +32,5 @@ fn known_case(text: &str) -> Result<String, String> {
     let known = crate::cases::ALL.iter().any(|(letter, _)| *letter == text);
     known
         .then(|| text.to_owned())
-        .ok_or_else(|| "the cases are a to h".to_owned())
+        .ok_or_else(|| "the cases are a to i".to_owned())
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A full run is about 25 minutes, a quick one about 3.
+/// A full run is about 20 minutes, a quick one about 3.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
     /// Rounds of each comparison: each measures both sides, one after the other.
@@ -24,7 +24,7 @@ pub struct Plan {
 
 impl Plan {
     pub const FULL: Self = Self {
-        rounds: 7,
+        rounds: 5,
         window: Duration::from_secs(3),
         warm_up: Duration::from_millis(300),
         long_window: Duration::from_secs(8),

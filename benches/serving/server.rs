@@ -60,7 +60,7 @@ impl Server {
             match lines.recv_timeout(PATIENCE) {
                 Ok(line) => match line.split_once(READY) {
                     Some((_, rest)) => {
-                        server.address = rest.split(',').next().unwrap_or_default().parse()?;
+                        server.address = rest.split([',', ' ']).next().unwrap_or_default().parse()?;
                         return Ok(server);
                     }
                     None => said.push(line),

@@ -9,6 +9,7 @@ mod pairs;
 mod saturation;
 mod sizes;
 mod urgent;
+mod ways_in;
 
 use super::load::{Latencies, Traffic, latencies, quantile_ms};
 use super::machine::Origin;
@@ -26,7 +27,7 @@ pub struct Bench {
 
 type Run = fn(&Bench, &Origin) -> anyhow::Result<Section>;
 
-/// By the letters of the issue "The scheduler: as fast as the runtime underneath, and fair under load".
+/// By the letters of the issue "The scheduler: as fast as the runtime underneath, and fair under load", and one more.
 pub const ALL: &[(&str, Run)] = &[
     ("a", saturation::run),
     ("b", one_caller::run),
@@ -36,6 +37,7 @@ pub const ALL: &[(&str, Run)] = &[
     ("f", overload::run),
     ("g", memory::run),
     ("h", sizes::run),
+    ("i", ways_in::run),
 ];
 
 /// The median over what was measured once a round.
