@@ -19,6 +19,7 @@ mod deadline;
 mod fuzz;
 mod garbage;
 mod half_space;
+mod halting;
 mod health;
 mod info;
 mod overload;
