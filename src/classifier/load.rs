@@ -19,7 +19,7 @@ use crate::onnx::{
     BackendError, Manifest, Model, OnnxError, OnnxSession, OutputKind, Runtime, SelfTest, check_pair, self_test,
 };
 use crate::scheduler::{Measured, QueueSettings, RowSource as _, Scheduler, bulk_capacity};
-use crate::settings::{Settings, processors};
+use crate::settings::{MAX_BATCH_SIZE, Settings, processors};
 
 /// Executors that keep a GPU busy: one prepares its batch while the other's runs. Each holds both models in the GPU's memory.
 const GPU_EXECUTORS: usize = 2;
@@ -85,7 +85,7 @@ impl MixedClassifier {
         let limits = |set| BatchLimits {
             set,
             // The queue should hold a few requests for votes.
-            largest: room / 8,
+            largest: (room / 8).min(MAX_BATCH_SIZE),
             max_time: runtime_settings.max_batch_time,
         };
         let open = |role, set| sessions::open(&models[role], executors, limits(set));
@@ -182,7 +182,9 @@ fn robust_kind(
     let rows = noisy_rows(&smoother, &manifest.input).map_err(LoadError::Smoothing)?;
     let caveat = match self_test(sessions, &rows)? {
         SelfTest::Exact => {
-            sessions.iter_mut().for_each(OnnxSession::expect_exact);
+            sessions
+                .iter_mut()
+                .try_for_each(|session| session.expect_exactly(&rows))?;
             String::new()
         }
         SelfTest::Inexact { what } if settings.certificate.allow_inexact_runtime => {

@@ -18,7 +18,7 @@ use crate::{settings, shutdown, telemetry};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Every key of the file can be overridden by a variable: mixture.alpha by CERTIMIX__MIXTURE__ALPHA=0.8.
-`certimix check-config` shows all keys. SIGTERM stops the server: requests in flight finish first.")]
+`certimix check-config` shows all keys. SIGTERM stops the server: requests in flight finish first, for at most server.drain_timeout.")]
 pub(super) struct ServeArgs {
     /// The settings, a TOML file; paths in it are relative to it
     #[arg(env = "CERTIMIX_CONFIG")]

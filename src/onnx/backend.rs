@@ -25,7 +25,7 @@ pub trait Backend: Send + 'static {
     /// If the runtime fails, or answers something of another shape, or the run was halted.
     fn run(&mut self, rows: usize, input: &[f32], output: &mut Vec<f32>, halt: &Halt) -> Result<(), BackendError>;
 
-    /// Runs a row that has worked before, and compares its output with what it was: tells a broken backend from an input
+    /// Runs rows that have worked before, and compares their outputs with what they were: tells a broken backend from an input
     /// that the model cannot take.
     ///
     /// # Errors

@@ -55,9 +55,17 @@ impl Halt {
             }
             state.trigger = Some(Box::new(trigger));
         }
-        let result = work();
-        self.state().trigger = None;
-        Some(result)
+        let _disarm = Disarm(self);
+        Some(work())
+    }
+}
+
+/// The run is over, by a panic too.
+struct Disarm<'a>(&'a Halt);
+
+impl Drop for Disarm<'_> {
+    fn drop(&mut self) {
+        self.0.state().trigger = None;
     }
 }
 

@@ -17,6 +17,11 @@ use super::proto::mixed_classifier_server::{MixedClassifierServer, SERVICE_NAME}
 use crate::live::Live;
 use crate::settings::ServerSettings;
 
+/// Bytes that one stream may have sent and nobody read,
+const STREAM_WINDOW: u32 = 256 << 10;
+/// and all streams of one connection.
+const CONNECTION_WINDOW: u32 = 32 << 20;
+
 /// What health checks are told. Starts as not serving.
 #[derive(Clone)]
 pub struct Health {
@@ -78,6 +83,10 @@ pub async fn serve(
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)))
         .max_concurrent_streams(1024)
+        // h2 ends a connection on which half of its window is taken by frames of a few bytes that nobody has read. With these windows
+        // a stream of small requests that waits for its turn is held back by its own window long before.
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_max_header_list_size(16 << 10)
         .add_service(health_service)
         .add_service(reflection().build_v1()?)

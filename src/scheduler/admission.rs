@@ -48,13 +48,16 @@ pub enum Refusal {
         retry_after: Duration,
     },
     /// The rows ahead take longer than there is time.
-    #[error("the deadline cannot be met: it is {left:.1?} away, and the rows ahead take about {wait:.1?}")]
+    #[error(
+        "the deadline cannot be met: it is {left:.1?} away, and these rows with those ahead take about {wait:.1?}, of which a \
+         tenth more is kept in hand"
+    )]
     TooLate {
         /// Until the deadline.
         left: Duration,
-        /// Until there would be an answer.
+        /// Until there would be an answer, by the measured speed.
         wait: Duration,
-        /// How much sooner the rows ahead must be done.
+        /// Half of that, or until it would have fitted.
         retry_after: Duration,
     },
     /// Even alone it would not be in time: coming again does not help.
@@ -68,7 +71,7 @@ pub enum Refusal {
     /// It would have been in time, and made another late that was let in before it.
     #[error("the deadlines of requests that were here before leave no time for this one")]
     Crowded {
-        /// How long the rows that are there will take.
+        /// Until the one that it would have made late is done, or its deadline has come.
         retry_after: Duration,
     },
 }
@@ -138,6 +141,7 @@ impl Admissions {
         speed: &Speed,
     ) -> Result<Urgency, Refusal> {
         self.check_room(class, demand, speed)?;
+        let demand = &until(deadline.saturating_duration_since(now), demand, speed);
         let request = Urgency {
             class,
             deadline,
@@ -192,15 +196,18 @@ impl Admissions {
             let left = deadline.saturating_duration_since(now);
             speed.wait(rows).as_secs_f64() * SLACK <= left.as_secs_f64()
         };
-        // An idle machine tries it, whatever the estimate says: only runs can correct that.
-        if !self.live.is_empty() && !fits(&plus(&ahead, &demand.needed), request.deadline) {
+        // With nobody of its class or a more urgent one there it is tried, whatever the estimate says: only runs can correct that.
+        let first = self.live.first_key_value();
+        let idle = first.is_none_or(|(first, _)| first.class > request.class);
+        if !idle && !fits(&plus(&ahead, &demand.needed), request.deadline) {
             let left = request.deadline.saturating_duration_since(now);
             if !fits(&demand.needed, request.deadline) {
                 let alone = speed.wait(&demand.needed);
                 return Err(Refusal::TooShort { left, alone });
             }
             let wait = speed.wait(&plus(&ahead, &demand.needed));
-            let retry_after = wait.saturating_sub(left).max(speed.wait(&demand.needed));
+            // Not as soon as it might just fit: a crowd that comes back then is refused again.
+            let retry_after = wait.saturating_sub(left).max(wait / 2);
             return Err(Refusal::TooLate {
                 left,
                 wait,
@@ -211,8 +218,12 @@ impl Admissions {
         for (other, left) in later() {
             let alone = plus(&before, &left.needed);
             if fits(&alone, other.deadline) && !fits(&plus(&alone, &demand.expected), other.deadline) {
-                let retry_after = speed.wait(&before);
-                return Err(Refusal::Crowded { retry_after });
+                // Until the one that stands in its way is done, or gone.
+                let done = speed.wait(&plus(&before, &left.expected));
+                let gone = other.deadline.saturating_duration_since(now);
+                return Err(Refusal::Crowded {
+                    retry_after: done.min(gone),
+                });
             }
             before = plus(&before, &left.expected);
         }
@@ -242,6 +253,27 @@ impl Admissions {
         for role in Role::ALL {
             self.outstanding[role] = self.outstanding[role].saturating_sub(outstanding[role]);
         }
+    }
+}
+
+/// The demand of a request that ends in `left`, done or not: it will not need more rows than run until then, but it waits for
+/// those without which there is no answer.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an estimate; rows stay far below 2^53"
+)]
+fn until(left: Duration, demand: &Demand, speed: &Speed) -> Demand {
+    let whole = speed.wait(&demand.expected);
+    if whole <= left {
+        return *demand;
+    }
+    let share = left.as_secs_f64() / whole.as_secs_f64();
+    let fewer = |role: Role| ((demand.expected[role] as f64 * share) as u64).max(demand.needed[role]);
+    Demand {
+        expected: PerRole::of(fewer),
+        ..*demand
     }
 }
 

@@ -115,12 +115,13 @@ impl Scratch {
         drop(spans);
         match ran {
             Ok(Ok(())) => {
+                // Before the first is delivered: what is delivered once must not be run again.
+                if self.output.len() != batch * backend.output_len() {
+                    return Err(format!("{batch} rows gave {} values", self.output.len()));
+                }
                 let mut outputs = self.output.as_slice();
                 for slice in ready {
-                    let length = slice.rows.len() * backend.output_len();
-                    let (mine, rest) = outputs
-                        .split_at_checked(length)
-                        .ok_or("the model gave fewer outputs than rows")?;
+                    let (mine, rest) = outputs.split_at(slice.rows.len() * backend.output_len());
                     self.replies.extend(slice.job.deliver(role, slice.rows.clone(), mine));
                     outputs = rest;
                 }

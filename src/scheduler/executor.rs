@@ -140,8 +140,8 @@ impl<B: Backend> Executor<B> {
                 }
                 Err(reason) => {
                     tracing::error!(model = role.name(), reason, "the session still cannot be opened anew");
+                    // It counted as a failure when it was lost: another one of the same session says nothing about the others.
                     self.repairs[role] = Some(repair.again(Instant::now()));
-                    self.shared.failed(role);
                 }
             }
         }

@@ -188,9 +188,12 @@ impl Job {
             return None;
         }
         let length = values.len() / rows.len();
-        if let Some(place) = progress.outputs[role].get_mut(rows.start * length..rows.end * length) {
-            place.copy_from_slice(values);
-        }
+        let Some(place) = progress.outputs[role].get_mut(rows.start * length..rows.end * length) else {
+            drop(progress);
+            self.fail(ScheduleError::Failed("the outputs have no place".to_owned()));
+            return None;
+        };
+        place.copy_from_slice(values);
         progress.rows_left = progress.rows_left.saturating_sub(rows.len());
         if progress.rows_left > 0 {
             return None;

@@ -58,7 +58,7 @@ impl Scheduler {
             pads: PerRole::of(|role| first[role].pads()),
             max_queue_delay: settings.max_delay,
         };
-        let speed = Speed::new(settings.row_time, backends.len());
+        let speed = Speed::new(settings.row_time, max_batch_size, backends.len());
         let mut scheduler = Self {
             shared: Arc::new(Shared::new(limits, settings.rows, speed, backends.len())),
             threads: Vec::new(),

@@ -178,7 +178,14 @@ impl Shared {
         if state.stopping {
             return None;
         }
-        self.take(state, taker?).ok()
+        let Some(taker) = taker else {
+            // This executor looks after a session first: another sees to what it was about to take.
+            if state.queue.rows() != PerRole::default() {
+                self.wake_one(state);
+            }
+            return None;
+        };
+        self.take(state, taker).ok()
     }
 
     /// The next batch for `taker`, or when there may be one.
@@ -219,6 +226,8 @@ impl Shared {
         };
         self.tell_health(&state.condition);
         drop(state);
+        // What it would have taken is for the others now.
+        self.work.notify_all();
         for job in left {
             job.fail(ScheduleError::Broken { role });
         }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::domain::{PerRole, Role};
 
-/// Weight of the newest batch in the moving average.
+/// Weight of the newest full batch in the moving average. A batch with few rows weighs less: it tells little about a load that
+/// fills batches, and that is the load that is admitted or refused.
 const NEWEST: f64 = 1.0 / 16.0;
 /// A batch that took this many times the average counts as this many: one stall of a shared machine is no new speed.
 const MOST_AT_ONCE: f64 = 4.0;
@@ -16,30 +17,34 @@ pub(super) type Rows = PerRole<u64>;
 #[derive(Debug, Clone)]
 pub(super) struct Speed {
     row: PerRole<f64>,
+    full: PerRole<usize>,
     executors: f64,
 }
 
 impl Speed {
-    /// `row` is what was measured at start.
-    pub(super) fn new(row: PerRole<Duration>, executors: usize) -> Self {
+    /// `row` is what was measured at start, in batches of `full` rows.
+    pub(super) fn new(row: PerRole<Duration>, full: PerRole<usize>, executors: usize) -> Self {
         Self {
             row: PerRole::of(|role| row[role].as_secs_f64()),
+            full,
             executors: f64::from(u32::try_from(executors.max(1)).unwrap_or(u32::MAX)),
         }
     }
 
     /// Learns from a batch of `rows` rows that took `elapsed`.
     pub(super) fn observe(&mut self, role: Role, rows: usize, elapsed: Duration) {
+        let full = u32::try_from(self.full[role].max(1)).unwrap_or(u32::MAX);
         let (Ok(rows @ 1..), average) = (u32::try_from(rows), &mut self.row[role]) else {
             return;
         };
+        let weight = NEWEST * (f64::from(rows) / f64::from(full)).min(1.0);
         let seen = elapsed.as_secs_f64() / f64::from(rows);
         let seen = if *average > 0.0 {
             seen.min(*average * MOST_AT_ONCE)
         } else {
             seen
         };
-        *average += (seen - *average) * NEWEST;
+        *average += (seen - *average) * weight;
     }
 
     /// How long `rows` take one executor.
@@ -69,32 +74,26 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
+    const ONE_ROW: PerRole<usize> = PerRole { standard: 1, robust: 1 };
+
+    fn row(standard: Duration, robust: Duration) -> PerRole<Duration> {
+        PerRole { standard, robust }
+    }
+
     fn rows(standard: u64, robust: u64) -> Rows {
         PerRole { standard, robust }
     }
 
     #[test]
     fn work_is_shared_by_the_executors() {
-        let speed = Speed::new(
-            PerRole {
-                standard: MS,
-                robust: 2 * MS,
-            },
-            4,
-        );
+        let speed = Speed::new(row(MS, 2 * MS), ONE_ROW, 4);
         assert_eq!(speed.work(&rows(2, 3)), 8 * MS);
         assert_eq!(speed.wait(&rows(2, 3)), 2 * MS);
     }
 
     #[test]
     fn it_follows_the_batches_but_not_one_stall() {
-        let mut speed = Speed::new(
-            PerRole {
-                standard: MS,
-                robust: MS,
-            },
-            1,
-        );
+        let mut speed = Speed::new(row(MS, MS), ONE_ROW, 1);
         speed.observe(Role::Standard, 1, 1000 * MS);
         assert!(speed.work(&rows(1, 0)) < MS * 6 / 5);
         for _ in 0..200 {
@@ -105,5 +104,19 @@ mod tests {
         assert_eq!(speed.work(&rows(0, 1)), MS);
         speed.observe(Role::Robust, 0, MS);
         assert_eq!(speed.work(&rows(0, 1)), MS);
+    }
+
+    #[test]
+    fn lone_rows_say_little_about_full_batches() {
+        let full = PerRole {
+            standard: 256,
+            robust: 256,
+        };
+        // A batch of 256 takes 2 ms, and so does one row.
+        let mut speed = Speed::new(row(MS / 128, MS), full, 1);
+        for _ in 0..100 {
+            speed.observe(Role::Standard, 1, 2 * MS);
+        }
+        assert!(speed.work(&rows(256, 0)) < 4 * MS, "{:?}", speed.work(&rows(256, 0)));
     }
 }

@@ -119,7 +119,7 @@ fn server(reader: &mut Reader) -> ServerSettings {
             "an address such as \"127.0.0.1:50051\"",
             |text| text.parse().ok(),
         ),
-        unix_socket: reader.optional_path("server.unix_socket"),
+        unix_socket: reader.optional_socket("server.unix_socket"),
         unix_socket_mode: reader.mode("server.unix_socket_mode", 0o600),
         // Little is done there beside inference; where processors are few, more threads only push the executors off them.
         threads: reader.size("server.threads", (processors() / 4).clamp(1, 256), 1, 256),

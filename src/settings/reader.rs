@@ -11,6 +11,19 @@ use config::{Value, ValueKind};
 
 use crate::domain::Violations;
 
+/// Bytes of the path of a Unix socket, at most: `sun_path` without its end.
+const LONGEST_SOCKET: usize = 107;
+
+/// Keys of the first version, and what has taken their place.
+const RENAMED: [(&str, &str); 3] = [
+    ("runtime.standard_sessions", "runtime.executors"),
+    ("runtime.robust_sessions", "runtime.executors"),
+    (
+        "runtime.max_batch_size",
+        "runtime.standard_batch_size and runtime.robust_batch_size",
+    ),
+];
+
 /// The leaves that are left, and the violations so far.
 pub(super) struct Reader {
     leaves: BTreeMap<String, Value>,
@@ -159,10 +172,14 @@ impl Reader {
     }
 
     /// A file, relative to the settings file; `""` is none, which is the default.
-    pub(super) fn optional_path(&mut self, key: &str) -> Option<PathBuf> {
+    pub(super) fn optional_socket(&mut self, key: &str) -> Option<PathBuf> {
+        let base = self.base.clone();
+        let fits = |path: &str| base.join(path).as_os_str().len() <= LONGEST_SOCKET;
         let parse = |kind: &ValueKind| match kind {
-            ValueKind::String(text) => Ok(text.clone()),
-            _ => Err("a path, or \"\" for none".to_owned()),
+            ValueKind::String(text) if !text.starts_with("unix:") && fits(text) => Ok(text.clone()),
+            _ => Err(format!(
+                "the path of a socket, without \"unix:\", of at most {LONGEST_SOCKET} bytes; or \"\" for none"
+            )),
         };
         let path = self.read(key, Some(String::new()), parse).unwrap_or_default();
         (!path.is_empty()).then(|| self.base.join(path))
@@ -176,16 +193,18 @@ impl Reader {
                 .ok()
                 .filter(|mode| digits && *mode <= 0o777)
         };
+        // A variable comes as the number that its digits would be in tens. A number in the file is not taken: 0o660 and 660 would
+        // be told apart by nobody here.
+        let is_variable = self.leaves.get(key).is_some_and(|value| value.origin().is_some());
         let parse = |kind: &ValueKind| {
             let found = match kind {
                 ValueKind::String(text) => octal(text),
-                // A variable comes as the number that its digits would be in tens.
-                ValueKind::I64(digits) => octal(&digits.to_string()),
+                ValueKind::I64(digits) if is_variable => octal(&digits.to_string()),
                 _ => None,
             };
             found
                 .map(|mode| format!("{mode:04o}"))
-                .ok_or_else(|| "octal permissions from \"0000\" to \"0777\"".to_owned())
+                .ok_or_else(|| "octal permissions in quotes, from \"0000\" to \"0777\"".to_owned())
         };
         let mode = self.read(key, Some(format!("{default:04o}")), parse);
         mode.and_then(|mode| octal(&mode)).unwrap_or(default)
@@ -199,6 +218,11 @@ impl Reader {
     /// The effective keys, or every violation, unknown keys included.
     pub(super) fn finish(mut self) -> Result<BTreeMap<String, String>, Violations> {
         for (key, value) in std::mem::take(&mut self.leaves) {
+            if let Some((_, now)) = RENAMED.iter().find(|(old, _)| *old == key) {
+                self.violations
+                    .add(key, format!("is no longer a key: set {now} instead"));
+                continue;
+            }
             let nearest = self
                 .known
                 .iter()

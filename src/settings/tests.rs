@@ -145,3 +145,37 @@ fn a_socket_is_named_from_the_settings_file_or_not_at_all() {
         None
     );
 }
+
+#[test]
+fn sockets_and_modes_that_are_easily_mistaken_are_refused() {
+    let with = |line: &str| {
+        read(&format!("{MINIMAL}[server]\n{line}\n"), &[])
+            .unwrap_err()
+            .to_string()
+    };
+    for line in [
+        "unix_socket = \"unix:/tmp/certimix.sock\"",
+        &format!("unix_socket = \"/{}\"", "x".repeat(107)),
+        "unix_socket_mode = 0o660",
+        "unix_socket_mode = 660",
+    ] {
+        let told = with(line);
+        assert!(
+            told.contains("server.unix_socket") && told.contains("expected"),
+            "{line}: {told}"
+        );
+    }
+    let mode = [("CERTIMIX__SERVER__UNIX_SOCKET_MODE", "0660")];
+    assert_eq!(read(MINIMAL, &mode).unwrap().server.unix_socket_mode, 0o660);
+}
+
+#[test]
+fn keys_of_the_first_version_name_their_successors() {
+    for (old, now) in [
+        ("max_batch_size", "runtime.robust_batch_size"),
+        ("robust_sessions", "runtime.executors"),
+    ] {
+        let told = read(&format!("{MINIMAL}{old} = 4\n"), &[]).unwrap_err().to_string();
+        assert!(told.contains(now), "{told}");
+    }
+}

@@ -316,3 +316,26 @@ async fn what_was_read_before_the_stop_is_answered() {
     drop((stream, probe));
     server.stop().await.unwrap();
 }
+
+/// A frame of a few bytes for each of thousands of requests that wait behind a full window: h2 has a budget for those, and must not
+/// take the connection with all that is under way on it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn small_requests_that_wait_their_turn_do_not_end_the_connection() {
+    const SMALL: usize = 2600;
+    const ROWS: usize = 200;
+    let setup = slow().with("server.stream_window", 1).with("server.max_inputs", ROWS);
+    let server = TestServer::start(setup).await;
+    let mut stream = Exchange::open(server.client().await).await;
+    // Rows of some 20 ms: longer than the small ones take to come in.
+    stream.ask(wire::predict(floats(&[[0.5; 4]; ROWS])));
+    for _ in 0..SMALL {
+        stream.send(PredictStreamRequest::default());
+        // A frame of its own.
+        tokio::time::sleep(std::time::Duration::from_micros(100)).await;
+    }
+    stream.next().await.unwrap().unwrap();
+    for _ in 0..SMALL {
+        let error = stream.error().await;
+        assert_eq!(error.violations[0].field, "request", "{error:?}");
+    }
+}

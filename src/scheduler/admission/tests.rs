@@ -23,6 +23,7 @@ fn speed(executors: usize) -> Speed {
             standard: MS,
             robust: MS,
         },
+        PerRole { standard: 1, robust: 1 },
         executors,
     )
 }
@@ -105,7 +106,7 @@ fn a_deadline_behind_too_many_rows_is_refused() {
         left: 60 * MS,
         // 100 rows are ahead and 61 its own.
         wait: Duration::from_micros(80_500),
-        retry_after: Duration::from_micros(30_500),
+        retry_after: Duration::from_micros(40_250),
     };
     assert_eq!(refused, expected);
 }
@@ -264,4 +265,33 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_budget_that_its_own_deadline_cuts_is_not_held_against_others() {
+    let (now, speed) = (Instant::now(), speed(1));
+    let ends_soon = (now + 2000 * MS, votes(60_000, 17));
+    let has_time = (now + 30_000 * MS, votes(100, 17));
+    for pair in [[ends_soon, has_time], [has_time, ends_soon]] {
+        let mut admissions = Admissions::new(1000);
+        for (deadline, demand) in pair {
+            admissions.admit(Class::Bulk, deadline, &demand, now, &speed).unwrap();
+        }
+    }
+}
+
+/// A stall has made its model look slow, and only runs of it can tell otherwise.
+#[test]
+fn an_interactive_request_with_only_bulk_beside_it_is_tried() {
+    let (now, mut speed) = (Instant::now(), speed(1));
+    for _ in 0..40 {
+        speed.observe(Role::Standard, 1, 3 * MS);
+    }
+    let mut admissions = Admissions::new(1000);
+    admissions
+        .admit(Class::Bulk, now + 3_600_000 * MS, &votes(100_000, 17), now, &speed)
+        .unwrap();
+    admissions
+        .admit(Class::Interactive, now + 2 * MS, &one(), now, &speed)
+        .unwrap();
 }
