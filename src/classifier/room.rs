@@ -70,7 +70,7 @@ impl Appetite {
         reason = "an estimate"
     )]
     pub(super) fn expected(&self, class: Class, most: u64) -> u64 {
-        let share = self.share.lock().unwrap_or_else(PoisonError::into_inner)[index(class)];
+        let share = self.share.lock().unwrap_or_else(PoisonError::into_inner)[class.index()];
         (most as f64 * share).ceil() as u64
     }
 
@@ -78,15 +78,8 @@ impl Appetite {
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     pub(super) fn learn(&self, class: Class, drawn: u64, most: u64) {
         let seen = drawn.min(most) as f64 / most.max(1) as f64;
-        let share = &mut self.share.lock().unwrap_or_else(PoisonError::into_inner)[index(class)];
+        let share = &mut self.share.lock().unwrap_or_else(PoisonError::into_inner)[class.index()];
         *share += (seen - *share) * Self::NEWEST;
-    }
-}
-
-fn index(class: Class) -> usize {
-    match class {
-        Class::Interactive => 0,
-        Class::Bulk => 1,
     }
 }
 

@@ -51,6 +51,7 @@ pub(super) fn open(
     for _ in 1..count {
         sessions.push(model.open(measured.rows)?);
     }
+    // The first one too: what it is later held against must be of the batch shape that it serves.
     model.warm(&mut sessions)?;
     tracing::info!(model = name, batch_size = measured.rows, row_time = ?measured.row_time(), "measured");
     Ok((sessions, measured))

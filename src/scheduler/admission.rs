@@ -151,7 +151,7 @@ impl Admissions {
         self.arrivals += 1;
         for role in Role::ALL {
             self.outstanding[role] += demand.outstanding[role];
-            self.expected[index(class)][role] += demand.expected[role];
+            self.expected[class.index()][role] += demand.expected[role];
         }
         let left = Left {
             expected: demand.expected,
@@ -188,9 +188,9 @@ impl Admissions {
                 .take_while(|(other, _)| other.class == request.class)
         };
         let behind = later().fold(Rows::default(), |sum, (_, left)| plus(&sum, &left.expected));
-        let mut ahead = minus(&self.expected[index(request.class)], &behind);
+        let mut ahead = minus(&self.expected[request.class.index()], &behind);
         if request.class == Class::Bulk {
-            ahead = plus(&ahead, &self.expected[index(Class::Interactive)]);
+            ahead = plus(&ahead, &self.expected[Class::Interactive.index()]);
         }
         let fits = |rows: &Rows, deadline: Instant| {
             let left = deadline.saturating_duration_since(now);
@@ -239,7 +239,7 @@ impl Admissions {
         left.needed[role] = left.needed[role].saturating_sub(rows);
         let fewer = left.expected[role].min(rows);
         left.expected[role] -= fewer;
-        let sum = &mut self.expected[index(request.class)][role];
+        let sum = &mut self.expected[request.class.index()][role];
         *sum = sum.saturating_sub(fewer);
     }
 
@@ -248,7 +248,7 @@ impl Admissions {
         let Some(left) = self.live.remove(request) else {
             return;
         };
-        let sum = &mut self.expected[index(request.class)];
+        let sum = &mut self.expected[request.class.index()];
         *sum = minus(sum, &left.expected);
         for role in Role::ALL {
             self.outstanding[role] = self.outstanding[role].saturating_sub(outstanding[role]);
@@ -274,13 +274,6 @@ fn until(left: Duration, demand: &Demand, speed: &Speed) -> Demand {
     Demand {
         expected: PerRole::of(fewer),
         ..*demand
-    }
-}
-
-fn index(class: Class) -> usize {
-    match class {
-        Class::Interactive => 0,
-        Class::Bulk => 1,
     }
 }
 

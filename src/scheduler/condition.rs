@@ -35,7 +35,7 @@ impl Condition {
         self.failures[role] = 0;
     }
 
-    /// A session turned out to be broken, or could not be opened anew once more.
+    /// A session turned out to be broken.
     pub(super) fn failed(&mut self, role: Role) {
         self.failures[role] = self.failures[role].saturating_add(1);
     }

@@ -18,12 +18,6 @@ pub struct Reservation {
 }
 
 impl Reservation {
-    /// Rows that the holder may have outstanding at a time.
-    #[must_use]
-    pub fn outstanding(&self) -> PerRole<usize> {
-        self.outstanding
-    }
-
     /// How urgent its rows are, before their deadline.
     #[must_use]
     pub fn class(&self) -> Class {
@@ -37,7 +31,7 @@ impl Reservation {
     }
 
     /// Submits a job of `rows` rows of each model, made by `source`: row `i` of one model is made like row `i` of the other. The
-    /// holder keeps at most [`Reservation::outstanding`] outstanding.
+    /// holder keeps no more outstanding than it was admitted with.
     #[must_use]
     pub fn submit(&self, source: Box<dyn RowSource>, rows: PerRole<usize>) -> Pending {
         let (job, pending) = Job::new(source, rows, self.output_len, None);

@@ -11,6 +11,17 @@ pub enum Class {
     Bulk,
 }
 
+impl Class {
+    /// Its place among the two, most urgent first: 0 or 1.
+    #[must_use]
+    pub fn index(self) -> usize {
+        match self {
+            Self::Interactive => 0,
+            Self::Bulk => 1,
+        }
+    }
+}
+
 /// The order in which requests run: class, then deadline, then arrival. It names a request, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Urgency {

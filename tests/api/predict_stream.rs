@@ -231,13 +231,7 @@ async fn a_caller_that_does_not_read_holds_up_only_itself() {
         .with("scheduler.queue_rows", 4)
         .with("server.stream_window", 4);
     let server = TestServer::start(setup).await;
-    // So narrow that hardly an answer gets through before it is read.
-    let narrow = server
-        .endpoint()
-        .initial_stream_window_size(16)
-        .connect()
-        .await
-        .unwrap();
+    let narrow = server.narrow_channel().await;
     let mut unread = Exchange::open(Client::new(narrow.clone())).await;
     for number in 0..100 {
         unread.ask(ask(number));

@@ -103,13 +103,7 @@ async fn a_slow_reader_holds_nothing_up() {
         .with("scheduler.queue_rows", 171)
         .text("server.max_request_time", "10m");
     let server = TestServer::start(setup).await;
-    // So narrow that hardly a message gets through before it is read.
-    let narrow = server
-        .endpoint()
-        .initial_stream_window_size(16)
-        .connect()
-        .await
-        .unwrap();
+    let narrow = server.narrow_channel().await;
     let order = certify_with(floats(&[[0.25; 4]]), 50_000);
     let unread = Client::new(narrow).certify_stream(order).await.unwrap().into_inner();
     let mut client = server.client().await;

@@ -109,6 +109,12 @@ impl TestServer {
         self.endpoint().connect().await.unwrap()
     }
 
+    /// A new connection, so narrow that hardly an answer gets through before it is read.
+    pub async fn narrow_channel(&self) -> Channel {
+        let endpoint = self.endpoint().initial_stream_window_size(16);
+        endpoint.connect().await.unwrap()
+    }
+
     /// Where to connect.
     pub fn endpoint(&self) -> Endpoint {
         Endpoint::from_shared(format!("http://{}", self.address))
