@@ -1,23 +1,24 @@
 //! The one place that turns settings into a running server.
 //!
-//! Order of start: listen, not serving; load and warm both models; swap them in; serving. Order of stop: not serving; no
-//! new connections, and no more requests from open streams; requests in flight finish, within a bound; the models' threads
-//! end.
+//! Order of start: listen, not serving; load and warm both models; swap them in; serving, and follow the configuration. Order
+//! of stop: not serving, for as long as it takes others to hear of it; no new connections, and no more requests from open
+//! streams; requests in flight finish, within a bound; the models' threads end.
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use thiserror::Error;
 use tokio::runtime::Handle;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 
 use crate::certificate::noise::NoiseSecret;
-use crate::classifier::{ClassifierInfo, LoadError, MixedClassifier};
-use crate::live::Live;
+use crate::classifier::{ClassifierInfo, CurfewBell, LoadError, NoiseKeys};
+use crate::live::{Live, Loader, PrepareParts, Reloader, Snapshot};
 use crate::rpc::{self, Listeners};
-use crate::settings::Settings;
+use crate::settings::{Settings, Source};
 
 /// Why the server could not run.
 #[derive(Debug, Error)]
@@ -46,51 +47,80 @@ pub struct Ready {
     pub alpha: f64,
 }
 
-/// Serves `settings` on `listeners` until `stop` comes, and returns when all is over. `ready` is called once.
-///
-/// `secret` keys the noise: the caller draws it from the operating system, tests fix it.
+/// What a server is started with.
+pub struct Start {
+    /// What it serves.
+    pub settings: Settings,
+    /// Where they were read from, and are read again from when they change.
+    pub source: Source,
+    /// Where.
+    pub listeners: Listeners,
+    /// Keys the noise: the caller draws it from the operating system, tests fix it.
+    pub secret: NoiseSecret,
+    /// Asks for a look at the configuration, whether its files seem to have changed or not.
+    pub reload: Arc<Notify>,
+}
+
+/// Of the time for a drain, the part after which certifications are answered with the votes that they have.
+const CURFEW: f64 = 0.7;
+
+/// Serves until `stop` comes, and returns when all is over. `ready` is called once.
 ///
 /// # Errors
 /// If the models cannot be served, or the server fails.
-pub async fn run(
-    settings: Settings,
-    listeners: Listeners,
-    secret: NoiseSecret,
-    ready: impl FnOnce(Ready),
-    stop: impl Future<Output = ()>,
-) -> Result<(), AppError> {
+pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Output = ()>) -> Result<(), AppError> {
+    let Start {
+        settings,
+        source,
+        listeners,
+        secret,
+        reload,
+    } = start;
     let (address, unix_socket) = (listeners.address(), listeners.unix_socket().map(PathBuf::from));
-    let live = Arc::new(Live::default());
+    let live = Arc::new(Live::new(&settings));
     let (close, closed) = oneshot::channel::<()>();
-    let closed = async { drop(closed.await) };
-    let serving = rpc::serve(listeners, Arc::clone(&live), settings.server.clone(), closed).await?;
+    let closed = Box::pin(async { drop(closed.await) });
+    let serving = rpc::serve(listeners, Arc::clone(&live), &settings.server, closed).await?;
     let health = serving.health.clone();
     let server = async { serving.done.await.map_err(|error| AppError::Server(error.to_string())) };
-    let drain_timeout = settings.server.drain_timeout;
+    let (drain_delay, drain_timeout) = (settings.server.drain_delay, settings.server.drain_timeout);
+    let (curfew_bell, curfew) = CurfewBell::new();
+    let loader = Loader {
+        keys: Arc::new(NoiseKeys::new(secret)),
+        curfew,
+        callers: Handle::current(),
+    };
 
     let life = async {
         let mut stop = std::pin::pin!(stop);
-        let loading = tokio::task::spawn_blocking(move || MixedClassifier::load(&settings, secret, &Handle::current()));
+        let first = (loader.clone(), settings.clone());
+        let loading = tokio::task::spawn_blocking(move || first.0.load(&first.1));
         let loaded = tokio::select! {
             loaded = loading => loaded.map_err(|error| AppError::Server(error.to_string()))?,
             () = &mut stop => return Ok(()),
         };
-        let classifier = loaded?;
-        let (info, alpha) = (classifier.info(), classifier.provenance().alpha);
-        let healthy = classifier.healthy();
-        live.swap(classifier);
-        health.set_serving(true).await;
-        ready(Ready {
-            address,
-            unix_socket,
-            info,
-            alpha,
-        });
+        let alpha = settings.mixture.alpha.get();
+        let parts: PrepareParts = Box::new(|_| Ok(Box::new(|| {})));
+        let reloader = Reloader::start(settings, source, loaded?, Arc::clone(&live), loader, parts)
+            .map_err(LoadError::Settings)?;
+        if let Ok(snapshot) = live.load() {
+            health.set_serving(true).await;
+            ready(Ready {
+                address,
+                unix_socket,
+                info: snapshot.classifier.info(),
+                alpha,
+            });
+        }
+        let engines = reloader.health();
         tokio::select! {
             () = stop => {}
-            () = follow(healthy, &health) => {}
+            () = follow(engines, &health) => {}
+            () = reloader.run(reload) => {}
         }
+        // Who routes requests here hears of it first, and has time to route them elsewhere.
         health.set_serving(false).await;
+        tokio::time::sleep(drain_delay).await;
         Ok::<_, AppError>(())
     };
     let mut server = std::pin::pin!(server);
@@ -101,6 +131,7 @@ pub async fn run(
         }
         lived = life => lived?,
     }
+    curfew_bell.set(Instant::now() + drain_timeout.mul_f64(CURFEW));
     // The receiver lives in `server`, which has not ended.
     let _ = close.send(());
     match tokio::time::timeout(drain_timeout, server).await {
@@ -115,23 +146,38 @@ pub async fn run(
     Ok(())
 }
 
-/// Tells health checks whether both models work, for as long as the scheduler lives.
-async fn follow(mut healthy: watch::Receiver<bool>, health: &rpc::Health) {
-    while healthy.changed().await.is_ok() {
+/// Tells health checks whether both models work, those that are live.
+async fn follow(mut engines: watch::Receiver<watch::Receiver<bool>>, health: &rpc::Health) {
+    let mut healthy = engines.borrow_and_update().clone();
+    loop {
+        tokio::select! {
+            changed = engines.changed() => match changed {
+                Ok(()) => healthy = engines.borrow_and_update().clone(),
+                Err(_) => std::future::pending().await,
+            },
+            changed = healthy.changed() => {
+                // The models ended, which they do after those that take their place have come.
+                if changed.is_err() {
+                    healthy = match engines.changed().await {
+                        Ok(()) => engines.borrow_and_update().clone(),
+                        Err(_) => std::future::pending().await,
+                    };
+                }
+            }
+        }
         let serving = *healthy.borrow_and_update();
         if serving {
-            tracing::info!("both models work again: serving");
+            tracing::info!("both models work: serving");
         } else {
             tracing::error!("a model keeps failing: not serving until it works again");
         }
         health.set_serving(serving).await;
     }
-    std::future::pending().await
 }
 
 /// Ends the models' threads, off the async threads, because that waits for the batches that run.
-async fn end(classifier: Option<Arc<MixedClassifier>>) {
-    if tokio::task::spawn_blocking(move || drop(classifier)).await.is_err() {
+async fn end(snapshot: Option<Arc<Snapshot>>) {
+    if tokio::task::spawn_blocking(move || drop(snapshot)).await.is_err() {
         tracing::error!("the models' threads could not be ended");
     }
 }

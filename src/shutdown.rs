@@ -1,6 +1,9 @@
-//! The signals that stop the server.
+//! The signals that a server listens to.
+
+use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 
 /// Ends when SIGTERM or SIGINT comes.
 pub async fn signalled() {
@@ -17,4 +20,20 @@ pub async fn signalled() {
         () = wait(SignalKind::terminate()) => tracing::info!("SIGTERM: stopping"),
         () = wait(SignalKind::interrupt()) => tracing::info!("SIGINT: stopping"),
     }
+}
+
+/// Tells of each SIGHUP, which would end the process otherwise.
+///
+/// # Errors
+/// If the signal cannot be listened for.
+pub fn hangups() -> std::io::Result<Arc<Notify>> {
+    let (told, mut hangup) = (Arc::new(Notify::new()), signal(SignalKind::hangup())?);
+    let tell = Arc::clone(&told);
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tracing::info!("SIGHUP: looking at the configuration");
+            tell.notify_one();
+        }
+    });
+    Ok(told)
 }

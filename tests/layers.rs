@@ -31,7 +31,10 @@ const SIDEWAYS: &[(&str, &str)] = &[
 const SOLE_USERS: &[(&str, &[&str])] = &[
     ("ort", &["onnx"]),
     ("tonic", &["rpc", "cli/client", "app"]),
-    ("tokio", &["rpc", "app", "shutdown", "scheduler", "classifier", "cli"]),
+    (
+        "tokio",
+        &["rpc", "live", "app", "shutdown", "scheduler", "classifier", "cli"],
+    ),
     (
         "std::time",
         &["rpc", "live", "app", "scheduler", "classifier", "settings", "cli"],

@@ -67,13 +67,13 @@ impl MixedClassifier {
     /// Whether the robust model answers by votes: only then does an order's vote budget mean anything.
     #[must_use]
     pub fn draws_votes(&self) -> bool {
-        matches!(self.robust_kind, Robust::Smoothed(_))
+        matches!(self.engine.robust_kind, Robust::Smoothed(_))
     }
 
     /// What is served.
     #[must_use]
     pub fn info(&self) -> ClassifierInfo {
-        let guarantee = &self.robust.guarantee;
+        let guarantee = &self.engine.robust.guarantee;
         let unavailable_reason = unavailable_reason(guarantee, &self.mixture);
         let method = match guarantee {
             Guarantee::None => None,
@@ -84,7 +84,7 @@ impl MixedClassifier {
                 RadiusMethod::Theorem2 => Method::Theorem2,
             }),
         };
-        let (grid_step, largest_possible_radius) = match &self.robust_kind {
+        let (grid_step, largest_possible_radius) = match &self.engine.robust_kind {
             Robust::OneRow => (0.0, 0.0),
             Robust::Smoothed(smoother) => {
                 let votes = self.certificate.max_votes;
@@ -110,8 +110,8 @@ impl MixedClassifier {
             }
         };
         ClassifierInfo {
-            standard: self.standard.summary.clone(),
-            robust: self.robust.summary.clone(),
+            standard: self.engine.standard.summary.clone(),
+            robust: self.engine.robust.summary.clone(),
             norm: guarantee.norm(),
             method: method.filter(|_| unavailable_reason.is_none()),
             unavailable_reason,

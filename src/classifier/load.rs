@@ -1,23 +1,21 @@
-//! Prepares a mixed classifier: loads, checks and warms both models. May fail; changes nothing that serves.
+//! Prepares an engine: loads, checks and warms both models. May fail; changes nothing that serves.
 
 use std::io;
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use tokio::runtime::Handle;
 
+use super::curfew::Curfew;
+use super::engine::{check_settings, lanes};
 use super::parts::{Robust, Side};
-use super::room::{Appetite, Chunks, VOTE_LANES};
+use super::room::{Appetite, Chunks};
 use super::sessions::{self, BatchLimits};
 use super::smoother::{Smoother, SmootherError};
-use super::{MixedClassifier, ModelSummary};
-use crate::certificate::Temperature;
-use crate::certificate::noise::{NoiseKey, NoiseSecret};
-use crate::domain::{Guarantee, Input, InputSpec, PerRole, Provenance, Role, Violations, hex};
-use crate::onnx::{
-    BackendError, Manifest, Model, OnnxError, OnnxSession, OutputKind, Runtime, SelfTest, check_pair, self_test,
-};
+use super::{Blueprint, Engine, ModelSummary, NoiseKeys};
+use crate::certificate::noise::NoiseKey;
+use crate::domain::{Guarantee, Input, InputSpec, PerRole, Role, Violations};
+use crate::onnx::{BackendError, Manifest, Model, OnnxError, OnnxSession, Runtime, SelfTest, check_pair, self_test};
 use crate::scheduler::{Measured, QueueSettings, RowSource as _, Scheduler, bulk_capacity};
 use crate::settings::{MAX_BATCH_SIZE, Settings, processors};
 
@@ -53,12 +51,17 @@ pub enum LoadError {
     Thread(#[from] io::Error),
 }
 
-impl MixedClassifier {
-    /// Loads both models and runs each session. `secret` keys the noise; requests come from `callers`.
+impl Engine {
+    /// Loads both models and runs each session. `keys` and `curfew` are those of the process; requests come from `callers`.
     ///
     /// # Errors
     /// With what is wrong, and what to do about it.
-    pub fn load(settings: &Settings, secret: NoiseSecret, callers: &Handle) -> Result<Self, LoadError> {
+    pub fn load(
+        settings: &Settings,
+        keys: Arc<NoiseKeys>,
+        curfew: Curfew,
+        callers: &Handle,
+    ) -> Result<Arc<Self>, LoadError> {
         let runtime_settings = &settings.runtime;
         let runtime = Runtime::load(&runtime_settings.library)?;
         let load = |path| Model::load(&runtime, path, runtime_settings.provider).map(Arc::new);
@@ -75,7 +78,7 @@ impl MixedClassifier {
             tracing::warn!("RUNNING ON THE CPU: runtime.provider is \"auto\" and {note}");
         }
         check_pair(standard, robust)?;
-        check_settings(settings, robust).map_err(LoadError::Settings)?;
+        check_settings(settings, &robust.guarantee, robust.output_kind).map_err(LoadError::Settings)?;
 
         let spec = robust.input.clone();
         let on_gpu = Role::ALL.into_iter().any(|role| models[role].provider.is_cuda());
@@ -92,7 +95,7 @@ impl MixedClassifier {
         let (standard_sessions, standard_batch) = open(Role::Standard, runtime_settings.standard_batch_size)?;
         let (mut robust_sessions, robust_batch) = open(Role::Robust, runtime_settings.robust_batch_size)?;
         let chunks = Chunks::new(robust_batch.rows, robust_batch.row_time(), executors, room);
-        let (robust_kind, caveat) = robust_kind(settings, robust, &mut robust_sessions, secret)?;
+        let (robust_kind, caveat) = robust_kind(settings, robust, &mut robust_sessions, keys)?;
 
         let summary = |model: &Model, batch: Measured| ModelSummary::new(model, executors, batch.rows);
         let backends = standard_sessions
@@ -109,76 +112,33 @@ impl MixedClassifier {
                 robust: robust_batch.row_time(),
             },
         };
-        Ok(Self {
+        Ok(Arc::new(Self {
+            blueprint: Blueprint::of(settings, PerRole { standard, robust }),
             spec,
             labels: robust.labels.clone(),
-            provenance: Provenance {
-                config_revision: revision(settings, [standard, robust]),
-                alpha: settings.mixture.alpha.get(),
-                robust_temperature: settings.mixture.robust_temperature.get(),
-                standard_model_sha256: standard.sha256.clone(),
-                robust_model_sha256: robust.sha256.clone(),
-            },
             standard: Side::new(standard, summary(&models.standard, standard_batch)),
             robust: Side::new(robust, summary(&models.robust, robust_batch)),
             scheduler: Scheduler::start(backends, queue, callers)?,
             chunks,
             appetite: Appetite::new(),
             robust_kind,
-            mixture: settings.mixture,
-            certificate: settings.certificate,
             caveat,
-        })
+            curfew,
+        }))
     }
-}
-
-/// Names the settings in force and what both manifests say: whatever changes an answer changes the revision.
-fn revision(settings: &Settings, manifests: [&Manifest; 2]) -> String {
-    let mut hash = Sha256::new();
-    for (key, value) in &settings.effective {
-        hash.update(format!("{key} = {value}\n"));
-    }
-    for manifest in manifests {
-        hash.update(Sha256::digest(&manifest.text));
-    }
-    hex(&hash.finalize())
-}
-
-/// Inputs of one request whose votes are drawn at the same time.
-fn lanes(settings: &Settings) -> usize {
-    VOTE_LANES.min(settings.server.max_inputs).max(1)
-}
-
-/// The rules between the settings and the robust model.
-fn check_settings(settings: &Settings, robust: &Manifest) -> Result<(), Violations> {
-    let mut wrong = Violations::default();
-    let smoothed = matches!(robust.guarantee, Guarantee::GaussianSmoothing { .. });
-    let scaled = settings.mixture.robust_temperature != Temperature::ONE;
-    let can_scale = robust.output_kind == OutputKind::Logits && !smoothed;
-    wrong.check(!scaled || can_scale, "mixture.robust_temperature", || {
-        format!("must be 1 for a robust model with guarantee \"{}\" and these outputs: it has no effect on votes or probabilities", robust.guarantee.name())
-    });
-    let rows = lanes(settings) * 2 * settings.runtime.robust_batch_size.unwrap_or(1);
-    let enough = !smoothed || bulk_capacity(settings.scheduler.queue_rows) >= rows;
-    wrong.check(enough, "scheduler.queue_rows", || {
-        format!(
-            "three quarters of it must be at least {rows}: the rows that one request for votes may have outstanding"
-        )
-    });
-    wrong.into_result()
 }
 
 fn robust_kind(
     settings: &Settings,
     manifest: &Manifest,
     sessions: &mut [OnnxSession],
-    secret: NoiseSecret,
+    keys: Arc<NoiseKeys>,
 ) -> Result<(Robust, String), LoadError> {
     let Guarantee::GaussianSmoothing { sigma, levels } = manifest.guarantee else {
         return Ok((Robust::OneRow, String::new()));
     };
     let smoothing = |error: SmootherError| LoadError::Smoothing(error.to_string());
-    let smoother = Smoother::new(&manifest.input, sigma, levels, secret).map_err(smoothing)?;
+    let smoother = Smoother::new(&manifest.input, sigma, levels, keys).map_err(smoothing)?;
     let rows = noisy_rows(&smoother, &manifest.input).map_err(LoadError::Smoothing)?;
     let caveat = match self_test(sessions, &rows)? {
         SelfTest::Exact => {

@@ -6,35 +6,27 @@ use std::time::Instant;
 use futures_util::StreamExt as _;
 use futures_util::TryStreamExt as _;
 use futures_util::stream;
-use tokio::sync::watch;
 
-use super::parts::{Robust, Side};
+use super::engine::Engine;
+use super::parts::Robust;
 use super::robust::{RobustAnswer, unavailable_reason};
-use super::room::{Appetite, Chunks};
 use super::rows::PlainRows;
 use super::smoothed::Terms;
 use super::smoother::Smoother;
 use super::vote_loop::VoteLoop;
 use super::{CertificationOrder, ClassifierError, lipschitz, smoothed};
 use crate::certificate::{BoundMethod, Sides, SmoothingPlan, Temperature, argmax, mixed_logits};
-use crate::domain::{Bound, Input, InputSpec, PerRole, Prediction, Provenance};
-use crate::scheduler::{Outputs, Pending, Reservation, Scheduler};
-use crate::settings::{CertificateSettings, MixtureSettings};
+use crate::domain::{Bound, Input, InputSpec, PerRole, Prediction, Provenance, Violations};
+use crate::scheduler::{Outputs, Pending, Reservation};
+use crate::settings::{CertificateSettings, MixtureSettings, Settings};
 
-/// A pair of models, their mixture and how it is certified: all that a request reads, one snapshot.
+/// Both models, their mixture and how it is certified: all that a request reads, one snapshot. A change of alpha makes a new one
+/// on the same [`Engine`].
 pub struct MixedClassifier {
-    pub(super) spec: InputSpec,
-    pub(super) labels: Vec<String>,
-    pub(super) standard: Side,
-    pub(super) robust: Side,
-    pub(super) scheduler: Scheduler,
-    pub(super) chunks: Chunks,
-    pub(super) appetite: Appetite,
-    pub(super) robust_kind: Robust,
+    pub(super) engine: Arc<Engine>,
     pub(super) mixture: MixtureSettings,
     pub(super) certificate: CertificateSettings,
     pub(super) provenance: Provenance,
-    pub(super) caveat: String,
 }
 
 /// One input's share of a request.
@@ -45,16 +37,36 @@ struct Share {
 }
 
 impl MixedClassifier {
+    /// The mixture that `settings` ask for, on models that are loaded.
+    ///
+    /// # Errors
+    /// If the settings do not fit the robust model.
+    pub fn new(engine: Arc<Engine>, settings: &Settings) -> Result<Self, Violations> {
+        engine.check(settings)?;
+        Ok(Self {
+            mixture: settings.mixture,
+            certificate: settings.certificate,
+            provenance: engine.provenance(settings),
+            engine,
+        })
+    }
+
+    /// The models that answer.
+    #[must_use]
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
     /// What both models expect of one input.
     #[must_use]
     pub fn spec(&self) -> &InputSpec {
-        &self.spec
+        &self.engine.spec
     }
 
     /// The label of each class.
     #[must_use]
     pub fn labels(&self) -> &[String] {
-        &self.labels
+        &self.engine.labels
     }
 
     /// The configuration that answers.
@@ -69,12 +81,6 @@ impl MixedClassifier {
         &self.certificate
     }
 
-    /// Whether both models work, from now on.
-    #[must_use]
-    pub fn healthy(&self) -> watch::Receiver<bool> {
-        self.scheduler.healthy()
-    }
-
     /// Answers `inputs`, in their order, by `deadline`.
     ///
     /// # Errors
@@ -86,8 +92,8 @@ impl MixedClassifier {
         deadline: Instant,
     ) -> Result<Vec<Prediction>, ClassifierError> {
         let demand = self.demand(inputs.len(), &order);
-        let room = self.scheduler.admit(order.class, deadline, &demand)?;
-        let Robust::Smoothed(smoother) = &self.robust_kind else {
+        let room = self.engine.scheduler.admit(order.class, deadline, &demand)?;
+        let Robust::Smoothed(smoother) = &self.engine.robust_kind else {
             return self.predict_rows(inputs.into(), &room).await;
         };
         // Boxed, for the sake of the other: a future is moved about in one piece, and this one is large.
@@ -133,8 +139,11 @@ impl MixedClassifier {
         deadline: Instant,
         grown: &mut (dyn FnMut(Prediction) + Send),
     ) -> Result<Prediction, ClassifierError> {
-        let room = self.scheduler.admit(order.class, deadline, &self.demand(1, &order))?;
-        match &self.robust_kind {
+        let room = self
+            .engine
+            .scheduler
+            .admit(order.class, deadline, &self.demand(1, &order))?;
+        match &self.engine.robust_kind {
             Robust::Smoothed(smoother) => {
                 let share = Share {
                     order,
@@ -161,8 +170,8 @@ impl MixedClassifier {
             room.submit_with_others(Box::new(PlainRows(inputs)), rows),
         )
         .await?;
-        let classes = self.labels.len();
-        let kinds = (self.standard.output_kind, self.robust.output_kind);
+        let classes = self.engine.labels.len();
+        let kinds = (self.engine.standard.output_kind, self.engine.robust.output_kind);
         let pairs = outputs
             .standard
             .chunks_exact(classes)
@@ -170,7 +179,13 @@ impl MixedClassifier {
         pairs
             .map(|(standard, robust)| {
                 let standard = lipschitz::log_probs(kinds.0, standard, Temperature::ONE);
-                let robust = lipschitz::certify(&self.robust.guarantee, kinds.1, robust, &self.spec, &self.mixture)?;
+                let robust = lipschitz::certify(
+                    &self.engine.robust.guarantee,
+                    kinds.1,
+                    robust,
+                    &self.engine.spec,
+                    &self.mixture,
+                )?;
                 Ok(self.mix(standard, robust))
             })
             .collect()
@@ -195,7 +210,7 @@ impl MixedClassifier {
         let standard_log_probs = OnceLock::new();
         let standard = async {
             let output = by(room.deadline(), row).await?.standard;
-            let log_probs = lipschitz::log_probs(self.standard.output_kind, &output, Temperature::ONE);
+            let log_probs = lipschitz::log_probs(self.engine.standard.output_kind, &output, Temperature::ONE);
             Ok::<_, ClassifierError>(standard_log_probs.get_or_init(|| log_probs).clone())
         };
         let mut tell = |answer: RobustAnswer| {
@@ -206,7 +221,7 @@ impl MixedClassifier {
         let (standard, robust) = tokio::try_join!(standard, votes.run(&snapped, &key, &mut tell))?;
         if let Some(sampling) = &robust.certificate.sampling {
             let most = sampling.selection_votes.saturating_add(share.order.vote_budget);
-            self.appetite.learn(room.class(), sampling.votes_drawn, most);
+            self.engine.appetite.learn(room.class(), sampling.votes_drawn, most);
         }
         Ok(self.mix(standard, robust))
     }
@@ -242,22 +257,23 @@ impl MixedClassifier {
             selection_votes: self.certificate.selection_votes,
             noise_key,
             snapping_loss,
-            batch_size: self.scheduler.max_batch_size().robust,
-            unavailable: unavailable_reason(&self.robust.guarantee, &self.mixture),
-            caveat: self.caveat.clone(),
+            batch_size: self.engine.scheduler.max_batch_size().robust,
+            unavailable: unavailable_reason(&self.engine.robust.guarantee, &self.mixture),
+            caveat: self.engine.caveat.clone(),
         };
         VoteLoop {
             smoother,
-            spec: &self.spec,
-            classes: self.labels.len(),
+            spec: &self.engine.spec,
+            classes: self.engine.labels.len(),
             room,
-            chunk: self.chunks.votes,
-            depth: self.chunks.depth,
+            chunk: self.engine.chunks.votes,
+            depth: self.engine.chunks.depth,
             plan,
             terms,
             vote_budget: order.vote_budget,
             stop_at: share.stop_at,
             deadline: room.deadline(),
+            curfew: &self.engine.curfew,
         }
     }
 

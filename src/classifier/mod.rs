@@ -1,16 +1,20 @@
 //! Both models as one classifier: rows in, mixed prediction and certificate out.
 //!
-//! [`MixedClassifier::load`] prepares everything that a request will read; [`MixedClassifier::predict`] answers a batch
-//! of inputs. For each input the standard row and the robust rows run at the same time. A robust model with a Lipschitz
+//! An [`Engine`] is both models, loaded and warm; a [`MixedClassifier`] is what a request reads: an engine, and how its outputs are
+//! mixed and certified. [`MixedClassifier::predict`] answers a batch of inputs. For each input the standard row and the robust rows run at the same time. A robust model with a Lipschitz
 //! proof needs one row ([`lipschitz`]); a smoothed one needs votes ([`vote_loop`], counted by [`ballot`], drawn by
 //! [`smoother`]).
 
 mod ballot;
+mod blueprint;
+mod curfew;
+mod engine;
 mod error;
 mod info;
 mod lipschitz;
 mod load;
 mod mixed;
+mod noise_keys;
 mod order;
 mod parts;
 mod replay;
@@ -22,9 +26,13 @@ mod smoothed;
 mod smoother;
 mod vote_loop;
 
+pub use blueprint::Blueprint;
+pub use curfew::{Curfew, CurfewBell};
+pub use engine::Engine;
 pub use error::ClassifierError;
 pub use info::{ClassifierInfo, ModelSummary};
 pub use load::LoadError;
 pub use mixed::MixedClassifier;
+pub use noise_keys::NoiseKeys;
 pub use order::CertificationOrder;
 pub use replay::VoteCounter;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::LoadError;
 use super::ballot::{Ballot, vote};
+use super::noise_keys::NoiseKeys;
 use super::smoother::Smoother;
 use crate::certificate::Tally;
 use crate::certificate::noise::{NoiseKey, NoiseSecret};
@@ -35,7 +36,8 @@ impl VoteCounter {
             ));
         };
         // The secret makes fresh keys; a replay brings its own.
-        let smoother = Smoother::new(&model.manifest.input, sigma, levels, NoiseSecret::new([0; 32]))
+        let keys = Arc::new(NoiseKeys::new(NoiseSecret::new([0; 32])));
+        let smoother = Smoother::new(&model.manifest.input, sigma, levels, keys)
             .map_err(|error| LoadError::Smoothing(error.to_string()))?;
         Ok(Self {
             session: model.open(batch_size.max(1))?,

@@ -86,7 +86,7 @@ impl Appetite {
 impl MixedClassifier {
     /// Inputs of a request of `inputs` that are worked on at the same time.
     pub(super) fn lanes(&self, inputs: usize) -> usize {
-        match self.robust_kind {
+        match self.engine.robust_kind {
             Robust::OneRow => inputs,
             Robust::Smoothed(_) => inputs.min(VOTE_LANES),
         }
@@ -99,7 +99,7 @@ impl MixedClassifier {
             standard: count,
             robust: count,
         };
-        match &self.robust_kind {
+        match &self.engine.robust_kind {
             Robust::OneRow => Demand {
                 outstanding: PerRole {
                     standard: inputs,
@@ -111,11 +111,11 @@ impl MixedClassifier {
             Robust::Smoothed(_) => {
                 let selection = self.certificate.selection_votes;
                 let most = selection.saturating_add(order.vote_budget);
-                let expected = self.appetite.expected(order.class, most).max(selection + 1);
+                let expected = self.engine.appetite.expected(order.class, most).max(selection + 1);
                 Demand {
                     outstanding: PerRole {
                         standard: inputs,
-                        robust: self.lanes(inputs) * self.chunks.outstanding(),
+                        robust: self.lanes(inputs) * self.engine.chunks.outstanding(),
                     },
                     expected: PerRole {
                         standard: count,

@@ -1,9 +1,9 @@
 //! Where the rows of a smoothed model come from: integer levels plus exact noise.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::certificate::noise::{Grid, NoiseError, NoiseKey, NoiseSecret, NoiseTable, fill_noisy_row};
+use super::noise_keys::NoiseKeys;
+use crate::certificate::noise::{Grid, NoiseError, NoiseKey, NoiseTable, fill_noisy_row};
 use crate::certificate::{CertificateError, Sigma};
 use crate::domain::{Input, InputSpec};
 use crate::scheduler::RowSource;
@@ -14,8 +14,7 @@ pub(super) struct Smoother {
     /// Total-variation distance of one noisy input from the exact one.
     pub(super) total_variation: f64,
     noise: Arc<Noise>,
-    secret: NoiseSecret,
-    requests: AtomicU64,
+    keys: Arc<NoiseKeys>,
 }
 
 struct Noise {
@@ -41,7 +40,7 @@ pub(super) enum SmootherError {
 }
 
 impl Smoother {
-    pub(super) fn new(spec: &InputSpec, sigma: f64, levels: u32, secret: NoiseSecret) -> Result<Self, SmootherError> {
+    pub(super) fn new(spec: &InputSpec, sigma: f64, levels: u32, keys: Arc<NoiseKeys>) -> Result<Self, SmootherError> {
         let grid = Grid::new(spec.low, spec.high, levels)?;
         let table = NoiseTable::new(grid.scale(sigma))?;
         let total_variation = table.total_variation_for(spec.dimension());
@@ -50,14 +49,13 @@ impl Smoother {
             sigma: Sigma::new(sigma)?,
             total_variation,
             noise,
-            secret,
-            requests: AtomicU64::new(0),
+            keys,
         })
     }
 
     /// A key that was never used before and cannot be foreseen.
     pub(super) fn fresh_key(&self) -> NoiseKey {
-        self.secret.derive(self.requests.fetch_add(1, Ordering::Relaxed))
+        self.keys.fresh()
     }
 
     /// The distance between neighbouring values of the grid.

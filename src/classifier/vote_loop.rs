@@ -11,6 +11,7 @@ use tokio::time::timeout_at;
 
 use super::ClassifierError;
 use super::ballot::{self, Ballot};
+use super::curfew::Curfew;
 use super::robust::RobustAnswer;
 use super::smoothed::{self, Terms};
 use super::smoother::{Smoother, Snapped};
@@ -36,6 +37,8 @@ pub(super) struct VoteLoop<'a> {
     pub(super) stop_at: Instant,
     /// When to stop in any case.
     pub(super) deadline: Instant,
+    /// When to stop because the server does.
+    pub(super) curfew: &'a Curfew,
 }
 
 impl VoteLoop<'_> {
@@ -51,6 +54,8 @@ impl VoteLoop<'_> {
         let mut outstanding: VecDeque<Pending> = VecDeque::with_capacity(self.depth);
         let mut submitted = 0;
         let mut best: Option<RobustAnswer> = None;
+        let mut curfew = std::pin::pin!(self.curfew.comes());
+        let mut stopping = false;
         let stop_reason = loop {
             while outstanding.len() < self.depth && submitted < total {
                 let rows = usize::try_from(total - submitted).map_or(self.chunk, |left| left.min(self.chunk));
@@ -73,7 +78,15 @@ impl VoteLoop<'_> {
             } else {
                 self.deadline
             };
-            let outputs = match timeout_at(until.into(), oldest).await {
+            let outputs = tokio::select! {
+                biased;
+                outputs = timeout_at(until.into(), oldest) => outputs,
+                () = &mut curfew => {
+                    stopping = true;
+                    break StopReason::Deadline;
+                }
+            };
+            let outputs = match outputs {
                 Err(_) | Ok(Err(ScheduleError::Expired)) => break StopReason::Deadline,
                 Ok(outputs) => outputs?.robust,
             };
@@ -112,7 +125,11 @@ impl VoteLoop<'_> {
             return Ok(best);
         }
         if ballot.drawn() == 0 {
-            return Err(ClassifierError::DeadlineExceeded);
+            return Err(if stopping {
+                ClassifierError::Stopping
+            } else {
+                ClassifierError::DeadlineExceeded
+            });
         }
         let Some(class) = ballot.class() else {
             return Ok(smoothed::unfinished(&ballot, &self.terms));

@@ -8,11 +8,11 @@ use clap::Args;
 use tokio::runtime::Builder;
 
 use super::output;
-use crate::app::{self, Ready};
+use crate::app::{self, Ready, Start};
 use crate::certificate::noise::NoiseSecret;
 use crate::rpc::Listeners;
-use crate::settings::{LogFormat, Settings};
-use crate::{settings, shutdown, telemetry};
+use crate::settings::{LogFormat, Settings, Source};
+use crate::{shutdown, telemetry};
 
 /// Arguments of `certimix serve`.
 #[derive(Debug, Args)]
@@ -30,7 +30,8 @@ const LOADING_LEFT: Duration = Duration::from_secs(1);
 
 /// Runs the server until it is told to stop.
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
-    let settings = settings::load(&args.config, std::env::vars())?;
+    let source = Source::new(&args.config, std::env::vars());
+    let settings = source.parse(&source.read()?)?;
     telemetry::init_logs(&settings.log);
     // With one thread, that is this one: a runtime of one worker would hand everything from here to there.
     let mut runtime = match settings.server.threads {
@@ -45,24 +46,24 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("cannot start the server's threads (server.threads)")?;
-    let result = runtime.block_on(serve(settings));
+    let result = runtime.block_on(serve(settings, source));
     runtime.shutdown_timeout(LOADING_LEFT);
     result
 }
 
-async fn serve(settings: Settings) -> anyhow::Result<()> {
+async fn serve(settings: Settings, source: Source) -> anyhow::Result<()> {
     let format = settings.log.format;
     let listeners = Listeners::bind(&settings.server).await?;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).context("the operating system gives no randomness for the noise")?;
-    app::run(
+    let start = Start {
         settings,
+        source,
         listeners,
-        NoiseSecret::new(secret),
-        |ready| announce(format, ready),
-        shutdown::signalled(),
-    )
-    .await?;
+        secret: NoiseSecret::new(secret),
+        reload: shutdown::hangups().context("SIGHUP cannot be listened for")?,
+    };
+    app::run(start, |ready| announce(format, ready), shutdown::signalled()).await?;
     Ok(())
 }
 

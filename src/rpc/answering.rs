@@ -11,7 +11,7 @@ use super::proto::{CertifyRequest, PredictRequest, PredictResponse};
 use super::{deadline, decode, encode, order, proto, status};
 use crate::classifier::{CertificationOrder, MixedClassifier};
 use crate::domain::{Input, Prediction, Violations};
-use crate::live::Live;
+use crate::live::{Live, Snapshot};
 use crate::settings::ServerSettings;
 
 /// Comes when the server stops: to each listener, and to every stream that would otherwise stay open.
@@ -21,42 +21,42 @@ pub(super) type Stop = Shared<BoxFuture<'static, ()>>;
 #[derive(Clone)]
 pub(super) struct Service {
     pub(super) live: Arc<Live>,
-    pub(super) server: Arc<ServerSettings>,
     /// Comes when the server stops.
     pub(super) stop: Stop,
 }
 
 impl Service {
-    pub(super) fn classifier(&self) -> Result<Arc<MixedClassifier>, Status> {
+    /// What a request reads, from its first check to its answer.
+    pub(super) fn snapshot(&self) -> Result<Arc<Snapshot>, Status> {
         self.live.load().map_err(status::not_live)
     }
+}
 
-    pub(super) fn deadline<T>(&self, request: &Request<T>) -> Result<Instant, Status> {
-        let received = Instant::now();
-        deadline::of(request.metadata(), received, self.server.max_request_time)
-            .map_err(|wrong| status::invalid(&wrong))
-    }
+/// When a request with `metadata` must be answered.
+pub(super) fn deadline<T>(request: &Request<T>, server: &ServerSettings) -> Result<Instant, Status> {
+    let received = Instant::now();
+    deadline::of(request.metadata(), received, server.max_request_time).map_err(|wrong| status::invalid(&wrong))
+}
 
-    /// A Predict, wherever it comes from, answered by `deadline` from one snapshot.
-    pub(super) async fn answer_predict(
-        &self,
-        request: PredictRequest,
-        deadline: Instant,
-    ) -> Result<PredictResponse, Status> {
-        let classifier = self.classifier()?;
-        let order = order::predict(request.priority, classifier.certification());
-        let inputs = decode::inputs(request.inputs.as_ref(), classifier.spec(), self.server.max_inputs);
-        let (order, inputs) = both(order, inputs)?;
-        let span = tracing::debug_span!("predict", inputs = inputs.len());
-        let predictions = answer(&classifier, inputs, order, deadline, request.include_components)
-            .instrument(span)
-            .await?;
-        let provenance = Some(encode::provenance(classifier.provenance()));
-        Ok(PredictResponse {
-            predictions,
-            provenance,
-        })
-    }
+/// A Predict, wherever it comes from, answered by `deadline` from one snapshot.
+pub(super) async fn answer_predict(
+    snapshot: &Snapshot,
+    request: PredictRequest,
+    deadline: Instant,
+) -> Result<PredictResponse, Status> {
+    let classifier = &snapshot.classifier;
+    let order = order::predict(request.priority, classifier.certification());
+    let inputs = decode::inputs(request.inputs.as_ref(), classifier.spec(), snapshot.server.max_inputs);
+    let (order, inputs) = both(order, inputs)?;
+    let span = tracing::debug_span!("predict", inputs = inputs.len());
+    let predictions = answer(classifier, inputs, order, deadline, request.include_components)
+        .instrument(span)
+        .await?;
+    let provenance = Some(encode::provenance(classifier.provenance()));
+    Ok(PredictResponse {
+        predictions,
+        provenance,
+    })
 }
 
 /// Reads the order and the inputs, or tells everything that is wrong with either.

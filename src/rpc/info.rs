@@ -1,11 +1,15 @@
 //! What is served, on the wire.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use super::{encode, proto};
-use crate::classifier::{MixedClassifier, ModelSummary};
-use crate::settings::ServerSettings;
+use crate::classifier::ModelSummary;
+use crate::domain::Violation;
+use crate::live::{ConfigStatus, Snapshot};
 
 /// The answer to GetModelInfo.
-pub(super) fn response(classifier: &MixedClassifier, server: &ServerSettings) -> proto::GetModelInfoResponse {
+pub(super) fn response(snapshot: &Snapshot, status: &ConfigStatus) -> proto::GetModelInfoResponse {
+    let Snapshot { classifier, server } = snapshot;
     let (info, spec, limits) = (classifier.info(), classifier.spec(), classifier.certification());
     proto::GetModelInfoResponse {
         provenance: Some(encode::provenance(classifier.provenance())),
@@ -41,7 +45,35 @@ pub(super) fn response(classifier: &MixedClassifier, server: &ServerSettings) ->
         max_inputs: encode::index(server.max_inputs),
         max_message_bytes: u64::try_from(server.max_message_bytes).unwrap_or(u64::MAX),
         largest_possible_radius: info.largest_possible_radius,
+        config: Some(config(status)),
     }
+}
+
+fn config(status: &ConfigStatus) -> proto::ConfigStatus {
+    proto::ConfigStatus {
+        file_sha256: status.file_sha256.clone(),
+        since_unix_ms: unix_ms(status.since),
+        target_alpha: status.target_alpha,
+        reloads: status.reloads,
+        failed_reloads: status.failed_reloads,
+        pending_error: status.pending.as_ref().map(|pending| proto::PendingError {
+            file_sha256: pending.file_sha256.clone(),
+            since_unix_ms: unix_ms(pending.since),
+            violations: pending.violations.0.iter().map(violation).collect(),
+        }),
+    }
+}
+
+fn violation(wrong: &Violation) -> proto::FieldViolation {
+    proto::FieldViolation {
+        field: wrong.field.clone(),
+        description: wrong.message.clone(),
+    }
+}
+
+fn unix_ms(moment: SystemTime) -> u64 {
+    let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn model(summary: ModelSummary) -> proto::ModelInfo {

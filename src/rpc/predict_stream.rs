@@ -12,7 +12,7 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use tokio::task::AbortHandle;
 use tonic::{Status, Streaming};
 
-use super::answering::Service;
+use super::answering::{Service, answer_predict};
 use super::proto::predict_stream_response::Outcome;
 use super::proto::{PredictStreamRequest, PredictStreamResponse};
 use super::{deadline, early_errors, status};
@@ -33,7 +33,7 @@ pub(super) fn answers(
     requests: Streaming<PredictStreamRequest>,
     deadline: Option<Instant>,
 ) -> impl Stream<Item = Message> {
-    let window = service.server.stream_window;
+    let window = service.live.server().stream_window;
     incoming(service.clone(), requests, deadline)
         .map(move |next| match next {
             Next::Request(request, received) => Either::Left(begin(service.clone(), request, received, deadline)),
@@ -115,8 +115,13 @@ async fn outcome(
         wrong.add("request", "is required");
         return Outcome::Error(status::in_band(&status::invalid(&wrong)));
     };
-    let deadline = deadline::of_message(timeout_us, received, service.server.max_request_time, stream_deadline);
-    match service.answer_predict(request, deadline).await {
+    let snapshot = match service.snapshot() {
+        Ok(snapshot) => snapshot,
+        Err(status) => return Outcome::Error(status::in_band(&status)),
+    };
+    let longest = snapshot.server.max_request_time;
+    let deadline = deadline::of_message(timeout_us, received, longest, stream_deadline);
+    match answer_predict(&snapshot, request, deadline).await {
         Ok(response) => Outcome::Response(response),
         Err(status) => Outcome::Error(status::in_band(&status)),
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::{HealthReporter, health_reporter};
@@ -57,9 +58,10 @@ pub struct Serving<F> {
 pub async fn serve(
     listeners: Listeners,
     live: Arc<Live>,
-    settings: ServerSettings,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> Result<Serving<impl Future<Output = Result<(), tonic::transport::Error>>>, tonic_reflection::server::Error> {
+    settings: &ServerSettings,
+    stop: BoxFuture<'static, ()>,
+) -> Result<Serving<impl Future<Output = Result<(), tonic::transport::Error>> + use<>>, tonic_reflection::server::Error>
+{
     let (reporter, health_service) = health_reporter();
     let health = Health { reporter };
     health.set_serving(false).await;
@@ -68,11 +70,10 @@ pub async fn serve(
             .register_encoded_file_descriptor_set(DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    let stop: Stop = stop.boxed().shared();
+    let stop: Stop = stop.shared();
     let max_message_bytes = settings.max_message_bytes;
     let service = Service {
         live,
-        server: Arc::new(settings),
         stop: stop.clone(),
     };
     let classifier = MixedClassifierServer::new(service)

@@ -7,19 +7,21 @@ use futures_util::Stream;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument as _;
 
-use super::answering::{Service, answer, checked};
+use super::answering::{Service, answer, answer_predict, checked, deadline};
+use super::deadline::of_stream as deadline_of_stream;
 use super::proto::mixed_classifier_server::MixedClassifier as Rpc;
 use super::proto::{
     CertifyRequest, CertifyResponse, CertifyStreamResponse, GetModelInfoRequest, GetModelInfoResponse, PredictRequest,
     PredictResponse, PredictStreamRequest, PredictStreamResponse,
 };
-use super::{deadline, encode, info, predict_stream, status, stream};
+use super::{encode, info, predict_stream, status, stream};
 
 #[tonic::async_trait]
 impl Rpc for Service {
     async fn predict(&self, request: Request<PredictRequest>) -> Result<Response<PredictResponse>, Status> {
-        let deadline = self.deadline(&request)?;
-        self.answer_predict(request.into_inner(), deadline)
+        let snapshot = self.snapshot()?;
+        let deadline = deadline(&request, &snapshot.server)?;
+        answer_predict(&snapshot, request.into_inner(), deadline)
             .await
             .map(Response::new)
     }
@@ -31,18 +33,19 @@ impl Rpc for Service {
         request: Request<Streaming<PredictStreamRequest>>,
     ) -> Result<Response<Self::PredictStreamStream>, Status> {
         let deadline =
-            deadline::of_stream(request.metadata(), Instant::now()).map_err(|wrong| status::invalid(&wrong))?;
+            deadline_of_stream(request.metadata(), Instant::now()).map_err(|wrong| status::invalid(&wrong))?;
         let answers = predict_stream::answers(self.clone(), request.into_inner(), deadline);
         Ok(Response::new(Box::pin(answers)))
     }
 
     async fn certify(&self, request: Request<CertifyRequest>) -> Result<Response<CertifyResponse>, Status> {
-        let deadline = self.deadline(&request)?;
-        let classifier = self.classifier()?;
+        let snapshot = self.snapshot()?;
+        let deadline = deadline(&request, &snapshot.server)?;
+        let classifier = &snapshot.classifier;
         let request = request.into_inner();
-        let (order, inputs) = checked(&request, &classifier, self.server.max_inputs)?;
+        let (order, inputs) = checked(&request, classifier, snapshot.server.max_inputs)?;
         let span = tracing::debug_span!("certify", inputs = inputs.len());
-        let predictions = answer(&classifier, inputs, order, deadline, request.include_components)
+        let predictions = answer(classifier, inputs, order, deadline, request.include_components)
             .instrument(span)
             .await?;
         let provenance = Some(encode::provenance(classifier.provenance()));
@@ -58,16 +61,16 @@ impl Rpc for Service {
         &self,
         request: Request<CertifyRequest>,
     ) -> Result<Response<Self::CertifyStreamStream>, Status> {
-        let deadline = self.deadline(&request)?;
-        let classifier = self.classifier()?;
+        let snapshot = self.snapshot()?;
+        let deadline = deadline(&request, &snapshot.server)?;
         let request = request.into_inner();
         // One input a stream: the limit of the request is 1 here.
-        let (order, mut inputs) = checked(&request, &classifier, 1)?;
+        let (order, mut inputs) = checked(&request, &snapshot.classifier, 1)?;
         let Some(input) = inputs.pop() else {
             return Err(Status::invalid_argument("inputs: expected one"));
         };
         let growing = stream::Growing {
-            classifier,
+            snapshot,
             input,
             order,
             deadline,
@@ -80,6 +83,6 @@ impl Rpc for Service {
         &self,
         _request: Request<GetModelInfoRequest>,
     ) -> Result<Response<GetModelInfoResponse>, Status> {
-        Ok(Response::new(info::response(&*self.classifier()?, &self.server)))
+        Ok(Response::new(info::response(&*self.snapshot()?, &self.live.status())))
     }
 }

@@ -14,8 +14,9 @@ use tracing::Instrument as _;
 
 use super::proto::CertifyStreamResponse;
 use super::{encode, status};
-use crate::classifier::{CertificationOrder, MixedClassifier};
+use crate::classifier::CertificationOrder;
 use crate::domain::{Input, Prediction};
+use crate::live::Snapshot;
 
 /// A message is sent when the radius has grown by this part of itself,
 const GROWN_BY: f64 = 0.05;
@@ -26,7 +27,7 @@ type Message = Result<CertifyStreamResponse, Status>;
 
 /// A stream about to start.
 pub(super) struct Growing {
-    pub(super) classifier: Arc<MixedClassifier>,
+    pub(super) snapshot: Arc<Snapshot>,
     pub(super) input: Input,
     pub(super) order: CertificationOrder,
     pub(super) deadline: Instant,
@@ -54,7 +55,7 @@ impl Growing {
                 newest.send_replace(Some(prediction));
             }
         };
-        let classifier = &self.classifier;
+        let classifier = &self.snapshot.classifier;
         let votes = classifier.predict_growing(self.input.clone(), self.order, self.deadline, &mut grown);
         let forward = async {
             while answers.changed().await.is_ok() {
@@ -83,10 +84,10 @@ impl Growing {
         CertifyStreamResponse {
             prediction: Some(encode::prediction(
                 prediction,
-                self.classifier.labels(),
+                self.snapshot.classifier.labels(),
                 self.components,
             )),
-            provenance: Some(encode::provenance(self.classifier.provenance())),
+            provenance: Some(encode::provenance(self.snapshot.classifier.provenance())),
             r#final: is_last,
         }
     }

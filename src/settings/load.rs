@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use config::{Config, Environment, File, FileFormat};
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use super::reader::Reader;
 use super::typed::{
-    CertificateSettings, LogFormat, LogSettings, MixtureSettings, ModelSettings, Provider, RadiusMethod,
-    RuntimeSettings, SchedulerSettings, ServerSettings, Settings,
+    CertificateSettings, LogFormat, LogSettings, ModelSettings, Provider, RadiusMethod, RuntimeSettings,
+    SchedulerSettings, ServerSettings, Settings,
 };
-use super::{MAX_BATCH_SIZE, processors};
-use crate::certificate::{Alpha, FailureProbability, Temperature};
-use crate::domain::{Bound, Violations};
+use super::{MAX_BATCH_SIZE, mixture, processors};
+use crate::certificate::FailureProbability;
+use crate::domain::{Bound, Violations, hex};
 
 /// Why settings could not be read.
 #[derive(Debug, Error)]
@@ -37,33 +38,102 @@ pub enum LoadError {
     },
 }
 
+impl LoadError {
+    /// Each thing that is wrong; one, if there is no telling where.
+    #[must_use]
+    pub fn violations(&self) -> Violations {
+        match self {
+            Self::Invalid { violations, .. } => violations.clone(),
+            Self::Unreadable { reason, .. } => {
+                let mut violations = Violations::default();
+                violations.add("file", reason.clone());
+                violations
+            }
+        }
+    }
+}
+
 /// Reads and validates the settings in `path`, overridden by `variables`, as `std::env::vars` gives them.
 ///
 /// # Errors
 /// If the file cannot be read or parsed, or with every violation of its values.
 pub fn load(path: &Path, variables: impl IntoIterator<Item = (String, String)>) -> Result<Settings, LoadError> {
-    let unreadable = |reason: String| LoadError::Unreadable {
-        path: path.to_path_buf(),
-        reason,
-    };
-    let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
-    let environment = Environment::with_prefix("CERTIMIX")
-        .prefix_separator("__")
-        .separator("__")
-        .try_parsing(true)
-        .source(Some(variables.into_iter().collect()));
-    let tree = Config::builder()
-        .add_source(File::from_str(&text, FileFormat::Toml))
-        .add_source(environment)
-        .build()
-        // The tree itself: to deserialize it would forget where each value came from.
-        .map(|config| config.cache)
-        .map_err(|error| unreadable(error.to_string()))?;
-    let base = path.parent().unwrap_or(Path::new(""));
-    read(Reader::new(tree, base)).map_err(|violations| LoadError::Invalid {
-        path: path.to_path_buf(),
-        violations,
-    })
+    let source = Source::new(path, variables);
+    source.parse(&source.read()?)
+}
+
+/// Where settings come from: a file, and the variables that override it.
+#[derive(Debug, Clone)]
+pub struct Source {
+    path: PathBuf,
+    /// As they were when the process started.
+    variables: Vec<(String, String)>,
+}
+
+impl Source {
+    /// The file at `path`, overridden by `variables`, as `std::env::vars` gives them.
+    #[must_use]
+    pub fn new(path: &Path, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self {
+            path: path.to_path_buf(),
+            variables: variables.into_iter().collect(),
+        }
+    }
+
+    /// The settings file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn unreadable(&self, reason: String) -> LoadError {
+        LoadError::Unreadable {
+            path: self.path.clone(),
+            reason,
+        }
+    }
+
+    /// The text of the file as it is now.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn read(&self) -> Result<String, LoadError> {
+        std::fs::read_to_string(&self.path).map_err(|error| self.unreadable(error.to_string()))
+    }
+
+    /// Validates `text`, which was read from the file, under the variables.
+    ///
+    /// # Errors
+    /// If it cannot be parsed, or with every violation of its values.
+    pub fn parse(&self, text: &str) -> Result<Settings, LoadError> {
+        let environment = Environment::with_prefix("CERTIMIX")
+            .prefix_separator("__")
+            .separator("__")
+            .try_parsing(true)
+            .source(Some(self.variables.iter().cloned().collect()));
+        let tree = Config::builder()
+            .add_source(File::from_str(text, FileFormat::Toml))
+            .add_source(environment)
+            .build()
+            // The tree itself: to deserialize it would forget where each value came from.
+            .map(|config| config.cache)
+            .map_err(|error| self.unreadable(error.to_string()))?;
+        let base = self.path.parent().unwrap_or(Path::new(""));
+        let settings = read(Reader::new(tree, base)).map_err(|violations| LoadError::Invalid {
+            path: self.path.clone(),
+            violations,
+        })?;
+        Ok(Settings {
+            file_sha256: sha256(text),
+            ..settings
+        })
+    }
+}
+
+/// Names the text of a settings file.
+#[must_use]
+pub fn sha256(text: &str) -> String {
+    hex(&Sha256::digest(text))
 }
 
 fn read(mut reader: Reader) -> Result<Settings, Violations> {
@@ -72,7 +142,7 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
         standard: reader.path("models.standard"),
         robust: reader.path("models.robust"),
     };
-    let mixture = mixture(&mut reader);
+    let mixture = mixture::read(&mut reader);
     let certificate = certificate(&mut reader);
     let runtime = runtime(&mut reader);
     let scheduler = SchedulerSettings {
@@ -98,15 +168,18 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
     let effective = reader.finish()?;
     // Unreachable without a violation above, which `finish` has returned.
     let unset = || Violations::default();
+    let (mixture, tuning) = mixture.ok_or_else(unset)?;
     Ok(Settings {
         server,
         models,
-        mixture: mixture.ok_or_else(unset)?,
+        mixture,
+        tuning,
         certificate: certificate.ok_or_else(unset)?,
         runtime: runtime.ok_or_else(unset)?,
         scheduler,
         log: log.ok_or_else(unset)?,
         effective,
+        file_sha256: String::new(),
     })
 }
 
@@ -127,24 +200,9 @@ fn server(reader: &mut Reader) -> ServerSettings {
         max_message_bytes: reader.size("server.max_message_bytes", 4 << 20, 1024, 1 << 30),
         stream_window: reader.size("server.stream_window", 16, 1, 1024),
         max_request_time: reader.duration("server.max_request_time", 30 * second, second / 1000, 3600 * second),
+        drain_delay: reader.duration("server.drain_delay", Duration::ZERO, Duration::ZERO, 3600 * second),
         drain_timeout: reader.duration("server.drain_timeout", 10 * second, second / 1000, 3600 * second),
     }
-}
-
-fn mixture(reader: &mut Reader) -> Option<MixtureSettings> {
-    let alpha = reader.float(
-        "mixture.alpha",
-        0.76,
-        "a number from 0 to 1, the weight of the robust model",
-        |alpha| Alpha::new(alpha).is_ok(),
-    );
-    let robust_temperature = reader.float("mixture.robust_temperature", 1.0, "a number from 1e-6 to 1e6", |t| {
-        (1e-6..=1e6).contains(&t)
-    });
-    Some(MixtureSettings {
-        alpha: Alpha::new(alpha).ok()?,
-        robust_temperature: Temperature::new(robust_temperature).ok()?,
-    })
 }
 
 fn certificate(reader: &mut Reader) -> Option<CertificateSettings> {

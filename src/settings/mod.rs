@@ -4,16 +4,22 @@
 //! what the rest of the house sees: typed, checked, and with a revision that names it.
 
 mod load;
+mod mixture;
 mod reader;
+mod reloadable;
 #[cfg(test)]
 mod tests;
 mod typed;
+mod watch;
 
-pub use load::{LoadError, load};
+pub use load::{LoadError, Source, load, sha256};
+pub use mixture::{MixtureSettings, TuningSettings};
+pub use reloadable::check_reload;
 pub use typed::{
-    CertificateSettings, LogFormat, LogSettings, MixtureSettings, ModelSettings, Provider, RadiusMethod,
-    RuntimeSettings, SchedulerSettings, ServerSettings, Settings,
+    CertificateSettings, LogFormat, LogSettings, ModelSettings, Provider, RadiusMethod, RuntimeSettings,
+    SchedulerSettings, ServerSettings, Settings,
 };
+pub use watch::Watch;
 
 /// Rows in one run that an operator may ask for.
 pub const MAX_BATCH_SIZE: usize = 4096;

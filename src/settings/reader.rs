@@ -3,7 +3,7 @@
 //! By hand, because serde stops at the first error, and an operator wants every violation at once, each with its key.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,6 +23,16 @@ const RENAMED: [(&str, &str); 3] = [
         "runtime.standard_batch_size and runtime.robust_batch_size",
     ),
 ];
+
+/// A list, shown as TOML writes it.
+#[derive(Default)]
+struct Floats(Vec<f64>);
+
+impl Display for Floats {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:?}", self.0)
+    }
+}
 
 /// The leaves that are left, and the violations so far.
 pub(super) struct Reader {
@@ -82,6 +92,25 @@ impl Reader {
             _ => Err(expected.to_owned()),
         };
         self.read(key, Some(default), parse).unwrap_or(default)
+    }
+
+    /// A list of at most `most` floats, none unless set.
+    pub(super) fn floats(&mut self, key: &str, most: usize, expected: &str, holds: impl Fn(f64) -> bool) -> Vec<f64> {
+        let parse = |kind: &ValueKind| {
+            let ValueKind::Array(values) = kind else {
+                return Err(expected.to_owned());
+            };
+            let floats: Option<Vec<f64>> = values
+                .iter()
+                .map(|value| float(&value.kind).filter(|&value| holds(value)))
+                .collect();
+            floats
+                .filter(|floats| floats.len() <= most)
+                .map(Floats)
+                .ok_or_else(|| expected.to_owned())
+        };
+        self.read(key, Some(Floats::default()), parse)
+            .map_or_else(Vec::new, |floats| floats.0)
     }
 
     /// A whole number from `least` to `most`.

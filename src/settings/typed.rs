@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::certificate::{Alpha, FailureProbability, Temperature};
+use super::mixture::{MixtureSettings, TuningSettings};
+use crate::certificate::{Alpha, FailureProbability};
 use crate::domain::Bound;
 
 pub use crate::certificate::RadiusMethod;
@@ -19,6 +20,8 @@ pub struct Settings {
     pub models: ModelSettings,
     /// How they are mixed.
     pub mixture: MixtureSettings,
+    /// How alpha is changed.
+    pub tuning: TuningSettings,
     /// How answers are certified.
     pub certificate: CertificateSettings,
     /// ONNX Runtime.
@@ -29,6 +32,27 @@ pub struct Settings {
     pub log: LogSettings,
     /// Every key with its value in force, defaults included.
     pub effective: BTreeMap<String, String>,
+    /// SHA-256 of the bytes of the settings file, hexadecimal.
+    pub file_sha256: String,
+}
+
+impl Settings {
+    /// The files that they name and that may change while the server runs.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        vec![self.models.standard.clone(), self.models.robust.clone()]
+    }
+
+    /// The same with another alpha, on its way from one to the next.
+    #[must_use]
+    pub fn with_alpha(&self, alpha: Alpha) -> Self {
+        let mut settings = self.clone();
+        settings.mixture.alpha = alpha;
+        settings
+            .effective
+            .insert("mixture.alpha".to_owned(), alpha.get().to_string());
+        settings
+    }
 }
 
 /// `[server]`
@@ -50,7 +74,9 @@ pub struct ServerSettings {
     pub stream_window: usize,
     /// How long a request without a deadline may take.
     pub max_request_time: Duration,
-    /// How long requests in flight may take to finish after SIGTERM.
+    /// How long health checks are told that it stops before it stops to listen.
+    pub drain_delay: Duration,
+    /// How long requests in flight may take to finish then.
     pub drain_timeout: Duration,
 }
 
@@ -61,15 +87,6 @@ pub struct ModelSettings {
     pub standard: PathBuf,
     /// Manifest of the robust model `h`.
     pub robust: PathBuf,
-}
-
-/// `[mixture]`
-#[derive(Debug, Clone, Copy)]
-pub struct MixtureSettings {
-    /// Weight of the robust model.
-    pub alpha: Alpha,
-    /// T of `h = softmax(z / T)`.
-    pub robust_temperature: Temperature,
 }
 
 /// `[certificate]`
@@ -100,7 +117,7 @@ pub struct CertificateSettings {
 }
 
 /// `[runtime]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuntimeSettings {
     /// ONNX Runtime's shared library, relative to the settings file.
     pub library: PathBuf,
@@ -119,7 +136,7 @@ pub struct RuntimeSettings {
 }
 
 /// `[scheduler]`
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SchedulerSettings {
     /// Rows admitted for one model and not yet finished, at most.
     pub queue_rows: usize,

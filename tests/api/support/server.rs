@@ -1,11 +1,12 @@
 //! A server in this process: `certimix::app::run` on a thread and a runtime of its own.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use certimix::app::{self, AppError, Ready};
+use certimix::app::{self, AppError, Ready, Start};
 use certimix::rpc::Listeners;
 use certimix::rpc::proto::mixed_classifier_client::MixedClassifierClient;
 use tokio::sync::oneshot;
@@ -49,6 +50,7 @@ impl TestServer {
         let (tell_ready, ready) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let (settings, secret, thread_name) = (setup.settings(), setup.noise_secret(), name.clone());
+        let source = setup.source();
         let thread = std::thread::spawn(move || {
             let mut runtime = tokio::runtime::Builder::new_multi_thread();
             let runtime = runtime
@@ -63,9 +65,14 @@ impl TestServer {
                 let ready = |ready| drop(tell_ready.send(ready));
                 let stopped = async move { drop(stopped.await) };
                 // On a worker, so that every thread that answers bears the server's name.
-                tokio::spawn(app::run(settings, listeners, secret, ready, stopped))
-                    .await
-                    .unwrap()
+                let start = Start {
+                    settings,
+                    source,
+                    listeners,
+                    secret,
+                    reload: Arc::default(),
+                };
+                tokio::spawn(app::run(start, ready, stopped)).await.unwrap()
             })
         });
         let address = address.recv_timeout(PATIENCE).unwrap();

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use certimix::certificate::noise::NoiseSecret;
-use certimix::settings::{self, Settings};
+use certimix::settings::{self, Settings, Source};
 use tempfile::TempDir;
 
 /// The ONNX Runtime that `make runtime` fetches.
@@ -108,6 +108,11 @@ impl Setup {
     /// The settings as the server reads them.
     pub fn settings(&self) -> Settings {
         settings::load(&self.write(), std::iter::empty()).unwrap()
+    }
+
+    /// Where the server reads its settings, and reads them again.
+    pub fn source(&self) -> Source {
+        Source::new(&self.folder().join("certimix.toml"), std::iter::empty())
     }
 
     /// The noise secret.

@@ -1,0 +1,102 @@
+//! Both models, loaded and warm: what a change of alpha leaves as it is.
+
+use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
+
+use super::Blueprint;
+use super::curfew::Curfew;
+use super::parts::{Robust, Side};
+use super::room::{Appetite, Chunks, VOTE_LANES};
+use crate::certificate::Temperature;
+use crate::domain::{Guarantee, InputSpec, Provenance, Violations, hex};
+use crate::onnx::OutputKind;
+use crate::scheduler::{Scheduler, bulk_capacity};
+use crate::settings::Settings;
+
+/// Both models with their executors and queue. Dropping the last reference waits for the batches that run: not to be done on a
+/// thread that answers requests.
+pub struct Engine {
+    pub(super) blueprint: Blueprint,
+    pub(super) spec: InputSpec,
+    pub(super) labels: Vec<String>,
+    pub(super) standard: Side,
+    pub(super) robust: Side,
+    pub(super) scheduler: Scheduler,
+    pub(super) chunks: Chunks,
+    pub(super) appetite: Appetite,
+    pub(super) robust_kind: Robust,
+    pub(super) caveat: String,
+    pub(super) curfew: Curfew,
+}
+
+impl Engine {
+    /// What it was built from.
+    #[must_use]
+    pub fn blueprint(&self) -> &Blueprint {
+        &self.blueprint
+    }
+
+    /// Whether both models work, from now on.
+    #[must_use]
+    pub fn healthy(&self) -> watch::Receiver<bool> {
+        self.scheduler.healthy()
+    }
+
+    pub(super) fn check(&self, settings: &Settings) -> Result<(), Violations> {
+        check_settings(settings, &self.robust.guarantee, self.robust.output_kind)
+    }
+
+    /// Names `settings` on these models.
+    pub(super) fn provenance(&self, settings: &Settings) -> Provenance {
+        Provenance {
+            config_revision: self.revision(settings),
+            alpha: settings.mixture.alpha.get(),
+            robust_temperature: settings.mixture.robust_temperature.get(),
+            standard_model_sha256: self.standard.summary.sha256.clone(),
+            robust_model_sha256: self.robust.summary.sha256.clone(),
+        }
+    }
+
+    /// Names the settings in force and what both manifests say: whatever changes an answer changes the revision.
+    fn revision(&self, settings: &Settings) -> String {
+        let mut hash = Sha256::new();
+        for (key, value) in &settings.effective {
+            hash.update(format!("{key} = {value}\n"));
+        }
+        for text in self.blueprint.manifest_texts() {
+            hash.update(Sha256::digest(text));
+        }
+        hex(&hash.finalize())
+    }
+}
+
+/// Inputs of one request whose votes are drawn at the same time.
+pub(super) fn lanes(settings: &Settings) -> usize {
+    VOTE_LANES.min(settings.server.max_inputs).max(1)
+}
+
+/// The rules between the settings and the robust model.
+pub(super) fn check_settings(
+    settings: &Settings,
+    guarantee: &Guarantee,
+    output_kind: OutputKind,
+) -> Result<(), Violations> {
+    let mut wrong = Violations::default();
+    let smoothed = matches!(guarantee, Guarantee::GaussianSmoothing { .. });
+    let scaled = settings.mixture.robust_temperature != Temperature::ONE;
+    let can_scale = output_kind == OutputKind::Logits && !smoothed;
+    wrong.check(!scaled || can_scale, "mixture.robust_temperature", || {
+        format!(
+            "must be 1 for a robust model with guarantee \"{}\" and these outputs: it has no effect on votes or probabilities",
+            guarantee.name()
+        )
+    });
+    let rows = lanes(settings) * 2 * settings.runtime.robust_batch_size.unwrap_or(1);
+    let enough = !smoothed || bulk_capacity(settings.scheduler.queue_rows) >= rows;
+    wrong.check(enough, "scheduler.queue_rows", || {
+        format!(
+            "three quarters of it must be at least {rows}: the rows that one request for votes may have outstanding"
+        )
+    });
+    wrong.into_result()
+}
