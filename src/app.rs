@@ -16,7 +16,7 @@ use tokio::sync::{Notify, oneshot, watch};
 
 use crate::certificate::noise::NoiseSecret;
 use crate::classifier::{ClassifierInfo, CurfewBell, LoadError, NoiseKeys};
-use crate::live::{Live, Loader, PrepareParts, Reloader, Snapshot};
+use crate::live::{Contents, Live, Loader, PrepareParts, Reloader, Snapshot};
 use crate::rpc::{self, Listeners};
 use crate::settings::{Settings, Source};
 
@@ -93,6 +93,7 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
 
     let life = async {
         let mut stop = std::pin::pin!(stop);
+        let seen = Contents::of(&settings);
         let first = (loader.clone(), settings.clone());
         let loading = tokio::task::spawn_blocking(move || first.0.load(&first.1));
         let loaded = tokio::select! {
@@ -101,7 +102,7 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
         };
         let alpha = settings.mixture.alpha.get();
         let parts: PrepareParts = Box::new(|_| Ok(Box::new(|| {})));
-        let reloader = Reloader::start(settings, source, loaded?, Arc::clone(&live), loader, parts)
+        let reloader = Reloader::start(settings, source, loaded?, Arc::clone(&live), loader, parts, seen)
             .map_err(LoadError::Settings)?;
         if let Ok(snapshot) = live.load() {
             health.set_serving(true).await;

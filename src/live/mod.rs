@@ -4,12 +4,14 @@
 //! [`Reloader`] makes the next one: it compares what the files say with what they said, has [`prepare`] build whatever differs
 //! (that may fail, and then nothing changes), and swaps it in (that cannot fail). [`ramp`] is alpha on its way.
 
+mod contents;
 mod prepare;
 mod ramp;
 mod reloader;
 mod snapshot;
 mod status;
 
+pub use contents::Contents;
 pub use prepare::{Commit, Loader, PrepareParts, ReloadError};
 pub use reloader::Reloader;
 pub use snapshot::{Live, NotLive, Snapshot};

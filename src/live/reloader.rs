@@ -4,14 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sha2::{Digest as _, Sha256};
 use tokio::sync::{Notify, watch};
 
 use super::prepare::{self, PrepareParts, Prepared, ReloadError, differences};
 use super::ramp::Ramp;
-use super::{Live, Loader};
+use super::{Contents, Live, Loader};
 use crate::classifier::Engine;
-use crate::domain::hex;
+use crate::domain::Violations;
 use crate::settings::{self, Settings, Source, Watch};
 
 /// The files are looked at this often even if nobody says that they have changed.
@@ -44,13 +43,6 @@ pub struct Reloader {
     health: watch::Sender<watch::Receiver<bool>>,
 }
 
-/// What the files said: their digests.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Contents {
-    file_sha256: String,
-    others: String,
-}
-
 /// What a look at the files finds.
 enum Look {
     Same,
@@ -59,7 +51,8 @@ enum Look {
 }
 
 impl Reloader {
-    /// Serves `settings`, which were read from `source`, on `engine`; `parts` prepares what is not the models'.
+    /// Serves `settings`, which were read from `source` when their files had the contents `seen`, on `engine`; `parts` prepares
+    /// what is not the models'.
     ///
     /// # Errors
     /// If the settings do not fit the models.
@@ -70,12 +63,9 @@ impl Reloader {
         live: Arc<Live>,
         loader: Loader,
         parts: PrepareParts,
-    ) -> Result<Self, crate::domain::Violations> {
+        seen: Contents,
+    ) -> Result<Self, Violations> {
         live.swap(prepare::snapshot(&engine, &settings)?);
-        let seen = Contents {
-            file_sha256: settings.file_sha256.clone(),
-            others: digest(&settings.files()),
-        };
         warn_if_uncertified(&settings);
         Ok(Self {
             source,
@@ -110,14 +100,10 @@ impl Reloader {
                 None
             }
         };
+        self.follow(watch.as_mut());
+        // What changed before somebody watched.
+        changed.notify_one();
         loop {
-            if let Some(watch) = &mut watch {
-                let files = self.settings.files();
-                let all = files.iter().map(PathBuf::as_path).chain([self.source.path()]);
-                for wrong in watch.follow(all) {
-                    tracing::debug!(wrong, "a folder cannot be watched");
-                }
-            }
             let again = tokio::select! {
                 () = changed.notified() => false,
                 () = reload.notified() => true,
@@ -128,6 +114,17 @@ impl Reloader {
                 }
             };
             self.look(again).await;
+            self.follow(watch.as_mut());
+        }
+    }
+
+    /// Watches the files that are named now.
+    fn follow(&self, watch: Option<&mut Watch>) {
+        let Some(watch) = watch else { return };
+        let files = self.settings.files();
+        let all = files.iter().map(PathBuf::as_path).chain([self.source.path()]);
+        for wrong in watch.follow(all) {
+            tracing::debug!(wrong, "a folder cannot be watched");
         }
     }
 
@@ -245,10 +242,7 @@ fn look(
     };
     let parsed = source.parse(&text);
     let files = parsed.as_ref().map_or_else(|_| now.files(), Settings::files);
-    let contents = Contents {
-        file_sha256: settings::sha256(&text),
-        others: digest(&files),
-    };
+    let contents = Contents::new(&text, &files);
     if contents == *seen && !again {
         return Look::Same;
     }
@@ -275,17 +269,6 @@ fn settled(source: &Source) -> Result<String, settings::LoadError> {
         }
     }
     text
-}
-
-/// Names the contents of `files`; one that cannot be read counts as such.
-fn digest(files: &[PathBuf]) -> String {
-    let mut hash = Sha256::new();
-    for file in files {
-        let content = std::fs::read(file).map(Sha256::digest).unwrap_or_default();
-        hash.update(file.as_os_str().as_encoded_bytes());
-        hash.update(content);
-    }
-    hex(&hash.finalize())
 }
 
 /// Ends `engine` once the last request that reads it is answered, on a thread that nobody waits for.

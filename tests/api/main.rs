@@ -10,6 +10,7 @@
     reason = "a test that cannot go on should say where"
 )]
 
+mod alpha_command;
 mod bad_input;
 mod cancel;
 mod certificates;
@@ -28,6 +29,7 @@ mod predict_stream;
 mod priority;
 mod reference;
 mod reflection;
+mod reload;
 mod self_test;
 mod settings;
 mod smoothing;

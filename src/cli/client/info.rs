@@ -1,5 +1,7 @@
 //! `certimix info`.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, ContentArrangement, Table};
 use serde_json::{Value, json};
@@ -7,9 +9,9 @@ use serde_json::{Value, json};
 use super::connection::{Connection, ConnectionArgs};
 use super::record::ProvenanceRecord;
 use super::summary::short_revision;
-use super::{names, table};
+use super::{alpha, names, table};
 use crate::cli::output::{self, EXIT_CODES};
-use crate::rpc::proto::{CertificationLimits, GetModelInfoResponse, InputInfo, ModelInfo};
+use crate::rpc::proto::{CertificationLimits, ConfigStatus, GetModelInfoResponse, InputInfo, ModelInfo};
 
 /// Show what the server serves: models, guarantee, alpha, limits
 #[derive(Debug, Clone, clap::Args)]
@@ -79,7 +81,25 @@ fn rows(info: &GetModelInfoResponse) -> Vec<(&'static str, String)> {
         "requests",
         format!("up to {} inputs, {} bytes", info.max_inputs, info.max_message_bytes),
     ));
+    if let Some(config) = &info.config {
+        rows.push(("config", config_text(config)));
+    }
     rows
+}
+
+fn config_text(config: &ConfigStatus) -> String {
+    let since = UNIX_EPOCH + Duration::from_millis(config.since_unix_ms);
+    let mut text = format!(
+        "in force since {}, {} reload(s), {} refused",
+        humantime::format_rfc3339_seconds(since),
+        config.reloads,
+        config.failed_reloads
+    );
+    if let Some(pending) = &config.pending_error {
+        let wrong = alpha::lines(&pending.violations);
+        text.push_str(&format!("\nNOT IN FORCE is what its files say now:{wrong}"));
+    }
+    text
 }
 
 fn model_text(model: &ModelInfo) -> String {
@@ -176,6 +196,20 @@ fn as_json(info: &GetModelInfoResponse) -> Value {
         "max_inputs": info.max_inputs,
         "max_message_bytes": info.max_message_bytes,
         "largest_possible_radius": info.largest_possible_radius,
+        "config": info.config.as_ref().map(config_json),
+    })
+}
+
+fn config_json(config: &ConfigStatus) -> Value {
+    json!({
+        "file_sha256": config.file_sha256, "since_unix_ms": config.since_unix_ms, "target_alpha": config.target_alpha,
+        "reloads": config.reloads, "failed_reloads": config.failed_reloads,
+        "pending_error": config.pending_error.as_ref().map(|pending| json!({
+            "file_sha256": pending.file_sha256, "since_unix_ms": pending.since_unix_ms,
+            "violations": pending.violations.iter()
+                .map(|wrong| json!({"field": wrong.field, "description": wrong.description}))
+                .collect::<Vec<_>>(),
+        })),
     })
 }
 

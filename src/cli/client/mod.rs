@@ -1,10 +1,11 @@
-//! The clients for people: `certimix predict`, `certify` and `info`.
+//! The clients for people: `certimix predict`, `certify`, `info` and `alpha`.
 //!
 //! One way leads through all of it: `connection` reaches the server and asks what it serves; `input` (with `image` and
 //! `npy`) turns files into what that model takes; `batch` says which inputs travel together and `requests` sends them;
 //! `record` is an answer as one line of JSON, which `certimix verify` and `certimix replay` read again; `report` shows
 //! the records as they are or as a `table` with a `summary`. `failure` puts the server's errors into words.
 
+mod alpha;
 mod args;
 mod batch;
 mod certify;
@@ -22,10 +23,12 @@ mod progress;
 mod record;
 mod report;
 mod requests;
+mod settings_file;
 mod stream;
 mod summary;
 mod table;
 
+pub use alpha::{AlphaArgs, run as run_alpha};
 pub use args::CommonArgs;
 pub use certify::{CertifyArgs, run as run_certify};
 pub use connection::ConnectionArgs;
