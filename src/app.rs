@@ -18,6 +18,7 @@ use crate::classifier::{ClassifierInfo, LoadError, MixedClassifier};
 use crate::live::Live;
 use crate::rpc::{self, Listeners};
 use crate::settings::Settings;
+use crate::telemetry::call::Observers;
 
 /// Why the server could not run.
 #[derive(Debug, Error)]
@@ -63,7 +64,14 @@ pub async fn run(
     let live = Arc::new(Live::default());
     let (close, closed) = oneshot::channel::<()>();
     let closed = async { drop(closed.await) };
-    let serving = rpc::serve(listeners, Arc::clone(&live), settings.server.clone(), closed).await?;
+    let serving = rpc::serve(
+        listeners,
+        Arc::clone(&live),
+        settings.server.clone(),
+        Observers::default(),
+        closed,
+    )
+    .await?;
     let health = serving.health.clone();
     let server = async { serving.done.await.map_err(|error| AppError::Server(error.to_string())) };
     let drain_timeout = settings.server.drain_timeout;

@@ -34,7 +34,18 @@ const SOLE_USERS: &[(&str, &[&str])] = &[
     ("tokio", &["rpc", "app", "shutdown", "scheduler", "classifier", "cli"]),
     (
         "std::time",
-        &["rpc", "live", "app", "scheduler", "classifier", "settings", "cli"],
+        // The domain's timings are moments that others have read: no clock.
+        &[
+            "rpc",
+            "live",
+            "app",
+            "scheduler",
+            "classifier",
+            "settings",
+            "cli",
+            "telemetry",
+            "domain/timings",
+        ],
     ),
     ("getrandom", &["cli/serve"]),
 ];

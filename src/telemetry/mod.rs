@@ -1,5 +1,6 @@
-//! What an operator sees from outside: logs, for now.
+//! What an operator sees from outside: logs, and the record of each call that metrics and traces are made of.
 
+pub mod call;
 mod logs;
 
 pub use logs::init_logs;
