@@ -31,7 +31,21 @@ const SIDEWAYS: &[(&str, &str)] = &[
 const SOLE_USERS: &[(&str, &[&str])] = &[
     ("ort", &["onnx"]),
     ("tonic", &["rpc", "cli/client", "app"]),
-    ("tokio", &["rpc", "app", "shutdown", "scheduler", "classifier", "cli"]),
+    (
+        "tokio",
+        &[
+            "rpc",
+            "app",
+            "shutdown",
+            "scheduler",
+            "classifier",
+            "cli",
+            "telemetry/metrics/endpoint",
+        ],
+    ),
+    ("prometheus", &["telemetry/metrics"]),
+    ("hyper", &["telemetry/metrics"]),
+    ("procfs", &["telemetry/metrics/process"]),
     (
         "std::time",
         // The domain's timings are moments that others have read: no clock.

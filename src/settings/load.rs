@@ -95,6 +95,7 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
         },
     );
     let log = log(&mut reader);
+    let metrics = super::metrics::read(&mut reader);
     let effective = reader.finish()?;
     // Unreachable without a violation above, which `finish` has returned.
     let unset = || Violations::default();
@@ -106,6 +107,7 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
         runtime: runtime.ok_or_else(unset)?,
         scheduler,
         log: log.ok_or_else(unset)?,
+        metrics,
         effective,
     })
 }
