@@ -3,6 +3,7 @@
 pub mod exchange;
 pub mod process;
 pub mod recompute;
+pub mod scrape;
 pub mod server;
 pub mod setup;
 pub mod truth;
