@@ -15,10 +15,14 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::certificate::noise::NoiseSecret;
-use crate::classifier::{ClassifierInfo, CurfewBell, LoadError, NoiseKeys};
+use crate::classifier::{ClassifierInfo, CurfewBell, LoadError, ModelSummary, NoiseKeys};
+use crate::domain::PerRole;
 use crate::live::{Contents, Live, Loader, PrepareParts, Reloader, Snapshot};
 use crate::rpc::{self, Listeners};
 use crate::settings::{Settings, Source};
+use crate::telemetry::call::{Observer, Observers};
+use crate::telemetry::metrics::{Endpoint, Metrics, MetricsError, MetricsListener, ModelDescription, Pages};
+use crate::telemetry::models::ModelObserver;
 
 /// Why the server could not run.
 #[derive(Debug, Error)]
@@ -29,6 +33,9 @@ pub enum AppError {
     /// The services cannot be put together.
     #[error("server reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
+    /// Metrics cannot be served.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// The server ended by itself.
     #[error("the server ended: {0}")]
     Server(String),
@@ -41,6 +48,8 @@ pub struct Ready {
     pub address: SocketAddr,
     /// Where it listens besides.
     pub unix_socket: Option<PathBuf>,
+    /// Where its metrics are.
+    pub metrics: Option<SocketAddr>,
     /// What it serves.
     pub info: ClassifierInfo,
     /// The weight of the robust model.
@@ -67,7 +76,7 @@ const CURFEW: f64 = 0.7;
 /// Serves until `stop` comes, and returns when all is over. `ready` is called once.
 ///
 /// # Errors
-/// If the models cannot be served, or the server fails.
+/// If the models cannot be served, the metrics' port is taken, or the server fails.
 pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Output = ()>) -> Result<(), AppError> {
     let Start {
         settings,
@@ -77,11 +86,28 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
         reload,
     } = start;
     let (address, unix_socket) = (listeners.address(), listeners.unix_socket().map(PathBuf::from));
+    // Before the models: whoever scrapes sees them load, and a port that is taken is told at once.
+    let metrics = Arc::new(Metrics::new()?);
+    let listener = settings.metrics.listen.map(MetricsListener::bind).transpose()?;
+    let metrics_address = listener.as_ref().map(MetricsListener::address);
+    let watched = listener.is_some();
     let live = Arc::new(Live::new(&settings));
     let (close, closed) = oneshot::channel::<()>();
     let closed = Box::pin(async { drop(closed.await) });
-    let serving = rpc::serve(listeners, Arc::clone(&live), &settings.server, closed).await?;
+    let observers = Observers::new(watched.then(|| Arc::clone(&metrics) as Arc<dyn Observer>));
+    let executors: Arc<dyn ModelObserver> = match watched {
+        true => Arc::clone(&metrics) as Arc<dyn ModelObserver>,
+        false => Arc::new(()),
+    };
+    let serving = rpc::serve(listeners, Arc::clone(&live), &settings.server, observers, closed).await?;
     let health = serving.health.clone();
+    let pages = Arc::new(ServerPages {
+        metrics: Arc::clone(&metrics),
+        live: Arc::clone(&live),
+        health: health.clone(),
+    });
+    // Until all is over: the last thing that is asked of a server that stops is why it takes so long.
+    let _endpoint = listener.map(|listener| Endpoint::start(listener, pages)).transpose()?;
     let server = async { serving.done.await.map_err(|error| AppError::Server(error.to_string())) };
     let (drain_delay, drain_timeout) = (settings.server.drain_delay, settings.server.drain_timeout);
     let (curfew_bell, curfew) = CurfewBell::new();
@@ -89,6 +115,7 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
         keys: Arc::new(NoiseKeys::new(secret)),
         curfew,
         callers: Handle::current(),
+        observer: executors,
     };
 
     let life = async {
@@ -109,6 +136,7 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
             ready(Ready {
                 address,
                 unix_socket,
+                metrics: metrics_address,
                 info: snapshot.classifier.info(),
                 alpha,
             });
@@ -145,6 +173,42 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
     end(live.take()).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What is answered on the metrics' port.
+struct ServerPages {
+    metrics: Arc<Metrics>,
+    live: Arc<Live>,
+    health: rpc::Health,
+}
+
+impl Pages for ServerPages {
+    fn metrics(&self) -> Result<String, MetricsError> {
+        let load = self
+            .live
+            .load()
+            .ok()
+            .map(|snapshot| snapshot.classifier.engine().load_now());
+        self.metrics.text(load, self.serves())
+    }
+
+    fn serves(&self) -> bool {
+        self.health.is_serving()
+    }
+}
+
+fn described(info: &ClassifierInfo) -> PerRole<ModelDescription> {
+    let describe = |model: &ModelSummary| ModelDescription {
+        name: model.name.clone(),
+        sha256: model.sha256.clone(),
+        provider: model.provider,
+        guarantee: model.guarantee,
+        max_batch_size: model.max_batch_size,
+    };
+    PerRole {
+        standard: describe(&info.standard),
+        robust: describe(&info.robust),
+    }
 }
 
 /// Tells health checks whether both models work, those that are live.

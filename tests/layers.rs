@@ -33,11 +33,34 @@ const SOLE_USERS: &[(&str, &[&str])] = &[
     ("tonic", &["rpc", "cli/client", "app"]),
     (
         "tokio",
-        &["rpc", "live", "app", "shutdown", "scheduler", "classifier", "cli"],
+        &[
+            "rpc",
+            "live",
+            "app",
+            "shutdown",
+            "scheduler",
+            "classifier",
+            "cli",
+            "telemetry/metrics/endpoint",
+        ],
     ),
+    ("prometheus", &["telemetry/metrics"]),
+    ("hyper", &["telemetry/metrics"]),
+    ("procfs", &["telemetry/metrics/process"]),
     (
         "std::time",
-        &["rpc", "live", "app", "scheduler", "classifier", "settings", "cli"],
+        // The domain's timings are moments that others have read: no clock.
+        &[
+            "rpc",
+            "live",
+            "app",
+            "scheduler",
+            "classifier",
+            "settings",
+            "cli",
+            "telemetry",
+            "domain/timings",
+        ],
     ),
     ("getrandom", &["cli/serve"]),
 ];

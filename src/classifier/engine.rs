@@ -12,6 +12,7 @@ use crate::domain::{Guarantee, InputSpec, Provenance, Violations, hex};
 use crate::onnx::OutputKind;
 use crate::scheduler::{Scheduler, bulk_capacity};
 use crate::settings::Settings;
+use crate::telemetry::models::SchedulerLoad;
 
 /// Both models with their executors and queue. Dropping the last reference waits for the batches that run: not to be done on a
 /// thread that answers requests.
@@ -42,6 +43,12 @@ impl Engine {
         self.scheduler.healthy()
     }
 
+    /// What waits and who works at this moment: for those who ask now and then.
+    #[must_use]
+    pub fn load_now(&self) -> SchedulerLoad {
+        self.scheduler.load()
+    }
+
     pub(super) fn check(&self, settings: &Settings) -> Result<(), Violations> {
         check_settings(settings, &self.robust.guarantee, self.robust.output_kind)
     }
@@ -49,7 +56,7 @@ impl Engine {
     /// Names `settings` on these models.
     pub(super) fn provenance(&self, settings: &Settings) -> Provenance {
         Provenance {
-            config_revision: self.revision(settings),
+            config_revision: self.revision(settings).into(),
             alpha: settings.mixture.alpha.get(),
             robust_temperature: settings.mixture.robust_temperature.get(),
             standard_model_sha256: self.standard.summary.sha256.clone(),

@@ -18,6 +18,7 @@ use crate::domain::{Guarantee, Input, InputSpec, PerRole, Role, Violations};
 use crate::onnx::{BackendError, Manifest, Model, OnnxError, OnnxSession, Runtime, SelfTest, check_pair, self_test};
 use crate::scheduler::{Measured, QueueSettings, RowSource as _, Scheduler, bulk_capacity};
 use crate::settings::{MAX_BATCH_SIZE, Settings, processors};
+use crate::telemetry::models::ModelObserver;
 
 /// Executors that keep a GPU busy: one prepares its batch while the other's runs. Each holds both models in the GPU's memory.
 const GPU_EXECUTORS: usize = 2;
@@ -52,7 +53,8 @@ pub enum LoadError {
 }
 
 impl Engine {
-    /// Loads both models and runs each session. `keys` and `curfew` are those of the process; requests come from `callers`.
+    /// Loads both models and runs each session. `keys` and `curfew` are those of the process; requests come from `callers`;
+    /// `observer` is told what the models do.
     ///
     /// # Errors
     /// With what is wrong, and what to do about it.
@@ -61,6 +63,7 @@ impl Engine {
         keys: Arc<NoiseKeys>,
         curfew: Curfew,
         callers: &Handle,
+        observer: &Arc<dyn ModelObserver>,
     ) -> Result<Arc<Self>, LoadError> {
         let runtime_settings = &settings.runtime;
         let runtime = Runtime::load(&runtime_settings.library)?;
@@ -118,7 +121,7 @@ impl Engine {
             labels: robust.labels.clone(),
             standard: Side::new(standard, summary(&models.standard, standard_batch)),
             robust: Side::new(robust, summary(&models.robust, robust_batch)),
-            scheduler: Scheduler::start(backends, queue, callers)?,
+            scheduler: Scheduler::start(backends, queue, callers, observer)?,
             chunks,
             appetite: Appetite::new(),
             robust_kind,

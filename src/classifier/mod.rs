@@ -5,6 +5,7 @@
 //! proof needs one row ([`lipschitz`]); a smoothed one needs votes ([`vote_loop`], counted by [`ballot`], drawn by
 //! [`smoother`]).
 
+mod answer;
 mod ballot;
 mod blueprint;
 mod curfew;
@@ -26,6 +27,7 @@ mod smoothed;
 mod smoother;
 mod vote_loop;
 
+pub use answer::Answer;
 pub use blueprint::Blueprint;
 pub use curfew::{Curfew, CurfewBell};
 pub use engine::Engine;

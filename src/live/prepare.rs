@@ -10,6 +10,7 @@ use super::Snapshot;
 use crate::classifier::{Blueprint, Curfew, Engine, LoadError, MixedClassifier, NoiseKeys};
 use crate::domain::Violations;
 use crate::settings::{self, Settings, check_reload};
+use crate::telemetry::models::ModelObserver;
 
 /// Makes engines: what is the process's own, whichever models it serves.
 #[derive(Clone)]
@@ -20,6 +21,8 @@ pub struct Loader {
     pub curfew: Curfew,
     /// Where callers are answered.
     pub callers: Handle,
+    /// Who is told what the models do.
+    pub observer: Arc<dyn ModelObserver>,
 }
 
 /// Puts in force what was prepared beside the models. Cannot fail.
@@ -64,7 +67,13 @@ impl Loader {
     /// # Errors
     /// With what is wrong, and what to do about it.
     pub fn load(&self, settings: &Settings) -> Result<Arc<Engine>, LoadError> {
-        Engine::load(settings, Arc::clone(&self.keys), self.curfew.clone(), &self.callers)
+        Engine::load(
+            settings,
+            Arc::clone(&self.keys),
+            self.curfew.clone(),
+            &self.callers,
+            &self.observer,
+        )
     }
 
     /// `serving` if that is what `settings` ask for, or a new engine beside it.

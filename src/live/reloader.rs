@@ -181,7 +181,7 @@ impl Reloader {
             retire(old);
         }
         tracing::info!(
-            revision,
+            revision = &*revision,
             changes,
             ramp = self.ramp.is_some(),
             "the configuration is RELOADED"

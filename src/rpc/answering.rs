@@ -7,6 +7,7 @@ use futures_util::future::{BoxFuture, Shared};
 use tonic::{Request, Status};
 use tracing::Instrument as _;
 
+use super::call::{Call, Calls};
 use super::proto::{CertifyRequest, PredictRequest, PredictResponse};
 use super::{deadline, decode, encode, order, proto, status};
 use crate::classifier::{CertificationOrder, MixedClassifier};
@@ -21,6 +22,7 @@ pub(super) type Stop = Shared<BoxFuture<'static, ()>>;
 #[derive(Clone)]
 pub(super) struct Service {
     pub(super) live: Arc<Live>,
+    pub(super) calls: Calls,
     /// Comes when the server stops.
     pub(super) stop: Stop,
 }
@@ -32,10 +34,9 @@ impl Service {
     }
 }
 
-/// When a request with `metadata` must be answered.
-pub(super) fn deadline<T>(request: &Request<T>, server: &ServerSettings) -> Result<Instant, Status> {
-    let received = Instant::now();
-    deadline::of(request.metadata(), received, server.max_request_time).map_err(|wrong| status::invalid(&wrong))
+/// When a request must be answered.
+pub(super) fn deadline<T>(request: &Request<T>, server: &ServerSettings, call: &Call) -> Result<Instant, Status> {
+    deadline::of(request.metadata(), call.begun(), server.max_request_time).map_err(|wrong| status::invalid(&wrong))
 }
 
 /// A Predict, wherever it comes from, answered by `deadline` from one snapshot.
@@ -43,13 +44,15 @@ pub(super) async fn answer_predict(
     snapshot: &Snapshot,
     request: PredictRequest,
     deadline: Instant,
+    call: &mut Call,
 ) -> Result<PredictResponse, Status> {
     let classifier = &snapshot.classifier;
     let order = order::predict(request.priority, classifier.certification());
     let inputs = decode::inputs(request.inputs.as_ref(), classifier.spec(), snapshot.server.max_inputs);
     let (order, inputs) = both(order, inputs)?;
+    call.asks(classifier, inputs.len());
     let span = tracing::debug_span!("predict", inputs = inputs.len());
-    let predictions = answer(classifier, inputs, order, deadline, request.include_components)
+    let predictions = answer(classifier, inputs, order, deadline, request.include_components, call)
         .instrument(span)
         .await?;
     let provenance = Some(encode::provenance(classifier.provenance()));
@@ -89,12 +92,14 @@ pub(super) async fn answer(
     order: CertificationOrder,
     deadline: Instant,
     components: bool,
+    call: &mut Call,
 ) -> Result<Vec<proto::Prediction>, Status> {
-    let predictions = classifier
-        .predict(inputs, order, deadline)
-        .await
-        .map_err(|error| status::failed(&error))?;
+    let answer = classifier.predict(inputs, order, deadline).await.map_err(|error| {
+        call.failed(&error);
+        status::failed(&error)
+    })?;
+    call.answered(&answer);
     let labels = classifier.labels();
     let encode = |prediction: Prediction| encode::prediction(prediction, labels, components);
-    Ok(predictions.into_iter().map(encode).collect())
+    Ok(answer.predictions.into_iter().map(encode).collect())
 }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -11,12 +12,14 @@ use tonic_health::ServingStatus;
 use tonic_health::server::{HealthReporter, health_reporter};
 
 use super::answering::{Service, Stop};
+use super::call::Calls;
 use super::early_errors;
 use super::listeners::Listeners;
 use super::proto::DESCRIPTORS;
 use super::proto::mixed_classifier_server::{MixedClassifierServer, SERVICE_NAME};
 use crate::live::Live;
 use crate::settings::ServerSettings;
+use crate::telemetry::call::Observers;
 
 /// Bytes that one stream may have sent and nobody read,
 const STREAM_WINDOW: u32 = 256 << 10;
@@ -27,11 +30,13 @@ const CONNECTION_WINDOW: u32 = 32 << 20;
 #[derive(Clone)]
 pub struct Health {
     reporter: HealthReporter,
+    serving: Arc<AtomicBool>,
 }
 
 impl Health {
     /// Tells every service's health at once, the overall one included.
     pub async fn set_serving(&self, serving: bool) {
+        self.serving.store(serving, Ordering::Relaxed);
         let status = if serving {
             ServingStatus::Serving
         } else {
@@ -40,6 +45,12 @@ impl Health {
         for service in ["", SERVICE_NAME] {
             self.reporter.set_service_status(service, status).await;
         }
+    }
+
+    /// What it was told last.
+    #[must_use]
+    pub fn is_serving(&self) -> bool {
+        self.serving.load(Ordering::Relaxed)
     }
 }
 
@@ -51,7 +62,7 @@ pub struct Serving<F> {
     pub health: Health,
 }
 
-/// Serves on `listeners` until `stop` comes; then closes them and waits for the connections.
+/// Serves on `listeners` until `stop` comes; then closes them and waits for the connections. `observers` are told of every call.
 ///
 /// # Errors
 /// If the services cannot be put together.
@@ -59,11 +70,15 @@ pub async fn serve(
     listeners: Listeners,
     live: Arc<Live>,
     settings: &ServerSettings,
+    observers: Observers,
     stop: BoxFuture<'static, ()>,
 ) -> Result<Serving<impl Future<Output = Result<(), tonic::transport::Error>> + use<>>, tonic_reflection::server::Error>
 {
     let (reporter, health_service) = health_reporter();
-    let health = Health { reporter };
+    let health = Health {
+        reporter,
+        serving: Arc::default(),
+    };
     health.set_serving(false).await;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -72,15 +87,19 @@ pub async fn serve(
     };
     let stop: Stop = stop.shared();
     let max_message_bytes = settings.max_message_bytes;
+    let calls = Calls::new(observers);
     let service = Service {
         live,
+        calls: calls.clone(),
         stop: stop.clone(),
     };
     let classifier = MixedClassifierServer::new(service)
         .max_decoding_message_size(max_message_bytes)
         .max_encoding_message_size(max_message_bytes.max(4 << 20));
     let router = Server::builder()
-        .layer(tower::util::MapResponseLayer::new(early_errors::correct))
+        .layer(tower::util::MapResponseLayer::new(move |response| {
+            early_errors::correct(response, &calls)
+        }))
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)))
         .max_concurrent_streams(1024)

@@ -165,6 +165,7 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
         },
     );
     let log = log(&mut reader);
+    let metrics = super::metrics::read(&mut reader);
     let effective = reader.finish()?;
     // Unreachable without a violation above, which `finish` has returned.
     let unset = || Violations::default();
@@ -178,6 +179,7 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
         runtime: runtime.ok_or_else(unset)?,
         scheduler,
         log: log.ok_or_else(unset)?,
+        metrics,
         effective,
         file_sha256: String::new(),
     })

@@ -4,6 +4,7 @@
 //! what the rest of the house sees: typed, checked, and with a revision that names it.
 
 mod load;
+mod metrics;
 mod mixture;
 mod reader;
 mod reloadable;
@@ -13,6 +14,7 @@ mod typed;
 mod watch;
 
 pub use load::{LoadError, Source, load, sha256};
+pub use metrics::MetricsSettings;
 pub use mixture::{MixtureSettings, TuningSettings};
 pub use reloadable::check_reload;
 pub use typed::{

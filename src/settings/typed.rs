@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::MetricsSettings;
 use super::mixture::{MixtureSettings, TuningSettings};
 use crate::certificate::{Alpha, FailureProbability};
 use crate::domain::Bound;
@@ -30,6 +31,8 @@ pub struct Settings {
     pub scheduler: SchedulerSettings,
     /// Logs.
     pub log: LogSettings,
+    /// Metrics and health over HTTP.
+    pub metrics: MetricsSettings,
     /// Every key with its value in force, defaults included.
     pub effective: BTreeMap<String, String>,
     /// SHA-256 of the bytes of the settings file, hexadecimal.

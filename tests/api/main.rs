@@ -23,6 +23,7 @@ mod half_space;
 mod halting;
 mod health;
 mod info;
+mod metrics;
 mod overload;
 mod predict;
 mod predict_stream;
