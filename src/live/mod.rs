@@ -13,6 +13,6 @@ mod status;
 
 pub use contents::Contents;
 pub use prepare::{Commit, Loader, PrepareParts, ReloadError};
-pub use reloader::Reloader;
+pub use reloader::{ConfigObserver, Reloader, Surroundings};
 pub use snapshot::{Live, NotLive, Snapshot};
 pub use status::{ConfigStatus, PendingError};

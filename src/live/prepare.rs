@@ -29,7 +29,7 @@ pub struct Loader {
 pub type Commit = Box<dyn FnOnce() + Send>;
 
 /// Prepares what else the settings speak of: certificates, tokens, the filter of the logs.
-pub type PrepareParts = Box<dyn Fn(&Settings) -> Result<Commit, Violations> + Send + Sync>;
+pub type PrepareParts = Arc<dyn Fn(&Settings) -> Result<Commit, Violations> + Send + Sync>;
 
 /// Why a change is not in force.
 #[derive(Debug, Error)]

@@ -8,7 +8,7 @@ use tokio::sync::{Notify, watch};
 
 use super::prepare::{self, PrepareParts, Prepared, ReloadError, differences};
 use super::ramp::Ramp;
-use super::{Contents, Live, Loader};
+use super::{Contents, Live, Loader, Snapshot};
 use crate::classifier::Engine;
 use crate::domain::Violations;
 use crate::settings::{self, Settings, Source, Watch};
@@ -30,9 +30,7 @@ const RETIRE_STEP: Duration = Duration::from_millis(20);
 /// Watches the files of a configuration, and brings what they say into force.
 pub struct Reloader {
     source: Source,
-    live: Arc<Live>,
-    loader: Loader,
-    parts: Arc<PrepareParts>,
+    around: Surroundings,
     /// What the files ask for, as far as it is in force.
     settings: Settings,
     engine: Arc<Engine>,
@@ -43,6 +41,28 @@ pub struct Reloader {
     health: watch::Sender<watch::Receiver<bool>>,
 }
 
+/// What is prepared and told beside the models.
+pub struct Surroundings {
+    /// Where snapshots are swapped in.
+    pub live: Arc<Live>,
+    /// Makes engines.
+    pub loader: Loader,
+    /// Prepares what is not the models'.
+    pub parts: PrepareParts,
+    /// Is told what becomes of changes.
+    pub observer: Box<dyn ConfigObserver>,
+}
+
+/// Is told what is in force.
+pub trait ConfigObserver: Send + Sync {
+    /// `snapshot` is in force from now on: at the start, after a change, and with each step of alpha.
+    fn in_force(&self, snapshot: &Snapshot);
+    /// A change has come into force.
+    fn reloaded(&self);
+    /// A change was refused.
+    fn refused(&self);
+}
+
 /// What a look at the files finds.
 enum Look {
     Same,
@@ -51,27 +71,24 @@ enum Look {
 }
 
 impl Reloader {
-    /// Serves `settings`, which were read from `source` when their files had the contents `seen`, on `engine`; `parts` prepares
-    /// what is not the models'.
+    /// Serves `settings`, which were read from `source` when their files had the contents `seen`, on `engine`.
     ///
     /// # Errors
     /// If the settings do not fit the models.
     pub fn start(
         settings: Settings,
         source: Source,
-        engine: Arc<Engine>,
-        live: Arc<Live>,
-        loader: Loader,
-        parts: PrepareParts,
         seen: Contents,
+        engine: Arc<Engine>,
+        around: Surroundings,
     ) -> Result<Self, Violations> {
-        live.swap(prepare::snapshot(&engine, &settings)?);
+        let snapshot = prepare::snapshot(&engine, &settings)?;
+        around.observer.in_force(&snapshot);
+        around.live.swap(snapshot);
         warn_if_uncertified(&settings);
         Ok(Self {
             source,
-            live,
-            loader,
-            parts: Arc::new(parts),
+            around,
             settings,
             health: watch::Sender::new(engine.healthy()),
             engine,
@@ -129,7 +146,11 @@ impl Reloader {
     }
 
     async fn look(&mut self, again: bool) {
-        let (source, loader, parts) = (self.source.clone(), self.loader.clone(), Arc::clone(&self.parts));
+        let (source, loader, parts) = (
+            self.source.clone(),
+            self.around.loader.clone(),
+            Arc::clone(&self.around.parts),
+        );
         let (now, engine, seen) = (self.settings.clone(), Arc::clone(&self.engine), self.seen.clone());
         let looking = move || look(&source, &now, &engine, &seen, again, &loader, &parts);
         match tokio::task::spawn_blocking(looking).await {
@@ -143,10 +164,12 @@ impl Reloader {
     fn refuse(&mut self, contents: Contents, error: &ReloadError) {
         tracing::error!("the change of the configuration is REFUSED, the old one stays in force: {error}");
         let status = self
+            .around
             .live
             .status()
             .refused(contents.file_sha256.clone(), error.violations());
-        self.live.tell(status);
+        self.around.live.tell(status);
+        self.around.observer.refused();
         self.seen = contents;
     }
 
@@ -172,8 +195,10 @@ impl Reloader {
         let changes = differences(&self.settings.effective, &settings.effective);
         let revision = snapshot.classifier.provenance().config_revision.clone();
         commit();
-        self.live.swap(snapshot);
-        self.live.tell(self.live.status().reloaded(&settings));
+        self.around.observer.in_force(&snapshot);
+        self.around.observer.reloaded();
+        self.around.live.swap(snapshot);
+        self.around.live.tell(self.around.live.status().reloaded(&settings));
         self.settings = settings;
         if !Arc::ptr_eq(&self.engine, &engine) {
             let old = std::mem::replace(&mut self.engine, engine);
@@ -201,7 +226,10 @@ impl Reloader {
         let Some(ramp) = &self.ramp else { return };
         let (alpha, over) = ramp.at(Instant::now());
         match prepare::snapshot(&self.engine, &self.settings.with_alpha(alpha)) {
-            Ok(snapshot) => self.live.swap(snapshot),
+            Ok(snapshot) => {
+                self.around.observer.in_force(&snapshot);
+                self.around.live.swap(snapshot);
+            }
             Err(violations) => tracing::error!("alpha cannot be moved: {violations}"),
         }
         if over {

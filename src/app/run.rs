@@ -1,4 +1,4 @@
-//! The one place that turns settings into a running server.
+//! The life of a server.
 //!
 //! Order of start: listen, not serving; load and warm both models; swap them in; serving, and follow the configuration. Order
 //! of stop: not serving, for as long as it takes others to hear of it; no new connections, and no more requests from open
@@ -14,14 +14,14 @@ use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot, watch};
 
+use super::watched::{ConfigMetrics, ServerPages};
 use crate::certificate::noise::NoiseSecret;
-use crate::classifier::{ClassifierInfo, CurfewBell, LoadError, ModelSummary, NoiseKeys};
-use crate::domain::PerRole;
-use crate::live::{Contents, Live, Loader, PrepareParts, Reloader, Snapshot};
+use crate::classifier::{ClassifierInfo, CurfewBell, LoadError, NoiseKeys};
+use crate::live::{Contents, Live, Loader, PrepareParts, Reloader, Snapshot, Surroundings};
 use crate::rpc::{self, Listeners};
 use crate::settings::{Settings, Source};
 use crate::telemetry::call::{Observer, Observers};
-use crate::telemetry::metrics::{Endpoint, Metrics, MetricsError, MetricsListener, ModelDescription, Pages};
+use crate::telemetry::metrics::{Endpoint, Metrics, MetricsError, MetricsListener};
 use crate::telemetry::models::ModelObserver;
 
 /// Why the server could not run.
@@ -128,9 +128,14 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
             () = &mut stop => return Ok(()),
         };
         let alpha = settings.mixture.alpha.get();
-        let parts: PrepareParts = Box::new(|_| Ok(Box::new(|| {})));
-        let reloader = Reloader::start(settings, source, loaded?, Arc::clone(&live), loader, parts, seen)
-            .map_err(LoadError::Settings)?;
+        let parts: PrepareParts = Arc::new(|_| Ok(Box::new(|| {})));
+        let surroundings = Surroundings {
+            live: Arc::clone(&live),
+            loader,
+            parts,
+            observer: Box::new(ConfigMetrics(metrics)),
+        };
+        let reloader = Reloader::start(settings, source, seen, loaded?, surroundings).map_err(LoadError::Settings)?;
         if let Ok(snapshot) = live.load() {
             health.set_serving(true).await;
             ready(Ready {
@@ -173,42 +178,6 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
     end(live.take()).await;
     tracing::info!("stopped");
     Ok(())
-}
-
-/// What is answered on the metrics' port.
-struct ServerPages {
-    metrics: Arc<Metrics>,
-    live: Arc<Live>,
-    health: rpc::Health,
-}
-
-impl Pages for ServerPages {
-    fn metrics(&self) -> Result<String, MetricsError> {
-        let load = self
-            .live
-            .load()
-            .ok()
-            .map(|snapshot| snapshot.classifier.engine().load_now());
-        self.metrics.text(load, self.serves())
-    }
-
-    fn serves(&self) -> bool {
-        self.health.is_serving()
-    }
-}
-
-fn described(info: &ClassifierInfo) -> PerRole<ModelDescription> {
-    let describe = |model: &ModelSummary| ModelDescription {
-        name: model.name.clone(),
-        sha256: model.sha256.clone(),
-        provider: model.provider,
-        guarantee: model.guarantee,
-        max_batch_size: model.max_batch_size,
-    };
-    PerRole {
-        standard: describe(&info.standard),
-        robust: describe(&info.robust),
-    }
 }
 
 /// Tells health checks whether both models work, those that are live.
