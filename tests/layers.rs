@@ -31,7 +31,20 @@ const SIDEWAYS: &[(&str, &str)] = &[
 const SOLE_USERS: &[(&str, &[&str])] = &[
     ("ort", &["onnx"]),
     ("tonic", &["rpc", "cli/client", "app"]),
-    ("tokio", &["rpc", "app", "shutdown", "scheduler", "classifier", "cli"]),
+    (
+        "tokio",
+        &[
+            "rpc",
+            "app",
+            "shutdown",
+            "scheduler",
+            "classifier",
+            "cli",
+            "telemetry/traces",
+            "telemetry/export",
+        ],
+    ),
+    ("opentelemetry", &["telemetry"]),
     (
         "std::time",
         &["rpc", "live", "app", "scheduler", "classifier", "settings", "cli"],

@@ -12,6 +12,7 @@ use crate::app::{self, Ready};
 use crate::certificate::noise::NoiseSecret;
 use crate::rpc::Listeners;
 use crate::settings::{LogFormat, Settings};
+use crate::telemetry::Traces;
 use crate::{settings, shutdown, telemetry};
 
 /// Arguments of `certimix serve`.
@@ -31,7 +32,9 @@ const LOADING_LEFT: Duration = Duration::from_secs(1);
 /// Runs the server until it is told to stop.
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let settings = settings::load(&args.config, std::env::vars())?;
-    telemetry::init_logs(&settings.log);
+    // Dropped last, when all that is told has been told.
+    let logs = telemetry::init_logs(&settings.log);
+    let traces = Traces::start(&settings.traces)?;
     // With one thread, that is this one: a runtime of one worker would hand everything from here to there.
     let mut runtime = match settings.server.threads {
         1 => Builder::new_current_thread(),
@@ -47,6 +50,8 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
         .context("cannot start the server's threads (server.threads)")?;
     let result = runtime.block_on(serve(settings));
     runtime.shutdown_timeout(LOADING_LEFT);
+    drop(traces);
+    drop(logs);
     result
 }
 

@@ -12,7 +12,7 @@ use super::typed::{
     CertificateSettings, LogFormat, LogSettings, MixtureSettings, ModelSettings, Provider, RadiusMethod,
     RuntimeSettings, SchedulerSettings, ServerSettings, Settings,
 };
-use super::{MAX_BATCH_SIZE, processors};
+use super::{MAX_BATCH_SIZE, log_filter, processors, traces};
 use crate::certificate::{Alpha, FailureProbability, Temperature};
 use crate::domain::{Bound, Violations};
 
@@ -95,6 +95,7 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
         },
     );
     let log = log(&mut reader);
+    let traces = traces::read(&mut reader);
     let effective = reader.finish()?;
     // Unreachable without a violation above, which `finish` has returned.
     let unset = || Violations::default();
@@ -106,6 +107,7 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
         runtime: runtime.ok_or_else(unset)?,
         scheduler,
         log: log.ok_or_else(unset)?,
+        traces,
         effective,
     })
 }
@@ -249,16 +251,9 @@ fn log(reader: &mut Reader) -> Option<LogSettings> {
         "human",
         &[("human", LogFormat::Human), ("json", LogFormat::Json)],
     );
-    let filter = reader.text(
-        "log.filter",
-        "info".to_owned(),
-        "a filter such as \"info\" or \"certimix=debug,warn\"",
-        |text| {
-            text.parse::<tracing_subscriber::filter::Targets>()
-                .ok()
-                .map(|_| text.to_owned())
-        },
-    );
+    let filter = reader.text("log.filter", "info".to_owned(), log_filter::EXPECTED_FILTER, |text| {
+        log_filter::parse_log_filter(text).map(|_| text.to_owned())
+    });
     Some(LogSettings {
         format: format?,
         filter,

@@ -4,12 +4,16 @@
 //! what the rest of the house sees: typed, checked, and with a revision that names it.
 
 mod load;
+mod log_filter;
 mod reader;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod typed;
 
 pub use load::{LoadError, load};
+pub use log_filter::{EXPECTED_FILTER, log_ceiling, parse_log_filter};
+pub use traces::TraceSettings;
 pub use typed::{
     CertificateSettings, LogFormat, LogSettings, MixtureSettings, ModelSettings, Provider, RadiusMethod,
     RuntimeSettings, SchedulerSettings, ServerSettings, Settings,

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::traces::TraceSettings;
 use crate::certificate::{Alpha, FailureProbability, Temperature};
 use crate::domain::Bound;
 
@@ -27,6 +28,8 @@ pub struct Settings {
     pub scheduler: SchedulerSettings,
     /// Logs.
     pub log: LogSettings,
+    /// Spans.
+    pub traces: TraceSettings,
     /// Every key with its value in force, defaults included.
     pub effective: BTreeMap<String, String>,
 }
