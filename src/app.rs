@@ -18,6 +18,8 @@ use crate::classifier::{ClassifierInfo, LoadError, MixedClassifier};
 use crate::live::Live;
 use crate::rpc::{self, Listeners};
 use crate::settings::Settings;
+use crate::telemetry::call::{Observer, Observers};
+use crate::telemetry::{Reports, Traces, TracesError};
 
 /// Why the server could not run.
 #[derive(Debug, Error)]
@@ -28,6 +30,9 @@ pub enum AppError {
     /// The services cannot be put together.
     #[error("server reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
+    /// Traces cannot be sent.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
     /// The server ended by itself.
     #[error("the server ended: {0}")]
     Server(String),
@@ -61,9 +66,18 @@ pub async fn run(
 ) -> Result<(), AppError> {
     let (address, unix_socket) = (listeners.address(), listeners.unix_socket().map(PathBuf::from));
     let live = Arc::new(Live::default());
+    let traces = Traces::start(&settings.traces)?;
+    let observers = [Arc::new(Reports::new(traces.as_ref().map(Traces::tracer))) as Arc<dyn Observer>];
     let (close, closed) = oneshot::channel::<()>();
     let closed = async { drop(closed.await) };
-    let serving = rpc::serve(listeners, Arc::clone(&live), settings.server.clone(), closed).await?;
+    let serving = rpc::serve(
+        listeners,
+        Arc::clone(&live),
+        settings.server.clone(),
+        Observers::new(observers),
+        closed,
+    )
+    .await?;
     let health = serving.health.clone();
     let server = async { serving.done.await.map_err(|error| AppError::Server(error.to_string())) };
     let drain_timeout = settings.server.drain_timeout;
@@ -111,6 +125,7 @@ pub async fn run(
         ),
     }
     end(live.take()).await;
+    send_last(traces).await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -133,5 +148,12 @@ async fn follow(mut healthy: watch::Receiver<bool>, health: &rpc::Health) {
 async fn end(classifier: Option<Arc<MixedClassifier>>) {
     if tokio::task::spawn_blocking(move || drop(classifier)).await.is_err() {
         tracing::error!("the models' threads could not be ended");
+    }
+}
+
+/// Sends the spans that wait, off the async threads, because a receiver may keep that waiting for as long as it is allowed to.
+async fn send_last(traces: Option<Traces>) {
+    if tokio::task::spawn_blocking(move || drop(traces)).await.is_err() {
+        tracing::error!("the last spans could not be sent");
     }
 }

@@ -47,7 +47,18 @@ const SOLE_USERS: &[(&str, &[&str])] = &[
     ("opentelemetry", &["telemetry"]),
     (
         "std::time",
-        &["rpc", "live", "app", "scheduler", "classifier", "settings", "cli"],
+        // The domain's timings are moments that others have read: no clock.
+        &[
+            "rpc",
+            "live",
+            "app",
+            "scheduler",
+            "classifier",
+            "settings",
+            "cli",
+            "telemetry",
+            "domain/timings",
+        ],
     ),
     ("getrandom", &["cli/serve"]),
 ];

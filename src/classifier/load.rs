@@ -113,7 +113,7 @@ impl MixedClassifier {
             spec,
             labels: robust.labels.clone(),
             provenance: Provenance {
-                config_revision: revision(settings, [standard, robust]),
+                config_revision: revision(settings, [standard, robust]).into(),
                 alpha: settings.mixture.alpha.get(),
                 robust_temperature: settings.mixture.robust_temperature.get(),
                 standard_model_sha256: standard.sha256.clone(),

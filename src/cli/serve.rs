@@ -12,7 +12,6 @@ use crate::app::{self, Ready};
 use crate::certificate::noise::NoiseSecret;
 use crate::rpc::Listeners;
 use crate::settings::{LogFormat, Settings};
-use crate::telemetry::Traces;
 use crate::{settings, shutdown, telemetry};
 
 /// Arguments of `certimix serve`.
@@ -34,7 +33,6 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let settings = settings::load(&args.config, std::env::vars())?;
     // Dropped last, when all that is told has been told.
     let logs = telemetry::init_logs(&settings.log);
-    let traces = Traces::start(&settings.traces)?;
     // With one thread, that is this one: a runtime of one worker would hand everything from here to there.
     let mut runtime = match settings.server.threads {
         1 => Builder::new_current_thread(),
@@ -50,7 +48,6 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
         .context("cannot start the server's threads (server.threads)")?;
     let result = runtime.block_on(serve(settings));
     runtime.shutdown_timeout(LOADING_LEFT);
-    drop(traces);
     drop(logs);
     result
 }

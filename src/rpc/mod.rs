@@ -1,9 +1,10 @@
 //! The wire: generated code, validation, conversions, thin handlers. The sole user of `tonic` beside the clients.
 //!
 //! A request comes in through [`service`], is checked by [`decode`] and [`order`], answered by the classifier, and goes
-//! out through [`encode`]. [`listeners`] is where connections come in, [`router`] what they reach. Every error becomes a `Status` in [`status`] and nowhere else.
+//! out through [`encode`]. [`call`] keeps the record of each. [`listeners`] is where connections come in, [`router`] what they reach. Every error becomes a `Status` in [`status`] and nowhere else.
 
 mod answering;
+mod call;
 mod deadline;
 mod decode;
 mod early_errors;

@@ -10,12 +10,14 @@ use tonic_health::ServingStatus;
 use tonic_health::server::{HealthReporter, health_reporter};
 
 use super::answering::{Service, Stop};
+use super::call::Calls;
 use super::early_errors;
 use super::listeners::Listeners;
 use super::proto::DESCRIPTORS;
 use super::proto::mixed_classifier_server::{MixedClassifierServer, SERVICE_NAME};
 use crate::live::Live;
 use crate::settings::ServerSettings;
+use crate::telemetry::call::Observers;
 
 /// Bytes that one stream may have sent and nobody read,
 const STREAM_WINDOW: u32 = 256 << 10;
@@ -50,7 +52,7 @@ pub struct Serving<F> {
     pub health: Health,
 }
 
-/// Serves on `listeners` until `stop` comes; then closes them and waits for the connections.
+/// Serves on `listeners` until `stop` comes; then closes them and waits for the connections. `observers` are told of every call.
 ///
 /// # Errors
 /// If the services cannot be put together.
@@ -58,6 +60,7 @@ pub async fn serve(
     listeners: Listeners,
     live: Arc<Live>,
     settings: ServerSettings,
+    observers: Observers,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Serving<impl Future<Output = Result<(), tonic::transport::Error>>>, tonic_reflection::server::Error> {
     let (reporter, health_service) = health_reporter();
@@ -73,6 +76,7 @@ pub async fn serve(
     let service = Service {
         live,
         server: Arc::new(settings),
+        calls: Calls::new(observers),
         stop: stop.clone(),
     };
     let classifier = MixedClassifierServer::new(service)

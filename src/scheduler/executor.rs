@@ -84,7 +84,7 @@ impl<B: Backend> Executor<B> {
             Some((before, batches)) if before == role && batches < LONGEST_STREAK => Some((role, batches + 1)),
             _ => Some((role, 1)),
         };
-        let outcome = run(&mut self.backends[role], work, &mut self.scratch);
+        let outcome = run(&mut self.backends[role], work, start, &mut self.scratch);
         let done = Done {
             work,
             elapsed: (outcome == Outcome::Ran).then(|| start.elapsed()),

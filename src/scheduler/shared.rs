@@ -95,8 +95,8 @@ impl Shared {
         self.state().admissions.release(request, outstanding);
     }
 
-    /// Lets the rows of `job` wait for an executor. They are told by [`Ring::ring`].
-    pub(super) fn submit(&self, job: &Arc<Job>, request: Urgency, rows: PerRole<usize>) {
+    /// Lets the rows of `job` wait for an executor, from `now` on. They are told by [`Ring::ring`].
+    pub(super) fn submit(&self, job: &Arc<Job>, request: Urgency, rows: PerRole<usize>, now: Instant) {
         let mut state = self.state();
         let impossible = if state.stopping {
             Some(ScheduleError::Stopping)
@@ -111,7 +111,7 @@ impl Shared {
             job.fail(error);
             return;
         }
-        state.queue.push(job, request, rows, Instant::now());
+        state.queue.push(job, request, rows, now);
         let capacity = state.admissions.capacity();
         state.queue.sweep(capacity, |job| job.is_over());
     }

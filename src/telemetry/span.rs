@@ -3,16 +3,17 @@
 //! Afterwards, because all that they tell is known then: a request that is not traced costs a draw of the sampler, and one
 //! that is pays when its answer is there. The attributes are the OpenTelemetry conventions of RPC, and our own.
 
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
 use opentelemetry::trace::{Span as _, SpanBuilder, SpanKind, Status, TraceContextExt as _, Tracer as _};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
-use opentelemetry_sdk::trace::Span;
 
+use super::call::{CallRecord, Code, Outcome};
 use super::traces::Tracer;
-use crate::domain::{Role, Stage, Timings};
+use crate::domain::{Role, Stage};
 
 /// Bytes of a caller's `tracestate` that are kept. The W3C asks for 512 at least, and allows to drop the rest.
 const LONGEST_TRACE_STATE: usize = 512;
@@ -20,31 +21,6 @@ const LONGEST_TRACE_STATE: usize = 512;
 /// The trace that a request belongs to by its caller's word, if any.
 #[derive(Debug, Clone, Default)]
 pub struct TraceContext(Option<Context>);
-
-/// What the spans of one request tell. Counts and names: never what was sent.
-#[derive(Debug, Clone)]
-pub struct RequestSpan<'a> {
-    /// Service and method: `certimix.v1.MixedClassifier/Predict`.
-    pub name: &'static str,
-    /// When it came.
-    pub received: Instant,
-    /// When its answer was ready.
-    pub answered: Instant,
-    /// The status code of gRPC.
-    pub code: i32,
-    /// The outcome, by a name of ours.
-    pub outcome: &'static str,
-    /// Names the request.
-    pub request_id: &'a str,
-    /// Names the configuration that answered, if any did.
-    pub config_revision: Option<&'a str>,
-    /// Inputs of the request.
-    pub inputs: usize,
-    /// Answers with a certificate, if there are answers.
-    pub certified: Option<usize>,
-    /// Where the time went.
-    pub timings: &'a Timings,
-}
 
 impl TraceContext {
     /// Reads the headers `traceparent` and `tracestate`. One that is not as the W3C has it counts as none: the request then begins a
@@ -80,79 +56,88 @@ impl Extractor for Headers<'_> {
 }
 
 impl Tracer {
-    /// Makes the spans of a request that is over, one for it and one for each stage that it came to, if it is traced. Returns
-    /// the trace's id then.
-    pub fn record(&self, context: &TraceContext, request: &RequestSpan) -> Option<String> {
+    /// Makes the spans of a call that is over, one for it and one for each stage that it came to, if it is traced. Returns the
+    /// trace's id then.
+    pub(super) fn record(&self, call: &CallRecord) -> Option<String> {
         let none = Context::new();
-        let builder = SpanBuilder::from_name(request.name).with_kind(SpanKind::Server);
-        let parent = context.0.as_ref().unwrap_or(&none);
+        let builder = SpanBuilder::from_name(call.rpc.full_name()).with_kind(SpanKind::Server);
+        let parent = call.trace.0.as_ref().unwrap_or(&none);
         // Its true start, or the SDK would ask the clock of every request that is not traced.
         let clock = Clock::now();
-        let mut span = self
-            .sdk
-            .build_with_context(builder.with_start_time(clock.wall(request.received)), parent);
+        let builder = builder.with_start_time(clock.wall(call.begun));
+        let mut span = self.sdk.build_with_context(builder, parent);
         if !span.is_recording() {
             return None;
         }
-        span.set_attributes(attributes(request));
-        if is_server_error(request.code) {
-            span.set_status(Status::error(request.outcome));
+        span.set_attributes(attributes(call));
+        if is_server_error(call.code) {
+            span.set_status(Status::error(call.outcome().name()));
         }
         let trace_id = span.span_context().trace_id().to_string();
         let inside = Context::new().with_remote_span_context(span.span_context().clone());
-        let timings = request.timings;
         for (name, stage) in [
-            ("queue", timings.queue()),
-            ("standard", timings.run(Role::Standard)),
-            ("robust", timings.run(Role::Robust)),
-            ("mixing", timings.mixing),
+            ("queue", call.timings.queue()),
+            ("standard", call.timings.run(Role::Standard)),
+            ("robust", call.timings.run(Role::Robust)),
+            ("mixing", call.timings.mixing),
         ] {
             if let Some(stage) = stage {
                 self.stage(name, stage, clock, &inside);
             }
         }
-        span.end_with_timestamp(clock.wall(request.answered));
+        span.end_with_timestamp(clock.wall(call.begun + call.total));
         Some(trace_id)
     }
 
     fn stage(&self, name: &'static str, stage: Stage, clock: Clock, inside: &Context) {
         let builder = SpanBuilder::from_name(name).with_kind(SpanKind::Internal);
-        let mut span: Span = self
-            .sdk
-            .build_with_context(builder.with_start_time(clock.wall(stage.start)), inside);
+        let builder = builder.with_start_time(clock.wall(stage.start));
+        let mut span = self.sdk.build_with_context(builder, inside);
         span.end_with_timestamp(clock.wall(stage.start + stage.took));
     }
 }
 
-fn attributes(request: &RequestSpan) -> Vec<KeyValue> {
-    let (service, method) = request.name.split_once('/').unwrap_or(("", request.name));
-    let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+/// Counts and names: never what was sent.
+fn attributes(call: &CallRecord) -> Vec<KeyValue> {
+    let wide = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let mut attributes = vec![
         KeyValue::new("rpc.system", "grpc"),
-        KeyValue::new("rpc.service", service),
-        KeyValue::new("rpc.method", method),
-        KeyValue::new("rpc.grpc.status_code", i64::from(request.code)),
-        KeyValue::new("certimix.outcome", request.outcome),
-        KeyValue::new("certimix.request_id", request.request_id.to_owned()),
-        KeyValue::new("certimix.inputs", count(request.inputs)),
+        KeyValue::new("rpc.method", call.rpc.name()),
+        KeyValue::new("rpc.grpc.status_code", i64::try_from(call.code.number()).unwrap_or(2)),
+        KeyValue::new("certimix.outcome", call.outcome().name()),
+        KeyValue::new("certimix.request_id", call.id.to_string()),
+        KeyValue::new("certimix.inputs", i64::try_from(call.inputs).unwrap_or(i64::MAX)),
     ];
+    let service = call.rpc.full_name().split_once('/').map(|(service, _)| service);
+    attributes.extend(service.map(|service| KeyValue::new("rpc.service", service)));
     attributes.extend(
-        request
-            .config_revision
-            .map(|revision| KeyValue::new("certimix.config_revision", revision.to_owned())),
+        call.message
+            .map(|message| KeyValue::new("certimix.message", wide(message))),
     );
     attributes.extend(
-        request
-            .certified
-            .map(|certified| KeyValue::new("certimix.certified", count(certified))),
+        call.refusal
+            .map(|reason| KeyValue::new("certimix.refusal", reason.name())),
     );
+    if let Some(revision) = &call.revision {
+        attributes.push(KeyValue::new("certimix.config_revision", Arc::clone(revision)));
+    }
+    attributes.extend(call.alpha.map(|alpha| KeyValue::new("certimix.alpha", alpha)));
+    if call.outcome() == Outcome::Ok {
+        let counts = call.certificates;
+        attributes.extend([
+            KeyValue::new("certimix.certified", wide(counts.certified)),
+            KeyValue::new("certimix.abstained", wide(counts.abstained)),
+            KeyValue::new("certimix.unavailable", wide(counts.unavailable)),
+            KeyValue::new("certimix.votes", wide(call.votes)),
+        ]);
+    }
     attributes
 }
 
 /// Whether a code is the server's failure, by the conventions of RPC: UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL,
 /// UNAVAILABLE and DATA_LOSS. The others are the caller's.
-fn is_server_error(code: i32) -> bool {
-    matches!(code, 2 | 4 | 12 | 13 | 14 | 15)
+fn is_server_error(code: Code) -> bool {
+    matches!(code.number(), 2 | 4 | 12 | 13 | 14 | 15)
 }
 
 /// The same moment on both clocks. Requests are timed by the one that never jumps; spans bear the time of day.

@@ -28,7 +28,7 @@ async fn a_bad_row_fails_its_own_request_alone() {
     in_time(first).await.unwrap();
     let mut answers = Vec::new();
     for job in jobs {
-        answers.push(in_time(job).await.map(|outputs| outputs.robust[0]));
+        answers.push(in_time(job).await.map(|outputs| outputs.rows.robust[0]));
     }
     let fail = || Err(ScheduleError::Failed("the robust model failed".to_owned()));
     assert_eq!(answers, [Ok(2.0), fail(), Ok(40.0), fail(), Ok(60.0)]);
@@ -183,8 +183,8 @@ async fn a_backend_that_answers_too_little_delivers_nothing() {
     let (two, other_two) = (submit(&scheduler, 1, 2), submit(&scheduler, 5, 2));
     gate.lets_one_pass();
     in_time(first).await.unwrap();
-    assert_eq!(in_time(two).await.unwrap().robust, [2.0, 4.0]);
-    assert_eq!(in_time(other_two).await.unwrap().robust, [10.0, 12.0]);
+    assert_eq!(in_time(two).await.unwrap().rows.robust, [2.0, 4.0]);
+    assert_eq!(in_time(other_two).await.unwrap().rows.robust, [10.0, 12.0]);
 }
 
 #[tokio::test]
