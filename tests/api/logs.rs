@@ -4,7 +4,6 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::ChildStderr;
 use std::time::Instant;
 
-use certimix::rpc::proto::mixed_classifier_client::MixedClassifierClient;
 use certimix::rpc::proto::{CertifyRequest, PredictRequest, Tensor};
 use serde_json::Value;
 use tonic::{Code, Request};
@@ -13,7 +12,7 @@ use crate::support::Setup;
 use crate::support::exchange::Exchange;
 use crate::support::otlp::Receiver;
 use crate::support::process::{Served, Unread};
-use crate::support::server::Client;
+use crate::support::server::{Client, connect};
 use crate::support::wire::{self, CLEAR, certificate, certify_with, floats, predict};
 
 fn json(setup: Setup, filter: &str) -> Setup {
@@ -29,7 +28,7 @@ fn address(ready: &str) -> String {
 async fn serve(setup: &Setup) -> (Served, Client) {
     let served = Served::spawn(&setup.write());
     let address = address(&served.line_with("\"ready\""));
-    (served, MixedClassifierClient::connect(address).await.unwrap())
+    (served, connect(address).await)
 }
 
 fn request_line(served: &Served) -> Value {
@@ -276,7 +275,7 @@ fn ready(setup: &Setup) -> (Unread, String, BufReader<ChildStderr>) {
 async fn a_standard_error_that_nobody_reads_holds_up_no_request_and_no_end() {
     let setup = json(Setup::pair("linear_g", "linear_h"), "debug").with("server.threads", 1);
     let (mut served, address, mut unread) = ready(&setup);
-    let mut client = MixedClassifierClient::connect(address).await.unwrap();
+    let mut client = connect(address).await;
     for _ in 0..1000 {
         client.predict(predict(floats(&[CLEAR]))).await.unwrap();
     }
@@ -292,7 +291,7 @@ async fn a_standard_error_that_is_closed_kills_nobody() {
     let setup = json(Setup::pair("linear_g", "linear_h"), "debug");
     let (mut served, address, unread) = ready(&setup);
     drop(unread);
-    let mut client = MixedClassifierClient::connect(address).await.unwrap();
+    let mut client = connect(address).await;
     for _ in 0..100 {
         client.predict(predict(floats(&[CLEAR]))).await.unwrap();
     }

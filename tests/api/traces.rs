@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use certimix::rpc::proto::mixed_classifier_client::MixedClassifierClient;
 use certimix::rpc::proto::predict_stream_response::Outcome;
 use certimix::rpc::proto::{PredictRequest, PredictResponse};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
@@ -16,7 +15,7 @@ use crate::support::Setup;
 use crate::support::exchange::Exchange;
 use crate::support::otlp::{Receiver, text};
 use crate::support::process::Served;
-use crate::support::server::Client;
+use crate::support::server::{Client, connect};
 use crate::support::wire::{CLEAR, certify_with, floats, predict};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -33,7 +32,7 @@ fn setup(endpoint: &str, ratio: f64) -> Setup {
 async fn serve(setup: &Setup) -> (Served, Client) {
     let served = Served::spawn(&setup.write());
     let address = format!("http://{}", served.address());
-    let client = MixedClassifierClient::connect(address).await.unwrap();
+    let client = connect(address).await;
     (served, client)
 }
 
