@@ -23,6 +23,7 @@ use crate::settings::{Settings, Source};
 use crate::telemetry::call::{Observer, Observers};
 use crate::telemetry::metrics::{Endpoint, Metrics, MetricsError, MetricsListener};
 use crate::telemetry::models::ModelObserver;
+use crate::telemetry::{LogHandle, Reports, Traces, TracesError};
 
 /// Why the server could not run.
 #[derive(Debug, Error)]
@@ -36,6 +37,9 @@ pub enum AppError {
     /// Metrics cannot be served.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
+    /// Traces cannot be sent.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
     /// The server ended by itself.
     #[error("the server ended: {0}")]
     Server(String),
@@ -66,6 +70,8 @@ pub struct Start {
     pub listeners: Listeners,
     /// Keys the noise: the caller draws it from the operating system, tests fix it.
     pub secret: NoiseSecret,
+    /// The process's logger, if its filter is the server's to change.
+    pub logs: Option<LogHandle>,
     /// Asks for a look at the configuration, whether its files seem to have changed or not.
     pub reload: Arc<Notify>,
 }
@@ -83,6 +89,7 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
         source,
         listeners,
         secret,
+        logs,
         reload,
     } = start;
     let (address, unix_socket) = (listeners.address(), listeners.unix_socket().map(PathBuf::from));
@@ -94,7 +101,10 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
     let live = Arc::new(Live::new(&settings));
     let (close, closed) = oneshot::channel::<()>();
     let closed = Box::pin(async { drop(closed.await) });
-    let observers = Observers::new(watched.then(|| Arc::clone(&metrics) as Arc<dyn Observer>));
+    let traces = Traces::start(&settings.traces)?;
+    let reports: Arc<dyn Observer> = Arc::new(Reports::new(traces.as_ref().map(Traces::tracer)));
+    let counted = watched.then(|| Arc::clone(&metrics) as Arc<dyn Observer>);
+    let observers = Observers::new([reports].into_iter().chain(counted));
     let executors: Arc<dyn ModelObserver> = match watched {
         true => Arc::clone(&metrics) as Arc<dyn ModelObserver>,
         false => Arc::new(()),
@@ -128,7 +138,7 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
             () = &mut stop => return Ok(()),
         };
         let alpha = settings.mixture.alpha.get();
-        let parts: PrepareParts = Arc::new(|_| Ok(Box::new(|| {})));
+        let parts = parts(logs);
         let surroundings = Surroundings {
             live: Arc::clone(&live),
             loader,
@@ -176,8 +186,21 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
         ),
     }
     end(live.take()).await;
+    send_last(traces).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What is prepared beside the models when the settings change.
+fn parts(logs: Option<LogHandle>) -> PrepareParts {
+    Arc::new(move |settings: &Settings| {
+        let (logs, filter) = (logs.clone(), settings.log.filter.clone());
+        Ok(Box::new(move || {
+            if let Some(Err(error)) = logs.map(|logs| logs.set_filter(&filter)) {
+                tracing::error!(%error, "the filter of the log stays as it was");
+            }
+        }))
+    })
 }
 
 /// Tells health checks whether both models work, those that are live.
@@ -213,5 +236,12 @@ async fn follow(mut engines: watch::Receiver<watch::Receiver<bool>>, health: &rp
 async fn end(snapshot: Option<Arc<Snapshot>>) {
     if tokio::task::spawn_blocking(move || drop(snapshot)).await.is_err() {
         tracing::error!("the models' threads could not be ended");
+    }
+}
+
+/// Sends the spans that wait, off the async threads, because a receiver may keep that waiting for as long as it is allowed to.
+async fn send_last(traces: Option<Traces>) {
+    if tokio::task::spawn_blocking(move || drop(traces)).await.is_err() {
+        tracing::error!("the last spans could not be sent");
     }
 }

@@ -12,6 +12,7 @@ use crate::app::{self, Ready, Start};
 use crate::certificate::noise::NoiseSecret;
 use crate::rpc::Listeners;
 use crate::settings::{LogFormat, Settings, Source};
+use crate::telemetry::LogHandle;
 use crate::{shutdown, telemetry};
 
 /// Arguments of `certimix serve`.
@@ -32,7 +33,8 @@ const LOADING_LEFT: Duration = Duration::from_secs(1);
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let source = Source::new(&args.config, std::env::vars());
     let settings = source.parse(&source.read()?)?;
-    telemetry::init_logs(&settings.log);
+    // Dropped last, when all that is told has been told.
+    let logs = telemetry::init_logs(&settings.log);
     // With one thread, that is this one: a runtime of one worker would hand everything from here to there.
     let mut runtime = match settings.server.threads {
         1 => Builder::new_current_thread(),
@@ -46,12 +48,13 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("cannot start the server's threads (server.threads)")?;
-    let result = runtime.block_on(serve(settings, source));
+    let result = runtime.block_on(serve(settings, source, logs.handle()));
     runtime.shutdown_timeout(LOADING_LEFT);
+    drop(logs);
     result
 }
 
-async fn serve(settings: Settings, source: Source) -> anyhow::Result<()> {
+async fn serve(settings: Settings, source: Source, logs: LogHandle) -> anyhow::Result<()> {
     let format = settings.log.format;
     let listeners = Listeners::bind(&settings.server).await?;
     let mut secret = [0; 32];
@@ -61,6 +64,7 @@ async fn serve(settings: Settings, source: Source) -> anyhow::Result<()> {
         source,
         listeners,
         secret: NoiseSecret::new(secret),
+        logs: Some(logs),
         reload: shutdown::hangups().context("SIGHUP cannot be listened for")?,
     };
     app::run(start, |ready| announce(format, ready), shutdown::signalled()).await?;

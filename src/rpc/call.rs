@@ -11,6 +11,7 @@ use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Response, Status};
 
 use crate::classifier::{Answer, ClassifierError, MixedClassifier};
+use crate::telemetry::TraceContext;
 use crate::telemetry::call::{
     CallRecord, CertificateCounts, Code, Observer as _, Observers, RequestId, RequestIds, Rpc,
 };
@@ -27,15 +28,21 @@ pub(super) struct Calls {
 #[derive(Debug)]
 struct Shared {
     ids: RequestIds,
+    /// Whether anybody wants to know of whose trace a call is.
+    reads_trace_context: bool,
     observers: Observers,
 }
 
 impl Calls {
     /// `observers` are told of each.
     pub(super) fn new(observers: Observers) -> Self {
-        let ids = RequestIds::default();
+        let shared = Shared {
+            ids: RequestIds::default(),
+            reads_trace_context: observers.reads_trace_context(),
+            observers,
+        };
         Self {
-            shared: Arc::new(Shared { ids, observers }),
+            shared: Arc::new(shared),
         }
     }
 
@@ -43,7 +50,12 @@ impl Calls {
     pub(super) fn begin(&self, rpc: Rpc, metadata: &MetadataMap) -> Call {
         let id = metadata.get(REQUEST_ID).map(MetadataValue::as_encoded_bytes);
         let id = id.and_then(RequestId::from_caller);
-        self.begin_as(rpc, id.unwrap_or_else(|| self.shared.ids.next()), Instant::now())
+        let mut call = self.begin_as(rpc, id.unwrap_or_else(|| self.shared.ids.next()), Instant::now());
+        if self.shared.reads_trace_context {
+            let header = |name| metadata.get(name).and_then(|value| value.to_str().ok());
+            call.record.trace = TraceContext::read(header("traceparent"), header("tracestate"));
+        }
+        call
     }
 
     /// A call that no handler has seen, and whose headers nobody has kept.
@@ -77,6 +89,7 @@ impl Call {
     /// `classifier` is asked for so many inputs.
     pub(super) fn asks(&mut self, classifier: &MixedClassifier, inputs: usize) {
         self.record.revision = Some(Arc::clone(&classifier.provenance().config_revision));
+        self.record.alpha = Some(classifier.provenance().alpha);
         self.record.inputs = inputs;
     }
 
@@ -133,6 +146,7 @@ impl Call {
         CallStream {
             rpc: self.record.rpc,
             id: self.record.id,
+            trace: self.record.trace.clone(),
             calls: self.calls.clone(),
             messages: 0,
         }
@@ -163,6 +177,7 @@ impl Drop for Call {
 pub(super) struct CallStream {
     rpc: Rpc,
     id: RequestId,
+    trace: TraceContext,
     calls: Calls,
     messages: u64,
 }
@@ -173,6 +188,7 @@ impl CallStream {
         self.messages += 1;
         let mut call = self.calls.begin_as(self.rpc, self.id, Instant::now());
         call.record.message = Some(self.messages);
+        call.record.trace = self.trace.clone();
         call
     }
 }

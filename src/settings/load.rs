@@ -13,7 +13,7 @@ use super::typed::{
     CertificateSettings, LogFormat, LogSettings, ModelSettings, Provider, RadiusMethod, RuntimeSettings,
     SchedulerSettings, ServerSettings, Settings,
 };
-use super::{MAX_BATCH_SIZE, mixture, processors};
+use super::{MAX_BATCH_SIZE, log_filter, mixture, processors, traces};
 use crate::certificate::FailureProbability;
 use crate::domain::{Bound, Violations, hex};
 
@@ -166,6 +166,7 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
     );
     let log = log(&mut reader);
     let metrics = super::metrics::read(&mut reader);
+    let traces = traces::read(&mut reader);
     let effective = reader.finish()?;
     // Unreachable without a violation above, which `finish` has returned.
     let unset = || Violations::default();
@@ -180,6 +181,7 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
         scheduler,
         log: log.ok_or_else(unset)?,
         metrics,
+        traces,
         effective,
         file_sha256: String::new(),
     })
@@ -309,16 +311,9 @@ fn log(reader: &mut Reader) -> Option<LogSettings> {
         "human",
         &[("human", LogFormat::Human), ("json", LogFormat::Json)],
     );
-    let filter = reader.text(
-        "log.filter",
-        "info".to_owned(),
-        "a filter such as \"info\" or \"certimix=debug,warn\"",
-        |text| {
-            text.parse::<tracing_subscriber::filter::Targets>()
-                .ok()
-                .map(|_| text.to_owned())
-        },
-    );
+    let filter = reader.text("log.filter", "info".to_owned(), log_filter::EXPECTED_FILTER, |text| {
+        log_filter::parse_log_filter(text).map(|_| text.to_owned())
+    });
     Some(LogSettings {
         format: format?,
         filter,

@@ -4,19 +4,23 @@
 //! what the rest of the house sees: typed, checked, and with a revision that names it.
 
 mod load;
+mod log_filter;
 mod metrics;
 mod mixture;
 mod reader;
 mod reloadable;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod typed;
 mod watch;
 
 pub use load::{LoadError, Source, load, sha256};
+pub use log_filter::{EXPECTED_FILTER, log_ceiling, parse_log_filter};
 pub use metrics::MetricsSettings;
 pub use mixture::{MixtureSettings, TuningSettings};
 pub use reloadable::check_reload;
+pub use traces::TraceSettings;
 pub use typed::{
     CertificateSettings, LogFormat, LogSettings, ModelSettings, Provider, RadiusMethod, RuntimeSettings,
     SchedulerSettings, ServerSettings, Settings,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::MetricsSettings;
 use super::mixture::{MixtureSettings, TuningSettings};
+use super::traces::TraceSettings;
 use crate::certificate::{Alpha, FailureProbability};
 use crate::domain::Bound;
 
@@ -33,6 +34,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// Metrics and health over HTTP.
     pub metrics: MetricsSettings,
+    /// Spans.
+    pub traces: TraceSettings,
     /// Every key with its value in force, defaults included.
     pub effective: BTreeMap<String, String>,
     /// SHA-256 of the bytes of the settings file, hexadecimal.

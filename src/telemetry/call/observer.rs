@@ -8,6 +8,11 @@ use crate::domain::Prediction;
 
 /// Is told of every call, on its path: nothing here may wait or take long.
 pub trait Observer: Send + Sync {
+    /// Whether it wants the trace context of each call, which is read from its headers only then.
+    fn reads_trace_context(&self) -> bool {
+        false
+    }
+
     /// The models have answered; the caller has not been answered yet, and may have left.
     fn answered(&self, call: &CallRecord, predictions: &[Prediction]) {
         let _ = (call, predictions);
@@ -30,6 +35,10 @@ impl Observers {
 }
 
 impl Observer for Observers {
+    fn reads_trace_context(&self) -> bool {
+        self.0.iter().any(|observer| observer.reads_trace_context())
+    }
+
     fn answered(&self, call: &CallRecord, predictions: &[Prediction]) {
         self.0.iter().for_each(|observer| observer.answered(call, predictions));
     }

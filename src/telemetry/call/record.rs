@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Code, Outcome, RefusalReason, RequestId, Rpc};
 use crate::domain::{PerRole, Prediction, Status, Timings};
+use crate::telemetry::TraceContext;
 
 /// Certificates of one call, by their status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,8 +45,12 @@ pub struct CallRecord {
     pub message: Option<u64>,
     /// When it was received.
     pub begun: Instant,
+    /// The trace that it belongs to, if its caller says so and somebody wants to know.
+    pub trace: TraceContext,
     /// The settings that answered, once they were looked at.
     pub revision: Option<Arc<str>>,
+    /// The weight of the robust model in them.
+    pub alpha: Option<f64>,
     /// Inputs in it, once they were read.
     pub inputs: usize,
     /// Of the answer.
@@ -73,7 +78,9 @@ impl CallRecord {
             id,
             message: None,
             begun,
+            trace: TraceContext::default(),
             revision: None,
+            alpha: None,
             inputs: 0,
             certificates: CertificateCounts::default(),
             timings: Timings::default(),

@@ -47,6 +47,19 @@ impl Rpc {
             Self::Other => "other",
         }
     }
+
+    /// As traces call it: the service and the method.
+    #[must_use]
+    pub fn full_name(self) -> &'static str {
+        match self {
+            Self::Predict => "certimix.v1.MixedClassifier/Predict",
+            Self::PredictStream => "certimix.v1.MixedClassifier/PredictStream",
+            Self::Certify => "certimix.v1.MixedClassifier/Certify",
+            Self::CertifyStream => "certimix.v1.MixedClassifier/CertifyStream",
+            Self::GetModelInfo => "certimix.v1.MixedClassifier/GetModelInfo",
+            Self::Other => "other",
+        }
+    }
 }
 
 #[cfg(test)]
@@ -57,6 +70,7 @@ mod tests {
     fn every_rpc_has_its_place() {
         for (index, rpc) in Rpc::ALL.into_iter().enumerate() {
             assert_eq!(rpc.index(), index);
+            assert!(rpc.full_name().ends_with(rpc.name()));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod exchange;
 pub mod operator;
+pub mod otlp;
 pub mod process;
 pub mod recompute;
 pub mod scrape;

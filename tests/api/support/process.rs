@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -58,6 +58,15 @@ fn wait(child: &mut Child) -> ExitStatus {
     }
 }
 
+fn serving(settings: &Path) -> Child {
+    certimix(&["serve", settings.to_str().unwrap()]).spawn().unwrap()
+}
+
+fn signal(child: &Child, name: &str) {
+    let arguments = [format!("-{name}"), child.id().to_string()];
+    assert!(Command::new("kill").args(arguments).status().unwrap().success());
+}
+
 /// `certimix serve`, killed when this is dropped.
 pub struct Served {
     child: Child,
@@ -66,7 +75,7 @@ pub struct Served {
 
 impl Served {
     pub fn spawn(settings: &Path) -> Self {
-        let mut child = certimix(&["serve", settings.to_str().unwrap()]).spawn().unwrap();
+        let mut child = serving(settings);
         let (sender, lines) = channel();
         let errors = BufReader::new(child.stderr.take().unwrap());
         std::thread::spawn(move || {
@@ -105,15 +114,13 @@ impl Served {
         panic!("no line with \"{text}\" after {before:#?}");
     }
 
+    /// What else is on stderr until it ends.
+    pub fn rest(&self) -> Vec<String> {
+        self.lines.iter().collect()
+    }
+
     pub fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([format!("-{name}"), id])
-                .status()
-                .unwrap()
-                .success()
-        );
+        signal(&self.child, name);
     }
 
     /// Waits for the end.
@@ -126,5 +133,32 @@ impl Drop for Served {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// `certimix serve`, whose standard error is the test's to read or not; killed when this is dropped.
+pub struct Unread(Child);
+
+impl Unread {
+    pub fn spawn(settings: &Path) -> Self {
+        Self(serving(settings))
+    }
+
+    /// Its standard error.
+    pub fn stderr(&mut self) -> ChildStderr {
+        self.0.stderr.take().unwrap()
+    }
+
+    /// Tells it to stop, and waits for the end.
+    pub fn stop(&mut self) -> ExitStatus {
+        signal(&self.0, "TERM");
+        wait(&mut self.0)
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }

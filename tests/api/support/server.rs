@@ -19,6 +19,12 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub type Client = MixedClassifierClient<Channel>;
 
+/// A client of whoever listens at `address`, `http://…`; a call that is not answered in time fails its test.
+pub async fn connect(address: String) -> Client {
+    let endpoint = Endpoint::from_shared(address).unwrap().timeout(PATIENCE);
+    MixedClassifierClient::new(endpoint.connect().await.unwrap())
+}
+
 /// A server that stops when this is dropped. Its runtime's threads bear its name.
 ///
 /// Dropping it waits on the thread of the test, so tests run on a `multi_thread` runtime.
@@ -70,6 +76,7 @@ impl TestServer {
                     source,
                     listeners,
                     secret,
+                    logs: None,
                     reload: Arc::default(),
                 };
                 tokio::spawn(app::run(start, ready, stopped)).await.unwrap()
