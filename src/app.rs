@@ -63,7 +63,8 @@ pub async fn run(
     let live = Arc::new(Live::default());
     let (close, closed) = oneshot::channel::<()>();
     let closed = async { drop(closed.await) };
-    let serving = rpc::serve(listeners, Arc::clone(&live), settings.server.clone(), closed).await?;
+    let (server, open_inference) = (settings.server.clone(), settings.open_inference.clone());
+    let serving = rpc::serve(listeners, Arc::clone(&live), server, open_inference, closed).await?;
     let health = serving.health.clone();
     let server = async { serving.done.await.map_err(|error| AppError::Server(error.to_string())) };
     let drain_timeout = settings.server.drain_timeout;

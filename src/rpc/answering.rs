@@ -90,11 +90,19 @@ pub(super) async fn answer(
     deadline: Instant,
     components: bool,
 ) -> Result<Vec<proto::Prediction>, Status> {
-    let predictions = classifier
-        .predict(inputs, order, deadline)
-        .await
-        .map_err(|error| status::failed(&error))?;
+    let predictions = predictions(classifier, inputs, order, deadline).await?;
     let labels = classifier.labels();
     let encode = |prediction: Prediction| encode::prediction(prediction, labels, components);
     Ok(predictions.into_iter().map(encode).collect())
+}
+
+/// Asks the classifier. Whatever protocol a request comes by, it is answered here.
+pub(super) async fn predictions(
+    classifier: &MixedClassifier,
+    inputs: Vec<Input>,
+    order: CertificationOrder,
+    deadline: Instant,
+) -> Result<Vec<Prediction>, Status> {
+    let predictions = classifier.predict(inputs, order, deadline).await;
+    predictions.map_err(|error| status::failed(&error))
 }

@@ -1,7 +1,7 @@
 //! The wire: generated code, validation, conversions, thin handlers. The sole user of `tonic` beside the clients.
 //!
-//! A request comes in through [`service`], is checked by [`decode`] and [`order`], answered by the classifier, and goes
-//! out through [`encode`]. [`listeners`] is where connections come in, [`router`] what they reach. Every error becomes a `Status` in [`status`] and nowhere else.
+//! A request comes in through [`service`], is checked by [`decode`], [`tensor`] and [`order`], answered by the classifier, and goes
+//! out through [`encode`]. [`open_inference`] is the same by another protocol. [`listeners`] is where connections come in, [`router`] what they reach. Every error becomes a `Status` in [`status`] and nowhere else.
 
 mod answering;
 mod deadline;
@@ -10,13 +10,16 @@ mod early_errors;
 mod encode;
 mod info;
 mod listeners;
+pub mod open_inference;
 mod order;
 mod predict_stream;
 pub mod proto;
+mod readiness;
 mod router;
 mod service;
 mod status;
 mod stream;
+mod tensor;
 mod unix_socket;
 
 pub use listeners::{ListenError, Listeners};

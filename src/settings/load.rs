@@ -7,6 +7,7 @@ use std::time::Duration;
 use config::{Config, Environment, File, FileFormat};
 use thiserror::Error;
 
+use super::open_inference;
 use super::reader::Reader;
 use super::typed::{
     CertificateSettings, LogFormat, LogSettings, MixtureSettings, ModelSettings, Provider, RadiusMethod,
@@ -94,6 +95,7 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
             )
         },
     );
+    let open_inference = open_inference::read(&mut reader);
     let log = log(&mut reader);
     let effective = reader.finish()?;
     // Unreachable without a violation above, which `finish` has returned.
@@ -105,6 +107,7 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
         certificate: certificate.ok_or_else(unset)?,
         runtime: runtime.ok_or_else(unset)?,
         scheduler,
+        open_inference,
         log: log.ok_or_else(unset)?,
         effective,
     })

@@ -4,12 +4,14 @@
 //! what the rest of the house sees: typed, checked, and with a revision that names it.
 
 mod load;
+mod open_inference;
 mod reader;
 #[cfg(test)]
 mod tests;
 mod typed;
 
 pub use load::{LoadError, load};
+pub use open_inference::OpenInferenceSettings;
 pub use typed::{
     CertificateSettings, LogFormat, LogSettings, MixtureSettings, ModelSettings, Provider, RadiusMethod,
     RuntimeSettings, SchedulerSettings, ServerSettings, Settings,

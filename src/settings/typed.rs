@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::OpenInferenceSettings;
 use crate::certificate::{Alpha, FailureProbability, Temperature};
 use crate::domain::Bound;
 
@@ -25,6 +26,8 @@ pub struct Settings {
     pub runtime: RuntimeSettings,
     /// The queue of rows.
     pub scheduler: SchedulerSettings,
+    /// The second protocol.
+    pub open_inference: OpenInferenceSettings,
     /// Logs.
     pub log: LogSettings,
     /// Every key with its value in force, defaults included.

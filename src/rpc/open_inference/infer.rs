@@ -1,0 +1,73 @@
+//! The way of one ModelInfer: the checks, the deadline and the answer of a Predict.
+
+use std::time::Instant;
+
+use tonic::Status;
+use tracing::Instrument as _;
+
+use super::proto::{ModelInferRequest, ModelInferResponse};
+use super::statistics::Spent;
+use super::{decode, encode, outputs, parameters};
+use crate::domain::Violations;
+use crate::rpc::answering::{Service, predictions};
+use crate::rpc::{deadline, order, status};
+
+/// An answer, with what there is to count of it.
+pub(super) struct Answered {
+    pub(super) response: ModelInferResponse,
+    pub(super) inputs: usize,
+    pub(super) spent: Spent,
+}
+
+/// Answers `request`, which came at `received`, by `deadline` or its own timeout, from one snapshot.
+pub(super) async fn answer(
+    service: &Service,
+    request: ModelInferRequest,
+    received: Instant,
+    deadline: Instant,
+) -> Result<Answered, Status> {
+    let classifier = service.classifier()?;
+    let mut wrong = Violations::default();
+    let parameters = parameters::read(&request.parameters, &mut wrong);
+    let outputs = outputs::requested(&request, &mut wrong);
+    let order = order::predict(parameters.priority, classifier.certification());
+    let inputs = decode::inputs(&request, classifier.spec(), service.server.max_inputs);
+    let (order, inputs) = match (order, inputs, wrong.0.is_empty()) {
+        (Ok(order), Ok(inputs), true) => (order, inputs),
+        (order, inputs, _) => {
+            let more = order.err().into_iter().chain(inputs.err());
+            wrong.0.extend(more.flat_map(|found| found.0));
+            return Err(status::invalid(&wrong));
+        }
+    };
+    let longest = service.server.max_request_time;
+    let deadline = deadline::of_message(parameters.timeout_us, received, longest, Some(deadline));
+    let count = inputs.len();
+    let asked = Instant::now();
+    let span = tracing::debug_span!("model_infer", inputs = count);
+    let predictions = predictions(&classifier, inputs, order, deadline)
+        .instrument(span)
+        .await?;
+    let told = Instant::now();
+    let mut response = encode::response(
+        &predictions,
+        &outputs,
+        classifier.labels().len(),
+        classifier.provenance(),
+    );
+    response.model_name = request.model_name;
+    response.id = request.id;
+    let done = Instant::now();
+    Ok(Answered {
+        response,
+        inputs: count,
+        spent: Spent {
+            total: done - received,
+            compute_input: asked - received,
+            compute_infer: told - asked,
+            compute_output: done - told,
+            // The classifier does not tell yet how long rows waited: that goes here, and off `compute_infer`.
+            ..Spent::default()
+        },
+    })
+}
