@@ -56,18 +56,18 @@ pub(super) fn snapshot(provenance: &Provenance) -> [(&'static str, ParameterChoi
     ]
 }
 
-/// What the tensors do not say: the snapshot, and what the radii mean, which is the same for all of one response.
+/// What the tensors do not say: the snapshot; what the radii mean, which is the same for all of one response; and why there
+/// are not more of them.
 fn parameters(predictions: &[Prediction], provenance: &Provenance) -> HashMap<String, InferParameter> {
     use ParameterChoice::{DoubleParam, StringParam};
-    let certificate = |prediction: &Prediction| prediction.certificate.norm.is_some();
-    let first = predictions.iter().find(|prediction| certificate(prediction));
+    let first = predictions.iter().find(|prediction| certified(prediction));
     let first = first.map(|prediction| &prediction.certificate);
     let norm = first.and_then(|certificate| certificate.norm);
-    let failure_probability = first.and_then(|certificate| certificate.sampling.as_ref());
+    let sampling = first.and_then(|certificate| certificate.sampling.as_ref());
     let caveat = first.map(|certificate| certificate.caveat.as_str());
     let of_certificates = [
         norm.map(|norm| ("norm", StringParam(norm.to_string()))),
-        failure_probability.map(|sampling| ("failure_probability", DoubleParam(sampling.failure_probability))),
+        sampling.map(|sampling| ("failure_probability", DoubleParam(sampling.failure_probability))),
         caveat
             .filter(|caveat| !caveat.is_empty())
             .map(|caveat| ("caveat", StringParam(caveat.to_owned()))),
