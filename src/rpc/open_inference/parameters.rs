@@ -57,6 +57,8 @@ pub(super) fn read(parameters: &HashMap<String, InferParameter>, wrong: &mut Vio
             // What says that there is no sequence changes nothing.
             "sequence_id" if *choice == ParameterChoice::StringParam(String::new()) || whole(choice) == Some(0) => {}
             "sequence_start" | "sequence_end" if *choice == ParameterChoice::BoolParam(false) => {}
+            // It is about the end of streams. perf_analyzer sends it with every request.
+            "triton_enable_empty_final_response" if matches!(choice, ParameterChoice::BoolParam(_)) => {}
             "sequence_id" | "sequence_start" | "sequence_end" => wrong.add(
                 format!("parameters.{key}"),
                 "expected none: every request stands for itself, there are no sequences",
@@ -123,6 +125,7 @@ mod tests {
             ("sequence_id", Int64Param(0)),
             ("sequence_id", StringParam(String::new())),
             ("sequence_start", BoolParam(false)),
+            ("triton_enable_empty_final_response", BoolParam(true)),
         ] {
             assert_eq!(read_one(key, nothing), read(0, 0), "{key}");
         }
