@@ -31,10 +31,35 @@ const SIDEWAYS: &[(&str, &str)] = &[
 const SOLE_USERS: &[(&str, &[&str])] = &[
     ("ort", &["onnx"]),
     ("tonic", &["rpc", "cli/client", "app"]),
-    ("tokio", &["rpc", "app", "shutdown", "scheduler", "classifier", "cli"]),
+    (
+        "tokio",
+        &[
+            "rpc",
+            "app",
+            "shutdown",
+            "scheduler",
+            "classifier",
+            "cli",
+            "telemetry/metrics/endpoint",
+        ],
+    ),
+    ("prometheus", &["telemetry/metrics"]),
+    ("hyper", &["telemetry/metrics"]),
+    ("procfs", &["telemetry/metrics/process"]),
     (
         "std::time",
-        &["rpc", "live", "app", "scheduler", "classifier", "settings", "cli"],
+        // The domain's timings are moments that others have read: no clock.
+        &[
+            "rpc",
+            "live",
+            "app",
+            "scheduler",
+            "classifier",
+            "settings",
+            "cli",
+            "telemetry",
+            "domain/timings",
+        ],
     ),
     ("getrandom", &["cli/serve"]),
 ];

@@ -15,11 +15,12 @@ use super::rows::PlainRows;
 use super::smoothed::Terms;
 use super::smoother::Smoother;
 use super::vote_loop::VoteLoop;
-use super::{CertificationOrder, ClassifierError, lipschitz, smoothed};
+use super::{Answer, CertificationOrder, ClassifierError, lipschitz, smoothed};
 use crate::certificate::{BoundMethod, Sides, SmoothingPlan, Temperature, argmax, mixed_logits};
-use crate::domain::{Bound, Input, InputSpec, PerRole, Prediction, Provenance};
+use crate::domain::{Bound, Input, InputSpec, PerRole, Prediction, Provenance, Stage, Timings};
 use crate::scheduler::{Outputs, Pending, Reservation, Scheduler};
 use crate::settings::{CertificateSettings, MixtureSettings};
+use crate::telemetry::models::SchedulerLoad;
 
 /// A pair of models, their mixture and how it is certified: all that a request reads, one snapshot.
 pub struct MixedClassifier {
@@ -75,6 +76,12 @@ impl MixedClassifier {
         self.scheduler.healthy()
     }
 
+    /// What waits and who works at this moment: for those who ask now and then.
+    #[must_use]
+    pub fn load_now(&self) -> SchedulerLoad {
+        self.scheduler.load()
+    }
+
     /// Answers `inputs`, in their order, by `deadline`.
     ///
     /// # Errors
@@ -84,7 +91,7 @@ impl MixedClassifier {
         inputs: Vec<Input>,
         order: CertificationOrder,
         deadline: Instant,
-    ) -> Result<Vec<Prediction>, ClassifierError> {
+    ) -> Result<Answer, ClassifierError> {
         let demand = self.demand(inputs.len(), &order);
         let room = self.scheduler.admit(order.class, deadline, &demand)?;
         let Robust::Smoothed(smoother) = &self.robust_kind else {
@@ -100,7 +107,7 @@ impl MixedClassifier {
         inputs: Vec<Input>,
         order: CertificationOrder,
         room: &Reservation,
-    ) -> Result<Vec<Prediction>, ClassifierError> {
+    ) -> Result<Answer, ClassifierError> {
         let deadline = room.deadline();
         let lanes = self.lanes(inputs.len()).max(1);
         let count = inputs.len();
@@ -118,7 +125,9 @@ impl MixedClassifier {
         stream::iter(inputs.into_iter().enumerate())
             .map(one)
             .buffered(lanes)
-            .try_collect()
+            .try_fold(Answer::default(), |before, next| {
+                std::future::ready(Ok(before.and(next)))
+            })
             .await
     }
 
@@ -132,7 +141,7 @@ impl MixedClassifier {
         order: CertificationOrder,
         deadline: Instant,
         grown: &mut (dyn FnMut(Prediction) + Send),
-    ) -> Result<Prediction, ClassifierError> {
+    ) -> Result<Answer, ClassifierError> {
         let room = self.scheduler.admit(order.class, deadline, &self.demand(1, &order))?;
         match &self.robust_kind {
             Robust::Smoothed(smoother) => {
@@ -142,16 +151,12 @@ impl MixedClassifier {
                 };
                 self.predict_smoothed(smoother, input, &room, share, grown).await
             }
-            Robust::OneRow => {
-                let mut predictions = self.predict_rows([input].into(), &room).await?;
-                let missing = || ClassifierError::Failed("there is no answer".to_owned());
-                predictions.pop().ok_or_else(missing)
-            }
+            Robust::OneRow => self.predict_rows([input].into(), &room).await,
         }
     }
 
     /// One row of each model for each input, all of them one job: both models run at the same time.
-    async fn predict_rows(&self, inputs: Arc<[Input]>, room: &Reservation) -> Result<Vec<Prediction>, ClassifierError> {
+    async fn predict_rows(&self, inputs: Arc<[Input]>, room: &Reservation) -> Result<Answer, ClassifierError> {
         let rows = PerRole {
             standard: inputs.len(),
             robust: inputs.len(),
@@ -161,19 +166,28 @@ impl MixedClassifier {
             room.submit_with_others(Box::new(PlainRows(inputs)), rows),
         )
         .await?;
+        let back = Instant::now();
         let classes = self.labels.len();
         let kinds = (self.standard.output_kind, self.robust.output_kind);
-        let pairs = outputs
-            .standard
+        let pairs = (outputs.rows.standard)
             .chunks_exact(classes)
-            .zip(outputs.robust.chunks_exact(classes));
-        pairs
+            .zip(outputs.rows.robust.chunks_exact(classes));
+        let predictions = pairs
             .map(|(standard, robust)| {
                 let standard = lipschitz::log_probs(kinds.0, standard, Temperature::ONE);
                 let robust = lipschitz::certify(&self.robust.guarantee, kinds.1, robust, &self.spec, &self.mixture)?;
                 Ok(self.mix(standard, robust))
             })
-            .collect()
+            .collect::<Result<_, ClassifierError>>()?;
+        Ok(Answer {
+            predictions,
+            timings: Timings {
+                models: outputs.windows,
+                mixing: Some(Stage::between(back, Instant::now())),
+            },
+            rows: PerRole::of(|role| u64::try_from(rows[role]).unwrap_or(u64::MAX)),
+            votes: 0,
+        })
     }
 
     async fn predict_smoothed(
@@ -183,7 +197,7 @@ impl MixedClassifier {
         room: &Reservation,
         share: Share,
         grown: &mut (dyn FnMut(Prediction) + Send),
-    ) -> Result<Prediction, ClassifierError> {
+    ) -> Result<Answer, ClassifierError> {
         let snapped = smoother
             .snap(&input)
             .map_err(|error| ClassifierError::Failed(error.to_string()))?;
@@ -194,21 +208,37 @@ impl MixedClassifier {
         // An answer that comes before the standard model's has nothing to be mixed with, and is not told.
         let standard_log_probs = OnceLock::new();
         let standard = async {
-            let output = by(room.deadline(), row).await?.standard;
-            let log_probs = lipschitz::log_probs(self.standard.output_kind, &output, Temperature::ONE);
-            Ok::<_, ClassifierError>(standard_log_probs.get_or_init(|| log_probs).clone())
+            let outputs = by(room.deadline(), row).await?;
+            let log_probs = lipschitz::log_probs(self.standard.output_kind, &outputs.rows.standard, Temperature::ONE);
+            let log_probs = standard_log_probs.get_or_init(|| log_probs).clone();
+            Ok::<_, ClassifierError>((log_probs, outputs.windows.standard))
         };
         let mut tell = |answer: RobustAnswer| {
             if let Some(log_probs) = standard_log_probs.get() {
                 grown(self.mix(log_probs.clone(), answer));
             }
         };
-        let (standard, robust) = tokio::try_join!(standard, votes.run(&snapped, &key, &mut tell))?;
+        let ((standard, window), (robust, drawn)) = tokio::try_join!(standard, votes.run(&snapped, &key, &mut tell))?;
+        let back = Instant::now();
         if let Some(sampling) = &robust.certificate.sampling {
             let most = sampling.selection_votes.saturating_add(share.order.vote_budget);
             self.appetite.learn(room.class(), sampling.votes_drawn, most);
         }
-        Ok(self.mix(standard, robust))
+        Ok(Answer {
+            predictions: vec![self.mix(standard, robust)],
+            timings: Timings {
+                models: PerRole {
+                    standard: window,
+                    robust: drawn.window,
+                },
+                mixing: Some(Stage::between(back, Instant::now())),
+            },
+            rows: PerRole {
+                standard: 1,
+                robust: drawn.votes,
+            },
+            votes: drawn.votes,
+        })
     }
 
     fn vote_loop<'a>(

@@ -5,6 +5,7 @@
 //! proof needs one row ([`lipschitz`]); a smoothed one needs votes ([`vote_loop`], counted by [`ballot`], drawn by
 //! [`smoother`]).
 
+mod answer;
 mod ballot;
 mod error;
 mod info;
@@ -22,6 +23,7 @@ mod smoothed;
 mod smoother;
 mod vote_loop;
 
+pub use answer::Answer;
 pub use error::ClassifierError;
 pub use info::{ClassifierInfo, ModelSummary};
 pub use load::LoadError;

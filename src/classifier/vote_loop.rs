@@ -16,7 +16,7 @@ use super::smoothed::{self, Terms};
 use super::smoother::{Smoother, Snapped};
 use crate::certificate::noise::NoiseKey;
 use crate::certificate::{self, Decision, Sides, SmoothingPlan, certify, choose_sides, decide};
-use crate::domain::{InputSpec, PerRole, StopReason};
+use crate::domain::{InputSpec, PerRole, StopReason, Window};
 use crate::scheduler::{Pending, Reservation, ScheduleError};
 
 /// Everything that the loop of one input needs.
@@ -38,6 +38,15 @@ pub(super) struct VoteLoop<'a> {
     pub(super) deadline: Instant,
 }
 
+/// What a loop has drawn.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Drawn {
+    /// Votes that were counted.
+    pub(super) votes: u64,
+    /// When their rows waited and ran.
+    pub(super) window: Option<Window>,
+}
+
 impl VoteLoop<'_> {
     /// Draws votes of `input`. Each time the radius has grown, `grown` is told.
     pub(super) async fn run(
@@ -45,7 +54,8 @@ impl VoteLoop<'_> {
         input: &Snapped,
         key: &NoiseKey,
         grown: &mut (dyn FnMut(RobustAnswer) + Send),
-    ) -> Result<RobustAnswer, ClassifierError> {
+    ) -> Result<(RobustAnswer, Drawn), ClassifierError> {
+        let mut window: Option<Window> = None;
         let total = self.terms.selection_votes.saturating_add(self.vote_budget);
         let mut ballot = Ballot::new(self.classes, self.terms.selection_votes);
         let mut outstanding: VecDeque<Pending> = VecDeque::with_capacity(self.depth);
@@ -75,10 +85,13 @@ impl VoteLoop<'_> {
             };
             let outputs = match timeout_at(until.into(), oldest).await {
                 Err(_) | Ok(Err(ScheduleError::Expired)) => break StopReason::Deadline,
-                Ok(outputs) => outputs?.robust,
+                Ok(outputs) => outputs?,
             };
+            let ran = outputs.windows.robust;
+            window = window.map_or(ran, |window| ran.map(|ran| window.and(ran)));
             let chosen_before = ballot.class().is_some();
-            outputs
+            let logits = &outputs.rows.robust;
+            logits
                 .chunks_exact(self.classes)
                 .for_each(|logits| ballot.cast(ballot::vote(logits)));
             let Some(class) = ballot.class() else { continue };
@@ -104,29 +117,27 @@ impl VoteLoop<'_> {
                 Decision::Stop(certificate::StopReason::VoteBudget) => break StopReason::VoteBudget,
             }
         };
+        let drawn = Drawn {
+            votes: ballot.drawn(),
+            window,
+        };
         if let Some(mut best) = best {
             best.certificate.stop_reason = stop_reason;
             if let Some(sampling) = &mut best.certificate.sampling {
                 sampling.votes_drawn = ballot.drawn();
             }
-            return Ok(best);
+            return Ok((best, drawn));
         }
         if ballot.drawn() == 0 {
             return Err(ClassifierError::DeadlineExceeded);
         }
         let Some(class) = ballot.class() else {
-            return Ok(smoothed::unfinished(&ballot, &self.terms));
+            return Ok((smoothed::unfinished(&ballot, &self.terms), drawn));
         };
         let proven = certify(&self.plan, ballot.tally(class))?;
-        Ok(smoothed::answer(
-            &ballot,
-            class,
-            &self.plan,
-            &proven,
-            &self.terms,
-            self.spec,
-            stop_reason,
-        ))
+        let (plan, terms) = (&self.plan, &self.terms);
+        let answer = smoothed::answer(&ballot, class, plan, &proven, terms, self.spec, stop_reason);
+        Ok((answer, drawn))
     }
 
     /// One- or two-sided bounds, from the selection votes alone: before the first estimation vote is looked at.

@@ -6,6 +6,7 @@ mod hex;
 mod input;
 mod prediction;
 mod role;
+mod timings;
 mod violation;
 
 pub use certificate::{Bound, Certificate, Method, Sampling, Status, StopReason};
@@ -14,4 +15,5 @@ pub use hex::hex;
 pub use input::{Input, InputSpec, Values};
 pub use prediction::{Prediction, Provenance};
 pub use role::{PerRole, Role};
+pub use timings::{Stage, Timings, Window};
 pub use violation::{Violation, Violations};

@@ -1,5 +1,7 @@
 //! The answer for one input, and the configuration that gave it.
 
+use std::sync::Arc;
+
 use crate::domain::Certificate;
 
 /// The answer for one input, over K classes.
@@ -25,7 +27,7 @@ pub struct Prediction {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Provenance {
     /// SHA-256 of the configuration in force, hexadecimal.
-    pub config_revision: String,
+    pub config_revision: Arc<str>,
     /// Weight of the robust model.
     pub alpha: f64,
     /// Temperature of the robust model.

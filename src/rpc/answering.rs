@@ -7,9 +7,10 @@ use futures_util::future::{BoxFuture, Shared};
 use tonic::{Request, Status};
 use tracing::Instrument as _;
 
+use super::call::{Call, Calls};
 use super::proto::{CertifyRequest, PredictRequest, PredictResponse};
 use super::{deadline, decode, encode, order, proto, status};
-use crate::classifier::{CertificationOrder, MixedClassifier};
+use crate::classifier::{Answer, CertificationOrder, MixedClassifier};
 use crate::domain::{Input, Prediction, Violations};
 use crate::live::Live;
 use crate::settings::ServerSettings;
@@ -22,6 +23,7 @@ pub(super) type Stop = Shared<BoxFuture<'static, ()>>;
 pub(super) struct Service {
     pub(super) live: Arc<Live>,
     pub(super) server: Arc<ServerSettings>,
+    pub(super) calls: Calls,
     /// Comes when the server stops.
     pub(super) stop: Stop,
 }
@@ -31,9 +33,8 @@ impl Service {
         self.live.load().map_err(status::not_live)
     }
 
-    pub(super) fn deadline<T>(&self, request: &Request<T>) -> Result<Instant, Status> {
-        let received = Instant::now();
-        deadline::of(request.metadata(), received, self.server.max_request_time)
+    pub(super) fn deadline<T>(&self, request: &Request<T>, call: &Call) -> Result<Instant, Status> {
+        deadline::of(request.metadata(), call.begun(), self.server.max_request_time)
             .map_err(|wrong| status::invalid(&wrong))
     }
 
@@ -42,13 +43,15 @@ impl Service {
         &self,
         request: PredictRequest,
         deadline: Instant,
+        call: &mut Call,
     ) -> Result<PredictResponse, Status> {
         let classifier = self.classifier()?;
         let order = order::predict(request.priority, classifier.certification());
         let inputs = decode::inputs(request.inputs.as_ref(), classifier.spec(), self.server.max_inputs);
         let (order, inputs) = both(order, inputs)?;
+        call.asks(&classifier, inputs.len());
         let span = tracing::debug_span!("predict", inputs = inputs.len());
-        let predictions = answer(&classifier, inputs, order, deadline, request.include_components)
+        let predictions = answer(&classifier, inputs, order, deadline, request.include_components, call)
             .instrument(span)
             .await?;
         let provenance = Some(encode::provenance(classifier.provenance()));
@@ -89,20 +92,26 @@ pub(super) async fn answer(
     order: CertificationOrder,
     deadline: Instant,
     components: bool,
+    call: &mut Call,
 ) -> Result<Vec<proto::Prediction>, Status> {
-    let predictions = predictions(classifier, inputs, order, deadline).await?;
+    let answer = ask(classifier, inputs, order, deadline, call).await?;
     let labels = classifier.labels();
     let encode = |prediction: Prediction| encode::prediction(prediction, labels, components);
-    Ok(predictions.into_iter().map(encode).collect())
+    Ok(answer.predictions.into_iter().map(encode).collect())
 }
 
 /// Asks the classifier. Whatever protocol a request comes by, it is answered here.
-pub(super) async fn predictions(
+pub(super) async fn ask(
     classifier: &MixedClassifier,
     inputs: Vec<Input>,
     order: CertificationOrder,
     deadline: Instant,
-) -> Result<Vec<Prediction>, Status> {
-    let predictions = classifier.predict(inputs, order, deadline).await;
-    predictions.map_err(|error| status::failed(&error))
+    call: &mut Call,
+) -> Result<Answer, Status> {
+    let answer = classifier.predict(inputs, order, deadline).await.map_err(|error| {
+        call.failed(&error);
+        status::failed(&error)
+    })?;
+    call.answered(&answer);
+    Ok(answer)
 }

@@ -24,7 +24,7 @@ pub(super) fn prediction(prediction: Prediction, labels: &[String], components: 
 /// The snapshot that answered.
 pub(super) fn provenance(provenance: &Provenance) -> proto::Provenance {
     proto::Provenance {
-        config_revision: provenance.config_revision.clone(),
+        config_revision: provenance.config_revision.to_string(),
         alpha: provenance.alpha,
         standard_model_sha256: provenance.standard_model_sha256.clone(),
         robust_model_sha256: provenance.robust_model_sha256.clone(),

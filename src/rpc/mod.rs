@@ -1,9 +1,10 @@
 //! The wire: generated code, validation, conversions, thin handlers. The sole user of `tonic` beside the clients.
 //!
 //! A request comes in through [`service`], is checked by [`decode`], [`tensor`] and [`order`], answered by the classifier, and goes
-//! out through [`encode`]. [`open_inference`] is the same by another protocol. [`listeners`] is where connections come in, [`router`] what they reach. Every error becomes a `Status` in [`status`] and nowhere else.
+//! out through [`encode`]. [`open_inference`] is the same by another protocol. [`call`] keeps the record of each. [`listeners`] is where connections come in, [`router`] what they reach. Every error becomes a `Status` in [`status`] and nowhere else.
 
 mod answering;
+mod call;
 mod deadline;
 mod decode;
 mod early_errors;
@@ -14,7 +15,6 @@ pub mod open_inference;
 mod order;
 mod predict_stream;
 pub mod proto;
-mod readiness;
 mod router;
 mod service;
 mod status;

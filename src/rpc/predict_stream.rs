@@ -13,30 +13,33 @@ use tokio::task::AbortHandle;
 use tonic::{Status, Streaming};
 
 use super::answering::Service;
+use super::call::{self, Call, CallStream};
 use super::proto::predict_stream_response::Outcome;
 use super::proto::{PredictStreamRequest, PredictStreamResponse};
 use super::{deadline, early_errors, status};
 use crate::domain::Violations;
+use crate::telemetry::call::Code;
 
 type Message = Result<PredictStreamResponse, Status>;
 
 /// What comes next on the way in.
 enum Next {
-    Request(PredictStreamRequest, Instant),
+    Request(PredictStreamRequest, Call),
     /// Nothing more is read; the stream ends with this once all before it is answered.
     End(Status),
 }
 
-/// The answers to `requests`, in their order. The stream ends by `deadline`, if it has one.
+/// The answers to `requests`, in their order, each a call of `calls`. The stream ends by `deadline`, if it has one.
 pub(super) fn answers(
     service: Service,
+    calls: CallStream,
     requests: Streaming<PredictStreamRequest>,
     deadline: Option<Instant>,
 ) -> impl Stream<Item = Message> {
     let window = service.server.stream_window;
-    incoming(service.clone(), requests, deadline)
+    incoming(service.clone(), calls, requests, deadline)
         .map(move |next| match next {
-            Next::Request(request, received) => Either::Left(begin(service.clone(), request, received, deadline)),
+            Next::Request(request, call) => Either::Left(begin(service.clone(), request, call, deadline)),
             Next::End(status) => Either::Right(std::future::ready(Err(status))),
         })
         .buffered(window)
@@ -45,24 +48,33 @@ pub(super) fn answers(
 /// Requests as they come, until the caller has no more, the server stops, or the deadline comes.
 fn incoming(
     service: Service,
+    calls: CallStream,
     requests: Streaming<PredictStreamRequest>,
     deadline: Option<Instant>,
 ) -> impl Stream<Item = Next> {
-    stream::unfold(Some((service.stop, requests)), move |open| async move {
-        let (mut stop, mut requests) = open?;
+    stream::unfold(Some((service.stop, calls, requests)), move |open| async move {
+        let (mut stop, mut calls, mut requests) = open?;
         let next = tokio::select! {
             // What is read must be answered: a server that stops reads no more, however much there is.
             biased;
             () = &mut stop => Next::End(status::stopping()),
             () = until(deadline) => Next::End(status::stream_deadline()),
             message = requests.next() => match message? {
-                Ok(request) => Next::Request(request, Instant::now()),
-                Err(status) => Next::End(early_errors::corrected_status(status)),
+                Ok(request) => Next::Request(request, calls.next()),
+                Err(status) => Next::End(unreadable(early_errors::corrected_status(status), &mut calls)),
             },
         };
-        let open = matches!(next, Next::Request(..)).then_some((stop, requests));
+        let open = matches!(next, Next::Request(..)).then_some((stop, calls, requests));
         Some((next, open))
     })
+}
+
+/// What ends a stream whose next request cannot be read. A caller that left has sent none.
+fn unreadable(status: Status, calls: &mut CallStream) -> Status {
+    if status.code() != tonic::Code::Cancelled {
+        calls.next().finish(call::code(&status));
+    }
+    status
 }
 
 async fn until(deadline: Option<Instant>) {
@@ -76,10 +88,10 @@ async fn until(deadline: Option<Instant>) {
 fn begin(
     service: Service,
     request: PredictStreamRequest,
-    received: Instant,
+    call: Call,
     stream_deadline: Option<Instant>,
 ) -> impl Future<Output = Message> {
-    let mut outcome = Box::pin(outcome(service, request, received, stream_deadline));
+    let mut outcome = Box::pin(outcome(service, request, call, stream_deadline));
     // As far as it goes now, and that is into the queue: requests are admitted in the order in which they came, whichever
     // task runs first. What is refused needs no task.
     if let Some(outcome) = outcome.as_mut().now_or_never() {
@@ -106,19 +118,31 @@ fn message(outcome: Outcome) -> Message {
 async fn outcome(
     service: Service,
     request: PredictStreamRequest,
-    received: Instant,
+    mut call: Call,
     stream_deadline: Option<Instant>,
 ) -> Outcome {
     let PredictStreamRequest { request, timeout_us } = request;
-    let Some(request) = request else {
-        let mut wrong = Violations::default();
-        wrong.add("request", "is required");
-        return Outcome::Error(status::in_band(&status::invalid(&wrong)));
+    let longest = service.server.max_request_time;
+    let answer = match request {
+        Some(request) => {
+            let deadline = deadline::of_message(timeout_us, call.begun(), longest, stream_deadline);
+            service.answer_predict(request, deadline, &mut call).await
+        }
+        None => {
+            let mut wrong = Violations::default();
+            wrong.add("request", "is required");
+            Err(status::invalid(&wrong))
+        }
     };
-    let deadline = deadline::of_message(timeout_us, received, service.server.max_request_time, stream_deadline);
-    match service.answer_predict(request, deadline).await {
-        Ok(response) => Outcome::Response(response),
-        Err(status) => Outcome::Error(status::in_band(&status)),
+    match answer {
+        Ok(response) => {
+            call.finish(Code::OK);
+            Outcome::Response(response)
+        }
+        Err(status) => {
+            call.finish(call::code(&status));
+            Outcome::Error(status::in_band(&status))
+        }
     }
 }
 

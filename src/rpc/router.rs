@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -10,15 +11,16 @@ use tonic_health::ServingStatus;
 use tonic_health::server::{HealthReporter, health_reporter};
 
 use super::answering::{Service, Stop};
+use super::call::Calls;
 use super::early_errors;
 use super::listeners::Listeners;
 use super::open_inference::proto::grpc_inference_service_server::GrpcInferenceServiceServer;
 use super::open_inference::{self, OpenInference};
 use super::proto::DESCRIPTORS;
 use super::proto::mixed_classifier_server::{MixedClassifierServer, SERVICE_NAME};
-use super::readiness::Readiness;
 use crate::live::Live;
 use crate::settings::{OpenInferenceSettings, ServerSettings};
+use crate::telemetry::call::Observers;
 
 /// Bytes that one stream may have sent and nobody read,
 const STREAM_WINDOW: u32 = 256 << 10;
@@ -29,22 +31,28 @@ const CONNECTION_WINDOW: u32 = 32 << 20;
 #[derive(Clone)]
 pub struct Health {
     reporter: HealthReporter,
-    readiness: Readiness,
+    serving: Arc<AtomicBool>,
     services: Vec<&'static str>,
 }
 
 impl Health {
     /// Tells every service's health at once, the overall one included.
     pub async fn set_serving(&self, serving: bool) {
+        self.serving.store(serving, Ordering::Relaxed);
         let status = if serving {
             ServingStatus::Serving
         } else {
             ServingStatus::NotServing
         };
-        self.readiness.set(serving);
         for service in &self.services {
             self.reporter.set_service_status(service, status).await;
         }
+    }
+
+    /// What it was told last.
+    #[must_use]
+    pub fn is_serving(&self) -> bool {
+        self.serving.load(Ordering::Relaxed)
     }
 }
 
@@ -56,7 +64,7 @@ pub struct Serving<F> {
     pub health: Health,
 }
 
-/// Serves on `listeners` until `stop` comes; then closes them and waits for the connections.
+/// Serves on `listeners` until `stop` comes; then closes them and waits for the connections. `observers` are told of every call.
 ///
 /// # Errors
 /// If the services cannot be put together.
@@ -65,6 +73,7 @@ pub async fn serve(
     live: Arc<Live>,
     settings: ServerSettings,
     open_inference: OpenInferenceSettings,
+    observers: Observers,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Serving<impl Future<Output = Result<(), tonic::transport::Error>>>, tonic_reflection::server::Error> {
     let (reporter, health_service) = health_reporter();
@@ -72,7 +81,7 @@ pub async fn serve(
     services.extend(open_inference.enabled.then_some(open_inference::SERVICE_NAME));
     let health = Health {
         reporter,
-        readiness: Readiness::default(),
+        serving: Arc::default(),
         services,
     };
     health.set_serving(false).await;
@@ -87,14 +96,16 @@ pub async fn serve(
     };
     let stop: Stop = stop.boxed().shared();
     let max_message_bytes = settings.max_message_bytes;
+    let calls = Calls::new(observers);
     let service = Service {
         live,
         server: Arc::new(settings),
+        calls: calls.clone(),
         stop: stop.clone(),
     };
     let open_inference = open_inference.enabled.then(|| {
         let name = open_inference.model_name.clone();
-        let service = OpenInference::new(service.clone(), health.readiness.clone(), name);
+        let service = OpenInference::new(service.clone(), health.clone(), name);
         GrpcInferenceServiceServer::new(service)
             .max_decoding_message_size(max_message_bytes)
             .max_encoding_message_size(max_message_bytes.max(4 << 20))
@@ -103,7 +114,9 @@ pub async fn serve(
         .max_decoding_message_size(max_message_bytes)
         .max_encoding_message_size(max_message_bytes.max(4 << 20));
     let router = Server::builder()
-        .layer(tower::util::MapResponseLayer::new(early_errors::correct))
+        .layer(tower::util::MapResponseLayer::new(move |response| {
+            early_errors::correct(response, &calls)
+        }))
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)))
         .max_concurrent_streams(1024)

@@ -12,10 +12,12 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use tracing::Instrument as _;
 
+use super::call::{Call, code};
 use super::proto::CertifyStreamResponse;
 use super::{encode, status};
 use crate::classifier::{CertificationOrder, MixedClassifier};
 use crate::domain::{Input, Prediction};
+use crate::telemetry::call::Code;
 
 /// A message is sent when the radius has grown by this part of itself,
 const GROWN_BY: f64 = 0.05;
@@ -34,19 +36,20 @@ pub(super) struct Growing {
 }
 
 impl Growing {
-    pub(super) fn start(self) -> impl Stream<Item = Message> {
+    /// `call` ends with it.
+    pub(super) fn start(self, call: Call) -> impl Stream<Item = Message> {
         // One message waits for the reader, the newest answer behind it; the last one has a slot of its own.
         let (messages, receiver) = mpsc::channel(1);
         let (last, ending) = oneshot::channel();
         tokio::spawn(
-            self.run(messages, last)
+            self.run(messages, last, call)
                 .instrument(tracing::debug_span!("certify_stream")),
         );
         let ending = stream::once(ending).filter_map(|last| async { last.ok() });
         ReceiverStream::new(receiver).chain(ending)
     }
 
-    async fn run(self, messages: mpsc::Sender<Message>, last: oneshot::Sender<Message>) {
+    async fn run(self, messages: mpsc::Sender<Message>, last: oneshot::Sender<Message>, mut call: Call) {
         let (newest, mut answers) = watch::channel(None);
         let mut pace = Pace::default();
         let mut grown = |prediction: Prediction| {
@@ -72,9 +75,22 @@ impl Growing {
             () = forward => return,
             () = messages.closed() => return,
         };
-        let message = answer
-            .map(|prediction| self.message(prediction, true))
-            .map_err(|error| status::failed(&error));
+        let message = match answer {
+            Ok(mut answer) => {
+                call.answered(&answer);
+                let missing = || Status::internal("there is no answer");
+                let last = answer.predictions.pop().ok_or_else(missing);
+                last.map(|prediction| self.message(prediction, true))
+            }
+            Err(error) => {
+                call.failed(&error);
+                let mut status = status::failed(&error);
+                call.name_in(status.metadata_mut());
+                Err(status)
+            }
+        };
+        let ended = message.as_ref().err().map_or(Code::OK, code);
+        call.finish(ended);
         // A reader that left misses nothing.
         let _ = last.send(message);
     }

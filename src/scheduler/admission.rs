@@ -13,6 +13,7 @@ use thiserror::Error;
 use super::speed::{Rows, Speed};
 use super::urgency::{Class, Urgency};
 use crate::domain::{PerRole, Role};
+use crate::telemetry::call::RefusalReason;
 
 /// The estimate is off now and then; a request is let in if a tenth more than it still fits.
 const SLACK: f64 = 1.1;
@@ -77,6 +78,17 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// In one word.
+    #[must_use]
+    pub fn reason(&self) -> RefusalReason {
+        match self {
+            Self::Full { .. } => RefusalReason::QueueFull,
+            Self::TooLate { .. } => RefusalReason::TooLate,
+            Self::TooShort { .. } => RefusalReason::TooShort,
+            Self::Crowded { .. } => RefusalReason::Crowded,
+        }
+    }
+
     /// When to come again.
     #[must_use]
     pub fn retry_after(&self) -> Duration {
@@ -129,6 +141,11 @@ impl Admissions {
     /// Rows that may be outstanding for each model.
     pub(super) fn capacity(&self) -> usize {
         self.capacity
+    }
+
+    /// Rows that the requests in flight were let in with.
+    pub(super) fn outstanding(&self) -> PerRole<usize> {
+        self.outstanding
     }
 
     /// Lets a request in, or says why not.

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::job::{Job, Reply, ScheduleError};
 use super::queue::Slice;
@@ -31,13 +32,13 @@ pub(super) struct Scratch {
     pub(super) replies: Vec<Reply>,
 }
 
-/// Runs `work` on `backend`. The answers that it completes are left in `scratch`; jobs that fail are answered at once.
+/// Runs `work`, which was taken just now, on `backend`. The answers that it completes are left in `scratch`; jobs that fail are answered at once.
 ///
 /// Where the model fails on a batch of several jobs, each is run once more by itself, so that one bad row fails nobody
 /// else's.
-pub(super) fn run<B: Backend>(backend: &mut B, work: &Work, scratch: &mut Scratch) -> Outcome {
+pub(super) fn run<B: Backend>(backend: &mut B, work: &Work, taken: Instant, scratch: &mut Scratch) -> Outcome {
     let slices: Vec<&Rows> = work.slices.iter().collect();
-    match scratch.run(backend, work.role, &slices) {
+    match scratch.run(backend, work.role, &slices, taken) {
         Ok(outcome) => outcome,
         Err(reason) => {
             let model = work.role.name();
@@ -48,7 +49,7 @@ pub(super) fn run<B: Backend>(backend: &mut B, work: &Work, scratch: &mut Scratc
             }
             let mut outcome = Outcome::Skipped;
             for slice in slices {
-                let ran = scratch.run(backend, work.role, &[slice]).unwrap_or_else(|_| {
+                let ran = scratch.run(backend, work.role, &[slice], taken).unwrap_or_else(|_| {
                     fail(slice, work.role);
                     Outcome::Failed
                 });
@@ -75,7 +76,13 @@ fn worst(left: Outcome, right: Outcome) -> Outcome {
 
 impl Scratch {
     /// Makes the rows of `slices`, runs and delivers them. The error says why the model failed; nobody was answered then.
-    fn run<B: Backend>(&mut self, backend: &mut B, role: Role, slices: &[&Rows]) -> Result<Outcome, String> {
+    fn run<B: Backend>(
+        &mut self,
+        backend: &mut B,
+        role: Role,
+        slices: &[&Rows],
+        taken: Instant,
+    ) -> Result<Outcome, String> {
         let halt = Arc::new(Halt::new(slices.len()));
         let mut ready = Vec::with_capacity(slices.len());
         self.input.clear();
@@ -89,7 +96,7 @@ impl Scratch {
         let ran = if ready.is_empty() {
             Ok(Outcome::Skipped)
         } else {
-            self.run_ready(backend, role, &ready, &halt)
+            self.run_ready(backend, role, &ready, &halt, taken)
         };
         for slice in slices {
             slice.job.exit(&halt);
@@ -103,6 +110,7 @@ impl Scratch {
         role: Role,
         ready: &[&Rows],
         halt: &Halt,
+        taken: Instant,
     ) -> Result<Outcome, String> {
         let (model, batch) = (role.name(), self.input.len() / backend.input_len().max(1));
         let spans: Vec<_> = ready
@@ -113,6 +121,7 @@ impl Scratch {
             backend.run(batch, &self.input, &mut self.output, halt)
         }));
         drop(spans);
+        let done = Instant::now();
         match ran {
             Ok(Ok(())) => {
                 // Before the first is delivered: what is delivered once must not be run again.
@@ -122,7 +131,8 @@ impl Scratch {
                 let mut outputs = self.output.as_slice();
                 for slice in ready {
                     let (mine, rest) = outputs.split_at(slice.rows.len() * backend.output_len());
-                    self.replies.extend(slice.job.deliver(role, slice.rows.clone(), mine));
+                    self.replies
+                        .extend(slice.job.deliver(role, slice.rows.clone(), mine, taken..done));
                     outputs = rest;
                 }
                 Ok(Outcome::Ran)

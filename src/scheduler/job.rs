@@ -5,12 +5,13 @@ use std::ops::Range;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use thiserror::Error;
 use tokio::sync::oneshot;
 use tracing::Span;
 
-use crate::domain::{PerRole, Role};
+use crate::domain::{PerRole, Role, Window};
 use crate::onnx::Halt;
 
 /// Makes the rows of a job, on the executor's thread, just before they run.
@@ -42,8 +43,14 @@ pub enum ScheduleError {
     Stopping,
 }
 
-/// The outputs of the job's rows, in their order.
-pub type Outputs = PerRole<Vec<f32>>;
+/// What came of a job.
+#[derive(Debug, Default, PartialEq)]
+pub struct Outputs {
+    /// The outputs of the job's rows, in their order.
+    pub rows: PerRole<Vec<f32>>,
+    /// When they were asked for and done, of each model that had any.
+    pub windows: PerRole<Option<Window>>,
+}
 
 type Answer = Result<Outputs, ScheduleError>;
 
@@ -103,6 +110,7 @@ pub(super) struct Job {
     pub(super) source: Box<dyn RowSource>,
     /// The caller's span: the parent of what the executors record.
     pub(super) span: Span,
+    submitted: Instant,
     progress: Mutex<Progress>,
 }
 
@@ -135,11 +143,15 @@ impl Job {
         source: Box<dyn RowSource>,
         rows: PerRole<usize>,
         output_len: PerRole<usize>,
+        submitted: Instant,
         gather: Option<Arc<dyn Ring>>,
     ) -> (Arc<Self>, Pending) {
         let (reply, receiver) = oneshot::channel();
         let progress = Progress {
-            outputs: PerRole::of(|role| vec![0.0; rows[role] * output_len[role]]),
+            outputs: Outputs {
+                rows: PerRole::of(|role| vec![0.0; rows[role] * output_len[role]]),
+                windows: PerRole::default(),
+            },
             rows_left: Role::ALL.iter().map(|&role| rows[role]).sum(),
             reply: Some(reply),
             running: Vec::new(),
@@ -147,6 +159,7 @@ impl Job {
         let job = Arc::new(Self {
             source,
             span: Span::current(),
+            submitted,
             progress: Mutex::new(progress),
         });
         let pending = Pending {
@@ -181,19 +194,26 @@ impl Job {
         self.progress().running.retain(|running| !Arc::ptr_eq(running, halt));
     }
 
-    /// Takes the outputs of some rows; with the last ones there is an answer, to be sent.
-    pub(super) fn deliver(&self, role: Role, rows: Range<usize>, values: &[f32]) -> Option<Reply> {
+    /// Takes the outputs of some rows, which ran during `ran`; with the last ones there is an answer, to be sent.
+    pub(super) fn deliver(&self, role: Role, rows: Range<usize>, values: &[f32], ran: Range<Instant>) -> Option<Reply> {
         let mut progress = self.progress();
         if rows.is_empty() {
             return None;
         }
         let length = values.len() / rows.len();
-        let Some(place) = progress.outputs[role].get_mut(rows.start * length..rows.end * length) else {
+        let Some(place) = progress.outputs.rows[role].get_mut(rows.start * length..rows.end * length) else {
             drop(progress);
             self.fail(ScheduleError::Failed("the outputs have no place".to_owned()));
             return None;
         };
         place.copy_from_slice(values);
+        let window = Window {
+            submitted: self.submitted,
+            taken: ran.start,
+            done: ran.end,
+        };
+        let known = &mut progress.outputs.windows[role];
+        *known = Some(known.map_or(window, |known| known.and(window)));
         progress.rows_left = progress.rows_left.saturating_sub(rows.len());
         if progress.rows_left > 0 {
             return None;

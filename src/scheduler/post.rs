@@ -73,6 +73,8 @@ impl Drop for Post {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
     use crate::domain::{PerRole, Role};
     use crate::scheduler::RowSource;
@@ -89,8 +91,9 @@ mod tests {
     /// A finished answer, and who waits for it.
     fn letter(value: f32) -> (Reply, Pending) {
         let one = PerRole { standard: 0, robust: 1 };
-        let (job, pending) = Job::new(Box::new(Nothing), one, one, None);
-        (job.deliver(Role::Robust, 0..1, &[value]).unwrap(), pending)
+        let (job, pending) = Job::new(Box::new(Nothing), one, one, Instant::now(), None);
+        let now = Instant::now();
+        (job.deliver(Role::Robust, 0..1, &[value], now..now).unwrap(), pending)
     }
 
     #[tokio::test]
@@ -100,7 +103,7 @@ mod tests {
             let (mut replies, waiting): (Vec<_>, Vec<_>) = (0..round).map(|value| letter(f32::from(value))).unzip();
             post.send(&mut replies);
             for (value, pending) in (0..round).zip(waiting) {
-                assert_eq!(pending.await.unwrap().robust, [f32::from(value)]);
+                assert_eq!(pending.await.unwrap().rows.robust, [f32::from(value)]);
             }
         }
     }
@@ -111,6 +114,6 @@ mod tests {
         let (reply, pending) = letter(1.0);
         post.send(&mut vec![reply]);
         drop(post);
-        assert_eq!(pending.await.unwrap().robust, [1.0]);
+        assert_eq!(pending.await.unwrap().rows.robust, [1.0]);
     }
 }

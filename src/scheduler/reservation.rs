@@ -34,8 +34,9 @@ impl Reservation {
     /// holder keeps no more outstanding than it was admitted with.
     #[must_use]
     pub fn submit(&self, source: Box<dyn RowSource>, rows: PerRole<usize>) -> Pending {
-        let (job, pending) = Job::new(source, rows, self.output_len, None);
-        self.shared.submit(&job, self.request, rows);
+        let now = Instant::now();
+        let (job, pending) = Job::new(source, rows, self.output_len, now, None);
+        self.shared.submit(&job, self.request, rows, now);
         self.shared.ring();
         pending
     }
@@ -45,8 +46,9 @@ impl Reservation {
     #[must_use]
     pub fn submit_with_others(&self, source: Box<dyn RowSource>, rows: PerRole<usize>) -> Pending {
         let ring = Arc::clone(&self.shared);
-        let (job, pending) = Job::new(source, rows, self.output_len, Some(ring));
-        self.shared.submit(&job, self.request, rows);
+        let now = Instant::now();
+        let (job, pending) = Job::new(source, rows, self.output_len, now, Some(ring));
+        self.shared.submit(&job, self.request, rows, now);
         pending
     }
 }

@@ -20,6 +20,7 @@ use super::queue::{Batch, Limits, Queue, Taker};
 use super::speed::{Rows, Speed};
 use super::urgency::{Class, Urgency};
 use crate::domain::{PerRole, Role};
+use crate::telemetry::models::SchedulerLoad;
 
 /// About what it takes to wake a thread: rows that wait less than this wake nobody.
 const WORTH_WAKING: Duration = Duration::from_micros(40);
@@ -95,8 +96,24 @@ impl Shared {
         self.state().admissions.release(request, outstanding);
     }
 
-    /// Lets the rows of `job` wait for an executor. They are told by [`Ring::ring`].
-    pub(super) fn submit(&self, job: &Arc<Job>, request: Urgency, rows: PerRole<usize>) {
+    /// What waits and who works at this moment.
+    pub(super) fn load(&self, executors: usize) -> SchedulerLoad {
+        let (state, now) = (self.state(), Instant::now());
+        let waiting = |class| state.queue.waiting(class, now, |job| job.is_over());
+        SchedulerLoad {
+            interactive: waiting(Class::Interactive),
+            bulk: waiting(Class::Bulk),
+            admitted: state.admissions.outstanding(),
+            capacity: state.admissions.capacity(),
+            executors,
+            idle: state.bell.asleep(),
+            broken: state.condition.broken(),
+            healthy: PerRole::of(|role| state.condition.works(role)),
+        }
+    }
+
+    /// Lets the rows of `job` wait for an executor, from `now` on. They are told by [`Ring::ring`].
+    pub(super) fn submit(&self, job: &Arc<Job>, request: Urgency, rows: PerRole<usize>, now: Instant) {
         let mut state = self.state();
         let impossible = if state.stopping {
             Some(ScheduleError::Stopping)
@@ -111,7 +128,7 @@ impl Shared {
             job.fail(error);
             return;
         }
-        state.queue.push(job, request, rows, Instant::now());
+        state.queue.push(job, request, rows, now);
         let capacity = state.admissions.capacity();
         state.queue.sweep(capacity, |job| job.is_over());
     }

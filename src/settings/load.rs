@@ -97,6 +97,7 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
     );
     let open_inference = open_inference::read(&mut reader);
     let log = log(&mut reader);
+    let metrics = super::metrics::read(&mut reader);
     let effective = reader.finish()?;
     // Unreachable without a violation above, which `finish` has returned.
     let unset = || Violations::default();
@@ -109,6 +110,7 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
         scheduler,
         open_inference,
         log: log.ok_or_else(unset)?,
+        metrics,
         effective,
     })
 }

@@ -4,6 +4,7 @@
 //! what the rest of the house sees: typed, checked, and with a revision that names it.
 
 mod load;
+mod metrics;
 mod open_inference;
 mod reader;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod tests;
 mod typed;
 
 pub use load::{LoadError, load};
+pub use metrics::MetricsSettings;
 pub use open_inference::OpenInferenceSettings;
 pub use typed::{
     CertificateSettings, LogFormat, LogSettings, MixtureSettings, ModelSettings, Provider, RadiusMethod,

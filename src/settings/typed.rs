@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::OpenInferenceSettings;
+use super::{MetricsSettings, OpenInferenceSettings};
 use crate::certificate::{Alpha, FailureProbability, Temperature};
 use crate::domain::Bound;
 
@@ -30,6 +30,8 @@ pub struct Settings {
     pub open_inference: OpenInferenceSettings,
     /// Logs.
     pub log: LogSettings,
+    /// Metrics and health over HTTP.
+    pub metrics: MetricsSettings,
     /// Every key with its value in force, defaults included.
     pub effective: BTreeMap<String, String>,
 }

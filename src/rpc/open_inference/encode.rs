@@ -41,7 +41,7 @@ pub(super) fn response(
 pub(super) fn snapshot(provenance: &Provenance) -> [(&'static str, ParameterChoice); 6] {
     use ParameterChoice::{DoubleParam, StringParam};
     [
-        ("config_revision", StringParam(provenance.config_revision.clone())),
+        ("config_revision", StringParam(provenance.config_revision.to_string())),
         ("alpha", DoubleParam(provenance.alpha)),
         ("robust_temperature", DoubleParam(provenance.robust_temperature)),
         (

@@ -9,7 +9,8 @@ use super::proto::{ModelInferRequest, ModelInferResponse};
 use super::statistics::Spent;
 use super::{decode, encode, outputs, parameters};
 use crate::domain::Violations;
-use crate::rpc::answering::{Service, predictions};
+use crate::rpc::answering::{Service, ask};
+use crate::rpc::call::Call;
 use crate::rpc::{deadline, order, status};
 
 /// An answer, with what there is to count of it.
@@ -19,12 +20,12 @@ pub(super) struct Answered {
     pub(super) spent: Spent,
 }
 
-/// Answers `request`, which came at `received`, by `deadline` or its own timeout, from one snapshot.
+/// Answers `request` by `deadline` or its own timeout, from one snapshot.
 pub(super) async fn answer(
     service: &Service,
     request: ModelInferRequest,
-    received: Instant,
     deadline: Instant,
+    call: &mut Call,
 ) -> Result<Answered, Status> {
     let classifier = service.classifier()?;
     let mut wrong = Violations::default();
@@ -41,16 +42,16 @@ pub(super) async fn answer(
         }
     };
     let longest = service.server.max_request_time;
+    let received = call.begun();
     let deadline = deadline::of_message(parameters.timeout_us, received, longest, Some(deadline));
     let count = inputs.len();
+    call.asks(&classifier, count);
     let asked = Instant::now();
     let span = tracing::debug_span!("model_infer", inputs = count);
-    let predictions = predictions(&classifier, inputs, order, deadline)
-        .instrument(span)
-        .await?;
+    let answer = ask(&classifier, inputs, order, deadline, call).instrument(span).await?;
     let told = Instant::now();
     let mut response = encode::response(
-        &predictions,
+        &answer.predictions,
         &outputs,
         classifier.labels().len(),
         classifier.provenance(),
@@ -58,16 +59,16 @@ pub(super) async fn answer(
     response.model_name = request.model_name;
     response.id = request.id;
     let done = Instant::now();
+    let queue = answer.timings.queue().map(|queue| queue.took).unwrap_or_default();
     Ok(Answered {
         response,
         inputs: count,
         spent: Spent {
             total: done - received,
+            queue,
             compute_input: asked - received,
-            compute_infer: told - asked,
+            compute_infer: (told - asked).saturating_sub(queue),
             compute_output: done - told,
-            // The classifier does not tell yet how long rows waited: that goes here, and off `compute_infer`.
-            ..Spent::default()
         },
     })
 }

@@ -1,12 +1,11 @@
 //! The handlers of `inference.GRPCInferenceService`.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use futures_util::stream::Empty;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::proto::grpc_inference_service_server::GrpcInferenceService as Rpc;
+use super::proto::grpc_inference_service_server::GrpcInferenceService;
 use super::proto::{
     ModelConfigRequest, ModelConfigResponse, ModelInferRequest, ModelInferResponse, ModelMetadataRequest,
     ModelMetadataResponse, ModelReadyRequest, ModelReadyResponse, ModelStatisticsRequest, ModelStatisticsResponse,
@@ -17,25 +16,27 @@ use super::statistics::Statistics;
 use super::words::quoted;
 use super::{VERSION, infer, metadata, model_config};
 use crate::rpc::answering::Service;
-use crate::rpc::readiness::Readiness;
+use crate::rpc::call::Call;
+use crate::rpc::router::Health;
 use crate::rpc::status;
+use crate::telemetry::call::Rpc;
 
 pub use super::proto::grpc_inference_service_server::SERVICE_NAME;
 
 /// Answers by this protocol what [`Service`] answers by ours.
 pub(in crate::rpc) struct OpenInference {
     service: Service,
-    readiness: Readiness,
+    health: Health,
     /// What callers call the model.
     name: String,
     statistics: Arc<Statistics>,
 }
 
 impl OpenInference {
-    pub(in crate::rpc) fn new(service: Service, readiness: Readiness, name: String) -> Self {
+    pub(in crate::rpc) fn new(service: Service, health: Health, name: String) -> Self {
         Self {
             service,
-            readiness,
+            health,
             name,
             statistics: Arc::default(),
         }
@@ -58,91 +59,119 @@ impl OpenInference {
         }
         Ok(())
     }
+
+    async fn answer_infer(
+        &self,
+        request: Request<ModelInferRequest>,
+        call: &mut Call,
+    ) -> Result<ModelInferResponse, Status> {
+        let deadline = self.service.deadline(&request, call)?;
+        let request = request.into_inner();
+        self.check_model(&request.model_name, &request.model_version)?;
+        match infer::answer(&self.service, request, deadline, call).await {
+            Ok(answered) => {
+                self.statistics.answered(answered.inputs, answered.spent);
+                Ok(answered.response)
+            }
+            Err(status) => {
+                self.statistics.failed(call.begun().elapsed());
+                Err(status)
+            }
+        }
+    }
+
+    /// A call that asks no model: recorded, and answered at once.
+    fn told<A, T>(
+        &self,
+        request: Request<A>,
+        tell: impl FnOnce(A) -> Result<T, Status>,
+    ) -> Result<Response<T>, Status> {
+        let call = self.service.calls.begin(Rpc::OpenInference, request.metadata());
+        call.end(tell(request.into_inner()).map(Response::new))
+    }
 }
 
 #[tonic::async_trait]
-impl Rpc for OpenInference {
-    async fn server_live(&self, _: Request<ServerLiveRequest>) -> Result<Response<ServerLiveResponse>, Status> {
-        Ok(Response::new(ServerLiveResponse { live: true }))
+impl GrpcInferenceService for OpenInference {
+    async fn server_live(&self, request: Request<ServerLiveRequest>) -> Result<Response<ServerLiveResponse>, Status> {
+        self.told(request, |_| Ok(ServerLiveResponse { live: true }))
     }
 
-    async fn server_ready(&self, _: Request<ServerReadyRequest>) -> Result<Response<ServerReadyResponse>, Status> {
-        let ready = self.readiness.get();
-        Ok(Response::new(ServerReadyResponse { ready }))
+    async fn server_ready(
+        &self,
+        request: Request<ServerReadyRequest>,
+    ) -> Result<Response<ServerReadyResponse>, Status> {
+        let ready = self.health.is_serving();
+        self.told(request, |_| Ok(ServerReadyResponse { ready }))
     }
 
     async fn model_ready(&self, request: Request<ModelReadyRequest>) -> Result<Response<ModelReadyResponse>, Status> {
-        let asked = request.into_inner();
-        self.check_model(&asked.name, &asked.version)?;
-        let ready = self.readiness.get();
-        Ok(Response::new(ModelReadyResponse { ready }))
+        self.told(request, |asked| {
+            self.check_model(&asked.name, &asked.version)?;
+            let ready = self.health.is_serving();
+            Ok(ModelReadyResponse { ready })
+        })
     }
 
     async fn server_metadata(
         &self,
-        _: Request<ServerMetadataRequest>,
+        request: Request<ServerMetadataRequest>,
     ) -> Result<Response<ServerMetadataResponse>, Status> {
-        Ok(Response::new(metadata::server()))
+        self.told(request, |_| Ok(metadata::server()))
     }
 
     async fn model_metadata(
         &self,
         request: Request<ModelMetadataRequest>,
     ) -> Result<Response<ModelMetadataResponse>, Status> {
-        let asked = request.into_inner();
-        self.check_model(&asked.name, &asked.version)?;
-        let classifier = self.service.classifier()?;
-        Ok(Response::new(metadata::model(&self.name, &classifier)))
+        self.told(request, |asked| {
+            self.check_model(&asked.name, &asked.version)?;
+            let classifier = self.service.classifier()?;
+            Ok(metadata::model(&self.name, &classifier))
+        })
     }
 
     async fn model_infer(&self, request: Request<ModelInferRequest>) -> Result<Response<ModelInferResponse>, Status> {
-        let received = Instant::now();
-        let deadline = self.service.deadline(&request)?;
-        let request = request.into_inner();
-        self.check_model(&request.model_name, &request.model_version)?;
-        match infer::answer(&self.service, request, received, deadline).await {
-            Ok(answered) => {
-                self.statistics.answered(answered.inputs, answered.spent);
-                Ok(Response::new(answered.response))
-            }
-            Err(status) => {
-                self.statistics.failed(received.elapsed());
-                Err(status)
-            }
-        }
+        let mut call = self.service.calls.begin(Rpc::ModelInfer, request.metadata());
+        let answer = self.answer_infer(request, &mut call).await;
+        call.end(answer.map(Response::new))
     }
 
     type ModelStreamInferStream = Empty<Result<ModelStreamInferResponse, Status>>;
 
     async fn model_stream_infer(
         &self,
-        _: Request<Streaming<ModelInferRequest>>,
+        request: Request<Streaming<ModelInferRequest>>,
     ) -> Result<Response<Self::ModelStreamInferStream>, Status> {
-        Err(status::unimplemented(
-            "ModelStreamInfer is not offered: call ModelInfer, or certimix.v1.MixedClassifier.PredictStream",
-        ))
+        self.told(request, |_| {
+            Err(status::unimplemented(
+                "ModelStreamInfer is not offered: call ModelInfer, or certimix.v1.MixedClassifier.PredictStream",
+            ))
+        })
     }
 
     async fn model_config(
         &self,
         request: Request<ModelConfigRequest>,
     ) -> Result<Response<ModelConfigResponse>, Status> {
-        let asked = request.into_inner();
-        self.check_model(&asked.name, &asked.version)?;
-        let classifier = self.service.classifier()?;
-        let config = model_config::of(&self.name, &classifier, self.service.server.max_inputs);
-        Ok(Response::new(ModelConfigResponse { config: Some(config) }))
+        self.told(request, |asked| {
+            self.check_model(&asked.name, &asked.version)?;
+            let classifier = self.service.classifier()?;
+            let config = model_config::of(&self.name, &classifier, self.service.server.max_inputs);
+            Ok(ModelConfigResponse { config: Some(config) })
+        })
     }
 
     async fn model_statistics(
         &self,
         request: Request<ModelStatisticsRequest>,
     ) -> Result<Response<ModelStatisticsResponse>, Status> {
-        let asked = request.into_inner();
-        // No name asks for every model.
-        let name = if asked.name.is_empty() { &self.name } else { &asked.name };
-        self.check_model(name, &asked.version)?;
-        let model_stats = vec![self.statistics.told(&self.name)];
-        Ok(Response::new(ModelStatisticsResponse { model_stats }))
+        self.told(request, |asked| {
+            // No name asks for every model.
+            let name = if asked.name.is_empty() { &self.name } else { &asked.name };
+            self.check_model(name, &asked.version)?;
+            let model_stats = vec![self.statistics.told(&self.name)];
+            Ok(ModelStatisticsResponse { model_stats })
+        })
     }
 }

@@ -28,7 +28,7 @@ async fn a_bad_row_fails_its_own_request_alone() {
     in_time(first).await.unwrap();
     let mut answers = Vec::new();
     for job in jobs {
-        answers.push(in_time(job).await.map(|outputs| outputs.robust[0]));
+        answers.push(in_time(job).await.map(|outputs| outputs.rows.robust[0]));
     }
     let fail = || Err(ScheduleError::Failed("the robust model failed".to_owned()));
     assert_eq!(answers, [Ok(2.0), fail(), Ok(40.0), fail(), Ok(60.0)]);
@@ -176,15 +176,15 @@ async fn a_backend_that_answers_too_little_delivers_nothing() {
         row_time: PerRole::of(|_| Duration::from_millis(1)),
     };
     let backends = vec![PerRole::of(|_| Short(double(4, &during, &works, &opens)))];
-    let scheduler = Scheduler::start(backends, settings, &tokio::runtime::Handle::current()).unwrap();
+    let scheduler = Scheduler::start(backends, settings, &tokio::runtime::Handle::current(), &nobody()).unwrap();
     let first = submit(&scheduler, 0, 1);
     gate.comes();
     // One batch of four rows, which answers three; then each job by itself.
     let (two, other_two) = (submit(&scheduler, 1, 2), submit(&scheduler, 5, 2));
     gate.lets_one_pass();
     in_time(first).await.unwrap();
-    assert_eq!(in_time(two).await.unwrap().robust, [2.0, 4.0]);
-    assert_eq!(in_time(other_two).await.unwrap().robust, [10.0, 12.0]);
+    assert_eq!(in_time(two).await.unwrap().rows.robust, [2.0, 4.0]);
+    assert_eq!(in_time(other_two).await.unwrap().rows.robust, [10.0, 12.0]);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ async fn a_job_larger_than_a_batch_comes_back_whole_and_in_order() {
     let scheduler = scheduler(2, 4, |_, _| Ok(()));
     let outputs = in_time(submit(&scheduler, 0, 11)).await.unwrap();
     assert_eq!(
-        outputs.robust,
+        outputs.rows.robust,
         (0..11u8).map(|row| 2.0 * f32::from(row)).collect::<Vec<_>>()
     );
 }
@@ -36,7 +36,7 @@ async fn the_two_rows_of_one_job_run_at_the_same_time() {
     let outputs = in_time(room.submit(Box::new(Counting(3)), demand.outstanding))
         .await
         .unwrap();
-    assert_eq!((outputs.standard, outputs.robust), (vec![6.0], vec![6.0]));
+    assert_eq!((outputs.rows.standard, outputs.rows.robust), (vec![6.0], vec![6.0]));
 }
 #[tokio::test]
 async fn a_caller_who_left_costs_no_run() {
