@@ -22,6 +22,7 @@ mod half_space;
 mod halting;
 mod health;
 mod info;
+mod metrics;
 mod open_inference;
 mod open_inference_errors;
 mod overload;

@@ -84,6 +84,10 @@ impl ConfigMetrics {
         })
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a moment for people and their dashboards; nothing is timed by it"
+    )]
     pub(super) fn set(&self, revision: &str, alpha: f64) {
         // Whoever is not in force any more is not exported any more.
         self.revision.reset();
