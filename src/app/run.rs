@@ -109,7 +109,7 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
         true => Arc::clone(&metrics) as Arc<dyn ModelObserver>,
         false => Arc::new(()),
     };
-    let serving = rpc::serve(listeners, Arc::clone(&live), &settings.server, observers, closed).await?;
+    let serving = rpc::serve(listeners, Arc::clone(&live), &settings, observers, closed).await?;
     let health = serving.health.clone();
     let pages = Arc::new(ServerPages {
         metrics: Arc::clone(&metrics),

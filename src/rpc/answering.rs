@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 use super::call::{Call, Calls};
 use super::proto::{CertifyRequest, PredictRequest, PredictResponse};
 use super::{deadline, decode, encode, order, proto, status};
-use crate::classifier::{CertificationOrder, MixedClassifier};
+use crate::classifier::{Answer, CertificationOrder, MixedClassifier};
 use crate::domain::{Input, Prediction, Violations};
 use crate::live::{Live, Snapshot};
 use crate::settings::ServerSettings;
@@ -94,12 +94,24 @@ pub(super) async fn answer(
     components: bool,
     call: &mut Call,
 ) -> Result<Vec<proto::Prediction>, Status> {
+    let answer = ask(classifier, inputs, order, deadline, call).await?;
+    let labels = classifier.labels();
+    let encode = |prediction: Prediction| encode::prediction(prediction, labels, components);
+    Ok(answer.predictions.into_iter().map(encode).collect())
+}
+
+/// Asks the classifier. Whatever protocol a request comes by, it is answered here.
+pub(super) async fn ask(
+    classifier: &MixedClassifier,
+    inputs: Vec<Input>,
+    order: CertificationOrder,
+    deadline: Instant,
+    call: &mut Call,
+) -> Result<Answer, Status> {
     let answer = classifier.predict(inputs, order, deadline).await.map_err(|error| {
         call.failed(&error);
         status::failed(&error)
     })?;
     call.answered(&answer);
-    let labels = classifier.labels();
-    let encode = |prediction: Prediction| encode::prediction(prediction, labels, components);
-    Ok(answer.predictions.into_iter().map(encode).collect())
+    Ok(answer)
 }

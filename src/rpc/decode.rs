@@ -1,7 +1,23 @@
-//! From a tensor on the wire to validated inputs.
+//! From the tensor of `certimix.v1` to validated inputs.
 
 use super::proto::{DataType, Tensor};
+use super::tensor::{self, Names, Part};
 use crate::domain::{Input, InputSpec, Values, Violations};
+
+const NAMES: Names<'static> = Names {
+    field: &field,
+    float32: "FLOAT32",
+    in_bytes: true,
+};
+
+fn field(part: Part) -> String {
+    let name = match part {
+        Part::Type => "inputs.dtype",
+        Part::Shape => "inputs.shape",
+        Part::Data => "inputs.data",
+    };
+    name.to_owned()
+}
 
 /// Takes the inputs out of `tensor`, or tells everything that is wrong with it.
 ///
@@ -13,113 +29,15 @@ pub(super) fn inputs(tensor: Option<&Tensor>, spec: &InputSpec, max_inputs: usiz
         wrong.add("inputs", "is required");
         return Err(wrong);
     };
-    let dtype = dtype(tensor, spec, &mut wrong);
-    let count = count(&tensor.shape, spec, max_inputs, &mut wrong);
-    let (Some(dtype), Some(count)) = (dtype, count) else {
-        return Err(wrong);
+    let written_as = match DataType::try_from(tensor.dtype) {
+        Ok(DataType::Uint8) => Ok(Values::UInt8),
+        Ok(DataType::Float32) => Ok(Values::Float32),
+        Ok(DataType::Unspecified) | Err(_) => Err(tensor.dtype.to_string()),
     };
-    // At most 2^16 inputs of at most 2^24 values of at most 4 bytes: no overflow.
-    let width = if dtype == DataType::Uint8 { 1 } else { 4 };
-    let expected = count * spec.dimension() * width;
-    wrong.check(tensor.data.len() == expected, "inputs.data", || {
-        let shape = &tensor.shape;
-        format!(
-            "expected {expected} bytes: {width} for each value of the shape {shape:?}; found {}",
-            tensor.data.len()
-        )
-    });
-    wrong.into_result()?;
-    let written_as = match dtype {
-        DataType::Uint8 => Values::UInt8,
-        _ => {
-            check_floats(&tensor.data, spec)?;
-            Values::Float32
-        }
-    };
-    let each = spec.dimension() * width;
-    let input = |index: usize| Input::new(tensor.data.slice(index * each..(index + 1) * each), written_as);
-    Ok((0..count).map(input).collect())
-}
-
-fn dtype(tensor: &Tensor, spec: &InputSpec, wrong: &mut Violations) -> Option<DataType> {
-    match DataType::try_from(tensor.dtype) {
-        Ok(DataType::Uint8) if !spec.accepts_uint8() => {
-            wrong.add(
-                "inputs.dtype",
-                format!(
-                    "expected FLOAT32: this model's values go from {} to {}, and UINT8 means 0 to 1 in steps of 1/255",
-                    spec.low, spec.high
-                ),
-            );
-            None
-        }
-        Ok(dtype @ (DataType::Uint8 | DataType::Float32)) => Some(dtype),
-        Ok(DataType::Unspecified) | Err(_) => {
-            wrong.add(
-                "inputs.dtype",
-                format!("expected UINT8 or FLOAT32, found {}", tensor.dtype),
-            );
-            None
-        }
+    match tensor::layout(written_as, &tensor.shape, (spec, max_inputs), &NAMES, &mut wrong) {
+        Some(layout) => tensor::inputs(layout, &tensor.data, spec, &NAMES),
+        None => Err(wrong),
     }
-}
-
-/// N, if the shape is `[N, …]` as the model takes it.
-fn count(shape: &[i64], spec: &InputSpec, max_inputs: usize, wrong: &mut Violations) -> Option<usize> {
-    let wanted: Vec<i64> = spec
-        .shape
-        .iter()
-        .map(|&length| i64::try_from(length).unwrap_or(i64::MAX))
-        .collect();
-    let shown = wanted.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
-    let Some((&first, rest)) = shape.split_first().filter(|(_, rest)| *rest == wanted) else {
-        wrong.add("inputs.shape", format!("expected [N, {shown}], found {}", short(shape)));
-        return None;
-    };
-    debug_assert_eq!(rest.len(), wanted.len());
-    match usize::try_from(first)
-        .ok()
-        .filter(|count| (1..=max_inputs).contains(count))
-    {
-        Some(count) => Some(count),
-        None => {
-            wrong.add(
-                "inputs.shape",
-                format!("expected [N, {shown}] with N from 1 to {max_inputs}, found N = {first}"),
-            );
-            None
-        }
-    }
-}
-
-/// A shape may be as long as a message: only its beginning is worth showing.
-fn short(shape: &[i64]) -> String {
-    match shape.get(..8) {
-        Some(beginning) if shape.len() > 8 => format!("{beginning:?}… of {} axes", shape.len()),
-        _ => format!("{shape:?}"),
-    }
-}
-
-/// Whether all are numbers within the model's range.
-fn check_floats(data: &[u8], spec: &InputSpec) -> Result<(), Violations> {
-    let values = || data.as_chunks::<4>().0.iter().map(|&word| f32::from_le_bytes(word));
-    let fits = |value: f32| value.is_finite() && (spec.low..=spec.high).contains(&f64::from(value));
-    // A pass without branches for the many that are right; a slower one for those that are not.
-    if values().fold(true, |all, value| all & fits(value)) {
-        return Ok(());
-    }
-    let misfits = values().filter(|&value| !fits(value)).count();
-    let mut wrong = Violations::default();
-    if let Some((index, value)) = values().enumerate().find(|&(_, value)| !fits(value)) {
-        let (low, high) = (spec.low, spec.high);
-        wrong.add(
-            "inputs.data",
-            format!(
-                "expected finite values from {low} to {high}; {misfits} are not, the first is {value} at index {index}"
-            ),
-        );
-    }
-    wrong.into_result()
 }
 
 #[cfg(test)]

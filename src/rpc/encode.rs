@@ -6,7 +6,7 @@ use crate::domain::{Bound, Certificate, Method, Norm, Prediction, Provenance, St
 /// A prediction; with `components`, g's and h's probabilities too.
 pub(super) fn prediction(prediction: Prediction, labels: &[String], components: bool) -> proto::Prediction {
     let probabilities = |log_probs: &[f64]| match components {
-        true => log_probs.iter().map(|log| narrow(log.exp())).collect(),
+        true => log_probs.iter().map(|&log| probability(log)).collect(),
         false => Vec::new(),
     };
     proto::Prediction {
@@ -109,10 +109,16 @@ pub(super) fn index(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
 
+/// A probability, from its logarithm.
+pub(super) fn probability(log: f64) -> f32 {
+    narrow(log.exp())
+}
+
+/// A logit or a probability as the wire carries it: the nearest float32.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "the wire carries logits and probabilities as float32"
 )]
-fn narrow(value: f64) -> f32 {
+pub(super) fn narrow(value: f64) -> f32 {
     value as f32
 }

@@ -1,7 +1,7 @@
 //! The wire: generated code, validation, conversions, thin handlers. The sole user of `tonic` beside the clients.
 //!
-//! A request comes in through [`service`], is checked by [`decode`] and [`order`], answered by the classifier, and goes
-//! out through [`encode`]. [`call`] keeps the record of each. [`listeners`] is where connections come in, [`router`] what they reach. Every error becomes a `Status` in [`status`] and nowhere else.
+//! A request comes in through [`service`], is checked by [`decode`], [`tensor`] and [`order`], answered by the classifier, and goes
+//! out through [`encode`]. [`open_inference`] is the same by another protocol. [`call`] keeps the record of each. [`listeners`] is where connections come in, [`router`] what they reach. Every error becomes a `Status` in [`status`] and nowhere else.
 
 mod answering;
 mod call;
@@ -11,6 +11,7 @@ mod early_errors;
 mod encode;
 mod info;
 mod listeners;
+pub mod open_inference;
 mod order;
 mod predict_stream;
 pub mod proto;
@@ -18,6 +19,7 @@ mod router;
 mod service;
 mod status;
 mod stream;
+mod tensor;
 mod unix_socket;
 
 pub use listeners::{ListenError, Listeners};

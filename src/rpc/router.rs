@@ -15,10 +15,12 @@ use super::answering::{Service, Stop};
 use super::call::Calls;
 use super::early_errors;
 use super::listeners::Listeners;
+use super::open_inference::proto::grpc_inference_service_server::GrpcInferenceServiceServer;
+use super::open_inference::{self, OpenInference};
 use super::proto::DESCRIPTORS;
 use super::proto::mixed_classifier_server::{MixedClassifierServer, SERVICE_NAME};
 use crate::live::Live;
-use crate::settings::ServerSettings;
+use crate::settings::Settings;
 use crate::telemetry::call::Observers;
 
 /// Bytes that one stream may have sent and nobody read,
@@ -31,6 +33,7 @@ const CONNECTION_WINDOW: u32 = 32 << 20;
 pub struct Health {
     reporter: HealthReporter,
     serving: Arc<AtomicBool>,
+    services: Vec<&'static str>,
 }
 
 impl Health {
@@ -42,7 +45,7 @@ impl Health {
         } else {
             ServingStatus::NotServing
         };
-        for service in ["", SERVICE_NAME] {
+        for service in &self.services {
             self.reporter.set_service_status(service, status).await;
         }
     }
@@ -69,21 +72,29 @@ pub struct Serving<F> {
 pub async fn serve(
     listeners: Listeners,
     live: Arc<Live>,
-    settings: &ServerSettings,
+    settings: &Settings,
     observers: Observers,
     stop: BoxFuture<'static, ()>,
 ) -> Result<Serving<impl Future<Output = Result<(), tonic::transport::Error>> + use<>>, tonic_reflection::server::Error>
 {
+    let (open_inference, settings) = (&settings.open_inference, &settings.server);
     let (reporter, health_service) = health_reporter();
+    let mut services = vec!["", SERVICE_NAME];
+    services.extend(open_inference.enabled.then_some(open_inference::SERVICE_NAME));
     let health = Health {
         reporter,
         serving: Arc::default(),
+        services,
     };
     health.set_serving(false).await;
     let reflection = || {
-        tonic_reflection::server::Builder::configure()
+        let builder = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTORS)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+        match open_inference.enabled {
+            true => builder.register_encoded_file_descriptor_set(open_inference::proto::DESCRIPTORS),
+            false => builder,
+        }
     };
     let stop: Stop = stop.shared();
     let max_message_bytes = settings.max_message_bytes;
@@ -93,6 +104,13 @@ pub async fn serve(
         calls: calls.clone(),
         stop: stop.clone(),
     };
+    let open_inference = open_inference.enabled.then(|| {
+        let name = open_inference.model_name.clone();
+        let service = OpenInference::new(service.clone(), health.clone(), name);
+        GrpcInferenceServiceServer::new(service)
+            .max_decoding_message_size(max_message_bytes)
+            .max_encoding_message_size(max_message_bytes.max(4 << 20))
+    });
     let classifier = MixedClassifierServer::new(service)
         .max_decoding_message_size(max_message_bytes)
         .max_encoding_message_size(max_message_bytes.max(4 << 20));
@@ -111,7 +129,8 @@ pub async fn serve(
         .add_service(health_service)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
-        .add_service(classifier);
+        .add_service(classifier)
+        .add_optional_service(open_inference);
     let (tcp, unix) = listeners.incoming();
     let tcp = router.clone().serve_with_incoming_shutdown(tcp, stop.clone());
     let unix = unix.map(|unix| router.serve_with_incoming_shutdown(unix, stop));

@@ -30,6 +30,16 @@ pub(super) fn invalid(violations: &Violations) -> Status {
     Status::with_error_details(Code::InvalidArgument, list.join("; "), details)
 }
 
+/// NOT_FOUND: another model, or another version of it, than the one that is served.
+pub(super) fn unknown_model(message: String) -> Status {
+    Status::not_found(message)
+}
+
+/// UNIMPLEMENTED, and what to call instead.
+pub(super) fn unimplemented(message: &str) -> Status {
+    Status::unimplemented(message)
+}
+
 /// UNAVAILABLE while there is nothing to answer with.
 pub(super) fn not_live(reason: NotLive) -> Status {
     Status::unavailable(reason.to_string())

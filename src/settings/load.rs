@@ -8,6 +8,7 @@ use config::{Config, Environment, File, FileFormat};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
+use super::open_inference;
 use super::reader::Reader;
 use super::typed::{
     CertificateSettings, LogFormat, LogSettings, ModelSettings, Provider, RadiusMethod, RuntimeSettings,
@@ -164,6 +165,7 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
             )
         },
     );
+    let open_inference = open_inference::read(&mut reader);
     let log = log(&mut reader);
     let metrics = super::metrics::read(&mut reader);
     let traces = traces::read(&mut reader);
@@ -179,6 +181,7 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
         certificate: certificate.ok_or_else(unset)?,
         runtime: runtime.ok_or_else(unset)?,
         scheduler,
+        open_inference,
         log: log.ok_or_else(unset)?,
         metrics,
         traces,

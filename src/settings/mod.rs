@@ -7,6 +7,7 @@ mod load;
 mod log_filter;
 mod metrics;
 mod mixture;
+mod open_inference;
 mod reader;
 mod reloadable;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub use load::{LoadError, Source, load, sha256};
 pub use log_filter::{EXPECTED_FILTER, log_ceiling, parse_log_filter};
 pub use metrics::MetricsSettings;
 pub use mixture::{MixtureSettings, TuningSettings};
+pub use open_inference::OpenInferenceSettings;
 pub use reloadable::check_reload;
 pub use traces::TraceSettings;
 pub use typed::{

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::MetricsSettings;
 use super::mixture::{MixtureSettings, TuningSettings};
 use super::traces::TraceSettings;
+use super::{MetricsSettings, OpenInferenceSettings};
 use crate::certificate::{Alpha, FailureProbability};
 use crate::domain::Bound;
 
@@ -30,6 +30,8 @@ pub struct Settings {
     pub runtime: RuntimeSettings,
     /// The queue of rows.
     pub scheduler: SchedulerSettings,
+    /// The second protocol.
+    pub open_inference: OpenInferenceSettings,
     /// Logs.
     pub log: LogSettings,
     /// Metrics and health over HTTP.

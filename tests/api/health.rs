@@ -12,7 +12,7 @@ use crate::support::server::PATIENCE;
 use crate::support::setup::manifest;
 use crate::support::{Setup, TestServer, wire};
 
-const SERVICES: [&str; 2] = ["", "certimix.v1.MixedClassifier"];
+const SERVICES: [&str; 3] = ["", "certimix.v1.MixedClassifier", "inference.GRPCInferenceService"];
 
 async fn assert_health(server: &TestServer, expected: ServingStatus) {
     let mut health = HealthClient::new(server.channel().await);
@@ -30,10 +30,16 @@ async fn assert_health(server: &TestServer, expected: ServingStatus) {
 }
 
 /// A manifest that can be read once somebody writes it: the server loads until then.
-fn manifest_to_come(setup: Setup) -> (Setup, std::path::PathBuf) {
+pub fn manifest_to_come(setup: Setup) -> (Setup, std::path::PathBuf) {
     let path = setup.folder().join("to_come.toml");
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     (setup.path("models.robust", &path), path)
+}
+
+/// Writes it: the server goes on loading.
+pub async fn write_manifest(path: std::path::PathBuf) {
+    let write = move || std::fs::write(path, manifest("linear_h", &[]));
+    tokio::task::spawn_blocking(write).await.unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -50,10 +56,7 @@ async fn nothing_is_served_until_both_models_are_warm() {
     let early = client.get_model_info(GetModelInfoRequest {}).await.unwrap_err();
     assert_eq!(early.code(), Code::Unavailable, "{early:?}");
 
-    tokio::task::spawn_blocking(move || std::fs::write(pipe, manifest("linear_h", &[])))
-        .await
-        .unwrap()
-        .unwrap();
+    write_manifest(pipe).await;
     assert!(server.ready().await);
     assert_health(&server, ServingStatus::Serving).await;
     client.predict(wire::predict(wire::floats(&[[0.0; 4]]))).await.unwrap();

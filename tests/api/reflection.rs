@@ -4,7 +4,11 @@ use tonic_reflection::pb::{v1, v1alpha};
 
 use crate::support::{Setup, TestServer};
 
-const EXPECTED: [&str; 2] = ["certimix.v1.MixedClassifier", "grpc.health.v1.Health"];
+const EXPECTED: [&str; 3] = [
+    "certimix.v1.MixedClassifier",
+    "grpc.health.v1.Health",
+    "inference.GRPCInferenceService",
+];
 
 fn assert_listed(names: &[String]) {
     for expected in EXPECTED {
@@ -15,37 +19,59 @@ fn assert_listed(names: &[String]) {
     }
 }
 
+/// The names of all services, as version 1 tells them.
+pub async fn services(server: &TestServer) -> Vec<String> {
+    match answers(
+        server,
+        [v1::server_reflection_request::MessageRequest::ListServices(
+            String::new(),
+        )],
+    )
+    .await
+    .remove(0)
+    {
+        v1::server_reflection_response::MessageResponse::ListServicesResponse(list) => {
+            list.service.into_iter().map(|service| service.name).collect()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What version 1 answers to each request.
+async fn answers<const N: usize>(
+    server: &TestServer,
+    requests: [v1::server_reflection_request::MessageRequest; N],
+) -> Vec<v1::server_reflection_response::MessageResponse> {
+    let mut client = v1::server_reflection_client::ServerReflectionClient::new(server.channel().await);
+    let requests = requests.map(|request| v1::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(request),
+    });
+    let mut stream = client
+        .server_reflection_info(tokio_stream::iter(requests))
+        .await
+        .unwrap()
+        .into_inner();
+    let mut answers = Vec::new();
+    while let Some(answer) = stream.message().await.unwrap() {
+        answers.push(answer.message_response.unwrap());
+    }
+    answers
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn version_1_lists_and_describes() {
     use v1::server_reflection_request::MessageRequest;
     use v1::server_reflection_response::MessageResponse;
 
     let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
-    let mut client = v1::server_reflection_client::ServerReflectionClient::new(server.channel().await);
-    let ask = |request| v1::ServerReflectionRequest {
-        host: String::new(),
-        message_request: Some(request),
-    };
-    let requests = [
-        ask(MessageRequest::ListServices(String::new())),
-        ask(MessageRequest::FileContainingSymbol(
-            "certimix.v1.MixedClassifier".to_owned(),
-        )),
-    ];
-    let mut answers = client
-        .server_reflection_info(tokio_stream::iter(requests))
-        .await
-        .unwrap()
-        .into_inner();
-    match answers.message().await.unwrap().unwrap().message_response.unwrap() {
-        MessageResponse::ListServicesResponse(list) => {
-            assert_listed(&list.service.into_iter().map(|service| service.name).collect::<Vec<_>>());
+    assert_listed(&services(&server).await);
+    let symbols = EXPECTED.map(|name| MessageRequest::FileContainingSymbol(name.to_owned()));
+    for answer in answers(&server, symbols).await {
+        match answer {
+            MessageResponse::FileDescriptorResponse(files) => assert!(!files.file_descriptor_proto.is_empty()),
+            other => panic!("{other:?}"),
         }
-        other => panic!("{other:?}"),
-    }
-    match answers.message().await.unwrap().unwrap().message_response.unwrap() {
-        MessageResponse::FileDescriptorResponse(files) => assert!(!files.file_descriptor_proto.is_empty()),
-        other => panic!("{other:?}"),
     }
 }
 

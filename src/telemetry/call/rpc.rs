@@ -13,6 +13,10 @@ pub enum Rpc {
     CertifyStream,
     /// `certimix.v1.MixedClassifier/GetModelInfo`
     GetModelInfo,
+    /// `inference.GRPCInferenceService/ModelInfer`
+    ModelInfer,
+    /// Any other call of `inference.GRPCInferenceService`: what the model is, and whether it is ready.
+    OpenInference,
     /// What no handler of ours has seen: bytes that are no message, messages over the limit, methods that are not there, and errors of
     /// health checks and reflection.
     Other,
@@ -20,12 +24,14 @@ pub enum Rpc {
 
 impl Rpc {
     /// Every one.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Predict,
         Self::PredictStream,
         Self::Certify,
         Self::CertifyStream,
         Self::GetModelInfo,
+        Self::ModelInfer,
+        Self::OpenInference,
         Self::Other,
     ];
 
@@ -44,6 +50,8 @@ impl Rpc {
             Self::Certify => "Certify",
             Self::CertifyStream => "CertifyStream",
             Self::GetModelInfo => "GetModelInfo",
+            Self::ModelInfer => "ModelInfer",
+            Self::OpenInference => "OpenInference",
             Self::Other => "other",
         }
     }
@@ -57,6 +65,8 @@ impl Rpc {
             Self::Certify => "certimix.v1.MixedClassifier/Certify",
             Self::CertifyStream => "certimix.v1.MixedClassifier/CertifyStream",
             Self::GetModelInfo => "certimix.v1.MixedClassifier/GetModelInfo",
+            Self::ModelInfer => "inference.GRPCInferenceService/ModelInfer",
+            Self::OpenInference => "inference.GRPCInferenceService/OpenInference",
             Self::Other => "other",
         }
     }

@@ -85,7 +85,7 @@ impl CallMetrics {
         for rpc in Rpc::ALL.into_iter().filter(|&rpc| rpc != Rpc::Other) {
             self.request(rpc, Code::OK);
             self.duration(rpc, Outcome::Ok);
-            if rpc == Rpc::GetModelInfo {
+            if matches!(rpc, Rpc::GetModelInfo | Rpc::OpenInference) {
                 continue;
             }
             for code in [1, 3, 4, 8, 13, 14] {

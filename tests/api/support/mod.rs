@@ -1,6 +1,7 @@
 //! What every test needs: a server, something to send to it, and the truth about the fixtures.
 
 pub mod exchange;
+pub mod infer;
 pub mod operator;
 pub mod otlp;
 pub mod process;

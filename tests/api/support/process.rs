@@ -26,7 +26,11 @@ fn certimix(arguments: &[&str]) -> Command {
 
 /// Runs a command that ends by itself.
 pub fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
-    let mut child = certimix(arguments).envs(variables.iter().copied()).spawn().unwrap();
+    output(certimix(arguments).envs(variables.iter().copied()).spawn().unwrap())
+}
+
+/// What a process says that ends by itself, and says less than a pipe holds.
+pub fn output(mut child: Child) -> Output {
     wait(&mut child);
     child.wait_with_output().unwrap()
 }

@@ -1,0 +1,162 @@
+"""Calls a running server with NVIDIA's client as it is, and checks every answer.
+
+    PYTHONPATH=.runtime/tritonclient python3 tests/tritonclient/check_answers.py ADDRESS EXPECTED
+
+EXPECTED is a JSON file: the inputs, and what certimix.v1 Predict has answered about them.
+"""
+
+import json
+import queue
+import sys
+
+import numpy as np
+import tritonclient.grpc as triton
+from tritonclient.utils import InferenceServerException
+
+MODEL = "certimix"
+PATIENCE_S = 60
+
+
+def tensor(values: np.ndarray, datatype: str = "FP32", name: str = "input") -> triton.InferInput:
+    one = triton.InferInput(name, list(values.shape), datatype)
+    one.set_data_from_numpy(values)
+    return one
+
+
+def parameter(response, name: str):
+    choice = response.parameters[name]
+    return getattr(choice, choice.WhichOneof("parameter_choice"))
+
+
+def refused(client, status: str, words: str, **arguments) -> None:
+    try:
+        client.infer(**arguments)
+    except InferenceServerException as error:
+        assert error.status() == f"StatusCode.{status}", error
+        assert words in error.message(), f"no {words!r} in {error}"
+    else:
+        raise AssertionError(f"answered, and should not: {arguments}")
+
+
+def check_server(client) -> None:
+    assert client.is_server_live(client_timeout=PATIENCE_S)
+    assert client.is_server_ready()
+    assert client.is_model_ready(MODEL) and client.is_model_ready(MODEL, "1")
+    server = client.get_server_metadata()
+    assert server.name == "certimix" and "statistics" in server.extensions, server
+
+
+def check_metadata(client, expected: dict) -> None:
+    metadata = client.get_model_metadata(MODEL)
+    (one,) = metadata.inputs
+    width = len(expected["inputs"][0])
+    assert (one.name, one.datatype, list(one.shape)) == ("input", "FP32", [-1, width]), one
+    classes = len(expected["log_probs"][0])
+    outputs = {output.name: (output.datatype, list(output.shape)) for output in metadata.outputs}
+    assert outputs == {
+        "log_probs": ("FP32", [-1, classes]),
+        "class": ("INT64", [-1]),
+        "radius": ("FP32", [-1]),
+        "certified": ("BOOL", [-1]),
+        "standard_probs": ("FP32", [-1, classes]),
+        "robust_probs": ("FP32", [-1, classes]),
+    }, outputs
+    config = client.get_model_config(MODEL).config
+    assert config.name == MODEL and config.max_batch_size == 64, config
+    assert [(one.name, list(one.dims)) for one in config.input] == [("input", [width])], config
+    assert {one.name for one in config.output} == set(outputs), config
+    assert config.parameters["config_revision"].string_value == expected["config_revision"], config
+
+
+def check_result(result, expected: dict, names: list) -> None:
+    response = result.get_response()
+    assert [output.name for output in response.outputs] == names, response.outputs
+    for name in names:
+        found = result.as_numpy(name)
+        if name == "radius":
+            # Never above what Predict claims, and never a float32 further down than needed.
+            exact = np.array(expected[name])
+            assert found.dtype == np.float32 and found.shape == exact.shape
+            assert (found <= exact).all() and (np.nextafter(found, np.float32(np.inf)) > exact).all(), (found, exact)
+            assert found.max() > 0
+        else:
+            dtype = {"class": np.int64, "certified": np.bool_}.get(name, np.float32)
+            assert found.dtype == dtype, (name, found.dtype)
+            np.testing.assert_array_equal(found, np.array(expected[name], dtype=dtype), err_msg=name)
+    assert parameter(response, "config_revision") == expected["config_revision"]
+    assert parameter(response, "alpha") == expected["alpha"]
+    assert parameter(response, "norm") == "l2"
+    # The last of the inputs is one that nothing can be proven about.
+    assert "margin" in parameter(response, "reasons"), response.parameters
+
+
+def check_inference(client, expected: dict) -> int:
+    inputs = np.array(expected["inputs"], dtype=np.float32)
+    default = client.infer(MODEL, [tensor(inputs)], request_id="seven")
+    check_result(default, expected, ["log_probs", "class", "radius", "certified"])
+    response = default.get_response()
+    assert (response.id, response.model_name, response.model_version) == ("seven", MODEL, "1"), response
+    names = ["robust_probs", "radius", "class", "standard_probs"]
+    outputs = [triton.InferRequestedOutput(name) for name in names]
+    asked = client.infer(MODEL, [tensor(inputs)], model_version="1", outputs=outputs, priority=2, timeout=10_000_000)
+    check_result(asked, expected, names)
+
+    answers = queue.Queue()
+    client.async_infer(MODEL, [tensor(inputs)], callback=lambda result, error: answers.put((result, error)))
+    result, error = answers.get(timeout=PATIENCE_S)
+    assert error is None, error
+    check_result(result, expected, ["log_probs", "class", "radius", "certified"])
+    return 3
+
+
+def check_errors(client, expected: dict) -> int:
+    """Returns how many of them reached the model."""
+    inputs = np.array(expected["inputs"], dtype=np.float32)
+    good = [tensor(inputs)]
+    refused(client, "NOT_FOUND", '"certimix"', model_name="resnet", inputs=good)
+    refused(client, "NOT_FOUND", 'version "1"', model_name=MODEL, model_version="2", inputs=good)
+    wrong = [
+        ("inputs[0].name", {"inputs": [tensor(inputs, name="image")]}),
+        ("inputs[0].datatype", {"inputs": [tensor(inputs.astype(np.float64), "FP64")]}),
+        ("inputs[0].shape", {"inputs": [tensor(inputs[:, :3])]}),
+        ("inputs", {"inputs": good + good}),
+        ("raw_input_contents[0]", {"inputs": [tensor(np.full_like(inputs, np.nan))]}),
+        ("outputs[0].name", {"inputs": good, "outputs": [triton.InferRequestedOutput("logits")]}),
+        ("outputs[0].parameters", {"inputs": good, "outputs": [triton.InferRequestedOutput("class", class_count=2)]}),
+        ("parameters.sequence_id", {"inputs": good, "sequence_id": 7, "sequence_start": True}),
+        ("parameters.priority", {"inputs": good, "priority": 9}),
+        ("temperature", {"inputs": good, "parameters": {"temperature": 2}}),
+    ]
+    for words, arguments in wrong:
+        refused(client, "INVALID_ARGUMENT", words, model_name=MODEL, **arguments)
+    # A microsecond is over before anything can be answered.
+    refused(client, "DEADLINE_EXCEEDED", "", model_name=MODEL, inputs=good, timeout=1)
+    return len(wrong) + 1
+
+
+def check_statistics(client, expected: dict, answered: int, failed: int) -> None:
+    (found,) = client.get_inference_statistics(MODEL).model_stats
+    assert (found.name, found.version) == (MODEL, "1"), found
+    assert found.inference_count == answered * len(expected["inputs"]), found
+    stats = found.inference_stats
+    assert (stats.success.count, stats.fail.count) == (answered, failed), found
+    assert stats.compute_infer.ns > 0 and found.last_inference > 1_600_000_000_000, found
+    parts = (stats.queue, stats.compute_input, stats.compute_infer, stats.compute_output)
+    assert sum(part.ns for part in parts) <= stats.success.ns, found
+
+
+def main() -> None:
+    address, path = sys.argv[1:]
+    with open(path, encoding="utf-8") as file:
+        expected = json.load(file)
+    with triton.InferenceServerClient(url=address) as client:
+        check_server(client)
+        check_metadata(client, expected)
+        answered = check_inference(client, expected)
+        failed = check_errors(client, expected)
+        check_statistics(client, expected, answered, failed)
+    print(f"{answered} answers and {failed + 2} errors are what they should be")
+
+
+if __name__ == "__main__":
+    main()
