@@ -12,7 +12,7 @@ use super::typed::{
     CertificateSettings, LogFormat, LogSettings, MixtureSettings, ModelSettings, Provider, RadiusMethod,
     RuntimeSettings, SchedulerSettings, ServerSettings, Settings,
 };
-use super::{MAX_BATCH_SIZE, processors};
+use super::{MAX_BATCH_SIZE, access, connections, processors};
 use crate::certificate::{Alpha, FailureProbability, Temperature};
 use crate::domain::{Bound, Violations};
 
@@ -68,6 +68,7 @@ pub fn load(path: &Path, variables: impl IntoIterator<Item = (String, String)>) 
 
 fn read(mut reader: Reader) -> Result<Settings, Violations> {
     let server = server(&mut reader);
+    let access = access::read(&mut reader, server.listen);
     let models = ModelSettings {
         standard: reader.path("models.standard"),
         robust: reader.path("models.robust"),
@@ -100,6 +101,7 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
     let unset = || Violations::default();
     Ok(Settings {
         server,
+        access,
         models,
         mixture: mixture.ok_or_else(unset)?,
         certificate: certificate.ok_or_else(unset)?,
@@ -112,6 +114,7 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
 
 fn server(reader: &mut Reader) -> ServerSettings {
     let second = Duration::from_secs(1);
+    let max_request_time = reader.duration("server.max_request_time", 30 * second, second / 1000, 3600 * second);
     ServerSettings {
         listen: reader.text(
             "server.listen",
@@ -126,8 +129,9 @@ fn server(reader: &mut Reader) -> ServerSettings {
         max_inputs: reader.size("server.max_inputs", 64, 1, 65_536),
         max_message_bytes: reader.size("server.max_message_bytes", 4 << 20, 1024, 1 << 30),
         stream_window: reader.size("server.stream_window", 16, 1, 1024),
-        max_request_time: reader.duration("server.max_request_time", 30 * second, second / 1000, 3600 * second),
+        max_request_time,
         drain_timeout: reader.duration("server.drain_timeout", 10 * second, second / 1000, 3600 * second),
+        connections: connections::read(reader, max_request_time),
     }
 }
 

@@ -3,6 +3,8 @@
 //! [`load()`] reads, `reader` collects every violation with its key, and [`Settings`] is
 //! what the rest of the house sees: typed, checked, and with a revision that names it.
 
+mod access;
+mod connections;
 mod load;
 mod reader;
 #[cfg(test)]
@@ -11,8 +13,8 @@ mod typed;
 
 pub use load::{LoadError, load};
 pub use typed::{
-    CertificateSettings, LogFormat, LogSettings, MixtureSettings, ModelSettings, Provider, RadiusMethod,
-    RuntimeSettings, SchedulerSettings, ServerSettings, Settings,
+    AccessSettings, CertificateSettings, ConnectionSettings, LogFormat, LogSettings, MixtureSettings, ModelSettings,
+    Provider, RadiusMethod, RuntimeSettings, SchedulerSettings, ServerSettings, Settings, TlsSettings,
 };
 
 /// Rows in one run that an operator may ask for.

@@ -8,6 +8,8 @@ use std::time::Duration;
 use crate::certificate::{Alpha, FailureProbability, Temperature};
 use crate::domain::Bound;
 
+pub use super::access::{AccessSettings, TlsSettings};
+pub use super::connections::ConnectionSettings;
 pub use crate::certificate::RadiusMethod;
 
 /// Everything an operator can set.
@@ -15,6 +17,8 @@ pub use crate::certificate::RadiusMethod;
 pub struct Settings {
     /// The listener and its limits.
     pub server: ServerSettings,
+    /// Who may talk to it.
+    pub access: AccessSettings,
     /// Which models.
     pub models: ModelSettings,
     /// How they are mixed.
@@ -52,6 +56,8 @@ pub struct ServerSettings {
     pub max_request_time: Duration,
     /// How long requests in flight may take to finish after SIGTERM.
     pub drain_timeout: Duration,
+    /// What one connection may use, and when it is closed.
+    pub connections: ConnectionSettings,
 }
 
 /// `[models]`: manifests, relative to the settings file.
