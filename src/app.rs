@@ -8,6 +8,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use thiserror::Error;
 use tokio::runtime::Handle;
@@ -16,7 +17,7 @@ use tokio::sync::{oneshot, watch};
 use crate::certificate::noise::NoiseSecret;
 use crate::classifier::{ClassifierInfo, LoadError, MixedClassifier};
 use crate::live::Live;
-use crate::rpc::{self, Listeners};
+use crate::rpc::{self, Credentials, CredentialsError, Gate, Listeners};
 use crate::settings::Settings;
 
 /// Why the server could not run.
@@ -25,6 +26,9 @@ pub enum AppError {
     /// The models cannot be served.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// Certificates or tokens cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
     /// The services cannot be put together.
     #[error("server reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -60,10 +64,11 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> Result<(), AppError> {
     let (address, unix_socket) = (listeners.address(), listeners.unix_socket().map(PathBuf::from));
+    let gate = Arc::new(Gate::new(Credentials::prepare(&settings.access, SystemTime::now())?));
     let live = Arc::new(Live::default());
     let (close, closed) = oneshot::channel::<()>();
     let closed = async { drop(closed.await) };
-    let serving = rpc::serve(listeners, Arc::clone(&live), settings.server.clone(), closed).await?;
+    let serving = rpc::serve(listeners, Arc::clone(&live), settings.server.clone(), gate, closed).await?;
     let health = serving.health.clone();
     let server = async { serving.done.await.map_err(|error| AppError::Server(error.to_string())) };
     let drain_timeout = settings.server.drain_timeout;

@@ -1,13 +1,17 @@
 //! The wire: generated code, validation, conversions, thin handlers. The sole user of `tonic` beside the clients.
 //!
 //! A request comes in through [`service`], is checked by [`decode`] and [`order`], answered by the classifier, and goes
-//! out through [`encode`]. [`listeners`] is where connections come in, [`router`] what they reach. Every error becomes a `Status` in [`status`] and nowhere else.
+//! out through [`encode`]. [`listeners`] is where connections come in, [`access`] who may talk, [`connections`] how
+//! each is served and ended, [`router`] what they reach. Every error becomes a `Status` in [`status`] and nowhere else.
 
+mod access;
 mod answering;
+mod connections;
 mod deadline;
 mod decode;
 mod early_errors;
 mod encode;
+mod health;
 mod info;
 mod listeners;
 mod order;
@@ -19,5 +23,8 @@ mod status;
 mod stream;
 mod unix_socket;
 
+pub use access::{Credentials, CredentialsError, Gate};
+pub use connections::ConnectionCounts;
+pub use health::Health;
 pub use listeners::{ListenError, Listeners};
-pub use router::{Health, Serving, serve};
+pub use router::{Serving, serve};

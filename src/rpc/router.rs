@@ -1,56 +1,36 @@
 //! Puts the services together and serves them until it is told to stop.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tonic::transport::Server;
-use tonic_health::ServingStatus;
-use tonic_health::server::{HealthReporter, health_reporter};
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+use tonic::service::Routes;
 
+use super::access::Gate;
 use super::answering::{Service, Stop};
-use super::early_errors;
+use super::connections::{ConnectionCounts, Methods, Server, accept};
+use super::health::Health;
 use super::listeners::Listeners;
 use super::proto::DESCRIPTORS;
-use super::proto::mixed_classifier_server::{MixedClassifierServer, SERVICE_NAME};
+use super::proto::mixed_classifier_server::MixedClassifierServer;
 use crate::live::Live;
 use crate::settings::ServerSettings;
 
-/// Bytes that one stream may have sent and nobody read,
-const STREAM_WINDOW: u32 = 256 << 10;
-/// and all streams of one connection.
-const CONNECTION_WINDOW: u32 = 32 << 20;
-
-/// What health checks are told. Starts as not serving.
-#[derive(Clone)]
-pub struct Health {
-    reporter: HealthReporter,
-}
-
-impl Health {
-    /// Tells every service's health at once, the overall one included.
-    pub async fn set_serving(&self, serving: bool) {
-        let status = if serving {
-            ServingStatus::Serving
-        } else {
-            ServingStatus::NotServing
-        };
-        for service in ["", SERVICE_NAME] {
-            self.reporter.set_service_status(service, status).await;
-        }
-    }
-}
-
 /// A server that runs, and its health.
 pub struct Serving<F> {
-    /// Ends when the listeners are closed and every connection is done.
+    /// Ends when the listeners are closed and every connection is done. Dropped before that, it cuts whatever is open.
     pub done: F,
     /// Not serving until told otherwise.
     pub health: Health,
+    /// What became of its connections.
+    pub connections: Arc<ConnectionCounts>,
 }
 
-/// Serves on `listeners` until `stop` comes; then closes them and waits for the connections.
+/// Serves on `listeners` whoever `gate` lets in, until `stop` comes; then closes them, asks every connection to end, and waits for
+/// the requests that are in flight. Who has none is closed at once, or after a second if it does not go.
 ///
 /// # Errors
 /// If the services cannot be put together.
@@ -58,49 +38,63 @@ pub async fn serve(
     listeners: Listeners,
     live: Arc<Live>,
     settings: ServerSettings,
+    gate: Arc<Gate>,
     stop: impl Future<Output = ()> + Send + 'static,
-) -> Result<Serving<impl Future<Output = Result<(), tonic::transport::Error>>>, tonic_reflection::server::Error> {
-    let (reporter, health_service) = health_reporter();
-    let health = Health { reporter };
-    health.set_serving(false).await;
+) -> Result<Serving<impl Future<Output = Result<(), Infallible>>>, tonic_reflection::server::Error> {
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
+    let methods = Methods::read(&[
+        DESCRIPTORS,
+        tonic_health::pb::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+    ])?;
+    let (health, health_service) = Health::new(Methods::read(&[DESCRIPTORS])?.services()).await;
     let stop: Stop = stop.boxed().shared();
     let max_message_bytes = settings.max_message_bytes;
     let service = Service {
         live,
-        server: Arc::new(settings),
+        server: Arc::new(settings.clone()),
         stop: stop.clone(),
     };
     let classifier = MixedClassifierServer::new(service)
         .max_decoding_message_size(max_message_bytes)
         .max_encoding_message_size(max_message_bytes.max(4 << 20));
-    let router = Server::builder()
-        .layer(tower::util::MapResponseLayer::new(early_errors::correct))
-        .http2_keepalive_interval(Some(Duration::from_secs(30)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
-        .max_concurrent_streams(1024)
-        // h2 ends a connection on which half of its window is taken by frames of a few bytes that nobody has read. With these windows
-        // a stream of small requests that waits for its turn is held back by its own window long before.
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .http2_max_header_list_size(16 << 10)
-        .add_service(health_service)
+    let routes = Routes::new(health_service)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
-        .add_service(classifier);
-    let (tcp, unix) = listeners.incoming();
-    let tcp = router.clone().serve_with_incoming_shutdown(tcp, stop.clone());
-    let unix = unix.map(|unix| router.serve_with_incoming_shutdown(unix, stop));
-    // Boxed: two servers are too large a future to be passed around.
-    let done = Box::pin(async {
-        match unix {
-            Some(unix) => tokio::try_join!(tcp, unix).map(|_| ()),
-            None => tcp.await,
-        }
+        .add_service(classifier)
+        .prepare();
+    let (tell_stopping, stopping) = watch::channel(false);
+    let connections = Arc::new(ConnectionCounts::default());
+    let counts = Arc::clone(&connections);
+    let server = Arc::new(Server::new(routes, methods, settings, gate, counts, stopping));
+    // Boxed: the loops are too large a future to be passed around.
+    let done = Box::pin(async move {
+        let tasks = TaskTracker::new();
+        let (tcp, unix) = listeners.into_parts();
+        let tcp = accept(tcp, Arc::clone(&server), tasks.clone());
+        let unix = unix.map(|unix| accept(unix, server, tasks.clone()));
+        let stopped = async {
+            stop.await;
+            tell_stopping.send_replace(true);
+        };
+        let unix = async {
+            if let Some(unix) = unix {
+                unix.await;
+            }
+        };
+        tokio::join!(stopped, tcp, unix);
+        tasks.close();
+        tasks.wait().await;
+        Ok(())
     });
-    Ok(Serving { done, health })
+    Ok(Serving {
+        done,
+        health,
+        connections,
+    })
 }
