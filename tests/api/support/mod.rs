@@ -1,7 +1,9 @@
 //! What every test needs: a server, something to send to it, and the truth about the fixtures.
 
+pub mod certificates;
 pub mod exchange;
 pub mod process;
+pub mod raw;
 pub mod recompute;
 pub mod server;
 pub mod setup;

@@ -1,0 +1,67 @@
+//! Connections of a certain age are replaced, and nobody notices.
+
+use std::time::{Duration, Instant};
+
+use tonic::Code;
+use tonic::transport::Endpoint;
+
+use crate::support::exchange::Exchange;
+use crate::support::process::Served;
+use crate::support::server::{Client, PATIENCE};
+use crate::support::wire::{CLEAR, floats};
+use crate::support::{Setup, wire};
+
+fn setup(age: &str) -> Setup {
+    Setup::pair("linear_g", "linear_h")
+        .text("server.max_connection_age", age)
+        .text("log.filter", "certimix=debug")
+}
+
+async fn client(served: &Served) -> Client {
+    let endpoint = Endpoint::from_shared(format!("http://{}", served.address())).unwrap();
+    Client::new(endpoint.timeout(PATIENCE).connect().await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_loop_over_many_ages_loses_nothing() {
+    let served = Served::spawn(&setup("100ms").write());
+    let mut client = client(&served).await;
+    let (start, mut asked) = (Instant::now(), 0);
+    while start.elapsed() < Duration::from_secs(2) {
+        let answer = client.predict(wire::predict(floats(&[CLEAR]))).await;
+        asked += 1;
+        answer.unwrap_or_else(|status| panic!("request {asked}: {status:?}"));
+    }
+    for _ in 0..5 {
+        served.line_with("asked to end why=Age");
+    }
+}
+
+/// A stream is told to go on by a new connection; what it has asked is answered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_stream_is_asked_to_come_again() {
+    let served = Served::spawn(&setup("200ms").text("server.max_connection_age_grace", "1h").write());
+    let mut stream = Exchange::open(client(&served).await).await;
+    stream.ask(wire::predict(floats(&[CLEAR])));
+    stream.response().await;
+    let end = stream.end().await;
+    assert_eq!(end.code(), Code::Unavailable, "{end:?}");
+    assert!(end.message().contains("server.max_connection_age"), "{end:?}");
+}
+
+/// What goes on beyond the grace is cut.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_grace_has_an_end() {
+    let setup = Setup::pair("linear_g", "slow_smoothed")
+        .batch_size(1)
+        .with("certificate.selection_votes", 1)
+        .with("certificate.max_votes", 1_000_000)
+        .with("certificate.failure_probability", 0.4)
+        .text("server.max_request_time", "1h")
+        .text("server.max_connection_age", "200ms")
+        .text("server.max_connection_age_grace", "200ms");
+    let served = Served::spawn(&setup.write());
+    let order = wire::certify_with(floats(&[CLEAR]), 1_000_000);
+    let asked = client(&served).await.certify(order).await;
+    asked.unwrap_err();
+}
