@@ -1,9 +1,10 @@
 //! Connections of a certain age are replaced, and nobody notices.
 
+use std::error::Error as _;
 use std::time::{Duration, Instant};
 
-use tonic::Code;
 use tonic::transport::Endpoint;
+use tonic::{Code, Status};
 
 use crate::support::exchange::Exchange;
 use crate::support::process::Served;
@@ -22,15 +23,37 @@ async fn client(served: &Served) -> Client {
     Client::new(endpoint.timeout(PATIENCE).connect().await.unwrap())
 }
 
+/// Whether a request was given up in the client, or was by the protocol not begun on: both while its connection was given up.
+fn was_never_begun(status: &Status) -> bool {
+    let mut cause = status.source();
+    while let Some(found) = cause {
+        if found
+            .downcast_ref::<hyper::Error>()
+            .is_some_and(hyper::Error::is_canceled)
+        {
+            return true;
+        }
+        cause = found.source();
+    }
+    false
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_loop_over_many_ages_loses_nothing() {
-    let served = Served::spawn(&setup("100ms").write());
+    let setup = setup("100ms");
+    let served = Served::spawn(&setup.write());
     let mut client = client(&served).await;
     let (start, mut asked) = (Instant::now(), 0);
     while start.elapsed() < Duration::from_secs(2) {
         let answer = client.predict(wire::predict(floats(&[CLEAR]))).await;
         asked += 1;
-        answer.unwrap_or_else(|status| panic!("request {asked}: {status:?}"));
+        match answer {
+            Ok(_) => {}
+            // Nothing was begun, so nothing is lost. gRPC's own libraries take another connection by themselves; tonic hands the
+            // request back.
+            Err(status) if was_never_begun(&status) => {}
+            Err(status) => panic!("request {asked}: {status:?}"),
+        }
     }
     for _ in 0..5 {
         served.line_with("asked to end why=Age");
@@ -40,7 +63,8 @@ async fn a_loop_over_many_ages_loses_nothing() {
 /// A stream is told to go on by a new connection; what it has asked is answered.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_stream_is_asked_to_come_again() {
-    let served = Served::spawn(&setup("200ms").text("server.max_connection_age_grace", "1h").write());
+    let setup = setup("200ms").text("server.max_connection_age_grace", "1h");
+    let served = Served::spawn(&setup.write());
     let mut stream = Exchange::open(client(&served).await).await;
     stream.ask(wire::predict(floats(&[CLEAR])));
     stream.response().await;

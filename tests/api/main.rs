@@ -17,6 +17,7 @@ mod certify;
 mod concurrency;
 mod connection_age;
 mod deadline;
+mod draining;
 mod fuzz;
 mod garbage;
 mod half_space;

@@ -112,7 +112,7 @@ async fn half_a_request_and_then_nothing_is_past_its_deadline() {
     let mut halves = channel(served.address()).await;
     let mut client = Client::new(halves.clone());
     for method in ["Predict", "Certify", "CertifyStream"] {
-        for timeout in [None, Some("50m"), Some("1H")] {
+        for timeout in [None, Some("1H")] {
             let answer = post_half(&mut halves, method, timeout).await;
             let status = Status::from_header_map(answer.headers()).expect("a status in the headers");
             assert_eq!(status.code(), Code::DeadlineExceeded, "{method} {status:?}");
@@ -130,7 +130,8 @@ async fn half_a_request_and_then_nothing_is_past_its_deadline() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_connections_than_allowed_are_refused() {
-    let served = Served::spawn(&setup().with("server.max_connections", 3).write());
+    let setup = setup().with("server.max_connections", 3);
+    let served = Served::spawn(&setup.write());
     let address = served.address();
     let mut client = Client::new(channel(address).await);
     predict(&mut client).await;
@@ -166,7 +167,8 @@ async fn more_connections_than_allowed_are_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn headers_that_are_too_large_are_refused() {
-    let served = Served::spawn(&setup().with("server.max_header_bytes", 2048).write());
+    let setup = setup().with("server.max_header_bytes", 2048);
+    let served = Served::spawn(&setup.write());
     let mut client = Client::new(channel(served.address()).await);
     let asked = |bytes: usize| {
         let mut request = tonic::Request::new(wire::predict(floats(&[CLEAR])));

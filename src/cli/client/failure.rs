@@ -144,6 +144,10 @@ fn advice(code: Code) -> Option<&'static str> {
         Code::DeadlineExceeded => Some("Give it more time with --deadline, or ask for fewer votes."),
         Code::Unavailable => Some("It may be loading or stopping: try again in a moment, or start it with `make run`."),
         Code::Unauthenticated => Some("Give a token of this server with --token-file."),
+        Code::Cancelled => Some(
+            "The server hung up. One that asks for certificates (tls.client_ca) does so to whoever shows none that it knows: \
+             --tls-certificate and --tls-key.",
+        ),
         Code::Unknown => Some("Does the server want TLS? Then say https:// and --tls-ca."),
         Code::Unimplemented => Some("Is this a Certimix server, and of this version?"),
         Code::Internal => Some("Its log says more."),
