@@ -27,15 +27,32 @@ async fn client(served: &Served) -> Client {
 fn was_never_begun(status: &Status) -> bool {
     let mut cause = status.source();
     while let Some(found) = cause {
-        if found
+        // h2 says the second of streams behind the last that the server has taken on, and of no other.
+        let is_canceled = found
             .downcast_ref::<hyper::Error>()
-            .is_some_and(hyper::Error::is_canceled)
-        {
+            .is_some_and(hyper::Error::is_canceled);
+        if is_canceled || format!("{found:?}").contains("GoAway(b\"\", NO_ERROR, Remote)") {
             return true;
         }
         cause = found.source();
     }
     false
+}
+
+/// A control loop at its pace sees nothing at all: it is asked to leave between two requests.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_paced_loop_over_many_ages_sees_no_error() {
+    let setup = setup("100ms");
+    let served = Served::spawn(&setup.write());
+    let mut client = client(&served).await;
+    for asked in 0..100 {
+        let answer = client.predict(wire::predict(floats(&[CLEAR]))).await;
+        answer.unwrap_or_else(|status| panic!("request {asked}: {status:?}"));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for _ in 0..5 {
+        served.line_with("asked to end why=Age");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
