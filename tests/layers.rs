@@ -31,6 +31,8 @@ const SIDEWAYS: &[(&str, &str)] = &[
 const SOLE_USERS: &[(&str, &[&str])] = &[
     ("ort", &["onnx"]),
     ("tonic", &["rpc", "cli/client", "app"]),
+    ("hyper", &["rpc/connections"]),
+    ("tokio_rustls", &["rpc/access", "rpc/connections"]),
     ("tokio", &["rpc", "app", "shutdown", "scheduler", "classifier", "cli"]),
     (
         "std::time",

@@ -39,22 +39,6 @@ fn was_never_begun(status: &Status) -> bool {
     false
 }
 
-/// A control loop at its pace sees nothing at all: it is asked to leave between two requests.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_paced_loop_over_many_ages_sees_no_error() {
-    let setup = setup("100ms");
-    let served = Served::spawn(&setup.write());
-    let mut client = client(&served).await;
-    for asked in 0..100 {
-        let answer = client.predict(wire::predict(floats(&[CLEAR]))).await;
-        answer.unwrap_or_else(|status| panic!("request {asked}: {status:?}"));
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    for _ in 0..5 {
-        served.line_with("asked to end why=Age");
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_loop_over_many_ages_loses_nothing() {
     let setup = setup("100ms");

@@ -35,11 +35,6 @@ impl Activity {
         }
     }
 
-    /// Whether no request is open.
-    pub(super) fn is_free(&self) -> bool {
-        self.open.load(Relaxed) == 0
-    }
-
     /// The peer has spoken HTTP/2.
     pub(super) fn greet(&self) {
         self.greeted.store(true, Relaxed);

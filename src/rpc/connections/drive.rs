@@ -3,7 +3,6 @@
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
 use std::time::Instant;
 
 use hyper::server::conn::http2;
@@ -180,11 +179,6 @@ impl Server {
                     Err(_) => return,
                 },
                 () = timer.as_mut() => {}
-                // Asked whenever the connection has done something, which is when this can have changed.
-                () = std::future::poll_fn(|_| match lifetime.is_old() && activity.is_free() {
-                    true => Poll::Ready(()),
-                    false => Poll::Pending,
-                }) => {}
             }
             match lifetime.look(Instant::now(), activity.seen()) {
                 Verdict::Wait(until) => timer.as_mut().reset(until.into()),
