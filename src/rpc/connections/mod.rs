@@ -1,7 +1,7 @@
 //! Connections: let in, served, and closed when they are too many, too old, silent, or not wanted any more.
 //!
 //! An own loop, because tonic's has no limit of connections, closes nobody who is silent, ages all connections at once, and waits
-//! at its end for everyone who has one open. [`accept`] lets in, [`drive`] serves one connection until [`lifetime`]
+//! at its end for everyone who has one open. [`mod@accept`] lets in, [`drive`] serves one connection until [`lifetime`]
 //! says that it ends: a pure function of the time and of what [`activity`] has counted. What a request brings and takes on its
 //! way is in [`entry`]; [`received`] bounds how long it may take to come, [`answer`] sees it taken.
 
