@@ -48,7 +48,8 @@ const SOLE_USERS: &[(&str, &[&str])] = &[
     ),
     ("opentelemetry", &["telemetry"]),
     ("prometheus", &["telemetry/metrics"]),
-    ("hyper", &["telemetry/metrics"]),
+    ("hyper", &["telemetry/metrics", "rpc/connections"]),
+    ("tokio_rustls", &["rpc/access", "rpc/connections"]),
     ("procfs", &["telemetry/metrics/process"]),
     (
         "std::time",

@@ -8,7 +8,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use thiserror::Error;
 use tokio::runtime::Handle;
@@ -18,7 +18,7 @@ use super::watched::{ConfigMetrics, ServerPages};
 use crate::certificate::noise::NoiseSecret;
 use crate::classifier::{ClassifierInfo, CurfewBell, LoadError, NoiseKeys};
 use crate::live::{Contents, Live, Loader, PrepareParts, Reloader, Snapshot, Surroundings};
-use crate::rpc::{self, Listeners};
+use crate::rpc::{self, Credentials, CredentialsError, Gate, Listeners};
 use crate::settings::{Settings, Source};
 use crate::telemetry::call::{Observer, Observers};
 use crate::telemetry::metrics::{Endpoint, Metrics, MetricsError, MetricsListener};
@@ -31,6 +31,9 @@ pub enum AppError {
     /// The models cannot be served.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// Certificates or tokens cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
     /// The services cannot be put together.
     #[error("server reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -98,6 +101,7 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
     let listener = settings.metrics.listen.map(MetricsListener::bind).transpose()?;
     let metrics_address = listener.as_ref().map(MetricsListener::address);
     let watched = listener.is_some();
+    let gate = Arc::new(Gate::new(Credentials::prepare(&settings.access, wall_clock())?));
     let live = Arc::new(Live::new(&settings));
     let (close, closed) = oneshot::channel::<()>();
     let closed = Box::pin(async { drop(closed.await) });
@@ -109,7 +113,15 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
         true => Arc::clone(&metrics) as Arc<dyn ModelObserver>,
         false => Arc::new(()),
     };
-    let serving = rpc::serve(listeners, Arc::clone(&live), &settings, observers, closed).await?;
+    let serving = rpc::serve(
+        listeners,
+        Arc::clone(&live),
+        &settings.open_inference,
+        Arc::clone(&gate),
+        observers,
+        closed,
+    )
+    .await?;
     let health = serving.health.clone();
     let pages = Arc::new(ServerPages {
         metrics: Arc::clone(&metrics),
@@ -119,7 +131,6 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
     // Until all is over: the last thing that is asked of a server that stops is why it takes so long.
     let _endpoint = listener.map(|listener| Endpoint::start(listener, pages)).transpose()?;
     let server = async { serving.done.await.map_err(|error| AppError::Server(error.to_string())) };
-    let (drain_delay, drain_timeout) = (settings.server.drain_delay, settings.server.drain_timeout);
     let (curfew_bell, curfew) = CurfewBell::new();
     let loader = Loader {
         keys: Arc::new(NoiseKeys::new(secret)),
@@ -138,7 +149,7 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
             () = &mut stop => return Ok(()),
         };
         let alpha = settings.mixture.alpha.get();
-        let parts = parts(logs);
+        let parts = parts(logs, gate);
         let surroundings = Surroundings {
             live: Arc::clone(&live),
             loader,
@@ -164,7 +175,7 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
         }
         // Who routes requests here hears of it first, and has time to route them elsewhere.
         health.set_serving(false).await;
-        tokio::time::sleep(drain_delay).await;
+        tokio::time::sleep(live.server().drain_delay).await;
         Ok::<_, AppError>(())
     };
     let mut server = std::pin::pin!(server);
@@ -175,6 +186,7 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
         }
         lived = life => lived?,
     }
+    let drain_timeout = live.server().drain_timeout;
     curfew_bell.set(Instant::now() + drain_timeout.mul_f64(CURFEW));
     // The receiver lives in `server`, which has not ended.
     let _ = close.send(());
@@ -191,11 +203,20 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
     Ok(())
 }
 
+/// What certificates are held against, and nothing else.
+#[expect(clippy::disallowed_methods, reason = "the one place that makes it an argument")]
+fn wall_clock() -> SystemTime {
+    SystemTime::now()
+}
+
 /// What is prepared beside the models when the settings change.
-fn parts(logs: Option<LogHandle>) -> PrepareParts {
+fn parts(logs: Option<LogHandle>, gate: Arc<Gate>) -> PrepareParts {
     Arc::new(move |settings: &Settings| {
-        let (logs, filter) = (logs.clone(), settings.log.filter.clone());
+        let credentials =
+            Credentials::prepare(&settings.access, wall_clock()).map_err(CredentialsError::into_violations)?;
+        let (logs, gate, filter) = (logs.clone(), Arc::clone(&gate), settings.log.filter.clone());
         Ok(Box::new(move || {
+            gate.swap(credentials);
             if let Some(Err(error)) = logs.map(|logs| logs.set_filter(&filter)) {
                 tracing::error!(%error, "the filter of the log stays as it was");
             }

@@ -1,12 +1,15 @@
 //! When a request must be answered.
 //!
-//! Read here because tonic's own timeout answers CANCELLED, and answers nothing of what was computed until then.
+//! Read here because tonic's own timeout, of which nothing is used, answers CANCELLED, and nothing of what was computed until then.
 
 use std::time::{Duration, Instant};
 
+use tonic::codegen::http::HeaderMap;
 use tonic::metadata::MetadataMap;
 
 use crate::domain::Violations;
+
+const HEADER: &str = "grpc-timeout";
 
 /// The moment by which a request that came at `received` must be answered: shortly before the caller's deadline.
 ///
@@ -36,15 +39,20 @@ pub(super) fn of_message(timeout_us: u64, received: Instant, longest: Duration, 
     stream.map_or(own, |stream| own.min(stream))
 }
 
+/// What a call asks for by its header, if it asks for what the protocol knows; who answers it tells what is wrong with it.
+pub(super) fn asked(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(HEADER)?.to_str().ok().and_then(parse)
+}
+
 /// How long after it came a call must be answered, by its header.
 fn answered_in(metadata: &MetadataMap) -> Result<Option<Duration>, Violations> {
-    let Some(header) = metadata.get("grpc-timeout") else {
+    let Some(header) = metadata.get(HEADER) else {
         return Ok(None);
     };
     let timeout = header.to_str().ok().and_then(parse).ok_or_else(|| {
         let mut violations = Violations::default();
         violations.add(
-            "grpc-timeout",
+            HEADER,
             format!("expected up to 8 digits and a unit of H, M, S, m, u or n, found {header:?}"),
         );
         violations

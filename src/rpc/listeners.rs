@@ -3,18 +3,12 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use futures_util::stream::{self, Stream, StreamExt as _};
 use thiserror::Error;
-use tokio::net::{TcpListener, TcpStream, UnixStream};
-use tonic::transport::server::TcpIncoming;
+use tokio::net::TcpListener;
 
 use super::unix_socket::{self, SocketError};
 use crate::settings::ServerSettings;
-
-/// After a connection that could not be accepted.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why there is nowhere to listen: each names its setting.
 #[derive(Debug, Error)]
@@ -75,21 +69,9 @@ impl Listeners {
         self.unix.as_ref().map(unix_socket::Listener::path)
     }
 
-    /// The connections that come in by each way.
-    pub(super) fn incoming(
-        self,
-    ) -> (
-        impl Stream<Item = io::Result<TcpStream>>,
-        Option<impl Stream<Item = io::Result<UnixStream>>>,
-    ) {
-        let tcp = TcpIncoming::from(self.tcp).with_nodelay(Some(true)).then(unhurried);
-        let unix = self.unix.map(|unix| {
-            stream::unfold(unix, |unix| async move {
-                let accepted = unhurried(unix.listener.accept().await).await;
-                Some((accepted.map(|(connection, _)| connection), unix))
-            })
-        });
-        (tcp, unix)
+    /// Each way in by itself.
+    pub(super) fn into_parts(self) -> (TcpListener, Option<unix_socket::Listener>) {
+        (self.tcp, self.unix)
     }
 }
 
@@ -99,14 +81,4 @@ async fn unix(path: &Path, mode: u32) -> Result<unix_socket::Listener, ListenErr
         path: path.to_path_buf(),
         reason: reason.to_string(),
     })
-}
-
-/// Waits a little after a connection that could not be accepted: tonic asks again at once, and without file descriptors
-/// that would keep a core busy with nothing.
-async fn unhurried<T>(accepted: io::Result<T>) -> io::Result<T> {
-    if let Err(error) = &accepted {
-        tracing::warn!(%error, "a connection could not be accepted");
-        tokio::time::sleep(ACCEPT_PAUSE).await;
-    }
-    accepted
 }

@@ -1,145 +1,133 @@
 //! Puts the services together and serves them until it is told to stop.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use tonic::transport::Server;
-use tonic_health::ServingStatus;
-use tonic_health::server::{HealthReporter, health_reporter};
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+use tonic::service::Routes;
 
+use super::access::Gate;
 use super::answering::{Service, Stop};
 use super::call::Calls;
-use super::early_errors;
+use super::connections::{ConnectionCounts, Methods, Server, accept};
+use super::health::Health;
 use super::listeners::Listeners;
+use super::message_size::Limited;
 use super::open_inference::proto::grpc_inference_service_server::GrpcInferenceServiceServer;
 use super::open_inference::{self, OpenInference};
 use super::proto::DESCRIPTORS;
-use super::proto::mixed_classifier_server::{MixedClassifierServer, SERVICE_NAME};
+use super::proto::mixed_classifier_server::MixedClassifierServer;
 use crate::live::Live;
-use crate::settings::Settings;
+use crate::settings::OpenInferenceSettings;
 use crate::telemetry::call::Observers;
-
-/// Bytes that one stream may have sent and nobody read,
-const STREAM_WINDOW: u32 = 256 << 10;
-/// and all streams of one connection.
-const CONNECTION_WINDOW: u32 = 32 << 20;
-
-/// What health checks are told. Starts as not serving.
-#[derive(Clone)]
-pub struct Health {
-    reporter: HealthReporter,
-    serving: Arc<AtomicBool>,
-    services: Vec<&'static str>,
-}
-
-impl Health {
-    /// Tells every service's health at once, the overall one included.
-    pub async fn set_serving(&self, serving: bool) {
-        self.serving.store(serving, Ordering::Relaxed);
-        let status = if serving {
-            ServingStatus::Serving
-        } else {
-            ServingStatus::NotServing
-        };
-        for service in &self.services {
-            self.reporter.set_service_status(service, status).await;
-        }
-    }
-
-    /// What it was told last.
-    #[must_use]
-    pub fn is_serving(&self) -> bool {
-        self.serving.load(Ordering::Relaxed)
-    }
-}
 
 /// A server that runs, and its health.
 pub struct Serving<F> {
-    /// Ends when the listeners are closed and every connection is done.
+    /// Ends when the listeners are closed and every connection is done. Dropped before that, it cuts whatever is open.
     pub done: F,
     /// Not serving until told otherwise.
     pub health: Health,
+    /// What became of its connections.
+    pub connections: Arc<ConnectionCounts>,
 }
 
-/// Serves on `listeners` until `stop` comes; then closes them and waits for the connections. `observers` are told of every call.
+/// Serves on `listeners` whoever `gate` lets in, until `stop` comes; then closes them, asks every connection to end, and waits for
+/// the requests that are in flight. Who has none is closed at once, or after a second if it does not go. `observers` are told of
+/// every call.
 ///
 /// # Errors
 /// If the services cannot be put together.
 pub async fn serve(
     listeners: Listeners,
     live: Arc<Live>,
-    settings: &Settings,
+    open_inference: &OpenInferenceSettings,
+    gate: Arc<Gate>,
     observers: Observers,
     stop: BoxFuture<'static, ()>,
-) -> Result<Serving<impl Future<Output = Result<(), tonic::transport::Error>> + use<>>, tonic_reflection::server::Error>
-{
-    let (open_inference, settings) = (&settings.open_inference, &settings.server);
-    let (reporter, health_service) = health_reporter();
-    let mut services = vec!["", SERVICE_NAME];
-    services.extend(open_inference.enabled.then_some(open_inference::SERVICE_NAME));
-    let health = Health {
-        reporter,
-        serving: Arc::default(),
-        services,
-    };
-    health.set_serving(false).await;
+) -> Result<Serving<impl Future<Output = Result<(), Infallible>> + use<>>, tonic_reflection::server::Error> {
+    let mut own = vec![DESCRIPTORS];
+    own.extend(open_inference.enabled.then_some(open_inference::proto::DESCRIPTORS));
+    let described = own.iter().copied().chain([tonic_health::pb::FILE_DESCRIPTOR_SET]);
     let reflection = || {
-        let builder = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(DESCRIPTORS)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
-        match open_inference.enabled {
-            true => builder.register_encoded_file_descriptor_set(open_inference::proto::DESCRIPTORS),
-            false => builder,
-        }
+        let builder = tonic_reflection::server::Builder::configure();
+        described.clone().fold(builder, |builder, set| {
+            builder.register_encoded_file_descriptor_set(set)
+        })
     };
+    let every = described.clone().chain([
+        tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+    ]);
+    let methods = Methods::read(&every.collect::<Vec<_>>())?;
+    let (health, health_service) = Health::new(Methods::read(&own)?.services()).await;
     let stop: Stop = stop.shared();
-    let max_message_bytes = settings.max_message_bytes;
     let calls = Calls::new(observers);
     let service = Service {
-        live,
+        live: Arc::clone(&live),
         calls: calls.clone(),
         stop: stop.clone(),
     };
     let open_inference = open_inference.enabled.then(|| {
         let name = open_inference.model_name.clone();
         let service = OpenInference::new(service.clone(), health.clone(), name);
-        GrpcInferenceServiceServer::new(service)
-            .max_decoding_message_size(max_message_bytes)
-            .max_encoding_message_size(max_message_bytes.max(4 << 20))
+        Limited::new(
+            GrpcInferenceServiceServer::new(service),
+            Arc::clone(&live),
+            |server, request, answer| {
+                server
+                    .max_decoding_message_size(request)
+                    .max_encoding_message_size(answer)
+            },
+        )
     });
-    let classifier = MixedClassifierServer::new(service)
-        .max_decoding_message_size(max_message_bytes)
-        .max_encoding_message_size(max_message_bytes.max(4 << 20));
-    let router = Server::builder()
-        .layer(tower::util::MapResponseLayer::new(move |response| {
-            early_errors::correct(response, &calls)
-        }))
-        .http2_keepalive_interval(Some(Duration::from_secs(30)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
-        .max_concurrent_streams(1024)
-        // h2 ends a connection on which half of its window is taken by frames of a few bytes that nobody has read. With these windows
-        // a stream of small requests that waits for its turn is held back by its own window long before.
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .http2_max_header_list_size(16 << 10)
-        .add_service(health_service)
+    let classifier = Limited::new(
+        MixedClassifierServer::new(service),
+        Arc::clone(&live),
+        |server, request, answer| {
+            server
+                .max_decoding_message_size(request)
+                .max_encoding_message_size(answer)
+        },
+    );
+    let mut routes = Routes::new(health_service)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
-        .add_service(classifier)
-        .add_optional_service(open_inference);
-    let (tcp, unix) = listeners.incoming();
-    let tcp = router.clone().serve_with_incoming_shutdown(tcp, stop.clone());
-    let unix = unix.map(|unix| router.serve_with_incoming_shutdown(unix, stop));
-    // Boxed: two servers are too large a future to be passed around.
-    let done = Box::pin(async {
-        match unix {
-            Some(unix) => tokio::try_join!(tcp, unix).map(|_| ()),
-            None => tcp.await,
-        }
+        .add_service(classifier);
+    if let Some(open_inference) = open_inference {
+        routes = routes.add_service(open_inference);
+    }
+    let routes = routes.prepare();
+    let (tell_stopping, stopping) = watch::channel(false);
+    let connections = Arc::new(ConnectionCounts::default());
+    let counts = Arc::clone(&connections);
+    let server = Arc::new(Server::new(routes, methods, live, calls, gate, counts, stopping));
+    // Boxed: the loops are too large a future to be passed around.
+    let done = Box::pin(async move {
+        let tasks = TaskTracker::new();
+        let (tcp, unix) = listeners.into_parts();
+        let tcp = accept(tcp, Arc::clone(&server), tasks.clone());
+        let unix = unix.map(|unix| accept(unix, server, tasks.clone()));
+        let stopped = async {
+            stop.await;
+            tell_stopping.send_replace(true);
+        };
+        let unix = async {
+            if let Some(unix) = unix {
+                unix.await;
+            }
+        };
+        tokio::join!(stopped, tcp, unix);
+        tasks.close();
+        tasks.wait().await;
+        Ok(())
     });
-    Ok(Serving { done, health })
+    Ok(Serving {
+        done,
+        health,
+        connections,
+    })
 }

@@ -66,6 +66,22 @@ pub(super) fn stopping() -> Status {
     Status::unavailable("the server is stopping; every request that it has read is answered")
 }
 
+/// What ends a stream, or the watching of health, with its connection.
+pub(super) fn closing() -> Status {
+    Status::unavailable(
+        "this connection is being closed: it is too old (server.max_connection_age), or the server is stopping; every request that \
+         it has read is answered, and the next goes by a new connection",
+    )
+}
+
+/// A request that did not come in time.
+pub(super) fn not_received(within: Duration) -> Status {
+    Status::deadline_exceeded(format!(
+        "the request did not come whole within {}: the shorter of its own deadline and server.max_request_time",
+        humantime::format_duration(within)
+    ))
+}
+
 /// What ends a stream at its own deadline.
 pub(super) fn stream_deadline() -> Status {
     Status::deadline_exceeded("the stream's own deadline (grpc-timeout) came; every request that was read is answered")

@@ -14,7 +14,7 @@ use super::typed::{
     CertificateSettings, LogFormat, LogSettings, ModelSettings, Provider, RadiusMethod, RuntimeSettings,
     SchedulerSettings, ServerSettings, Settings,
 };
-use super::{MAX_BATCH_SIZE, log_filter, mixture, processors, traces};
+use super::{MAX_BATCH_SIZE, access, connections, log_filter, mixture, processors, traces};
 use crate::certificate::FailureProbability;
 use crate::domain::{Bound, Violations, hex};
 
@@ -139,6 +139,7 @@ pub fn sha256(text: &str) -> String {
 
 fn read(mut reader: Reader) -> Result<Settings, Violations> {
     let server = server(&mut reader);
+    let access = access::read(&mut reader, server.listen);
     let models = ModelSettings {
         standard: reader.path("models.standard"),
         robust: reader.path("models.robust"),
@@ -175,6 +176,7 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
     let (mixture, tuning) = mixture.ok_or_else(unset)?;
     Ok(Settings {
         server,
+        access,
         models,
         mixture,
         tuning,
@@ -192,6 +194,7 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
 
 fn server(reader: &mut Reader) -> ServerSettings {
     let second = Duration::from_secs(1);
+    let max_request_time = reader.duration("server.max_request_time", 30 * second, second / 1000, 3600 * second);
     ServerSettings {
         listen: reader.text(
             "server.listen",
@@ -206,9 +209,10 @@ fn server(reader: &mut Reader) -> ServerSettings {
         max_inputs: reader.size("server.max_inputs", 64, 1, 65_536),
         max_message_bytes: reader.size("server.max_message_bytes", 4 << 20, 1024, 1 << 30),
         stream_window: reader.size("server.stream_window", 16, 1, 1024),
-        max_request_time: reader.duration("server.max_request_time", 30 * second, second / 1000, 3600 * second),
+        max_request_time,
         drain_delay: reader.duration("server.drain_delay", Duration::ZERO, Duration::ZERO, 3600 * second),
         drain_timeout: reader.duration("server.drain_timeout", 10 * second, second / 1000, 3600 * second),
+        connections: connections::read(reader, max_request_time),
     }
 }
 

@@ -3,6 +3,8 @@
 //! [`load()`] reads, `reader` collects every violation with its key, and [`Settings`] is
 //! what the rest of the house sees: typed, checked, and with a revision that names it.
 
+mod access;
+mod connections;
 mod load;
 mod log_filter;
 mod metrics;
@@ -24,8 +26,8 @@ pub use open_inference::OpenInferenceSettings;
 pub use reloadable::check_reload;
 pub use traces::TraceSettings;
 pub use typed::{
-    CertificateSettings, LogFormat, LogSettings, ModelSettings, Provider, RadiusMethod, RuntimeSettings,
-    SchedulerSettings, ServerSettings, Settings,
+    AccessSettings, CertificateSettings, ConnectionSettings, LogFormat, LogSettings, ModelSettings, Provider,
+    RadiusMethod, RuntimeSettings, SchedulerSettings, ServerSettings, Settings, TlsSettings,
 };
 pub use watch::Watch;
 

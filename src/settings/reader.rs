@@ -201,6 +201,16 @@ impl Reader {
     }
 
     /// A file, relative to the settings file; `""` is none, which is the default.
+    pub(super) fn optional_path(&mut self, key: &str) -> Option<PathBuf> {
+        let parse = |kind: &ValueKind| match kind {
+            ValueKind::String(text) => Ok(text.clone()),
+            _ => Err("a path, or \"\" for none".to_owned()),
+        };
+        let path = self.read(key, Some(String::new()), parse).unwrap_or_default();
+        (!path.is_empty()).then(|| self.base.join(path))
+    }
+
+    /// The path of a socket, relative to the settings file; `""` is none, which is the default.
     pub(super) fn optional_socket(&mut self, key: &str) -> Option<PathBuf> {
         let base = self.base.clone();
         let fits = |path: &str| base.join(path).as_os_str().len() <= LONGEST_SOCKET;

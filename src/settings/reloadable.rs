@@ -3,20 +3,24 @@
 use super::Settings;
 use crate::domain::Violations;
 
-/// Keys, or whole sections, that are read at start alone: what they stand for is built once.
-const FIXED: [&str; 8] = [
+/// Keys that are read at start alone, and sections of such (they end in a dot): what they stand for is built once.
+const FIXED: [&str; 9] = [
     "server.listen",
     "server.unix_socket",
     "server.unix_socket_mode",
     "server.threads",
-    "server.drain_delay",
-    "server.drain_timeout",
     "runtime.library",
     "log.format",
+    "metrics.",
+    "traces.",
+    "open_inference.",
 ];
 
 fn is_fixed(key: &str) -> bool {
-    FIXED.contains(&key)
+    FIXED.iter().any(|fixed| match fixed.ends_with('.') {
+        true => key.starts_with(fixed),
+        false => key == *fixed,
+    })
 }
 
 /// Whether a server that runs with `now` can go over to `next`.

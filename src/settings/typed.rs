@@ -11,6 +11,8 @@ use super::{MetricsSettings, OpenInferenceSettings};
 use crate::certificate::{Alpha, FailureProbability};
 use crate::domain::Bound;
 
+pub use super::access::{AccessSettings, TlsSettings};
+pub use super::connections::ConnectionSettings;
 pub use crate::certificate::RadiusMethod;
 
 /// Everything an operator can set.
@@ -18,6 +20,8 @@ pub use crate::certificate::RadiusMethod;
 pub struct Settings {
     /// The listener and its limits.
     pub server: ServerSettings,
+    /// Who may talk to it.
+    pub access: AccessSettings,
     /// Which models.
     pub models: ModelSettings,
     /// How they are mixed.
@@ -48,7 +52,9 @@ impl Settings {
     /// The files that they name and that may change while the server runs.
     #[must_use]
     pub fn files(&self) -> Vec<PathBuf> {
-        vec![self.models.standard.clone(), self.models.robust.clone()]
+        let models = [self.models.standard.clone(), self.models.robust.clone()];
+        let access = self.access.files().into_iter().map(|(_, file)| file);
+        models.into_iter().chain(access).collect()
     }
 
     /// The same with another alpha, on its way from one to the next.
@@ -86,6 +92,8 @@ pub struct ServerSettings {
     pub drain_delay: Duration,
     /// How long requests in flight may take to finish then.
     pub drain_timeout: Duration,
+    /// What one connection may use, and when it is closed.
+    pub connections: ConnectionSettings,
 }
 
 /// `[models]`: manifests, relative to the settings file.

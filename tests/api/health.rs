@@ -23,6 +23,12 @@ async fn assert_health(server: &TestServer, expected: ServingStatus) {
         let status = health.check(request).await.unwrap().into_inner().status();
         assert_eq!(status, expected, "of \"{service}\"");
     }
+    // It lives, whatever it serves.
+    let liveness = HealthCheckRequest {
+        service: "liveness".to_owned(),
+    };
+    let status = health.check(liveness).await.unwrap().into_inner().status();
+    assert_eq!(status, ServingStatus::Serving);
     let unknown = HealthCheckRequest {
         service: "certimix.v9.Unknown".to_owned(),
     };

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use tonic::Request;
+use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 
 use super::failure;
+use super::security::SecurityArgs;
 use crate::rpc::proto::mixed_classifier_client::MixedClassifierClient;
 use crate::rpc::proto::{GetModelInfoRequest, GetModelInfoResponse};
 
@@ -22,13 +24,17 @@ const MAX_ANSWER_BYTES: usize = 64 << 20;
 /// Where the server is, and how long it may take.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ConnectionArgs {
-    /// The server's address: http://HOST:PORT, HOST:PORT, or unix:/path/to/socket
+    /// The server's address: http://HOST:PORT, https://HOST:PORT for TLS, HOST:PORT, or unix:/path/to/socket
     #[arg(long, value_name = "URL", env = "CERTIMIX_ADDRESS", hide_env_values = true, default_value = LOCAL)]
     pub address: String,
 
     /// How long each request may take, such as 500ms or 10s. The server stops drawing votes shortly before
     #[arg(long, value_name = "DURATION", default_value = "10s")]
     pub deadline: humantime::Duration,
+
+    /// TLS and tokens
+    #[command(flatten)]
+    pub security: SecurityArgs,
 }
 
 /// A connected client.
@@ -39,6 +45,7 @@ pub(super) struct Connection {
     /// The address as it was dialled.
     pub address: String,
     deadline: Duration,
+    authorization: Option<MetadataValue<Ascii>>,
 }
 
 impl Connection {
@@ -46,9 +53,14 @@ impl Connection {
     pub(super) async fn open(args: &ConnectionArgs) -> anyhow::Result<Self> {
         let address = url(&args.address)?;
         let deadline = Duration::from(args.deadline);
-        let endpoint = Endpoint::from_shared(address.clone())
+        let authorization = args.security.authorization(&address)?;
+        let mut endpoint = Endpoint::from_shared(address.clone())
             .with_context(|| format!("{address} is not an address such as http://127.0.0.1:50051 or unix:/run/c.sock"))?
             .connect_timeout(CONNECT_TIMEOUT.min(deadline));
+        if let Some(tls) = args.security.tls(&address)? {
+            let told = "TLS cannot be used: are --tls-ca, --tls-certificate and --tls-key PEM files?";
+            endpoint = endpoint.tls_config(tls).context(told)?;
+        }
         let channel = endpoint
             .connect()
             .await
@@ -58,6 +70,7 @@ impl Connection {
             client,
             address,
             deadline,
+            authorization,
         })
     }
 
@@ -66,10 +79,19 @@ impl Connection {
         self.deadline
     }
 
-    /// A request that carries the deadline.
+    /// A request that carries the deadline, and the token if there is one.
     pub(super) fn request<T>(&self, message: T) -> Request<T> {
-        let mut request = Request::new(message);
+        let mut request = self.stream(message);
         request.set_timeout(self.deadline);
+        request
+    }
+
+    /// A request without a deadline, which would be that of a whole stream.
+    pub(super) fn stream<T>(&self, messages: T) -> Request<T> {
+        let mut request = Request::new(messages);
+        if let Some(token) = &self.authorization {
+            request.metadata_mut().insert("authorization", token.clone());
+        }
         request
     }
 
@@ -90,8 +112,10 @@ fn url(address: &str) -> anyhow::Result<String> {
     }
     match address.split_once("://") {
         None => Ok(format!("http://{address}")),
-        Some(("http", _)) => Ok(address.to_owned()),
-        Some((scheme, _)) => bail!("--address {address}: only http:// and unix: are supported, not {scheme}://"),
+        Some(("http" | "https", _)) => Ok(address.to_owned()),
+        Some((scheme, _)) => {
+            bail!("--address {address}: only http://, https:// and unix: are supported, not {scheme}://")
+        }
     }
 }
 
@@ -103,10 +127,11 @@ mod tests {
     fn addresses() -> anyhow::Result<()> {
         assert_eq!(url("127.0.0.1:50051")?, "http://127.0.0.1:50051");
         assert_eq!(url("http://[::1]:1")?, "http://[::1]:1");
+        assert_eq!(url("https://example.com:1")?, "https://example.com:1");
         assert_eq!(url("unix:/run/certimix.sock")?, "unix:/run/certimix.sock");
         assert_eq!(url("unix:///run/certimix.sock")?, "unix:///run/certimix.sock");
         assert_eq!(url("unix:beside.sock")?, "unix:beside.sock");
-        for wrong in ["https://example.com", "unix:", "unix://"] {
+        for wrong in ["ftp://example.com", "unix:", "unix://"] {
             assert!(url(wrong).is_err(), "{wrong}");
         }
         Ok(())

@@ -13,14 +13,51 @@ const CLIENT_TIMEOUT: &str = "Timeout expired";
 
 /// No connection could be made.
 pub(super) fn unreachable(address: &str, error: &tonic::transport::Error) -> anyhow::Error {
-    let mut cause: &dyn Error = error;
+    let cause = deepest(error).to_string();
+    let advice = tls_advice(&cause).unwrap_or(
+        "Is it running? Start it with `make run`, or say where it is with --address (https:// if it wants TLS).",
+    );
+    anyhow::anyhow!("cannot reach the server at {address}: {cause}\n  {advice}")
+}
+
+fn deepest<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    let mut cause = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
-    anyhow::anyhow!(
-        "cannot reach the server at {address}: {cause}\n  \
-         Is it running? Start it with `make run`, or say where it is with --address."
-    )
+    cause
+}
+
+/// What to do about a handshake that failed, known by rustls' own words.
+fn tls_advice(cause: &str) -> Option<&'static str> {
+    let advice = [
+        (
+            "NotValidForName",
+            "The server's certificate is for another name: say which with --tls-name, or dial that name.",
+        ),
+        (
+            "Expired",
+            "The certificate has expired: the operator must rotate it (tls.certificate).",
+        ),
+        (
+            "invalid peer certificate",
+            "The server's certificate does not verify: is --tls-ca the authority that has signed it?",
+        ),
+        (
+            "CertificateRequired",
+            "The server asks for your certificate: give --tls-certificate and --tls-key.",
+        ),
+        (
+            "fatal alert",
+            "The server did not take your certificate: is --tls-certificate signed by one of its tls.client_ca?",
+        ),
+        (
+            "InvalidContentType",
+            "The server does not speak TLS there: try http://.",
+        ),
+    ];
+    let found = advice.iter().find(|(words, _)| cause.contains(words));
+    found.map(|(_, advice)| *advice)
 }
 
 /// The server answered one request of a stream with an error.
@@ -59,7 +96,12 @@ pub(super) fn explain(status: &Status) -> anyhow::Error {
     if let Some(delay) = details.retry_info().and_then(|retry| retry.retry_delay) {
         add_line(&mut text, &format!("It asks to try again in {} ms.", delay.as_millis()));
     }
-    if let Some(advice) = advice(code) {
+    let cause = status.source().map(|source| deepest(source).to_string());
+    let tls = cause.as_deref().and_then(tls_advice);
+    if let (Some(cause), Some(_)) = (&cause, tls) {
+        add_line(&mut text, cause);
+    }
+    if let Some(advice) = tls.or_else(|| advice(code)) {
         add_line(&mut text, advice);
     }
     anyhow::anyhow!(text)
@@ -87,6 +129,7 @@ fn in_words(code: Code) -> String {
         Code::ResourceExhausted => "the server cannot take this now (RESOURCE_EXHAUSTED)",
         Code::DeadlineExceeded => "no answer within the deadline (DEADLINE_EXCEEDED)",
         Code::Unavailable => "the server is not available (UNAVAILABLE)",
+        Code::Unauthenticated => "the server does not know you (UNAUTHENTICATED)",
         Code::Unimplemented => "the server does not know this request (UNIMPLEMENTED)",
         Code::Internal => "the server failed (INTERNAL)",
         Code::Cancelled => "the request was cancelled (CANCELLED)",
@@ -100,6 +143,12 @@ fn advice(code: Code) -> Option<&'static str> {
         Code::ResourceExhausted => Some("If it is busy, try again later; if the request is too large, lower --batch."),
         Code::DeadlineExceeded => Some("Give it more time with --deadline, or ask for fewer votes."),
         Code::Unavailable => Some("It may be loading or stopping: try again in a moment, or start it with `make run`."),
+        Code::Unauthenticated => Some("Give a token of this server with --token-file."),
+        Code::Cancelled => Some(
+            "The server hung up. One that asks for certificates (tls.client_ca) does so to whoever shows none that it knows: \
+             --tls-certificate and --tls-key.",
+        ),
+        Code::Unknown => Some("Does the server want TLS? Then say https:// and --tls-ca."),
         Code::Unimplemented => Some("Is this a Certimix server, and of this version?"),
         Code::Internal => Some("Its log says more."),
         _ => None,

@@ -3,7 +3,7 @@
 //! One way leads through all of it: `connection` reaches the server and asks what it serves; `input` (with `image` and
 //! `npy`) turns files into what that model takes; `batch` says which inputs travel together and `requests` sends them;
 //! `record` is an answer as one line of JSON, which `certimix verify` and `certimix replay` read again; `report` shows
-//! the records as they are or as a `table` with a `summary`. `failure` puts the server's errors into words.
+//! the records as they are or as a `table` with a `summary`. `security` is TLS and tokens, `failure` puts the server's errors into words.
 
 mod alpha;
 mod args;
@@ -23,6 +23,7 @@ mod progress;
 mod record;
 mod report;
 mod requests;
+mod security;
 mod settings_file;
 mod stream;
 mod summary;

@@ -66,10 +66,9 @@ async fn open(
     outgoing: ReceiverStream<PredictStreamRequest>,
 ) -> anyhow::Result<Streaming<PredictStreamResponse>> {
     let mut client = connection.client.clone();
-    // No grpc-timeout: it would be that of the whole stream.
     let opened = tokio::time::timeout(
         connection.deadline().saturating_add(GRACE),
-        client.predict_stream(outgoing),
+        client.predict_stream(connection.stream(outgoing)),
     )
     .await;
     let opened = opened.map_err(|_| failure::explain(&too_late()))?;

@@ -17,7 +17,7 @@ mod service;
 mod statistics;
 mod words;
 
-pub(super) use service::{OpenInference, SERVICE_NAME};
+pub(super) use service::OpenInference;
 
 /// The one input.
 const INPUT: &str = "input";

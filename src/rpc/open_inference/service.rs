@@ -17,11 +17,9 @@ use super::words::quoted;
 use super::{VERSION, infer, metadata, model_config};
 use crate::rpc::answering::{Service, deadline};
 use crate::rpc::call::Call;
-use crate::rpc::router::Health;
+use crate::rpc::health::Health;
 use crate::rpc::status;
 use crate::telemetry::call::Rpc;
-
-pub use super::proto::grpc_inference_service_server::SERVICE_NAME;
 
 /// Answers by this protocol what [`Service`] answers by ours.
 pub(in crate::rpc) struct OpenInference {

@@ -1,10 +1,12 @@
 //! What every test needs: a server, something to send to it, and the truth about the fixtures.
 
+pub mod certificates;
 pub mod exchange;
 pub mod infer;
 pub mod operator;
 pub mod otlp;
 pub mod process;
+pub mod raw;
 pub mod recompute;
 pub mod scrape;
 pub mod server;

@@ -1,0 +1,92 @@
+//! What each request of a connection goes through before it reaches its handler, and after.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::Service as _;
+use tonic::codegen::http::{Request, Response};
+use tonic::service::Routes;
+
+use super::activity::{Activity, Open};
+use super::answer::Answer;
+use super::counts::ConnectionCounts;
+use super::framing::Framing;
+use super::methods::Methods;
+use super::received::{Due, Received};
+use crate::rpc::access::Gate;
+use crate::rpc::call::Calls;
+use crate::rpc::{deadline, early_errors};
+
+/// What the requests of one connection have in common.
+pub(super) struct Entry {
+    pub(super) routes: Routes,
+    pub(super) methods: Arc<Methods>,
+    pub(super) counts: Arc<ConnectionCounts>,
+    pub(super) activity: Arc<Activity>,
+    /// Asks for tokens; none by the Unix socket.
+    pub(super) gate: Option<Arc<Gate>>,
+    /// Comes when the connection is to be closed: it ends what has no end of its own.
+    pub(super) closing: CancellationToken,
+    /// Whose record each request has.
+    pub(super) calls: Calls,
+    pub(super) max_request_time: Duration,
+}
+
+impl Entry {
+    /// Answers one request.
+    pub(super) fn answer(
+        &self,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<Answer>, Infallible>> + Send + use<> {
+        let open = Open::new(&self.activity);
+        let ending = || Box::pin(self.closing.clone().cancelled_owned());
+        let endless = Methods::is_endless(request.uri().path()).then(ending);
+        let routed = self.admit(&request).map(|()| {
+            let within = deadline::asked(request.headers())
+                .map_or(self.max_request_time, |asked| asked.min(self.max_request_time));
+            let due = if self.methods.is_streamed_to(request.uri().path()) {
+                Due::Messages {
+                    framing: Framing::default(),
+                    closing: ending(),
+                }
+            } else {
+                Due::Request
+            };
+            // Routes are always ready.
+            self.routes
+                .clone()
+                .call(request.map(|body| Received::new(body, due, within)))
+        });
+        let calls = self.calls.clone();
+        async move {
+            let response = match routed {
+                Ok(answer) => answer.await?,
+                Err(status) => refusal(&status),
+            };
+            let response = early_errors::correct(response, &calls);
+            Ok(response.map(|body| Answer::new(body, open, endless)))
+        }
+    }
+
+    fn admit(&self, request: &Request<Incoming>) -> Result<(), Box<Status>> {
+        let Some(gate) = &self.gate else {
+            return Ok(());
+        };
+        gate.admit(request.uri().path(), request.headers()).map_err(|status| {
+            self.counts.unauthenticated.fetch_add(1, Relaxed);
+            Box::new(status)
+        })
+    }
+}
+
+fn refusal(status: &Status) -> Response<Body> {
+    let (parts, ()) = status.clone().into_http::<()>().into_parts();
+    Response::from_parts(parts, Body::empty())
+}
