@@ -42,9 +42,15 @@ const SOLE_USERS: &[(&str, &[&str])] = &[
             "cli",
             "telemetry/traces",
             "telemetry/export",
+            "telemetry/metrics/endpoint",
         ],
     ),
     ("opentelemetry", &["telemetry"]),
+    ("opentelemetry_sdk", &["telemetry"]),
+    ("opentelemetry_otlp", &["telemetry"]),
+    ("prometheus", &["telemetry/metrics"]),
+    ("hyper", &["telemetry/metrics"]),
+    ("procfs", &["telemetry/metrics/process"]),
     (
         "std::time",
         // The domain's timings are moments that others have read: no clock.

@@ -54,13 +54,9 @@ fn main() -> anyhow::Result<()> {
     let origin = Origin::now(&root, &library, args.quick, args.server.as_deref())?;
     note(&origin.line());
 
-    let binary = args
-        .server
-        .clone()
-        .unwrap_or_else(|| env!("CARGO_BIN_EXE_certimix").into());
     let environment = bare::load_runtime(&library)?;
     let bench = Bench {
-        world: World::new(root.clone(), binary, library, environment)?,
+        world: World::new(root.clone(), args.server.clone(), library, environment)?,
         plan,
         progress: Progress::new(),
     };

@@ -33,17 +33,31 @@ pub const VOTES: &[(&str, &str)] = &[
 pub struct World {
     pub root: PathBuf,
     pub binary: PathBuf,
+    /// Settings that an older binary may not know.
+    own: &'static str,
     pub environment: Environment,
     pub library: PathBuf,
     images: Vec<Vec<u8>>,
 }
 
 impl World {
-    pub fn new(root: PathBuf, binary: PathBuf, library: PathBuf, environment: Environment) -> anyhow::Result<Self> {
+    /// The server is the one of this build unless there is `another`.
+    pub fn new(
+        root: PathBuf,
+        another: Option<PathBuf>,
+        library: PathBuf,
+        environment: Environment,
+    ) -> anyhow::Result<Self> {
         let images = images(&root.join("models/cifar10/test_100.png"))?;
+        let own = if another.is_some() {
+            ""
+        } else {
+            "metrics.listen = \"127.0.0.1:0\"\n"
+        };
         Ok(Self {
             root,
-            binary,
+            binary: another.unwrap_or_else(|| env!("CARGO_BIN_EXE_certimix").into()),
+            own,
             environment,
             library,
             images,
@@ -85,6 +99,7 @@ impl World {
             writeln!(text, "{key} = {:?}", path.to_str().context("a path that is no text")?)?;
         }
         writeln!(text, "runtime.provider = \"cpu\"\nserver.listen = \"127.0.0.1:0\"")?;
+        text.push_str(self.own);
         for (key, value) in more {
             writeln!(text, "{key} = {value}")?;
         }

@@ -20,6 +20,7 @@ use crate::onnx::{
 };
 use crate::scheduler::{Measured, QueueSettings, RowSource as _, Scheduler, bulk_capacity};
 use crate::settings::{MAX_BATCH_SIZE, Settings, processors};
+use crate::telemetry::models::ModelObserver;
 
 /// Executors that keep a GPU busy: one prepares its batch while the other's runs. Each holds both models in the GPU's memory.
 const GPU_EXECUTORS: usize = 2;
@@ -54,11 +55,17 @@ pub enum LoadError {
 }
 
 impl MixedClassifier {
-    /// Loads both models and runs each session. `secret` keys the noise; requests come from `callers`.
+    /// Loads both models and runs each session. `secret` keys the noise; requests come from `callers`. `observer` is told what
+    /// the models do.
     ///
     /// # Errors
     /// With what is wrong, and what to do about it.
-    pub fn load(settings: &Settings, secret: NoiseSecret, callers: &Handle) -> Result<Self, LoadError> {
+    pub fn load(
+        settings: &Settings,
+        secret: NoiseSecret,
+        callers: &Handle,
+        observer: &Arc<dyn ModelObserver>,
+    ) -> Result<Self, LoadError> {
         let runtime_settings = &settings.runtime;
         let runtime = Runtime::load(&runtime_settings.library)?;
         let load = |path| Model::load(&runtime, path, runtime_settings.provider).map(Arc::new);
@@ -121,7 +128,7 @@ impl MixedClassifier {
             },
             standard: Side::new(standard, summary(&models.standard, standard_batch)),
             robust: Side::new(robust, summary(&models.robust, robust_batch)),
-            scheduler: Scheduler::start(backends, queue, callers)?,
+            scheduler: Scheduler::start(backends, queue, callers, observer)?,
             chunks,
             appetite: Appetite::new(),
             robust_kind,

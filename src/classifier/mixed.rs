@@ -20,6 +20,7 @@ use crate::certificate::{BoundMethod, Sides, SmoothingPlan, Temperature, argmax,
 use crate::domain::{Bound, Input, InputSpec, PerRole, Prediction, Provenance, Stage, Timings};
 use crate::scheduler::{Outputs, Pending, Reservation, Scheduler};
 use crate::settings::{CertificateSettings, MixtureSettings};
+use crate::telemetry::models::SchedulerLoad;
 
 /// A pair of models, their mixture and how it is certified: all that a request reads, one snapshot.
 pub struct MixedClassifier {
@@ -73,6 +74,12 @@ impl MixedClassifier {
     #[must_use]
     pub fn healthy(&self) -> watch::Receiver<bool> {
         self.scheduler.healthy()
+    }
+
+    /// What waits and who works at this moment: for those who ask now and then.
+    #[must_use]
+    pub fn load_now(&self) -> SchedulerLoad {
+        self.scheduler.load()
     }
 
     /// Answers `inputs`, in their order, by `deadline`.

@@ -73,6 +73,7 @@ fn announce(format: LogFormat, ready: Ready) {
     let Ready {
         address,
         unix_socket,
+        metrics,
         info,
         alpha,
     } = ready;
@@ -80,11 +81,16 @@ fn announce(format: LogFormat, ready: Ready) {
     let unix_socket = unix_socket.map(|path| format!("unix:{}", std::path::absolute(&path).unwrap_or(path).display()));
     let (standard, robust, provider) = (info.standard.name, info.robust.name, info.robust.provider);
     match format {
-        LogFormat::Json => tracing::info!(%address, unix_socket, standard, robust, provider, alpha, "ready"),
+        LogFormat::Json => {
+            tracing::info!(%address, unix_socket, metrics = metrics.map(tracing::field::display), standard, robust, provider, alpha, "ready")
+        }
         LogFormat::Human => {
             let also = unix_socket.map(|socket| format!(" and {socket}")).unwrap_or_default();
+            let metrics = metrics
+                .map(|address| format!("; metrics on {address}"))
+                .unwrap_or_default();
             output::note(format!(
-                "certimix is ready on {address}{also}, serving {standard} + {robust} on {provider}, alpha {alpha}"
+                "certimix is ready on {address}{also}, serving {standard} + {robust} on {provider}, alpha {alpha}{metrics}"
             ));
         }
     }

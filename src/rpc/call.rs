@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use tonic::codegen::http::{HeaderMap, HeaderValue};
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Response, Status};
 
@@ -55,6 +56,11 @@ impl Calls {
             call.record.trace = TraceContext::read(header("traceparent"), header("tracestate"));
         }
         call
+    }
+
+    /// A call that no handler has seen, and whose headers nobody has kept.
+    pub(super) fn unseen(&self) -> Call {
+        self.begin_as(Rpc::Other, self.shared.ids.next(), Instant::now())
     }
 
     fn begin_as(&self, rpc: Rpc, id: RequestId, begun: Instant) -> Call {
@@ -124,6 +130,13 @@ impl Call {
     pub(super) fn name_in(&self, metadata: &mut MetadataMap) {
         if let Ok(id) = MetadataValue::try_from(self.record.id.as_bytes()) {
             metadata.insert(REQUEST_ID, id);
+        }
+    }
+
+    /// The same for an answer that is not tonic's to write.
+    pub(super) fn name_in_headers(&self, headers: &mut HeaderMap) {
+        if let Ok(id) = HeaderValue::from_bytes(self.record.id.as_bytes()) {
+            headers.insert(REQUEST_ID, id);
         }
     }
 

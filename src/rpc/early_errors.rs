@@ -6,6 +6,9 @@
 use tonic::codegen::http::{HeaderMap, HeaderValue, Response};
 use tonic::{Code, Status};
 
+use super::call::{Calls, REQUEST_ID};
+use crate::telemetry::call as telemetry;
+
 const GRPC_STATUS: &str = "grpc-status";
 
 /// How tonic's messages begin that are about bytes which are no message.
@@ -24,19 +27,28 @@ pub(super) fn corrected_status(status: Status) -> Status {
     }
 }
 
-/// Corrects the status of a response that consists of headers alone.
-pub(super) fn correct<B>(mut response: Response<B>) -> Response<B> {
-    if let Some(code) = corrected(response.headers()) {
-        response
-            .headers_mut()
-            .insert(GRPC_STATUS, HeaderValue::from(code as i32));
+/// Corrects the status of a response that consists of headers alone. What no handler has seen becomes one of `calls` here.
+pub(super) fn correct<B>(mut response: Response<B>, calls: &Calls) -> Response<B> {
+    let headers = response.headers_mut();
+    let Some(status) = status(headers) else {
+        return response;
+    };
+    let code = corrected_code(&status);
+    if let Some(code) = code {
+        headers.insert(GRPC_STATUS, HeaderValue::from(code as i32));
+    }
+    // A handler of ours has named its answer.
+    if !headers.contains_key(REQUEST_ID) {
+        let call = calls.unseen();
+        call.name_in_headers(headers);
+        call.finish(telemetry::Code::from_number(code.unwrap_or(status.code()).into()));
     }
     response
 }
 
-fn corrected(headers: &HeaderMap) -> Option<Code> {
+fn status(headers: &HeaderMap) -> Option<Status> {
     headers.get(GRPC_STATUS)?;
-    corrected_code(&Status::from_header_map(headers)?)
+    Status::from_header_map(headers)
 }
 
 fn corrected_code(status: &Status) -> Option<Code> {

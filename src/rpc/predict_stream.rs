@@ -23,6 +23,10 @@ use crate::telemetry::call::Code;
 type Message = Result<PredictStreamResponse, Status>;
 
 /// What comes next on the way in.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "all but the last are requests: a box for each would cost more"
+)]
 enum Next {
     Request(PredictStreamRequest, Call),
     /// Nothing more is read; the stream ends with this once all before it is answered.

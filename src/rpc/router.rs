@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -28,11 +29,13 @@ const CONNECTION_WINDOW: u32 = 32 << 20;
 #[derive(Clone)]
 pub struct Health {
     reporter: HealthReporter,
+    serving: Arc<AtomicBool>,
 }
 
 impl Health {
     /// Tells every service's health at once, the overall one included.
     pub async fn set_serving(&self, serving: bool) {
+        self.serving.store(serving, Ordering::Relaxed);
         let status = if serving {
             ServingStatus::Serving
         } else {
@@ -41,6 +44,12 @@ impl Health {
         for service in ["", SERVICE_NAME] {
             self.reporter.set_service_status(service, status).await;
         }
+    }
+
+    /// What it was told last.
+    #[must_use]
+    pub fn is_serving(&self) -> bool {
+        self.serving.load(Ordering::Relaxed)
     }
 }
 
@@ -64,7 +73,10 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Serving<impl Future<Output = Result<(), tonic::transport::Error>>>, tonic_reflection::server::Error> {
     let (reporter, health_service) = health_reporter();
-    let health = Health { reporter };
+    let health = Health {
+        reporter,
+        serving: Arc::default(),
+    };
     health.set_serving(false).await;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -73,17 +85,20 @@ pub async fn serve(
     };
     let stop: Stop = stop.boxed().shared();
     let max_message_bytes = settings.max_message_bytes;
+    let calls = Calls::new(observers);
     let service = Service {
         live,
         server: Arc::new(settings),
-        calls: Calls::new(observers),
+        calls: calls.clone(),
         stop: stop.clone(),
     };
     let classifier = MixedClassifierServer::new(service)
         .max_decoding_message_size(max_message_bytes)
         .max_encoding_message_size(max_message_bytes.max(4 << 20));
     let router = Server::builder()
-        .layer(tower::util::MapResponseLayer::new(early_errors::correct))
+        .layer(tower::util::MapResponseLayer::new(move |response| {
+            early_errors::correct(response, &calls)
+        }))
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)))
         .max_concurrent_streams(1024)

@@ -143,6 +143,11 @@ impl Admissions {
         self.capacity
     }
 
+    /// Rows that the requests in flight were let in with.
+    pub(super) fn outstanding(&self) -> PerRole<usize> {
+        self.outstanding
+    }
+
     /// Lets a request in, or says why not.
     pub(super) fn admit(
         &mut self,

@@ -63,9 +63,17 @@ impl Condition {
 
     /// Whether both models work, as far as is known.
     pub(super) fn is_healthy(&self) -> bool {
-        Role::ALL
-            .into_iter()
-            .all(|role| self.failures[role] < UNHEALTHY_AFTER && !self.unable(role))
+        Role::ALL.into_iter().all(|role| self.works(role))
+    }
+
+    /// Whether a model works, as far as is known.
+    pub(super) fn works(&self, role: Role) -> bool {
+        self.failures[role] < UNHEALTHY_AFTER && !self.unable(role)
+    }
+
+    /// Executors whose session is broken.
+    pub(super) fn broken(&self) -> PerRole<usize> {
+        self.broken
     }
 }
 

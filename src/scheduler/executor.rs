@@ -11,6 +11,7 @@ use super::queue::Taker;
 use super::shared::{Done, Next, Shared, Work};
 use crate::domain::{PerRole, Role};
 use crate::onnx::Backend;
+use crate::telemetry::models::ModelObserver;
 
 /// Batches of one model in a row, at most, while equally urgent rows of the other wait. A processor that changes models for each
 /// row fetches the weights of both anew each time; one that never changes would starve one of them.
@@ -19,6 +20,7 @@ const LONGEST_STREAK: u32 = 4;
 pub(super) struct Executor<B> {
     shared: Arc<Shared>,
     post: Arc<Post>,
+    observer: Arc<dyn ModelObserver>,
     backends: PerRole<B>,
     /// Of the models whose backend is broken.
     repairs: PerRole<Option<Repair>>,
@@ -28,10 +30,16 @@ pub(super) struct Executor<B> {
 }
 
 impl<B: Backend> Executor<B> {
-    pub(super) fn new(shared: Arc<Shared>, post: Arc<Post>, backends: PerRole<B>) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        post: Arc<Post>,
+        observer: Arc<dyn ModelObserver>,
+        backends: PerRole<B>,
+    ) -> Self {
         Self {
             shared,
             post,
+            observer,
             backends,
             repairs: PerRole::default(),
             streak: None,
@@ -89,6 +97,12 @@ impl<B: Backend> Executor<B> {
             work,
             elapsed: (outcome == Outcome::Ran).then(|| start.elapsed()),
         };
+        // Before anyone is answered: whoever has an answer finds its batch counted.
+        match (outcome, done.elapsed) {
+            (Outcome::Failed, _) => self.observer.batch_failed(role),
+            (_, Some(elapsed)) => self.observer.ran(role, work.rows(), elapsed),
+            _ => {}
+        }
         // A model that has failed is looked at before it runs again, and a repair that is due does not wait for a quiet hour.
         let repair = self.next_repair().is_some_and(|due| due <= Instant::now());
         let taker = (outcome != Outcome::Failed && !repair).then(|| self.taker());
@@ -115,6 +129,7 @@ impl<B: Backend> Executor<B> {
     fn mend(&mut self, role: Role, reason: &str) {
         tracing::error!(model = role.name(), reason, "a session is broken; it is opened anew");
         self.shared.failed(role);
+        self.observer.session_failed(role);
         if let Err(reason) = self.reopen(role) {
             tracing::error!(
                 model = role.name(),
@@ -152,6 +167,7 @@ impl<B: Backend> Executor<B> {
         match opened {
             Ok(Ok(backend)) => {
                 self.backends[role] = backend;
+                self.observer.session_repaired(role);
                 Ok(())
             }
             Ok(Err(error)) => Err(error.to_string()),

@@ -19,6 +19,7 @@ use super::speed::Speed;
 use super::urgency::Class;
 use crate::domain::PerRole;
 use crate::onnx::Backend;
+use crate::telemetry::models::{ModelObserver, SchedulerLoad};
 
 /// What bounds the queue.
 #[derive(Debug, Clone, Copy)]
@@ -42,11 +43,17 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    /// Starts a thread for each of `backends`: a session of each model. Callers are answered on `runtime`.
+    /// Starts a thread for each of `backends`: a session of each model. Callers are answered on `runtime`; `observer` is told what
+    /// the executors do.
     ///
     /// # Errors
     /// If there are no backends, or no thread can be started.
-    pub fn start<B: Backend>(backends: Vec<PerRole<B>>, settings: QueueSettings, runtime: &Handle) -> io::Result<Self> {
+    pub fn start<B: Backend>(
+        backends: Vec<PerRole<B>>,
+        settings: QueueSettings,
+        runtime: &Handle,
+        observer: &Arc<dyn ModelObserver>,
+    ) -> io::Result<Self> {
         let Some(first) = backends.first() else {
             let reason = "a scheduler needs at least one executor";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
@@ -70,7 +77,12 @@ impl Scheduler {
         let processors = processors(settings.pin, backends.len());
         for (number, backends) in backends.into_iter().enumerate() {
             let processor = processors.get(number % processors.len().max(1)).copied();
-            let executor = Executor::new(Arc::clone(&scheduler.shared), Arc::clone(&post), backends);
+            let executor = Executor::new(
+                Arc::clone(&scheduler.shared),
+                Arc::clone(&post),
+                Arc::clone(observer),
+                backends,
+            );
             let thread = thread::Builder::new().name(format!("executor-{number}"));
             scheduler.threads.push(thread.spawn(move || {
                 if let Some(processor) = processor
@@ -108,6 +120,12 @@ impl Scheduler {
     #[must_use]
     pub fn executors(&self) -> usize {
         self.threads.len()
+    }
+
+    /// What waits and who works at this moment. It takes the queue's lock for a while if much waits: for those who ask now and then.
+    #[must_use]
+    pub fn load(&self) -> SchedulerLoad {
+        self.shared.load(self.executors())
     }
 
     /// Whether both models work, from now on.

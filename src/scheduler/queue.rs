@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use super::urgency::Urgency;
+use super::urgency::{Class, Urgency};
 use crate::domain::{PerRole, Role};
+use crate::telemetry::models::WaitingRows;
 
 /// What bounds a batch.
 #[derive(Debug, Clone, Copy)]
@@ -180,6 +181,22 @@ impl<J: Clone> Queue<J> {
     /// Rows that wait.
     pub(super) fn rows(&self) -> PerRole<usize> {
         PerRole::of(|role| self.lanes[role].rows)
+    }
+
+    /// Rows of `class` that wait, without those whose caller left, and how long the first have waited. Looks at every job: for those
+    /// who ask now and then.
+    pub(super) fn waiting(&self, class: Class, now: Instant, dead: impl Fn(&J) -> bool) -> PerRole<WaitingRows> {
+        let of = |role: Role| {
+            let mut found = WaitingRows::default();
+            for ((urgency, _), waiting) in &self.lanes[role].waiting {
+                if urgency.class == class && !dead(&waiting.job) {
+                    found.rows += waiting.rows.len();
+                    found.oldest = found.oldest.max(now.saturating_duration_since(waiting.since));
+                }
+            }
+            found
+        };
+        PerRole::of(of)
     }
 
     /// Every job that waits for `role`, taken out.

@@ -20,6 +20,7 @@ use super::queue::{Batch, Limits, Queue, Taker};
 use super::speed::{Rows, Speed};
 use super::urgency::{Class, Urgency};
 use crate::domain::{PerRole, Role};
+use crate::telemetry::models::SchedulerLoad;
 
 /// About what it takes to wake a thread: rows that wait less than this wake nobody.
 const WORTH_WAKING: Duration = Duration::from_micros(40);
@@ -93,6 +94,22 @@ impl Shared {
 
     pub(super) fn release(&self, request: &Urgency, outstanding: &PerRole<usize>) {
         self.state().admissions.release(request, outstanding);
+    }
+
+    /// What waits and who works at this moment.
+    pub(super) fn load(&self, executors: usize) -> SchedulerLoad {
+        let (state, now) = (self.state(), Instant::now());
+        let waiting = |class| state.queue.waiting(class, now, |job| job.is_over());
+        SchedulerLoad {
+            interactive: waiting(Class::Interactive),
+            bulk: waiting(Class::Bulk),
+            admitted: state.admissions.outstanding(),
+            capacity: state.admissions.capacity(),
+            executors,
+            idle: state.bell.asleep(),
+            broken: state.condition.broken(),
+            healthy: PerRole::of(|role| state.condition.works(role)),
+        }
     }
 
     /// Lets the rows of `job` wait for an executor, from `now` on. They are told by [`Ring::ring`].

@@ -96,6 +96,7 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
     );
     let log = log(&mut reader);
     let traces = traces::read(&mut reader);
+    let metrics = super::metrics::read(&mut reader);
     let effective = reader.finish()?;
     // Unreachable without a violation above, which `finish` has returned.
     let unset = || Violations::default();
@@ -108,6 +109,7 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
         scheduler,
         log: log.ok_or_else(unset)?,
         traces,
+        metrics,
         effective,
     })
 }

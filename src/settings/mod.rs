@@ -5,6 +5,7 @@
 
 mod load;
 mod log_filter;
+mod metrics;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ mod typed;
 
 pub use load::{LoadError, load};
 pub use log_filter::{EXPECTED_FILTER, log_ceiling, parse_log_filter};
+pub use metrics::MetricsSettings;
 pub use traces::TraceSettings;
 pub use typed::{
     CertificateSettings, LogFormat, LogSettings, MixtureSettings, ModelSettings, Provider, RadiusMethod,

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::MetricsSettings;
 use super::traces::TraceSettings;
 use crate::certificate::{Alpha, FailureProbability, Temperature};
 use crate::domain::Bound;
@@ -30,6 +31,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// Spans.
     pub traces: TraceSettings,
+    /// Metrics and health over HTTP.
+    pub metrics: MetricsSettings,
     /// Every key with its value in force, defaults included.
     pub effective: BTreeMap<String, String>,
 }

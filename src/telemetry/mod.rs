@@ -1,4 +1,4 @@
-//! What an operator sees from outside: logs and traces, and the record of each call that they are made of.
+//! What an operator sees from outside: logs, traces and metrics, and the record of each call that they are made of.
 //!
 //! None of it may cost a request its time, or hold what a caller sent. Logs and traces hand over to threads of their own, through
 //! queues that are bounded and count what they drop.
@@ -6,6 +6,8 @@
 pub mod call;
 mod export;
 mod logs;
+pub mod metrics;
+pub mod models;
 mod reports;
 mod request_log;
 mod span;

@@ -23,6 +23,7 @@ mod halting;
 mod health;
 mod info;
 mod logs;
+mod metrics;
 mod overload;
 mod predict;
 mod predict_stream;

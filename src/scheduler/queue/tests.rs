@@ -1,7 +1,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::scheduler::Class;
 
 fn at(start: Instant, milliseconds: u64) -> Instant {
     start + Duration::from_millis(milliseconds)

@@ -176,7 +176,7 @@ async fn a_backend_that_answers_too_little_delivers_nothing() {
         row_time: PerRole::of(|_| Duration::from_millis(1)),
     };
     let backends = vec![PerRole::of(|_| Short(double(4, &during, &works, &opens)))];
-    let scheduler = Scheduler::start(backends, settings, &tokio::runtime::Handle::current()).unwrap();
+    let scheduler = Scheduler::start(backends, settings, &tokio::runtime::Handle::current(), &nobody()).unwrap();
     let first = submit(&scheduler, 0, 1);
     gate.comes();
     // One batch of four rows, which answers three; then each job by itself.

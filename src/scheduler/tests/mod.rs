@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crate::domain::{PerRole, Role};
 use crate::onnx::{Backend, BackendError, Halt};
 use crate::scheduler::*;
+use crate::telemetry::models::ModelObserver;
 
 type During = Arc<dyn Fn(&[f32], &Halt) -> Result<(), BackendError> + Send + Sync>;
 
@@ -79,6 +80,11 @@ fn flags() -> (Arc<AtomicBool>, Arc<AtomicBool>) {
     (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(true)))
 }
 
+/// Observes nothing.
+fn nobody() -> Arc<dyn ModelObserver> {
+    Arc::new(())
+}
+
 fn start(backends: Vec<PerRole<Double>>, rows: usize) -> Scheduler {
     start_with_rows_of(Duration::from_millis(1), backends, rows)
 }
@@ -91,7 +97,7 @@ fn start_with_rows_of(row_time: Duration, backends: Vec<PerRole<Double>>, rows: 
         pin: None,
         row_time: PerRole::of(|_| row_time),
     };
-    Scheduler::start(backends, settings, &tokio::runtime::Handle::current()).unwrap()
+    Scheduler::start(backends, settings, &tokio::runtime::Handle::current(), &nobody()).unwrap()
 }
 
 /// A scheduler whose robust model does `during`.

@@ -4,6 +4,7 @@ pub mod exchange;
 pub mod otlp;
 pub mod process;
 pub mod recompute;
+pub mod scrape;
 pub mod server;
 pub mod setup;
 pub mod truth;

@@ -89,9 +89,17 @@ impl Served {
 
     /// The address in the line that says that it is ready.
     pub fn address(&self) -> SocketAddr {
+        self.addresses().0
+    }
+
+    /// The same, and where its metrics are.
+    pub fn addresses(&self) -> (SocketAddr, Option<SocketAddr>) {
         let ready = self.line_with("certimix is ready on ");
-        let (_, rest) = ready.split_once("certimix is ready on ").unwrap();
-        rest.split([',', ' ']).next().unwrap().parse().unwrap()
+        let after = |text: &str| {
+            let (_, rest) = ready.split_once(text)?;
+            rest.split([',', ' ']).next()?.parse().ok()
+        };
+        (after("certimix is ready on ").unwrap(), after("metrics on "))
     }
 
     /// The next line on stderr that contains `text`.

@@ -40,6 +40,7 @@ impl Setup {
         .with("runtime.executors", 1)
         .text("server.listen", "127.0.0.1:0")
         .text("server.drain_timeout", "5s")
+        .text("metrics.listen", "")
     }
 
     /// Sets `key` to a TOML value.

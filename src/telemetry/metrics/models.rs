@@ -1,0 +1,73 @@
+//! The models: their batches, and their sessions that break.
+
+use std::time::Duration;
+
+use prometheus::{Error, Histogram, IntCounter};
+
+use super::buckets;
+use super::grid::per_role;
+use super::maker::Maker;
+use crate::domain::{PerRole, Role};
+use crate::telemetry::models::ModelObserver;
+
+pub(super) struct ModelMetrics {
+    rows: PerRole<IntCounter>,
+    batch_rows: PerRole<Histogram>,
+    batch_duration: PerRole<Histogram>,
+    batch_failures: PerRole<IntCounter>,
+    session_failures: PerRole<IntCounter>,
+    session_repairs: PerRole<IntCounter>,
+}
+
+impl ModelMetrics {
+    pub(super) fn new(maker: &Maker) -> Result<Self, Error> {
+        let counters = |name, help| per_role(&maker.counters(name, help, &["model"])?);
+        let histograms = |name, help, buckets: &[f64]| per_role(&maker.histograms(name, help, buckets, &["model"])?);
+        Ok(Self {
+            rows: counters("certimix_rows_total", "Rows that were run, by model.")?,
+            batch_rows: histograms(
+                "certimix_batch_rows",
+                "Rows of one run, without those that it was filled up with, by model.",
+                buckets::ROWS,
+            )?,
+            batch_duration: histograms(
+                "certimix_batch_duration_seconds",
+                "Making the rows of one run, running and delivering them, by model.",
+                buckets::STAGE,
+            )?,
+            batch_failures: counters(
+                "certimix_batch_failures_total",
+                "Runs on which the model failed, by model.",
+            )?,
+            session_failures: counters(
+                "certimix_session_failures_total",
+                "Sessions that failed on rows that had worked before, by model.",
+            )?,
+            session_repairs: counters(
+                "certimix_session_repairs_total",
+                "Sessions that were opened anew, by model.",
+            )?,
+        })
+    }
+}
+
+impl ModelObserver for ModelMetrics {
+    fn ran(&self, role: Role, rows: usize, elapsed: Duration) {
+        self.rows[role].inc_by(u64::try_from(rows).unwrap_or(u64::MAX));
+        // A batch is far below 2^32 rows.
+        self.batch_rows[role].observe(u32::try_from(rows).map_or(f64::INFINITY, f64::from));
+        self.batch_duration[role].observe(elapsed.as_secs_f64());
+    }
+
+    fn batch_failed(&self, role: Role) {
+        self.batch_failures[role].inc();
+    }
+
+    fn session_failed(&self, role: Role) {
+        self.session_failures[role].inc();
+    }
+
+    fn session_repaired(&self, role: Role) {
+        self.session_repairs[role].inc();
+    }
+}

@@ -1,0 +1,117 @@
+//! One set of metrics.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use prometheus::TextEncoder;
+
+use super::MetricsError;
+use super::answers::AnswerMetrics;
+use super::calls::CallMetrics;
+use super::config::{ConfigMetrics, ModelDescription, Reload};
+use super::load::LoadMetrics;
+use super::maker::Maker;
+use super::models::ModelMetrics;
+use super::process::ProcessMetrics;
+use crate::domain::{PerRole, Prediction, Role};
+use crate::telemetry::call::{CallRecord, Observer};
+use crate::telemetry::models::{ModelObserver, SchedulerLoad};
+
+/// The metrics of one server.
+pub struct Metrics {
+    maker: Maker,
+    calls: CallMetrics,
+    answers: AnswerMetrics,
+    models: ModelMetrics,
+    load: LoadMetrics,
+    config: ConfigMetrics,
+    process: ProcessMetrics,
+    /// Held while what belongs together is written or read.
+    whole: Mutex<()>,
+}
+
+impl Metrics {
+    /// All at zero.
+    ///
+    /// # Errors
+    /// If a metric is defined wrongly: an error of this program.
+    pub fn new() -> Result<Self, MetricsError> {
+        let maker = Maker::default();
+        Ok(Self {
+            calls: CallMetrics::new(&maker)?,
+            answers: AnswerMetrics::new(&maker)?,
+            models: ModelMetrics::new(&maker)?,
+            load: LoadMetrics::new(&maker)?,
+            config: ConfigMetrics::new(&maker)?,
+            process: ProcessMetrics::new(&maker)?,
+            maker,
+            whole: Mutex::default(),
+        })
+    }
+
+    /// Makes more metrics of this set.
+    #[must_use]
+    pub fn maker(&self) -> &Maker {
+        &self.maker
+    }
+
+    /// The settings in force from now on.
+    pub fn set_config(&self, revision: &str, alpha: f64) {
+        let _whole = self.whole();
+        self.config.set(revision, alpha);
+    }
+
+    /// The models that serve from now on.
+    pub fn set_models(&self, models: &PerRole<ModelDescription>) {
+        let _whole = self.whole();
+        self.config.set_models(models);
+    }
+
+    /// Settings were read again.
+    pub fn reloaded(&self, result: Reload) {
+        self.config.reloaded(result);
+    }
+
+    /// Everything, as text of the Prometheus format 0.0.4. `load` is none while no models are live.
+    ///
+    /// # Errors
+    /// If the text cannot be written: an error of this program.
+    pub fn text(&self, load: Option<SchedulerLoad>, serving: bool) -> Result<String, MetricsError> {
+        let _whole = self.whole();
+        self.load.set(load, serving);
+        self.process.read();
+        Ok(TextEncoder::new().encode_to_string(&self.maker.registry().gather())?)
+    }
+
+    fn whole(&self) -> MutexGuard<'_, ()> {
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observer for Metrics {
+    fn answered(&self, call: &CallRecord, predictions: &[Prediction]) {
+        self.answers.answered(call, predictions);
+    }
+
+    fn finished(&self, call: &CallRecord) {
+        self.calls.finished(call);
+    }
+}
+
+impl ModelObserver for Metrics {
+    fn ran(&self, role: Role, rows: usize, elapsed: Duration) {
+        self.models.ran(role, rows, elapsed);
+    }
+
+    fn batch_failed(&self, role: Role) {
+        self.models.batch_failed(role);
+    }
+
+    fn session_failed(&self, role: Role) {
+        self.models.session_failed(role);
+    }
+
+    fn session_repaired(&self, role: Role) {
+        self.models.session_repaired(role);
+    }
+}
