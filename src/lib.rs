@@ -11,7 +11,7 @@
 //! | 4 | [`classifier`] | both models as one: mixed predictions, the loop of votes, certificates |
 //! | 3 | [`scheduler`] | rows of all requests, most urgent first, on executor threads |
 //! | 2 | [`onnx`] | manifests, sessions, execution providers: the sole user of `ort` |
-//! | 1 | [`settings`], [`telemetry`] | typed settings; logs, and the record of each call with those who are told of it |
+//! | 1 | [`settings`], [`telemetry`] | typed settings; logs, traces, metrics, and the record of each call with those who are told of it |
 //! | 0 | [`domain`], [`certificate`] | plain types; the mathematics, pure |
 //!
 //! # The way of one request

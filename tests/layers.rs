@@ -47,6 +47,8 @@ const SOLE_USERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("opentelemetry", &["telemetry"]),
+    ("opentelemetry_sdk", &["telemetry"]),
+    ("opentelemetry_otlp", &["telemetry"]),
     ("prometheus", &["telemetry/metrics"]),
     ("hyper", &["telemetry/metrics", "rpc/connections"]),
     ("tokio_rustls", &["rpc/access", "rpc/connections"]),

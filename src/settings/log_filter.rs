@@ -1,8 +1,8 @@
 //! `log.filter`: what is logged, within what may be.
 //!
 //! A log must never hold what a caller sent. For our own lines we see to that; what the crates underneath write when they
-//! debug is theirs to change: h2 and tonic print frames, statuses and the bytes of a peer's GOAWAY. So their lines end
-//! at `info`, whatever the filter says, and a filter that asks for more is refused rather than half obeyed.
+//! debug is theirs to change. Today h2 prints every frame without its payload, and a GOAWAY with the peer's own bytes. So their
+//! lines end at `info`, whatever the filter says, and a filter that asks for more is refused rather than half obeyed.
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;

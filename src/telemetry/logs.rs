@@ -76,6 +76,13 @@ impl Logs {
 impl Drop for Logs {
     fn drop(&mut self) {
         let Some(writer) = self.writer.take() else { return };
+        let dropped = self.handle.dropped_lines();
+        if dropped > 0 {
+            tracing::warn!(
+                dropped,
+                "log lines were dropped since the start: standard error was too slow"
+            );
+        }
         // On a thread of its own: where standard error is stuck, the writer's guard tells standard output about it, which may
         // be stuck as well.
         let (done, over) = mpsc::channel::<()>();
