@@ -15,6 +15,7 @@ mod predict_stream;
 pub mod proto;
 mod router;
 mod service;
+mod shadow;
 mod status;
 mod stream;
 mod unix_socket;

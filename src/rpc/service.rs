@@ -11,10 +11,11 @@ use super::answering::{Service, answer, answer_predict, checked, deadline};
 use super::deadline::of_stream as deadline_of_stream;
 use super::proto::mixed_classifier_server::MixedClassifier as Rpc;
 use super::proto::{
-    CertifyRequest, CertifyResponse, CertifyStreamResponse, GetModelInfoRequest, GetModelInfoResponse, PredictRequest,
-    PredictResponse, PredictStreamRequest, PredictStreamResponse,
+    CertifyRequest, CertifyResponse, CertifyStreamResponse, GetModelInfoRequest, GetModelInfoResponse,
+    GetShadowReportRequest, GetShadowReportResponse, PredictRequest, PredictResponse, PredictStreamRequest,
+    PredictStreamResponse,
 };
-use super::{encode, info, predict_stream, status, stream};
+use super::{encode, info, predict_stream, shadow, status, stream};
 
 #[tonic::async_trait]
 impl Rpc for Service {
@@ -84,5 +85,12 @@ impl Rpc for Service {
         _request: Request<GetModelInfoRequest>,
     ) -> Result<Response<GetModelInfoResponse>, Status> {
         Ok(Response::new(info::response(&*self.snapshot()?, &self.live.status())))
+    }
+
+    async fn get_shadow_report(
+        &self,
+        _request: Request<GetShadowReportRequest>,
+    ) -> Result<Response<GetShadowReportResponse>, Status> {
+        Ok(Response::new(shadow::response(&self.snapshot()?.classifier)))
     }
 }
