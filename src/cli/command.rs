@@ -29,6 +29,8 @@ enum Command {
     Certify(client::CertifyArgs),
     /// Show what a server serves
     Info(client::InfoArgs),
+    /// Show what other alphas would have answered to the live traffic
+    Shadow(client::ShadowArgs),
     /// Compute bounds and radii, JSON lines in and out
     Radius(audit::RadiusArgs),
     /// Recompute served certificates from their own counts
@@ -46,6 +48,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Predict(args) => on_this_thread(client::run_predict(args)),
         Command::Certify(args) => on_this_thread(client::run_certify(args)),
         Command::Info(args) => on_this_thread(client::run_info(args)),
+        Command::Shadow(args) => on_this_thread(client::run_shadow(args)),
         Command::Radius(args) => audit::run_radius(&args),
         Command::Verify(args) => audit::run_verify(&args),
         Command::Replay(args) => audit::run_replay(&args),

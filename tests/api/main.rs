@@ -30,6 +30,7 @@ mod reference;
 mod reflection;
 mod self_test;
 mod settings;
+mod shadow;
 mod smoothing;
 mod snapping;
 mod startup;

@@ -113,3 +113,39 @@ impl Era {
 fn wall_clock() -> SystemTime {
     SystemTime::now()
 }
+
+#[cfg(test)]
+impl Era {
+    /// One candidate.
+    pub(super) fn example() -> Self {
+        let half = Alpha::new(0.5).unwrap();
+        let terms = EraTerms {
+            alphas: vec![half],
+            target_alpha: half,
+            on_the_way: false,
+            robust_temperature: Temperature::ONE,
+            certificate: CertificateSettings {
+                failure_probability: crate::certificate::FailureProbability::new(0.001).unwrap(),
+                min_failure_probability: 0.001,
+                radius: crate::certificate::RadiusMethod::Tight,
+                bound: crate::domain::Bound::Anytime,
+                selection_votes: 1,
+                predict_votes: 1,
+                predict_target_radius: None,
+                certify_votes: 1,
+                max_votes: 1,
+                interactive_votes: 0,
+                allow_inexact_runtime: false,
+            },
+        };
+        Self::begin(terms, Judge::example(&[half]), "revision")
+    }
+
+    pub(super) fn seen(&self) -> u64 {
+        self.report(Alpha::new(0.5).unwrap()).candidates[0].counts.inputs
+    }
+
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}

@@ -42,7 +42,7 @@ mod tests {
             .map(|bucket| (bucket, histogram.buckets[bucket]))
             .collect();
         assert_eq!(filled, [(0, 2), (1, 1), (11, 1), (12, 1), (21, 1), (22, 1)]);
-        assert!((histogram.sum - 21.502_000_1).abs() < 1e-6);
+        assert!((histogram.sum - 21.502_001_1).abs() < 1e-6);
         assert!(RADIUS_BOUNDS.is_sorted_by(|a, b| a < b));
     }
 }

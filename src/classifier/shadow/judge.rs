@@ -127,3 +127,27 @@ impl Judge {
         Ok(verdict)
     }
 }
+
+#[cfg(test)]
+impl Judge {
+    /// Of two classes, and of a robust model about which nothing is proven.
+    pub(super) fn example(alphas: &[Alpha]) -> Self {
+        let candidate = |&alpha| MixtureSettings {
+            alpha,
+            robust_temperature: Temperature::ONE,
+        };
+        Self {
+            guarantee: Guarantee::None,
+            kinds: PerRole::of(|_| OutputKind::Probabilities),
+            spec: InputSpec {
+                name: "input".to_owned(),
+                shape: vec![4],
+                low: 0.0,
+                high: 1.0,
+                levels: None,
+            },
+            classes: 2,
+            candidates: alphas.iter().map(candidate).collect(),
+        }
+    }
+}

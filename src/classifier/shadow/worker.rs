@@ -94,3 +94,56 @@ fn yield_to_all_others() {
 
 #[cfg(not(target_os = "linux"))]
 fn yield_to_all_others() {}
+
+#[cfg(test)]
+mod tests {
+    use super::super::observation::Served;
+    use super::*;
+    use crate::domain::PerRole;
+
+    fn observation(inputs: usize) -> Observation {
+        let one = Served {
+            class: 0,
+            standard_class: 1,
+            radius: 0.0,
+            votes: 0,
+        };
+        Observation::Rows {
+            outputs: PerRole::of(|_| vec![0.5; 2 * inputs]),
+            served: vec![one; inputs],
+        }
+    }
+
+    #[test]
+    fn a_full_queue_drops_and_counts_and_what_it_took_is_judged() {
+        let (jobs, receiver) = sync_channel(MOST_WAITING);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let worker = Worker {
+            jobs,
+            waiting: Arc::clone(&waiting),
+        };
+        let era = Arc::new(Era::example());
+        for _ in 0..MOST_WAITING + 5 {
+            worker.offer(&era, observation(3));
+        }
+        assert_eq!((era.seen(), era.dropped()), (0, 5 * 3));
+        drop(worker);
+        run(&receiver, &waiting);
+        assert_eq!((era.seen(), era.dropped()), (3 * MOST_WAITING as u64, 5 * 3));
+        assert_eq!(waiting.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn what_waits_is_bounded_in_numbers_too_and_a_lone_one_is_always_taken() {
+        let (jobs, receiver) = sync_channel(MOST_WAITING);
+        let worker = Worker {
+            jobs,
+            waiting: Arc::default(),
+        };
+        let era = Arc::new(Era::example());
+        worker.offer(&era, observation(MOST_NUMBERS));
+        worker.offer(&era, observation(1));
+        assert_eq!(era.dropped(), 1);
+        assert_eq!(receiver.try_iter().count(), 1);
+    }
+}

@@ -1,4 +1,4 @@
-//! The clients for people: `certimix predict`, `certify` and `info`.
+//! The clients for people: `certimix predict`, `certify`, `info` and `shadow`.
 //!
 //! One way leads through all of it: `connection` reaches the server and asks what it serves; `input` (with `image` and
 //! `npy`) turns files into what that model takes; `batch` says which inputs travel together and `requests` sends them;
@@ -22,6 +22,8 @@ mod progress;
 mod record;
 mod report;
 mod requests;
+mod shadow;
+mod shadow_table;
 mod stream;
 mod summary;
 mod table;
@@ -34,3 +36,4 @@ pub use input::{Input, InputSpec, read_file};
 pub use predict::{PredictArgs, run as run_predict};
 pub use progress::Progress;
 pub use record::{CertificateRecord, ProvenanceRecord, Record};
+pub use shadow::{ShadowArgs, run as run_shadow};
