@@ -3,7 +3,7 @@
 //! An [`Engine`] is both models, loaded and warm; a [`MixedClassifier`] is what a request reads: an engine, and how its outputs are
 //! mixed and certified. [`MixedClassifier::predict`] answers a batch of inputs. For each input the standard row and the robust rows run at the same time. A robust model with a Lipschitz
 //! proof needs one row ([`lipschitz`]); a smoothed one needs votes ([`vote_loop`], counted by [`ballot`], drawn by
-//! [`smoother`]).
+//! [`smoother`]). What other alphas would have answered is counted beside it ([`shadow`]).
 
 mod ballot;
 mod blueprint;

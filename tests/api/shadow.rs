@@ -89,7 +89,9 @@ fn expected(alpha: f64, answers: &[Prediction], served: &[Prediction], bounds: &
         certified: certified.len() as u64,
         gained: count(&|answer, was| radius(answer) > 0.0 && radius(was) <= 0.0),
         lost: count(&|answer, was| radius(answer) <= 0.0 && radius(was) > 0.0),
+        unfinished: 0,
         open: 0,
+        likely: 0,
         votes: 0,
         radii,
         radius_sum: certified.iter().sum(),
@@ -207,7 +209,8 @@ async fn a_candidate_never_claims_more_than_its_own_run_proves_on_the_same_votes
         assert!(candidate.radius_sum <= own_serving.radius_sum + 1e-9);
         assert!(own_serving.certified <= candidate.certified + candidate.open);
         assert!(candidate.votes <= own_serving.votes && candidate.votes <= serving.votes);
-        if candidate.open == 0 {
+        assert!(candidate.likely <= candidate.open && candidate.open <= candidate.unfinished);
+        if candidate.unfinished == 0 {
             let exact = expected(alpha, &own_answers, &answers, bounds);
             let likewise = ShadowRow {
                 votes: candidate.votes,

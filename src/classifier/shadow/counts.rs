@@ -12,7 +12,9 @@ pub(super) struct Verdict {
     /// Estimation votes that its own rule would have drawn, as far as they were drawn.
     pub(super) votes: u64,
     /// Whether its own rule would have drawn more than there are.
-    pub(super) open: bool,
+    pub(super) unfinished: bool,
+    /// Whether it would be certified if all votes of the budget fell as those that there are. An estimate.
+    pub(super) likely: bool,
 }
 
 /// Counts of one alpha over the inputs of an era.
@@ -30,8 +32,12 @@ pub struct ShadowCounts {
     pub gained: u64,
     /// Answers without a certificate that were served with one. `certified` is that of the serving row, plus `gained`, minus `lost`.
     pub lost: u64,
-    /// Inputs for which its own rule would have drawn more votes than there are: its certified share may be that much larger.
+    /// Inputs for which its own rule would have drawn more votes than there are: radius and votes are those up to there.
+    pub unfinished: u64,
+    /// Of those, the ones that are not certified so far: its own run may certify that many more.
     pub open: u64,
+    /// Of those, the ones that it would certify if all votes of the budget fell as those that there are. An estimate.
+    pub likely: u64,
     /// Estimation votes that its own rule would have drawn, as far as they were drawn; 0 without votes.
     pub votes: u64,
     /// The certified radii, in the units of the float input.
@@ -48,7 +54,10 @@ impl ShadowCounts {
         self.certified += u64::from(certified);
         self.gained += u64::from(certified && !was_certified);
         self.lost += u64::from(!certified && was_certified);
-        self.open += u64::from(verdict.open);
+        let open = verdict.unfinished && !certified;
+        self.unfinished += u64::from(verdict.unfinished);
+        self.open += u64::from(open);
+        self.likely += u64::from(open && verdict.likely);
         self.votes = self.votes.saturating_add(verdict.votes);
         if certified {
             self.radii.add(verdict.radius);
@@ -67,7 +76,8 @@ mod tests {
             class,
             radius,
             votes: 7,
-            open: false,
+            unfinished: true,
+            likely: class == 1,
         };
         for (class, radius, was) in [(0, 0.1, 0.0), (1, 0.0, 0.2), (1, 0.3, 0.3), (2, 0.4, 0.0)] {
             let served = Served {
@@ -83,6 +93,7 @@ mod tests {
         assert_eq!((serving.gained, serving.lost, serving.votes), (0, 0, 28));
         assert_eq!((candidate.agreements, candidate.standard_agreements), (2, 1));
         assert_eq!((candidate.certified, candidate.gained, candidate.lost), (3, 2, 1));
+        assert_eq!((candidate.unfinished, candidate.open, candidate.likely), (4, 1, 1));
         assert_eq!(candidate.radii.buckets.iter().sum::<u64>(), 3);
     }
 }

@@ -3,7 +3,8 @@
 use super::counts::Verdict;
 use super::observation::{Observation, Served, Votes};
 use crate::certificate::{
-    Alpha, CertificateError, Decision, SmoothingPlan, Temperature, argmax, certify, choose_sides, decide, mixed_logits,
+    Alpha, CertificateError, Decision, SmoothingPlan, Tally, Temperature, argmax, certify, choose_sides, decide,
+    mixed_logits,
 };
 use crate::classifier::engine::Engine;
 use crate::classifier::mixing::mix;
@@ -95,9 +96,11 @@ impl Judge {
             class: 0,
             radius: 0.0,
             votes: looks.last().map_or(0, |last| last.votes),
-            open: false,
+            unfinished: false,
+            likely: false,
         };
-        let mut stopped = false;
+        // At a deadline its own run would have ended too, and at the end of the budget anyway.
+        verdict.unfinished = votes.stop_reason != StopReason::Deadline && verdict.votes < votes.vote_budget;
         let chosen = votes.trace.chosen();
         if let Some(chosen) = chosen.filter(|_| can_certify) {
             let mut plan = SmoothingPlan {
@@ -110,13 +113,15 @@ impl Judge {
                 verdict.radius = smoothed::served_radius(proven.radius, votes.snapping_loss).max(verdict.radius);
                 if matches!(decide(&plan, tally, votes.vote_budget)?, Decision::Stop(_)) {
                     verdict.votes = tally.votes;
-                    stopped = true;
+                    verdict.unfinished = false;
                     break;
                 }
             }
+            if let Some(last) = looks.last().filter(|_| verdict.unfinished) {
+                let radius = certify(&plan, as_many(*last, votes.vote_budget))?.radius;
+                verdict.likely = smoothed::served_radius(radius, votes.snapping_loss) > 0.0;
+            }
         }
-        // At a deadline its own run would have ended too, and at the end of the budget anyway.
-        verdict.open = !stopped && votes.stop_reason != StopReason::Deadline && verdict.votes < votes.vote_budget;
         verdict.class = match chosen {
             Some(chosen) if verdict.radius > 0.0 => chosen.class,
             _ => {
@@ -125,6 +130,19 @@ impl Judge {
             }
         };
         Ok(verdict)
+    }
+}
+
+/// `votes` votes that fall as those of `tally`, the class's share rounded down.
+fn as_many(tally: Tally, votes: u64) -> Tally {
+    let of_all = |count: u64| {
+        let scaled = u128::from(count) * u128::from(votes) / u128::from(tally.votes.max(1));
+        u64::try_from(scaled).unwrap_or(votes)
+    };
+    Tally {
+        votes,
+        votes_for_class: of_all(tally.votes_for_class),
+        votes_for_runner_up: of_all(tally.votes_for_runner_up),
     }
 }
 

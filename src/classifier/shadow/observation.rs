@@ -40,7 +40,8 @@ impl Served {
             class: self.class,
             radius: self.radius,
             votes: self.votes,
-            open: false,
+            unfinished: false,
+            likely: false,
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::rpc::proto::{GetShadowReportRequest, GetShadowReportResponse, ShadowR
 
 /// Said where there is nothing to show.
 const NO_CANDIDATES: &str = "\
-the server has no shadow alphas: list candidates in its settings file, such as
+the server has no shadow alphas: set mixture.shadow_alphas in its settings file, such as
   [mixture]
   shadow_alphas = [0.6, 0.7, 0.9]
 and it counts from then on, without a restart";
@@ -32,11 +32,15 @@ How to pick the next alpha:
 Columns:
   same       answered the class that was served
   as g       answered the class that the standard model alone would have answered
-  certified  would have been certified; with \"+N?\", up to so much more: the candidate would have drawn more votes than the
-             serving alpha did, and is judged on what there is
-  change     of that share, in points, against the alpha that serves; in brackets the inputs gained and lost
+  certified  would have been certified. For a smoothed model \"40–70 %\": 40 % on the votes that were drawn for the alpha
+             that serves; for the other 30 % this alpha would have drawn more votes, so there is no telling
+  likely     the same if the votes that were not drawn had fallen like those that were: a guess, not a bound
+  change     of the certified share, in points, against the alpha that serves
+  gained     inputs that were served without a certificate and would have had one; lost: the other way round
   median     half of the certified radii are at least this, read off the histogram and rounded down
   radii      the histogram, one bar a bucket, from the smallest radius in sight to the largest
+  votes      estimation votes an input that this alpha would have drawn
+A narrow terminal shows the most telling of them.
 
 The counts begin anew when they would not compare like with like: another alpha, other candidates, models or [certificate].
 They are statistics of the traffic, never certificates.
@@ -161,7 +165,7 @@ fn row_json(row: &ShadowRow) -> Value {
     json!({
         "alpha": row.alpha, "inputs": row.inputs, "agreements": row.agreements,
         "standard_agreements": row.standard_agreements, "certified": row.certified, "gained": row.gained,
-        "lost": row.lost, "open": row.open, "votes": row.votes, "radii": row.radii, "radius_sum": row.radius_sum,
+        "lost": row.lost, "unfinished": row.unfinished, "open": row.open, "likely": row.likely, "votes": row.votes, "radii": row.radii, "radius_sum": row.radius_sum,
     })
 }
 
@@ -179,7 +183,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        assert!(NO_CANDIDATES.contains("shadow_alphas"));
+        assert!(NO_CANDIDATES.contains("mixture.shadow_alphas"));
         assert_eq!(as_json(&GetShadowReportResponse::default())["serving"], Value::Null);
     }
 }

@@ -39,65 +39,41 @@ pub(super) fn header(report: &GetShadowReportResponse) -> Vec<String> {
     lines
 }
 
+/// From so many columns of letters on every column fits.
+const WIDE: u16 = 120;
+
 /// A row for each alpha, in the order of alpha; the one that serves stands out.
 pub(super) fn table(report: &GetShadowReportResponse) -> Table {
     let serving = report.serving.clone().unwrap_or_default();
     let mut rows: Vec<(bool, &ShadowRow)> = report.candidates.iter().map(|row| (false, row)).collect();
     let place = rows.partition_point(|(_, row)| row.alpha < serving.alpha);
     rows.insert(place, (true, &serving));
-    let span = span(rows.iter().map(|(_, row)| *row));
 
-    let mut titles = vec![
-        "alpha",
-        "inputs",
-        "same",
-        "as g",
-        "certified",
-        "change",
-        "median",
-        "radii",
-    ];
-    if report.draws_votes {
-        titles.push("votes");
-    }
     let mut table = Table::new();
     table
         .load_style(UTF8_FULL_CONDENSED)
         .set_content_arrangement(ContentArrangement::Dynamic);
+    let columns = Columns {
+        wide: table.width().is_none_or(|width| width >= WIDE),
+        draws_votes: report.draws_votes,
+        bounds: &report.radius_bounds,
+        span: span(rows.iter().map(|(_, row)| *row)),
+        serving: &serving,
+    };
+    let titles: Vec<&str> = columns.of(&serving).into_iter().map(|(title, _)| title).collect();
     table.set_header(
         titles
             .iter()
             .map(|title| Cell::new(title).add_attribute(Attribute::Bold)),
     );
     for (serves, row) in rows {
-        let mut texts = vec![
-            if serves {
-                format!("{:.4} ◀", row.alpha)
-            } else {
-                row.alpha.to_string()
-            },
-            row.inputs.to_string(),
-            share(row.agreements, row.inputs),
-            share(row.standard_agreements, row.inputs),
-            certified(row),
-            if serves {
-                "serving".to_owned()
-            } else {
-                change(row, &serving)
-            },
-            median(&row.radii, &report.radius_bounds),
-            span.map(|span| bars(&row.radii, span)).unwrap_or_default(),
-        ];
-        if report.draws_votes {
-            texts.push(mean_votes(row));
-        }
-        table.add_row(texts.into_iter().enumerate().map(|(column, text)| {
-            let cell = Cell::new(text);
-            match (serves, column) {
-                (true, _) => cell.fg(Color::Cyan).add_attribute(Attribute::Bold),
-                (false, _) => cell,
-            }
-        }));
+        let cells = columns.of(row).into_iter().map(|(title, text)| match (serves, title) {
+            (true, "alpha") => Cell::new(format!("{text} ◀")),
+            (true, "change" | "gained" | "lost") => Cell::new("-"),
+            _ => Cell::new(text),
+        });
+        let marked = |cell: Cell| cell.fg(Color::Cyan).add_attribute(Attribute::Bold);
+        table.add_row(cells.map(|cell| if serves { marked(cell) } else { cell }));
     }
     for column in (0..titles.len()).filter(|&column| titles[column] != "radii") {
         if let Some(column) = table.column_mut(column) {
@@ -105,6 +81,48 @@ pub(super) fn table(report: &GetShadowReportResponse) -> Table {
         }
     }
     table
+}
+
+/// What the columns depend on, beside the row.
+struct Columns<'a> {
+    wide: bool,
+    draws_votes: bool,
+    bounds: &'a [f64],
+    span: Option<(usize, usize)>,
+    serving: &'a ShadowRow,
+}
+
+impl Columns<'_> {
+    /// Each title with what it says of `row`.
+    fn of(&self, row: &ShadowRow) -> Vec<(&'static str, String)> {
+        let (wide, draws_votes) = (self.wide, self.draws_votes);
+        let all = [
+            (true, "alpha", alpha(row.alpha)),
+            (wide, "inputs", row.inputs.to_string()),
+            (true, "same", share(row.agreements, row.inputs)),
+            (true, "as g", share(row.standard_agreements, row.inputs)),
+            (true, "certified", certified(row)),
+            (draws_votes, "likely", likely(row)),
+            (true, "change", change(row, self.serving)),
+            (wide, "gained", row.gained.to_string()),
+            (wide, "lost", row.lost.to_string()),
+            (true, "median", median(&row.radii, self.bounds)),
+            (
+                true,
+                "radii",
+                self.span.map(|span| bars(&row.radii, span)).unwrap_or_default(),
+            ),
+            (wide && draws_votes, "votes", mean_votes(row)),
+        ];
+        let shown = all.into_iter().filter(|(shown, ..)| *shown);
+        shown.map(|(_, title, text)| (title, text)).collect()
+    }
+}
+
+/// As it was written; of one on its way, four digits.
+fn alpha(alpha: f64) -> String {
+    let rounded = format!("{alpha:.4}");
+    rounded.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for people to read")]
@@ -119,25 +137,39 @@ fn share(part: u64, whole: u64) -> String {
     format!("{:.1} %", points(part, whole))
 }
 
+/// From what is proven on the votes drawn to what cannot be ruled out.
 fn certified(row: &ShadowRow) -> String {
     if row.alpha < 0.5 {
         return "never".to_owned();
     }
-    // At most what is open, and at most all.
-    let more = row.open.min(row.inputs.saturating_sub(row.certified));
-    let share = share(row.certified, row.inputs);
-    if row.inputs == 0 || more == 0 {
-        return share;
+    if row.inputs == 0 || row.open == 0 {
+        return share(row.certified, row.inputs);
     }
-    format!("{share} +{:.1}?", points(more, row.inputs))
+    let most = row.certified.saturating_add(row.open);
+    format!(
+        "{:.0}–{:.0} %",
+        points(row.certified, row.inputs).floor(),
+        points(most, row.inputs).ceil()
+    )
+}
+
+fn likely(row: &ShadowRow) -> String {
+    if row.open == 0 {
+        return certified(row);
+    }
+    format!(
+        "~{:.0} %",
+        points(row.certified.saturating_add(row.likely), row.inputs.max(1))
+    )
 }
 
 fn change(row: &ShadowRow, serving: &ShadowRow) -> String {
     if row.inputs == 0 {
         return "-".to_owned();
     }
-    let points = points(row.certified, row.inputs) - points(serving.certified, serving.inputs.max(1));
-    format!("{points:+.1} (+{} −{})", row.gained, row.lost)
+    let change = points(row.certified, row.inputs) - points(serving.certified, serving.inputs.max(1));
+    let sign = if row.open > 0 && row.alpha >= 0.5 { "≥ " } else { "" };
+    format!("{sign}{change:+.1}")
 }
 
 /// The lower edge of the bucket of the upper of the two in the middle: half of the radii are at least that.
@@ -193,7 +225,7 @@ fn bars(radii: &[u64], (first, last): (usize, usize)) -> String {
 }
 
 fn mean_votes(row: &ShadowRow) -> String {
-    let sign = if row.open > 0 { "≥ " } else { "" };
+    let sign = if row.unfinished > 0 { "≥ " } else { "" };
     match row.inputs {
         0 => "-".to_owned(),
         inputs => format!("{sign}{:.0}", points(row.votes, inputs) / 100.0),
@@ -229,7 +261,7 @@ mod tests {
         let text = table(&report()).force_no_tty().to_string();
         let place = |text_of: &str| text.find(text_of).unwrap_or(usize::MAX);
         assert!(
-            place("0.6 ") < place("0.7600 ◀") && place("0.7600 ◀") < place("0.9 "),
+            place("0.6 ") < place("0.76 ◀") && place("0.76 ◀") < place("0.9 "),
             "{text}"
         );
         assert!(
@@ -240,15 +272,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_open_is_told_and_no_more_than_all() {
+    fn what_cannot_be_ruled_out_is_told() {
         let mut row = row(0.9, 150);
-        assert_eq!(certified(&row), "75.0 %");
-        row.open = 20;
-        assert_eq!(certified(&row), "75.0 % +10.0?");
-        row.open = 180;
-        assert_eq!(certified(&row), "75.0 % +25.0?");
+        assert_eq!((certified(&row), likely(&row)), ("75.0 %".into(), "75.0 %".into()));
+        (row.open, row.likely) = (21, 10);
+        assert_eq!((certified(&row), likely(&row)), ("75–86 %".into(), "~80 %".into()));
+        assert_eq!(change(&row, &self::row(0.7, 100)), "≥ +25.0");
         row.alpha = 0.4;
         assert_eq!(certified(&row), "never");
+    }
+
+    #[test]
+    fn an_alpha_on_its_way_is_short() {
+        assert_eq!([0.76, 1.0, 0.0, 0.712_345_6].map(alpha), ["0.76", "1", "0", "0.7123"]);
     }
 
     #[test]
