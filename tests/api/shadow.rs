@@ -252,7 +252,7 @@ async fn a_fixed_number_of_votes_leaves_nothing_open() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_deadline_and_a_stream_are_counted_once() {
+async fn a_stream_is_counted_once() {
     let setup = by_votes(0.76).with("mixture.shadow_alphas", "[0.9]");
     let server = TestServer::start(setup).await;
     let mut client = server.client().await;

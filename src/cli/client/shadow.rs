@@ -21,29 +21,34 @@ and it counts from then on, without a restart";
 
 const HOW_TO_CHOOSE: &str = "\
 How to pick the next alpha:
-  1. List candidates around the alpha in force, in the server's settings file: mixture.shadow_alphas = [0.7, 0.8, 0.9].
+  1. List candidates around the alpha in force, in the server's settings file:
+       mixture.shadow_alphas = [0.7, 0.8, 0.9]
      The server takes them up while it serves. They change no answer and hold up no request.
-  2. Watch this table under real traffic until the numbers stand still; a few thousand inputs are plenty.
-  3. A larger alpha listens more to the robust model: more is certified, with larger radii, and it agrees less with the
-     standard model, which is the more accurate one. \"as g\" is that price, where nobody knows the true classes.
-     A smaller alpha is the other way round; under 0.5 nothing can be certified.
-  4. Take the smallest alpha that certifies as much as you need, and put it into mixture.alpha.
+  2. Watch this table under real traffic until the numbers stand still.
+  3. A larger alpha listens more to the robust model: more is certified, with larger radii,
+     and it agrees less with the standard model, which is the more accurate one: \"as g\" is
+     the price, where nobody knows the true classes. A smaller alpha is the other way round;
+     under 0.5 nothing can be certified.
+  4. Take the smallest alpha that certifies as much as you need: put it into mixture.alpha.
 
 Columns:
   same       answered the class that was served
   as g       answered the class that the standard model alone would have answered
-  certified  would have been certified. For a smoothed model \"40–70 %\": 40 % on the votes that were drawn for the alpha
-             that serves; for the other 30 % this alpha would have drawn more votes, so there is no telling
-  likely     the same if the votes that were not drawn had fallen like those that were: a guess, not a bound
+  certified  would have been certified. For a smoothed model \"40–70 %\": 40 % on the votes
+             that were drawn for the alpha that serves; for the other 30 % this alpha would
+             have drawn more votes, so there is no telling
+  likely     the same if the votes that were not drawn had fallen like those that were:
+             a guess, not a bound
   change     of the certified share, in points, against the alpha that serves
-  gained     inputs that were served without a certificate and would have had one; lost: the other way round
-  median     half of the certified radii are at least this, read off the histogram and rounded down
+  gained     inputs that were served without a certificate and would have had one
+  lost       the other way round
+  median     half of the certified radii are at least this, from the histogram, rounded down
   radii      the histogram, one bar a bucket, from the smallest radius in sight to the largest
   votes      estimation votes an input that this alpha would have drawn
-A narrow terminal shows the most telling of them.
+A terminal of less than 120 columns shows the most telling of them.
 
-The counts begin anew when they would not compare like with like: another alpha, other candidates, models or [certificate].
-They are statistics of the traffic, never certificates.
+The counts begin anew when they would not compare like with like: another alpha, other
+candidates, models or [certificate]. They are statistics of the traffic, never certificates.
 
 Examples:
   certimix shadow

@@ -154,7 +154,7 @@ fn certified(row: &ShadowRow) -> String {
 }
 
 fn likely(row: &ShadowRow) -> String {
-    if row.open == 0 {
+    if row.open == 0 || row.alpha < 0.5 {
         return certified(row);
     }
     format!(
@@ -279,7 +279,7 @@ mod tests {
         assert_eq!((certified(&row), likely(&row)), ("75–86 %".into(), "~80 %".into()));
         assert_eq!(change(&row, &self::row(0.7, 100)), "≥ +25.0");
         row.alpha = 0.4;
-        assert_eq!(certified(&row), "never");
+        assert_eq!((certified(&row), likely(&row)), ("never".into(), "never".into()));
     }
 
     #[test]
