@@ -5,8 +5,9 @@ use std::path::Path;
 
 use certimix::rpc::proto::mixed_classifier_server::{MixedClassifier, MixedClassifierServer};
 use certimix::rpc::proto::{
-    CertifyRequest, CertifyResponse, CertifyStreamResponse, GetModelInfoRequest, GetModelInfoResponse, PredictRequest,
-    PredictResponse, PredictStreamRequest, PredictStreamResponse,
+    CertifyRequest, CertifyResponse, CertifyStreamResponse, GetModelInfoRequest, GetModelInfoResponse,
+    GetShadowReportRequest, GetShadowReportResponse, PredictRequest, PredictResponse, PredictStreamRequest,
+    PredictStreamResponse,
 };
 use prost::Message as _;
 use tokio::net::TcpListener;
@@ -56,6 +57,13 @@ impl MixedClassifier for Echo {
         &self,
         _request: Request<GetModelInfoRequest>,
     ) -> Result<Response<GetModelInfoResponse>, Status> {
+        not_here()
+    }
+
+    async fn get_shadow_report(
+        &self,
+        _request: Request<GetShadowReportRequest>,
+    ) -> Result<Response<GetShadowReportResponse>, Status> {
         not_here()
     }
 }

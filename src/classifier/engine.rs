@@ -7,6 +7,7 @@ use super::Blueprint;
 use super::curfew::Curfew;
 use super::parts::{Robust, Side};
 use super::room::{Appetite, Chunks, VOTE_LANES};
+use super::shadow::Desk;
 use crate::certificate::Temperature;
 use crate::domain::{Guarantee, InputSpec, Provenance, Violations, hex};
 use crate::onnx::OutputKind;
@@ -28,6 +29,7 @@ pub struct Engine {
     pub(super) robust_kind: Robust,
     pub(super) caveat: String,
     pub(super) curfew: Curfew,
+    pub(super) shadow: Desk,
 }
 
 impl Engine {

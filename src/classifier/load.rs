@@ -11,6 +11,7 @@ use super::engine::{check_settings, lanes};
 use super::parts::{Robust, Side};
 use super::room::{Appetite, Chunks};
 use super::sessions::{self, BatchLimits};
+use super::shadow::Desk;
 use super::smoother::{Smoother, SmootherError};
 use super::{Blueprint, Engine, ModelSummary, NoiseKeys};
 use crate::certificate::noise::NoiseKey;
@@ -127,6 +128,7 @@ impl Engine {
             robust_kind,
             caveat,
             curfew,
+            shadow: Desk::default(),
         }))
     }
 }

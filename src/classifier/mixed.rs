@@ -8,14 +8,16 @@ use futures_util::TryStreamExt as _;
 use futures_util::stream;
 
 use super::engine::Engine;
+use super::mixing::mix;
 use super::parts::Robust;
 use super::robust::{RobustAnswer, unavailable_reason};
 use super::rows::PlainRows;
+use super::shadow::{ShadowReport, Tap, Trace};
 use super::smoothed::Terms;
 use super::smoother::Smoother;
 use super::vote_loop::VoteLoop;
 use super::{Answer, CertificationOrder, ClassifierError, lipschitz, smoothed};
-use crate::certificate::{BoundMethod, Sides, SmoothingPlan, Temperature, argmax, mixed_logits};
+use crate::certificate::{BoundMethod, Sides, SmoothingPlan, Temperature};
 use crate::domain::{Bound, Input, InputSpec, PerRole, Prediction, Provenance, Stage, Timings, Violations};
 use crate::scheduler::{Outputs, Pending, Reservation};
 use crate::settings::{CertificateSettings, MixtureSettings, Settings};
@@ -27,6 +29,8 @@ pub struct MixedClassifier {
     pub(super) mixture: MixtureSettings,
     pub(super) certificate: CertificateSettings,
     pub(super) provenance: Provenance,
+    /// None without shadow alphas: then nothing is kept of an answer.
+    shadow: Option<Tap>,
 }
 
 /// One input's share of a request.
@@ -40,13 +44,15 @@ impl MixedClassifier {
     /// The mixture that `settings` ask for, on models that are loaded.
     ///
     /// # Errors
-    /// If the settings do not fit the robust model.
+    /// If the settings do not fit the robust model, or if there is no thread for the shadow alphas.
     pub fn new(engine: Arc<Engine>, settings: &Settings) -> Result<Self, Violations> {
         engine.check(settings)?;
+        let provenance = engine.provenance(settings);
         Ok(Self {
             mixture: settings.mixture,
             certificate: settings.certificate,
-            provenance: engine.provenance(settings),
+            shadow: engine.shadow.tap(&engine, settings, &provenance.config_revision)?,
+            provenance,
             engine,
         })
     }
@@ -79,6 +85,13 @@ impl MixedClassifier {
     #[must_use]
     pub fn certification(&self) -> &CertificateSettings {
         &self.certificate
+    }
+
+    /// What the shadow alphas would have answered; none without them.
+    #[must_use]
+    pub fn shadow_report(&self) -> Option<ShadowReport> {
+        let shadow = self.shadow.as_ref();
+        shadow.map(|shadow| shadow.report(self.mixture.alpha))
     }
 
     /// Answers `inputs`, in their order, by `deadline`.
@@ -184,14 +197,18 @@ impl MixedClassifier {
                     &self.engine.spec,
                     &self.mixture,
                 )?;
-                Ok(self.mix(standard, robust))
+                Ok(mix(self.mixture.alpha, standard, robust))
             })
-            .collect::<Result<_, ClassifierError>>()?;
+            .collect::<Result<Vec<_>, ClassifierError>>()?;
+        let mixing = Some(Stage::between(back, Instant::now()));
+        if let Some(shadow) = &self.shadow {
+            shadow.rows(outputs.rows, &predictions);
+        }
         Ok(Answer {
             predictions,
             timings: Timings {
                 models: outputs.windows,
-                mixing: Some(Stage::between(back, Instant::now())),
+                mixing,
             },
             rows: PerRole::of(|role| u64::try_from(rows[role]).unwrap_or(u64::MAX)),
             votes: 0,
@@ -210,7 +227,9 @@ impl MixedClassifier {
             .snap(&input)
             .map_err(|error| ClassifierError::Failed(error.to_string()))?;
         let key = smoother.fresh_key();
-        let votes = self.vote_loop(smoother, room, share, snapped.loss, *key.as_bytes());
+        let mut trace = self.shadow.as_ref().map(|_| Trace::default());
+        let votes = self.vote_loop(smoother, room, share, snapped.loss, *key.as_bytes(), trace.as_mut());
+        let plan = votes.plan;
         let one_row = PerRole { standard: 1, robust: 0 };
         let row = room.submit(Box::new(PlainRows([input].into())), one_row);
         // An answer that comes before the standard model's has nothing to be mixed with, and is not told.
@@ -227,7 +246,7 @@ impl MixedClassifier {
         };
         let mut tell = |answer: RobustAnswer| {
             if let Some(log_probs) = standard_log_probs.get() {
-                grown(self.mix(log_probs.clone(), answer));
+                grown(mix(self.mixture.alpha, log_probs.clone(), answer));
             }
         };
         let ((standard, window), (robust, drawn)) = tokio::try_join!(standard, votes.run(&snapped, &key, &mut tell))?;
@@ -236,14 +255,19 @@ impl MixedClassifier {
             let most = sampling.selection_votes.saturating_add(share.order.vote_budget);
             self.engine.appetite.learn(room.class(), sampling.votes_drawn, most);
         }
+        let prediction = mix(self.mixture.alpha, standard, robust);
+        let mixing = Some(Stage::between(back, Instant::now()));
+        if let (Some(shadow), Some(trace)) = (&self.shadow, trace) {
+            shadow.votes(trace, plan, share.order.vote_budget, snapped.loss, &prediction);
+        }
         Ok(Answer {
-            predictions: vec![self.mix(standard, robust)],
+            predictions: vec![prediction],
             timings: Timings {
                 models: PerRole {
                     standard: window,
                     robust: drawn.window,
                 },
-                mixing: Some(Stage::between(back, Instant::now())),
+                mixing,
             },
             rows: PerRole {
                 standard: 1,
@@ -260,6 +284,7 @@ impl MixedClassifier {
         share: Share,
         snapping_loss: f64,
         noise_key: [u8; 32],
+        trace: Option<&'a mut Trace>,
     ) -> VoteLoop<'a> {
         let order = share.order;
         let plan = SmoothingPlan {
@@ -301,26 +326,7 @@ impl MixedClassifier {
             stop_at: share.stop_at,
             deadline: room.deadline(),
             curfew: &self.engine.curfew,
-        }
-    }
-
-    /// Eq. 4 of the paper, and which class that makes.
-    fn mix(&self, standard_log_probs: Vec<f64>, robust: RobustAnswer) -> Prediction {
-        let RobustAnswer {
-            log_probs,
-            certified_class,
-            certificate,
-        } = robust;
-        let mixed_logits = mixed_logits(self.mixture.alpha, &standard_log_probs, &log_probs);
-        let class = certified_class.or_else(|| argmax(&mixed_logits)).unwrap_or(0);
-        Prediction {
-            class,
-            mixed_logits,
-            certificate,
-            standard_class: argmax(&standard_log_probs).unwrap_or(0),
-            robust_class: argmax(&log_probs).unwrap_or(0),
-            standard_log_probs,
-            robust_log_probs: log_probs,
+            trace,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! An [`Engine`] is both models, loaded and warm; a [`MixedClassifier`] is what a request reads: an engine, and how its outputs are
 //! mixed and certified. [`MixedClassifier::predict`] answers a batch of inputs. For each input the standard row and the robust rows run at the same time. A robust model with a Lipschitz
 //! proof needs one row ([`lipschitz`]); a smoothed one needs votes ([`vote_loop`], counted by [`ballot`], drawn by
-//! [`smoother`]).
+//! [`smoother`]). What other alphas would have answered is counted beside it ([`shadow`]).
 
 mod answer;
 mod ballot;
@@ -15,6 +15,7 @@ mod info;
 mod lipschitz;
 mod load;
 mod mixed;
+mod mixing;
 mod noise_keys;
 mod order;
 mod parts;
@@ -23,6 +24,7 @@ mod robust;
 mod room;
 mod rows;
 mod sessions;
+mod shadow;
 mod smoothed;
 mod smoother;
 mod vote_loop;
@@ -38,3 +40,4 @@ pub use mixed::MixedClassifier;
 pub use noise_keys::NoiseKeys;
 pub use order::CertificationOrder;
 pub use replay::VoteCounter;
+pub use shadow::{Histogram, RADIUS_BOUNDS, ShadowCounts, ShadowReport, ShadowRow};

@@ -26,7 +26,7 @@ impl VoteCounter {
     /// that the certificate names.
     ///
     /// # Errors
-    /// As [`MixedClassifier::load`](super::MixedClassifier::load); also if the model is not a smoothed one.
+    /// As [`Engine::load`](super::Engine::load); also if the model is not a smoothed one.
     pub fn load(manifest: &Path, settings: &RuntimeSettings, batch_size: usize) -> Result<Self, LoadError> {
         let runtime = Runtime::load(&settings.library)?;
         let model = Arc::new(Model::load(&runtime, manifest, settings.provider)?);

@@ -13,6 +13,7 @@ use super::ClassifierError;
 use super::ballot::{self, Ballot};
 use super::curfew::Curfew;
 use super::robust::RobustAnswer;
+use super::shadow::Trace;
 use super::smoothed::{self, Terms};
 use super::smoother::{Smoother, Snapped};
 use crate::certificate::noise::NoiseKey;
@@ -39,6 +40,8 @@ pub(super) struct VoteLoop<'a> {
     pub(super) deadline: Instant,
     /// When to stop because the server does.
     pub(super) curfew: &'a Curfew,
+    /// Where the looks are kept; none without shadow alphas.
+    pub(super) trace: Option<&'a mut Trace>,
 }
 
 /// What a loop has drawn.
@@ -111,7 +114,13 @@ impl VoteLoop<'_> {
             if !chosen_before {
                 self.plan.sides = self.sides(&ballot, class)?;
             }
-            if ballot.estimation_votes() == 0 || self.terms.unavailable.is_some() {
+            if ballot.estimation_votes() == 0 {
+                continue;
+            }
+            if let Some(trace) = &mut self.trace {
+                trace.look(ballot.tally(class));
+            }
+            if self.terms.unavailable.is_some() {
                 continue;
             }
             let proven = certify(&self.plan, ballot.tally(class))?;
@@ -134,6 +143,9 @@ impl VoteLoop<'_> {
             votes: ballot.drawn(),
             window,
         };
+        if let Some(trace) = &mut self.trace {
+            trace.end(&ballot);
+        }
         if let Some(mut best) = best {
             best.certificate.stop_reason = stop_reason;
             if let Some(sampling) = &mut best.certificate.sampling {

@@ -31,6 +31,8 @@ enum Command {
     Info(client::InfoArgs),
     /// Show or change alpha, the weight of the robust model, of a running server
     Alpha(client::AlphaArgs),
+    /// Show what other alphas would have answered to the live traffic
+    Shadow(client::ShadowArgs),
     /// Compute bounds and radii, JSON lines in and out
     Radius(audit::RadiusArgs),
     /// Recompute served certificates from their own counts
@@ -49,6 +51,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Certify(args) => on_this_thread(client::run_certify(args)),
         Command::Info(args) => on_this_thread(client::run_info(args)),
         Command::Alpha(args) => on_this_thread(client::run_alpha(args)),
+        Command::Shadow(args) => on_this_thread(client::run_shadow(args)),
         Command::Radius(args) => audit::run_radius(&args),
         Command::Verify(args) => audit::run_verify(&args),
         Command::Replay(args) => audit::run_replay(&args),

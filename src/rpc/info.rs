@@ -71,7 +71,8 @@ fn violation(wrong: &Violation) -> proto::FieldViolation {
     }
 }
 
-fn unix_ms(moment: SystemTime) -> u64 {
+/// A date as the wire has it.
+pub(super) fn unix_ms(moment: SystemTime) -> u64 {
     let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -23,6 +23,7 @@ mod predict_stream;
 pub mod proto;
 mod router;
 mod service;
+mod shadow;
 mod status;
 mod stream;
 mod tensor;

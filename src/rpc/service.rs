@@ -12,10 +12,11 @@ use super::call::Call;
 use super::deadline::of_stream as deadline_of_stream;
 use super::proto::mixed_classifier_server::MixedClassifier;
 use super::proto::{
-    CertifyRequest, CertifyResponse, CertifyStreamResponse, GetModelInfoRequest, GetModelInfoResponse, PredictRequest,
-    PredictResponse, PredictStreamRequest, PredictStreamResponse,
+    CertifyRequest, CertifyResponse, CertifyStreamResponse, GetModelInfoRequest, GetModelInfoResponse,
+    GetShadowReportRequest, GetShadowReportResponse, PredictRequest, PredictResponse, PredictStreamRequest,
+    PredictStreamResponse,
 };
-use super::{encode, info, predict_stream, status, stream};
+use super::{encode, info, predict_stream, shadow, status, stream};
 use crate::telemetry::call::Rpc;
 
 #[tonic::async_trait]
@@ -75,6 +76,15 @@ impl MixedClassifier for Service {
         let answer = self
             .snapshot()
             .map(|snapshot| info::response(&snapshot, &self.live.status()));
+        call.end(answer.map(Response::new))
+    }
+
+    async fn get_shadow_report(
+        &self,
+        request: Request<GetShadowReportRequest>,
+    ) -> Result<Response<GetShadowReportResponse>, Status> {
+        let call = self.calls.begin(Rpc::GetShadowReport, request.metadata());
+        let answer = self.snapshot().map(|snapshot| shadow::response(&snapshot.classifier));
         call.end(answer.map(Response::new))
     }
 }

@@ -20,6 +20,8 @@ pub struct MixtureSettings {
 /// `[mixture]`: how alpha is changed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TuningSettings {
+    /// The alpha that is asked for: that of the mixture, unless that is on its way here.
+    pub target_alpha: Alpha,
     /// How long alpha takes from its old value to a new one, in a straight line; zero: at once.
     pub alpha_ramp: Duration,
     /// Candidates for alpha, each of which is told what it would have answered; ascending, none twice.
@@ -60,6 +62,7 @@ pub(super) fn read(reader: &mut Reader) -> Option<(MixtureSettings, TuningSettin
         robust_temperature: Temperature::new(robust_temperature).ok()?,
     };
     let tuning = TuningSettings {
+        target_alpha: mixture.alpha,
         alpha_ramp,
         shadow_alphas: shadow_alphas
             .into_iter()

@@ -106,7 +106,7 @@ pub struct ModelSettings {
 }
 
 /// `[certificate]`
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CertificateSettings {
     /// Of each certificate, over the noise.
     pub failure_probability: FailureProbability,

@@ -39,6 +39,7 @@ mod reflection;
 mod reload;
 mod self_test;
 mod settings;
+mod shadow;
 mod smoothing;
 mod snapping;
 mod startup;

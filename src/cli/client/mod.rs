@@ -1,4 +1,4 @@
-//! The clients for people: `certimix predict`, `certify`, `info` and `alpha`.
+//! The clients for people: `certimix predict`, `certify`, `info`, `alpha` and `shadow`.
 //!
 //! One way leads through all of it: `connection` reaches the server and asks what it serves; `input` (with `image` and
 //! `npy`) turns files into what that model takes; `batch` says which inputs travel together and `requests` sends them;
@@ -25,6 +25,8 @@ mod report;
 mod requests;
 mod security;
 mod settings_file;
+mod shadow;
+mod shadow_table;
 mod stream;
 mod summary;
 mod table;
@@ -38,3 +40,4 @@ pub use input::{Input, InputSpec, read_file};
 pub use predict::{PredictArgs, run as run_predict};
 pub use progress::Progress;
 pub use record::{CertificateRecord, ProvenanceRecord, Record};
+pub use shadow::{ShadowArgs, run as run_shadow};

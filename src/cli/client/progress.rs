@@ -52,6 +52,13 @@ impl Progress {
         }
         bar
     }
+
+    /// Some lines on stdout that change in place.
+    pub(super) fn live_lines() -> ProgressBar {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
+        bar.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        bar
+    }
 }
 
 impl std::fmt::Debug for Progress {

@@ -13,6 +13,8 @@ pub enum Rpc {
     CertifyStream,
     /// `certimix.v1.MixedClassifier/GetModelInfo`
     GetModelInfo,
+    /// `certimix.v1.MixedClassifier/GetShadowReport`
+    GetShadowReport,
     /// `inference.GRPCInferenceService/ModelInfer`
     ModelInfer,
     /// Any other call of `inference.GRPCInferenceService`: what the model is, and whether it is ready.
@@ -24,12 +26,13 @@ pub enum Rpc {
 
 impl Rpc {
     /// Every one.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Predict,
         Self::PredictStream,
         Self::Certify,
         Self::CertifyStream,
         Self::GetModelInfo,
+        Self::GetShadowReport,
         Self::ModelInfer,
         Self::OpenInference,
         Self::Other,
@@ -50,6 +53,7 @@ impl Rpc {
             Self::Certify => "Certify",
             Self::CertifyStream => "CertifyStream",
             Self::GetModelInfo => "GetModelInfo",
+            Self::GetShadowReport => "GetShadowReport",
             Self::ModelInfer => "ModelInfer",
             Self::OpenInference => "OpenInference",
             Self::Other => "other",
@@ -65,6 +69,7 @@ impl Rpc {
             Self::Certify => "certimix.v1.MixedClassifier/Certify",
             Self::CertifyStream => "certimix.v1.MixedClassifier/CertifyStream",
             Self::GetModelInfo => "certimix.v1.MixedClassifier/GetModelInfo",
+            Self::GetShadowReport => "certimix.v1.MixedClassifier/GetShadowReport",
             Self::ModelInfer => "inference.GRPCInferenceService/ModelInfer",
             Self::OpenInference => "inference.GRPCInferenceService/OpenInference",
             Self::Other => "other",
