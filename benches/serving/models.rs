@@ -105,9 +105,9 @@ impl World {
         }
         let settings = folder.path().join("settings.toml");
         std::fs::write(&settings, text)?;
-        let arguments = [OsStr::new("serve"), settings.as_os_str()];
         Ok(Served {
-            server: Server::start(&self.binary, &arguments)?,
+            server: Server::start(&self.binary, &[OsStr::new("serve"), settings.as_os_str()])?,
+            settings,
             _folder: folder,
         })
     }
@@ -176,6 +176,8 @@ impl World {
 /// A server and its files.
 pub struct Served {
     pub server: Server,
+    /// What it reads, and reads again when it changes.
+    pub settings: PathBuf,
     _folder: TempDir,
 }
 

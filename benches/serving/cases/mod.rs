@@ -6,6 +6,7 @@ mod memory;
 mod one_caller;
 mod overload;
 mod pairs;
+mod reloading;
 mod saturation;
 mod sizes;
 mod urgent;
@@ -27,7 +28,7 @@ pub struct Bench {
 
 type Run = fn(&Bench, &Origin) -> anyhow::Result<Section>;
 
-/// By the letters of the issue "The scheduler: as fast as the runtime underneath, and fair under load", and one more.
+/// By the letters of the issue "The scheduler: as fast as the runtime underneath, and fair under load", and two more.
 pub const ALL: &[(&str, Run)] = &[
     ("a", saturation::run),
     ("b", one_caller::run),
@@ -38,6 +39,7 @@ pub const ALL: &[(&str, Run)] = &[
     ("g", memory::run),
     ("h", sizes::run),
     ("i", ways_in::run),
+    ("j", reloading::run),
 ];
 
 /// The median over what was measured once a round.
