@@ -51,7 +51,11 @@ impl Engine {
         self.scheduler.load()
     }
 
-    pub(super) fn check(&self, settings: &Settings) -> Result<(), Violations> {
+    /// Whether `settings` fit these models.
+    ///
+    /// # Errors
+    /// Every key that does not.
+    pub fn check(&self, settings: &Settings) -> Result<(), Violations> {
         check_settings(settings, &self.robust.guarantee, self.robust.output_kind)
     }
 

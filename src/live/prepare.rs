@@ -104,8 +104,8 @@ pub(super) fn prepare(
     check_reload(now, &next)?;
     let commit = parts(&next)?;
     let engine = loader.engine(&next, serving)?;
-    // Whether the settings fit the models; the snapshot itself is made when it is known with which alpha it begins.
-    snapshot(&engine, &next)?;
+    // The snapshot itself is made when it is known with which alpha it begins.
+    engine.check(&next)?;
     Ok(Prepared {
         settings: next,
         engine,

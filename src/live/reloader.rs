@@ -189,7 +189,7 @@ impl Reloader {
         };
         let snapshot = match prepare::snapshot(&engine, &first) {
             Ok(snapshot) => snapshot,
-            // Unreachable: these settings, or others that differ in alpha alone, were tried when they were prepared.
+            // They were checked when they were prepared: what is left is a thread that the system does not give.
             Err(violations) => return self.refuse(self.seen.clone(), &ReloadError::Refused(violations)),
         };
         let changes = differences(&self.settings.effective, &settings.effective);
