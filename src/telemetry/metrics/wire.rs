@@ -75,15 +75,13 @@ impl WireMetrics {
             counter.inc_by(value.saturating_sub(counter.get()));
         }
         self.certificate_expiry.reset();
-        let expires = moment
-            .certificate_expires
-            .map(|expires| expires.duration_since(UNIX_EPOCH));
-        if let (Some(expires), Ok(gauge)) = (
-            expires,
-            self.certificate_expiry.get_metric_with_label_values::<&str>(&[]),
-        ) {
+        let Some(expires) = moment.certificate_expires else {
+            return;
+        };
+        if let Ok(gauge) = self.certificate_expiry.get_metric_with_label_values::<&str>(&[]) {
             // One that ended before 1970 has ended.
-            gauge.set(expires.unwrap_or_default().as_secs_f64());
+            let since = expires.duration_since(UNIX_EPOCH).unwrap_or_default();
+            gauge.set(since.as_secs_f64());
         }
     }
 }
