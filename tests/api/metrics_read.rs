@@ -1,11 +1,19 @@
-//! Metrics that are read from elsewhere when somebody asks: what other alphas would have answered.
+//! Metrics that are read from elsewhere when somebody asks: what other alphas would have answered, and what is lost on the way to
+//! those who watch.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::time::Instant;
 
 use certimix::rpc::proto::{GetShadowReportRequest, GetShadowReportResponse};
 
 use crate::support::Setup;
 use crate::support::editor::Editor;
+use crate::support::exchange::Exchange;
+use crate::support::process::Unread;
 use crate::support::scrape::Scrape;
-use crate::support::wire::{floats, predict};
+use crate::support::server::{PATIENCE, connect};
+use crate::support::wire::{CLEAR, floats, predict};
 
 async fn report(editor: &Editor) -> GetShadowReportResponse {
     let request = GetShadowReportRequest {};
@@ -80,4 +88,54 @@ async fn shadow_alphas_are_exported_as_they_are_reported() {
         "{:#?}",
         found.series
     );
+}
+
+/// The receiver's port is nobody's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn spans_that_are_lost_are_counted() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", port.local_addr().unwrap());
+    drop(port);
+    let setup = Setup::pair("linear_g", "linear_h")
+        .text("traces.endpoint", &endpoint)
+        .with("traces.sample_ratio", 1.0);
+    let editor = Editor::start(setup);
+    let lost = |found: &Scrape| found.value("certimix_trace_spans_lost_total");
+    assert_eq!(lost(&editor.scrape()), 0.0);
+    editor.client().await.predict(predict(floats(&[CLEAR]))).await.unwrap();
+    // A request and its four stages.
+    Scrape::until(editor.metrics, |found| lost(found) == 5.0);
+}
+
+/// A line for each request, and nobody who reads them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lines_of_the_log_that_are_lost_are_counted() {
+    let setup = Setup::pair("linear_g", "linear_h")
+        .text("log.filter", "debug")
+        .text("metrics.listen", "127.0.0.1:0");
+    let mut unread = Unread::spawn(&setup.write());
+    let mut lines = BufReader::new(unread.stderr());
+    let mut ready = String::new();
+    while !ready.contains("certimix is ready on ") {
+        ready.clear();
+        assert!(lines.read_line(&mut ready).unwrap() > 0, "it did not start");
+    }
+    let after = |text: &str| {
+        let (_, rest) = ready.split_once(text).unwrap();
+        rest.split([',', ' ', '\n']).next().unwrap().to_owned()
+    };
+    let metrics = after("metrics on ").parse().unwrap();
+    let lost = |found: &Scrape| found.value("certimix_log_lines_dropped_total");
+    assert_eq!(lost(&Scrape::of(metrics)), 0.0);
+    let client = connect(format!("http://{}", after("certimix is ready on "))).await;
+    let mut stream = Exchange::open(client).await;
+    let began = Instant::now();
+    while lost(&Scrape::of(metrics)) == 0.0 {
+        assert!(began.elapsed() < PATIENCE, "no line is lost");
+        (0..500).for_each(|_| stream.ask(predict(floats(&[CLEAR]))));
+        for _ in 0..500 {
+            stream.response().await;
+        }
+    }
+    drop(lines);
 }
