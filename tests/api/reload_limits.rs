@@ -8,6 +8,7 @@ use tonic::{Code, Request, Status};
 use crate::support::Setup;
 use crate::support::editor::Editor;
 use crate::support::half::post_half;
+use crate::support::scrape::Scrape;
 use crate::support::server::{Client, PATIENCE};
 use crate::support::wire::{CLEAR, certificate, certify_with, floats, predict};
 
@@ -97,6 +98,14 @@ async fn the_most_connections_change_and_close_nobody() {
     ] {
         assert_eq!(found.value(series), expected, "{series}");
     }
+    // Until one of those who were there has room.
+    let [first, second] = open;
+    drop((second, third));
+    Scrape::until(editor.metrics, |found| found.value("certimix_connections_open") == 1.0);
+    assert!(is_let_in().await.is_none());
+    drop(first);
+    Scrape::until(editor.metrics, |found| found.value("certimix_connections_open") == 0.0);
+    assert!(is_let_in().await.is_some());
     // A client may try again by itself.
     assert!(found.value(r#"certimix_connections_total{outcome="refused"}"#) >= 3.0);
 }
