@@ -127,6 +127,10 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
         metrics: Arc::clone(&metrics),
         live: Arc::clone(&live),
         health: health.clone(),
+        connections: Arc::clone(&serving.connections),
+        gate: Arc::clone(&gate),
+        tracer: traces.as_ref().map(Traces::tracer),
+        logs: logs.clone(),
     });
     // Until all is over: the last thing that is asked of a server that stops is why it takes so long.
     let _endpoint = listener.map(|listener| Endpoint::start(listener, pages)).transpose()?;

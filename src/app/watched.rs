@@ -2,31 +2,74 @@
 
 use std::sync::Arc;
 
-use crate::classifier::{ClassifierInfo, ModelSummary};
+use crate::classifier::{ClassifierInfo, ModelSummary, RADIUS_BOUNDS, ShadowReport, ShadowRow};
 use crate::domain::PerRole;
 use crate::live::{ConfigObserver, Live, Snapshot};
-use crate::rpc;
-use crate::telemetry::metrics::{Metrics, MetricsError, ModelDescription, Pages, Reload};
+use crate::rpc::{self, ConnectionCounts, Gate};
+use crate::telemetry::metrics::{
+    Connections, Metrics, MetricsError, ModelDescription, Moment, Pages, Reload, Shadow, ShadowCandidate,
+};
+use crate::telemetry::{LogHandle, Tracer};
 
 /// What is answered on the metrics' port.
 pub(super) struct ServerPages {
     pub(super) metrics: Arc<Metrics>,
     pub(super) live: Arc<Live>,
     pub(super) health: rpc::Health,
+    pub(super) connections: Arc<ConnectionCounts>,
+    pub(super) gate: Arc<Gate>,
+    pub(super) tracer: Option<Tracer>,
+    pub(super) logs: Option<LogHandle>,
 }
 
 impl Pages for ServerPages {
     fn metrics(&self) -> Result<String, MetricsError> {
-        let load = self
-            .live
-            .load()
-            .ok()
-            .map(|snapshot| snapshot.classifier.engine().load_now());
-        self.metrics.text(load, self.serves())
+        let snapshot = self.live.load().ok();
+        let classifier = snapshot.as_ref().map(|snapshot| &snapshot.classifier);
+        let status = self.live.status();
+        self.metrics.text(&Moment {
+            load: classifier.map(|classifier| classifier.engine().load_now()),
+            serving: self.serves(),
+            connections: counted(&self.connections),
+            certificate_expires: self.gate.expires(),
+            config_pending: status.pending.is_some(),
+            target_alpha: status.target_alpha,
+            lost_spans: self.tracer.as_ref().map_or(0, Tracer::lost_spans),
+            dropped_log_lines: self.logs.as_ref().map_or(0, LogHandle::dropped_lines),
+            shadow: classifier.and_then(|classifier| classifier.shadow_report().as_ref().map(shadowed)),
+        })
     }
 
     fn serves(&self) -> bool {
         self.health.is_serving()
+    }
+}
+
+fn counted(counts: &ConnectionCounts) -> Connections {
+    Connections {
+        open: counts.open(),
+        accepted: counts.accepted(),
+        refused: counts.refused(),
+        failed_handshakes: counts.failed_handshakes(),
+        cut: counts.cut(),
+        unauthenticated: counts.unauthenticated(),
+    }
+}
+
+fn shadowed(report: &ShadowReport) -> Shadow {
+    let candidate = |row: &ShadowRow| ShadowCandidate {
+        alpha: row.alpha,
+        inputs: row.counts.inputs,
+        agreements: row.counts.agreements,
+        certified: row.counts.certified,
+        open: row.counts.open,
+        radii: row.counts.radii.buckets.to_vec(),
+        radius_sum: row.counts.radii.sum,
+    };
+    Shadow {
+        dropped: report.dropped,
+        radius_bounds: &RADIUS_BOUNDS,
+        candidates: report.candidates.iter().map(candidate).collect(),
     }
 }
 
@@ -42,6 +85,10 @@ impl ConfigObserver for ConfigMetrics {
 
     fn reloaded(&self) {
         self.0.reloaded(Reload::Applied);
+    }
+
+    fn unchanged(&self) {
+        self.0.reloaded(Reload::Unchanged);
     }
 
     fn refused(&self) {

@@ -59,6 +59,8 @@ pub trait ConfigObserver: Send + Sync {
     fn in_force(&self, snapshot: &Snapshot);
     /// A change has come into force.
     fn reloaded(&self);
+    /// A look was asked for, and what it found is in force.
+    fn unchanged(&self);
     /// A change was refused.
     fn refused(&self);
 }
@@ -156,6 +158,7 @@ impl Reloader {
         match tokio::task::spawn_blocking(looking).await {
             Ok(Look::Same) => {}
             Ok(Look::Wrong(contents, error)) => self.refuse(contents, &error),
+            Ok(Look::Changed(contents, prepared)) if self.is_in_force(&contents, &prepared) => self.keep(*prepared),
             Ok(Look::Changed(contents, prepared)) => self.put_in_force(contents, *prepared),
             Err(error) => tracing::error!(%error, "a change of the configuration could not be looked at"),
         }
@@ -171,6 +174,19 @@ impl Reloader {
         self.around.live.tell(status);
         self.around.observer.refused();
         self.seen = contents;
+    }
+
+    /// Whether files with `contents` were found before and came into force.
+    fn is_in_force(&self, contents: &Contents, prepared: &Prepared) -> bool {
+        let accepted = self.around.live.status().pending.is_none();
+        *contents == self.seen && accepted && Arc::ptr_eq(&self.engine, &prepared.engine)
+    }
+
+    /// Leaves everything as it is, but for what was read again because somebody asked.
+    fn keep(&self, prepared: Prepared) {
+        (prepared.commit)();
+        self.around.observer.unchanged();
+        tracing::info!("the configuration is UNCHANGED");
     }
 
     fn put_in_force(&mut self, contents: Contents, prepared: Prepared) {

@@ -53,6 +53,28 @@ pub enum OnnxError {
         /// Of the file.
         found: String,
     },
+    /// The file is no ONNX model.
+    #[error("{} is no ONNX model: {reason}", file.display())]
+    NoModel {
+        /// The ONNX file.
+        file: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The file is not the whole model.
+    #[error(
+        "{} keeps the tensor \"{tensor}\" in another file (\"{location}\"), which the manifest's sha256 does not speak of: whoever \
+         changes that file changes the model, unseen\n  save the model with all weights inside: \
+         onnx.save(onnx.load(path), path, save_as_external_data=False), and put the new SHA-256 into the manifest", file.display()
+    )]
+    ExternalData {
+        /// The ONNX file.
+        file: PathBuf,
+        /// The first such tensor; empty if it has no name.
+        tensor: String,
+        /// Where it lies, as the file says it.
+        location: String,
+    },
     /// ONNX Runtime refuses the file.
     #[error("ONNX Runtime cannot load {}: {reason}", file.display())]
     Load {

@@ -9,6 +9,7 @@ mod error;
 mod halt;
 mod manifest;
 mod model;
+mod one_file;
 mod provider;
 mod runtime;
 mod self_test;

@@ -8,6 +8,7 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::{TensorElementType, ValueType};
 use sha2::{Digest, Sha256};
 
+use super::one_file::{self, NotOneFile};
 use super::provider::{self, ProviderInUse};
 use super::{Manifest, OnnxError, OnnxSession, OutputKind, Runtime};
 use crate::domain::{Guarantee, InputSpec, Violations, hex};
@@ -45,6 +46,14 @@ impl Model {
                 found,
             });
         }
+        // Before the runtime sees it, which would open whatever file it names.
+        one_file::check(&bytes).map_err(|reason| {
+            let file = manifest.file.clone();
+            match reason {
+                NotOneFile::NoModel(reason) => OnnxError::NoModel { file, reason },
+                NotOneFile::Elsewhere { tensor, location } => OnnxError::ExternalData { file, tensor, location },
+            }
+        })?;
         let mut model = Self {
             manifest,
             provider: ProviderInUse::CPU,

@@ -7,6 +7,8 @@ use certimix::rpc::proto::{GetModelInfoRequest, Priority};
 use tonic::transport::Channel;
 use tonic::{Code, Request};
 
+use crate::support::certificates::{Authority, VALID, with_tls};
+use crate::support::editor::Editor;
 use crate::support::exchange::Exchange;
 use crate::support::process::{Served, fails};
 use crate::support::scrape::{Scrape, ask, get};
@@ -372,11 +374,12 @@ fn a_port_that_is_taken_is_told_by_its_key() {
     assert!(message.contains("metrics.listen: expected an address"), "{message}");
 }
 
-/// `docs/metrics.md` has a line for each family, with its type, and for nothing else.
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn the_documentation_is_what_is_exported() {
-    let watched = Watched::start(linear()).await;
-    let exported = watched.scrape().families;
+/// `docs/metrics.md` has a line for each family, with its type, and for nothing else: those of TLS and of shadow alphas too.
+#[test]
+fn the_documentation_is_what_is_exported() {
+    let setup = linear().with("mixture.shadow_alphas", "[0.6]");
+    let editor = Editor::start(with_tls(setup, &Authority::new().sign(VALID)));
+    let exported = editor.scrape().families;
     let text = include_str!("../../docs/metrics.md");
     let row = |line: &str| {
         let mut cells = line.strip_prefix("| `")?.split(" | ");

@@ -2,17 +2,13 @@
 
 use std::io::{ErrorKind, Write as _};
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use http_body::{Body, Frame};
-use tonic::codegen::http::{Request, Response};
-use tonic::codegen::{Bytes, Service as _};
 use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
+use crate::support::half::{ending, post_half};
 use crate::support::process::Served;
 use crate::support::raw::{GREETING, HALF_A_FRAME, Raw};
 use crate::support::server::{Client, PATIENCE};
@@ -58,51 +54,6 @@ async fn half_a_frame_and_then_nothing_is_cut_off() {
         end.await.unwrap();
     }
     predict(&mut client).await;
-}
-
-/// The beginning of a message, and nothing behind it.
-struct HalfAMessage(Option<Bytes>);
-
-impl Body for HalfAMessage {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        match self.0.take() {
-            Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
-            None => Poll::Pending,
-        }
-    }
-}
-
-async fn post_half(channel: &mut Channel, method: &str, timeout: Option<&str>) -> Response<tonic::body::Body> {
-    std::future::poll_fn(|context| channel.poll_ready(context))
-        .await
-        .unwrap();
-    let mut request = Request::post(format!("http://localhost/certimix.v1.MixedClassifier/{method}"))
-        .header("content-type", "application/grpc")
-        .header("te", "trailers");
-    if let Some(timeout) = timeout {
-        request = request.header("grpc-timeout", timeout);
-    }
-    let half = HalfAMessage(Some(Bytes::from_static(&[0, 0, 0, 0, 100, 7, 7, 7])));
-    let request = request.body(tonic::body::Body::new(half)).unwrap();
-    tokio::time::timeout(PATIENCE, channel.call(request))
-        .await
-        .unwrap()
-        .unwrap()
-}
-
-/// The status at the end of the body.
-async fn ending(answer: Response<tonic::body::Body>) -> Status {
-    let mut body = answer.into_body();
-    loop {
-        let frame = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context));
-        let frame = tokio::time::timeout(PATIENCE, frame).await.unwrap().unwrap().unwrap();
-        if let Some(trailers) = frame.trailers_ref() {
-            return Status::from_header_map(trailers).unwrap();
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -40,16 +40,40 @@ fn with_file(name: &str, content: &[u8]) -> Setup {
 fn a_corrupt_model_file() {
     assert_refused(
         &with_file("corrupt.onnx", b"this is no model"),
-        &["ONNX Runtime cannot load", "corrupt.onnx"],
+        &["is no ONNX model", "corrupt.onnx"],
     );
     let whole = std::fs::read(crate::support::fixture("linear_h").with_extension("onnx")).unwrap();
     assert_refused(
         &with_file("cut.onnx", &whole[..whole.len() / 2]),
-        &["ONNX Runtime cannot load", "cut.onnx"],
+        &["is no ONNX model", "cut.onnx"],
     );
+    assert_refused(&with_file("empty.onnx", b""), &["is no ONNX model", "empty.onnx"]);
+}
+
+/// What can be read and not run: an operator that nobody knows.
+#[test]
+fn a_model_file_that_the_runtime_refuses() {
+    let whole = std::fs::read(crate::support::fixture("linear_h").with_extension("onnx")).unwrap();
+    let name = whole.windows(4).position(|bytes| bytes == b"Gemm").unwrap();
+    let mut other = whole;
+    other[name..name + 4].copy_from_slice(b"Gone");
     assert_refused(
-        &with_file("empty.onnx", b""),
-        &["ONNX Runtime cannot load", "empty.onnx"],
+        &with_file("other.onnx", &other),
+        &["ONNX Runtime cannot load", "other.onnx"],
+    );
+}
+
+/// The weights lie beside it: the manifest's SHA-256 is right, and says nothing of them.
+#[test]
+fn a_model_file_with_its_weights_elsewhere() {
+    assert_refused(
+        &Setup::pair("linear_g", "elsewhere_h"),
+        &[
+            "elsewhere_h.onnx",
+            "\"elsewhere_h.bin\"",
+            "sha256 does not speak of",
+            "save_as_external_data=False",
+        ],
     );
 }
 

@@ -41,7 +41,7 @@ const CONNECTION_WINDOW: u32 = 32 << 20;
 pub(in crate::rpc) struct Server {
     routes: Routes,
     methods: Arc<Methods>,
-    /// The limits of the next connection.
+    /// The limits of the next connection and the next request.
     live: Arc<Live>,
     calls: Calls,
     gate: Arc<Gate>,
@@ -154,7 +154,7 @@ impl Server {
             gate: gate.cloned(),
             closing: closing.clone(),
             calls: self.calls.clone(),
-            max_request_time: settings.max_request_time,
+            live: Arc::clone(&self.live),
         };
         let patience = settings.connections.keepalive_timeout;
         let io = TokioIo::new(WatchedIo::new(io, Arc::clone(&activity), patience));

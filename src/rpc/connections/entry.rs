@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +19,7 @@ use super::counts::ConnectionCounts;
 use super::framing::Framing;
 use super::methods::Methods;
 use super::received::{Due, Received};
+use crate::live::Live;
 use crate::rpc::access::Gate;
 use crate::rpc::call::Calls;
 use crate::rpc::{deadline, early_errors};
@@ -36,7 +36,8 @@ pub(super) struct Entry {
     pub(super) closing: CancellationToken,
     /// Whose record each request has.
     pub(super) calls: Calls,
-    pub(super) max_request_time: Duration,
+    /// How long a request may take is asked anew for each: a connection may last for days.
+    pub(super) live: Arc<Live>,
 }
 
 impl Entry {
@@ -49,8 +50,8 @@ impl Entry {
         let ending = || Box::pin(self.closing.clone().cancelled_owned());
         let endless = Methods::is_endless(request.uri().path()).then(ending);
         let routed = self.admit(&request).map(|()| {
-            let within = deadline::asked(request.headers())
-                .map_or(self.max_request_time, |asked| asked.min(self.max_request_time));
+            let longest = self.live.server().max_request_time;
+            let within = deadline::asked(request.headers()).map_or(longest, |asked| asked.min(longest));
             let due = if self.methods.is_streamed_to(request.uri().path()) {
                 Due::Messages {
                     framing: Framing::default(),

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use prometheus::{Error, Gauge, IntCounter, IntGaugeVec};
+use prometheus::{Error, Gauge, IntCounter, IntGauge, IntGaugeVec};
 
 use super::maker::Maker;
 use crate::domain::{PerRole, Role};
@@ -36,6 +36,8 @@ pub struct ModelDescription {
 pub(super) struct ConfigMetrics {
     revision: IntGaugeVec,
     alpha: Gauge,
+    target_alpha: Gauge,
+    pending: IntGauge,
     applied_at: Gauge,
     reloads_applied: IntCounter,
     reloads_unchanged: IntCounter,
@@ -63,6 +65,14 @@ impl ConfigMetrics {
             alpha: maker.gauge(
                 "certimix_config_alpha",
                 "The weight of the robust model in force, from 0 to 1.",
+            )?,
+            target_alpha: maker.gauge(
+                "certimix_config_target_alpha",
+                "The weight that the settings in force ask for, which alpha may be on its way to, from 0 to 1.",
+            )?,
+            pending: maker.whole_gauge(
+                "certimix_config_pending",
+                "Whether the files say something that was refused and is not in force: 1 or 0.",
             )?,
             applied_at: maker.gauge(
                 "certimix_config_applied_timestamp_seconds",
@@ -97,6 +107,12 @@ impl ConfigMetrics {
         self.alpha.set(alpha);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.applied_at.set(now.as_secs_f64());
+    }
+
+    /// What the files ask for.
+    pub(super) fn set_asked(&self, target_alpha: f64, pending: bool) {
+        self.target_alpha.set(target_alpha);
+        self.pending.set(i64::from(pending));
     }
 
     pub(super) fn set_models(&self, models: &PerRole<ModelDescription>) {

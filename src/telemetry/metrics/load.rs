@@ -77,10 +77,8 @@ impl LoadMetrics {
         })
     }
 
-    /// `load` is none while no models are live.
-    pub(super) fn set(&self, load: Option<SchedulerLoad>, serving: bool) {
+    pub(super) fn set(&self, load: SchedulerLoad, serving: bool) {
         self.serving.set(i64::from(serving));
-        let load = load.unwrap_or_default();
         self.interactive.set(&load.interactive);
         self.bulk.set(&load.bulk);
         for role in Role::ALL {

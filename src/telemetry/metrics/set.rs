@@ -12,10 +12,13 @@ use super::config::{ConfigMetrics, ModelDescription, Reload};
 use super::load::LoadMetrics;
 use super::maker::Maker;
 use super::models::ModelMetrics;
+use super::moment::Moment;
 use super::process::ProcessMetrics;
+use super::shadow::ShadowMetrics;
+use super::wire::WireMetrics;
 use crate::domain::{PerRole, Prediction, Role};
 use crate::telemetry::call::{CallRecord, Observer};
-use crate::telemetry::models::{ModelObserver, SchedulerLoad};
+use crate::telemetry::models::ModelObserver;
 
 /// The metrics of one server.
 pub struct Metrics {
@@ -25,6 +28,8 @@ pub struct Metrics {
     models: ModelMetrics,
     load: LoadMetrics,
     config: ConfigMetrics,
+    wire: WireMetrics,
+    shadow: ShadowMetrics,
     process: ProcessMetrics,
     /// Held while what belongs together is written or read.
     whole: Mutex<()>,
@@ -43,6 +48,8 @@ impl Metrics {
             models: ModelMetrics::new(&maker)?,
             load: LoadMetrics::new(&maker)?,
             config: ConfigMetrics::new(&maker)?,
+            wire: WireMetrics::new(&maker)?,
+            shadow: ShadowMetrics::new(&maker)?,
             process: ProcessMetrics::new(&maker)?,
             maker,
             whole: Mutex::default(),
@@ -72,13 +79,16 @@ impl Metrics {
         self.config.reloaded(result);
     }
 
-    /// Everything, as text of the Prometheus format 0.0.4. `load` is none while no models are live.
+    /// Everything, as text of the Prometheus format 0.0.4; what is read when somebody asks is `moment`.
     ///
     /// # Errors
     /// If the text cannot be written: an error of this program.
-    pub fn text(&self, load: Option<SchedulerLoad>, serving: bool) -> Result<String, MetricsError> {
+    pub fn text(&self, moment: &Moment) -> Result<String, MetricsError> {
         let _whole = self.whole();
-        self.load.set(load, serving);
+        self.load.set(moment.load.unwrap_or_default(), moment.serving);
+        self.config.set_asked(moment.target_alpha, moment.config_pending);
+        self.wire.set(moment);
+        self.shadow.set(moment.shadow.as_ref());
         self.process.read();
         Ok(TextEncoder::new().encode_to_string(&self.maker.registry().gather())?)
     }

@@ -1,7 +1,9 @@
 //! What every test needs: a server, something to send to it, and the truth about the fixtures.
 
 pub mod certificates;
+pub mod editor;
 pub mod exchange;
+pub mod half;
 pub mod infer;
 pub mod operator;
 pub mod otlp;

@@ -127,6 +127,14 @@ impl Served {
         signal(&self.child, name);
     }
 
+    /// How many of its threads have a name that begins with `name`.
+    pub fn threads(&self, name: &str) -> usize {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        // One may end while it is looked at.
+        let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+        names.filter(|found| found.starts_with(name)).count()
+    }
+
     /// Waits for the end.
     pub fn wait(&mut self) -> ExitStatus {
         wait(&mut self.child)
