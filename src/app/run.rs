@@ -7,8 +7,8 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use thiserror::Error;
 use tokio::runtime::Handle;
@@ -17,9 +17,9 @@ use tokio::sync::{Notify, oneshot, watch};
 use super::watched::{ConfigMetrics, ServerPages};
 use crate::certificate::noise::NoiseSecret;
 use crate::classifier::{ClassifierInfo, CurfewBell, LoadError, NoiseKeys};
-use crate::live::{Contents, Live, Loader, PrepareParts, Reloader, Snapshot, Surroundings};
+use crate::live::{Contents, Live, Loader, PrepareParts, Reloader, Snapshot, Surroundings, digest};
 use crate::rpc::{self, Credentials, CredentialsError, Gate, Listeners};
-use crate::settings::{Settings, Source};
+use crate::settings::{AccessSettings, Settings, Source};
 use crate::telemetry::call::{Observer, Observers};
 use crate::telemetry::metrics::{Endpoint, Metrics, MetricsError, MetricsListener};
 use crate::telemetry::models::ModelObserver;
@@ -82,6 +82,9 @@ pub struct Start {
 /// Of the time for a drain, the part after which certifications are answered with the votes that they have.
 const CURFEW: f64 = 0.7;
 
+/// How long the batches that run at the end may take.
+const LAST_BATCHES: Duration = Duration::from_secs(5);
+
 /// Serves until `stop` comes, and returns when all is over. `ready` is called once.
 ///
 /// # Errors
@@ -101,6 +104,8 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
     let listener = settings.metrics.listen.map(MetricsListener::bind).transpose()?;
     let metrics_address = listener.as_ref().map(MetricsListener::address);
     let watched = listener.is_some();
+    // Before they are read: what changes in between is found by the first look.
+    let seen = Contents::of(&settings);
     let gate = Arc::new(Gate::new(Credentials::prepare(&settings.access, wall_clock())?));
     let live = Arc::new(Live::new(&settings));
     let (close, closed) = oneshot::channel::<()>();
@@ -145,7 +150,6 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
 
     let life = async {
         let mut stop = std::pin::pin!(stop);
-        let seen = Contents::of(&settings);
         let first = (loader.clone(), settings.clone());
         let loading = tokio::task::spawn_blocking(move || first.0.load(&first.1));
         let loaded = tokio::select! {
@@ -153,7 +157,7 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
             () = &mut stop => return Ok(()),
         };
         let alpha = settings.mixture.alpha.get();
-        let parts = parts(logs, gate);
+        let parts = parts(logs, gate, &settings);
         let surroundings = Surroundings {
             live: Arc::clone(&live),
             loader,
@@ -201,7 +205,9 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
             "requests or connections were still open; they are cut off"
         ),
     }
-    end(live.take()).await;
+    if tokio::time::timeout(LAST_BATCHES, end(live.take())).await.is_err() {
+        tracing::error!("a model does not come back from its last batch; it is left behind");
+    }
     send_last(traces).await;
     tracing::info!("stopped");
     Ok(())
@@ -213,19 +219,48 @@ fn wall_clock() -> SystemTime {
     SystemTime::now()
 }
 
-/// What is prepared beside the models when the settings change.
-fn parts(logs: Option<LogHandle>, gate: Arc<Gate>) -> PrepareParts {
+/// What is prepared beside the models when the settings change. `first` are those in force.
+fn parts(logs: Option<LogHandle>, gate: Arc<Gate>, first: &Settings) -> PrepareParts {
+    let in_force = Arc::new(Mutex::new(Access::of(first)));
     Arc::new(move |settings: &Settings| {
-        let credentials =
-            Credentials::prepare(&settings.access, wall_clock()).map_err(CredentialsError::into_violations)?;
+        let next = Access::of(settings);
+        let known = in_force.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // Those in force are not judged again: a certificate that has expired meanwhile must not keep alpha from being changed.
+        let credentials = match next == known {
+            true => None,
+            false => {
+                Some(Credentials::prepare(&settings.access, wall_clock()).map_err(CredentialsError::into_violations)?)
+            }
+        };
         let (logs, gate, filter) = (logs.clone(), Arc::clone(&gate), settings.log.filter.clone());
+        let in_force = Arc::clone(&in_force);
         Ok(Box::new(move || {
-            gate.swap(credentials);
+            if let Some(credentials) = credentials {
+                gate.swap(credentials);
+                *in_force.lock().unwrap_or_else(PoisonError::into_inner) = next;
+            }
             if let Some(Err(error)) = logs.map(|logs| logs.set_filter(&filter)) {
                 tracing::error!(%error, "the filter of the log stays as it was");
             }
         }))
     })
+}
+
+/// Who may talk to the server, by its settings and by what their files hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Access {
+    settings: AccessSettings,
+    contents: String,
+}
+
+impl Access {
+    fn of(settings: &Settings) -> Self {
+        let files: Vec<_> = settings.access.files().into_iter().map(|(_, file)| file).collect();
+        Self {
+            settings: settings.access.clone(),
+            contents: digest(&files),
+        }
+    }
 }
 
 /// Tells health checks whether both models work, those that are live.

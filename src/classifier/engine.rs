@@ -39,6 +39,14 @@ impl Engine {
         &self.blueprint
     }
 
+    /// Whether a model of it runs on a GPU.
+    #[must_use]
+    pub fn runs_on_cuda(&self) -> bool {
+        [&self.standard, &self.robust]
+            .into_iter()
+            .any(|side| side.summary.provider == "cuda")
+    }
+
     /// Whether both models work, from now on.
     #[must_use]
     pub fn healthy(&self) -> watch::Receiver<bool> {

@@ -68,7 +68,6 @@ impl VoteLoop<'_> {
         let mut submitted = 0;
         let mut best: Option<RobustAnswer> = None;
         let mut curfew = std::pin::pin!(self.curfew.comes());
-        let mut stopping = false;
         let stop_reason = loop {
             while outstanding.len() < self.depth && submitted < total {
                 let rows = usize::try_from(total - submitted).map_or(self.chunk, |left| left.min(self.chunk));
@@ -94,10 +93,8 @@ impl VoteLoop<'_> {
             let outputs = tokio::select! {
                 biased;
                 outputs = timeout_at(until.into(), oldest) => outputs,
-                () = &mut curfew => {
-                    stopping = true;
-                    break StopReason::Deadline;
-                }
+                // Not before there is something to answer with: an input that comes late costs a chunk or two.
+                () = &mut curfew, if ballot.estimation_votes() > 0 => break StopReason::Deadline,
             };
             let outputs = match outputs {
                 Err(_) | Ok(Err(ScheduleError::Expired)) => break StopReason::Deadline,
@@ -154,11 +151,7 @@ impl VoteLoop<'_> {
             return Ok((best, drawn));
         }
         if ballot.drawn() == 0 {
-            return Err(if stopping {
-                ClassifierError::Stopping
-            } else {
-                ClassifierError::DeadlineExceeded
-            });
+            return Err(ClassifierError::DeadlineExceeded);
         }
         let Some(class) = ballot.class() else {
             return Ok((smoothed::unfinished(&ballot, &self.terms), drawn));

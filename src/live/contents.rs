@@ -35,8 +35,9 @@ impl Contents {
     }
 }
 
-/// Names the contents of `files`; one that cannot be read counts as such.
-fn digest(files: &[PathBuf]) -> String {
+/// Names `files` and their contents; one that cannot be read counts as such.
+#[must_use]
+pub fn digest(files: &[PathBuf]) -> String {
     let mut hash = Sha256::new();
     for file in files {
         hash.update(file.as_os_str().as_encoded_bytes());

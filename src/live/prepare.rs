@@ -1,12 +1,14 @@
 //! Prepares what a change of the configuration asks for. May fail; changes nothing that serves.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use thiserror::Error;
 use tokio::runtime::Handle;
 
 use super::Snapshot;
+use super::retired::Retired;
 use crate::classifier::{Blueprint, Curfew, Engine, LoadError, MixedClassifier, NoiseKeys};
 use crate::domain::Violations;
 use crate::settings::{self, Settings, check_reload};
@@ -77,12 +79,45 @@ impl Loader {
     }
 
     /// `serving` if that is what `settings` ask for, or a new engine beside it.
-    fn engine(&self, settings: &Settings, serving: &Arc<Engine>) -> Result<Arc<Engine>, LoadError> {
-        if Blueprint::read(settings)? == *serving.blueprint() {
+    fn engine(
+        &self,
+        settings: &Settings,
+        serving: &Arc<Engine>,
+        retired: &Retired,
+    ) -> Result<Arc<Engine>, ReloadError> {
+        let read = Blueprint::read(settings).map_err(LoadError::from)?;
+        if read == *serving.blueprint() {
             return Ok(Arc::clone(serving));
         }
+        if retired.is_full() {
+            let why = "models that were replaced before still answer requests; this is tried again when they have";
+            return Err(refused("models", why.to_owned()));
+        }
         tracing::info!("the models are loaded anew, beside those that serve");
-        self.load(settings)
+        let engine = self.load(settings)?;
+        // "auto" may choose the processor at the start, and says so; not behind the back of callers who have a GPU's answers.
+        if serving.runs_on_cuda() && !engine.runs_on_cuda() {
+            let why = "the models would run on the processor, and those that serve run on CUDA";
+            return Err(refused("runtime.provider", why.to_owned()));
+        }
+        Ok(engine)
+    }
+}
+
+fn refused(key: &str, why: String) -> ReloadError {
+    let mut violations = Violations::default();
+    violations.add(key, why);
+    ReloadError::Refused(violations)
+}
+
+/// A pipe would be waited for, and nothing could be reloaded until somebody wrote into it.
+fn regular(files: &[PathBuf]) -> Result<(), ReloadError> {
+    match files
+        .iter()
+        .find(|file| std::fs::metadata(file).is_ok_and(|found| !found.is_file()))
+    {
+        Some(file) => Err(refused("file", format!("{} is not a regular file", file.display()))),
+        None => Ok(()),
     }
 }
 
@@ -93,17 +128,19 @@ pub(super) struct Prepared {
     pub(super) commit: Commit,
 }
 
-/// What `text` of the settings file asks for, if a server with `now` and `serving` can go over to it.
+/// What `next` asks for, if a server with `now` and `serving` can go over to it.
 pub(super) fn prepare(
     next: Settings,
     now: &Settings,
     serving: &Arc<Engine>,
     loader: &Loader,
     parts: &PrepareParts,
+    retired: &Retired,
 ) -> Result<Prepared, ReloadError> {
     check_reload(now, &next)?;
+    regular(&next.files())?;
     let commit = parts(&next)?;
-    let engine = loader.engine(&next, serving)?;
+    let engine = loader.engine(&next, serving, retired)?;
     // The snapshot itself is made when it is known with which alpha it begins.
     engine.check(&next)?;
     Ok(Prepared {

@@ -2,30 +2,26 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
+use super::look::{Eye, Look};
 use super::prepare::{self, PrepareParts, Prepared, ReloadError, differences};
 use super::ramp::Ramp;
+use super::retired::Retired;
 use super::{Contents, Live, Loader, Snapshot};
+use crate::certificate::Alpha;
 use crate::classifier::Engine;
 use crate::domain::Violations;
-use crate::settings::{self, Settings, Source, Watch};
+use crate::settings::{Hint, Settings, Source, Watch};
 
 /// The files are looked at this often even if nobody says that they have changed.
 const LOOK_ANYWAY: Duration = Duration::from_secs(5);
 
-/// A file is taken for complete when it is the same after this long,
-const SETTLE: Duration = Duration::from_millis(2);
-/// which is tried this often.
-const TRIES: usize = 50;
-
-/// While alpha is on its way it moves this often.
-const RAMP_STEP: Duration = Duration::from_millis(100);
-
-/// How long at a time an engine that is no longer live is waited for.
-const RETIRE_STEP: Duration = Duration::from_millis(20);
+/// What was refused is tried again after a while that doubles, up to this: a file that it needs may have come.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(320);
 
 /// Watches the files of a configuration, and brings what they say into force.
 pub struct Reloader {
@@ -35,8 +31,13 @@ pub struct Reloader {
     settings: Settings,
     engine: Arc<Engine>,
     ramp: Option<Ramp>,
+    /// The alpha that was swapped in last.
+    alpha: Alpha,
     /// What was found last.
     seen: Contents,
+    /// When what was refused is tried again, and how long after that.
+    retry: Option<(Instant, Duration)>,
+    retired: Retired,
     /// The health of the engine that is live.
     health: watch::Sender<watch::Receiver<bool>>,
 }
@@ -65,13 +66,6 @@ pub trait ConfigObserver: Send + Sync {
     fn refused(&self);
 }
 
-/// What a look at the files finds.
-enum Look {
-    Same,
-    Wrong(Contents, ReloadError),
-    Changed(Contents, Box<Prepared>),
-}
-
 impl Reloader {
     /// Serves `settings`, which were read from `source` when their files had the contents `seen`, on `engine`.
     ///
@@ -91,11 +85,14 @@ impl Reloader {
         Ok(Self {
             source,
             around,
+            alpha: settings.mixture.alpha,
             settings,
             health: watch::Sender::new(engine.healthy()),
             engine,
             ramp: None,
             seen,
+            retry: None,
+            retired: Retired::default(),
         })
     }
 
@@ -107,9 +104,15 @@ impl Reloader {
 
     /// Follows the files for ever. `reload` asks for a look that tries anew even what was refused before.
     pub async fn run(mut self, reload: Arc<Notify>) {
-        let changed = Arc::new(Notify::new());
-        let tell = Arc::clone(&changed);
-        let mut watch = match Watch::start(move || tell.notify_one()) {
+        let (changed, complete) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+        let (tell, told_complete) = (Arc::clone(&changed), Arc::clone(&complete));
+        let hear = move |hint: Hint| {
+            if hint == Hint::Complete {
+                told_complete.store(true, Ordering::Relaxed);
+            }
+            tell.notify_one();
+        };
+        let mut watch = match Watch::start(self.source.path(), hear) {
             Ok(watch) => Some(watch),
             Err(reason) => {
                 tracing::warn!(
@@ -123,16 +126,20 @@ impl Reloader {
         // What changed before somebody watched.
         changed.notify_one();
         loop {
+            let next_step = self.ramp.as_ref().map(Ramp::next_step);
             let again = tokio::select! {
-                () = changed.notified() => false,
-                () = reload.notified() => true,
-                () = tokio::time::sleep(LOOK_ANYWAY) => false,
-                () = step(self.ramp.is_some()) => {
+                () = step(next_step) => {
                     self.advance();
                     continue;
                 }
+                () = changed.notified() => false,
+                () = reload.notified() => true,
+                () = tokio::time::sleep(LOOK_ANYWAY) => false,
             };
-            self.look(again).await;
+            let due = self.retry.is_some_and(|(at, _)| at <= Instant::now());
+            // Who asks for a look has written what there is to be seen.
+            let complete = complete.swap(false, Ordering::Relaxed) || again;
+            self.look(again || due, complete).await;
             self.follow(watch.as_mut());
         }
     }
@@ -147,15 +154,17 @@ impl Reloader {
         }
     }
 
-    async fn look(&mut self, again: bool) {
-        let (source, loader, parts) = (
-            self.source.clone(),
-            self.around.loader.clone(),
-            Arc::clone(&self.around.parts),
-        );
-        let (now, engine, seen) = (self.settings.clone(), Arc::clone(&self.engine), self.seen.clone());
-        let looking = move || look(&source, &now, &engine, &seen, again, &loader, &parts);
-        match tokio::task::spawn_blocking(looking).await {
+    async fn look(&mut self, again: bool, complete: bool) {
+        let eye = Eye {
+            source: self.source.clone(),
+            loader: self.around.loader.clone(),
+            parts: Arc::clone(&self.around.parts),
+            now: self.settings.clone(),
+            engine: Arc::clone(&self.engine),
+            seen: self.seen.clone(),
+            retired: self.retired.clone(),
+        };
+        match tokio::task::spawn_blocking(move || eye.look(again, complete)).await {
             Ok(Look::Same) => {}
             Ok(Look::Wrong(contents, error)) => self.refuse(contents, &error),
             Ok(Look::Changed(contents, prepared)) if self.is_in_force(&contents, &prepared) => self.keep(*prepared),
@@ -165,15 +174,27 @@ impl Reloader {
     }
 
     fn refuse(&mut self, contents: Contents, error: &ReloadError) {
-        tracing::error!("the change of the configuration is REFUSED, the old one stays in force: {error}");
-        let status = self
-            .around
-            .live
-            .status()
-            .refused(contents.file_sha256.clone(), error.violations());
-        self.around.live.tell(status);
-        self.around.observer.refused();
+        let (status, violations) = (self.around.live.status(), error.violations());
+        let known = contents == self.seen
+            && status
+                .pending
+                .as_ref()
+                .is_some_and(|pending| pending.violations == violations);
+        let wait = match self.retry {
+            Some((_, wait)) if known => (wait * 2).min(LONGEST_PATIENCE),
+            _ => LOOK_ANYWAY,
+        };
+        self.retry = Some((Instant::now() + wait, wait));
         self.seen = contents;
+        // It has been told, and counted, before.
+        if known {
+            return;
+        }
+        tracing::error!("the change of the configuration is REFUSED, the old one stays in force: {error}");
+        self.around
+            .live
+            .tell(status.refused(self.seen.file_sha256.clone(), violations));
+        self.around.observer.refused();
     }
 
     /// Whether files with `contents` were found before and came into force.
@@ -195,19 +216,29 @@ impl Reloader {
             engine,
             commit,
         } = prepared;
-        self.seen = contents;
-        let from = self.alpha_in_force();
-        let began = Instant::now();
-        self.ramp = Ramp::new(from, settings.mixture.alpha, began, settings.tuning.alpha_ramp);
-        let first = match &self.ramp {
-            Some(_) => settings.with_alpha(from),
-            None => settings.clone(),
+        // A change of something else leaves alpha on its way.
+        let same_way = self.settings.mixture.alpha == settings.mixture.alpha
+            && self.settings.tuning.alpha_ramp == settings.tuning.alpha_ramp;
+        let ramp = match self.ramp {
+            Some(ramp) if same_way => Some(ramp),
+            _ => Ramp::new(
+                self.alpha,
+                settings.mixture.alpha,
+                Instant::now(),
+                settings.tuning.alpha_ramp,
+            ),
         };
-        let snapshot = match prepare::snapshot(&engine, &first) {
+        let alpha = if ramp.is_some() {
+            self.alpha
+        } else {
+            settings.mixture.alpha
+        };
+        let snapshot = match prepare::snapshot(&engine, &settings.with_alpha(alpha)) {
             Ok(snapshot) => snapshot,
             // They were checked when they were prepared: what is left is a thread that the system does not give.
-            Err(violations) => return self.refuse(self.seen.clone(), &ReloadError::Refused(violations)),
+            Err(violations) => return self.refuse(contents, &ReloadError::Refused(violations)),
         };
+        (self.seen, self.ramp, self.alpha, self.retry) = (contents, ramp, alpha, None);
         let changes = differences(&self.settings.effective, &settings.effective);
         let revision = snapshot.classifier.provenance().config_revision.clone();
         commit();
@@ -219,7 +250,7 @@ impl Reloader {
         if !Arc::ptr_eq(&self.engine, &engine) {
             let old = std::mem::replace(&mut self.engine, engine);
             self.health.send_replace(self.engine.healthy());
-            retire(old);
+            self.retired.add(old);
         }
         tracing::info!(
             revision = &*revision,
@@ -230,21 +261,15 @@ impl Reloader {
         warn_if_uncertified(&self.settings);
     }
 
-    fn alpha_in_force(&self) -> crate::certificate::Alpha {
-        match &self.ramp {
-            Some(ramp) => ramp.at(Instant::now()).0,
-            None => self.settings.mixture.alpha,
-        }
-    }
-
     /// Moves alpha on.
     fn advance(&mut self) {
-        let Some(ramp) = &self.ramp else { return };
-        let (alpha, over) = ramp.at(Instant::now());
+        let Some(ramp) = &mut self.ramp else { return };
+        let (alpha, over) = ramp.advance(Instant::now());
         match prepare::snapshot(&self.engine, &self.settings.with_alpha(alpha)) {
             Ok(snapshot) => {
                 self.around.observer.in_force(&snapshot);
                 self.around.live.swap(snapshot);
+                self.alpha = alpha;
             }
             Err(violations) => tracing::error!("alpha cannot be moved: {violations}"),
         }
@@ -255,75 +280,12 @@ impl Reloader {
     }
 }
 
-async fn step(ramping: bool) {
-    if ramping {
-        tokio::time::sleep(RAMP_STEP).await;
-    } else {
-        std::future::pending().await
+/// When alpha moves next.
+async fn step(next: Option<Instant>) {
+    match next {
+        Some(next) => tokio::time::sleep_until(next.into()).await,
+        None => std::future::pending().await,
     }
-}
-
-/// Reads the files and prepares what they ask for, unless they say what they said. Takes as long as models take to load.
-fn look(
-    source: &Source,
-    now: &Settings,
-    engine: &Arc<Engine>,
-    seen: &Contents,
-    again: bool,
-    loader: &Loader,
-    parts: &PrepareParts,
-) -> Look {
-    let text = match settled(source) {
-        Ok(text) => text,
-        Err(error) => {
-            let unreadable = Contents::default();
-            return if unreadable == *seen && !again {
-                Look::Same
-            } else {
-                Look::Wrong(unreadable, error.into())
-            };
-        }
-    };
-    let parsed = source.parse(&text);
-    let files = parsed.as_ref().map_or_else(|_| now.files(), Settings::files);
-    let contents = Contents::new(&text, &files);
-    if contents == *seen && !again {
-        return Look::Same;
-    }
-    let prepared = parsed
-        .map_err(ReloadError::from)
-        .and_then(|next| prepare::prepare(next, now, engine, loader, parts));
-    match prepared {
-        Ok(prepared) => Look::Changed(contents, Box::new(prepared)),
-        Err(error) => Look::Wrong(contents, error),
-    }
-}
-
-/// The text of the settings file once it stays the same: an editor may write it in parts, and half a number is a number too.
-fn settled(source: &Source) -> Result<String, settings::LoadError> {
-    let mut text = source.read();
-    for _ in 0..TRIES {
-        std::thread::sleep(SETTLE);
-        let next = source.read();
-        let same = matches!((&text, &next), (Ok(before), Ok(after)) if before == after)
-            || matches!((&text, &next), (Err(_), Err(_)));
-        text = next;
-        if same {
-            break;
-        }
-    }
-    text
-}
-
-/// Ends `engine` once the last request that reads it is answered, on a thread that nobody waits for.
-fn retire(engine: Arc<Engine>) {
-    tokio::task::spawn_blocking(move || {
-        while Arc::strong_count(&engine) > 1 {
-            std::thread::sleep(RETIRE_STEP);
-        }
-        drop(engine);
-        tracing::info!("the models that served before have ended");
-    });
 }
 
 /// Says it loudly if nothing can be certified because of alpha.

@@ -29,7 +29,7 @@ pub use typed::{
     AccessSettings, CertificateSettings, ConnectionSettings, LogFormat, LogSettings, ModelSettings, Provider,
     RadiusMethod, RuntimeSettings, SchedulerSettings, ServerSettings, Settings, TlsSettings,
 };
-pub use watch::Watch;
+pub use watch::{Hint, Watch};
 
 /// Rows in one run that an operator may ask for.
 pub const MAX_BATCH_SIZE: usize = 4096;

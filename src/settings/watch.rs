@@ -4,73 +4,124 @@
 //! What is told is a hint. Whoever hears it compares contents, and looks now and then without a hint too: not every file
 //! system tells.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use notify::event::{AccessKind, AccessMode, EventKind, MetadataKind, ModifyKind};
+use notify::event::{AccessKind, AccessMode, EventKind, MetadataKind, ModifyKind, RenameMode};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+
+/// What Kubernetes calls the symlink to the newest version of a ConfigMap or a Secret.
+const MOUNTED: &str = "..data";
+
+/// What was heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hint {
+    /// The settings file is complete: it was closed by its writer, or put in the old one's place.
+    Complete,
+    /// Something may have changed.
+    Maybe,
+}
 
 /// Watches until it is dropped.
 pub struct Watch {
     watcher: RecommendedWatcher,
-    folders: BTreeSet<PathBuf>,
+    /// Folders that are watched, each with what it was on its disk: one that is made anew is another one.
+    folders: BTreeMap<PathBuf, (u64, u64)>,
+    /// Names of files that matter.
+    names: Arc<Mutex<BTreeSet<OsString>>>,
 }
 
 impl Watch {
-    /// Calls `changed`, on a thread of its own, whenever something has been done in a watched folder.
+    /// Calls `changed`, on a thread of its own, whenever something has been done to a file that is followed. `settings` is the one
+    /// whose completeness is told.
     ///
     /// # Errors
     /// In words, if the operating system gives no watch.
-    pub fn start(changed: impl Fn() + Send + 'static) -> Result<Self, String> {
+    pub fn start(settings: &Path, changed: impl Fn(Hint) + Send + 'static) -> Result<Self, String> {
+        let names = Arc::<Mutex<BTreeSet<OsString>>>::default();
+        let (known, main) = (Arc::clone(&names), settings.file_name().map(OsStr::to_owned));
         let hear = move |event: notify::Result<notify::Event>| {
-            // An error may stand for events that were lost.
-            if event.map_or(true, |event| is_change(event.kind)) {
-                changed();
+            // An error, or an event without a name, may stand for events that were lost.
+            let Ok(event) = event else {
+                return changed(Hint::Maybe);
+            };
+            let named =
+                |wanted: &dyn Fn(&OsStr) -> bool| event.paths.iter().filter_map(|path| path.file_name()).any(wanted);
+            let matters = || {
+                let known = known.lock().unwrap_or_else(PoisonError::into_inner);
+                event.paths.is_empty() || named(&|name| name == MOUNTED || known.contains(name))
+            };
+            if is_change(event.kind) && matters() {
+                let is_main = named(&|name| name == MOUNTED || Some(name) == main.as_deref());
+                changed(if is_main && completes(event.kind) {
+                    Hint::Complete
+                } else {
+                    Hint::Maybe
+                });
             }
         };
         let watcher = notify::recommended_watcher(hear).map_err(|error| error.to_string())?;
         Ok(Self {
             watcher,
-            folders: BTreeSet::new(),
+            folders: BTreeMap::new(),
+            names,
         })
     }
 
     /// Watches the folders of `files` from now on, and no others. A folder that cannot be watched is told, and the rest is.
     pub fn follow<'a>(&mut self, files: impl IntoIterator<Item = &'a Path>) -> Vec<String> {
-        let wanted: BTreeSet<PathBuf> = files.into_iter().flat_map(folders).collect();
+        let (mut wanted, mut names) = (BTreeMap::new(), BTreeSet::new());
+        for file in files {
+            for path in [Some(file.to_path_buf()), std::fs::canonicalize(file).ok()]
+                .into_iter()
+                .flatten()
+            {
+                names.extend(path.file_name().map(OsStr::to_owned));
+                let folder = folder(&path);
+                if let Ok(found) = std::fs::metadata(&folder) {
+                    wanted.insert(folder, (found.dev(), found.ino()));
+                }
+            }
+        }
+        *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
         let mut wrong = Vec::new();
-        for gone in self.folders.difference(&wanted) {
+        let old = std::mem::take(&mut self.folders);
+        for (gone, _) in old.iter().filter(|(folder, id)| wanted.get(*folder) != Some(id)) {
             // One that was deleted is no longer watched anyway.
             drop(self.watcher.unwatch(gone));
         }
-        let mut watched: BTreeSet<PathBuf> = self.folders.intersection(&wanted).cloned().collect();
-        for new in wanted.difference(&self.folders) {
-            match self.watcher.watch(new, RecursiveMode::NonRecursive) {
-                Ok(()) => drop(watched.insert(new.clone())),
-                Err(error) => wrong.push(format!("{}: {error}", new.display())),
+        for (folder, id) in wanted {
+            if old.get(&folder) == Some(&id) {
+                self.folders.insert(folder, id);
+                continue;
+            }
+            match self.watcher.watch(&folder, RecursiveMode::NonRecursive) {
+                Ok(()) => drop(self.folders.insert(folder, id)),
+                Err(error) => wrong.push(format!("{}: {error}", folder.display())),
             }
         }
-        self.folders = watched;
         wrong
     }
 }
 
-/// The folder that names a file, and the one that it really is in.
-fn folders(file: &Path) -> Vec<PathBuf> {
-    let real = std::fs::canonicalize(file).ok();
-    [Some(file), real.as_deref()]
-        .into_iter()
-        .flatten()
-        .filter_map(Path::parent)
-        .map(|folder| {
-            if folder.as_os_str().is_empty() {
-                Path::new(".")
-            } else {
-                folder
-            }
-        })
-        .map(Path::to_path_buf)
-        .collect()
+/// The folder that a file is named in.
+fn folder(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Whether a change is the last of its writer.
+fn completes(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::Access(AccessKind::Close(AccessMode::Write))
+            | EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both))
+    )
 }
 
 /// Whether a file is complete and other than before. While a file is being written it says so with each part; what counts is

@@ -90,22 +90,22 @@ impl SettingsFile {
         bail!("{}: {}", wrong.field, wrong.message)
     }
 
-    /// Puts `new` in the file's place in one step, with its owner and permissions.
+    /// Puts `new` in the file's place in one step, with its owner and permissions. What somebody else has written meanwhile stays.
     pub(super) fn replace(&self, new: &Text) -> anyhow::Result<()> {
-        self.write(new)
-            .with_context(|| format!("cannot change {}; it is as it was", self.named.display()))
+        self.put(&self.text, new)
+    }
+
+    fn put(&self, expected: &Text, new: &Text) -> anyhow::Result<()> {
+        self.write(expected, new)
+            .with_context(|| format!("cannot change {}", self.named.display()))
     }
 
     /// Undoes [`SettingsFile::replace`], unless somebody else has changed the file since.
     pub(super) fn put_back(&self, new: &Text) -> anyhow::Result<()> {
-        let found = fs::read_to_string(&self.path)?;
-        if found != new.0 {
-            bail!("{} was changed by somebody else meanwhile", self.named.display());
-        }
-        self.replace(&self.text)
+        self.put(new, &self.text)
     }
 
-    fn write(&self, text: &Text) -> anyhow::Result<()> {
+    fn write(&self, expected: &Text, text: &Text) -> anyhow::Result<()> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         let before: Metadata = fs::metadata(&self.path)?;
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
@@ -116,6 +116,9 @@ impl SettingsFile {
             std::os::unix::fs::fchown(file.as_file(), Some(before.uid()), Some(before.gid()))?;
         }
         file.as_file().sync_all()?;
+        if fs::read_to_string(&self.path)? != expected.0 {
+            bail!("somebody else has changed it meanwhile");
+        }
         file.persist(&self.path)?;
         Ok(())
     }

@@ -20,11 +20,11 @@ use super::MetricsError;
 use super::pages::{Pages, answer};
 
 /// Connections at a time; the others wait to be accepted.
-const CONNECTIONS: usize = 16;
+const CONNECTIONS: usize = 64;
 /// How long a connection may take, from its first byte to its last.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long its headers may take,
-const HEADERS_WITHIN: Duration = Duration::from_secs(5);
+const HEADERS_WITHIN: Duration = Duration::from_secs(1);
 /// and their bytes, about.
 const MOST_HEADER_BYTES: usize = 16 << 10;
 /// After a connection that could not be accepted.
