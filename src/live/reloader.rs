@@ -139,7 +139,7 @@ impl Reloader {
             let due = self.retry.is_some_and(|(at, _)| at <= Instant::now());
             // Who asks for a look has written what there is to be seen.
             let complete = complete.swap(false, Ordering::Relaxed) || again;
-            self.look(again || due, complete).await;
+            self.look(again, due, complete).await;
             self.follow(watch.as_mut());
         }
     }
@@ -154,7 +154,7 @@ impl Reloader {
         }
     }
 
-    async fn look(&mut self, again: bool, complete: bool) {
+    async fn look(&mut self, asked: bool, due: bool, complete: bool) {
         let eye = Eye {
             source: self.source.clone(),
             loader: self.around.loader.clone(),
@@ -164,16 +164,16 @@ impl Reloader {
             seen: self.seen.clone(),
             retired: self.retired.clone(),
         };
-        match tokio::task::spawn_blocking(move || eye.look(again, complete)).await {
+        match tokio::task::spawn_blocking(move || eye.look(asked || due, complete)).await {
             Ok(Look::Same) => {}
-            Ok(Look::Wrong(contents, error)) => self.refuse(contents, &error),
+            Ok(Look::Wrong(contents, error)) => self.refuse(contents, &error, asked),
             Ok(Look::Changed(contents, prepared)) if self.is_in_force(&contents, &prepared) => self.keep(*prepared),
             Ok(Look::Changed(contents, prepared)) => self.put_in_force(contents, *prepared),
             Err(error) => tracing::error!(%error, "a change of the configuration could not be looked at"),
         }
     }
 
-    fn refuse(&mut self, contents: Contents, error: &ReloadError) {
+    fn refuse(&mut self, contents: Contents, error: &ReloadError, asked: bool) {
         let (status, violations) = (self.around.live.status(), error.violations());
         let known = contents == self.seen
             && status
@@ -186,8 +186,8 @@ impl Reloader {
         };
         self.retry = Some((Instant::now() + wait, wait));
         self.seen = contents;
-        // It has been told, and counted, before.
-        if known {
+        // It has been told, and counted, before; who asks is told again.
+        if known && !asked {
             return;
         }
         tracing::error!("the change of the configuration is REFUSED, the old one stays in force: {error}");
@@ -236,7 +236,7 @@ impl Reloader {
         let snapshot = match prepare::snapshot(&engine, &settings.with_alpha(alpha)) {
             Ok(snapshot) => snapshot,
             // They were checked when they were prepared: what is left is a thread that the system does not give.
-            Err(violations) => return self.refuse(contents, &ReloadError::Refused(violations)),
+            Err(violations) => return self.refuse(contents, &ReloadError::Refused(violations), false),
         };
         (self.seen, self.ramp, self.alpha, self.retry) = (contents, ramp, alpha, None);
         let changes = differences(&self.settings.effective, &settings.effective);
