@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use certimix::domain::{Certificate, PerRole, Prediction, Role, Stage, Status, Timings, Window};
 use certimix::telemetry::call::{CallRecord, CertificateCounts, Code, Observer, Observers, RequestIds, Rpc};
-use certimix::telemetry::metrics::Metrics;
+use certimix::telemetry::metrics::{Metrics, Moment};
 use certimix::telemetry::models::ModelObserver;
 use criterion::{Criterion, criterion_group, criterion_main};
 
@@ -73,7 +73,7 @@ fn call(criterion: &mut Criterion) {
         bencher.iter(|| metrics.ran(black_box(Role::Robust), 8, Duration::from_micros(40)));
     });
     criterion.bench_function("a scrape", |bencher| {
-        bencher.iter(|| metrics.text(None, true).map(|text| text.len()));
+        bencher.iter(|| metrics.text(&Moment::default()).map(|text| text.len()));
     });
 }
 
