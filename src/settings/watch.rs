@@ -69,7 +69,8 @@ fn folders(file: &Path) -> Vec<PathBuf> {
                 folder
             }
         })
-        .map(Path::to_path_buf)
+        // By one name each: the operating system knows a folder once, and to leave it by one name would end the watch by all.
+        .map(|folder| std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf()))
         .collect()
 }
 
@@ -81,5 +82,33 @@ fn is_change(kind: EventKind) -> bool {
         EventKind::Modify(ModifyKind::Metadata(MetadataKind::Permissions | MetadataKind::Any)) => true,
         EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Metadata(_)) => false,
         EventKind::Any | EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_) | EventKind::Other => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_deleted_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (real, alias) = (folder.path().join("real"), folder.path().join("alias"));
+        std::fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink(&real, &alias).unwrap();
+        let file = alias.join("settings.toml");
+        std::fs::write(&file, "one").unwrap();
+        let (tell, told) = mpsc::channel();
+        let mut watch = Watch::start(move || tell.send(()).unwrap_or_default()).unwrap();
+        let mut follow = || watch.follow([file.as_path()]);
+        assert_eq!(follow(), [""; 0]);
+        std::fs::remove_file(&file).unwrap();
+        told.recv_timeout(Duration::from_secs(10)).unwrap();
+        assert_eq!(follow(), [""; 0]);
+        while told.recv_timeout(Duration::from_millis(100)).is_ok() {}
+        std::fs::write(&file, "two").unwrap();
+        told.recv_timeout(Duration::from_secs(10)).unwrap();
     }
 }
