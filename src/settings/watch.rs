@@ -107,12 +107,14 @@ impl Watch {
     }
 }
 
-/// The folder that a file is named in.
+/// The folder that a file is named in. By one name each: the operating system knows a folder once, and to leave it by one name would
+/// end the watch by all.
 fn folder(file: &Path) -> PathBuf {
-    match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
-        _ => PathBuf::from("."),
-    }
+    let named = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    std::fs::canonicalize(named).unwrap_or_else(|_| named.to_path_buf())
 }
 
 /// Whether a change is the last of its writer.
@@ -132,5 +134,77 @@ fn is_change(kind: EventKind) -> bool {
         EventKind::Modify(ModifyKind::Metadata(MetadataKind::Permissions | MetadataKind::Any)) => true,
         EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Metadata(_)) => false,
         EventKind::Any | EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_) | EventKind::Other => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    /// A watch of `file`, and what it hears.
+    fn watching(file: &Path) -> (Watch, mpsc::Receiver<Hint>) {
+        let (tell, told) = mpsc::channel();
+        let mut watch = Watch::start(file, move |hint| tell.send(hint).unwrap_or_default()).unwrap();
+        assert_eq!(watch.follow([file]), [""; 0]);
+        (watch, told)
+    }
+
+    #[test]
+    fn a_file_that_was_deleted_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (real, alias) = (folder.path().join("real"), folder.path().join("alias"));
+        std::fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink(&real, &alias).unwrap();
+        let file = alias.join("settings.toml");
+        std::fs::write(&file, "one").unwrap();
+        let (mut watch, told) = watching(&file);
+        std::fs::remove_file(&file).unwrap();
+        told.recv_timeout(SOON).unwrap();
+        assert_eq!(watch.follow([file.as_path()]), [""; 0]);
+        while told.recv_timeout(Duration::from_millis(100)).is_ok() {}
+        std::fs::write(&file, "two").unwrap();
+        told.recv_timeout(SOON).unwrap();
+    }
+
+    #[test]
+    fn a_file_is_complete_when_it_is_closed_or_put_in_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("settings.toml");
+        std::fs::write(&file, "one").unwrap();
+        let (_watch, told) = watching(&file);
+        // Another's business.
+        std::fs::write(folder.path().join("other"), "x").unwrap();
+        let new = folder.path().join("new");
+        std::fs::write(&new, "two").unwrap();
+        assert_eq!(
+            told.recv_timeout(Duration::from_millis(200)),
+            Err(mpsc::RecvTimeoutError::Timeout)
+        );
+        std::fs::rename(&new, &file).unwrap();
+        assert_eq!(told.recv_timeout(SOON), Ok(Hint::Complete));
+        while told.recv_timeout(Duration::from_millis(100)).is_ok() {}
+        let written = std::fs::write(&file, "three");
+        assert_eq!((written.is_ok(), told.recv_timeout(SOON)), (true, Ok(Hint::Complete)));
+    }
+
+    #[test]
+    fn a_folder_that_is_made_anew_is_watched_anew() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("conf");
+        let file = folder.join("settings.toml");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(&file, "one").unwrap();
+        let (mut watch, told) = watching(&file);
+        std::fs::rename(&folder, outer.path().join("old")).unwrap();
+        std::fs::create_dir(&folder).unwrap();
+        assert_eq!(watch.follow([file.as_path()]), [""; 0]);
+        while told.recv_timeout(Duration::from_millis(100)).is_ok() {}
+        std::fs::write(&file, "two").unwrap();
+        told.recv_timeout(SOON).unwrap();
     }
 }

@@ -39,7 +39,8 @@ impl Outcome {
         match code.name() {
             "OK" => Self::Ok,
             "RESOURCE_EXHAUSTED" => Self::Refused,
-            "INVALID_ARGUMENT" | "NOT_FOUND" | "UNIMPLEMENTED" => Self::Invalid,
+            // Whoever shows no token that is known must not look like a server that fails, nor fill the log with errors.
+            "INVALID_ARGUMENT" | "NOT_FOUND" | "UNIMPLEMENTED" | "UNAUTHENTICATED" => Self::Invalid,
             "DEADLINE_EXCEEDED" => Self::Deadline,
             "CANCELLED" => Self::Cancelled,
             "UNAVAILABLE" => Self::Unavailable,
@@ -106,6 +107,7 @@ mod tests {
             [of(8), of(13), of(14)],
             [Outcome::Refused, Outcome::Failed, Outcome::Unavailable]
         );
+        assert_eq!([of(5), of(12), of(16)], [Outcome::Invalid; 3]);
         for strange in [-1, 17, i32::MAX] {
             assert_eq!(Code::from_number(strange), Code::UNKNOWN);
         }
