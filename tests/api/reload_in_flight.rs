@@ -99,8 +99,19 @@ async fn models_that_are_replaced_answer_what_they_have_and_end() {
         .with("certificate.max_votes", 100_000)
         .text("server.max_request_time", "1h");
     let editor = Editor::start(setup);
-    let threads = || editor.served.threads("executor-");
-    assert_eq!(threads(), EXECUTORS);
+    // A thread takes its name, and is gone, a moment after it is said to have begun or ended.
+    let until_threads = async |expected: usize| {
+        let began = Instant::now();
+        while editor.served.threads("executor-") != expected {
+            assert!(
+                began.elapsed() < PATIENCE,
+                "{} threads",
+                editor.served.threads("executor-")
+            );
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    until_threads(EXECUTORS).await;
     let mut client = editor.client().await;
     let standard = async |client: &mut Client| {
         let answer = client.predict(predict(floats(&[CLEAR]))).await.unwrap().into_inner();
@@ -123,13 +134,13 @@ async fn models_that_are_replaced_answer_what_they_have_and_end() {
     );
     let new = standard(&mut client).await;
     assert_ne!(old, new);
-    assert_eq!(threads(), 2 * EXECUTORS);
+    until_threads(2 * EXECUTORS).await;
     for answer in asked {
         let answer = answer.await.unwrap().expect("no request is lost").into_inner();
         assert_eq!(answer.provenance.unwrap().standard_model_sha256, old);
         assert_eq!(answer.predictions.len(), 1);
     }
     editor.served.line_with("the models that served before have ended");
-    assert_eq!(threads(), EXECUTORS);
+    until_threads(EXECUTORS).await;
     assert_eq!(standard(&mut client).await, new);
 }
