@@ -16,6 +16,14 @@ pub struct Violation {
 pub struct Violations(pub Vec<Violation>);
 
 impl Violations {
+    /// A single one.
+    #[must_use]
+    pub fn one(field: impl Into<String>, message: impl Into<String>) -> Self {
+        let mut violations = Self::default();
+        violations.add(field, message);
+        violations
+    }
+
     /// Records a violation.
     pub fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
         self.0.push(Violation {

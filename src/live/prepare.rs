@@ -54,11 +54,7 @@ impl ReloadError {
         match self {
             Self::Settings(error) => error.violations(),
             Self::Refused(violations) | Self::Models(LoadError::Settings(violations)) => violations.clone(),
-            Self::Models(error) => {
-                let mut violations = Violations::default();
-                violations.add("models", error.to_string());
-                violations
-            }
+            Self::Models(error) => Violations::one("models", error.to_string()),
         }
     }
 }
@@ -105,9 +101,7 @@ impl Loader {
 }
 
 fn refused(key: &str, why: String) -> ReloadError {
-    let mut violations = Violations::default();
-    violations.add(key, why);
-    ReloadError::Refused(violations)
+    ReloadError::Refused(Violations::one(key, why))
 }
 
 /// A pipe would be waited for, and nothing could be reloaded until somebody wrote into it.

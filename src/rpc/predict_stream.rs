@@ -132,11 +132,7 @@ async fn outcome(
             let deadline = deadline::of_message(timeout_us, call.begun(), longest, stream_deadline);
             answer_predict(&snapshot, request, deadline, &mut call).await
         }
-        (Ok(_), None) => {
-            let mut wrong = Violations::default();
-            wrong.add("request", "is required");
-            Err(status::invalid(&wrong))
-        }
+        (Ok(_), None) => Err(status::invalid(&Violations::one("request", "is required"))),
         (Err(status), _) => Err(status),
     };
     match answer {

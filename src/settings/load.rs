@@ -45,11 +45,7 @@ impl LoadError {
     pub fn violations(&self) -> Violations {
         match self {
             Self::Invalid { violations, .. } => violations.clone(),
-            Self::Unreadable { reason, .. } => {
-                let mut violations = Violations::default();
-                violations.add("file", reason.clone());
-                violations
-            }
+            Self::Unreadable { reason, .. } => Violations::one("file", reason.clone()),
         }
     }
 }

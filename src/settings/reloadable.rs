@@ -29,18 +29,13 @@ fn is_fixed(key: &str) -> bool {
 /// Every key that differs and cannot.
 pub fn check_reload(now: &Settings, next: &Settings) -> Result<(), Violations> {
     let mut wrong = Violations::default();
-    let keys = now.effective.keys().chain(next.effective.keys());
-    let mut fixed: Vec<_> = keys.filter(|key| is_fixed(key)).collect();
-    fixed.sort();
-    fixed.dedup();
-    for key in fixed {
-        let (from, to) = (now.effective.get(key), next.effective.get(key));
-        wrong.check(from == to, key, || {
-            let shown = |value: Option<&String>| value.cloned().unwrap_or_default();
+    // Every key is among the effective ones of either.
+    for (key, to) in next.effective.iter().filter(|(key, _)| is_fixed(key)) {
+        let from = now.effective.get(key);
+        wrong.check(from == Some(to), key, || {
             format!(
-                "cannot be reloaded: the server runs with {}, the file says {}; restart it, or put the old value back",
-                shown(from),
-                shown(to)
+                "cannot be reloaded: the server runs with {}, the file says {to}; restart it, or put the old value back",
+                from.map_or("", String::as_str)
             )
         });
     }
