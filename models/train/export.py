@@ -1,6 +1,7 @@
-"""Writes a trained network as `models/cifar10/<name>.onnx` with its manifest, and compares it with the network."""
+"""Writes a trained network as `models/cifar10/<model>.onnx` with its manifest, and compares it with the network."""
 
 import hashlib
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,10 @@ import torch
 
 import graph
 from data import LABELS, REPOSITORY
-from network import ResNet20
+from lipschitz_network import LipschitzNet
+from recipes import Recipe
+
+sys.path.insert(0, str(REPOSITORY / "models" / "evaluate"))
 
 OUTPUT = REPOSITORY / "models" / "cifar10"
 GRID_LEVELS = 255
@@ -37,7 +41,7 @@ kind = "logits"            # or "probabilities"
 
 NO_GUARANTEE = """\
 kind = "none"
-source = "standard training: nothing is proven of it"
+source = "{about}: nothing is proven of it"
 """
 
 SMOOTHING_GUARANTEE = """\
@@ -45,34 +49,58 @@ kind = "gaussian_smoothing"
 norm = "l2"
 sigma = {sigma}               # in the units of the float input
 levels = {levels}               # the grid: value = low + k * (high - low) / levels
-source = "Theorem 2 of Bai, Anderson, Sojoudi (arXiv 2311.15165); base classifier trained on Gaussian noise"
+source = "Theorem 2 of Bai, Anderson, Sojoudi (arXiv 2311.15165); base classifier {about}"
+"""
+
+LIPSCHITZ_GUARANTEE = """\
+kind = "lipschitz_logits"
+norm = "l2"
+constant = {constant}       # for float inputs
+constant_of = "logit_vector"
+logit_error_bound = {logit_error_bound}
+source = "{about}; both numbers by models/evaluate/lipschitz_bound.py"
 """
 
 
-def export(network: ResNet20, kind: str, sigma: float, images: np.ndarray) -> Path:
+def export(network: torch.nn.Module, model: str, recipe: Recipe, images: np.ndarray) -> Path:
     """The manifest's path. `images` (uint8) are a few images on which both must agree."""
-    stem = "standard" if kind == "standard" else f"smoothed-{round(sigma * 100):03d}"
-    name = f"cifar10-resnet20-{stem}"
+    if isinstance(network, LipschitzNet):
+        network.double().constrain()  # as orthogonal as float64 can say, before the weights are rounded once
+        network.float()
+    name = f"cifar10-{model}"
     content = graph.build(network, name).SerializeToString(deterministic=True)
     check_agreement(network, content, images)
 
-    guarantee = NO_GUARANTEE if kind == "standard" else SMOOTHING_GUARANTEE.format(sigma=sigma, levels=GRID_LEVELS)
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    file = OUTPUT / f"{model}.onnx"
+    file.write_bytes(content)
     manifest = MANIFEST.format(
         name=name,
-        file=f"{stem}.onnx",
+        file=file.name,
         sha256=hashlib.sha256(content).hexdigest(),
         labels=", ".join(f'"{label}"' for label in LABELS),
-        guarantee=guarantee,
+        guarantee=guarantee(network, recipe, file),
     )
-    OUTPUT.mkdir(parents=True, exist_ok=True)
-    (OUTPUT / f"{stem}.onnx").write_bytes(content)
-    path = OUTPUT / f"{stem}.toml"
+    path = file.with_suffix(".toml")
     path.write_text(manifest)
     print(f"wrote {path.relative_to(REPOSITORY)} and its model, {len(content)} bytes")
     return path
 
 
-def check_agreement(network: ResNet20, content: bytes, images: np.ndarray) -> None:
+def guarantee(network: torch.nn.Module, recipe: Recipe, file: Path) -> str:
+    if recipe.sigma > 0:
+        return SMOOTHING_GUARANTEE.format(sigma=recipe.sigma, levels=GRID_LEVELS, about=recipe.about)
+    if isinstance(network, LipschitzNet):
+        import lipschitz_bound
+
+        bound = lipschitz_bound.of_file(file)
+        return LIPSCHITZ_GUARANTEE.format(
+            constant=bound.constant, logit_error_bound=bound.logit_error_bound, about=recipe.about
+        )
+    return NO_GUARANTEE.format(about=recipe.about)
+
+
+def check_agreement(network: torch.nn.Module, content: bytes, images: np.ndarray) -> None:
     batch = images.astype(np.float32) / GRID_LEVELS
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     exported = session.run(["logits"], {"input": batch})[0]

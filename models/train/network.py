@@ -1,62 +1,112 @@
-"""ResNet-20 for 32 x 32 images: 0.27 million parameters, about 41 million multiply-adds an image.
+"""A small VGG-like network for 32 x 32 images, cheap on a CPU and quick to train.
 
-He et al. 2015, section 4.2, with 1x1 convolutions where a block changes shape. The normalisation of the pixels is
-part of the network, so that its input is the plain image in [0, 1].
+After Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU" (2024): a fixed whitening convolution, three groups of
+two convolutions, each group halving the image, and a linear head. The normalisation of the pixels is part of the
+network, so that its input is the plain image in [0, 1]. Every normalisation has gain 1, so that it folds into the
+convolution before it, even across the max-pooling between them.
 """
 
+from dataclasses import dataclass
+
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 MEAN = (0.4914, 0.4822, 0.4465)
 STD = (0.2470, 0.2435, 0.2616)
-WIDTHS = (16, 32, 64)
-BLOCKS_PER_STAGE = 3
 CLASSES = 10
+NORM_MOMENTUM = 0.4
 
 
-class ConvBn(nn.Module):
-    """A convolution and its batch normalisation, which export.py folds into one convolution."""
+@dataclass(frozen=True)
+class Shape:
+    """`widths` are the channels of the three groups; the stem has `stem_filters` of `stem_kernel` squared pixels."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1):
+    widths: tuple[int, int, int]
+    stem_kernel: int = 2
+    stem_stride: int = 1
+    stem_padding: int = 0
+    stem_filters: int = 24
+
+
+class Conv3x3(nn.Module):
+    """Its weight is kept as the matrix [outputs, inputs * 9] that the optimiser orthogonalises its updates of."""
+
+    def __init__(self, inputs: int, outputs: int):
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
-        self.bn = nn.BatchNorm2d(outputs)
-        nn.init.kaiming_normal_(self.conv.weight, mode="fan_out", nonlinearity="relu")
+        kernel = nn.Conv2d(inputs, outputs, 3, bias=False).weight.detach()
+        nn.init.dirac_(kernel[:inputs])  # the first filters pass their input on
+        self.inputs = inputs
+        self.weight = nn.Parameter(kernel.flatten(1).clone())
+
+    def kernel(self) -> torch.Tensor:
+        return self.weight.view(-1, self.inputs, 3, 3)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.bn(self.conv(x))
+        return F.conv2d(x, self.kernel(), padding=1)
 
 
-class Block(nn.Module):
-    def __init__(self, inputs: int, outputs: int, stride: int):
+class Norm(nn.BatchNorm2d):
+    """Batch normalisation with a bias and without a gain."""
+
+    def __init__(self, channels: int):
+        super().__init__(channels, eps=1e-6, momentum=NORM_MOMENTUM)
+        self.weight.requires_grad_(False)
+
+
+class Group(nn.Module):
+    def __init__(self, inputs: int, outputs: int):
         super().__init__()
-        self.first = ConvBn(inputs, outputs, 3, stride)
-        self.second = ConvBn(outputs, outputs, 3)
-        same_shape = inputs == outputs and stride == 1
-        self.shortcut = None if same_shape else ConvBn(inputs, outputs, 1, stride)
+        self.first = Conv3x3(inputs, outputs)
+        self.first_norm = Norm(outputs)
+        self.second = Conv3x3(outputs, outputs)
+        self.second_norm = Norm(outputs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        skip = x if self.shortcut is None else self.shortcut(x)
-        return torch.relu_(self.second(torch.relu_(self.first(x))) + skip)
+        x = torch.relu(self.first_norm(F.max_pool2d(self.first(x), 2)))
+        return torch.relu(self.second_norm(self.second(x)))
 
 
-class ResNet20(nn.Module):
-    def __init__(self):
+class ConvNet(nn.Module):
+    def __init__(self, shape: Shape):
         super().__init__()
+        self.shape = shape
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1))
         self.register_buffer("scale", 1 / torch.tensor(STD).view(1, 3, 1, 1))
-        self.stem = ConvBn(3, WIDTHS[0], 3)
-        blocks, inputs = [], WIDTHS[0]
-        for stage, outputs in enumerate(WIDTHS):
-            for position in range(BLOCKS_PER_STAGE):
-                stride = 2 if stage > 0 and position == 0 else 1
-                blocks.append(Block(inputs, outputs, stride))
-                inputs = outputs
-        self.blocks = nn.Sequential(*blocks)
-        self.head = nn.Linear(inputs, CLASSES)
+        self.stem = nn.Conv2d(3, shape.stem_filters, shape.stem_kernel, shape.stem_stride, shape.stem_padding)
+        self.stem.weight.requires_grad_(False)
+        nn.init.zeros_(self.stem.bias)
+        channels = (shape.stem_filters, *shape.widths)
+        self.groups = nn.Sequential(*(Group(i, o) for i, o in zip(channels, channels[1:])))
+        self.head = nn.Linear(shape.widths[-1], CLASSES, bias=False)
+
+    @torch.no_grad()
+    def prepare(self, images: torch.Tensor) -> None:
+        """Sets the stem to the leading eigenvectors of the patches of `images` (in [0, 1], with the noise that
+        training adds), each scaled to unit variance, and to their negatives."""
+        size, count = self.shape.stem_kernel, self.shape.stem_filters // 2
+        patches = F.unfold(self.normalised(images), size, stride=2).transpose(1, 2).reshape(-1, 3 * size * size)
+        values, vectors = torch.linalg.eigh(patches.T.double() @ patches.double() / len(patches))
+        leading = (vectors / (values + 5e-4).sqrt()).flip(1)[:, :count].T.view(count, 3, size, size)
+        self.stem.weight.copy_(torch.cat([leading, -leading]))
+
+    def normalised(self, image: torch.Tensor) -> torch.Tensor:
+        return (image - self.mean) * self.scale
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Images [N, 3, 32, 32] in [0, 1] (noise may take them outside) to logits [N, 10]."""
-        x = (image - self.mean) * self.scale
-        x = self.blocks(torch.relu_(self.stem(x)))
-        return self.head(x.mean(dim=(2, 3)))
+        x = self.groups(torch.relu(self.stem(self.normalised(image))))
+        return self.head(x.amax(dim=(2, 3))) / self.shape.widths[-1]
+
+    def matrices(self) -> list[nn.Parameter]:
+        """The weights that Muon trains."""
+        return [conv.weight for group in self.groups for conv in (group.first, group.second)]
+
+    def project_gradients(self) -> None:
+        """Nothing to do: the matrices are free."""
+
+    @torch.no_grad()
+    def constrain(self) -> None:
+        """Batch normalisation follows each matrix: only its direction matters, and its norm is kept fixed."""
+        for matrix in self.matrices():
+            matrix.mul_(matrix.shape[0] ** 0.5 / matrix.norm())
