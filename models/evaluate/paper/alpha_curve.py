@@ -24,7 +24,7 @@ BASE = ["clean", "STD", "ROB"]
 
 
 def parser():
-    options = runs.parser(__doc__, images=300)
+    options = runs.parser(__doc__, images=400)
     options.add_argument(
         "--alphas", type=float, nargs="+", default=MIX_ALPHAS, help="at which MIX is run, besides 0 and 1"
     )

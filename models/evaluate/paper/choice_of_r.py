@@ -33,7 +33,7 @@ STYLES = {
 
 
 def main() -> None:
-    parser = runs.parser(__doc__, images=100)
+    parser = runs.parser(__doc__, images=80)
     parser.add_argument(
         "--strengths", type=float, nargs="+", default=curves.STRENGTHS, help="gamma times the median R_i"
     )

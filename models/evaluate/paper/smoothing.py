@@ -27,7 +27,7 @@ STYLES = {variant.name: (colour, "--" if variant.oracle else "-") for variant, c
 
 
 def main() -> None:
-    parser = runs.parser(__doc__, images=200)
+    parser = runs.parser(__doc__, images=150)
     parser.add_argument(
         "--strengths", type=float, nargs="+", default=curves.STRENGTHS, help="gamma times the median norm"
     )
