@@ -4,7 +4,7 @@ CONFIG ?= config/cifar10.toml
 CARGO ?= cargo
 RUNTIME := .runtime/onnxruntime/libonnxruntime.so
 
-.PHONY: help run build test bench bench-quick bench-parts format lint unit runtime tritonclient install
+.PHONY: help run build test bench bench-quick bench-parts format lint unit runtime python-packages install
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -18,8 +18,8 @@ build: runtime ## fetch ONNX Runtime and build the release binary
 runtime: ## fetch ONNX Runtime's shared library, pinned and checked
 	@python3 scripts/fetch_onnxruntime.py
 
-tritonclient: ## fetch NVIDIA's client, pinned and checked, which a test calls the server with
-	@python3 scripts/fetch_tritonclient.py
+python-packages: ## fetch the Python packages of the tests, pinned and checked: NVIDIA's client and ONNX's
+	@python3 scripts/fetch_python_packages.py
 
 install: build ## install `certimix` where cargo puts binaries
 	$(CARGO) install --path . --locked
@@ -44,7 +44,7 @@ lint:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items --quiet
 
 # nextest shows progress and times where it is installed; cargo's own runner is enough elsewhere.
-unit: runtime tritonclient
+unit: runtime python-packages
 	@if $(CARGO) nextest --version >/dev/null 2>&1; \
 	then $(CARGO) nextest run --locked; \
 	else $(CARGO) test --locked --all-targets; fi

@@ -21,10 +21,10 @@ fn repository() -> &'static Path {
 
 /// Runs a script of `tests/tritonclient/`, and fails with what it says.
 fn check(script: &str, arguments: &[&str]) {
-    let packages = repository().join(".runtime/tritonclient");
+    let packages = repository().join(".runtime/python");
     assert!(
         packages.join("installed").is_file(),
-        "NVIDIA's client is not in {}: run `make tritonclient`",
+        "NVIDIA's client is not in {}: run `make python-packages`",
         packages.display()
     );
     let child = Command::new("python3")
@@ -39,7 +39,7 @@ fn check(script: &str, arguments: &[&str]) {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("python3, which `make tritonclient` needs too");
+        .expect("python3, which `make python-packages` needs too");
     let Output { status, stdout, stderr } = process::output(child);
     let said = [stdout, stderr]
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())

@@ -1,6 +1,6 @@
 """Calls a running server with NVIDIA's client as it is, and checks every answer.
 
-    PYTHONPATH=.runtime/tritonclient python3 tests/tritonclient/check_answers.py ADDRESS EXPECTED
+    PYTHONPATH=.runtime/python python3 tests/tritonclient/check_answers.py ADDRESS EXPECTED
 
 EXPECTED is a JSON file: the inputs, and what certimix.v1 Predict has answered about them.
 """

@@ -1,6 +1,6 @@
 """Compares the descriptors of proto/inference/ with those of NVIDIA's client: every name, number and type must be the same.
 
-    PYTHONPATH=.runtime/tritonclient python3 tests/tritonclient/check_wire.py DESCRIPTORS
+    PYTHONPATH=.runtime/python python3 tests/tritonclient/check_wire.py DESCRIPTORS
 
 DESCRIPTORS is the file descriptor set that the server's reflection answers from. What NVIDIA has and we leave out is no
 difference: a field that is never filled in is not on the wire.

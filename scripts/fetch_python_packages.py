@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Fetches NVIDIA's tritonclient for this Python, pinned and checked by hash, for the test that calls the server with it.
+"""Fetches the Python packages of the tests for this Python, pinned and checked by hash.
 
-    python3 scripts/fetch_tritonclient.py [--into .runtime/tritonclient]
+    python3 scripts/fetch_python_packages.py [--into .runtime/python]
 
 Nothing is fetched if what is there was installed from the same requirements for the same Python.
 """
@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-REQUIREMENTS = ROOT / "tests" / "tritonclient" / "requirements.txt"
+REQUIREMENTS = ROOT / "tests" / "python" / "requirements.txt"
 OLDEST = (3, 11)
 STAMP = "installed"
 
@@ -29,14 +29,14 @@ def wanted() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--into", type=Path, default=ROOT / ".runtime" / "tritonclient")
+    parser.add_argument("--into", type=Path, default=ROOT / ".runtime" / "python")
     into = parser.parse_args().into
     stamp = into / STAMP
     if stamp.is_file() and stamp.read_text() == wanted():
         return
     if sys.version_info < OLDEST:
-        sys.exit(f"the pinned tritonclient needs Python {'.'.join(map(str, OLDEST))} or later; this is {sys.version}")
-    print("fetching tritonclient …", flush=True)
+        sys.exit(f"the pinned packages need Python {'.'.join(map(str, OLDEST))} or later; this is {sys.version}")
+    print("fetching the Python packages of the tests …", flush=True)
     into.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=into.parent) as scratch:
         # Into a folder, and not an environment: Debian keeps `venv` in a package of its own.
@@ -46,11 +46,11 @@ def main() -> None:
             *("--only-binary=:all:", "--require-hashes", "--target", str(fresh), "--requirement", str(REQUIREMENTS)),
         ]
         if subprocess.run(command, check=False).returncode != 0:
-            sys.exit("pip could not install tritonclient (it needs Python 3 with pip, and a package index)")
+            sys.exit("pip could not install the packages of the tests (it needs Python 3 with pip, and a package index)")
         (fresh / STAMP).write_text(wanted())
         shutil.rmtree(into, ignore_errors=True)
         os.replace(fresh, into)
-    print(f"tritonclient is in {into}", flush=True)
+    print(f"the Python packages of the tests are in {into}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,170 @@
+"""Proofs of whole networks, against dense matrices, random pairs of inputs, and what float32 really loses."""
+
+import unittest
+
+import paths  # noqa: F401
+import float64
+import networks
+import numpy as np
+import onnx
+from lipschitz.operators import Refused
+from lipschitz.walk import prove
+from networks import Network
+from onnx.reference import ReferenceEvaluator
+
+
+def proof(model: onnx.ModelProto, shape: tuple[int, ...]):
+    return prove(model.SerializeToString(), list(shape), 0.0, 1.0)
+
+
+def outputs(model: onnx.ModelProto, inputs: np.ndarray, dtype=np.float32) -> np.ndarray:
+    """By the reference implementation; in float64 if the weights are made so."""
+    if dtype == np.float64:
+        wide = onnx.ModelProto()
+        wide.CopyFrom(model)
+        for weight in wide.graph.initializer:
+            value = onnx.numpy_helper.to_array(weight)
+            if value.dtype == np.float32:
+                weight.CopyFrom(onnx.numpy_helper.from_array(value.astype(np.float64), weight.name))
+        model = wide
+    return ReferenceEvaluator(model).run(None, {"input": inputs.astype(dtype)})[0]
+
+
+def dense(model: onnx.ModelProto, shape: tuple[int, ...]) -> np.ndarray:
+    """The matrix of a network that is affine."""
+    size = int(np.prod(shape))
+    at_zero = outputs(model, np.zeros((1, *shape)), np.float64)
+    columns = outputs(model, np.eye(size).reshape(size, *shape), np.float64) - at_zero
+    return columns.T
+
+
+class LinearNetworks(unittest.TestCase):
+    def compare(self, net: Network, result: str, at_most: float):
+        """The proved constant is above the dense matrix's norm, by no more than `at_most` of it."""
+        model = net.model(net.node("Flatten", result, axis=1))
+        true = float(np.linalg.svd(dense(model, net.shape), compute_uv=False)[0])
+        proved = proof(model, net.shape).lipschitz
+        self.assertGreaterEqual(proved, true * (1 - 1e-12))
+        self.assertLessEqual(proved, true * (1 + at_most))
+        return model, proved
+
+    def test_convolutions_with_zero_padding(self):
+        for k, stride, padding, size in [(1, 1, 0, 5), (3, 1, 1, 8), (3, 1, 0, 8), (3, 2, 1, 8), (4, 2, 1, 8), (5, 1, 2, 7), (3, 1, 1, 3)]:
+            with self.subTest(k=k, stride=stride, padding=padding, size=size):
+                net = Network((3, size, size), seed=k)
+                self.compare(net, net.conv("input", 3, 4, k, stride, padding), 0.3)
+
+    def test_convolutions_on_a_torus_are_exact(self):
+        for k, stride, size in [(3, 1, 8), (3, 1, 5), (5, 1, 6), (3, 1, 2)]:
+            with self.subTest(k=k, stride=stride, size=size):
+                net = Network((3, size, size), seed=k)
+                model, proved = self.compare(net, net.conv("input", 3, 4, k, stride, k // 2, wrap=True), 1e-5)
+                rewritten = proof(float64.rewrite(onnx.shape_inference.infer_shapes(model)), net.shape)
+                self.assertAlmostEqual(rewritten.lipschitz, proved, delta=1e-6 * proved)
+
+    def test_a_kernel_as_wide_as_its_stride_is_exact(self):
+        for k in (2, 4):
+            net = Network((3, 8, 8), seed=k)
+            model, proved = self.compare(net, net.conv("input", 3, 7, k, k, 0), 1e-5)
+            rewritten = proof(float64.rewrite(onnx.shape_inference.infer_shapes(model)), net.shape)
+            self.assertAlmostEqual(rewritten.lipschitz, proved, delta=1e-6 * proved)
+
+    def test_pooling_scaling_and_picking(self):
+        for name in ("pool", "global", "depth", "slice", "repeat", "scale"):
+            with self.subTest(name):
+                net = Network((4, 4, 4))
+                result = {
+                    "pool": lambda: net.node("AveragePool", "input", kernel_shape=[2, 2], strides=[2, 2]),
+                    "global": lambda: net.node("GlobalAveragePool", "input"),
+                    "depth": lambda: net.node("DepthToSpace", net.node("SpaceToDepth", "input", blocksize=2), blocksize=2),
+                    "slice": lambda: net.node("Slice", "input", *(net.integers([value]) for value in (1, 4, 2, 2))),
+                    "repeat": lambda: net.node("Concat", "input", "input", net.node("Transpose", "input", perm=[0, 1, 3, 2]), axis=1),
+                    "scale": lambda: net.node("Div", "input", net.weight(np.reshape([1, 2, 4, -0.5], (1, 4, 1, 1)))),
+                }[name]()
+                self.compare(net, result, 1e-5)
+
+    def test_residual_branches_add_up(self):
+        net = Network((3, 6, 6))
+        half = net.node("Mul", "input", net.weight(0.5))
+        both = net.node("Add", half, net.node("Mul", net.conv("input", 3, 3), net.weight(0.5)))
+        self.compare(net, both, 0.6)
+
+
+class WholeNetworks(unittest.TestCase):
+    def test_no_pair_of_inputs_is_further_apart(self):
+        random = np.random.default_rng(4)
+        for wrap in (False, True):
+            model = networks.whole(wrap)
+            proved = proof(model, (3, 8, 8))
+            one = random.random((40, 3, 8, 8))
+            for step in (1e-3, 1.0):
+                other = one + step * random.standard_normal(one.shape)
+                moved = np.linalg.norm(outputs(model, other, np.float64) - outputs(model, one, np.float64), axis=1)
+                ratio = moved / np.linalg.norm((other - one).reshape(len(one), -1), axis=1)
+                self.assertLess(ratio.max(), proved.lipschitz)
+
+    def test_rounding_is_within_its_bound_and_float64_rounds_once(self):
+        random = np.random.default_rng(5)
+        inputs = random.integers(0, 256, (40, 3, 8, 8)).astype(np.float32) / np.float32(255)
+        model = networks.whole(wrap=True)
+        rewritten = float64.rewrite(model)
+        exact = outputs(model, inputs, np.float64)
+        once, proved = proof(rewritten, (3, 8, 8)), proof(model, (3, 8, 8))
+        self.assertAlmostEqual(once.lipschitz, proved.lipschitz, delta=1e-6 * proved.lipschitz)
+        self.assertLess(np.abs(outputs(model, inputs) - exact).max(), proved.error)
+        lost = np.abs(outputs(rewritten, inputs) - exact).max()
+        self.assertLess(lost, once.error)
+        self.assertLess(once.error, 1e-5 * once.lipschitz)
+        self.assertLess(100 * once.error, proved.error)
+
+    def test_group_sort_in_other_forms(self):
+        """Pairs of neighbours instead of halves; Min first; Slice instead of Split; and Max alone."""
+        for form in ("pairs", "max"):
+            net = Network((4, 3, 3))
+            pairs = net.node("Reshape", "input", net.integers([-1, 2, 2, 3, 3]))
+            first, second = (net.node("Slice", pairs, *(net.integers([v]) for v in (i, i + 1, 2))) for i in (0, 1))
+            result = net.node("Max", second, first)
+            if form == "pairs":
+                result = net.node("Concat", net.node("Min", first, second), result, axis=2)
+            model = net.model(net.node("Flatten", result, axis=1))
+            self.assertEqual(proof(model, net.shape).lipschitz, 1.0)
+            inputs = np.random.default_rng(6).standard_normal((2, *net.shape))
+            split = inputs.reshape(2, 2, 2, 3, 3)
+            expected = [split.min(axis=2), split.max(axis=2)][(0 if form == "pairs" else 1) :]
+            np.testing.assert_array_equal(outputs(model, inputs, np.float64), np.stack(expected, axis=2).reshape(2, -1))
+
+
+class Refusals(unittest.TestCase):
+    def refuses(self, net: Network, result: str, why: str):
+        with self.assertRaisesRegex(Refused, why):
+            proof(net.model(net.node("Flatten", result, axis=1)), net.shape)
+
+    def test_what_is_not_understood(self):
+        net = Network((4, 6, 6))
+        cases = {
+            "nothing is known of this operator": lambda: net.node("Sigmoid", "input"),
+            "overlap": lambda: net.node("MaxPool", "input", kernel_shape=[3, 3], strides=[2, 2]),
+            "AveragePool with windows": lambda: net.node("AveragePool", "input", kernel_shape=[2, 2], strides=[1, 1]),
+            "other than of two": lambda: net.node("Max", "input", net.weight(0.0)),
+            "parts of one tensor": lambda: net.node("Max", "input", net.node("Relu", "input")),
+            "in groups": lambda: net.node("Conv", "input", net.gaussian(4, 1, 3, 3), group=4),
+            "not zero": lambda: net.node("Pad", "input", net.integers([0, 0, 1, 1] * 2), net.weight(1.0)),
+            "Mul of two": lambda: net.node("Mul", "input", "input"),
+            "weights that are computed": lambda: net.node(
+                "Conv", "input", net.node("Mul", net.gaussian(4, 4, 3, 3), net.weight(2.0)), kernel_shape=[3, 3]
+            ),
+            "not finite": lambda: net.node("Conv", "input", net.weight(np.full((4, 4, 3, 3), np.nan)), kernel_shape=[3, 3]),
+        }
+        for why, build in cases.items():
+            with self.subTest(why):
+                net = Network((4, 6, 6))
+                self.refuses(net, build(), why)
+
+    def test_parts_that_overlap(self):
+        net = Network((4, 6, 6))
+        first, second = (net.node("Slice", "input", *(net.integers([v]) for v in (i, i + 2, 1))) for i in (0, 1))
+        self.refuses(net, net.node("Max", first, second), "overlap")
+
+
+if __name__ == "__main__":
+    unittest.main()
