@@ -15,7 +15,7 @@ use super::server::Server;
 /// What is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Models {
-    /// The bundled ResNet-20-sized pair with nothing proven of h: a request is a row for g and a row for h.
+    /// The bundled pair with nothing proven of h: a request is a row for g and a row for h.
     Pairs,
     /// The bundled pair as it is, with h smoothed: a request is a row for g and votes of h.
     Smoothed,

@@ -97,7 +97,8 @@ class _Rewriting:
             self.nodes.append(copy)
         for node in self.nodes:
             node.output[:] = [f"{output}.float64" if name == output else name for name in node.output]
-        self.node("Cast", [f"{output}.float64"], output, to=TensorProto.FLOAT)
+        narrowed = {"name": f"{output}.float32", "to": TensorProto.FLOAT}  # the name `output` is taken by the last node
+        self.nodes.append(helper.make_node("Cast", [f"{output}.float64"], [output], **narrowed))
         initializers = [numpy_helper.from_array(value, name) for name, value in self.kept.items()]
         rewritten = helper.make_graph(self.nodes, graph.name, graph.input, graph.output, initializers)
         opsets = list(self.model.opset_import)

@@ -4,6 +4,8 @@ Built node by node rather than by PyTorch's exporter: the file then depends on n
 normalisation is folded into its convolution, in float64, and rounded to float32 once.
 """
 
+import copy
+
 import numpy as np
 import onnx
 import torch
@@ -100,6 +102,8 @@ def folded(conv: Conv3x3, norm: Norm) -> tuple[np.ndarray, np.ndarray]:
 
 
 def add_lipschitz(graph: Graph, network: LipschitzNet) -> None:
+    network = copy.deepcopy(network).double()
+    network.constrain()  # as orthogonal as float64 can say, before the weights are rounded once
     x = graph.node("Sub", ["input", graph.weight("mean", network.mean.numpy())], "centred")
     channels, flat, order = 3, False, slice(None)
     for index, layer in enumerate(network.layers):

@@ -16,7 +16,7 @@ use super::{Bench, crowd, median_of, p50_p99, per_second};
 
 /// Between two changes of the file.
 const PERIOD: Duration = Duration::from_millis(10);
-const LOADS: [(Models, &str, usize); 2] = [(Models::Pairs, "ResNet-20 pair", 16), (Models::Tiny, "tiny MLP", 64)];
+const LOADS: [(Models, &str, usize); 2] = [(Models::Pairs, "CIFAR-10 pair", 16), (Models::Tiny, "tiny MLP", 64)];
 
 pub fn run(bench: &Bench, origin: &Origin) -> anyhow::Result<Section> {
     let mut findings = Vec::new();

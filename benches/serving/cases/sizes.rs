@@ -77,7 +77,7 @@ pub fn run(bench: &Bench, origin: &Origin) -> anyhow::Result<Section> {
         origin: origin.clone(),
         disturbance: Disturbance::default(),
         title: "The bundled models at three loads".to_owned(),
-        method: "Two networks of ResNet-20's size, one image a request. One caller against the bare pair run (g and h at once on two threads); more \
+        method: "The bundled pair, nothing proven of h, one image a request. One caller against the bare pair run (g and h at once on two threads); more \
                  against the bare loop on every processor."
             .to_owned(),
         findings,

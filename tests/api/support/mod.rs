@@ -13,6 +13,7 @@ pub mod recompute;
 pub mod scrape;
 pub mod server;
 pub mod setup;
+pub mod sheet;
 pub mod truth;
 pub mod wire;
 
