@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""Certified accuracy against radius of the mixture, by each certificate, at matched clean accuracy (Figure 3 of the paper, and beyond).
+
+    .cache/venv/bin/python models/evaluate/paper/fig3.py [--standard ...toml --lipschitz ...toml --votes docs/results/votes_smoothed-025.csv]
+
+For each level of clean accuracy the mixture is made to have it: with a smoothed h by alpha alone; with a Lipschitz h by alpha and
+robust_temperature, of which the pair is taken that certifies most at the radius 36/255. Certificates: Theorems 1 and 2 of the paper, the
+tight radius (smoothed), the radius in logit space (Lipschitz). h alone is drawn beside them.
+
+With a Lipschitz h, half of the test set chooses the settings and the other half is reported. With a smoothed h, all images that have votes
+are reported: nothing is chosen but the one alpha that has the clean accuracy. Logits come from ONNX Runtime and the bundled files, and are kept in .cache/results/fig3.
+"""
+
+import argparse
+import csv
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import certified_figure
+import fig3_plot
+import models
+import numpy as np
+import radii
+import votes
+from bounds import anytime_lower
+from certified import REPOSITORY, data
+from scipy.special import softmax
+from tqdm import tqdm
+
+RADIUS = 36 / 255  # at which settings are compared
+GRID = np.round(np.linspace(0, 0.75, 76), 4)
+ALPHAS = np.concatenate([np.arange(0.5, 1.0, 0.01), [0.995, 0.999]])[1:]
+TEMPERATURES = np.geomspace(0.002, 10.0, 60)
+TOLERANCE = 0.005  # of clean accuracy
+CHUNK = 500
+
+
+@dataclass(frozen=True)
+class Curve:
+    level: float  # of clean accuracy that was asked for; 0 for h alone
+    robust: str
+    certificate: str
+    alpha: float
+    temperature: float
+    clean: float
+    radii: np.ndarray  # of the reported images; 0 where the certified class is wrong
+    furthest: float = GRID[-1]  # the radius up to which the curve is meant: votes were drawn no further
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    bundled = REPOSITORY / "models" / "cifar10"
+    results = REPOSITORY / "docs" / "results"
+    parser.add_argument("--standard", type=Path, default=bundled / "standard.toml")
+    parser.add_argument("--lipschitz", type=Path, default=bundled / "lipschitz.toml")
+    parser.add_argument("--votes", type=Path, default=results / "votes_smoothed-025.csv")
+    parser.add_argument("--levels", type=float, nargs="+", default=[0.90, 0.85, 0.80, 0.75])
+    parser.add_argument("--every", type=int, default=1, help="for the Lipschitz network: every n-th test image")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--work-dir", type=Path, default=data.DEFAULT_WORK_DIR)
+    parser.add_argument("--cache", type=Path, default=REPOSITORY / ".cache" / "results" / "fig3")
+    parser.add_argument("--results", type=Path, default=results)
+    options = parser.parse_args()
+    started = time.monotonic()
+    cifar = data.load(options.work_dir)
+    standard = models.load(options.standard, threads=options.threads)
+    curves = []
+    if options.votes.exists():
+        curves += smoothed(options, cifar, standard)
+    if options.lipschitz.exists():
+        curves += lipschitz(options, cifar, standard)
+    options.results.mkdir(parents=True, exist_ok=True)
+    write(options.results / "fig3.csv", curves)
+    fig3_plot.make(options.results)
+    print(f"took {(time.monotonic() - started) / 60:.1f} minutes")
+
+
+def logits(model: models.Model, cifar, images: list[int], cache: Path) -> np.ndarray:
+    """Float64, of the images at these indices; what was computed before is read."""
+    path = cache / f"{model.path.stem}-{model.sha256[:12]}.npz"
+    known = dict(zip(*(np.load(path)[key] for key in ("images", "logits")), strict=True)) if path.exists() else {}
+    missing = [image for image in images if image not in known]
+    for start in tqdm(range(0, len(missing), CHUNK), desc=model.path.stem, unit="chunk", disable=not missing):
+        chunk = missing[start : start + CHUNK]
+        known.update(zip(chunk, model.logits(cifar.test_images[chunk].astype(np.float32) / np.float32(255)), strict=True))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(path, images=np.array(list(known)), logits=np.stack(list(known.values())))
+    return np.stack([known[image] for image in images]).astype(np.float64)
+
+
+def halves(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which choose, and which are reported."""
+    return np.arange(1, count, 2), np.arange(0, count, 2)
+
+
+def smoothed(options: argparse.Namespace, cifar, standard: models.Model) -> list[Curve]:
+    origin, rows = votes.read(options.votes)
+    sigma, failure = float(origin["sigma"]), float(origin["failure_probability"])
+    labels, selected = np.array([row.label for row in rows]), np.array([row.selected for row in rows])
+    lower = np.array([anytime_lower(row.votes_for_class, row.votes, failure) for row in rows])
+    lower = np.where(selected == labels, lower, 0.0)
+    robust = np.array([row.counts for row in rows], dtype=np.float64)
+    robust /= robust.sum(axis=1, keepdims=True)
+    g = softmax(logits(standard, cifar, [row.image for row in rows], options.cache), axis=1)
+    name = f"smoothed, sigma {sigma:g}"
+
+    def clean(alpha: float) -> float:
+        return float((radii.classes(alpha, g, robust) == labels).mean())
+
+    alone = np.maximum(certified_figure.radii_of(origin, rows), 0)
+    furthest = certified_figure.goals(origin)[-1]
+    curves = [Curve(0, name, "alone", 1.0, 1.0, clean(1.0), alone, furthest)]
+    certificates = {"tight": radii.tight, "Theorem 2": radii.theorem2, "Theorem 1": radii.theorem1_smoothed}
+    for level in options.levels:
+        # Radii grow with alpha: the largest that keeps the clean accuracy.
+        fitting = [alpha for alpha in ALPHAS if clean(alpha) >= level - TOLERANCE]
+        if not fitting:
+            print(f"{name}: no alpha above 1/2 has a clean accuracy of {level:.0%}")
+            continue
+        alpha = max(fitting)
+        for certificate, radius in certificates.items():
+            curves.append(Curve(level, name, certificate, alpha, 1.0, clean(alpha), radius(alpha, sigma, lower), furthest))
+    return curves
+
+
+def lipschitz(options: argparse.Namespace, cifar, standard: models.Model) -> list[Curve]:
+    model = models.load(options.lipschitz, threads=options.threads)
+    guarantee = model.manifest["guarantee"]
+    constant, error = guarantee["constant"], guarantee["logit_error_bound"]
+    images = list(range(0, len(cifar.test_labels), options.every))
+    z = logits(model, cifar, images, options.cache)
+    g = softmax(logits(standard, cifar, images, options.cache), axis=1)
+    labels = cifar.test_labels[images].astype(np.int64)
+    right = z.argmax(axis=1) == labels
+    choose, report = halves(len(images))
+
+    def clean(alpha: float, robust: np.ndarray, part: np.ndarray) -> float:
+        return float((radii.classes(alpha, g[part], robust[part]) == labels[part]).mean())
+
+    alone = radii.alone(z, constant, error)[report] * right[report]
+    curves = [Curve(0, "Lipschitz", "alone", 1.0, 1.0, float(right[report].mean()), alone)]
+    robust = {temperature: softmax(z / temperature, axis=1) for temperature in TEMPERATURES}
+    accuracy = {(a, t): clean(a, robust[t], choose) for t in tqdm(TEMPERATURES, desc="settings") for a in ALPHAS}
+    for level in options.levels:
+        fitting = [setting for setting, share in accuracy.items() if share >= level - TOLERANCE]
+        for name, radius in (("logit space", radii.logit_space), ("Theorem 1", radii.theorem1_lipschitz)):
+
+            def certified(setting: tuple[float, float]) -> int:
+                return int((radius(*setting, z[choose], constant, error) * right[choose] >= RADIUS).sum())
+
+            if not fitting:
+                print(f"Lipschitz: no setting has a clean accuracy of {level:.0%}")
+                continue
+            # Where nothing is certified at that radius, the setting that certifies furthest on the whole.
+            best = max(fitting, key=lambda s: (certified(s), float((radius(*s, z[choose], constant, error) * right[choose]).sum())))
+            radii = radius(*best, z[report], constant, error) * right[report]
+            curves.append(Curve(level, "Lipschitz", name, *best, clean(best[0], robust[best[1]], report), radii))
+    return curves
+
+
+def write(path: Path, curves: list[Curve]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["level", "robust", "certificate", "alpha", "robust_temperature", "clean_accuracy", "images", "radius", "certified"])
+        for curve in curves:
+            settings = [f"{curve.level:g}", curve.robust, curve.certificate, f"{curve.alpha:.3f}", f"{curve.temperature:.4g}"]
+            for at in GRID[curve.furthest >= GRID]:
+                held = int(((curve.radii >= at) & (curve.radii > 0)).sum())
+                writer.writerow([*settings, f"{curve.clean:.4f}", len(curve.radii), f"{at:g}", held])
+
+
+if __name__ == "__main__":
+    main()
