@@ -154,8 +154,8 @@ def lipschitz(options: argparse.Namespace, cifar, standard: models.Model) -> lis
                 continue
             # Where nothing is certified at that radius, the setting that certifies furthest on the whole.
             best = max(fitting, key=lambda s: (certified(s), float((radius(*s, z[choose], constant, error) * right[choose]).sum())))
-            radii = radius(*best, z[report], constant, error) * right[report]
-            curves.append(Curve(level, "Lipschitz", name, *best, clean(best[0], robust[best[1]], report), radii))
+            reached = radius(*best, z[report], constant, error) * right[report]
+            curves.append(Curve(level, "Lipschitz", name, *best, clean(best[0], robust[best[1]], report), reached))
     return curves
 
 
