@@ -1,0 +1,40 @@
+"""The figure of `autoattack.py`, drawn from its CSV file."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402  (the backend comes first)
+
+TITLES = {"linf": r"adversarial $h$, $\ell_\infty$ %.4g/255", "l2": r"Lipschitz $h$, $\ell_2$ %.4g/255"}
+LINES = {
+    "clean": ("clean", "tab:blue", "o"),
+    "attacked": ("attacked (APGD-CE, APGD-T, Square)", "tab:red", "s"),
+    "certified": ("certified at that radius", "tab:green", "^"),
+}
+
+
+def draw(rows: list[dict], path: Path) -> None:
+    norms = list(dict.fromkeys(row["norm"] for row in rows))
+    figure, axes = plt.subplots(1, len(norms), figsize=(5.2 * len(norms), 4.0), squeeze=False, sharey=True, layout="constrained")
+    for axis, norm in zip(axes[0], norms, strict=True):
+        chosen = [row for row in rows if row["norm"] == norm]
+        for name, (words, colour, marker) in LINES.items():
+            points = [row for row in chosen if row[f"{name}_accuracy"] != ""]
+            if not points:
+                continue
+            middle = [row[f"{name}_accuracy"] for row in points]
+            down = [row[f"{name}_accuracy"] - row[f"{name}_low"] for row in points]
+            up = [row[f"{name}_high"] - row[f"{name}_accuracy"] for row in points]
+            words += ", FAB" * (name == "attacked" and "FAB" in chosen[0]["attack"])
+            alphas = [row["alpha"] for row in points]
+            axis.errorbar(alphas, middle, yerr=[down, up], color=colour, marker=marker, markersize=4, linewidth=1, capsize=2, label=words)
+        axis.set_title(TITLES[norm] % (255 * chosen[0]["epsilon"]) + f", {chosen[0]['images']:g} images")
+        axis.set_xlabel(r"$\alpha$, the weight of $h$")
+        axis.set_ylim(-2, 102)
+        axis.grid(alpha=0.3)
+    axes[0][0].set_ylabel("accuracy (%), with 95 % intervals")
+    axes[0][-1].legend(fontsize=8)
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+    plt.close(figure)
