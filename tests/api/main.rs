@@ -12,6 +12,7 @@
 
 mod alpha_command;
 mod bad_input;
+mod bundled_models;
 mod cancel;
 mod certificates;
 mod certify;
