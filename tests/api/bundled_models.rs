@@ -96,7 +96,9 @@ async fn the_lipschitz_model_is_certified_without_votes() {
 fn logit_space_radius(h: &[f32], temperature: f64) -> f64 {
     let mut h: Vec<f64> = h.iter().map(|&p| f64::from(p)).collect();
     h.sort_by(|a, b| b.total_cmp(a));
-    let phi = ((2.0 * ALPHA - 1.0) * h[0] / ((1.0 - ALPHA) * (1.0 - h[0]) + ALPHA * h[1])).ln();
+    // Not 1 - h: near 1 a float has no digits left.
+    let others: f64 = h[1..].iter().sum();
+    let phi = ((2.0 * ALPHA - 1.0) * h[0] / ((1.0 - ALPHA) * others + ALPHA * h[1])).ln();
     temperature * phi / std::f64::consts::SQRT_2
 }
 
