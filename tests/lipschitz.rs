@@ -1,7 +1,7 @@
 //! What a Lipschitz network's manifest claims is proved from its ONNX file by `models/evaluate/lipschitz_bound.py`; here it is run
 //! on the bundled networks, on a claim that is too small, and through its own tests in `tests/lipschitz/`.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
