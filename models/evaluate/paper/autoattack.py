@@ -36,7 +36,7 @@ import data  # noqa: E402  (it stands with the training, which needs it first)
 
 BUNDLED = data.REPOSITORY / "models" / "cifar10"
 EPSILON = {"linf": 8 / 255, "l2": 36 / 255}
-SIZE = 20  # images a chunk
+SIZE = 10  # images a chunk
 WRONG, HELD = "wrong", "held"  # wrong without any attack; right under all of them
 ATTACKS = ["apgd-ce", "apgd-t", "fab-t", "square"]
 
