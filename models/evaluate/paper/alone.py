@@ -9,6 +9,7 @@ Counts are of the answers that ONNX Runtime gives.
 import accuracy
 import numpy as np
 import runs
+from models import to_floats
 from runs import Run, Store
 from tqdm import tqdm
 
@@ -31,8 +32,7 @@ def main() -> None:
 
 
 def clean(run: Run) -> np.ndarray:
-    images = (run.cifar10.test_images / 255).astype(np.float32)
-    return run.h.logits(images).argmax(axis=1) == run.cifar10.test_labels
+    return run.h.logits(to_floats(run.cifar10.test_images)).argmax(axis=1) == run.cifar10.test_labels
 
 
 def attacked(run: Run, store: Store) -> np.ndarray:

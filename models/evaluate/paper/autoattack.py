@@ -21,20 +21,17 @@ import ball
 import exact
 import models
 import numpy as np
+import runs
 import tables
 import torch
 from chunks import Chunks
-from given_certificates import to_floats
 from mixture import AlphaMixture
 from pyautoattack.autopgd_base import APGDAttack, APGDAttack_targeted
 from pyautoattack.fab_pt import FABAttack_PT
 from pyautoattack.square import SquareAttack
+from runs import BUNDLED, data
 from tqdm import tqdm
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "train"))
-import data  # noqa: E402  (it stands with the training, which needs it first)
-
-BUNDLED = data.REPOSITORY / "models" / "cifar10"
 EPSILON = {"linf": 8 / 255, "l2": 36 / 255}
 SIZE = 10  # images a chunk
 WRONG, HELD = "wrong", "held"  # wrong without any attack; right under all of them
@@ -74,7 +71,7 @@ def main() -> None:
     if not options.plot_only:
         torch.set_num_threads(options.threads)
         cifar10 = data.load(options.work_dir)
-        chosen = np.arange(options.images) * len(cifar10.test_labels) // options.images
+        chosen = runs.evenly(options.images, cifar10)
         for norm in EPSILON if options.case == "both" else (options.case,):
             rows = run(norm, options, cifar10, chosen)
             # The other case's rows stay as they were.
@@ -86,21 +83,14 @@ def main() -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = runs.base_parser(__doc__)
     options.add_argument("--case", choices=["linf", "l2", "both"], default="both")
     options.add_argument("--alphas", type=float, nargs="+", default=[0, 0.5, 0.75, 0.9, 1])
-    options.add_argument("--standard", type=Path, default=BUNDLED / "standard.toml")
     options.add_argument("--adversarial", type=Path, default=BUNDLED / "adversarial.toml", help="h of the case linf")
     options.add_argument("--lipschitz", type=Path, default=BUNDLED / "lipschitz.toml", help="h of the case l2")
     options.add_argument("--temperature", type=float, default=1.0, help="of the Lipschitz h: softmax(z / temperature)")
     options.add_argument("--images", type=int, default=100, help="evenly spaced in the test set (default: 100)")
     options.add_argument("--full", action="store_true", help="AutoAttack's own numbers of steps, targets and queries, and FAB")
-    options.add_argument("--threads", type=int, default=1)
-    options.add_argument("--seed", type=int, default=0)
-    options.add_argument("--work-dir", type=Path, default=data.DEFAULT_WORK_DIR, help="where the data set is cached")
-    options.add_argument("--results-dir", type=Path, default=data.REPOSITORY / ".cache" / "results", help="raw results")
-    options.add_argument("--out", type=Path, default=data.REPOSITORY / "docs" / "results", help="the CSV files and the figure")
-    options.add_argument("--plot-only", action="store_true", help="draw the figure again from the CSV file")
     return options.parse_args()
 
 
@@ -116,7 +106,7 @@ def run(norm: str, options: argparse.Namespace, cifar10: data.Cifar10, chosen: n
     with tqdm(total=len(chosen), desc=norm, unit="image") as progress:
         for start in range(0, len(chosen), SIZE):
             part = chosen[start : start + SIZE]
-            images, labels = to_floats(cifar10.test_images[part]), cifar10.test_labels[part].astype(np.int64)
+            images, labels = models.to_floats(cifar10.test_images[part]), cifar10.test_labels[part].astype(np.int64)
             rows += chunks.get(f"{start:05}", lambda x=images, y=labels, part=part: attack(case, x, y, part))
             progress.update(len(part))
     print(f"{norm}: {chunks.time_taken()}; the adversarial images are in {chunks.folder}")

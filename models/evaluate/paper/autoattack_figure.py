@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402  (the backend comes first)
+import figures
+from figures import pyplot
 
 TITLES = {"linf": r"adversarial $h$, $\ell_\infty$ %.4g/255", "l2": r"Lipschitz $h$, $\ell_2$ %.4g/255"}
 LINES = {
@@ -17,7 +15,7 @@ LINES = {
 
 def draw(rows: list[dict], path: Path) -> None:
     norms = list(dict.fromkeys(row["norm"] for row in rows))
-    figure, axes = plt.subplots(1, len(norms), figsize=(5.2 * len(norms), 4.0), squeeze=False, sharey=True, layout="constrained")
+    figure, axes = pyplot.subplots(1, len(norms), figsize=(5.2 * len(norms), 4.0), squeeze=False, sharey=True, layout="constrained")
     for axis, norm in zip(axes[0], norms, strict=True):
         chosen = [row for row in rows if row["norm"] == norm]
         for name, (words, colour, marker) in LINES.items():
@@ -36,5 +34,4 @@ def draw(rows: list[dict], path: Path) -> None:
         axis.grid(alpha=0.3)
     axes[0][0].set_ylabel("accuracy (%), with 95 % intervals")
     axes[0][-1].legend(fontsize=8)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
-    plt.close(figure)
+    figures.save(figure, path)

@@ -35,13 +35,9 @@ def anytime_upper(hits: int, votes: int, failure_probability: float) -> float:
     return 1 - anytime_lower(votes - hits, votes, failure_probability)
 
 
-def clopper_pearson_lower(hits: int, votes: int, failure_probability: float) -> float:
-    """For a number of votes that was fixed beforehand."""
-    return float(beta.ppf(failure_probability, hits, votes - hits + 1)) if hits else 0.0
-
-
-def clopper_pearson_95(hits: int, count: int) -> tuple[float, float]:
-    """The two-sided 95 % interval of a share."""
-    lower = float(beta.ppf(0.025, hits, count - hits + 1)) if hits else 0.0
-    upper = float(beta.ppf(0.975, hits + 1, count - hits)) if hits < count else 1.0
-    return lower, upper
+def clopper_pearson(hits: int, votes: int, failure_probability: float) -> tuple[float, float]:
+    """A lower and an upper bound, each of which is false with probability at most `failure_probability`, for a number of votes that was
+    fixed beforehand."""
+    lower = beta.ppf(failure_probability, hits, votes - hits + 1) if hits > 0 else 0.0
+    upper = beta.isf(failure_probability, hits + 1, votes - hits) if hits < votes else 1.0
+    return float(lower), float(upper)

@@ -28,6 +28,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 sys.path.append(str(REPOSITORY / "models" / "train"))
 import data  # noqa: E402  (it stands with the training, which needs it first)
 
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("manifests", type=Path, nargs="*")
@@ -45,7 +46,6 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=REPOSITORY / ".cache" / "results" / "certified")
     parser.add_argument("--results", type=Path, default=REPOSITORY / "docs" / "results")
     options = parser.parse_args()
-    stopping.RESOLUTION = options.resolution
     started = time.monotonic()
     for manifest in options.manifests:
         run(manifest, options)
@@ -59,7 +59,7 @@ def run(path: Path, options: argparse.Namespace) -> None:
     if model.manifest["guarantee"]["kind"] != "gaussian_smoothing":
         sys.exit(f"{path}: is not smoothed")
     sigma = model.manifest["guarantee"]["sigma"]
-    plan = Plan(sigma, tuple(options.radii), options.failure_probability, options.budget)
+    plan = Plan(sigma, tuple(options.radii), options.failure_probability, options.budget, options.resolution)
     radii = ",".join(f"{radius:g}" for radius in sorted(options.radii))
     origin = votes.Origin(
         *(path.stem, model.sha256, sigma, options.every, options.selection, options.failure_probability),
@@ -70,7 +70,7 @@ def run(path: Path, options: argparse.Namespace) -> None:
     cifar = data.load(options.work_dir)
     wanted = list(range(0, len(cifar.test_labels), options.every))[: options.images]
     shard, shards = map(int, options.shard.split("/"))
-    voter, rule = votes.Voter(model), Stopping(plan)
+    rule = Stopping(plan)
     kept = folder / f"shard-{shard}-of-{shards}.csv"
     if not kept.exists():
         votes.write(kept, origin, [])
@@ -81,7 +81,7 @@ def run(path: Path, options: argparse.Namespace) -> None:
         writer = csv.writer(file, lineterminator="\n")
         for index in tqdm(mine, desc=path.stem, unit="image"):
             image, label = cifar.test_images[index], int(cifar.test_labels[index])
-            writer.writerow(votes.draw(voter, rule, options.selection, index, image, label, options.seed).fields())
+            writer.writerow(votes.draw(model, rule, options.selection, index, image, label, options.seed).fields())
             file.flush()
     rows = {row.image: row for row in everything(folder)}
     drawn = sum(sum(row.counts) for row in rows.values())

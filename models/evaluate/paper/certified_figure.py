@@ -12,13 +12,11 @@ import csv
 import sys
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
+import accuracy
+import figures
 import numpy as np
 import votes
-from bounds import anytime_lower, clopper_pearson_95
+from bounds import anytime_lower
 from stopping import radius
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -44,7 +42,7 @@ def make(folder: Path) -> None:
             mean = sum(sum(row.counts) for row in rows) / len(rows)
             for at in goals(origin):
                 held = int(holds(radii, at).sum())
-                low, high = clopper_pearson_95(held, len(radii))
+                low, high = accuracy.interval(held, len(radii))
                 shares = [f"{value:.4f}" for value in (held / len(radii), low, high)]
                 writer.writerow([origin["model"], origin["sigma"], at, len(radii), held, *shares, f"{mean:.0f}"])
         for sigma, shares in PUBLISHED.items():
@@ -79,7 +77,7 @@ def print_table(path: Path) -> None:
 
 
 def plot(path: Path, curves: list[tuple[dict[str, str], np.ndarray]]) -> None:
-    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    figure, axes = figures.new(width=7)
     colours = {0.25: "tab:blue", 0.5: "tab:orange"}
     styles = ["-", "--", ":", "-."]
     used: dict[float, int] = {}
@@ -95,8 +93,7 @@ def plot(path: Path, curves: list[tuple[dict[str, str], np.ndarray]]) -> None:
     axes.set(xlabel="l2 radius (pixels in [0, 1])", ylabel="certified accuracy (% of the test images)", ylim=(0, 100), xlim=(-0.01, 0.76))
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
-    figure.savefig(path, dpi=130)
-    plt.close(figure)
+    figures.save(figure, path)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,9 @@ throughout, R_i's gradients included. The attack is end to end: it differentiate
 class's own, as Eq. 3 says.
 """
 
-import accuracy
 import curves
 import figures
-import runs
-from curves import Curves, Variant
+from curves import Variant
 from mixture import CHOICES, SCALES
 
 VARIANTS = [
@@ -32,19 +30,5 @@ STYLES = {
 }
 
 
-def main() -> None:
-    parser = runs.parser(__doc__, images=80)
-    parser.add_argument(
-        "--strengths", type=float, nargs="+", default=curves.STRENGTHS, help="gamma times the median R_i"
-    )
-    options = parser.parse_args()
-    csv, png = runs.outputs(options, "choice-of-r")
-    if not options.plot_only:
-        measured = Curves(runs.start(options), "choice-of-r", VARIANTS, options.strengths)
-        accuracy.write(csv, measured.table())
-        runs.finished(measured.store, csv, png)
-    curves.plot(csv, png, VARIANTS, STYLES, ends={VARIANTS[0].name: "h alone"})
-
-
 if __name__ == "__main__":
-    main()
+    curves.main(__doc__, "choice-of-r", 80, VARIANTS, STYLES, ends={VARIANTS[0].name: "h alone"})

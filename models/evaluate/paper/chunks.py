@@ -12,12 +12,17 @@ from pathlib import Path
 import numpy as np
 
 
+def folder_for(parent: Path, settings: dict) -> Path:
+    text = json.dumps(settings, indent=1, sort_keys=True)
+    folder = parent / hashlib.sha256(text.encode()).hexdigest()[:12]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "settings.json").write_text(text)
+    return folder
+
+
 class Chunks:
-    def __init__(self, folder: Path, settings: dict):
-        text = json.dumps(settings, indent=1, sort_keys=True)
-        self.folder = folder / hashlib.sha256(text.encode()).hexdigest()[:12]
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "settings.json").write_text(text)
+    def __init__(self, parent: Path, settings: dict):
+        self.folder = folder_for(parent, settings)
         self.seconds = self.cpu_seconds = 0.0
 
     def get(self, name: str, compute: Callable[[], tuple[list[dict], dict[str, np.ndarray]]]) -> list[dict]:

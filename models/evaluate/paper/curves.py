@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import accuracy
 import figures
 import numpy as np
+import runs
 import torch
 from mixture import TINY, Direction, Mixture, importance, jacobian
 from nearest import Nearest
@@ -156,6 +157,21 @@ def _direction(classes: np.ndarray, scale: str) -> torch.Tensor:
 
 def _detached(pair: tuple) -> tuple:
     return tuple(value.detach() for value in pair)
+
+
+def main(
+    doc: str, experiment: str, images: int, variants: list[Variant], styles: dict[str, tuple[str, str]], ends: dict[str, str]
+) -> None:
+    """The command of an experiment: measures its curves and draws them. `styles` and `ends` are those of `plot`."""
+    parser = runs.parser(doc, images)
+    parser.add_argument("--strengths", type=float, nargs="+", default=STRENGTHS, help="gamma times the median of R_i")
+    options = parser.parse_args()
+    csv, png = runs.outputs(options, experiment)
+    if not options.plot_only:
+        measured = Curves(runs.start(options), experiment, variants, options.strengths)
+        accuracy.write(csv, measured.table())
+        runs.finished(measured.store, csv, png)
+    plot(csv, png, variants, styles, ends)
 
 
 def plot(csv, png, variants: list[Variant], styles: dict[str, tuple[str, str]], ends: dict[str, str]) -> None:

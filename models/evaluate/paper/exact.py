@@ -9,7 +9,6 @@ from fractions import Fraction
 import numpy as np
 from bounds import log_mixture as log_wealth
 from scipy.special import betainc, log_softmax, logsumexp, ndtri
-from scipy.stats import beta
 
 
 def log_probabilities(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
@@ -57,13 +56,6 @@ def tight_radius(lower: float, lower_complement: float, alpha: float, sigma: flo
 def radius_sq_levels(radius: float, levels: int = 255) -> int:
     """The largest N with sqrt(N) / levels < radius, in exact arithmetic."""
     return max(0, math.ceil((Fraction(radius) * levels) ** 2) - 1)
-
-
-def clopper_pearson(hits: int, votes: int, failure_probability: float) -> tuple[float, float]:
-    """A lower and an upper bound, each of which is false with probability at most `failure_probability`."""
-    lower = beta.ppf(failure_probability, hits, votes - hits + 1) if hits > 0 else 0.0
-    upper = beta.isf(failure_probability, hits + 1, votes - hits) if hits < votes else 1.0
-    return float(lower), float(upper)
 
 
 def target_accepted(hits: int, votes: int, failure_probability: float, p0: float) -> bool:

@@ -83,7 +83,7 @@ def logits(model: models.Model, cifar, images: list[int], cache: Path) -> np.nda
     missing = [image for image in images if image not in known]
     for start in tqdm(range(0, len(missing), CHUNK), desc=model.path.stem, unit="chunk", disable=not missing):
         chunk = missing[start : start + CHUNK]
-        known.update(zip(chunk, model.logits(cifar.test_images[chunk].astype(np.float32) / np.float32(255)), strict=True))
+        known.update(zip(chunk, model.logits(models.to_floats(cifar.test_images[chunk])), strict=True))
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez(path, images=np.array(list(known)), logits=np.stack(list(known.values())))
     return np.stack([known[image] for image in images]).astype(np.float64)
@@ -127,7 +127,8 @@ def smoothed(options: argparse.Namespace, cifar, standard: models.Model) -> list
 def lipschitz(options: argparse.Namespace, cifar, standard: models.Model) -> list[Curve]:
     model = models.load(options.lipschitz, threads=options.threads)
     guarantee = model.manifest["guarantee"]
-    constant, error = guarantee["constant"], guarantee["logit_error_bound"]
+    if guarantee["constant_of"] != "logit_vector":
+        raise SystemExit(f"{model.path}: Theorem 1 is only computed here for a Lipschitz vector of logits")
     images = list(range(0, len(cifar.test_labels), options.every))
     z = logits(model, cifar, images, options.cache)
     g = softmax(logits(standard, cifar, images, options.cache), axis=1)
@@ -138,23 +139,26 @@ def lipschitz(options: argparse.Namespace, cifar, standard: models.Model) -> lis
     def clean(alpha: float, robust: np.ndarray, part: np.ndarray) -> float:
         return float((radii.classes(alpha, g[part], robust[part]) == labels[part]).mean())
 
-    alone = radii.alone(z, constant, error)[report] * right[report]
+    alone = radii.alone(z, guarantee)[report] * right[report]
     curves = [Curve(0, "Lipschitz", "alone", 1.0, 1.0, float(right[report].mean()), alone)]
     robust = {temperature: softmax(z / temperature, axis=1) for temperature in TEMPERATURES}
     accuracy = {(a, t): clean(a, robust[t], choose) for t in tqdm(TEMPERATURES, desc="settings") for a in ALPHAS}
+    certificates = {"logit space": radii.logit_space, "Theorem 1": radii.theorem1_lipschitz}
+
+    def score(radius, setting: tuple[float, float]) -> tuple[int, float]:
+        """Where nothing is certified at that radius, the setting that certifies furthest on the whole."""
+        reached = radius(*setting, z[choose], guarantee) * right[choose]
+        return int((reached >= RADIUS).sum()), float(reached.sum())
+
+    scores = {name: {setting: score(radius, setting) for setting in accuracy} for name, radius in certificates.items()}
     for level in options.levels:
         fitting = [setting for setting, share in accuracy.items() if share >= level - TOLERANCE]
-        for name, radius in (("logit space", radii.logit_space), ("Theorem 1", radii.theorem1_lipschitz)):
-
-            def certified(setting: tuple[float, float]) -> int:
-                return int((radius(*setting, z[choose], constant, error) * right[choose] >= RADIUS).sum())
-
-            if not fitting:
-                print(f"Lipschitz: no setting has a clean accuracy of {level:.0%}")
-                continue
-            # Where nothing is certified at that radius, the setting that certifies furthest on the whole.
-            best = max(fitting, key=lambda s: (certified(s), float((radius(*s, z[choose], constant, error) * right[choose]).sum())))
-            reached = radius(*best, z[report], constant, error) * right[report]
+        if not fitting:
+            print(f"Lipschitz: no setting has a clean accuracy of {level:.0%}")
+            continue
+        for name, radius in certificates.items():
+            best = max(fitting, key=scores[name].__getitem__)
+            reached = radius(*best, z[report], guarantee) * right[report]
             curves.append(Curve(level, "Lipschitz", name, *best, clean(best[0], robust[best[1]], report), reached))
     return curves
 

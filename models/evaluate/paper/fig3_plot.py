@@ -9,11 +9,9 @@ import sys
 from itertools import groupby
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-from bounds import clopper_pearson_95
+import accuracy
+import figures
+from figures import pyplot
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 STYLES = {"tight": "-", "logit space": "-", "Theorem 2": "--", "Theorem 1": ":", "alone": "-."}
@@ -30,7 +28,7 @@ def make(folder: Path) -> None:
     levels = sorted({float(curve[0]["level"]) for curve in curves} - {0.0}, reverse=True)
     for curve in curves:
         describe(curve)
-    figure, axes = plt.subplots(2, 2, figsize=(9, 6.4), sharex=True, sharey=True, layout="constrained")
+    figure, axes = pyplot.subplots(2, 2, figsize=(9, 6.4), sharex=True, sharey=True, layout="constrained")
     for panel, level in zip(axes.flat, levels):
         for curve in alone + [curve for curve in curves if float(curve[0]["level"]) == level]:
             draw(panel, curve)
@@ -45,8 +43,7 @@ def make(folder: Path) -> None:
     axes[0, 0].set(ylim=(0, 80), xlim=(0, 0.75))
     handles = {handle.get_label(): handle for panel in axes.flat for handle in panel.lines}
     figure.legend(handles=list(handles.values()), loc="outside lower center", ncols=4, fontsize=7, columnspacing=1.2)
-    figure.savefig(folder / "fig3.png", dpi=95)
-    plt.close(figure)
+    figures.save(figure, folder / "fig3.png")
 
 
 def draw(panel, curve: list[dict[str, str]]) -> None:
@@ -61,7 +58,7 @@ def describe(curve: list[dict[str, str]]) -> None:
     first = curve[0]
     line = min(curve, key=lambda line: abs(float(line["radius"]) - COMPARED))
     held, count = int(line["certified"]), int(line["images"])
-    low, high = clopper_pearson_95(held, count)
+    low, high = accuracy.interval(held, count)
     name = f"{first['robust']}, {first['certificate']}"
     if float(first["level"]):
         name += f" at {float(first['level']):.0%} (alpha {first['alpha']}, T {first['robust_temperature']})"

@@ -12,7 +12,8 @@ from pathlib import Path
 import exact
 import models
 import numpy as np
-from bounds import anytime_lower
+from bounds import anytime_lower, clopper_pearson
+from models import to_floats
 from noisy_votes import counts
 from scipy.stats import norm
 from tqdm import tqdm
@@ -134,17 +135,13 @@ def compute_smoothed(
             if few[y] < HOPEFUL * FEW:
                 continue
             hits = int(counts(h, images[index], drawn, random)[y])
-            lower, _ = exact.clopper_pearson(hits, drawn, failure_probability)
+            lower, _ = clopper_pearson(hits, drawn, failure_probability)
             radius = exact.tight_radius(lower, 1 - lower, alpha, sigma)
             if radius > 0:
                 squares = exact.radius_sq_levels(radius)
                 found.append(Certified(index, y, radius, squares, "tight", alpha, 1.0, drawn, "here"))
                 progress.update()
     return found
-
-
-def to_floats(pixels: np.ndarray) -> np.ndarray:
-    return pixels.astype(np.float32) / np.float32(255)
 
 
 def _spread(total: int, step_hint: int):

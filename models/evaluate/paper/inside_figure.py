@@ -2,22 +2,19 @@
 
 from pathlib import Path
 
-import matplotlib as mpl
+import figures
 import numpy as np
-
-mpl.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402  (the backend comes first)
+from figures import pyplot
 
 
 def draw(rows: list[dict], path: Path) -> None:
     lipschitz = [row for row in rows if row["method"] == "logit_lipschitz"]
     smoothed = [row for row in rows if row["method"] != "logit_lipschitz"]
     parts = [(draw_lipschitz, lipschitz)] * bool(lipschitz) + [(draw_smoothed, smoothed)] * bool(smoothed)
-    figure, axes = plt.subplots(1, len(parts), figsize=(5.2 * len(parts), 4.4), squeeze=False, layout="constrained")
+    figure, axes = pyplot.subplots(1, len(parts), figsize=(5.2 * len(parts), 4.4), squeeze=False, layout="constrained")
     for axis, (draw_part, chosen) in zip(axes[0], parts, strict=True):
         draw_part(axis, chosen)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
-    plt.close(figure)
+    figures.save(figure, path)
 
 
 def draw_lipschitz(axis, rows: list[dict]) -> None:

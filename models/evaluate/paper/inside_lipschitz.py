@@ -13,9 +13,10 @@ import models
 import numpy as np
 import torch
 from attack_margins import CrossEntropy, Least, Targeted, WorstCase
-from given_certificates import Certified, to_floats
+from given_certificates import Certified
 from l2_attacks import lowest, smallest
 from mixture import AlphaMixture
+from models import to_floats
 
 SCALES = (1.0, 0.999)
 HALVINGS = 14

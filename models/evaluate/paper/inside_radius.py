@@ -21,16 +21,14 @@ import inside_lipschitz
 import inside_smoothed
 import models
 import numpy as np
+import runs
 import tables
 import torch
+from bounds import clopper_pearson
 from chunks import Chunks
-from scipy.stats import beta
+from runs import BUNDLED, data
 from tqdm import tqdm
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "train"))
-import data  # noqa: E402  (it stands with the training, which needs it first)
-
-BUNDLED = data.REPOSITORY / "models" / "cifar10"
 SIZE = {"lipschitz": 10, "smoothed": 5}  # certificates a chunk
 
 
@@ -50,10 +48,9 @@ def main() -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = runs.base_parser(__doc__)
     options.add_argument("--family", choices=["lipschitz", "smoothed", "both"], default="both")
     options.add_argument("--certificates", type=Path, nargs="*", default=[], help="answers of the server, JSON lines")
-    options.add_argument("--standard", type=Path, default=BUNDLED / "standard.toml")
     options.add_argument("--lipschitz", type=Path, default=BUNDLED / "lipschitz.toml")
     options.add_argument("--smoothed", type=Path, default=BUNDLED / "smoothed-025.toml")
     options.add_argument("--images", type=int, default=200, help="certificates to attack in each family (default: 200)")
@@ -63,12 +60,6 @@ def parse_arguments() -> argparse.Namespace:
     here.add_argument("--temperature", type=float, default=1.0, help="of the Lipschitz network: h = softmax(z / temperature)")
     here.add_argument("--votes", type=int, default=1000)
     here.add_argument("--failure-probability", type=float, default=1e-6)
-    options.add_argument("--threads", type=int, default=1, help="of torch")
-    options.add_argument("--seed", type=int, default=0)
-    options.add_argument("--work-dir", type=Path, default=data.DEFAULT_WORK_DIR, help="where the data set is cached")
-    options.add_argument("--results-dir", type=Path, default=data.REPOSITORY / ".cache" / "results", help="raw results")
-    options.add_argument("--out", type=Path, default=data.REPOSITORY / "docs" / "results", help="the CSV file and the figure")
-    options.add_argument("--plot-only", action="store_true", help="draw the figure again from the CSV file")
     return options.parse_args()
 
 
@@ -143,7 +134,7 @@ def summary(rows: list[dict]) -> int:
         chosen = [row for row in rows if row["method"] == method]
         broken = int(sum(row["broken"] for row in chosen))
         total += broken
-        most = 100 * (beta.ppf(0.95, broken + 1, len(chosen) - broken) if broken < len(chosen) else 1)
+        most = 100 * clopper_pearson(broken, len(chosen), 0.05)[1]
         print(f"{method}, alpha {chosen[0]['alpha']:g}: {broken} of {len(chosen)} certificates broken (95 %: at most {most:.2f} % of all)")
         radius = [row["radius"] for row in chosen]
         print(f"  radius: median {np.median(radius):.4f}, largest {max(radius):.4f}")

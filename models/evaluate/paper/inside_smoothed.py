@@ -15,8 +15,10 @@ import models
 import numpy as np
 import torch
 from ball import integer_inside
-from given_certificates import Certified, to_floats
+from bounds import clopper_pearson
+from given_certificates import Certified
 from l2_attacks import MOMENTUM, unit
+from models import to_floats
 from noisy_votes import counts, noisy
 from torch import Tensor
 
@@ -119,8 +121,8 @@ def _judge(g, h, worst: np.ndarray, certificate: Certified, effort: Effort, rand
     _, i = _margin(counts(h, worst, effort.choosing, random), y)
     votes = counts(h, worst, effort.judging, random)
     drawn = effort.judging
-    _, own_upper = exact.clopper_pearson(int(votes[y]), drawn, FALSE_ALARM / 2)
-    other_lower, _ = exact.clopper_pearson(int(votes[i]), drawn, FALSE_ALARM / 2)
+    _, own_upper = clopper_pearson(int(votes[y]), drawn, FALSE_ALARM / 2)
+    other_lower, _ = clopper_pearson(int(votes[i]), drawn, FALSE_ALARM / 2)
     # The mixture that is served, at the shares of these votes: what a caller would most likely have seen.
     probabilities = np.exp(exact.log_probabilities(g.logits(to_floats(worst[None]))))[0]
     mixed = (1 - certificate.alpha) * probabilities + certificate.alpha * votes / drawn

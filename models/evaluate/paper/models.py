@@ -16,7 +16,7 @@ import torch
 from onnx_torch import OnnxModule
 from torch import nn
 
-BATCH = 100
+BATCH = 128
 LARGEST_DIFFERENCE = 1e-3  # between the two, in a logit; more is another network
 
 
@@ -43,6 +43,11 @@ class Model:
         output, given = self.manifest["output"]["name"], self.manifest["input"]["name"]
         parts = [self.session.run([output], {given: images[i : i + BATCH]})[0] for i in range(0, len(images), BATCH)]
         return np.concatenate(parts) / np.float32(self.temperature)
+
+
+def to_floats(pixels: np.ndarray) -> np.ndarray:
+    """uint8 pixels as the float32 images in [0, 1] that a model is given."""
+    return pixels.astype(np.float32) / np.float32(255)
 
 
 class Tempered(nn.Module):

@@ -2,8 +2,7 @@
 
 import models
 import numpy as np
-
-BATCH = 100
+from models import BATCH
 
 
 def noisy(levels: np.ndarray, count: int, sigma: float, random: np.random.Generator) -> np.ndarray:

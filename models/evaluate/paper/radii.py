@@ -3,8 +3,9 @@
 The server computes the same with every rounding against it. A radius of 0 is no certificate.
 """
 
+import exact
 import numpy as np
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 from scipy.stats import norm
 
 
@@ -33,25 +34,19 @@ def two_largest(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return ordered[:, -1], ordered[:, -2]
 
 
-def logit_space(alpha: float, temperature: float, logits: np.ndarray, constant: float, error: float) -> np.ndarray:
-    """Of logits that are `constant`-Lipschitz as a vector and off by `error` each at most."""
-    largest, second = two_largest(log_softmax(logits / temperature, axis=1))
-    # phi = ln[(2a - 1) h_y / ((1 - a)(1 - h_y) + a h_i)]
-    with np.errstate(divide="ignore"):
-        below = np.log((1 - alpha) * -np.expm1(largest) + alpha * np.exp(second))
-        phi = np.log(2 * alpha - 1) + largest - below
-    return np.maximum(0, (temperature * phi - 4 * error) / (np.sqrt(2) * constant))
+def logit_space(alpha: float, temperature: float, logits: np.ndarray, guarantee: dict) -> np.ndarray:
+    return np.maximum(0, exact.logit_radius(alpha, logits, temperature, guarantee))
 
 
-def theorem1_lipschitz(alpha: float, temperature: float, logits: np.ndarray, constant: float, error: float) -> np.ndarray:
+def theorem1_lipschitz(alpha: float, temperature: float, logits: np.ndarray, guarantee: dict) -> np.ndarray:
     """A component of softmax is sqrt(2)/4-Lipschitz in its logits; their rounding is taken off as it is in logit space."""
     largest, second = two_largest(softmax(logits / temperature, axis=1))
-    slope = np.sqrt(2) / 4 * constant / temperature
-    lost = 2 * error / temperature  # of h_y - h_i: each of the two moves by error / (2 T) at most, at x and at x' alike
+    slope = np.sqrt(2) / 4 * guarantee["constant"] / temperature
+    lost = 2 * guarantee["logit_error_bound"] / temperature  # of h_y - h_i: each of the two moves by error / (2 T) at most, at x and at x' alike
     return np.maximum(0, (alpha * (largest - second - lost) + alpha - 1) / (2 * alpha * slope))
 
 
-def alone(logits: np.ndarray, constant: float, error: float) -> np.ndarray:
+def alone(logits: np.ndarray, guarantee: dict) -> np.ndarray:
     """Of the Lipschitz network by itself."""
     largest, second = two_largest(logits)
-    return np.maximum(0, (largest - second - 4 * error) / (np.sqrt(2) * constant))
+    return np.maximum(0, (largest - second - 4 * guarantee["logit_error_bound"]) / (np.sqrt(2) * guarantee["constant"]))

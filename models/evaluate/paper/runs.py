@@ -1,8 +1,6 @@
 """What the experiments have in common: options, the test images, results that survive a restart, and the time taken."""
 
 import argparse
-import hashlib
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -10,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import attacks
+import chunks
 import models
 import numpy as np
 import torch
@@ -21,27 +20,36 @@ BUNDLED = data.REPOSITORY / "models" / "cifar10"
 ROBUST = {"linf": "adversarial", "l2": "lipschitz"}  # the one that was made for the norm
 
 
-def parser(description: str, images: int) -> argparse.ArgumentParser:
+def base_parser(description: str) -> argparse.ArgumentParser:
+    """What every experiment takes."""
     options = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--standard", type=Path, default=BUNDLED / "standard.toml")
+    options.add_argument("--threads", type=int, default=1)
+    options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--work-dir", type=Path, default=data.DEFAULT_WORK_DIR, help="where the data set is cached")
+    options.add_argument("--results-dir", type=Path, default=data.REPOSITORY / ".cache" / "results", help="raw results")
+    options.add_argument("--out", type=Path, default=data.REPOSITORY / "docs" / "results", help="the CSV file and the figure")
+    options.add_argument("--plot-only", action="store_true", help="draw the figure again from the CSV file")
+    return options
+
+
+def parser(description: str, images: int) -> argparse.ArgumentParser:
+    options = base_parser(description)
     options.add_argument("--norm", choices=["linf", "l2"], default="linf", help="of the attack (default: linf)")
     options.add_argument("--epsilon", type=float, help="its radius (default: 8/255, 0.5)")
-    options.add_argument("--standard", type=Path, default=BUNDLED / "standard.toml")
     options.add_argument("--robust", type=Path, help="default: adversarial.toml, in l2 lipschitz.toml")
     options.add_argument("--temperature", type=float, default=1.0, help="h is softmax(z / temperature)")
     options.add_argument(
         "--images", type=int, default=images, help=f"evenly spaced in the test set (default: {images})"
     )
     options.add_argument("--steps", type=int, default=attacks.STEPS, help="of PGD")
-    options.add_argument("--threads", type=int, default=1)
-    options.add_argument("--seed", type=int, default=0, help="of torch; nothing here is random unless a model is")
-    options.add_argument("--work-dir", type=Path, default=data.DEFAULT_WORK_DIR, help="where the data set is cached")
-    options.add_argument("--results-dir", type=Path, default=data.REPOSITORY / ".cache" / "results", help="raw results")
-    options.add_argument(
-        "--out", type=Path, default=data.REPOSITORY / "docs" / "results", help="the CSV file and the figure"
-    )
     options.add_argument("--tag", default="", help="added to the names of the two files, for a run at other settings")
-    options.add_argument("--plot-only", action="store_true", help="draw the figure again from the CSV file")
     return options
+
+
+def evenly(images: int, cifar10: data.Cifar10) -> np.ndarray:
+    """The indices of so many test images, evenly spaced."""
+    return np.arange(images) * len(cifar10.test_labels) // images
 
 
 def outputs(options: argparse.Namespace, name: str) -> tuple[Path, Path]:
@@ -85,12 +93,12 @@ def start(options: argparse.Namespace) -> Run:
     torch.manual_seed(options.seed)
     robust = options.robust or BUNDLED / f"{ROBUST[options.norm]}.toml"
     cifar10 = data.load(options.work_dir)
-    chosen = np.arange(options.images) * len(cifar10.test_labels) // options.images
+    chosen = evenly(options.images, cifar10)
     return Run(
         options=options,
         g=models.load(options.standard, options.threads),
         h=models.load(robust, options.threads, options.temperature),
-        images=torch.from_numpy((cifar10.test_images[chosen] / 255).astype(np.float32)),
+        images=torch.from_numpy(models.to_floats(cifar10.test_images[chosen])),
         labels=torch.from_numpy(cifar10.test_labels[chosen].astype(np.int64)),
         cifar10=cifar10,
         norm=options.norm,
@@ -111,10 +119,7 @@ class Store:
             "steps": run.options.steps,
             "seed": run.options.seed,
         }
-        text = json.dumps(settings, indent=1, sort_keys=True)
-        self.folder = run.options.results_dir / experiment / hashlib.sha256(text.encode()).hexdigest()[:12]
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "settings.json").write_text(text)
+        self.folder = chunks.folder_for(run.options.results_dir / experiment, settings)
 
     def get(self, name: str, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
         path = self.folder / f"{name}.npz"

@@ -10,7 +10,7 @@ import argparse
 
 import numpy as np
 import stopping
-from bounds import clopper_pearson_lower
+from bounds import clopper_pearson
 from stopping import NORMAL, Plan, Stopping
 
 # sigma: mean and standard deviation of Phi^-1(p)
@@ -26,7 +26,6 @@ def main() -> None:
     parser.add_argument("--budget", type=int, default=FIXED)
     parser.add_argument("--resolution", type=float, default=stopping.RESOLUTION)
     options = parser.parse_args()
-    stopping.RESOLUTION = options.resolution
     for sigma, (mean, deviation) in CLASSIFIERS.items():
         random = np.random.default_rng(0)
         plan = Plan(sigma, tuple(options.radii), options.failure_probability, options.budget)
@@ -42,7 +41,7 @@ def main() -> None:
                 hits, votes = hits + random.binomial(chunk, p), votes + chunk
             drawn.append(votes)
             proved.append(stopping.anytime_lower(hits, votes, options.failure_probability) > needed)
-            fixed.append(clopper_pearson_lower(int(random.binomial(FIXED, p)), FIXED, options.failure_probability) > needed)
+            fixed.append(clopper_pearson(int(random.binomial(FIXED, p)), FIXED, options.failure_probability)[0] > needed)
         print(f"sigma {sigma}: {sum(drawn) / options.images:.0f} votes an image, median {np.median(drawn):.0f}")
         for name, rows in (("drawn until proved or given up", proved), (f"{FIXED} votes for each image", fixed)):
             shares = " ".join(f"{share:6.1%}" for share in np.sum(rows, axis=0) / options.images)

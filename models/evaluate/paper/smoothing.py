@@ -10,11 +10,9 @@ the binary method's oracle). An attack takes the neighbour's class for constant,
 neighbour of the final image is searched anew.
 """
 
-import accuracy
 import curves
 import figures
-import runs
-from curves import Curves, Variant
+from curves import Variant
 
 VARIANTS = [
     Variant("eq4-network", "Eq. 4 (probabilities), robust network", "one", "probabilities"),
@@ -26,19 +24,5 @@ VARIANTS = [
 STYLES = {variant.name: (colour, "--" if variant.oracle else "-") for variant, colour in zip(VARIANTS, figures.COLOURS)}
 
 
-def main() -> None:
-    parser = runs.parser(__doc__, images=150)
-    parser.add_argument(
-        "--strengths", type=float, nargs="+", default=curves.STRENGTHS, help="gamma times the median norm"
-    )
-    options = parser.parse_args()
-    csv, png = runs.outputs(options, "smoothing")
-    if not options.plot_only:
-        measured = Curves(runs.start(options), "smoothing", VARIANTS, options.strengths)
-        accuracy.write(csv, measured.table())
-        runs.finished(measured.store, csv, png)
-    curves.plot(csv, png, VARIANTS, STYLES, ends={"eq4-network": "h alone", "eq2-nearest": "nearest neighbour alone"})
-
-
 if __name__ == "__main__":
-    main()
+    curves.main(__doc__, "smoothing", 150, VARIANTS, STYLES, ends={"eq4-network": "h alone", "eq2-nearest": "nearest neighbour alone"})

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 from models import Model
-from stopping import BATCH, Stopping
+from noisy_votes import counts as counts_of
+from stopping import Stopping
 
 COLUMNS = ["image", "label", "class", "votes", "votes_for_class", "votes_for_runner_up", "counts"]
 
@@ -49,38 +50,18 @@ class Row:
         return [*list(vars(self).values())[:-1], " ".join(map(str, self.counts))]
 
 
-class Voter:
-    """The base classifier on noisy copies of an image, as the server draws them: integer noise on the 255 levels, not clipped."""
-
-    def __init__(self, model: Model):
-        self.model = model
-        self.levels = model.manifest["guarantee"]["levels"]
-        self.deviation = model.manifest["guarantee"]["sigma"] * self.levels
-        self.classes = len(model.manifest["labels"])
-        self.given, self.output = model.manifest["input"]["name"], model.manifest["output"]["name"]
-
-    def votes(self, image: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
-        """How many of `count` votes each class gets; `image` is uint8."""
-        counts = np.zeros(self.classes, dtype=np.int64)
-        for start in range(0, count, BATCH):
-            size = min(BATCH, count - start)
-            noise = np.rint(random.normal(0.0, self.deviation, (size, *image.shape))).astype(np.int32)
-            noisy = (image.astype(np.int32) + noise).astype(np.float32) / np.float32(self.levels)
-            logits = self.model.session.run([self.output], {self.given: noisy})[0]
-            counts += np.bincount(logits.argmax(axis=1), minlength=self.classes)
-        return counts
-
-
-def draw(voter: Voter, rule: Stopping, selection: int, index: int, image: np.ndarray, label: int, seed: int) -> Row:
+def draw(model: Model, rule: Stopping, selection: int, index: int, image: np.ndarray, label: int, seed: int) -> Row:
     random = np.random.default_rng([seed, index])
-    counts = voter.votes(image, selection, random)
+    counts = counts_of(model, image, selection, random)
     selected = int(counts.argmax())
-    estimated = np.zeros_like(counts)
+    estimated, drawn = np.zeros_like(counts), 0
     # A wrong class is never counted as certified, whatever its radius: no votes are spent on it.
-    while selected == label and not rule.done(int(estimated[selected]), int(estimated.sum())):
-        estimated += voter.votes(image, rule.chunk(int(estimated.sum())), random)
+    while selected == label and not rule.done(int(estimated[selected]), drawn):
+        chunk = rule.chunk(drawn)
+        estimated += counts_of(model, image, chunk, random)
+        drawn += chunk  # a row with a NaN, which votes for no class, among them
     others = np.delete(estimated, selected)
-    votes = [int(value) for value in (estimated.sum(), estimated[selected], others.max())]
+    votes = [int(value) for value in (drawn, estimated[selected], others.max())]
     return Row(index, label, selected, *votes, tuple(int(value) for value in counts + estimated))
 
 
