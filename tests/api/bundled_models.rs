@@ -33,13 +33,13 @@ async fn predictions(setup: Setup, images: usize) -> Vec<Prediction> {
     answers
 }
 
-fn certified(predictions: &[Prediction]) -> Vec<(&Prediction, &Certificate)> {
-    let pairs = predictions
-        .iter()
-        .map(|prediction| (prediction, certificate(prediction)));
-    pairs
-        .filter(|(_, certificate)| certificate.status() == CertificateStatus::Certified)
-        .collect()
+fn is_certified(prediction: &Prediction) -> bool {
+    certificate(prediction).status() == CertificateStatus::Certified
+}
+
+fn certified(predictions: &[Prediction]) -> impl Iterator<Item = (&Prediction, &Certificate)> {
+    let certified = predictions.iter().filter(|prediction| is_certified(prediction));
+    certified.map(|prediction| (prediction, certificate(prediction)))
 }
 
 #[test]
@@ -55,9 +55,9 @@ fn the_files_stay_small() {
 async fn smoothed_models_are_certified_by_votes() {
     for (robust, sigma) in [("smoothed-025", 0.25), ("smoothed-050", 0.5), ("smoothed-tiny", 0.25)] {
         let predictions = predictions(setup(robust), 20).await;
-        let certified = certified(&predictions);
-        assert!(certified.len() >= 3, "{robust}: {} of 20 certified", certified.len());
-        for (_, certificate) in certified {
+        let count = certified(&predictions).count();
+        assert!(count >= 3, "{robust}: {count} of 20 certified");
+        for (_, certificate) in certified(&predictions) {
             assert!((certificate.sigma - sigma).abs() < 1e-12, "{certificate:?}");
             recompute::check(certificate, ALPHA);
         }
@@ -69,19 +69,13 @@ async fn the_lipschitz_model_is_certified_without_votes() {
     let temperature = 0.1;
     let setup = setup("lipschitz").with("mixture.robust_temperature", temperature);
     let predictions = predictions(setup, 100).await;
-    let certified = certified(&predictions);
-    let right = certified
+    let right = predictions
         .iter()
-        .filter(|(prediction, _)| {
-            let position = predictions
-                .iter()
-                .position(|other| std::ptr::eq(other, *prediction))
-                .unwrap();
-            prediction.class_index == classes()[position]
-        })
+        .zip(classes())
+        .filter(|(prediction, class)| is_certified(prediction) && prediction.class_index == *class)
         .count();
     assert!(right >= 20, "{right} of 100 right and certified");
-    for (prediction, certificate) in certified {
+    for (prediction, certificate) in certified(&predictions) {
         assert_eq!(certificate.votes, 0);
         let most = logit_space_radius(&prediction.robust_probabilities, temperature);
         // The constant is at least 1, and the logits' rounding error is taken off: a little less than this, never more.

@@ -1,6 +1,6 @@
 //! Logs of the real binary: a line for each request that says what became of it, and never what was in it.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufReader, Read as _};
 use std::process::ChildStderr;
 use std::time::Instant;
 
@@ -260,13 +260,7 @@ fn broken() -> Tensor {
 
 /// A process whose standard error is read until it is ready, its address, and what is left to be read.
 fn ready(setup: &Setup) -> (Unread, String, BufReader<ChildStderr>) {
-    let mut unread = Unread::spawn(&setup.write());
-    let mut lines = BufReader::new(unread.stderr());
-    let mut line = String::new();
-    while !line.contains("\"ready\"") {
-        line.clear();
-        assert!(lines.read_line(&mut line).unwrap() > 0, "it did not start");
-    }
+    let (unread, line, lines) = Unread::ready(&setup.write(), "\"ready\"");
     (unread, address(&line), lines)
 }
 

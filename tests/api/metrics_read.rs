@@ -1,7 +1,6 @@
 //! Metrics that are read from elsewhere when somebody asks: what other alphas would have answered, and what is lost on the way to
 //! those who watch.
 
-use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::time::Instant;
 
@@ -113,13 +112,7 @@ async fn lines_of_the_log_that_are_lost_are_counted() {
     let setup = Setup::pair("linear_g", "linear_h")
         .text("log.filter", "debug")
         .text("metrics.listen", "127.0.0.1:0");
-    let mut unread = Unread::spawn(&setup.write());
-    let mut lines = BufReader::new(unread.stderr());
-    let mut ready = String::new();
-    while !ready.contains("certimix is ready on ") {
-        ready.clear();
-        assert!(lines.read_line(&mut ready).unwrap() > 0, "it did not start");
-    }
+    let (_unread, ready, lines) = Unread::ready(&setup.write(), "certimix is ready on ");
     let after = |text: &str| {
         let (_, rest) = ready.split_once(text).unwrap();
         rest.split([',', ' ', '\n']).next().unwrap().to_owned()

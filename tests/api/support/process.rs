@@ -152,13 +152,16 @@ impl Drop for Served {
 pub struct Unread(Child);
 
 impl Unread {
-    pub fn spawn(settings: &Path) -> Self {
-        Self(serving(settings))
-    }
-
-    /// Its standard error.
-    pub fn stderr(&mut self) -> ChildStderr {
-        self.0.stderr.take().unwrap()
+    /// Reads its standard error as far as the first line with `mark`: that line, and what is left to be read.
+    pub fn ready(settings: &Path, mark: &str) -> (Self, String, BufReader<ChildStderr>) {
+        let mut unread = Self(serving(settings));
+        let mut lines = BufReader::new(unread.0.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains(mark) {
+            line.clear();
+            assert!(lines.read_line(&mut line).unwrap() > 0, "it did not start");
+        }
+        (unread, line, lines)
     }
 
     /// Tells it to stop, and waits for the end.
