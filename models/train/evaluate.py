@@ -1,12 +1,16 @@
 """Accuracy of an exported model over the 10,000 test images, by ONNX Runtime, never by PyTorch.
 
     python models/train/evaluate.py models/cifar10/*.toml
+
+Writes docs/results/accuracy.csv, of which models/evaluate/paper/report.py makes the table of the model card.
 """
 
 import argparse
+import csv
 import hashlib
 import math
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +21,8 @@ import data
 
 BATCH = 100
 NOISE_SEED = 0
-CERTIFIED_AT = (0, 36, 72)  # pixel levels, in l2
+TABLE = data.REPOSITORY / "docs" / "results" / "accuracy.csv"
+CERTIFIED_AT = (36, 72)  # pixel levels, in l2
 
 
 def main() -> None:
@@ -31,27 +36,45 @@ def main() -> None:
 
 
 def evaluate(manifest_path: Path, cifar: data.Cifar10) -> None:
-    """Prints the clean accuracy and, of a base classifier for smoothing, that under one draw of noise an image; of a
+    """Prints what was measured of a model, and puts it in the place of what the table had of it."""
+    rows = list(measure(manifest_path, cifar))
+    for row in rows:
+        print(f"{row['model']}: {row['measure']}: {row['right'] / row['images']:.2%}", flush=True)
+    kept = []
+    if TABLE.exists():
+        with TABLE.open(newline="") as file:
+            kept = [row for row in csv.DictReader(file) if row["model"] != manifest_path.stem]
+    with TABLE.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(sorted(kept + rows, key=lambda row: row["model"]))
+
+
+def measure(manifest_path: Path, cifar: data.Cifar10) -> Iterator[dict]:
+    """The clean accuracy and, of a base classifier for smoothing, that under one draw of noise an image; of a
     Lipschitz network, the share that its logits certify without any mixture."""
     manifest = tomllib.loads(manifest_path.read_text())
     content = (manifest_path.parent / manifest["file"]).read_bytes()
     if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
         raise SystemExit(f"{manifest_path}: the model is not the one that the manifest names")
+
+    def row(name: str, hits: np.ndarray) -> dict:
+        measured = {"measure": name, "images": len(hits), "right": int(hits.sum())}
+        return {"model": manifest_path.stem, "sha256": manifest["sha256"]} | measured
+
     clean = logits_of(content, cifar, None)
     right = clean.argmax(axis=1) == cifar.test_labels
-    print(f"{manifest['name']}: clean accuracy {right.mean():.2%}", flush=True)
+    yield row("clean", right)
     guarantee = manifest["guarantee"]
     if guarantee["kind"] == "gaussian_smoothing":
         noisy = logits_of(content, cifar, guarantee["sigma"] * guarantee["levels"])
-        accuracy = (noisy.argmax(axis=1) == cifar.test_labels).mean()
-        print(f"{manifest['name']}: accuracy under one noise draw: {accuracy:.2%}", flush=True)
+        yield row("under one noise draw", noisy.argmax(axis=1) == cifar.test_labels)
     if guarantee["kind"] == "lipschitz_logits":
         first, second = np.sort(clean, axis=1)[:, :-3:-1].T.astype(np.float64)
         # Each of two logits may be off at the image and at the perturbed one: four errors (docs/certificates.md, section 2).
         radius = (first - second - 4 * guarantee["logit_error_bound"]) / (math.sqrt(2) * guarantee["constant"])
         for levels in CERTIFIED_AT:
-            share = (right & (radius > levels / 255)).mean()
-            print(f"{manifest['name']}: right and certified at {levels}/255: {share:.2%}", flush=True)
+            yield row(f"right and certified at {levels}/255", right & (radius > levels / 255))
 
 
 def logits_of(content: bytes, cifar: data.Cifar10, deviation: float | None) -> np.ndarray:

@@ -25,10 +25,9 @@ class Recipe:
     muon_rate: float = 0.24
     adam_rate: float = 0.06
     sigma: float = 0.0  # of the noise, in units of the image in [0, 1]
-    start_from: str | None = None  # the model whose trained weights it starts from
 
 
-def smoothed(shape: Shape, sigma: float, consistency: float, epochs: int, start_from: str | None = None) -> Recipe:
+def smoothed(shape: Shape, sigma: float, consistency: float, epochs: int) -> Recipe:
     return Recipe(
         network=lambda: ConvNet(shape),
         loss=losses.noisy(sigma, consistency),
@@ -36,7 +35,6 @@ def smoothed(shape: Shape, sigma: float, consistency: float, epochs: int, start_
         about="trained on Gaussian noise with consistency regularisation (Jeong and Shin 2020)",
         batch=250,
         sigma=sigma,
-        start_from=start_from,
     )
 
 
@@ -49,7 +47,7 @@ RECIPES = {
         shift=2,
     ),
     "smoothed-025": smoothed(MEDIUM, sigma=0.25, consistency=5.0, epochs=8),
-    "smoothed-050": smoothed(MEDIUM, sigma=0.5, consistency=5.0, epochs=4, start_from="smoothed-025"),
+    "smoothed-050": smoothed(MEDIUM, sigma=0.5, consistency=1.0, epochs=10),
     "smoothed-tiny": smoothed(TINY, sigma=0.25, consistency=2.0, epochs=12),
     "adversarial": Recipe(
         network=lambda: ConvNet(MEDIUM),

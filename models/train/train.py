@@ -54,7 +54,7 @@ def train(
     """The trained network and the seconds that its epochs took, those before an interruption included."""
     network = recipe.network().to(memory_format=torch.channels_last)
     optimiser = Optimiser(network, recipe.muon_rate, recipe.adam_rate, recipe.epochs * len(batches))
-    checkpoint = checkpoint_path(options, options.model)
+    checkpoint = options.work_dir / f"{options.model}-seed{options.seed}.pt"
     first, seconds = 0, 0.0
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
@@ -62,8 +62,6 @@ def train(
         optimiser.load_state_dict(state["optimiser"])
         first, seconds = state["epochs_done"], state["seconds"]
         print(f"continuing {checkpoint} after epoch {first}", flush=True)
-    elif recipe.start_from:
-        load_start(network, options, recipe.start_from)
     else:
         seen = add_noise(sample.float(), recipe.sigma, torch.Generator().manual_seed(options.seed))
         network.prepare(seen / LEVELS)
@@ -84,20 +82,6 @@ def train(
         partial.rename(checkpoint)
         print(f"epoch {epoch + 1}/{recipe.epochs}: {report}, {time.monotonic() - started:.0f} s", flush=True)
     return network.eval(), seconds
-
-
-def load_start(network: torch.nn.Module, options: argparse.Namespace, model: str) -> None:
-    checkpoint = checkpoint_path(options, model)
-    if not checkpoint.exists():
-        raise SystemExit(f"{options.model} starts from {model}, and {checkpoint} is not there: train {model} first")
-    state = torch.load(checkpoint, weights_only=True)
-    if state["epochs_done"] < RECIPES[model].epochs:
-        raise SystemExit(f"{options.model} starts from {model}, whose training has not ended")
-    network.load_state_dict(state["network"])
-
-
-def checkpoint_path(options: argparse.Namespace, model: str) -> Path:
-    return options.work_dir / f"{model}-seed{options.seed}.pt"
 
 
 def run_epoch(network, optimiser: Optimiser, recipe: Recipe, batches: Batches, epoch: int) -> str:

@@ -8,6 +8,7 @@ Counts are of the answers that ONNX Runtime gives.
 
 import accuracy
 import numpy as np
+import provenance
 import runs
 from models import to_floats
 from runs import Run, Store
@@ -28,6 +29,7 @@ def main() -> None:
     accuracy.write(csv, [row | run.described() for row in rows])
     for row in rows:
         print(f"{run.h.name}, {row['images_of']}: {row['accuracy']} % of {row['images']} ({row['low']} to {row['high']})")
+    provenance.record(csv, run.h.identity)
     runs.finished(store, csv)
 
 

@@ -11,6 +11,7 @@ only if none of the three succeeded. Every count is of answers that ONNX Runtime
 import accuracy
 import figures
 import numpy as np
+import provenance
 import runs
 import torch
 from mixture import AlphaMixture, log_mixture
@@ -122,6 +123,7 @@ def main() -> None:
         run = runs.start(options)
         logits, store = measure(run)
         accuracy.write(csv, table(run, logits))
+        provenance.record(csv, run.g.identity, run.h.identity)
         runs.finished(store, csv, png)
     plot(csv, png)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import accuracy
 import figures
 import numpy as np
+import provenance
 import runs
 import torch
 from mixture import TINY, Direction, Mixture, importance, jacobian
@@ -168,8 +169,10 @@ def main(
     options = parser.parse_args()
     csv, png = runs.outputs(options, experiment)
     if not options.plot_only:
-        measured = Curves(runs.start(options), experiment, variants, options.strengths)
+        run = runs.start(options)
+        measured = Curves(run, experiment, variants, options.strengths)
         accuracy.write(csv, measured.table())
+        provenance.record(csv, run.g.identity, run.h.identity)
         runs.finished(measured.store, csv, png)
     plot(csv, png, variants, styles, ends)
 

@@ -21,11 +21,13 @@ import certified_figure
 import fig3_plot
 import models
 import numpy as np
+import provenance
 import radii
 import votes
 from bounds import anytime_lower
 from certified import REPOSITORY, data
 from scipy.special import softmax
+from scipy.stats import norm
 from tqdm import tqdm
 
 RADIUS = 36 / 255  # at which settings are compared
@@ -65,13 +67,19 @@ def main() -> None:
     started = time.monotonic()
     cifar = data.load(options.work_dir)
     standard = models.load(options.standard, threads=options.threads)
-    curves = []
+    curves: list[Curve] = []
+    used = [standard.identity]
     if options.votes.exists():
-        curves += smoothed(options, cifar, standard)
+        origin, rows = votes.read(options.votes)
+        curves += smoothed(options, cifar, standard, origin, rows)
+        used.append((origin["model"], origin["sha256"]))
     if options.lipschitz.exists():
-        curves += lipschitz(options, cifar, standard)
+        model = models.load(options.lipschitz, threads=options.threads)
+        curves += lipschitz(options, cifar, standard, model)
+        used.append(model.identity)
     options.results.mkdir(parents=True, exist_ok=True)
     write(options.results / "fig3.csv", curves)
+    provenance.record(options.results / "fig3.csv", *used)
     fig3_plot.make(options.results)
     print(f"took {(time.monotonic() - started) / 60:.1f} minutes")
 
@@ -94,8 +102,7 @@ def halves(count: int) -> tuple[np.ndarray, np.ndarray]:
     return np.arange(1, count, 2), np.arange(0, count, 2)
 
 
-def smoothed(options: argparse.Namespace, cifar, standard: models.Model) -> list[Curve]:
-    origin, rows = votes.read(options.votes)
+def smoothed(options: argparse.Namespace, cifar, standard: models.Model, origin: dict[str, str], rows: list[votes.Row]) -> list[Curve]:
     sigma, failure = float(origin["sigma"]), float(origin["failure_probability"])
     labels, selected = np.array([row.label for row in rows]), np.array([row.selected for row in rows])
     lower = np.array([anytime_lower(row.votes_for_class, row.votes, failure) for row in rows])
@@ -119,13 +126,15 @@ def smoothed(options: argparse.Namespace, cifar, standard: models.Model) -> list
             print(f"{name}: no alpha above 1/2 has a clean accuracy of {level:.0%}")
             continue
         alpha = max(fitting)
+        # No bound was driven further than that; the theorems' radii end before it, whatever the votes.
+        reach = float(radii.tight(alpha, sigma, norm.cdf(furthest / sigma)))
         for certificate, radius in certificates.items():
-            curves.append(Curve(level, name, certificate, alpha, 1.0, clean(alpha), radius(alpha, sigma, lower), furthest))
+            upto = reach if certificate == "tight" else furthest
+            curves.append(Curve(level, name, certificate, alpha, 1.0, clean(alpha), radius(alpha, sigma, lower), upto))
     return curves
 
 
-def lipschitz(options: argparse.Namespace, cifar, standard: models.Model) -> list[Curve]:
-    model = models.load(options.lipschitz, threads=options.threads)
+def lipschitz(options: argparse.Namespace, cifar, standard: models.Model, model: models.Model) -> list[Curve]:
     guarantee = model.manifest["guarantee"]
     if guarantee["constant_of"] != "logit_vector":
         raise SystemExit(f"{model.path}: Theorem 1 is only computed here for a Lipschitz vector of logits")

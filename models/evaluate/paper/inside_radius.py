@@ -21,6 +21,7 @@ import inside_lipschitz
 import inside_smoothed
 import models
 import numpy as np
+import provenance
 import runs
 import tables
 import torch
@@ -84,6 +85,7 @@ def run(family: str, options: argparse.Namespace, pixels: np.ndarray) -> list[di
             part = given[start : start + SIZE[family]]
             rows += chunks.get(f"{start:05}", lambda part=part: attack(smoothed, g, h, part, pixels, effort, options.seed))
             progress.update(len(part))
+    provenance.record(options.out / "inside_radius.csv", g.identity, h.identity)
     print(f"{family}: {chunks.time_taken()}; the adversarial images are in {chunks.folder}")
     for row in rows:
         if row["broken"]:

@@ -12,6 +12,7 @@ import accuracy
 import alpha_curve
 import figures
 import numpy as np
+import provenance
 import runs
 from scipy.stats import norm as normal
 
@@ -75,6 +76,7 @@ def main() -> None:
         run = runs.start(options)
         logits, store = alpha_curve.measure(run)
         accuracy.write(csv, table(run, logits, options.alpha))
+        provenance.record(csv, run.g.identity, run.h.identity)
         runs.finished(store, csv, png)
     plot(csv, png)
 

@@ -36,6 +36,11 @@ class Model:
     def sha256(self) -> str:
         return self.manifest["sha256"]
 
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Its name among the bundled models, and the sha256 of its ONNX file."""
+        return self.path.stem, self.sha256
+
     def logits(self, images: np.ndarray) -> np.ndarray:
         """By ONNX Runtime; images float32 [N, 3, 32, 32] in [0, 1]."""
         if images.dtype != np.float32:

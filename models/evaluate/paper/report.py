@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""Writes the tables of docs/results.md from the CSV files in docs/results, so that no number there is typed by hand.
+"""Writes the tables of docs/results.md and of the model card from the CSV files in docs/results: no number is typed by hand.
 
     python models/evaluate/paper/report.py          # rewrites what stands between <!-- table NAME --> and <!-- end -->
-    python models/evaluate/paper/report.py --check  # exits with 1 if a table is not what the CSV files say
+    python models/evaluate/paper/report.py --check  # fails if a table differs from its CSV file, or that is of other models
+
+The test tests/results.rs runs the check; Python's own library is all it needs.
 """
 
 import argparse
 import csv
+import hashlib
 import re
 import sys
 from collections import Counter
@@ -14,10 +17,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-DOCUMENT = REPOSITORY / "docs" / "results.md"
+BUNDLED = REPOSITORY / "models" / "cifar10"
+DOCUMENTS = [REPOSITORY / "docs" / "results.md", BUNDLED / "README.md"]
 RESULTS = REPOSITORY / "docs" / "results"
 BLOCK = re.compile(r"(<!-- table (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 ATTACKS = ["clean", "STD", "ROB", "MIX", "worst"]
+AUTOATTACK = ["apgd-ce", "apgd-t", "fab-t", "square"]
+RADII = [0, 0.14, 0.25, 0.5]  # of Fig. 3; 0.14 is just under 36/255
 CLEAN_LEVELS = [90, 85, 80, 75, 70]
 
 Table = list[list[str]]
@@ -61,9 +67,15 @@ def curves(name: str) -> Table:
     return [["curve", *(f"clean >= {level}" for level in CLEAN_LEVELS)], *body]
 
 
-def plain(name: str) -> Table:
-    rows = read(name)
-    return [list(rows[0]), *(list(row.values()) for row in rows)]
+def certified(name: str) -> Table:
+    """One line a classifier; the published ones, which have no interval, last of their sigma."""
+    lines: dict[tuple[str, ...], dict[float, str]] = {}
+    for row in sorted(read(name), key=lambda row: (float(row["sigma"]), not row["low_95"])):
+        interval = f" ({number(row['low_95'], 3)} to {number(row['high_95'], 3)})" if row["low_95"] else ""
+        lines.setdefault((row["classifier"], row["sigma"], row["votes_per_image"]), {})[float(row["radius"])] = number(row["share"], 3) + interval
+    radii = sorted({radius for shares in lines.values() for radius in shares})
+    body = [[*line, *(shares.get(at, "-") for at in radii)] for line, shares in lines.items()]
+    return [["classifier", "sigma", "votes an image", *(f"r = {at:g}" for at in radii)], *body]
 
 
 def inside(name: str) -> Table:
@@ -71,6 +83,49 @@ def inside(name: str) -> Table:
     broken = Counter(row["method"] for row in rows if row["broken"] != "no")
     attacked = Counter(row["method"] for row in rows)
     return [["certificate", "attacked", "broken"], *([kind, str(count), str(broken[kind])] for kind, count in attacked.items())]
+
+
+def autoattack(name: str) -> Table:
+    """Of each mixture, what is left under all attacks, and what broke the rest."""
+    body = []
+    for row in read(name):
+        broken_by = {attack: row[attack] for attack in (*AUTOATTACK, "transfer") if row[attack] != "0"}
+        shares = [
+            f"{number(row[f'{kind}_accuracy'])} ({number(row[f'{kind}_low'])} to {number(row[f'{kind}_high'])})"
+            if row[f"{kind}_accuracy"]
+            else "-"
+            for kind in ("clean", "attacked", "certified")
+        ]
+        by = ", ".join(f"{attack} {count}" for attack, count in broken_by.items())
+        body.append([f"{row['norm']} {float(row['epsilon']):.4f}", row["alpha"], row["images"], *shares, by, row["broken_certificates"]])
+    head = ["attack", "alpha", "images", "clean %", "attacked %", "certified %", "broken by", "certificates broken"]
+    return [head, *body]
+
+
+def certified_curves(name: str) -> Table:
+    """The share of images certified at some radii; a curve that was not measured so far has no number there."""
+    curves: dict[tuple[str, ...], dict[float, str]] = {}
+    for row in read(name):
+        setting = (row["robust"], row["certificate"], row["alpha"], row["robust_temperature"], row["clean_accuracy"], row["images"])
+        share = f"{100 * int(row['certified']) / int(row['images']):.1f}"
+        curves.setdefault(setting, {})[float(row["radius"])] = share
+    body = [
+        [robust, certificate, alpha, temperature, f"{100 * float(clean):.1f}", images, *(shares.get(at, "-") for at in RADII)]
+        for (robust, certificate, alpha, temperature, clean, images), shares in curves.items()
+    ]
+    return [["h", "certificate", "alpha", "T", "clean %", "images", *(f"certified at {at:g} %" for at in RADII)], *body]
+
+
+def accuracy(name: str) -> Table:
+    """One line a model; each of its figures with its own name. And the size of its file."""
+    rows = read(name)
+    body = []
+    for model in dict.fromkeys(row["model"] for row in rows):
+        shares = [
+            f"{row['measure']} **{100 * int(row['right']) / int(row['images']):.2f} %**" for row in rows if row["model"] == model
+        ]
+        body.append([f"`{model}`", f"{(BUNDLED / f'{model}.onnx').stat().st_size / 1e6:.1f} MB", ", ".join(shares)])
+    return [["model", "file", "of 10,000 test images"], *body]
 
 
 TABLES: dict[str, Callable[[str], Table]] = {
@@ -82,9 +137,10 @@ TABLES: dict[str, Callable[[str], Table]] = {
     "choice-of-r-l2": curves,
     "smoothing-linf": curves,
     "smoothing-l2": curves,
-    "certified": plain,
-    "fig3": plain,
-    "autoattack": plain,
+    "accuracy": accuracy,
+    "certified": certified,
+    "fig3": certified_curves,
+    "autoattack": autoattack,
     "inside_radius": inside,
 }
 
@@ -95,16 +151,38 @@ def markdown(table: Table) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
+def outlived(shown: set[str]) -> list[str]:
+    """Results of models that are not the bundled ones any more, and shown tables of which nobody knows the models."""
+    found = [(Path(row["table"]).stem, row["model"], row["sha256"]) for row in read("models")]
+    found += [("accuracy", row["model"], row["sha256"]) for row in read("accuracy")]
+    for path in RESULTS.glob("votes_*.csv"):
+        origin = dict(field.split("=") for field in path.read_text().partition("\n")[0].split()[1:])
+        found.append((path.stem, origin["model"], origin["sha256"]))
+        found.append(("certified", origin["model"], origin["sha256"]))
+    return [
+        f"{table}.csv is of another {model}.onnx than the bundled one: run its command again"
+        for table, model, sha256 in dict.fromkeys(found)
+        if hashlib.sha256((BUNDLED / f"{model}.onnx").read_bytes()).hexdigest() != sha256
+    ] + [f"models.csv does not say of which models {name}.csv is" for name in sorted(shown - {table for table, *_ in found})]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
-    before = DOCUMENT.read_text()
-    after = BLOCK.sub(lambda block: block[1] + markdown(TABLES[block[2]](block[2])) + block[3], before)
-    if options.check:
-        sys.exit(f"{DOCUMENT}: run models/evaluate/paper/report.py" if after != before else 0)
-    DOCUMENT.write_text(after)
-    print(f"{len(BLOCK.findall(before))} tables in {DOCUMENT}")
+    wrong, shown = [], set()
+    for document in DOCUMENTS:
+        before = document.read_text()
+        shown |= {block[1] for block in BLOCK.findall(before)}
+        after = BLOCK.sub(lambda block: block[1] + markdown(TABLES[block[2]](block[2])) + block[3], before)
+        if after != before and options.check:
+            wrong.append(f"{document}: run models/evaluate/paper/report.py")
+        elif not options.check:
+            document.write_text(after)
+    wrong += outlived(shown)
+    if wrong:
+        sys.exit("\n".join(wrong))
+    print(f"{len(shown)} tables, all of the bundled models")
 
 
 if __name__ == "__main__":
