@@ -12,9 +12,9 @@ import csv
 import hashlib
 import re
 import sys
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 BUNDLED = REPOSITORY / "models" / "cifar10"
@@ -57,11 +57,9 @@ def margins(name: str) -> Table:
 
 def curves(name: str) -> Table:
     """The best attacked accuracy of each curve among its points with a given clean accuracy at least."""
-    rows = read(name)
-    names = list(dict.fromkeys(row["curve"] for row in rows))
     body = []
-    for curve in names:
-        points = [(float(row["clean_accuracy"]), float(row["attacked_accuracy"])) for row in rows if row["curve"] == curve]
+    for curve, rows in by_column(read(name), "curve").items():
+        points = [(float(row["clean_accuracy"]), float(row["attacked_accuracy"])) for row in rows]
         best = [max((a for c, a in points if c >= level), default=None) for level in CLEAN_LEVELS]
         body.append([f"`{curve}`", *("-" if value is None else f"{value:.1f}" for value in best)])
     return [["curve", *(f"clean >= {level}" for level in CLEAN_LEVELS)], *body]
@@ -79,10 +77,25 @@ def certified(name: str) -> Table:
 
 
 def inside(name: str) -> Table:
-    rows = read(name)
-    broken = Counter(row["method"] for row in rows if row["broken"] != "no")
-    attacked = Counter(row["method"] for row in rows)
-    return [["certificate", "attacked", "broken"], *([kind, str(count), str(broken[kind])] for kind, count in attacked.items())]
+    """How many certificates were attacked and broken, and how near the attacks came."""
+    body = []
+    for method, rows in by_column(read(name), "method").items():
+        radius = median(float(row["radius"]) for row in rows)
+        if found := [float(row["worst_case_smallest"]) / float(row["radius"]) for row in rows if row.get("worst_case_smallest")]:
+            near = f"smallest perturbation found: {min(found):.2f} times the radius, median {median(found):.2f}"
+        else:
+            needed = {float(row["needed"]) for row in rows}
+            near = f"least margin of h found: {min(float(row['margin']) for row in rows):.3f}, needed {max(needed):.3f}"
+        broken = sum(float(row["broken"]) != 0 for row in rows)
+        body.append([method, rows[0]["alpha"], str(len(rows)), f"{radius:.3f}", near, str(broken)])
+    return [["certificate", "alpha", "attacked", "median radius", "how near the attacks came", "broken"], *body]
+
+
+def by_column(rows: list[dict[str, str]], column: str) -> dict[str, list[dict[str, str]]]:
+    found: dict[str, list[dict[str, str]]] = {}
+    for row in rows:
+        found.setdefault(row[column], []).append(row)
+    return found
 
 
 def autoattack(name: str) -> Table:
@@ -118,12 +131,9 @@ def certified_curves(name: str) -> Table:
 
 def accuracy(name: str) -> Table:
     """One line a model; each of its figures with its own name. And the size of its file."""
-    rows = read(name)
     body = []
-    for model in dict.fromkeys(row["model"] for row in rows):
-        shares = [
-            f"{row['measure']} **{100 * int(row['right']) / int(row['images']):.2f} %**" for row in rows if row["model"] == model
-        ]
+    for model, rows in by_column(read(name), "model").items():
+        shares = [f"{row['measure']} **{100 * int(row['right']) / int(row['images']):.2f} %**" for row in rows]
         body.append([f"`{model}`", f"{(BUNDLED / f'{model}.onnx').stat().st_size / 1e6:.1f} MB", ", ".join(shares)])
     return [["model", "file", "of 10,000 test images"], *body]
 
