@@ -79,6 +79,8 @@ def run(family: str, options: argparse.Namespace, pixels: np.ndarray) -> list[di
         raise SystemExit("certificates with several alphas or temperatures: attack them one by one")
     effort = (inside_smoothed if smoothed else inside_lipschitz).Effort().times(options.effort)
     kept |= {"effort": asdict(effort), "certificates": [one.settings() for one in given]}
+    if smoothed:
+        kept["attacks"] = [name for name, *_ in inside_smoothed.ATTACKS]
     chunks, rows = Chunks(options.results_dir / "inside_radius" / family, kept), []
     with tqdm(total=len(given), desc=family, unit="image") as progress:
         for start in range(0, len(given), SIZE[family]):

@@ -89,13 +89,17 @@ def _descend(h, levels, y: int, squares: int, loss, random_start: bool, effort: 
         velocity = MOMENTUM * velocity + unit(gradient.sum(dim=0, keepdim=True).double())[0]
         length = 0.02 + 0.49 * (1 + math.cos(math.pi * step / effort.steps))
         moved = moved - length * radius * unit(velocity[None])[0]
-        moved = moved * min(1.0, radius / float(moved.norm()))
+        distance = float(moved.norm())
+        if distance > radius:  # it is 0 where no copy had a gradient
+            moved = moved * (radius / distance)
         moved = torch.from_numpy((levels + moved.numpy()).clip(0, 255) - levels)
     return integer_inside(levels, moved.numpy(), squares)
 
 
-def _log_own(log_p: Tensor, y: int) -> Tensor:
-    return torch.logsumexp(log_p[:, y], dim=0)
+def _logit_margin(log_p: Tensor, y: int) -> Tensor:
+    """The mean difference of the logits, whose gradient does not vanish where h is sure in every copy."""
+    others = torch.cat([log_p[:, :y], log_p[:, y + 1 :]], dim=1)
+    return (log_p[:, y] - others.amax(dim=1)).mean()
 
 
 def _log_margin(log_p: Tensor, y: int) -> Tensor:
@@ -105,7 +109,7 @@ def _log_margin(log_p: Tensor, y: int) -> Tensor:
     return means[y] - others.max()
 
 
-ATTACKS = (("margin", _log_margin, False), ("cross entropy", _log_own, False), ("margin from a random start", _log_margin, True))
+ATTACKS = (("margin", _log_margin, False), ("logit margin", _logit_margin, False), ("margin from a random start", _log_margin, True))
 
 
 def _margin(votes: np.ndarray, y: int) -> tuple[float, int]:

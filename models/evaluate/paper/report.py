@@ -49,7 +49,7 @@ def margins(name: str) -> Table:
     head = ["model", "images", "answers", "how many", "mean margin", "95 % interval", "median"]
     body = [
         [row["model"], row["images"], row["answers"], row["count"], number(row["mean_margin"], 3)]
-        + [f"{number(row['low'], 3)} to {number(row['high'], 3)}", number(row["median_margin"], 3)]
+        + [f"{number(row['low'], 3)} to {number(row['high'], 3)}" if row["low"] else "-", number(row["median_margin"], 3)]
         for row in read(name)
     ]
     return [head, *body]
