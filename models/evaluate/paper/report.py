@@ -13,6 +13,7 @@ import hashlib
 import re
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -56,13 +57,22 @@ def margins(name: str) -> Table:
 
 
 def curves(name: str) -> Table:
-    """The best attacked accuracy of each curve among its points with a given clean accuracy at least."""
+    """The attacked accuracy at given clean accuracies, on the straight lines between the settings that were measured."""
     body = []
     for curve, rows in by_column(read(name), "curve").items():
-        points = [(float(row["clean_accuracy"]), float(row["attacked_accuracy"])) for row in rows]
-        best = [max((a for c, a in points if c >= level), default=None) for level in CLEAN_LEVELS]
-        body.append([f"`{curve}`", *("-" if value is None else f"{value:.1f}" for value in best)])
-    return [["curve", *(f"clean >= {level}" for level in CLEAN_LEVELS)], *body]
+        points = [(float(row["clean_accuracy"]), float(row["attacked_accuracy"])) for row in sorted(rows, key=lambda row: float(row["strength"]))]
+        body.append([f"`{curve}`", *(on_the_line(points, level) for level in CLEAN_LEVELS)])
+    return [["curve", *(f"at {level} % clean" for level in CLEAN_LEVELS)], *body]
+
+
+def on_the_line(points: list[tuple[float, float]], at: float) -> str:
+    """The highest ordinate of the line through these points there."""
+    found = [
+        max(left_y, right_y) if left == right else left_y + (right_y - left_y) * (at - left) / (right - left)
+        for (left, left_y), (right, right_y) in pairwise(points)
+        if min(left, right) <= at <= max(left, right)
+    ]
+    return f"{max(found):.1f}" if found else "-"
 
 
 def certified(name: str) -> Table:
@@ -84,8 +94,10 @@ def inside(name: str) -> Table:
         if found := [float(row["worst_case_smallest"]) / float(row["radius"]) for row in rows if row.get("worst_case_smallest")]:
             near = f"smallest perturbation found: {min(found):.2f} times the radius, median {median(found):.2f}"
         else:
-            needed = {float(row["needed"]) for row in rows}
-            near = f"least margin of h found: {min(float(row['margin']) for row in rows):.3f}, needed {max(needed):.3f}"
+            needed = max(float(row["needed"]) for row in rows)
+            beyond = [float(row["margin_at_6"]) for row in rows if row["margin_at_6"]]
+            near = f"least margin of h found: {min(float(row['margin']) for row in rows):.3f}, needed {needed:.3f}; "
+            near += f"the same attack at 6 times the radius: below it for {sum(margin < needed for margin in beyond)} of {len(beyond)}"
         broken = sum(float(row["broken"]) != 0 for row in rows)
         body.append([method, rows[0]["alpha"], str(len(rows)), f"{radius:.3f}", near, str(broken)])
     return [["certificate", "alpha", "attacked", "median radius", "how near the attacks came", "broken"], *body]
