@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Accuracy of one model by itself: on all 10,000 clean test images, and under PGD-20 on some of them.
 
-    python models/evaluate/paper/alone.py --norm linf --robust models/cifar10/adversarial.toml   # alone-linf.csv
+    python models/evaluate/paper/alone.py --norm linf --robust models/cifar10/adversarial.toml   # alone.csv
 
 Counts are of the answers that ONNX Runtime gives.
 """
@@ -10,6 +10,7 @@ import accuracy
 import numpy as np
 import provenance
 import runs
+import tables
 from models import to_floats
 from runs import Run, Store
 from tqdm import tqdm
@@ -19,14 +20,14 @@ CHUNK = 100
 
 def main() -> None:
     options = runs.parser(__doc__, images=1000).parse_args()
-    csv, _ = runs.outputs(options, "alone")
+    csv = options.out / f"{'-'.join(filter(None, ['alone', options.tag]))}.csv"
     run = runs.start(options)
     store = Store(run, "alone")
     rows = [
         {"images_of": "all, clean"} | accuracy.row(clean(run)),
         {"images_of": f"PGD-{options.steps}"} | accuracy.row(attacked(run, store)),
     ]
-    accuracy.write(csv, [row | run.described() for row in rows])
+    tables.replace(csv, [row | run.described() for row in rows], lambda row: row["norm"] == run.norm)
     for row in rows:
         print(f"{run.h.name}, {row['images_of']}: {row['accuracy']} % of {row['images']} ({row['low']} to {row['high']})")
     provenance.record(csv, run.h.identity)

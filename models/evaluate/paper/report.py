@@ -150,6 +150,16 @@ def accuracy(name: str) -> Table:
     return [["model", "file", "of 10,000 test images"], *body]
 
 
+def alone(name: str) -> Table:
+    body = [
+        [f"`{row['robust'].removeprefix('cifar10-')}`", f"{row['images_of']}, {row['norm']} {float(row['epsilon']):.4f}", row["images"]]
+        + [f"{number(row['accuracy'], 2)} ({number(row['low'], 2)} to {number(row['high'], 2)})"]
+        for row in read(name)
+        if row["images_of"] != "all, clean"
+    ]
+    return [["model", "attack", "test images", "right %"], *body]
+
+
 TABLES: dict[str, Callable[[str], Table]] = {
     "alpha-linf": alpha,
     "alpha-l2": alpha,
@@ -160,6 +170,7 @@ TABLES: dict[str, Callable[[str], Table]] = {
     "smoothing-linf": curves,
     "smoothing-l2": curves,
     "accuracy": accuracy,
+    "alone": alone,
     "certified": certified,
     "fig3": certified_curves,
     "autoattack": autoattack,
