@@ -30,7 +30,7 @@ def main() -> None:
     tables.replace(csv, [row | run.described() for row in rows], lambda row: row["norm"] == run.norm)
     for row in rows:
         print(f"{run.h.name}, {row['images_of']}: {row['accuracy']} % of {row['images']} ({row['low']} to {row['high']})")
-    provenance.record(csv, run.h.identity)
+    provenance.record(csv, run.h.identity, part=run.norm)
     runs.finished(store, csv)
 
 

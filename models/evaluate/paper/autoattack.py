@@ -110,7 +110,7 @@ def run(norm: str, options: argparse.Namespace, cifar10: data.Cifar10, chosen: n
             images, labels = models.to_floats(cifar10.test_images[part]), cifar10.test_labels[part].astype(np.int64)
             rows += chunks.get(f"{start:05}", lambda x=images, y=labels, part=part: attack(case, x, y, part))
             progress.update(len(part))
-    provenance.record(options.out / "autoattack.csv", g.identity, h.identity)
+    provenance.record(options.out / "autoattack.csv", g.identity, h.identity, part=norm)
     print(f"{norm}: {chunks.time_taken()}; the adversarial images are in {chunks.folder}")
     return rows
 

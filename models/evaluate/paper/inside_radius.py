@@ -87,7 +87,7 @@ def run(family: str, options: argparse.Namespace, pixels: np.ndarray) -> list[di
             part = given[start : start + SIZE[family]]
             rows += chunks.get(f"{start:05}", lambda part=part: attack(smoothed, g, h, part, pixels, effort, options.seed))
             progress.update(len(part))
-    provenance.record(options.out / "inside_radius.csv", g.identity, h.identity)
+    provenance.record(options.out / "inside_radius.csv", g.identity, h.identity, part=family)
     print(f"{family}: {chunks.time_taken()}; the adversarial images are in {chunks.folder}")
     for row in rows:
         if row["broken"]:

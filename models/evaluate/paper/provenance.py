@@ -8,8 +8,7 @@ from pathlib import Path
 import tables
 
 
-def record(table: Path, *used: tuple[str, str]) -> None:
-    """Of `table`, a CSV file, and of each model used its name and sha256; one that stands there already is replaced."""
-    rows = [{"table": table.name, "model": name, "sha256": sha256} for name, sha256 in used]
-    fresh = {(row["table"], row["model"]) for row in rows}
-    tables.replace(table.with_name("models.csv"), rows, lambda row: (row["table"], row["model"]) in fresh)
+def record(table: Path, *used: tuple[str, str], part: str = "") -> None:
+    """Of `table`, a CSV file, or of the part of it that one run replaces: the models that were used, by name and sha256."""
+    rows = [{"table": table.name, "part": part, "model": name, "sha256": sha256} for name, sha256 in used]
+    tables.replace(table.with_name("models.csv"), rows, lambda row: (row["table"], row["part"]) == (table.name, part))
