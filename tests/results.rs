@@ -76,3 +76,13 @@ fn results_of_a_model_that_was_trained_again_are_found() {
     }
     assert!(!complaints.contains("smoothed"), "{complaints}");
 }
+
+#[test]
+fn a_table_that_is_not_shown_any_more_is_found() {
+    let folder = copy();
+    let path = folder.path().join("docs/results.md");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("<!-- table fig3 -->", "")).unwrap();
+    let complaints = check(folder.path());
+    assert!(complaints.contains("no document shows the table fig3"), "{complaints}");
+}

@@ -90,7 +90,7 @@ def _descend(h, levels, y: int, squares: int, loss, random_start: bool, effort: 
         length = 0.02 + 0.49 * (1 + math.cos(math.pi * step / effort.steps))
         moved = moved - length * radius * unit(velocity[None])[0]
         distance = float(moved.norm())
-        if distance > radius:  # it is 0 where no copy had a gradient
+        if distance > radius:  # it is 0 where the ball holds whole levels of the image only
             moved = moved * (radius / distance)
         moved = torch.from_numpy((levels + moved.numpy()).clip(0, 255) - levels)
     return integer_inside(levels, moved.numpy(), squares)

@@ -95,9 +95,11 @@ def inside(name: str) -> Table:
             near = f"smallest perturbation found: {min(found):.2f} times the radius, median {median(found):.2f}"
         else:
             needed = max(float(row["needed"]) for row in rows)
-            beyond = [float(row["margin_at_6"]) for row in rows if row["margin_at_6"]]
-            near = f"least margin of h found: {min(float(row['margin']) for row in rows):.3f}, needed {needed:.3f}; "
-            near += f"the same attack at 6 times the radius: below it for {sum(margin < needed for margin in beyond)} of {len(beyond)}"
+            near = f"least margin of h found: {min(float(row['margin']) for row in rows):.3f}, needed {needed:.3f}"
+            for multiple in ("3", "6"):
+                beyond = [float(row[f"margin_at_{multiple}"]) for row in rows if row[f"margin_at_{multiple}"]]
+                below = sum(margin < needed for margin in beyond)
+                near += f"; the same attack at {multiple} times the radius: below it for {below} of {len(beyond)}"
         broken = sum(float(row["broken"]) != 0 for row in rows)
         body.append([method, rows[0]["alpha"], str(len(rows)), f"{radius:.3f}", near, str(broken)])
     return [["certificate", "alpha", "attacked", "median radius", "how near the attacks came", "broken"], *body]
@@ -122,7 +124,8 @@ def autoattack(name: str) -> Table:
             for kind in ("clean", "attacked", "certified")
         ]
         by = ", ".join(f"{attack} {count}" for attack, count in broken_by.items())
-        body.append([f"{row['norm']} {float(row['epsilon']):.4f}", row["alpha"], row["images"], *shares, by, row["broken_certificates"]])
+        broken = row["broken_certificates"] if row["certified_accuracy"] else "-"
+        body.append([f"{row['norm']} {float(row['epsilon']):.4f}", row["alpha"], row["images"], *shares, by, broken])
     head = ["attack", "alpha", "images", "clean %", "attacked %", "certified %", "broken by", "certificates broken"]
     return [head, *body]
 
@@ -138,7 +141,7 @@ def certified_curves(name: str) -> Table:
         [robust, certificate, alpha, temperature, f"{100 * float(clean):.1f}", images, *(shares.get(at, "-") for at in RADII)]
         for (robust, certificate, alpha, temperature, clean, images), shares in curves.items()
     ]
-    return [["h", "certificate", "alpha", "T", "clean %", "images", *(f"certified at {at:g} %" for at in RADII)], *body]
+    return [["h", "certificate", "alpha", "T", "clean %", "images", *(f"certified %, r = {at:g}" for at in RADII)], *body]
 
 
 def accuracy(name: str) -> Table:
@@ -212,6 +215,7 @@ def main() -> None:
             wrong.append(f"{document}: run models/evaluate/paper/report.py")
         elif not options.check:
             document.write_text(after)
+    wrong += [f"no document shows the table {name}" for name in sorted(TABLES.keys() - shown)]
     wrong += outlived(shown)
     if wrong:
         sys.exit("\n".join(wrong))
