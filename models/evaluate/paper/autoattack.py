@@ -74,10 +74,11 @@ def main() -> None:
         cifar10 = data.load(options.work_dir)
         chosen = runs.evenly(options.images, cifar10)
         for norm in EPSILON if options.case == "both" else (options.case,):
-            rows = run(norm, options, cifar10, chosen)
+            rows, used = run(norm, options, cifar10, chosen)
             # The other case's rows stay as they were.
             tables.replace(images_table, rows, lambda row, norm=norm: row["norm"] == norm)
-        accuracy.write(table, summary(accuracy.read(images_table)))
+            accuracy.write(table, summary(accuracy.read(images_table)))
+            provenance.record(table, *used, part=norm)
     rows = accuracy.read(table)
     autoattack_figure.draw(rows, options.out / "autoattack.png")
     sys.exit(1 if report(rows) else 0)
@@ -95,7 +96,8 @@ def parse_arguments() -> argparse.Namespace:
     return options.parse_args()
 
 
-def run(norm: str, options: argparse.Namespace, cifar10: data.Cifar10, chosen: np.ndarray) -> list[dict]:
+def run(norm: str, options: argparse.Namespace, cifar10: data.Cifar10, chosen: np.ndarray) -> tuple[list[dict], list[tuple[str, str]]]:
+    """The rows of the images, and the identities of the models."""
     robust, temperature = (options.adversarial, 1.0) if norm == "linf" else (options.lipschitz, options.temperature)
     g, h = models.load(options.standard, options.threads), models.load(robust, options.threads)
     effort = FULL if options.full else Effort()
@@ -110,9 +112,8 @@ def run(norm: str, options: argparse.Namespace, cifar10: data.Cifar10, chosen: n
             images, labels = models.to_floats(cifar10.test_images[part]), cifar10.test_labels[part].astype(np.int64)
             rows += chunks.get(f"{start:05}", lambda x=images, y=labels, part=part: attack(case, x, y, part))
             progress.update(len(part))
-    provenance.record(options.out / "autoattack.csv", g.identity, h.identity, part=norm)
     print(f"{norm}: {chunks.time_taken()}; the adversarial images are in {chunks.folder}")
-    return rows
+    return rows, [g.identity, h.identity]
 
 
 def attack(case: Case, images: np.ndarray, labels: np.ndarray, indices: np.ndarray) -> tuple[list[dict], dict]:

@@ -40,8 +40,9 @@ def main() -> None:
         torch.set_num_threads(options.threads)
         cifar10 = data.load(options.work_dir)
         for family in ("lipschitz", "smoothed") if options.family == "both" else (options.family,):
-            fresh = run(family, options, cifar10.test_images)
+            fresh, used = run(family, options, cifar10.test_images)
             tables.replace(csv, [tidy(row) for row in fresh], lambda row, family=family: family_of(row) == family)
+            provenance.record(csv, *used, part=family)
     rows = accuracy.read(csv)
     inside_figure.draw(rows, options.out / "inside_radius.png")
     broken = summary(rows)
@@ -64,7 +65,8 @@ def parse_arguments() -> argparse.Namespace:
     return options.parse_args()
 
 
-def run(family: str, options: argparse.Namespace, pixels: np.ndarray) -> list[dict]:
+def run(family: str, options: argparse.Namespace, pixels: np.ndarray) -> tuple[list[dict], list[tuple[str, str]]]:
+    """The rows of the certificates, and the identities of the models."""
     g = models.load(options.standard, options.threads)
     h = models.load(getattr(options, family), options.threads)
     smoothed = family == "smoothed"
@@ -87,14 +89,13 @@ def run(family: str, options: argparse.Namespace, pixels: np.ndarray) -> list[di
             part = given[start : start + SIZE[family]]
             rows += chunks.get(f"{start:05}", lambda part=part: attack(smoothed, g, h, part, pixels, effort, options.seed))
             progress.update(len(part))
-    provenance.record(options.out / "inside_radius.csv", g.identity, h.identity, part=family)
     print(f"{family}: {chunks.time_taken()}; the adversarial images are in {chunks.folder}")
     for row in rows:
         if row["broken"]:
             sha256 = hashlib.sha256(pixels[row["index"]].tobytes()).hexdigest()
             print(f"BROKEN: test image {row['index']} (sha256 of its pixels {sha256}), adversarial image in {chunks.folder}:")
             print("\n".join(f"    {name}: {value}" for name, value in row.items()))
-    return rows
+    return rows, [g.identity, h.identity]
 
 
 def computed(smoothed: bool, options: argparse.Namespace, pixels: np.ndarray, h: models.Model, kept: dict) -> list[given_certificates.Certified]:

@@ -195,10 +195,12 @@ def outlived(shown: set[str]) -> list[str]:
         origin = dict(field.split("=") for field in path.read_text().partition("\n")[0].split()[1:])
         found.append((path.stem, origin["model"], origin["sha256"]))
         found.append(("certified", origin["model"], origin["sha256"]))
+    models = {model for _, model, _ in found}
+    bundled = {model: hashlib.sha256((BUNDLED / f"{model}.onnx").read_bytes()).hexdigest() for model in models}
     return [
         f"{table}.csv is of another {model}.onnx than the bundled one: run its command again"
         for table, model, sha256 in dict.fromkeys(found)
-        if hashlib.sha256((BUNDLED / f"{model}.onnx").read_bytes()).hexdigest() != sha256
+        if bundled[model] != sha256
     ] + [f"models.csv does not say of which models {name}.csv is" for name in sorted(shown - {table for table, *_ in found})]
 
 
