@@ -6,7 +6,6 @@ Writes docs/results/accuracy.csv, of which models/evaluate/paper/report.py makes
 """
 
 import argparse
-import csv
 import hashlib
 import math
 import tomllib
@@ -18,6 +17,7 @@ import onnxruntime
 from tqdm import tqdm
 
 import data
+import tables
 
 BATCH = 100
 NOISE_SEED = 0
@@ -40,14 +40,8 @@ def evaluate(manifest_path: Path, cifar: data.Cifar10) -> None:
     rows = list(measure(manifest_path, cifar))
     for row in rows:
         print(f"{row['model']}: {row['measure']}: {row['right'] / row['images']:.2%}", flush=True)
-    kept = []
-    if TABLE.exists():
-        with TABLE.open(newline="") as file:
-            kept = [row for row in csv.DictReader(file) if row["model"] != manifest_path.stem]
-    with TABLE.open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(sorted(kept + rows, key=lambda row: row["model"]))
+    tables.replace(TABLE, rows, lambda row: row["model"] == manifest_path.stem)
+    tables.record(TABLE, tables.identity(manifest_path.with_suffix(".onnx")), part=manifest_path.stem)
 
 
 def measure(manifest_path: Path, cifar: data.Cifar10) -> Iterator[dict]:
@@ -59,8 +53,7 @@ def measure(manifest_path: Path, cifar: data.Cifar10) -> Iterator[dict]:
         raise SystemExit(f"{manifest_path}: the model is not the one that the manifest names")
 
     def row(name: str, hits: np.ndarray) -> dict:
-        measured = {"measure": name, "images": len(hits), "right": int(hits.sum())}
-        return {"model": manifest_path.stem, "sha256": manifest["sha256"]} | measured
+        return {"model": manifest_path.stem, "measure": name, "images": len(hits), "right": int(hits.sum())}
 
     clean = logits_of(content, cifar, None)
     right = clean.argmax(axis=1) == cifar.test_labels

@@ -1,7 +1,4 @@
-"""Accuracies with exact (Clopper-Pearson) 95 % intervals, and the small CSV files that hold them."""
-
-import csv
-from pathlib import Path
+"""Accuracies with exact (Clopper-Pearson) 95 % intervals."""
 
 import numpy as np
 from scipy.stats import binomtest
@@ -21,24 +18,3 @@ def row(hits: np.ndarray) -> dict:
     low, high = interval(correct, images)
     share = {"accuracy": correct / images, "low": low, "high": high}
     return {"images": images, "correct": correct} | {name: f"{100 * value:.2f}" for name, value in share.items()}
-
-
-def write(path: Path, rows: list[dict]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def read(path: Path) -> list[dict]:
-    """Numbers become numbers."""
-    with path.open(newline="") as file:
-        return [{name: _number(value) for name, value in line.items()} for line in csv.DictReader(file)]
-
-
-def _number(text: str):
-    try:
-        return float(text)
-    except ValueError:
-        return text

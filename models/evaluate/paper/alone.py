@@ -8,12 +8,11 @@ Counts are of the answers that ONNX Runtime gives.
 
 import accuracy
 import numpy as np
-import provenance
 import runs
-import tables
 from models import to_floats
 from runs import Run, Store
 from tqdm import tqdm
+from training import tables
 
 CHUNK = 100
 
@@ -30,7 +29,7 @@ def main() -> None:
     tables.replace(csv, [row | run.described() for row in rows], lambda row: row["norm"] == run.norm)
     for row in rows:
         print(f"{run.h.name}, {row['images_of']}: {row['accuracy']} % of {row['images']} ({row['low']} to {row['high']})")
-    provenance.record(csv, run.h.identity, part=run.norm)
+    tables.record(csv, run.h.identity, part=run.norm)
     runs.finished(store, csv)
 
 

@@ -5,27 +5,30 @@
     python models/evaluate/paper/alpha_curve.py --norm l2     # h: lipschitz.toml;   writes alpha-l2.csv and .png
 
 STD is aimed at g alone, ROB at h alone, MIX end to end at the mixture of that alpha. "worst" counts an image as right
-only if none of the three succeeded. Every count is of answers that ONNX Runtime gives for the final images.
+only if none of the three succeeded. The authors' own curves, which their notebook prints, are drawn beside ours. Every count is of answers that ONNX Runtime gives for the final images.
 """
+
+import math
 
 import accuracy
 import figures
 import numpy as np
-import provenance
+import paper_curves
 import runs
 import torch
 from mixture import AlphaMixture, log_mixture
 from runs import Run, Store
 from tqdm import tqdm
+from training import tables
 
 CHUNK = 50
 ALPHAS = np.round(np.linspace(0, 1, 21), 2).tolist()  # clean, STD and ROB cost nothing more
-MIX_ALPHAS = [0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95]
+MIX_ALPHAS = [0.25, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95]
 BASE = ["clean", "STD", "ROB"]
 
 
 def parser():
-    options = runs.parser(__doc__, images=400)
+    options = runs.parser(__doc__, images=500)
     options.add_argument(
         "--alphas", type=float, nargs="+", default=MIX_ALPHAS, help="at which MIX is run, besides 0 and 1"
     )
@@ -97,8 +100,8 @@ def table(run: Run, logits: dict) -> list[dict]:
 
 
 def plot(csv, png) -> None:
-    rows = accuracy.read(csv)
-    figure, axes = figures.new()
+    rows = tables.read(csv)
+    figure, (axes, beside) = figures.two()
     names = {
         "clean": "clean",
         "STD": "STD: attack on g",
@@ -113,6 +116,13 @@ def plot(csv, png) -> None:
     axes.set(xlabel="alpha, the weight of h", ylabel="accuracy (%)", xlim=(0, 1), ylim=(0, 100))
     axes.set_title(figures.threat(rows[0], "PGD-20"), fontsize=9)
     axes.legend(fontsize=8)
+    norm = rows[0]["norm"]
+    for colour, (attack, points) in zip(figures.COLOURS, paper_curves.load(norm).items()):
+        places = [gamma / (1 + gamma) if gamma < math.inf else 1.0 for gamma, _ in points]
+        beside.plot(places, [share for _, share in points], color=colour, marker=".", markersize=3, linewidth=1.2, label=attack)
+    beside.set(xlabel="alpha, the weight of h")
+    beside.set_title(f"the authors' own, {paper_curves.IMAGES} images\n{paper_curves.MODELS[norm]}", fontsize=9)
+    beside.grid(alpha=0.3)
     figures.save(figure, png)
 
 
@@ -122,8 +132,8 @@ def main() -> None:
     if not options.plot_only:
         run = runs.start(options)
         logits, store = measure(run)
-        accuracy.write(csv, table(run, logits))
-        provenance.record(csv, run.g.identity, run.h.identity)
+        tables.write(csv, table(run, logits))
+        tables.record(csv, run.g.identity, run.h.identity)
         runs.finished(store, csv, png)
     plot(csv, png)
 

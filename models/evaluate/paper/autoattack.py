@@ -6,7 +6,8 @@
 
 alpha 0 is g alone, alpha 1 is h alone. The attacks are the authors' own (PyPI: pyautoattack): APGD on the cross entropy, targeted APGD on
 DLR, Square, and with --full targeted FAB; the numbers of steps, targets and queries are AutoAttack's with --full, fewer without. Before
-them each image is tried with what broke it at another alpha. An image counts as broken only if ONNX Runtime, on the bundled files and
+them each image is tried with what broke it at another alpha. Beside them stands PGD-20 as in alpha_curve.py, the worst of STD, ROB and
+MIX, on the same images. An image counts as broken only if ONNX Runtime, on the bundled files and
 mixed in float64, says so at a distance measured in float64.
 """
 
@@ -16,22 +17,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import accuracy
+import attacks
 import autoattack_figure
 import ball
 import exact
 import models
 import numpy as np
-import provenance
 import runs
-import tables
 import torch
 from chunks import Chunks
 from mixture import AlphaMixture
 from pyautoattack.autopgd_base import APGDAttack, APGDAttack_targeted
 from pyautoattack.fab_pt import FABAttack_PT
 from pyautoattack.square import SquareAttack
-from runs import BUNDLED, data
+from runs import BUNDLED
 from tqdm import tqdm
+from training import data, tables
 
 EPSILON = {"linf": 8 / 255, "l2": 36 / 255}
 SIZE = 10  # images a chunk
@@ -77,9 +78,10 @@ def main() -> None:
             rows, used = run(norm, options, cifar10, chosen)
             # The other case's rows stay as they were.
             tables.replace(images_table, rows, lambda row, norm=norm: row["norm"] == norm)
-            accuracy.write(table, summary(accuracy.read(images_table)))
-            provenance.record(table, *used, part=norm)
-    rows = accuracy.read(table)
+            tables.write(table, summary(tables.read(images_table)))
+            tables.record(images_table, *used, part=norm)
+            tables.record(table, tables.identity(images_table))
+    rows = tables.read(table)
     autoattack_figure.draw(rows, options.out / "autoattack.png")
     sys.exit(1 if report(rows) else 0)
 
@@ -106,11 +108,14 @@ def run(norm: str, options: argparse.Namespace, cifar10: data.Cifar10, chosen: n
     settings = {"models": [g.sha256, h.sha256], "images": len(chosen), "epsilon": EPSILON[norm], "effort": vars(effort)}
     settings |= {"temperature": temperature, "alphas": case.alphas, "seed": options.seed}
     chunks, rows = Chunks(options.results_dir / "autoattack" / norm, settings), []
+    pgd_chunks = Chunks(options.results_dir / "autoattack" / f"{norm}-pgd", settings | {"effort": attacks.STEPS})
     with tqdm(total=len(chosen), desc=norm, unit="image") as progress:
         for start in range(0, len(chosen), SIZE):
             part = chosen[start : start + SIZE]
             images, labels = models.to_floats(cifar10.test_images[part]), cifar10.test_labels[part].astype(np.int64)
-            rows += chunks.get(f"{start:05}", lambda x=images, y=labels, part=part: attack(case, x, y, part))
+            found = chunks.get(f"{start:05}", lambda x=images, y=labels, part=part: attack(case, x, y, part))
+            left = pgd_chunks.get(f"{start:05}", lambda x=images, y=labels: (pgd(case, x, y), {}))
+            rows += [row | columns for row, columns in zip(found, left, strict=True)]
             progress.update(len(part))
     print(f"{norm}: {chunks.time_taken()}; the adversarial images are in {chunks.folder}")
     return rows, [g.identity, h.identity]
@@ -143,6 +148,22 @@ def attack(case: Case, images: np.ndarray, labels: np.ndarray, indices: np.ndarr
         for row, radius in zip(rows, certified_radii(case, alpha, images, labels), strict=True):
             row |= {f"radius {alpha:g}": f"{radius:.6g}"} if radius is not None else {}
     return rows, {"index": indices, "images": images, "adversarial": found, "alphas": case.alphas}
+
+
+def pgd(case: Case, images: np.ndarray, labels: np.ndarray) -> list[dict]:
+    """Of each image and alpha: 1 if it is right, and stays so under PGD-20 on g, on h and on the mixture."""
+
+    def attacked(alpha: float) -> np.ndarray:
+        network = AlphaMixture(case.g.torch, models.Tempered(case.h.torch, case.temperature), alpha)
+        return attacks.pgd(network, torch.from_numpy(images), torch.from_numpy(labels), case.norm, EPSILON[case.norm]).numpy()
+
+    moved = {alpha: attacked(alpha) for alpha in {0, 1, *case.alphas}}
+    rows: list[dict] = [{} for _ in labels]
+    for alpha in case.alphas:
+        right = np.all([answer(case, alpha, tried) == labels for tried in (images, moved[0], moved[1], moved[alpha])], axis=0)
+        for row, held in zip(rows, right, strict=True):
+            row[f"pgd {alpha:g}"] = int(held)
+    return rows
 
 
 def answer(case: Case, alpha: float, images: np.ndarray) -> np.ndarray:
@@ -203,7 +224,8 @@ def summary(rows: list[dict]) -> list[dict]:
             proven = np.array([radius != "" and radius >= epsilon for radius in radii])
             line = {"norm": norm, "epsilon": f"{epsilon:.6g}", "temperature": chosen[0]["temperature"]}
             line |= {"attack": chosen[0]["attack"], "alpha": column[6:]}
-            for name, hits in (("clean", states != WRONG), ("attacked", states == HELD), ("certified", proven)):
+            pgd_held = np.array([row[f"pgd {column[6:]}"] == 1 for row in chosen])
+            for name, hits in (("clean", states != WRONG), ("pgd", pgd_held), ("attacked", states == HELD), ("certified", proven)):
                 line |= {f"{name}_{key}": value for key, value in accuracy.row(hits).items() if key != "images"}
             if all(radius == "" for radius in radii):
                 line |= {name: "" for name in line if name.startswith("certified_")}
@@ -217,7 +239,7 @@ def summary(rows: list[dict]) -> list[dict]:
 def report(rows: list[dict]) -> int:
     for row in rows:
         parts = [f"{row['norm']} {row['epsilon']:.4f} alpha {row['alpha']:<4g}"]
-        for name in ("clean", "attacked", "certified"):
+        for name in ("clean", "pgd", "attacked", "certified"):
             if row[f"{name}_accuracy"] != "":
                 parts.append(f"{name} {row[f'{name}_accuracy']:.1f} % [{row[f'{name}_low']:.1f}, {row[f'{name}_high']:.1f}]")
         by = ", ".join(f"{name} {row[name]:g}" for name in (*ATTACKS, "transfer") if row[name])

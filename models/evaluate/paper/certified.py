@@ -23,10 +23,9 @@ import stopping
 import votes
 from stopping import Plan, Stopping
 from tqdm import tqdm
+from training import data, tables
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-sys.path.append(str(REPOSITORY / "models" / "train"))
-import data  # noqa: E402  (it stands with the training, which needs it first)
 
 
 def main() -> None:
@@ -87,7 +86,9 @@ def run(path: Path, options: argparse.Namespace) -> None:
     drawn = sum(sum(row.counts) for row in rows.values())
     print(f"{path.stem}: {len(rows)} of {len(wanted)} images, {drawn / max(1, len(rows)):.0f} votes an image")
     if options.images is None and set(wanted) <= set(rows):
-        votes.write(options.results / f"votes_{path.stem}.csv", origin, [rows[index] for index in wanted])
+        table = options.results / f"votes_{path.stem}.csv"
+        votes.write(table, origin, [rows[index] for index in wanted])
+        tables.record(table, model.identity)
 
 
 def everything(folder: Path) -> list[votes.Row]:

@@ -18,6 +18,7 @@ import numpy as np
 import votes
 from bounds import anytime_lower
 from stopping import radius
+from training import tables
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 RADII = (0.0, 0.25, 0.5, 0.75)
@@ -48,6 +49,7 @@ def make(folder: Path) -> None:
         for sigma, shares in PUBLISHED.items():
             for at, share in zip(RADII, shares, strict=True):
                 writer.writerow([COHEN, sigma, at, COHEN_IMAGES, "", share, "", "", 100_100])
+    tables.record(folder / "certified.csv", *map(tables.identity, files))
     print_table(folder / "certified.csv")
     plot(folder / "certified.png", curves)
 
@@ -87,10 +89,14 @@ def plot(path: Path, curves: list[tuple[dict[str, str], np.ndarray]]) -> None:
         shares = [100 * holds(radii, at).mean() for at in grid]
         style = styles[used.get(sigma, 0) % len(styles)]
         used[sigma] = used.get(sigma, 0) + 1
-        axes.plot(grid, shares, style, color=colours.get(sigma, "tab:green"), label=f"{origin['model']} (sigma {sigma:g})")
+        colour = colours.get(sigma, "tab:green")
+        axes.plot(grid, shares, style, color=colour, label=f"{origin['model']} (sigma {sigma:g})")
+        drawn_for = [float(at) for at in origin["radii"].split(",")]
+        axes.plot(drawn_for, [100 * holds(radii, at).mean() for at in drawn_for], "|", color=colour, markersize=9)
     for sigma, shares in PUBLISHED.items():
         axes.plot(RADII, 100 * np.array(shares), "o", mfc="none", color=colours[sigma], label=f"{COHEN} (sigma {sigma:g})")
     axes.set(xlabel="l2 radius (pixels in [0, 1])", ylabel="certified accuracy (% of the test images)", ylim=(0, 100), xlim=(-0.01, 0.76))
+    axes.set_title("votes were drawn to prove the radii marked |; between them more votes would raise a curve", fontsize=9)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     figures.save(figure, path)

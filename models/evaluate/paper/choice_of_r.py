@@ -31,4 +31,4 @@ STYLES = {
 
 
 if __name__ == "__main__":
-    curves.main(__doc__, "choice-of-r", 100, VARIANTS, STYLES, ends={VARIANTS[0].name: "h alone"})
+    curves.main(__doc__, "choice-of-r", 200, VARIANTS, STYLES, ends={VARIANTS[0].name: "h alone"})

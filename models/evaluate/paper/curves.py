@@ -13,13 +13,14 @@ from dataclasses import dataclass
 import accuracy
 import figures
 import numpy as np
-import provenance
+import paper_curves
 import runs
 import torch
 from mixture import TINY, Direction, Mixture, importance, jacobian
 from nearest import Nearest
 from runs import Run, Store
 from tqdm import tqdm
+from training import tables
 
 CHUNK = 25
 STRENGTHS = [0.5, 1.0, 2.0, 5.0, 20.0]
@@ -171,16 +172,20 @@ def main(
     if not options.plot_only:
         run = runs.start(options)
         measured = Curves(run, experiment, variants, options.strengths)
-        accuracy.write(csv, measured.table())
-        provenance.record(csv, run.g.identity, run.h.identity)
+        tables.write(csv, measured.table())
+        tables.record(csv, run.g.identity, run.h.identity)
         runs.finished(measured.store, csv, png)
     plot(csv, png, variants, styles, ends)
 
 
 def plot(csv, png, variants: list[Variant], styles: dict[str, tuple[str, str]], ends: dict[str, str]) -> None:
-    """`styles`: colour and line of each curve; `ends`: the words for a curve's end, by the curve's name."""
-    rows = accuracy.read(csv)
-    figure, axes = figures.new(width=8.4)
+    """`styles`: colour and line of each curve; `ends`: the words for a curve's end, by the curve's name. Curves that the authors
+    measured too are drawn beside ours."""
+    rows = tables.read(csv)
+    norm = rows[0]["norm"]
+    theirs = {variant.name: paper_curves.attacked_against_clean(norm, variant.name) for variant in variants}
+    figure, axes = figures.two(width=13, same_axes=False) if any(theirs.values()) else figures.new(width=8.4)
+    axes, beside = axes if any(theirs.values()) else (axes, axes)
     for variant in variants:
         points = sorted((row for row in rows if row["curve"] == variant.name), key=lambda row: row["strength"])
         x, y = ([row[f"{kind}_accuracy"] for row in points] for kind in ("clean", "attacked"))
@@ -195,7 +200,15 @@ def plot(csv, png, variants: list[Variant], styles: dict[str, tuple[str, str]], 
     axes.set(xlabel="clean accuracy (%)", ylabel="attacked accuracy (%), worst of three attacks", ylim=(-2, None))
     axes.set_title(figures.threat(rows[0], "PGD-20") + f"\n95 % intervals of at most ± {half:.0f} points", fontsize=9)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
+    figure.legend(*axes.get_legend_handles_labels(), fontsize=8, loc="outside right upper")
+    for name, points in theirs.items():
+        if points:
+            beside.plot(*zip(*points), styles[name][1], color=styles[name][0], marker=".", markersize=3, linewidth=1.4)
+    if beside is not axes:
+        title = f"the authors' own, {paper_curves.IMAGES} images; norms at the largest outputs"
+        beside.set_title(f"{title}\n{paper_curves.MODELS[norm]}", fontsize=9)
+        beside.set(xlabel="clean accuracy (%)", ylabel="attacked accuracy (%), smaller of STD and MIX", ylim=(-2, None))
+        beside.grid(alpha=0.3)
     figures.save(figure, png)
 
 

@@ -54,8 +54,8 @@ def tight_radius(lower: float, lower_complement: float, alpha: float, sigma: flo
 
 
 def radius_sq_levels(radius: float, levels: int = 255) -> int:
-    """The largest N with sqrt(N) / levels < radius, in exact arithmetic."""
-    return max(0, math.ceil((Fraction(radius) * levels) ** 2) - 1)
+    """The largest N with sqrt(N) / levels < radius, in exact arithmetic; 0 where there is no certificate."""
+    return max(0, math.ceil((Fraction(max(radius, 0.0)) * levels) ** 2) - 1)
 
 
 def target_accepted(hits: int, votes: int, failure_probability: float, p0: float) -> bool:

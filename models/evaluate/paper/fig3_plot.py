@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""docs/results/fig3.png from the committed fig3.csv, one panel for each level of clean accuracy; the settings are in the table.
+"""docs/results/fig3.png from the committed fig3.csv, one panel for each level of clean accuracy, and one for the paper's own comparison; the
+settings are in the table.
 
     .cache/venv/bin/python models/evaluate/paper/fig3_plot.py [FOLDER]
 """
 
-import csv
+import math
 import sys
 from itertools import groupby
 from pathlib import Path
@@ -12,57 +13,81 @@ from pathlib import Path
 import accuracy
 import figures
 from figures import pyplot
+from training import tables
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+COLOURS = ["tab:blue", "tab:red", "tab:green"]
 STYLES = {"tight": "-", "logit space": "-", "Theorem 2": "--", "Theorem 1": ":", "alone": "-."}
 COMPARED = 0.14  # about 36/255
 
 
 def make(folder: Path) -> None:
-    with (folder / "fig3.csv").open(newline="") as file:
-        lines = list(csv.DictReader(file))
+    lines = tables.read(folder / "fig3.csv")
     curves = [list(group) for _, group in groupby(lines, key=lambda line: (line["level"], line["robust"], line["certificate"]))]
-    if not curves:
-        return
-    alone = [curve for curve in curves if float(curve[0]["level"]) == 0]
-    levels = sorted({float(curve[0]["level"]) for curve in curves} - {0.0}, reverse=True)
     for curve in curves:
         describe(curve)
-    figure, axes = pyplot.subplots(2, 2, figsize=(9, 6.4), sharex=True, sharey=True, layout="constrained")
-    for panel, level in zip(axes.flat, levels):
-        for curve in alone + [curve for curve in curves if float(curve[0]["level"]) == level]:
-            draw(panel, curve)
-        panel.set_title(f"mixtures of {level:.0%} clean accuracy", fontsize=10)
-        panel.grid(alpha=0.3)
-    for panel in axes[-1]:
-        panel.set_xlabel("l2 radius (pixels in [0, 1])")
-    for panel in axes[:, 0]:
-        panel.set_ylabel("certified accuracy (%)")
-    for panel in list(axes.flat)[len(levels) :]:
+    families = list(dict.fromkeys(curve[0]["robust"] for curve in curves))
+    wider = families[2] if len(families) > 2 else None  # smoothed with more noise: in the paper's comparison only
+    grid = sorted({line["radius"] for line in lines})
+    colours = dict(zip(families, COLOURS))
+    figure, axes = pyplot.subplots(2, 3, figsize=(12, 7), sharex=True, sharey=True, layout="constrained")
+    panels = iter(axes.flat)
+    for level in sorted({curve[0]["level"] for curve in curves if curve[0]["robust"] != wider} - {0}, reverse=True):
+        chosen = [curve for curve in curves if curve[0]["robust"] != wider and curve[0]["level"] in (0, level)]
+        fill(next(panels), chosen, grid, colours, "mixtures")
+    if wider:
+        alone = [curve for curve in curves if curve[0]["robust"] == families[0] and curve[0]["level"] == 0]
+        mixed = [curve for curve in curves if curve[0]["robust"] == wider and curve[0]["level"] != 0]
+        fill(next(panels), alone + mixed, grid, colours, f"the paper's comparison with {families[0]} alone")
+    spare = list(panels)
+    for panel in spare:
         panel.set_axis_off()
+    for panel in axes.flat:
+        panel.set(xlabel="l2 radius (pixels in [0, 1])", ylabel="certified accuracy (%)")
+        panel.label_outer()
     axes[0, 0].set(ylim=(0, 80), xlim=(0, 0.75))
     handles = {handle.get_label(): handle for panel in axes.flat for handle in panel.lines}
-    figure.legend(handles=list(handles.values()), loc="outside lower center", ncols=4, fontsize=7, columnspacing=1.2)
+    (spare[0] if spare else figure).legend(handles=list(handles.values()), loc="center", fontsize=8)
     figures.save(figure, folder / "fig3.png")
 
 
-def draw(panel, curve: list[dict[str, str]]) -> None:
-    first = curve[0]
-    label = f"{first['robust']}: {first['certificate']}"
-    shares = [100 * int(line["certified"]) / int(line["images"]) for line in curve]
-    colour = "tab:red" if first["robust"] == "Lipschitz" else "tab:blue"
-    panel.plot([float(line["radius"]) for line in curve], shares, STYLES[first["certificate"]], color=colour, label=label, lw=1.4)
+def fill(panel, curves: list[list[dict]], grid: list[float], colours: dict[str, str], words: str) -> None:
+    """Draws them, under a title that says the clean accuracy of each mixture."""
+    clean: dict[str, list[float]] = {}
+    for curve in curves:
+        draw(panel, curve, grid, colours)
+        if curve[0]["level"]:
+            clean.setdefault(curve[0]["robust"], []).append(100 * curve[0]["clean_accuracy"])
+    spans = [f"{robust.partition(',')[0]} {span(found)} %" for robust, found in clean.items()]
+    panel.set_title(f"{words}; clean accuracy\n{', '.join(spans)}", fontsize=9)
+    panel.grid(alpha=0.3)
 
 
-def describe(curve: list[dict[str, str]]) -> None:
+def span(found: list[float]) -> str:
+    low, high = f"{min(found):.1f}", f"{max(found):.1f}"
+    return low if low == high else f"{low} to {high}"
+
+
+def draw(panel, curve: list[dict], grid: list[float], colours: dict[str, str]) -> None:
+    """With a gap where votes were drawn for no more and some would have certified."""
     first = curve[0]
-    line = min(curve, key=lambda line: abs(float(line["radius"]) - COMPARED))
+    label = f"{first['robust']} ({first['images']:g} images): {first['certificate']}"
+    if first["certificate"] == "alone":
+        label += f", {first['clean_accuracy']:.1%} clean"
+    known = {line["radius"]: 100 * line["certified"] / line["images"] for line in curve}
+    shares = [known.get(at, math.nan) for at in grid]
+    panel.plot(grid, shares, STYLES[first["certificate"]], color=colours[first["robust"]], label=label, lw=1.4)
+
+
+def describe(curve: list[dict]) -> None:
+    first = curve[0]
+    line = min(curve, key=lambda line: abs(line["radius"] - COMPARED))
     held, count = int(line["certified"]), int(line["images"])
     low, high = accuracy.interval(held, count)
     name = f"{first['robust']}, {first['certificate']}"
-    if float(first["level"]):
-        name += f" at {float(first['level']):.0%} (alpha {first['alpha']}, T {first['robust_temperature']})"
-    print(f"  {name:<62} clean {float(first['clean_accuracy']):6.1%}, certified at {line['radius']}: {held / count:6.1%} ({low:.1%} to {high:.1%})")
+    if first["level"]:
+        name += f" at {first['level']:.0%} (alpha {first['alpha']:g}, T {first['robust_temperature']:g})"
+    print(f"  {name:<62} clean {first['clean_accuracy']:6.1%}, certified at {line['radius']:g}: {held / count:6.1%} ({low:.1%} to {high:.1%})")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,11 @@ def new(width: float = 6.2):
     return pyplot.subplots(figsize=(width, 4.4), layout="constrained")
 
 
+def two(width: float = 11, same_axes: bool = True):
+    """Ours on the left, the authors' own on the right."""
+    return pyplot.subplots(1, 2, figsize=(width, 4.4), layout="constrained", sharex=same_axes, sharey=same_axes)
+
+
 def curve(axes, rows: list[dict], x: str, label: str, colour: str, dashed: bool = False) -> None:
     rows = sorted(rows, key=lambda row: row[x])
     places = [row[x] for row in rows]
@@ -41,7 +46,8 @@ def threat(row: dict, attack: str) -> str:
     """The title's words for what a row is about."""
     norm = {"linf": "l-infinity", "l2": "l2"}[row["norm"]]
     epsilon = f"{row['epsilon'] * 255:.3g}/255" if row["norm"] == "linf" else f"{row['epsilon']:g}"
-    return f"{attack}, {norm}, radius {epsilon} (pixels in [0, 1])\ng: {row['standard']}, h: {row['robust']}"
+    h = row["robust"] + (f" (T = {row['temperature']:g})" if row["temperature"] != 1 else "")
+    return f"{attack}, {norm}, radius {epsilon} (pixels in [0, 1])\ng: {row['standard']}, h: {h}"
 
 
 def save(figure, path: Path) -> None:

@@ -46,7 +46,7 @@ def from_answers(paths: list[Path], smoothed: bool, images: np.ndarray, g: model
     answers = [answer for answer in answers if answer["certificate"]["method"] in methods]
     answers = [answer for answer in answers if answer["certificate"]["status"] == "certified"]
     places = {hashlib.sha256(image.tobytes()).hexdigest(): index for index, image in enumerate(images)} if answers else {}
-    found, difference = [], 0.0
+    found, difference, empty = [], 0.0, 0
     for answer in answers:
         provenance, certificate = answer["provenance"], answer["certificate"]
         if (provenance["standard_model_sha256"], provenance["robust_model_sha256"]) != (g.sha256, h.sha256):
@@ -58,6 +58,9 @@ def from_answers(paths: list[Path], smoothed: bool, images: np.ndarray, g: model
             difference = max(difference, _check_smoothed(answer))
         else:
             difference = max(difference, _check_lipschitz(answer, images[index], h))
+        if smoothed and certificate["radius_sq_levels"] < 1:
+            empty += 1  # less than one level: there is nothing to attack but the image itself
+            continue
         found.append(
             Certified(
                 index,
@@ -73,6 +76,8 @@ def from_answers(paths: list[Path], smoothed: bool, images: np.ndarray, g: model
         )
     if found:
         print(f"{len(found)} certificates of the server, radii within {difference:.1g} of those computed here")
+    if empty:
+        print(f"{empty} more hold no image but their own, being smaller than one pixel level: left out")
     return found
 
 
@@ -137,8 +142,8 @@ def compute_smoothed(
             hits = int(counts(h, images[index], drawn, random)[y])
             lower, _ = clopper_pearson(hits, drawn, failure_probability)
             radius = exact.tight_radius(lower, 1 - lower, alpha, sigma)
-            if radius > 0:
-                squares = exact.radius_sq_levels(radius)
+            squares = exact.radius_sq_levels(radius)
+            if squares >= 1:  # or there is nothing to attack but the image itself
                 found.append(Certified(index, y, radius, squares, "tight", alpha, 1.0, drawn, "here"))
                 progress.update()
     return found

@@ -11,9 +11,10 @@ def draw(rows: list[dict], path: Path) -> None:
     lipschitz = [row for row in rows if row["method"] == "logit_lipschitz"]
     smoothed = [row for row in rows if row["method"] != "logit_lipschitz"]
     parts = [(draw_lipschitz, lipschitz)] * bool(lipschitz) + [(draw_smoothed, smoothed)] * bool(smoothed)
-    figure, axes = pyplot.subplots(1, len(parts), figsize=(5.2 * len(parts), 4.4), squeeze=False, layout="constrained")
+    figure, axes = pyplot.subplots(1, len(parts), figsize=(5.2 * len(parts), 5.2), squeeze=False, layout="constrained")
     for axis, (draw_part, chosen) in zip(axes[0], parts, strict=True):
         draw_part(axis, chosen)
+        axis.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.14))  # below: points are everywhere inside
     figures.save(figure, path)
 
 
@@ -29,7 +30,6 @@ def draw_lipschitz(axis, rows: list[dict]) -> None:
     axis.set_xlabel(r"certified radius ($\ell_2$, pixels in [0, 1])")
     axis.set_ylabel(r"perturbation ($\ell_2$, pixels in [0, 1])")
     axis.set_title(f"Lipschitz $h$: {int(sum(row['broken'] for row in rows))} of {len(rows)} broken")
-    axis.legend(fontsize=8, loc="upper left")
 
 
 def draw_smoothed(axis, rows: list[dict]) -> None:
@@ -48,5 +48,4 @@ def draw_smoothed(axis, rows: list[dict]) -> None:
     axis.set_xlim(0, 1.05 * radius.max())
     axis.set_xlabel(r"certified radius ($\ell_2$, pixels in [0, 1])")
     axis.set_ylabel(r"margin $h_y - h_i$ (share of votes)")
-    axis.set_title(f"smoothed $h$: {int(sum(row['broken'] for row in rows))} of {len(rows)} broken")
-    axis.legend(fontsize=8, loc="lower left")
+    axis.set_title(f"smoothed $h$: {int(sum(row['broken'] for row in rows))} of {len(rows)} broken\n(votes stop at a target radius)")

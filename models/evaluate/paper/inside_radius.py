@@ -14,21 +14,19 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-import accuracy
 import given_certificates
 import inside_figure
 import inside_lipschitz
 import inside_smoothed
 import models
 import numpy as np
-import provenance
 import runs
-import tables
 import torch
 from bounds import clopper_pearson
 from chunks import Chunks
-from runs import BUNDLED, data
+from runs import BUNDLED
 from tqdm import tqdm
+from training import data, tables
 
 SIZE = {"lipschitz": 10, "smoothed": 5}  # certificates a chunk
 
@@ -42,8 +40,8 @@ def main() -> None:
         for family in ("lipschitz", "smoothed") if options.family == "both" else (options.family,):
             fresh, used = run(family, options, cifar10.test_images)
             tables.replace(csv, [tidy(row) for row in fresh], lambda row, family=family: family_of(row) == family)
-            provenance.record(csv, *used, part=family)
-    rows = accuracy.read(csv)
+            tables.record(csv, *used, part=family)
+    rows = tables.read(csv)
     inside_figure.draw(rows, options.out / "inside_radius.png")
     broken = summary(rows)
     sys.exit(1 if broken else 0)
@@ -87,7 +85,7 @@ def run(family: str, options: argparse.Namespace, pixels: np.ndarray) -> tuple[l
     with tqdm(total=len(given), desc=family, unit="image") as progress:
         for start in range(0, len(given), SIZE[family]):
             part = given[start : start + SIZE[family]]
-            rows += chunks.get(f"{start:05}", lambda part=part: attack(smoothed, g, h, part, pixels, effort, options.seed))
+            rows += chunks.get(f"{start:05}", lambda part=part, start=start: attack(smoothed, g, h, part, start, pixels, effort, options.seed))
             progress.update(len(part))
     print(f"{family}: {chunks.time_taken()}; the adversarial images are in {chunks.folder}")
     for row in rows:
@@ -113,10 +111,10 @@ def computed(smoothed: bool, options: argparse.Namespace, pixels: np.ndarray, h:
     return [given_certificates.Certified(**row) for row in store.get("certificates", compute)]
 
 
-def attack(smoothed: bool, g: models.Model, h: models.Model, part: list[given_certificates.Certified], pixels: np.ndarray, effort, seed: int):
+def attack(smoothed: bool, g: models.Model, h: models.Model, part: list[given_certificates.Certified], first: int, pixels: np.ndarray, effort, seed: int):
     chosen = pixels[[one.index for one in part]]
     if smoothed:
-        return inside_smoothed.attack(g, h, part, chosen, effort, seed)
+        return inside_smoothed.attack(g, h, part, first, chosen, effort, seed)
     torch.manual_seed(seed * 100_000 + part[0].index)
     return inside_lipschitz.attack(g, h, part, chosen, effort)
 

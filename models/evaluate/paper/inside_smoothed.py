@@ -32,7 +32,7 @@ class Effort:
     choosing: int = 100  # votes at each image found, to choose the worst
     judging: int = 400  # fresh votes at that one
     beyond: tuple[float, ...] = (3.0, 6.0)  # multiples of the radius, where the same attack should succeed
-    beyond_every: int = 10  # at every so many images
+    beyond_every: int = 5  # at every so many certificates
 
     def times(self, factor: int) -> "Effort":
         more = {name: getattr(self, name) * factor for name in ("steps", "copies", "choosing", "judging")}
@@ -40,11 +40,11 @@ class Effort:
 
 
 def attack(
-    g: models.Model, h: models.Model, given: list[Certified], pixels: np.ndarray, effort: Effort, seed: int
+    g: models.Model, h: models.Model, given: list[Certified], first: int, pixels: np.ndarray, effort: Effort, seed: int
 ) -> tuple[list[dict], dict]:
-    """Rows of results and the worst images found inside the radius."""
+    """Rows of results and the worst images found inside the radius. `first` is the number of the first certificate among all."""
     rows, images = [], []
-    for certificate, levels in zip(given, pixels, strict=True):
+    for number, (certificate, levels) in enumerate(zip(given, pixels, strict=True), start=first):
         random = np.random.default_rng([seed, 2, certificate.index])
         torch.manual_seed(seed * 100_000 + certificate.index)
         worst, name = _worst(h, levels, certificate, certificate.radius_sq_levels, effort, random)
@@ -53,7 +53,7 @@ def attack(
         row["clean_margin"] = _margin(counts(h, levels, effort.judging, random), certificate.class_index)[0]
         for multiple in effort.beyond:
             row[f"margin_at_{multiple:g}"] = ""
-            if len(rows) % effort.beyond_every == 0:
+            if number % effort.beyond_every == 0:
                 squares = int(multiple**2 * certificate.radius_sq_levels)
                 further, _ = _worst(h, levels, certificate, squares, effort, random)
                 row[f"margin_at_{multiple:g}"] = _margin(counts(h, further, effort.judging, random), certificate.class_index)[0]
@@ -90,7 +90,7 @@ def _descend(h, levels, y: int, squares: int, loss, random_start: bool, effort: 
         length = 0.02 + 0.49 * (1 + math.cos(math.pi * step / effort.steps))
         moved = moved - length * radius * unit(velocity[None])[0]
         distance = float(moved.norm())
-        if distance > radius:  # it is 0 where the ball holds whole levels of the image only
+        if distance > radius:
             moved = moved * (radius / distance)
         moved = torch.from_numpy((levels + moved.numpy()).clip(0, 255) - levels)
     return integer_inside(levels, moved.numpy(), squares)

@@ -12,9 +12,9 @@ import accuracy
 import alpha_curve
 import figures
 import numpy as np
-import provenance
 import runs
 from scipy.stats import norm as normal
+from training import tables
 
 
 def table(run: runs.Run, logits: dict, alpha: float) -> list[dict]:
@@ -43,7 +43,7 @@ def _mean(margins: np.ndarray) -> dict:
 
 
 def plot(csv, png) -> None:
-    rows = [row for row in accuracy.read(csv) if row["mean_margin"] != ""]
+    rows = [row for row in tables.read(csv) if row["mean_margin"] != ""]
     figure, axes = figures.new()
     groups = [(model, images) for model in ("standard", "robust", "mixture") for images in ("clean", "attacked")]
     for shift, colour, answers in [(-0.2, figures.COLOURS[0], "correct"), (0.2, figures.COLOURS[1], "incorrect")]:
@@ -75,8 +75,8 @@ def main() -> None:
             parser.error("--alpha must be one of --alphas: the mixture is attacked at these only")
         run = runs.start(options)
         logits, store = alpha_curve.measure(run)
-        accuracy.write(csv, table(run, logits, options.alpha))
-        provenance.record(csv, run.g.identity, run.h.identity)
+        tables.write(csv, table(run, logits, options.alpha))
+        tables.record(csv, run.g.identity, run.h.identity)
         runs.finished(store, csv, png)
     plot(csv, png)
 

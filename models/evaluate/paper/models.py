@@ -38,8 +38,8 @@ class Model:
 
     @property
     def identity(self) -> tuple[str, str]:
-        """Its name among the bundled models, and the sha256 of its ONNX file."""
-        return self.path.stem, self.sha256
+        """The name of its ONNX file, and the sha256."""
+        return self.manifest["file"], self.sha256
 
     def logits(self, images: np.ndarray) -> np.ndarray:
         """By ONNX Runtime; images float32 [N, 3, 32, 32] in [0, 1]."""

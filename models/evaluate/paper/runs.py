@@ -1,7 +1,6 @@
 """What the experiments have in common: options, the test images, results that survive a restart, and the time taken."""
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +11,8 @@ import chunks
 import models
 import numpy as np
 import torch
+from training import data
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "train"))
-import data  # noqa: E402  (it stands with the training, which needs it first)
 
 BUNDLED = data.REPOSITORY / "models" / "cifar10"
 ROBUST = {"linf": "adversarial", "l2": "lipschitz"}  # the one that was made for the norm

@@ -25,4 +25,4 @@ STYLES = {variant.name: (colour, "--" if variant.oracle else "-") for variant, c
 
 
 if __name__ == "__main__":
-    curves.main(__doc__, "smoothing", 100, VARIANTS, STYLES, ends={"eq4-network": "h alone", "eq2-nearest": "nearest neighbour alone"})
+    curves.main(__doc__, "smoothing", 200, VARIANTS, STYLES, ends={"eq4-network": "h alone", "eq2-nearest": "nearest neighbour alone"})

@@ -79,8 +79,8 @@ class Stopping:
         return goal is None or votes >= goal.limit or anytime_upper(hits, votes, LOOSE) <= goal.hopeless
 
     def chunk(self, votes: int) -> int:
-        """How many to draw next: whole batches, and about a tenth of what there is."""
-        return max(1, round(votes / 10 / BATCH)) * BATCH
+        """How many to draw next: whole batches, and about a tenth of what there is; never more than the budget leaves."""
+        return min(max(1, round(votes / 10 / BATCH)) * BATCH, self.plan.budget - votes)
 
 
 def radius(sigma: float, lower: float) -> float:
