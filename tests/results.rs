@@ -40,7 +40,11 @@ fn copy() -> tempfile::TempDir {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::copy(repository().join(name), path).unwrap();
     }
-    for (from, extension) in [("docs/results", "csv"), ("models/cifar10", "onnx"), ("models/cifar10", "toml")] {
+    for (from, extension) in [
+        ("docs/results", "csv"),
+        ("models/cifar10", "onnx"),
+        ("models/cifar10", "toml"),
+    ] {
         fs::create_dir_all(folder.path().join(from)).unwrap();
         for entry in fs::read_dir(repository().join(from)).unwrap() {
             let path = entry.unwrap().path();
@@ -124,4 +128,36 @@ fn results_of_a_model_that_was_trained_again_are_found() {
 fn a_table_that_is_not_shown_any_more_is_found() {
     let complaints = after_change("docs/results.md", "<!-- table fig3 -->", "");
     assert!(complaints.contains("no document shows the table fig3"), "{complaints}");
+}
+
+/// Each process puts 20 rows of its own into one table, one after the other.
+#[test]
+fn commands_that_run_at_once_do_not_lose_rows_of_each_other() {
+    const PROCESSES: usize = 4;
+    const ROWS: usize = 20;
+    const SCRIPT: &str = "
+import sys, tables, pathlib
+path, who = pathlib.Path(sys.argv[1]), float(sys.argv[2])
+for number in range(int(sys.argv[3])):
+    row = {'who': who, 'number': number}
+    tables.replace(path, [row], lambda kept: (kept['who'], kept['number']) == (who, number))
+";
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("table.csv");
+    let started: Vec<_> = (0..PROCESSES)
+        .map(|who| {
+            Command::new("python3")
+                .args(["-s", "-B", "-c", SCRIPT])
+                .arg(&table)
+                .args([who.to_string(), ROWS.to_string()])
+                .env("PYTHONPATH", repository().join("models/train"))
+                .spawn()
+                .expect("python3")
+        })
+        .collect();
+    for mut process in started {
+        assert!(process.wait().unwrap().success());
+    }
+    let lines = fs::read_to_string(&table).unwrap().lines().count();
+    assert_eq!(lines, 1 + PROCESSES * ROWS);
 }
