@@ -16,7 +16,7 @@ import numpy as np
 import paper_curves
 import runs
 import torch
-from mixture import TINY, Direction, Mixture, importance, jacobian
+from mixture import TINY, Direction, Mixture, importance, jacobian, needs_gradients_of_h
 from nearest import Nearest
 from runs import Run, Store
 from tqdm import tqdm
@@ -85,7 +85,7 @@ class Curves:
         g = h = (torch.from_numpy(seen["g"]), None)
         if any(variant.choice != "one" for variant in variants):
             g = _detached(jacobian(run.g.torch, images.clone().requires_grad_()))
-        if any(variant.choice == "ratio" for variant in variants):
+        if any(needs_gradients_of_h(variant.choice) for variant in variants):
             h = _detached(jacobian(run.h.torch, images.clone().requires_grad_()))
         for variant in variants:
             seen[variant.importance] = importance(variant.choice, variant.scale, run.norm, g, h).numpy()

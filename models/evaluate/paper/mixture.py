@@ -24,6 +24,7 @@ CHOICES = {
     "largest": r"$||\nabla \max_j g_j||$",
     "ratio": r"$||\nabla g_i|| / ||\nabla h_i||$",
 }
+RATIO_OF_LARGEST = "ratio of the largest"  # ||grad max_j g_j|| / ||grad max_j h_j||: the authors' code in the place of the ratio
 DUAL = {"linf": 1, "l2": 2}
 TINY = 1e-30  # keeps the logarithm and the quotient of a gradient that vanishes finite
 
@@ -70,8 +71,13 @@ def importance(choice: str, scale: str, norm: str, g: tuple, h: tuple) -> Tensor
     """R_i, [N, K] or [N, 1]; g and h are pairs of logits and their gradients (None where the choice needs none)."""
     if choice == "one":
         return torch.ones_like(g[0][:, :1])
-    own = gradient_norms(*g, scale, norm, largest=choice == "largest")
-    return own / gradient_norms(*h, scale, norm).clamp_min(TINY) if choice == "ratio" else own
+    largest = choice in ("largest", RATIO_OF_LARGEST)
+    own = gradient_norms(*g, scale, norm, largest)
+    return own / gradient_norms(*h, scale, norm, largest).clamp_min(TINY) if needs_gradients_of_h(choice) else own
+
+
+def needs_gradients_of_h(choice: str) -> bool:
+    return choice in ("ratio", RATIO_OF_LARGEST)
 
 
 class AlphaMixture(nn.Module):
@@ -106,7 +112,7 @@ class Mixture(nn.Module):
 
     def parts(self, x: Tensor) -> tuple:
         g = jacobian(self.g, x) if self.choice != "one" else (self.g(x), None)
-        h = jacobian(self.h, x) if self.choice == "ratio" else (self.h(x), None)
+        h = jacobian(self.h, x) if needs_gradients_of_h(self.choice) else (self.h(x), None)
         return g, h
 
     def combine(self, logits_g: Tensor, values_h: Tensor, r: Tensor) -> Tensor:

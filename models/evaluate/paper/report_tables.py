@@ -110,7 +110,7 @@ def curves_beside_the_authors(_: str) -> Table:
     """What is left of h's attacked accuracy where the mixture has won back a share of the clean accuracy that h lacks."""
     head, columns = ["curve"], []
     for norm in ("linf", "l2"):
-        ours = measured(read(f"choice-of-r-{norm}"))
+        ours = measured(read(f"choice-of-r-{norm}")) | measured(read(f"authors-ratio-{norm}"))
         theirs = {curve: points for curve in ours if (points := paper_curves.attacked_against_clean(norm, curve))}
         for words, share in (("half", 0.5), ("a quarter", 0.25)):
             for whose, curves in (("ours", ours), ("the authors'", theirs)):

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from mixture import CHOICES, DUAL, SCALES, AlphaMixture, Mixture, log_mixture, mix
+from mixture import CHOICES, DUAL, RATIO_OF_LARGEST, SCALES, AlphaMixture, Mixture, log_mixture, mix
 from nearest import Nearest
 from onnx import TensorProto, helper, numpy_helper
 from onnx_torch import OnnxModule
@@ -74,7 +74,7 @@ def gradients(g: models.Model, h: models.Model) -> None:
     x = torch.from_numpy(RANDOM.random((2, 3, 32, 32)).astype(np.float32) * 0.2 + 0.4)
     labels = torch.tensor([3, 5])
     for scale in SCALES:
-        for choice in CHOICES:
+        for choice in (*CHOICES, RATIO_OF_LARGEST):
             for norm in DUAL:
                 mixture = Mixture(g.torch, h.torch, 0.7, choice, scale, norm)
                 found = _gradient(mixture, x, labels)
@@ -101,8 +101,10 @@ def _twice(mixture: Mixture, x: torch.Tensor) -> torch.Tensor:
 
     g, h = outputs(mixture.g), outputs(mixture.h)
     r = torch.ones_like(g)
-    if mixture.choice == "largest":
+    if mixture.choice in ("largest", RATIO_OF_LARGEST):
         r = norm_of(g.max(dim=1).values).unsqueeze(1)
+        if mixture.choice == RATIO_OF_LARGEST:
+            r = r / norm_of(h.max(dim=1).values).unsqueeze(1)
     elif mixture.choice != "one":
         r = torch.stack([norm_of(g[:, i]) for i in range(g.shape[1])], dim=1)
         if mixture.choice == "ratio":
