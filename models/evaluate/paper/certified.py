@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work-dir", type=Path, default=data.DEFAULT_WORK_DIR)
     parser.add_argument("--cache", type=Path, default=REPOSITORY / ".cache" / "results" / "certified")
+    parser.add_argument("--table", help="name of the votes' file (default: votes_MODEL.csv; the summary is made of files so named)")
     parser.add_argument("--results", type=Path, default=REPOSITORY / "docs" / "results")
     options = parser.parse_args()
     started = time.monotonic()
@@ -86,7 +87,7 @@ def run(path: Path, options: argparse.Namespace) -> None:
     drawn = sum(sum(row.counts) for row in rows.values())
     print(f"{path.stem}: {len(rows)} of {len(wanted)} images, {drawn / max(1, len(rows)):.0f} votes an image")
     if options.images is None and set(wanted) <= set(rows):
-        table = options.results / f"votes_{path.stem}.csv"
+        table = options.results / (options.table or f"votes_{path.stem}.csv")
         votes.write(table, origin, [rows[index] for index in wanted])
         tables.record(table, model.identity)
 

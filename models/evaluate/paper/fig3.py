@@ -33,7 +33,7 @@ from tqdm import tqdm
 from training import data, tables
 
 RADIUS = 36 / 255  # at which settings are compared
-GRID = np.round(np.linspace(0, 0.75, 76), 4)
+GRID = np.round(np.linspace(0, 0.95, 96), 4)
 ALPHAS = np.concatenate([np.arange(0.5, 1.0, 0.01), [0.995, 0.999]])[1:]
 TEMPERATURES = np.geomspace(0.002, 10.0, 60)
 TOLERANCE = 0.005  # of clean accuracy
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--standard", type=Path, default=bundled / "standard.toml")
     parser.add_argument("--lipschitz", type=Path, default=bundled / "lipschitz.toml")
     parser.add_argument("--votes", type=Path, default=results / "votes_smoothed-025.csv")
-    parser.add_argument("--wider-votes", type=Path, default=results / "votes_smoothed-050.csv", help="of a larger sigma")
+    parser.add_argument("--wider-votes", type=Path, default=results / "far_votes_smoothed-050.csv", help="of a larger sigma")
     parser.add_argument("--levels", type=float, nargs="+", default=[0.90, 0.85, 0.80, 0.75])
     parser.add_argument("--every", type=int, default=1, help="for the Lipschitz network: every n-th test image")
     parser.add_argument("--threads", type=int, default=1)
@@ -127,7 +127,7 @@ def smoothed(
         return float((radii.classes(alpha, g, robust) == labels).mean())
 
     alone = np.maximum(certified_figure.radii_of(origin, rows), 0)
-    furthest = certified_figure.goals(origin)[-1]
+    furthest = max(map(float, origin["radii"].split(",")))
     curves = [Curve(0, name, "alone", 1.0, 1.0, clean(1.0), alone, furthest)]
     certificates = {"tight": radii.tight, "Theorem 2": radii.theorem2, "Theorem 1": radii.theorem1_smoothed}
     driven = norm.cdf(furthest / sigma)  # no lower bound was driven further than that

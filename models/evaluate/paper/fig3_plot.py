@@ -45,7 +45,7 @@ def make(folder: Path) -> None:
     for panel in axes.flat:
         panel.set(xlabel="l2 radius (pixels in [0, 1])", ylabel="certified accuracy (%)")
         panel.label_outer()
-    axes[0, 0].set(ylim=(0, 80), xlim=(0, 0.75))
+    axes[0, 0].set(ylim=(0, 80), xlim=(0, grid[-1]))
     handles = {handle.get_label(): handle for panel in axes.flat for handle in panel.lines}
     (spare[0] if spare else figure).legend(handles=list(handles.values()), loc="center", fontsize=8)
     figures.save(figure, folder / "fig3.png")
