@@ -8,8 +8,9 @@ use std::path::Path;
 use std::process::Command;
 
 const CHECK: &str = "models/evaluate/paper/report.py";
-const DOCUMENTS: [&str; 5] = [
+const DOCUMENTS: [&str; 6] = [
     CHECK,
+    "models/evaluate/paper/README.md",
     "models/evaluate/paper/report_tables.py",
     "models/evaluate/paper/paper_curves.py",
     "docs/results.md",
@@ -111,6 +112,41 @@ fn a_table_of_unknown_origin_is_found() {
 }
 
 #[test]
+fn a_table_that_was_written_with_other_options_than_those_told_is_found() {
+    let complaints = after_change(
+        "docs/results/provenance.csv",
+        "alone.py --norm l2",
+        "alone.py --norm l2 --temperature 1",
+    );
+    assert_eq!(
+        complaints,
+        "alone.csv was written by `alone.py --norm l2 --temperature 1`, which is not in models/evaluate/paper/README.md\n"
+    );
+}
+
+#[test]
+fn a_table_that_lacks_a_part_is_found() {
+    let folder = copy();
+    let path = folder.path().join("docs/results/alone.csv");
+    let text = fs::read_to_string(&path).unwrap();
+    let rest: Vec<_> = text.lines().filter(|line| !line.contains(",l2,")).collect();
+    fs::write(&path, rest.join("\n")).unwrap();
+    let complaints = check(folder.path());
+    assert!(complaints.contains("alone.csv has no rows of norm l2"), "{complaints}");
+}
+
+#[test]
+fn a_table_that_is_gone_is_found() {
+    let folder = copy();
+    fs::remove_file(folder.path().join("docs/results/cost.csv")).unwrap();
+    let complaints = check(folder.path());
+    assert!(
+        complaints.ends_with("cost.csv is missing: run its command\n"),
+        "{complaints}"
+    );
+}
+
+#[test]
 fn results_of_a_model_that_was_trained_again_are_found() {
     let folder = copy();
     fs::write(folder.path().join("models/cifar10/standard.onnx"), b"another").unwrap();
@@ -130,34 +166,67 @@ fn a_table_that_is_not_shown_any_more_is_found() {
     assert!(complaints.contains("no document shows the table fig3"), "{complaints}");
 }
 
+/// Python that uses the module of the tables, started.
+fn with_tables(script: &str, table: &Path, arguments: [String; 2]) -> std::process::Child {
+    Command::new("python3")
+        .args([
+            "-s",
+            "-B",
+            "-c",
+            &format!("import sys, tables, pathlib\npath = pathlib.Path(sys.argv[1])\n{script}"),
+        ])
+        .arg(table)
+        .args(arguments)
+        .env("PYTHONPATH", repository().join("models/train"))
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("python3")
+}
+
 /// Each process puts 20 rows of its own into one table, one after the other.
 #[test]
 fn commands_that_run_at_once_do_not_lose_rows_of_each_other() {
     const PROCESSES: usize = 4;
     const ROWS: usize = 20;
     const SCRIPT: &str = "
-import sys, tables, pathlib
-path, who = pathlib.Path(sys.argv[1]), float(sys.argv[2])
+who = sys.argv[2]
 for number in range(int(sys.argv[3])):
     row = {'who': who, 'number': number}
-    tables.replace(path, [row], lambda kept: (kept['who'], kept['number']) == (who, number))
+    tables.replace(path, [row], lambda kept: (kept['who'], kept['number']) == (float(who), number), ('model', '0'), part=who)
 ";
     let folder = tempfile::tempdir().unwrap();
     let table = folder.path().join("table.csv");
     let started: Vec<_> = (0..PROCESSES)
-        .map(|who| {
-            Command::new("python3")
-                .args(["-s", "-B", "-c", SCRIPT])
-                .arg(&table)
-                .args([who.to_string(), ROWS.to_string()])
-                .env("PYTHONPATH", repository().join("models/train"))
-                .spawn()
-                .expect("python3")
-        })
+        .map(|who| with_tables(SCRIPT, &table, [who.to_string(), ROWS.to_string()]))
         .collect();
-    for mut process in started {
-        assert!(process.wait().unwrap().success());
+    for process in started {
+        let output = process.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
-    let lines = fs::read_to_string(&table).unwrap().lines().count();
-    assert_eq!(lines, 1 + PROCESSES * ROWS);
+    let lines = |name| fs::read_to_string(folder.path().join(name)).unwrap().lines().count();
+    assert_eq!(lines("table.csv"), 1 + PROCESSES * ROWS);
+    assert_eq!(lines("provenance.csv"), 1 + PROCESSES + 1);
+}
+
+#[test]
+fn a_part_is_not_put_into_a_table_that_was_changed_by_hand() {
+    const SCRIPT: &str =
+        "tables.replace(path, [{'who': sys.argv[2]}], lambda kept: False, ('model', '0'), part=sys.argv[3])";
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("table.csv");
+    let run = |who: &str| {
+        with_tables(SCRIPT, &table, [who.into(), who.into()])
+            .wait_with_output()
+            .unwrap()
+    };
+    assert!(run("one").status.success());
+    fs::write(&table, "who\nsomebody\n").unwrap();
+    let output = run("two");
+    assert!(!output.status.success());
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        complaint.contains("was changed since a command wrote it"),
+        "{complaint}"
+    );
+    assert_eq!(fs::read_to_string(&table).unwrap(), "who\nsomebody\n");
 }

@@ -40,8 +40,8 @@ def evaluate(manifest_path: Path, cifar: data.Cifar10) -> None:
     rows = list(measure(manifest_path, cifar))
     for row in rows:
         print(f"{row['model']}: {row['measure']}: {row['right'] / row['images']:.2%}", flush=True)
-    tables.replace(TABLE, rows, lambda row: row["model"] == manifest_path.stem)
-    tables.record(TABLE, tables.identity(manifest_path.with_suffix(".onnx")), part=manifest_path.stem)
+    network = tables.identity(manifest_path.with_suffix(".onnx"))
+    tables.replace(TABLE, rows, lambda row: row["model"] == manifest_path.stem, network, part=manifest_path.stem)
 
 
 def measure(manifest_path: Path, cifar: data.Cifar10) -> Iterator[dict]:

@@ -26,10 +26,10 @@ def main() -> None:
         {"images_of": "all, clean"} | accuracy.row(clean(run)),
         {"images_of": f"PGD-{options.steps}"} | accuracy.row(attacked(run, store)),
     ]
-    tables.replace(csv, [row | run.described() for row in rows], lambda row: row["norm"] == run.norm)
+    rows = [row | run.described() for row in rows]
+    tables.replace(csv, rows, lambda row: row["norm"] == run.norm, run.h.identity, part=run.norm)
     for row in rows:
         print(f"{run.h.name}, {row['images_of']}: {row['accuracy']} % of {row['images']} ({row['low']} to {row['high']})")
-    tables.record(csv, run.h.identity, part=run.norm)
     runs.finished(store, csv)
 
 

@@ -132,8 +132,7 @@ def main() -> None:
     if not options.plot_only:
         run = runs.start(options)
         logits, store = measure(run)
-        tables.write(csv, table(run, logits))
-        tables.record(csv, run.g.identity, run.h.identity)
+        tables.write(csv, table(run, logits), run.g.identity, run.h.identity)
         runs.finished(store, csv, png)
     plot(csv, png)
 

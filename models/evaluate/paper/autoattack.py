@@ -77,10 +77,8 @@ def main() -> None:
         for norm in EPSILON if options.case == "both" else (options.case,):
             rows, used = run(norm, options, cifar10, chosen)
             # The other case's rows stay as they were.
-            tables.replace(images_table, rows, lambda row, norm=norm: row["norm"] == norm)
-            tables.write(table, summary(tables.read(images_table)))
-            tables.record(images_table, *used, part=norm)
-            tables.record(table, tables.identity(images_table))
+            tables.replace(images_table, rows, lambda row, norm=norm: row["norm"] == norm, *used, part=norm)
+            tables.write(table, summary(tables.read(images_table)), tables.identity(images_table))
     rows = tables.read(table)
     autoattack_figure.draw(rows, options.out / "autoattack.png")
     sys.exit(1 if report(rows) else 0)
@@ -92,7 +90,7 @@ def parse_arguments() -> argparse.Namespace:
     options.add_argument("--alphas", type=float, nargs="+", default=[0, 0.5, 0.75, 0.9, 1])
     options.add_argument("--adversarial", type=Path, default=BUNDLED / "adversarial.toml", help="h of the case linf")
     options.add_argument("--lipschitz", type=Path, default=BUNDLED / "lipschitz.toml", help="h of the case l2")
-    options.add_argument("--temperature", type=float, default=1.0, help="of the Lipschitz h: softmax(z / temperature)")
+    options.add_argument("--temperature", type=float, default=runs.TEMPERATURE["l2"], help="of the Lipschitz h: softmax(z / temperature)")
     options.add_argument("--images", type=int, default=100, help="evenly spaced in the test set (default: 100)")
     options.add_argument("--full", action="store_true", help="AutoAttack's own numbers of steps, targets and queries, and FAB")
     return options.parse_args()

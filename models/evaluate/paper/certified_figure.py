@@ -27,6 +27,7 @@ COHEN = "Cohen et al. 2019, ResNet-110"
 # github.com/RuntianZ/macer, which certified the same published networks. 500 images, 100,000 votes each, failure probability 0.001.
 PUBLISHED = {0.25: (0.75, 0.60, 0.43, 0.27), 0.5: (0.65, 0.55, 0.41, 0.32)}
 COHEN_IMAGES = 500
+COLUMNS = ["classifier", "sigma", "radius", "images", "certified", "share", "low_95", "high_95", "votes_per_image"]
 
 
 def make(folder: Path) -> None:
@@ -36,20 +37,17 @@ def make(folder: Path) -> None:
         return
     loaded = [votes.read(path) for path in files]
     curves = [(origin, radii_of(origin, rows)) for origin, rows in loaded]
-    with (folder / "certified.csv").open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["classifier", "sigma", "radius", "images", "certified", "share", "low_95", "high_95", "votes_per_image"])
-        for (origin, radii), (_, rows) in zip(curves, loaded, strict=True):
-            mean = sum(sum(row.counts) for row in rows) / len(rows)
-            for at in goals(origin):
-                held = int(holds(radii, at).sum())
-                low, high = accuracy.interval(held, len(radii))
-                shares = [f"{value:.4f}" for value in (held / len(radii), low, high)]
-                writer.writerow([origin["model"], origin["sigma"], at, len(radii), held, *shares, f"{mean:.0f}"])
-        for sigma, shares in PUBLISHED.items():
-            for at, share in zip(RADII, shares, strict=True):
-                writer.writerow([COHEN, sigma, at, COHEN_IMAGES, "", share, "", "", 100_100])
-    tables.record(folder / "certified.csv", *map(tables.identity, files))
+    table = []
+    for (origin, radii), (_, rows) in zip(curves, loaded, strict=True):
+        mean = sum(sum(row.counts) for row in rows) / len(rows)
+        for at in goals(origin):
+            held = int(holds(radii, at).sum())
+            shares = (f"{value:.4f}" for value in (held / len(radii), *accuracy.interval(held, len(radii))))
+            table.append(dict(zip(COLUMNS, [origin["model"], origin["sigma"], at, len(radii), held, *shares, f"{mean:.0f}"], strict=True)))
+    for sigma, shares in PUBLISHED.items():
+        for at, share in zip(RADII, shares, strict=True):
+            table.append(dict(zip(COLUMNS, [COHEN, sigma, at, COHEN_IMAGES, "", share, "", "", 100_100], strict=True)))
+    tables.write(folder / "certified.csv", table, *map(tables.identity, files))
     print_table(folder / "certified.csv")
     plot(folder / "certified.png", curves)
 

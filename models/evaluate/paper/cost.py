@@ -23,8 +23,7 @@ def main() -> None:
     networks = {name: models.load(BUNDLED / f"{name}.toml") for name in names}
     rows = [{"model": name, "multiply_adds": multiply_adds(network.torch)} for name, network in networks.items()]
     rows.append({"model": certified_figure.COHEN, "multiply_adds": multiply_adds(ResNet110())})
-    tables.write(TABLE, rows)
-    tables.record(TABLE, *(network.identity for network in networks.values()))
+    tables.write(TABLE, rows, *(network.identity for network in networks.values()))
     for row in rows:
         print(f"{row['model']:<30} {row['multiply_adds'] / 1e6:7.1f} M")
 

@@ -172,8 +172,7 @@ def main(
     if not options.plot_only:
         run = runs.start(options)
         measured = Curves(run, experiment, variants, options.strengths)
-        tables.write(csv, measured.table())
-        tables.record(csv, run.g.identity, run.h.identity)
+        tables.write(csv, measured.table(), run.g.identity, run.h.identity)
         runs.finished(measured.store, csv, png)
     plot(csv, png, variants, styles, ends)
 

@@ -13,9 +13,9 @@ are reported: nothing is chosen but the one alpha that has the clean accuracy. L
 """
 
 import argparse
-import csv
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +52,13 @@ class Curve:
     upto: float = GRID[-1]  # the radius up to which the curve is known: votes were drawn for no more
     never: float = math.inf  # no votes certify beyond this
 
+    def rows(self) -> Iterator[dict]:
+        """Of the table: one a radius at which the curve is known."""
+        settings = {"level": f"{self.level:.4g}", "robust": self.robust, "certificate": self.certificate, "alpha": f"{self.alpha:.3f}"}
+        settings |= {"robust_temperature": f"{self.temperature:.4g}", "clean_accuracy": f"{self.clean:.4f}", "images": len(self.radii)}
+        for at in GRID[(self.upto >= GRID) | (self.never < GRID)]:
+            yield settings | {"radius": f"{at:g}", "certified": int(((self.radii >= at) & (self.radii > 0)).sum())}
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -71,23 +78,12 @@ def main() -> None:
     started = time.monotonic()
     cifar = data.load(options.work_dir)
     standard = models.load(options.standard, threads=options.threads)
-    curves: list[Curve] = []
-    used = [standard.identity]
-    if options.votes.exists():
-        origin, rows = votes.read(options.votes)
-        curves += smoothed(options, cifar, standard, origin, rows, options.levels)
-        used.append(tables.identity(options.votes))
-    if options.lipschitz.exists():
-        model = models.load(options.lipschitz, threads=options.threads)
-        curves += lipschitz(options, cifar, standard, model)
-        used.append(model.identity)
-    if options.votes.exists() and options.wider_votes.exists():
-        origin, rows = votes.read(options.wider_votes)
-        curves += smoothed(options, cifar, standard, origin, rows, [curves[0].clean])
-        used.append(tables.identity(options.wider_votes))
-    options.results.mkdir(parents=True, exist_ok=True)
-    write(options.results / "fig3.csv", curves)
-    tables.record(options.results / "fig3.csv", *used)
+    network = models.load(options.lipschitz, threads=options.threads)
+    curves = smoothed(options, cifar, standard, *votes.read(options.votes), options.levels)
+    curves += lipschitz(options, cifar, standard, network)
+    curves += smoothed(options, cifar, standard, *votes.read(options.wider_votes), [curves[0].clean])
+    used = [standard.identity, network.identity, tables.identity(options.votes), tables.identity(options.wider_votes)]
+    tables.write(options.results / "fig3.csv", [row for curve in curves for row in curve.rows()], *used)
     fig3_plot.make(options.results)
     print(f"took {(time.monotonic() - started) / 60:.1f} minutes")
 
@@ -180,17 +176,6 @@ def lipschitz(options: argparse.Namespace, cifar, standard: models.Model, model:
             reached = radius(*best, z[report], guarantee) * right[report]
             curves.append(Curve(level, "Lipschitz", name, *best, clean(best[0], robust[best[1]], report), reached))
     return curves
-
-
-def write(path: Path, curves: list[Curve]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["level", "robust", "certificate", "alpha", "robust_temperature", "clean_accuracy", "images", "radius", "certified"])
-        for curve in curves:
-            settings = [f"{curve.level:.4g}", curve.robust, curve.certificate, f"{curve.alpha:.3f}", f"{curve.temperature:.4g}"]
-            for at in GRID[(curve.upto >= GRID) | (curve.never < GRID)]:
-                held = int(((curve.radii >= at) & (curve.radii > 0)).sum())
-                writer.writerow([*settings, f"{curve.clean:.4f}", len(curve.radii), f"{at:g}", held])
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def make(folder: Path) -> None:
     if wider:
         alone = [curve for curve in curves if curve[0]["robust"] == families[0] and curve[0]["level"] == 0]
         mixed = [curve for curve in curves if curve[0]["robust"] == wider and curve[0]["level"] != 0]
-        fill(next(panels), alone + mixed, grid, colours, f"the paper's comparison with {families[0]} alone")
+        fill(next(panels), alone + mixed, grid, colours, "the paper's comparison")
     spare = list(panels)
     for panel in spare:
         panel.set_axis_off()

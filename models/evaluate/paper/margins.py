@@ -75,8 +75,7 @@ def main() -> None:
             parser.error("--alpha must be one of --alphas: the mixture is attacked at these only")
         run = runs.start(options)
         logits, store = alpha_curve.measure(run)
-        tables.write(csv, table(run, logits, options.alpha))
-        tables.record(csv, run.g.identity, run.h.identity)
+        tables.write(csv, table(run, logits, options.alpha), run.g.identity, run.h.identity)
         runs.finished(store, csv, png)
     plot(csv, png)
 

@@ -16,7 +16,7 @@ ATTACKS = ["clean", "STD", "ROB", "MIX", "worst"]
 AUTOATTACK = ["apgd-ce", "apgd-t", "fab-t", "square"]
 NORMS = {"linf": "l-infinity", "l2": "l2"}
 RADII = [0, 0.14, 0.25, 0.5, 0.75]  # of Fig. 3; 0.14 is just under 36/255
-CLEAN_LEVELS = [90, 85, 80, 75, 70]
+CLEAN_LEVELS = [88, 85, 80, 75, 70]
 MEASURED_BY_THE_AUTHORS = ATTACKS[:-1]
 
 
@@ -68,7 +68,7 @@ def alpha(name: str) -> Table:
     rows = read(name)
     found = {(row["attack"], float(row["alpha"])): row for row in rows}
     paper, body = paper_curves.load(rows[0]["norm"]), []
-    for value in sorted({alpha for attack, alpha in found if attack == "MIX"}):
+    for value in sorted({weight for attack, weight in found if attack == "MIX"}):
         ours = [number(found[attack, value]["accuracy"]) for attack in ATTACKS]
         theirs = [paper_curves.at(paper[attack], paper_curves.gamma_of(value)) for attack in MEASURED_BY_THE_AUTHORS]
         body.append([f"{value:g}", *ours, *map(shown, theirs)])
@@ -108,20 +108,27 @@ def measured(rows: list[Row]) -> dict[str, list[tuple[float, float]]]:
 
 def curves_beside_the_authors(_: str) -> Table:
     """What is left of h's attacked accuracy where the mixture has won back a share of the clean accuracy that h lacks."""
-    head, columns = ["curve"], []
+    head, columns, uncertain = ["curve"], [], []
     for norm in ("linf", "l2"):
-        ours = measured(read(f"choice-of-r-{norm}")) | measured(read(f"authors-ratio-{norm}"))
+        rows, ratio = read(f"choice-of-r-{norm}"), read(f"authors-ratio-{norm}")
+        if described(rows[0], rows[0]["images"]) != described(ratio[0], ratio[0]["images"]):
+            raise SystemExit(f"choice-of-r-{norm}.csv and authors-ratio-{norm}.csv are not of the same settings")
+        ours = measured(rows) | measured(ratio)
         theirs = {curve: points for curve in ours if (points := paper_curves.attacked_against_clean(norm, curve))}
+        half = max(float(row["attacked_high"]) - float(row["attacked_low"]) for row in rows) / 2
+        uncertain.append(f"{100 * half / ours['one-probabilities'][-1][1]:.0f} ({NORMS[norm]})")
         for words, share in (("half", 0.5), ("a quarter", 0.25)):
-            for whose, curves in (("ours", ours), ("the authors'", theirs)):
+            for whose, found in (("ours", ours), ("the authors'", theirs)):
                 head.append(f"{NORMS[norm]}, {words}: {whose}")
-                columns.append({curve: kept(curves[curve], curves["one-probabilities"], share) for curve in theirs})
-    return Table(head, [[f"`{curve}`", *(shown(column[curve], 0) for column in columns)] for curve in columns[0]])
+                columns.append({curve: kept(found[curve], found["one-probabilities"], share) for curve in theirs})
+    caption = f"In per cent of what h keeps by itself. Ours are of {rows[0]['images']} images, each uncertain by up to ± {' and '.join(uncertain)}."
+    names = {curve: "ratio of the largest, probabilities" if curve == "ratio-probabilities" else f"`{curve}`" for curve in columns[0]}
+    return Table(head, [[names[curve], *(shown(column[curve], 0) for column in columns)] for curve in names], caption)
 
 
-def kept(points: list[tuple[float, float]], ends: list[tuple[float, float]], share: float) -> float | None:
-    """In per cent of h's own, which stands with g's at the ends of the curve of R = 1 on probabilities."""
-    (clean_g, _), (clean_h, attacked_h) = ends[0], ends[-1]
+def kept(points: list[tuple[float, float]], whole: list[tuple[float, float]], share: float) -> float | None:
+    """In per cent of h's own; `whole` is the curve of R = 1 on probabilities, which goes from g alone to h alone."""
+    (clean_g, _), (clean_h, attacked_h) = whole[0], whole[-1]
     attacked = on_the_line(points, clean_h + share * (clean_g - clean_h))
     return None if attacked is None else 100 * attacked / attacked_h
 
@@ -193,14 +200,14 @@ def autoattack(name: str) -> Table:
 
 def certified_curves(name: str) -> Table:
     """The share of images certified at some radii; a curve that was not measured so far has no number there."""
-    curves: dict[tuple[str, ...], dict[float, str]] = {}
+    lines: dict[tuple[str, ...], dict[float, str]] = {}
     for row in read(name):
         setting = (row["robust"], row["certificate"], row["alpha"], row["robust_temperature"], row["clean_accuracy"], row["images"])
         share = f"{100 * int(row['certified']) / int(row['images']):.1f}"
-        curves.setdefault(setting, {})[float(row["radius"])] = share
+        lines.setdefault(setting, {})[float(row["radius"])] = share
     body = [
         [robust, certificate, alpha, temperature, f"{100 * float(clean):.1f}", images, *(shares.get(at, "-") for at in RADII)]
-        for (robust, certificate, alpha, temperature, clean, images), shares in curves.items()
+        for (robust, certificate, alpha, temperature, clean, images), shares in lines.items()
     ]
     return Table(["h", "certificate", "alpha", "T", "clean %", "images", *(f"certified %, r = {at:g}" for at in RADII)], body)
 
@@ -221,7 +228,7 @@ def cost() -> dict[str, str]:
 
 def alone(name: str) -> Table:
     body = [
-        [f"`{row['robust'].removeprefix('cifar10-')}`", f"{row['images_of']}, {threat(row)}", row["images"]]
+        [f"`{row['robust'].removeprefix('cifar10-')}`, T = {row['temperature']}", f"{row['images_of']}, {threat(row)}", row["images"]]
         + [f"{number(row['accuracy'], 2)} ({number(row['low'], 2)} to {number(row['high'], 2)})"]
         for row in read(name)
         if row["images_of"] != "all, clean"
@@ -246,4 +253,5 @@ TABLES: dict[str, Callable[[str], Table]] = {
     "fig3": certified_curves,
     "autoattack": autoattack,
     "inside_radius": inside,
+    "inside_radius_nearest": inside,
 }

@@ -15,6 +15,7 @@ from training import data
 
 
 BUNDLED = data.REPOSITORY / "models" / "cifar10"
+TEMPERATURE = {"linf": 1.0, "l2": 0.2}  # the Lipschitz network's logits are close together
 ROBUST = {"linf": "adversarial", "l2": "lipschitz"}  # the one that was made for the norm
 
 
@@ -36,7 +37,7 @@ def parser(description: str, images: int) -> argparse.ArgumentParser:
     options.add_argument("--norm", choices=["linf", "l2"], default="linf", help="of the attack (default: linf)")
     options.add_argument("--epsilon", type=float, help="its radius (default: 8/255, 0.5)")
     options.add_argument("--robust", type=Path, help="default: adversarial.toml, in l2 lipschitz.toml")
-    options.add_argument("--temperature", type=float, default=1.0, help="h is softmax(z / temperature)")
+    options.add_argument("--temperature", type=float, help="h is softmax(z / temperature) (default: 1, in l2 0.2)")
     options.add_argument(
         "--images", type=int, default=images, help=f"evenly spaced in the test set (default: {images})"
     )
@@ -95,7 +96,7 @@ def start(options: argparse.Namespace) -> Run:
     return Run(
         options=options,
         g=models.load(options.standard, options.threads),
-        h=models.load(robust, options.threads, options.temperature),
+        h=models.load(robust, options.threads, options.temperature or TEMPERATURE[options.norm]),
         images=torch.from_numpy(models.to_floats(cifar10.test_images[chosen])),
         labels=torch.from_numpy(cifar10.test_labels[chosen].astype(np.int64)),
         cifar10=cifar10,
