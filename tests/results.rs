@@ -85,7 +85,8 @@ fn a_csv_file_that_was_changed_by_hand_is_found_though_the_document_agrees() {
     let complaints = after_change(name, "any g", "none");
     assert_eq!(
         complaints,
-        "inside_radius.csv is not as its command left it: run its command again\n"
+        "inside_radius.csv is not as its command left it: run its command again\n\
+         inside_radius_nearest.csv is of another inside_radius.csv: run its command again\n"
     );
 }
 

@@ -5,10 +5,9 @@
     python models/evaluate/paper/alpha_curve.py --norm l2     # h: lipschitz.toml;   writes alpha-l2.csv and .png
 
 STD is aimed at g alone, ROB at h alone, MIX end to end at the mixture of that alpha. "worst" counts an image as right
-only if none of the three succeeded. The authors' own curves, which their notebook prints, are drawn beside ours. Every count is of answers that ONNX Runtime gives for the final images.
+only if none of the three succeeded. Every count is of answers that ONNX Runtime gives for the final images. The authors'
+own curves, which their notebook prints, are drawn beside ours.
 """
-
-import math
 
 import accuracy
 import figures
@@ -118,10 +117,10 @@ def plot(csv, png) -> None:
     axes.legend(fontsize=8)
     norm = rows[0]["norm"]
     for colour, (attack, points) in zip(figures.COLOURS, paper_curves.load(norm).items()):
-        places = [gamma / (1 + gamma) if gamma < math.inf else 1.0 for gamma, _ in points]
+        places = [paper_curves.alpha_of(gamma) for gamma, _ in points]
         beside.plot(places, [share for _, share in points], color=colour, marker=".", markersize=3, linewidth=1.2, label=attack)
     beside.set(xlabel="alpha, the weight of h")
-    beside.set_title(f"the authors' own, {paper_curves.IMAGES} images\n{paper_curves.MODELS[norm]}", fontsize=9)
+    beside.set_title(paper_curves.title(norm), fontsize=9)
     beside.grid(alpha=0.3)
     figures.save(figure, png)
 

@@ -8,7 +8,6 @@ A model is certified at r on an image if its class is the label and sigma Phi^-1
 (for r = 0: above 0). The bound is the anytime bound, which the server's `certimix radius` computes from the same counts.
 """
 
-import csv
 import sys
 from pathlib import Path
 
@@ -70,10 +69,9 @@ def holds(radii: np.ndarray, at: float) -> np.ndarray:
 
 
 def print_table(path: Path) -> None:
-    with path.open(newline="") as file:
-        for line in csv.DictReader(file):
-            interval = f"({float(line['low_95']):.1%} to {float(line['high_95']):.1%})" if line["low_95"] else "(published)"
-            print(f"  {line['classifier']:<30} sigma {line['sigma']:<5} r {line['radius']:<5} {float(line['share']):6.1%} {interval}")
+    for line in tables.read(path):
+        interval = f"({line['low_95']:.1%} to {line['high_95']:.1%})" if line["low_95"] != "" else "(published)"
+        print(f"  {line['classifier']:<30} sigma {line['sigma']:<5} r {line['radius']:<5} {line['share']:6.1%} {interval}")
 
 
 def plot(path: Path, curves: list[tuple[dict[str, str], np.ndarray]]) -> None:

@@ -182,9 +182,12 @@ def plot(csv, png, variants: list[Variant], styles: dict[str, tuple[str, str]], 
     measured too are drawn beside ours."""
     rows = tables.read(csv)
     norm = rows[0]["norm"]
-    theirs = {variant.name: paper_curves.attacked_against_clean(norm, variant.name) for variant in variants}
-    figure, axes = figures.two(width=13, same_axes=False) if any(theirs.values()) else figures.new(width=8.4)
-    axes, beside = axes if any(theirs.values()) else (axes, axes)
+    theirs = {variant.name: points for variant in variants if (points := paper_curves.attacked_against_clean(norm, variant.name))}
+    if theirs:
+        figure, (axes, beside) = figures.two(width=13, same_axes=False)
+        _draw_theirs(beside, theirs, styles, norm)
+    else:
+        figure, axes = figures.new(width=8.4)
     for variant in variants:
         points = sorted((row for row in rows if row["curve"] == variant.name), key=lambda row: row["strength"])
         x, y = ([row[f"{kind}_accuracy"] for row in points] for kind in ("clean", "attacked"))
@@ -200,15 +203,16 @@ def plot(csv, png, variants: list[Variant], styles: dict[str, tuple[str, str]], 
     axes.set_title(figures.threat(rows[0], "PGD-20") + f"\n95 % intervals of at most ± {half:.0f} points", fontsize=9)
     axes.grid(alpha=0.3)
     figure.legend(*axes.get_legend_handles_labels(), fontsize=8, loc="outside right upper")
-    for name, points in theirs.items():
-        if points:
-            beside.plot(*zip(*points), styles[name][1], color=styles[name][0], marker=".", markersize=3, linewidth=1.4)
-    if beside is not axes:
-        title = f"the authors' own, {paper_curves.IMAGES} images; norms at the largest outputs"
-        beside.set_title(f"{title}\n{paper_curves.MODELS[norm]}", fontsize=9)
-        beside.set(xlabel="clean accuracy (%)", ylabel="attacked accuracy (%), smaller of STD and MIX", ylim=(-2, None))
-        beside.grid(alpha=0.3)
     figures.save(figure, png)
+
+
+def _draw_theirs(axes, theirs: dict[str, paper_curves.Points], styles: dict[str, tuple[str, str]], norm: str) -> None:
+    for name, points in theirs.items():
+        colour, line = styles[name]
+        axes.plot(*zip(*points), line, color=colour, marker=".", markersize=3, linewidth=1.4)
+    axes.set_title(paper_curves.title(norm, "; norms at the largest outputs"), fontsize=9)
+    axes.set(xlabel="clean accuracy (%)", ylabel="attacked accuracy (%), smaller of STD and MIX", ylim=(-2, None))
+    axes.grid(alpha=0.3)
 
 
 def _mark(axes, x: float, y: float, words: str) -> None:

@@ -27,18 +27,19 @@ def make(folder: Path) -> None:
     for curve in curves:
         describe(curve)
     families = list(dict.fromkeys(curve[0]["robust"] for curve in curves))
-    wider = families[2] if len(families) > 2 else None  # smoothed with more noise: in the paper's comparison only
+    narrow, _, wider = families  # the last is smoothed with more noise, and in the paper's comparison only
     grid = sorted({line["radius"] for line in lines})
     colours = dict(zip(families, COLOURS))
-    figure, axes = pyplot.subplots(2, 3, figsize=(12, 7), sharex=True, sharey=True, layout="constrained")
+    levels = sorted({curve[0]["level"] for curve in curves if curve[0]["robust"] != wider} - {0}, reverse=True)
+    height = math.ceil((len(levels) + 2) / 3)  # a panel a level, one for the paper's comparison, one for the legend
+    figure, axes = pyplot.subplots(height, 3, figsize=(12, 3.5 * height), sharex=True, sharey=True, layout="constrained", squeeze=False)
     panels = iter(axes.flat)
-    for level in sorted({curve[0]["level"] for curve in curves if curve[0]["robust"] != wider} - {0}, reverse=True):
+    for level in levels:
         chosen = [curve for curve in curves if curve[0]["robust"] != wider and curve[0]["level"] in (0, level)]
         fill(next(panels), chosen, grid, colours, "mixtures")
-    if wider:
-        alone = [curve for curve in curves if curve[0]["robust"] == families[0] and curve[0]["level"] == 0]
-        mixed = [curve for curve in curves if curve[0]["robust"] == wider and curve[0]["level"] != 0]
-        fill(next(panels), alone + mixed, grid, colours, "the paper's comparison")
+    alone = [curve for curve in curves if curve[0]["robust"] == narrow and curve[0]["level"] == 0]
+    mixed = [curve for curve in curves if curve[0]["robust"] == wider and curve[0]["level"] != 0]
+    fill(next(panels), alone + mixed, grid, colours, "the paper's comparison")
     spare = list(panels)
     for panel in spare:
         panel.set_axis_off()
@@ -47,7 +48,7 @@ def make(folder: Path) -> None:
         panel.label_outer()
     axes[0, 0].set(ylim=(0, 80), xlim=(0, grid[-1]))
     handles = {handle.get_label(): handle for panel in axes.flat for handle in panel.lines}
-    (spare[0] if spare else figure).legend(handles=list(handles.values()), loc="center", fontsize=8)
+    spare[0].legend(handles=list(handles.values()), loc="center", fontsize=8)
     figures.save(figure, folder / "fig3.png")
 
 

@@ -5,7 +5,8 @@
     python models/evaluate/paper/inside_radius.py --family smoothed --certificates smoothed.jsonl
 
 The certificates are the server's own answers (`certimix predict test.npy --json`, `certimix certify ...`); without any they are computed
-here. With --nearest those that came nearest to breaking are attacked once more, by more effort. No certificate may break: one that does is printed with all there is to know about it, and the exit status is 1.
+here. With --nearest those that came nearest to breaking are attacked once more, for more --effort. No certificate may break: one that
+does is printed with all there is to know about it, and the exit status is 1.
 """
 
 import argparse
@@ -39,6 +40,7 @@ def main() -> None:
         cifar10 = data.load(options.work_dir)
         for family in ("lipschitz", "smoothed") if options.family == "both" else (options.family,):
             fresh, used = run(family, options, cifar10.test_images)
+            used += [tables.identity(options.out / "inside_radius.csv")] if options.nearest else []
             rows = [tidy(row) for row in fresh]
             tables.replace(csv, rows, lambda row, family=family: family_of(row) == family, *used, part=family)
     rows = tables.read(csv)

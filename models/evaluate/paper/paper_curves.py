@@ -40,6 +40,15 @@ def gamma_of(alpha: float) -> float:
     return alpha / (1 - alpha) if alpha < 1 else inf
 
 
+def alpha_of(gamma: float) -> float:
+    return gamma / (1 + gamma) if gamma < inf else 1.0
+
+
+def title(norm: str, more: str = "") -> str:
+    """Of a figure of theirs."""
+    return f"the authors' own, {IMAGES} images{more}\n{MODELS[norm]}"
+
+
 def attacked_against_clean(norm: str, curve: str) -> Points:
     """Clean accuracy, and the smaller of those under STD and MIX, at each gamma of MIX: the authors' rule for their figure."""
     measured = load(norm, curve)

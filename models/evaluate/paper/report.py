@@ -19,13 +19,13 @@ COMMANDS = REPOSITORY / "models" / "evaluate" / "paper" / "README.md"
 BLOCK = re.compile(r"(<!-- table (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 AUTHORS = {"paper_curves.csv", "paper_numbers.csv"}  # copied, not computed
 VOTES = {path.name for path in RESULTS.glob("*votes_*.csv")}
-# What a table is computed from: the files, for each part that a run of its own replaces; whatever else is only asked for something.
+# The files that each part of a table is computed from; a table that is not here must have been computed from some.
 SOURCES = {
     "accuracy.csv": {path.stem: {f"{path.stem}.onnx"} for path in BUNDLED.glob("*.toml")},
     "alone.csv": {"linf": {"adversarial.onnx"}, "l2": {"lipschitz.onnx"}},
     "autoattack_images.csv": {"linf": {"standard.onnx", "adversarial.onnx"}, "l2": {"standard.onnx", "lipschitz.onnx"}},
     "inside_radius.csv": {"lipschitz": {"standard.onnx", "lipschitz.onnx"}, "smoothed": {"standard.onnx", "smoothed-025.onnx"}},
-    "inside_radius_nearest.csv": {"smoothed": {"standard.onnx", "smoothed-025.onnx"}},
+    "inside_radius_nearest.csv": {"smoothed": {"standard.onnx", "smoothed-025.onnx", "inside_radius.csv"}},
     "certified.csv": {"": {name for name in VOTES if name.startswith("votes_")}},
     "fig3.csv": {"": {"standard.onnx", "lipschitz.onnx", "votes_smoothed-025.csv", "far_votes_smoothed-050.csv"}},
 }
