@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::classifier::{ClassifierInfo, ModelSummary, RADIUS_BOUNDS, ShadowReport, ShadowRow};
 use crate::domain::PerRole;
-use crate::live::{ConfigObserver, Live, Snapshot};
+use crate::live::{ConfigObserver, ConfigStatus, Live, Snapshot};
 use crate::rpc::{self, ConnectionCounts, Gate};
 use crate::telemetry::metrics::{
-    Connections, Metrics, MetricsError, ModelDescription, Moment, Pages, Reload, Shadow, ShadowCandidate,
+    ConfigInForce, Connections, Metrics, MetricsError, ModelDescription, Moment, Pages, Reload, Shadow, ShadowCandidate,
 };
 use crate::telemetry::{LogHandle, Tracer};
 
@@ -26,14 +26,11 @@ impl Pages for ServerPages {
     fn metrics(&self) -> Result<String, MetricsError> {
         let snapshot = self.live.load().ok();
         let classifier = snapshot.as_ref().map(|snapshot| &snapshot.classifier);
-        let status = self.live.status();
         self.metrics.text(&Moment {
             load: classifier.map(|classifier| classifier.engine().load_now()),
             serving: self.serves(),
             connections: counted(&self.connections),
             certificate_expires: self.gate.expires(),
-            config_pending: status.pending.is_some(),
-            target_alpha: status.target_alpha,
             lost_spans: self.tracer.as_ref().map_or(0, Tracer::lost_spans),
             dropped_log_lines: self.logs.as_ref().map_or(0, LogHandle::dropped_lines),
             shadow: classifier.and_then(|classifier| classifier.shadow_report().as_ref().map(shadowed)),
@@ -77,9 +74,14 @@ fn shadowed(report: &ShadowReport) -> Shadow {
 pub(super) struct ConfigMetrics(pub(super) Arc<Metrics>);
 
 impl ConfigObserver for ConfigMetrics {
-    fn in_force(&self, snapshot: &Snapshot) {
+    fn in_force(&self, snapshot: &Snapshot, status: &ConfigStatus) {
         let provenance = snapshot.classifier.provenance();
-        self.0.set_config(&provenance.config_revision, provenance.alpha);
+        self.0.set_config(&ConfigInForce {
+            revision: &provenance.config_revision,
+            alpha: provenance.alpha,
+            target_alpha: status.target_alpha,
+            pending: status.pending.is_some(),
+        });
         self.0.set_models(&described(&snapshot.classifier.info()));
     }
 

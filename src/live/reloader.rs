@@ -11,7 +11,7 @@ use super::look::{Eye, Look};
 use super::prepare::{self, PrepareParts, Prepared, ReloadError, differences};
 use super::ramp::Ramp;
 use super::retired::Retired;
-use super::{Contents, Live, Loader, Snapshot};
+use super::{ConfigStatus, Contents, Live, Loader, Snapshot};
 use crate::certificate::Alpha;
 use crate::classifier::Engine;
 use crate::domain::Violations;
@@ -56,13 +56,13 @@ pub struct Surroundings {
 
 /// Is told what is in force.
 pub trait ConfigObserver: Send + Sync {
-    /// `snapshot` is in force from now on: at the start, after a change, and with each step of alpha.
-    fn in_force(&self, snapshot: &Snapshot);
+    /// `snapshot`, to which `status` belongs, is in force from now on: at the start, after a change, and with each step of alpha.
+    fn in_force(&self, snapshot: &Snapshot, status: &ConfigStatus);
     /// A change has come into force.
     fn reloaded(&self);
     /// A look was asked for, and what it found is in force.
     fn unchanged(&self);
-    /// A change was refused.
+    /// A change was refused, and is pending.
     fn refused(&self);
 }
 
@@ -79,8 +79,9 @@ impl Reloader {
         around: Surroundings,
     ) -> Result<Self, Violations> {
         let snapshot = prepare::snapshot(&engine, &settings)?;
-        around.observer.in_force(&snapshot);
-        around.live.swap(snapshot);
+        let status = around.live.status();
+        around.observer.in_force(&snapshot, &status);
+        around.live.swap(snapshot, status);
         warn_if_uncertified(&settings);
         Ok(Self {
             source,
@@ -191,9 +192,8 @@ impl Reloader {
             return;
         }
         tracing::error!("the change of the configuration is REFUSED, the old one stays in force: {error}");
-        self.around
-            .live
-            .tell(status.refused(self.seen.file_sha256.clone(), violations));
+        let status = status.refused(self.seen.file_sha256.clone(), violations);
+        self.around.live.tell(&Arc::new(status));
         self.around.observer.refused();
     }
 
@@ -242,10 +242,10 @@ impl Reloader {
         let changes = differences(&self.settings.effective, &settings.effective);
         let revision = snapshot.classifier.provenance().config_revision.clone();
         commit();
-        self.around.observer.in_force(&snapshot);
+        let status = Arc::new(self.around.live.status().reloaded(&settings));
+        self.around.observer.in_force(&snapshot, &status);
         self.around.observer.reloaded();
-        self.around.live.swap(snapshot);
-        self.around.live.tell(self.around.live.status().reloaded(&settings));
+        self.around.live.swap(snapshot, status);
         self.settings = settings;
         if !Arc::ptr_eq(&self.engine, &engine) {
             let old = std::mem::replace(&mut self.engine, engine);
@@ -267,8 +267,9 @@ impl Reloader {
         let (alpha, over) = ramp.advance(Instant::now());
         match prepare::snapshot(&self.engine, &self.settings.with_alpha(alpha)) {
             Ok(snapshot) => {
-                self.around.observer.in_force(&snapshot);
-                self.around.live.swap(snapshot);
+                let status = self.around.live.status();
+                self.around.observer.in_force(&snapshot, &status);
+                self.around.live.swap(snapshot, status);
                 self.alpha = alpha;
             }
             Err(violations) => tracing::error!("alpha cannot be moved: {violations}"),

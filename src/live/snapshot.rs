@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 use thiserror::Error;
 
 use super::ConfigStatus;
@@ -19,10 +19,15 @@ pub struct Snapshot {
 
 /// What is live. Each request loads its snapshot exactly once.
 pub struct Live {
-    snapshot: ArcSwapOption<Snapshot>,
+    now: ArcSwap<Now>,
     /// Also before there is a snapshot.
     server: ArcSwap<ServerSettings>,
-    status: ArcSwap<ConfigStatus>,
+}
+
+/// Swapped as one, so that nobody sees the one before the change and the other after it.
+struct Now {
+    snapshot: Option<Arc<Snapshot>>,
+    status: Arc<ConfigStatus>,
 }
 
 /// Nothing is live.
@@ -35,9 +40,11 @@ impl Live {
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
         Self {
-            snapshot: ArcSwapOption::empty(),
+            now: ArcSwap::from_pointee(Now {
+                snapshot: None,
+                status: Arc::new(ConfigStatus::starting(settings)),
+            }),
             server: ArcSwap::from_pointee(settings.server.clone()),
-            status: ArcSwap::from_pointee(ConfigStatus::starting(settings)),
         }
     }
 
@@ -46,7 +53,17 @@ impl Live {
     /// # Errors
     /// If nothing is live: before the models have warmed up.
     pub fn load(&self) -> Result<Arc<Snapshot>, NotLive> {
-        self.snapshot.load_full().ok_or(NotLive)
+        self.now.load().snapshot.clone().ok_or(NotLive)
+    }
+
+    /// The snapshot, and the status that belongs to it.
+    ///
+    /// # Errors
+    /// If nothing is live: before the models have warmed up.
+    pub fn load_with_status(&self) -> Result<(Arc<Snapshot>, Arc<ConfigStatus>), NotLive> {
+        let now = self.now.load();
+        let snapshot = now.snapshot.clone().ok_or(NotLive)?;
+        Ok((snapshot, Arc::clone(&now.status)))
     }
 
     /// The limits on what is not yet a request: those of the newest snapshot.
@@ -58,22 +75,33 @@ impl Live {
     /// What is in force, and what was asked for.
     #[must_use]
     pub fn status(&self) -> Arc<ConfigStatus> {
-        self.status.load_full()
+        Arc::clone(&self.now.load().status)
     }
 
-    /// Swaps `snapshot` in. Requests in flight keep the one that they loaded.
-    pub fn swap(&self, snapshot: Snapshot) {
+    /// Swaps `snapshot` in, and the status that belongs to it. Requests in flight keep the one that they loaded.
+    pub(super) fn swap(&self, snapshot: Snapshot, status: Arc<ConfigStatus>) {
         self.server.store(Arc::clone(&snapshot.server));
-        self.snapshot.store(Some(Arc::new(snapshot)));
+        self.now.store(Arc::new(Now {
+            snapshot: Some(Arc::new(snapshot)),
+            status,
+        }));
     }
 
-    pub(super) fn tell(&self, status: ConfigStatus) {
-        self.status.store(Arc::new(status));
+    /// Leaves the snapshot as it is.
+    pub(super) fn tell(&self, status: &Arc<ConfigStatus>) {
+        self.now.rcu(|now| Now {
+            snapshot: now.snapshot.clone(),
+            status: Arc::clone(status),
+        });
     }
 
     /// Takes the snapshot out; the last request that reads it ends it.
     #[must_use]
     pub fn take(&self) -> Option<Arc<Snapshot>> {
-        self.snapshot.swap(None)
+        let before = self.now.rcu(|now| Now {
+            snapshot: None,
+            status: Arc::clone(&now.status),
+        });
+        before.snapshot.clone()
     }
 }

@@ -74,8 +74,10 @@ impl MixedClassifier for Service {
     ) -> Result<Response<GetModelInfoResponse>, Status> {
         let call = self.calls.begin(Rpc::GetModelInfo, request.metadata());
         let answer = self
-            .snapshot()
-            .map(|snapshot| info::response(&snapshot, &self.live.status()));
+            .live
+            .load_with_status()
+            .map(|(snapshot, status)| info::response(&snapshot, &status))
+            .map_err(status::not_live);
         call.end(answer.map(Response::new))
     }
 

@@ -1,8 +1,13 @@
 //! What becomes of changes of the configuration, in the metrics of the real binary.
 
+use std::time::Instant;
+
+use certimix::rpc::proto::GetModelInfoRequest;
+
 use crate::support::Setup;
 use crate::support::editor::{APPLIED, Editor};
 use crate::support::scrape::Scrape;
+use crate::support::server::PATIENCE;
 
 const REJECTED: &str = r#"certimix_config_reloads_total{result="rejected"}"#;
 const UNCHANGED: &str = r#"certimix_config_reloads_total{result="unchanged"}"#;
@@ -45,6 +50,34 @@ fn what_becomes_of_a_change_is_counted_and_what_is_refused_is_seen() {
     editor.served.signal("HUP");
     until([2.0, 1.0, 2.0, 0.0]);
     editor.served.line_with("UNCHANGED");
+}
+
+/// Without a ramp nothing is on its way at any moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn alpha_and_what_is_asked_for_are_told_as_of_one_moment() {
+    let editor = Editor::start(Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.6));
+    let mut client = editor.client().await;
+    for step in 1..=20 {
+        let began = Instant::now();
+        let asked = 0.6 + f64::from(step) / 100.0;
+        editor.write("mixture.alpha", asked);
+        loop {
+            let found = editor.scrape();
+            let scraped = ["certimix_config_alpha", "certimix_config_target_alpha"].map(|alpha| found.value(alpha));
+            assert_eq!(scraped[0], scraped[1]);
+            let info = client
+                .get_model_info(GetModelInfoRequest {})
+                .await
+                .unwrap()
+                .into_inner();
+            let told = info.provenance.unwrap().alpha;
+            assert_eq!(told, info.config.unwrap().target_alpha);
+            if (told, scraped[0]) == (asked, asked) {
+                break;
+            }
+            assert!(began.elapsed() < PATIENCE, "{told} stays");
+        }
+    }
 }
 
 #[test]

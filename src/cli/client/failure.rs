@@ -11,6 +11,10 @@ use crate::rpc::proto::RequestError;
 /// tonic's client ends a call at its deadline with CANCELLED and these words.
 const CLIENT_TIMEOUT: &str = "Timeout expired";
 
+/// Whichever of its errors a client sees first when the server ends a connection: its alert, the end, or a write that fails.
+const HUNG_UP: &str = "The server hung up. If it wants TLS, say https:// and --tls-ca; if it asks for certificates \
+                       (tls.client_ca), it does so to whoever shows none that it knows: --tls-certificate and --tls-key.";
+
 /// No connection could be made.
 pub(super) fn unreachable(address: &str, error: &tonic::transport::Error) -> anyhow::Error {
     let cause = deepest(error).to_string();
@@ -144,11 +148,7 @@ fn advice(code: Code) -> Option<&'static str> {
         Code::DeadlineExceeded => Some("Give it more time with --deadline, or ask for fewer votes."),
         Code::Unavailable => Some("It may be loading or stopping: try again in a moment, or start it with `make run`."),
         Code::Unauthenticated => Some("Give a token of this server with --token-file."),
-        Code::Cancelled => Some(
-            "The server hung up. One that asks for certificates (tls.client_ca) does so to whoever shows none that it knows: \
-             --tls-certificate and --tls-key.",
-        ),
-        Code::Unknown => Some("Does the server want TLS? Then say https:// and --tls-ca."),
+        Code::Cancelled | Code::Unknown => Some(HUNG_UP),
         Code::Unimplemented => Some("Is this a Certimix server, and of this version?"),
         Code::Internal => Some("Its log says more."),
         _ => None,
@@ -208,6 +208,20 @@ mod tests {
         assert!(text.contains("INVALID_ARGUMENT"), "{text}");
         assert!(text.contains("\n  inputs.shape: expected [N, 4]\n  It asks"), "{text}");
         assert!(text.contains("50 ms"), "{text}");
+    }
+
+    #[test]
+    fn a_connection_that_ends_is_explained_whatever_is_seen_of_it_first() {
+        for status in [
+            Status::unknown("transport error"),
+            Status::cancelled("operation was canceled"),
+        ] {
+            let text = explain(&status).to_string();
+            assert!(
+                text.contains("https://") && text.contains("--tls-certificate"),
+                "{text}"
+            );
+        }
     }
 
     #[test]

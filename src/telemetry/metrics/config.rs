@@ -18,6 +18,19 @@ pub enum Reload {
     Rejected,
 }
 
+/// The settings in force, and what the files say beside them.
+#[derive(Debug, Clone, Copy)]
+pub struct ConfigInForce<'a> {
+    /// As every answer bears it.
+    pub revision: &'a str,
+    /// The weight of the robust model, from 0 to 1.
+    pub alpha: f64,
+    /// The weight that the file asks for, which alpha may be on its way to.
+    pub target_alpha: f64,
+    /// Whether the files say something that was refused.
+    pub pending: bool,
+}
+
 /// One of the models, as its labels tell it.
 #[derive(Debug, Clone)]
 pub struct ModelDescription {
@@ -98,21 +111,17 @@ impl ConfigMetrics {
         clippy::disallowed_methods,
         reason = "a moment for people and their dashboards; nothing is timed by it"
     )]
-    pub(super) fn set(&self, revision: &str, alpha: f64) {
+    pub(super) fn set(&self, config: &ConfigInForce) {
         // Whoever is not in force any more is not exported any more.
         self.revision.reset();
-        if let Ok(info) = self.revision.get_metric_with_label_values(&[revision]) {
+        if let Ok(info) = self.revision.get_metric_with_label_values(&[config.revision]) {
             info.set(1);
         }
-        self.alpha.set(alpha);
+        self.alpha.set(config.alpha);
+        self.target_alpha.set(config.target_alpha);
+        self.pending.set(i64::from(config.pending));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.applied_at.set(now.as_secs_f64());
-    }
-
-    /// What the files ask for.
-    pub(super) fn set_asked(&self, target_alpha: f64, pending: bool) {
-        self.target_alpha.set(target_alpha);
-        self.pending.set(i64::from(pending));
     }
 
     pub(super) fn set_models(&self, models: &PerRole<ModelDescription>) {
@@ -139,7 +148,11 @@ impl ConfigMetrics {
         match result {
             Reload::Applied => &self.reloads_applied,
             Reload::Unchanged => &self.reloads_unchanged,
-            Reload::Rejected => &self.reloads_rejected,
+            Reload::Rejected => {
+                // Until something comes into force.
+                self.pending.set(1);
+                &self.reloads_rejected
+            }
         }
         .inc();
     }

@@ -23,7 +23,7 @@ mod set;
 mod shadow;
 mod wire;
 
-pub use config::{ModelDescription, Reload};
+pub use config::{ConfigInForce, ModelDescription, Reload};
 pub use endpoint::{Endpoint, MetricsListener};
 pub use error::MetricsError;
 pub use maker::Maker;

@@ -15,10 +15,6 @@ pub struct Moment {
     pub connections: Connections,
     /// When the first of the TLS certificates ends; none without TLS.
     pub certificate_expires: Option<SystemTime>,
-    /// Whether the settings file says something that was refused.
-    pub config_pending: bool,
-    /// The alpha that the settings file asks for, which the one in force may be on its way to.
-    pub target_alpha: f64,
     /// Spans that no receiver will see.
     pub lost_spans: u64,
     /// Lines of the log that nobody will read.

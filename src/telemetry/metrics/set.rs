@@ -8,7 +8,7 @@ use prometheus::TextEncoder;
 use super::MetricsError;
 use super::answers::AnswerMetrics;
 use super::calls::CallMetrics;
-use super::config::{ConfigMetrics, ModelDescription, Reload};
+use super::config::{ConfigInForce, ConfigMetrics, ModelDescription, Reload};
 use super::load::LoadMetrics;
 use super::maker::Maker;
 use super::models::ModelMetrics;
@@ -63,9 +63,9 @@ impl Metrics {
     }
 
     /// The settings in force from now on.
-    pub fn set_config(&self, revision: &str, alpha: f64) {
+    pub fn set_config(&self, config: &ConfigInForce) {
         let _whole = self.whole();
-        self.config.set(revision, alpha);
+        self.config.set(config);
     }
 
     /// The models that serve from now on.
@@ -86,7 +86,6 @@ impl Metrics {
     pub fn text(&self, moment: &Moment) -> Result<String, MetricsError> {
         let _whole = self.whole();
         self.load.set(moment.load.unwrap_or_default(), moment.serving);
-        self.config.set_asked(moment.target_alpha, moment.config_pending);
         self.wire.set(moment);
         self.shadow.set(moment.shadow.as_ref());
         self.process.read();
