@@ -117,6 +117,17 @@ class WholeNetworks(unittest.TestCase):
         self.assertLess(once.error, 1e-5 * once.lipschitz)
         self.assertLess(100 * once.error, proved.error)
 
+    def test_a_convolution_of_several_images_rounds_as_that_of_one_with_as_many_pixels(self):
+        proved = []
+        for several in ([8, 1, 4, 4], [1, 1, 32, 4]):
+            net = Network((8, 4, 4))
+            x = net.node("Reshape", "input", net.integers(several))
+            x = net.node("Conv", x, net.weight(np.full((1, 1, 1, 1), 3e-5)), net.weight([1000.0]), kernel_shape=[1, 1])
+            x = net.node("Reshape", x, net.integers([1, 8 * 4 * 4]))
+            proved.append(proof(net.model(x), net.shape))
+        self.assertEqual(proved[0].lipschitz, proved[1].lipschitz)
+        self.assertEqual(proved[0].error, proved[1].error)
+
     def test_group_sort_in_other_forms(self):
         """Pairs of neighbours instead of halves; Min first; Slice instead of Split; and Max alone."""
         for form in ("pairs", "max"):
@@ -145,6 +156,7 @@ class Refusals(unittest.TestCase):
             "nothing is known of this operator": lambda: net.node("Sigmoid", "input"),
             "overlap": lambda: net.node("MaxPool", "input", kernel_shape=[3, 3], strides=[2, 2]),
             "AveragePool with windows": lambda: net.node("AveragePool", "input", kernel_shape=[2, 2], strides=[1, 1]),
+            "AveragePool with gaps": lambda: net.node("AveragePool", "input", kernel_shape=[2, 2], strides=[2, 2], dilations=[2, 2]),
             "other than of two": lambda: net.node("Max", "input", net.weight(0.0)),
             "parts of one tensor": lambda: net.node("Max", "input", net.node("Relu", "input")),
             "in groups": lambda: net.node("Conv", "input", net.gaussian(4, 1, 3, 3), group=4),
@@ -159,6 +171,10 @@ class Refusals(unittest.TestCase):
             with self.subTest(why):
                 net = Network((4, 6, 6))
                 self.refuses(net, build(), why)
+
+    def test_an_attribute_of_another_opset(self):
+        net = Network((4, 6, 6), opset=6)
+        self.refuses(net, net.node("Add", "input", net.weight(np.ones(4)), broadcast=1, axis=1), "attribute axis, broadcast")
 
     def test_parts_that_overlap(self):
         net = Network((4, 6, 6))

@@ -77,13 +77,13 @@ def conv(node: NodeProto, inputs: list[Tensor], opset: int) -> View:
     wraps = not any(given.get("pads", [0])) and torus(view.index, kernel.shape[2:], stride, output)
     source = view.values if wraps else view.picked()
     own = convolution_norm(kernel, stride, output, wraps)
-    pixels = math.prod(output)
+    copies = result.size // kernel.shape[0]  # of each bias: a pixel's, and an image's where a Reshape made several of one
     return linear(
         source,
         result,
         (own, absolute_norm(kernel, stride)),
         math.prod(kernel.shape[1:]),
-        product(root(float(pixels)), length(bias[0])) if bias else 0.0,
+        product(root(float(copies)), length(bias[0])) if bias else 0.0,
     )
 
 
@@ -178,6 +178,7 @@ def average_pool(node: NodeProto, inputs: list[Tensor], opset: int) -> View:
         window = given["kernel_shape"]
         require(given.get("strides", [1] * len(window)) == window, "AveragePool with windows that overlap or leave gaps")
         require(not any(given.get("pads", [0])) and not given.get("ceil_mode", 0), "AveragePool with padding")
+        require(set(given.get("dilations", [1])) == {1}, "AveragePool with gaps")
         require(given.get("auto_pad", b"NOTSET") == b"NOTSET", "auto_pad")
     else:
         window = view.index.shape[2:]
@@ -229,6 +230,15 @@ def pick(node: NodeProto, inputs: list[Tensor], opset: int) -> list[View]:
     picked = run(node, [*(view.index + 1 for view in views), *inputs[len(of) :]], opset, every=True)
     return [View(views[0].values, index.astype(np.int64) - 1) for index in picked]
 
+
+# Whatever else a node says, or a later opset lets it say, might change what it computes: it is refused.
+KNOWN_ATTRIBUTES: dict[str, set[str]] = {
+    "Conv": {"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"},
+    "Gemm": {"alpha", "beta", "transA", "transB"},
+    "Cast": {"to", "saturate"},
+    "MaxPool": {"auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "storage_order", "strides"},
+    "AveragePool": {"auto_pad", "ceil_mode", "count_include_pad", "dilations", "kernel_shape", "pads", "strides"},
+}
 
 COMPUTING: dict[str, Callable[[NodeProto, list[Tensor], int], View]] = {
     "Conv": conv,

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from .operators import COMPUTING, PICKING, Refused, Sorting, Tensor, attributes, pick
+from .operators import COMPUTING, KNOWN_ATTRIBUTES, PICKING, Refused, Sorting, Tensor, attributes, pick
 from .proven import Values, View, whole
 from .reference import run
 from .rounding import product, root
@@ -46,7 +46,7 @@ def prove(content: bytes, shape: list[int], low: float, high: float) -> Proof:
     onnx.checker.check_model(model)
     graph = model.graph
     domains = {opset.domain: opset.version for opset in model.opset_import}
-    if set(domains) != {""}:
+    if set(domains) != {""} or model.functions:
         raise Refused("operators that are not ONNX's own")
     opset = domains[""]
     known: dict[str, Tensor | None] = {weight.name: numpy_helper.to_array(weight) for weight in graph.initializer}
@@ -87,6 +87,9 @@ def _apply(node: onnx.NodeProto, inputs: list, opset: int, sorting: Sorting) -> 
         return [sorting(node, inputs, opset)]
     if node.op_type not in COMPUTING:
         raise Refused("nothing is known of this operator")
+    unknown = set(attributes(node)) - KNOWN_ATTRIBUTES.get(node.op_type, set())
+    if unknown:
+        raise Refused(f"nothing is known of the attribute {', '.join(sorted(unknown))}")
     return [COMPUTING[node.op_type](node, inputs, opset)]
 
 
