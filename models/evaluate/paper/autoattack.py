@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """AutoAttack on the mixture at several alphas: in l-infinity with the adversarially trained h, in l2 with the Lipschitz one.
 
-    python models/evaluate/paper/autoattack.py                  # both cases, a quarter of an hour each at most
+    python models/evaluate/paper/autoattack.py                  # both cases, some twenty minutes each at most
     python models/evaluate/paper/autoattack.py --case linf --images 1000 --full
 
 alpha 0 is g alone, alpha 1 is h alone. The attacks are the authors' own (PyPI: pyautoattack): APGD on the cross entropy, targeted APGD on

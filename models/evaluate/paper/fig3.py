@@ -51,13 +51,19 @@ class Curve:
     radii: np.ndarray  # of the reported images; 0 where the certified class is wrong
     upto: float = GRID[-1]  # the radius up to which the curve is known: votes were drawn for no more
     never: float = math.inf  # no votes certify beyond this
+    by_shares: np.ndarray | None = None  # the radii, had the shares of the votes been the probabilities themselves: no certificates
 
     def rows(self) -> Iterator[dict]:
         """Of the table: one a radius at which the curve is known."""
         settings = {"level": f"{self.level:.4g}", "robust": self.robust, "certificate": self.certificate, "alpha": f"{self.alpha:.3f}"}
         settings |= {"robust_temperature": f"{self.temperature:.4g}", "clean_accuracy": f"{self.clean:.4f}", "images": len(self.radii)}
+        counted = {"certified": self.radii, "by_shares": self.by_shares}
         for at in GRID[(self.upto >= GRID) | (self.never < GRID)]:
-            yield settings | {"radius": f"{at:g}", "certified": int(((self.radii >= at) & (self.radii > 0)).sum())}
+            yield settings | {"radius": f"{at:g}"} | {name: reaching(found, at) for name, found in counted.items()}
+
+
+def reaching(radii_found: np.ndarray | None, at: float) -> int | str:
+    return "" if radii_found is None else int(((radii_found >= at) & (radii_found > 0)).sum())
 
 
 def main() -> None:
@@ -113,7 +119,8 @@ def smoothed(
     sigma, failure = float(origin["sigma"]), float(origin["failure_probability"])
     labels, selected = np.array([row.label for row in rows]), np.array([row.selected for row in rows])
     lower = np.array([anytime_lower(row.votes_for_class, row.votes, failure) for row in rows])
-    lower = np.where(selected == labels, lower, 0.0)
+    share = np.array([row.votes_for_class / row.votes if row.votes else 0.0 for row in rows])
+    lower, share = (np.where(selected == labels, found, 0.0) for found in (lower, share))
     robust = np.array([row.counts for row in rows], dtype=np.float64)
     robust /= robust.sum(axis=1, keepdims=True)
     g = softmax(logits(standard, cifar, [row.image for row in rows], options.cache), axis=1)
@@ -124,7 +131,7 @@ def smoothed(
 
     alone = np.maximum(certified_figure.radii_of(origin, rows), 0)
     furthest = max(map(float, origin["radii"].split(",")))
-    curves = [Curve(0, name, "alone", 1.0, 1.0, clean(1.0), alone, furthest)]
+    curves = [Curve(0, name, "alone", 1.0, 1.0, clean(1.0), alone, furthest, by_shares=np.maximum(sigma * norm.ppf(share), 0))]
     certificates = {"tight": radii.tight, "Theorem 2": radii.theorem2, "Theorem 1": radii.theorem1_smoothed}
     driven = norm.cdf(furthest / sigma)  # no lower bound was driven further than that
     for level in levels:
@@ -136,7 +143,8 @@ def smoothed(
         alpha = max(fitting)
         for certificate, radius in certificates.items():
             upto, never = (float(radius(alpha, sigma, bound)) for bound in (driven, 1.0))
-            curves.append(Curve(level, name, certificate, alpha, 1.0, clean(alpha), radius(alpha, sigma, lower), upto, never))
+            found, by_shares = (radius(alpha, sigma, probability) for probability in (lower, share))
+            curves.append(Curve(level, name, certificate, alpha, 1.0, clean(alpha), found, upto, never, by_shares))
     return curves
 
 

@@ -199,12 +199,13 @@ def autoattack(name: str) -> Table:
 
 
 def certified_curves(name: str) -> Table:
-    """The share of images certified at some radii; a curve that was not measured so far has no number there."""
+    """The share of images certified at some radii, and had the shares of votes been probabilities; a curve that was not measured so
+    far has no number there."""
     lines: dict[tuple[str, ...], dict[float, str]] = {}
     for row in read(name):
         setting = (row["robust"], row["certificate"], row["alpha"], row["robust_temperature"], row["clean_accuracy"], row["images"])
-        share = f"{100 * int(row['certified']) / int(row['images']):.1f}"
-        lines.setdefault(setting, {})[float(row["radius"])] = share
+        shares = [f"{100 * int(row[column]) / int(row['images']):.1f}" for column in ("certified", "by_shares") if row[column]]
+        lines.setdefault(setting, {})[float(row["radius"])] = " / ".join(shares)
     body = [
         [robust, certificate, alpha, temperature, f"{100 * float(clean):.1f}", images, *(shares.get(at, "-") for at in RADII)]
         for (robust, certificate, alpha, temperature, clean, images), shares in lines.items()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How many votes the stopping rule draws, and what it loses against 100,000 votes an image, before any network is run.
 
-    .cache/venv/bin/python models/evaluate/paper/simulate.py [--images 1000]
+    .cache/venv/bin/python models/evaluate/paper/simulate.py [--images 4000] [--resolution 0.1]
 
 The images' Phi^-1(p) are drawn from a normal distribution that has the certified accuracies of Cohen and others (2019).
 """
@@ -20,7 +20,7 @@ FIXED = 100_000
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument("--images", type=int, default=4000)
     parser.add_argument("--radii", type=float, nargs="+", default=[k / 8 for k in range(7)])
     parser.add_argument("--failure-probability", type=float, default=0.001)
     parser.add_argument("--budget", type=int, default=FIXED)
@@ -28,7 +28,7 @@ def main() -> None:
     options = parser.parse_args()
     for sigma, (mean, deviation) in CLASSIFIERS.items():
         random = np.random.default_rng(0)
-        plan = Plan(sigma, tuple(options.radii), options.failure_probability, options.budget)
+        plan = Plan(sigma, tuple(options.radii), options.failure_probability, options.budget, options.resolution)
         rule = Stopping(plan)
         needed = np.array([goal.needed for goal in rule.goals])
         drawn, proved, fixed = [], [], []

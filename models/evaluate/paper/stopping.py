@@ -11,7 +11,7 @@ A radius r asks whether p > p0 = Phi(r / sigma). It may cost so many votes that 
 `resolution` sigma above r: for r = 0 a few thousand, for r = 3 sigma the whole budget, for p0 (1 - p0) / phi(r / sigma)^2 says how many
 votes a step in r / sigma takes. Before they are drawn r is given up when, for the largest p that the votes so far allow, they
 would prove it with probability `GIVE_UP` at most. Simulated for a classifier with Cohen's certified accuracies (`simulate.py`), this
-draws a few thousand votes an image instead of 100,000 and finds certified accuracies 1 to 2 points lower.
+draws a few thousand votes an image instead of 100,000 and finds certified accuracies 1 to 2.5 points lower.
 
 Radii between those of the list are proved too where the bound happens to be high enough, but votes are not drawn for them.
 """
