@@ -212,7 +212,7 @@ def certified_radii(case: Case, alpha: float, images: np.ndarray, labels: np.nda
 def summary(rows: list[dict]) -> list[dict]:
     """One row for each norm and alpha; accuracies in per cent, with exact 95 % intervals."""
     result = []
-    for norm in dict.fromkeys(row["norm"] for row in rows):
+    for norm in (norm for norm in EPSILON if any(row["norm"] == norm for row in rows)):
         chosen = [row for row in rows if row["norm"] == norm]
         for column in sorted((name for name in chosen[0] if name.startswith("alpha ")), key=lambda name: float(name[6:])):
             states = np.array([row[column] for row in chosen])

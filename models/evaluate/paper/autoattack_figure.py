@@ -8,7 +8,7 @@ from figures import pyplot
 TITLES = {"linf": r"adversarial $h$, $\ell_\infty$ %.4g/255", "l2": r"Lipschitz $h$, $\ell_2$ %.4g/255"}
 LINES = {
     "clean": ("clean", "tab:blue", "o"),
-    "attacked": ("attacked (APGD-CE, APGD-T, Square)", "tab:red", "s"),
+    "attacked": ("attacked", "tab:red", "s"),
     "certified": ("certified at that radius", "tab:green", "^"),
 }
 
@@ -25,13 +25,17 @@ def draw(rows: list[dict], path: Path) -> None:
             middle = [row[f"{name}_accuracy"] for row in points]
             down = [row[f"{name}_accuracy"] - row[f"{name}_low"] for row in points]
             up = [row[f"{name}_high"] - row[f"{name}_accuracy"] for row in points]
-            words += ", FAB" * (name == "attacked" and "FAB" in chosen[0]["attack"])
             alphas = [row["alpha"] for row in points]
             axis.errorbar(alphas, middle, yerr=[down, up], color=colour, marker=marker, markersize=4, linewidth=1, capsize=2, label=words)
-        axis.set_title(TITLES[norm] % (255 * chosen[0]["epsilon"]) + f", {chosen[0]['images']:g} images")
+        axis.set_title(TITLES[norm] % (255 * chosen[0]["epsilon"]) + f", {chosen[0]['images']:g} images\nattacked by {attacks(chosen[0])}", fontsize=10)
         axis.set_xlabel(r"$\alpha$, the weight of $h$")
         axis.set_ylim(-2, 102)
         axis.grid(alpha=0.3)
     axes[0][0].set_ylabel("accuracy (%), with 95 % intervals")
-    axes[0][-1].legend(fontsize=8)
+    handles = {handle.get_label(): handle for axis in axes[0] for handle in axis.get_legend_handles_labels()[0]}
+    figure.legend(handles=list(handles.values()), loc="outside lower center", ncols=len(handles), fontsize=8)
     figures.save(figure, path)
+
+
+def attacks(row: dict) -> str:
+    return "the whole of AutoAttack" if "FAB" in row["attack"] else "APGD-CE, APGD-T and Square, with fewer steps"
