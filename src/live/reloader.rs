@@ -192,8 +192,9 @@ impl Reloader {
             return;
         }
         tracing::error!("the change of the configuration is REFUSED, the old one stays in force: {error}");
-        let status = status.refused(self.seen.file_sha256.clone(), violations);
-        self.around.live.tell(&Arc::new(status));
+        self.around
+            .live
+            .tell(status.refused(self.seen.file_sha256.clone(), violations));
         self.around.observer.refused();
     }
 

@@ -88,10 +88,11 @@ impl Live {
     }
 
     /// Leaves the snapshot as it is.
-    pub(super) fn tell(&self, status: &Arc<ConfigStatus>) {
+    pub(super) fn tell(&self, status: ConfigStatus) {
+        let status = Arc::new(status);
         self.now.rcu(|now| Now {
             snapshot: now.snapshot.clone(),
-            status: Arc::clone(status),
+            status: Arc::clone(&status),
         });
     }
 

@@ -13,6 +13,9 @@ const REJECTED: &str = r#"certimix_config_reloads_total{result="rejected"}"#;
 const UNCHANGED: &str = r#"certimix_config_reloads_total{result="unchanged"}"#;
 const PENDING: &str = "certimix_config_pending";
 
+/// In force, and asked for.
+const ALPHAS: [&str; 2] = ["certimix_config_alpha", "certimix_config_target_alpha"];
+
 /// Applied, unchanged, rejected, pending.
 fn counts(found: &Scrape) -> [f64; 4] {
     [APPLIED, UNCHANGED, REJECTED, PENDING].map(|series| found.value(series))
@@ -34,13 +37,12 @@ fn what_becomes_of_a_change_is_counted_and_what_is_refused_is_seen() {
     editor.write("mixture.alpha", 0.7);
     let second = until([1.0, 0.0, 0.0, 0.0]);
     assert_ne!(revision(&first), revision(&second));
-    let alphas = ["certimix_config_alpha", "certimix_config_target_alpha"];
-    assert_eq!(alphas.map(|alpha| second.value(alpha)), [0.7; 2]);
+    assert_eq!(ALPHAS.map(|alpha| second.value(alpha)), [0.7; 2]);
 
     editor.write("mixture.alpha", 7);
     let refused = until([1.0, 0.0, 1.0, 1.0]);
     assert_eq!(revision(&refused), revision(&second));
-    assert_eq!(alphas.map(|alpha| refused.value(alpha)), [0.7; 2]);
+    assert_eq!(ALPHAS.map(|alpha| refused.value(alpha)), [0.7; 2]);
     editor.served.signal("HUP");
     until([1.0, 0.0, 2.0, 1.0]);
 
@@ -63,7 +65,7 @@ async fn alpha_and_what_is_asked_for_are_told_as_of_one_moment() {
         editor.write("mixture.alpha", asked);
         loop {
             let found = editor.scrape();
-            let scraped = ["certimix_config_alpha", "certimix_config_target_alpha"].map(|alpha| found.value(alpha));
+            let scraped = ALPHAS.map(|alpha| found.value(alpha));
             assert_eq!(scraped[0], scraped[1]);
             let info = client
                 .get_model_info(GetModelInfoRequest {})

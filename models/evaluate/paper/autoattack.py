@@ -212,8 +212,10 @@ def certified_radii(case: Case, alpha: float, images: np.ndarray, labels: np.nda
 def summary(rows: list[dict]) -> list[dict]:
     """One row for each norm and alpha; accuracies in per cent, with exact 95 % intervals."""
     result = []
-    for norm in (norm for norm in EPSILON if any(row["norm"] == norm for row in rows)):
+    for norm in EPSILON:
         chosen = [row for row in rows if row["norm"] == norm]
+        if not chosen:
+            continue
         for column in sorted((name for name in chosen[0] if name.startswith("alpha ")), key=lambda name: float(name[6:])):
             states = np.array([row[column] for row in chosen])
             if (states == "").all():

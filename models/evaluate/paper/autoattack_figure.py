@@ -27,7 +27,8 @@ def draw(rows: list[dict], path: Path) -> None:
             up = [row[f"{name}_high"] - row[f"{name}_accuracy"] for row in points]
             alphas = [row["alpha"] for row in points]
             axis.errorbar(alphas, middle, yerr=[down, up], color=colour, marker=marker, markersize=4, linewidth=1, capsize=2, label=words)
-        axis.set_title(TITLES[norm] % (255 * chosen[0]["epsilon"]) + f", {chosen[0]['images']:g} images\nattacked by {attacks(chosen[0])}", fontsize=10)
+        of = TITLES[norm] % (255 * chosen[0]["epsilon"]) + f", {chosen[0]['images']:g} images"
+        axis.set_title(f"{of}\nattacked by {attacks(chosen[0])}", fontsize=10)
         axis.set_xlabel(r"$\alpha$, the weight of $h$")
         axis.set_ylim(-2, 102)
         axis.grid(alpha=0.3)

@@ -145,14 +145,14 @@ impl ConfigMetrics {
     }
 
     pub(super) fn reloaded(&self, result: Reload) {
+        if result == Reload::Rejected {
+            // Until something comes into force.
+            self.pending.set(1);
+        }
         match result {
             Reload::Applied => &self.reloads_applied,
             Reload::Unchanged => &self.reloads_unchanged,
-            Reload::Rejected => {
-                // Until something comes into force.
-                self.pending.set(1);
-                &self.reloads_rejected
-            }
+            Reload::Rejected => &self.reloads_rejected,
         }
         .inc();
     }
