@@ -26,6 +26,8 @@ pub struct ModelSummary {
     pub sessions: usize,
     /// Rows in one run, at most.
     pub max_batch_size: usize,
+    /// Why it runs one row at a time; none if it works row by row.
+    pub one_row_reason: Option<String>,
 }
 
 impl ModelSummary {
@@ -40,6 +42,7 @@ impl ModelSummary {
             guarantee_source: manifest.guarantee_source.clone(),
             sessions,
             max_batch_size,
+            one_row_reason: model.one_row_reason.clone(),
         }
     }
 }

@@ -18,6 +18,17 @@ pub(super) struct BatchLimits {
     pub(super) max_time: Duration,
 }
 
+impl BatchLimits {
+    /// One row at a time, whatever the operator asks for: a model that may mix rows is a function of one row then.
+    fn one_row(self) -> Self {
+        Self {
+            set: Some(1),
+            largest: 1,
+            ..self
+        }
+    }
+}
+
 /// Opens `count` sessions and runs each once, so that the first request finds them warm.
 pub(super) fn open(
     model: &Arc<Model>,
@@ -25,6 +36,17 @@ pub(super) fn open(
     limits: BatchLimits,
 ) -> Result<(Vec<OnnxSession>, Measured), LoadError> {
     let name = &model.manifest.name;
+    let limits = match &model.one_row_reason {
+        None => limits,
+        Some(reason) => {
+            tracing::warn!(
+                model = name,
+                reason,
+                "the model is not proven to work row by row: it runs one row at a time"
+            );
+            limits.one_row()
+        }
+    };
     tracing::info!(
         model = name,
         sessions = count,

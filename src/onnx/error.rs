@@ -75,6 +75,17 @@ pub enum OnnxError {
         /// Where it lies, as the file says it.
         location: String,
     },
+    /// The model answers at random, or otherwise while it is trained.
+    #[error(
+        "{} is no function of its input: {reason}\n  export the model for inference, in evaluation mode, without random operators",
+        file.display()
+    )]
+    NoFunction {
+        /// The ONNX file.
+        file: PathBuf,
+        /// Which node, and what it does.
+        reason: String,
+    },
     /// ONNX Runtime refuses the file.
     #[error("ONNX Runtime cannot load {}: {reason}", file.display())]
     Load {

@@ -6,10 +6,10 @@
 
 mod backend;
 mod error;
+mod graph;
 mod halt;
 mod manifest;
 mod model;
-mod one_file;
 mod provider;
 mod runtime;
 mod self_test;

@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::{TensorElementType, ValueType};
 use sha2::{Digest, Sha256};
 
-use super::one_file::{self, NotOneFile};
+use super::graph::{NotOneFile, check_deterministic, check_one_file, prove_row_independence};
 use super::provider::{self, ProviderInUse};
 use super::{Manifest, OnnxError, OnnxSession, OutputKind, Runtime};
 use crate::domain::{Guarantee, InputSpec, Violations, hex};
@@ -21,8 +22,10 @@ pub struct Model {
     pub manifest: Manifest,
     /// Where it runs.
     pub provider: ProviderInUse,
+    /// Why the graph is not known to work row by row; none if it is proven. A model with a reason runs one row at a time.
+    pub one_row_reason: Option<String>,
     runtime: Runtime,
-    bytes: Vec<u8>,
+    bytes: Bytes,
 }
 
 impl Model {
@@ -37,6 +40,7 @@ impl Model {
             path: manifest.file.clone(),
             reason: error.to_string(),
         })?;
+        let bytes = Bytes::from(bytes);
         let found = hex(&Sha256::digest(&bytes));
         if found != manifest.sha256 {
             return Err(OnnxError::Checksum {
@@ -47,16 +51,22 @@ impl Model {
             });
         }
         // Before the runtime sees it, which would open whatever file it names.
-        one_file::check(&bytes).map_err(|reason| {
-            let file = manifest.file.clone();
-            match reason {
-                NotOneFile::NoModel(reason) => OnnxError::NoModel { file, reason },
-                NotOneFile::Elsewhere { tensor, location } => OnnxError::ExternalData { file, tensor, location },
-            }
+        let file = || manifest.file.clone();
+        let graph = check_one_file(bytes.clone()).map_err(|reason| match reason {
+            NotOneFile::NoModel(reason) => OnnxError::NoModel { file: file(), reason },
+            NotOneFile::Elsewhere { tensor, location } => OnnxError::ExternalData {
+                file: file(),
+                tensor,
+                location,
+            },
         })?;
+        check_deterministic(&graph).map_err(|reason| OnnxError::NoFunction { file: file(), reason })?;
+        let InputSpec { name, shape, .. } = &manifest.input;
+        let one_row_reason = prove_row_independence(&graph, name, shape, &manifest.output_name).err();
         let mut model = Self {
             manifest,
             provider: ProviderInUse::CPU,
+            one_row_reason,
             runtime: runtime.clone(),
             bytes,
         };

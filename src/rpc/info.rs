@@ -87,5 +87,6 @@ fn model(summary: ModelSummary) -> proto::ModelInfo {
         guarantee_source: summary.guarantee_source,
         sessions: encode::index(summary.sessions),
         max_batch_size: encode::index(summary.max_batch_size),
+        one_row_reason: summary.one_row_reason.unwrap_or_default(),
     }
 }

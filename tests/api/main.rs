@@ -45,6 +45,7 @@ mod reload_access;
 mod reload_in_flight;
 mod reload_limits;
 mod reload_metrics;
+mod row_independence;
 mod self_test;
 mod settings;
 mod shadow;

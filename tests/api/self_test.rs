@@ -1,58 +1,32 @@
-//! A model whose answer for a row depends on the other rows is no function: no smoothed certificate without a caveat.
+//! A model whose answer for a row depends on the other rows runs one row at a time, so that it is a function of one row.
 
-use certimix::app::AppError;
-use certimix::classifier::LoadError;
+use certimix::rpc::proto::GetModelInfoRequest;
 
-use crate::support::wire::{certificate, certify_with, floats};
+use crate::support::wire::{certificate, floats};
 use crate::support::{Setup, TestServer, wire};
 
-fn setup() -> Setup {
-    Setup::pair("linear_g", "batch_mates_h").batch_size(4)
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn batch_mates_that_matter_are_refused() {
-    let mut server = TestServer::listen(setup());
-    assert!(!server.ready().await);
-    let error = server.stop().await.unwrap_err();
-    assert!(matches!(error, AppError::Load(LoadError::Inexact(_))), "{error:?}");
-    let message = error.to_string();
-    for advice in ["self-test failed", "certificate.allow_inexact_runtime", "place"] {
-        assert!(message.contains(advice), "{message}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn by_the_operators_leave_every_certificate_carries_a_caveat() {
-    let server = TestServer::start(setup().with("certificate.allow_inexact_runtime", true)).await;
+async fn batch_mates_that_matter_cost_the_batches_and_nothing_else() {
+    let server = TestServer::start(Setup::pair("linear_g", "batch_mates_h").batch_size(4)).await;
     let mut client = server.client().await;
+    let info = client
+        .get_model_info(GetModelInfoRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+    let (standard, robust) = (info.standard.unwrap(), info.robust.unwrap());
+    assert_eq!((standard.max_batch_size, robust.max_batch_size), (4, 1));
+    assert!(
+        robust.one_row_reason.contains("ReduceMean"),
+        "{}",
+        robust.one_row_reason
+    );
     let predicted = client
         .predict(wire::predict(floats(&[[0.5; 4], [0.0; 4]])))
         .await
-        .unwrap()
-        .into_inner();
-    let certified = client
-        .certify(certify_with(floats(&[[0.5; 4]]), 100))
-        .await
-        .unwrap()
-        .into_inner();
-    let mut stream = client
-        .certify_stream(certify_with(floats(&[[0.5; 4]]), 100))
-        .await
-        .unwrap()
-        .into_inner();
-    let streamed = stream.message().await.unwrap().unwrap().prediction.unwrap();
-    for prediction in predicted
-        .predictions
-        .iter()
-        .chain(&certified.predictions)
-        .chain([&streamed])
-    {
-        let caveat = &certificate(prediction).caveat;
-        assert!(
-            caveat.contains("not exact") && caveat.contains("operator"),
-            "\"{caveat}\""
-        );
+        .unwrap();
+    for prediction in predicted.into_inner().predictions {
+        assert_eq!(certificate(&prediction).caveat, "");
     }
 }
 

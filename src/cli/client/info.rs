@@ -113,9 +113,17 @@ fn model_text(model: &ModelInfo) -> String {
     } else {
         format!(" ({})", model.guarantee_source)
     };
+    let rows = if model.one_row_reason.is_empty() {
+        format!("batches up to {}", model.max_batch_size)
+    } else {
+        format!(
+            "one row at a time\nNOT PROVEN TO WORK ROW BY ROW: {}",
+            model.one_row_reason
+        )
+    };
     format!(
-        "{} on {}{note}, {} session(s), batches up to {}\nguarantee: {}{source}\nsha256 {}",
-        model.name, model.provider, model.sessions, model.max_batch_size, model.guarantee, model.sha256
+        "{} on {}{note}, {} session(s), {rows}\nguarantee: {}{source}\nsha256 {}",
+        model.name, model.provider, model.sessions, model.guarantee, model.sha256
     )
 }
 
@@ -218,6 +226,7 @@ fn model_json(model: &ModelInfo) -> Value {
         "name": model.name, "sha256": model.sha256, "provider": model.provider, "provider_note": model.provider_note,
         "guarantee": model.guarantee, "guarantee_source": model.guarantee_source,
         "sessions": model.sessions, "max_batch_size": model.max_batch_size,
+        "one_row_reason": model.one_row_reason,
     })
 }
 

@@ -1,10 +1,13 @@
 //! Whether an ONNX file is the whole model: its weights may lie in other files, which no SHA-256 of a manifest speaks of.
 
+use bytes::Bytes;
 use prost::Message as _;
+
+use super::wire;
 
 /// What keeps a file from being served.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum NotOneFile {
+pub(in crate::onnx) enum NotOneFile {
     /// It is no ONNX model, for this reason.
     NoModel(String),
     /// A tensor lies elsewhere.
@@ -16,18 +19,20 @@ pub(super) enum NotOneFile {
     },
 }
 
-/// Checks that every tensor of the ONNX file `bytes` is in it.
-pub(super) fn check(bytes: &[u8]) -> Result<(), NotOneFile> {
+/// Reads the ONNX file `bytes`, and checks that every tensor of it is in it.
+pub(in crate::onnx) fn check_one_file(bytes: Bytes) -> Result<wire::Model, NotOneFile> {
     let model = wire::Model::decode(bytes).map_err(|error| NotOneFile::NoModel(error.to_string()))?;
     let graph = model
         .graph
+        .as_ref()
         .ok_or_else(|| NotOneFile::NoModel("it has no graph".to_owned()))?;
     let nodes = model.functions.iter().flat_map(|function| &function.nodes);
     let defaults = model.functions.iter().flat_map(|function| &function.attributes);
-    let found = in_graph(&graph)
+    let found = in_graph(graph)
         .or_else(|| nodes.flat_map(|node| &node.attributes).find_map(in_attribute))
-        .or_else(|| defaults.into_iter().find_map(in_attribute));
-    found.map_or(Ok(()), |tensor| Err(elsewhere(tensor)))
+        .or_else(|| defaults.into_iter().find_map(in_attribute))
+        .map(elsewhere);
+    found.map_or(Ok(model), Err)
 }
 
 /// A tensor that is not in the file. The depth is bounded: what was decoded has less than prost's limit.
@@ -69,90 +74,9 @@ fn elsewhere(tensor: &wire::Tensor) -> NotOneFile {
     }
 }
 
-/// As much of `onnx.proto` as says where a tensor lies; all else is skipped, and no weight is copied. Names are bytes: the runtime
-/// does not mind what they are, and a check must not read less than the runtime does.
-mod wire {
-    /// `TensorProto.DataLocation.DEFAULT`.
-    pub(super) const IN_THE_FILE: i32 = 0;
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Model {
-        #[prost(message, optional, tag = "7")]
-        pub(super) graph: Option<Graph>,
-        #[prost(message, repeated, tag = "25")]
-        pub(super) functions: Vec<Function>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Graph {
-        #[prost(message, repeated, tag = "1")]
-        pub(super) nodes: Vec<Node>,
-        #[prost(message, repeated, tag = "5")]
-        pub(super) initializers: Vec<Tensor>,
-        #[prost(message, repeated, tag = "15")]
-        pub(super) sparse_initializers: Vec<SparseTensor>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Function {
-        #[prost(message, repeated, tag = "7")]
-        pub(super) nodes: Vec<Node>,
-        #[prost(message, repeated, tag = "11")]
-        pub(super) attributes: Vec<Attribute>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Node {
-        #[prost(message, repeated, tag = "5")]
-        pub(super) attributes: Vec<Attribute>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Attribute {
-        #[prost(message, optional, tag = "5")]
-        pub(super) tensor: Option<Tensor>,
-        #[prost(message, optional, boxed, tag = "6")]
-        pub(super) graph: Option<Box<Graph>>,
-        #[prost(message, repeated, tag = "10")]
-        pub(super) tensors: Vec<Tensor>,
-        #[prost(message, repeated, tag = "11")]
-        pub(super) graphs: Vec<Graph>,
-        #[prost(message, optional, tag = "22")]
-        pub(super) sparse_tensor: Option<SparseTensor>,
-        #[prost(message, repeated, tag = "23")]
-        pub(super) sparse_tensors: Vec<SparseTensor>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct SparseTensor {
-        #[prost(message, optional, tag = "1")]
-        pub(super) values: Option<Tensor>,
-        #[prost(message, optional, tag = "2")]
-        pub(super) indices: Option<Tensor>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Tensor {
-        #[prost(bytes = "vec", tag = "8")]
-        pub(super) name: Vec<u8>,
-        #[prost(message, repeated, tag = "13")]
-        pub(super) external_data: Vec<Entry>,
-        #[prost(int32, tag = "14")]
-        pub(super) data_location: i32,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Entry {
-        #[prost(bytes = "vec", tag = "1")]
-        pub(super) key: Vec<u8>,
-        #[prost(bytes = "vec", tag = "2")]
-        pub(super) value: Vec<u8>,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::wire::{Attribute, Entry, Function, Graph, Model, Node, SparseTensor, Tensor};
+    use super::super::wire::{Attribute, Entry, Function, Graph, Model, Node, SparseTensor, Tensor};
     use super::*;
 
     fn far() -> Tensor {
@@ -163,12 +87,14 @@ mod tests {
                 value: b"weights.bin".to_vec(),
             }],
             data_location: 1,
+            ..Tensor::default()
         }
     }
 
     fn node(attribute: Attribute) -> Node {
         Node {
             attributes: vec![Attribute::default(), attribute],
+            ..Node::default()
         }
     }
 
@@ -182,9 +108,13 @@ mod tests {
     fn checked(graph: Graph) -> Result<(), NotOneFile> {
         let model = Model {
             graph: Some(graph),
-            functions: Vec::new(),
+            ..Model::default()
         };
-        check(&model.encode_to_vec())
+        check(&model)
+    }
+
+    fn check(model: &Model) -> Result<(), NotOneFile> {
+        check_one_file(model.encode_to_vec().into()).map(|read| assert_eq!(read, *model))
     }
 
     #[test]
@@ -193,7 +123,11 @@ mod tests {
             tensor: "w".to_owned(),
             location: "weights.bin".to_owned(),
         });
-        let sparse = |values, indices| SparseTensor { values, indices };
+        let sparse = |values, indices| SparseTensor {
+            values,
+            indices,
+            dims: Vec::new(),
+        };
         let initializer = Graph {
             initializers: vec![Tensor::default(), far()],
             ..Graph::default()
@@ -233,9 +167,14 @@ mod tests {
         for (nodes, attributes) in [(vec![node(constant.clone())], Vec::new()), (Vec::new(), vec![constant])] {
             let model = Model {
                 graph: Some(Graph::default()),
-                functions: vec![Function { nodes, attributes }],
+                functions: vec![Function {
+                    nodes,
+                    attributes,
+                    ..Function::default()
+                }],
+                ..Model::default()
             };
-            assert_eq!(check(&model.encode_to_vec()), found);
+            assert_eq!(check(&model), found);
         }
     }
 
@@ -263,7 +202,8 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_no_model() {
         for bytes in [&b""[..], b"no model at all", b"\x1c\0\0\0ORTM"] {
-            assert!(matches!(check(bytes), Err(NotOneFile::NoModel(_))), "{bytes:?}");
+            let read = check_one_file(Bytes::from_static(bytes));
+            assert!(matches!(read, Err(NotOneFile::NoModel(_))), "{bytes:?}");
         }
     }
 }
