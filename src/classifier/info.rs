@@ -26,12 +26,12 @@ pub struct ModelSummary {
     pub sessions: usize,
     /// Rows in one run, at most.
     pub max_batch_size: usize,
-    /// Why it runs one row at a time; none if it works row by row.
+    /// Why it runs one row at a time, whatever its batch size was set to; none if it need not.
     pub one_row_reason: Option<String>,
 }
 
 impl ModelSummary {
-    pub(super) fn new(model: &Model, sessions: usize, max_batch_size: usize) -> Self {
+    pub(super) fn new(model: &Model, sessions: usize, max_batch_size: usize, one_row_reason: &Option<String>) -> Self {
         let manifest = &model.manifest;
         Self {
             name: manifest.name.clone(),
@@ -42,7 +42,7 @@ impl ModelSummary {
             guarantee_source: manifest.guarantee_source.clone(),
             sessions,
             max_batch_size,
-            one_row_reason: model.one_row_reason.clone(),
+            one_row_reason: one_row_reason.clone(),
         }
     }
 }
@@ -77,7 +77,7 @@ impl MixedClassifier {
     #[must_use]
     pub fn info(&self) -> ClassifierInfo {
         let guarantee = &self.engine.robust.guarantee;
-        let unavailable_reason = unavailable_reason(guarantee, &self.mixture);
+        let unavailable_reason = unavailable_reason(guarantee, &self.mixture).or_else(|| self.doubt()?.unavailable());
         let method = match guarantee {
             Guarantee::None => None,
             Guarantee::LipschitzProbabilities { .. } => Some(Method::Theorem1),

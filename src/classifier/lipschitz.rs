@@ -4,7 +4,7 @@ use super::robust::{RobustAnswer, conclude, unavailable_reason};
 use crate::certificate::{
     CertificateError, LogitConstant, Temperature, argmax, log_probabilities, log_softmax, logit_radius, theorem1_radius,
 };
-use crate::domain::{Certificate, Guarantee, InputSpec, Method, Status, StopReason};
+use crate::domain::{Certificate, Guarantee, InputSpec, Method, Status, StopReason, are_probabilities};
 use crate::onnx::OutputKind;
 use crate::settings::MixtureSettings;
 
@@ -37,9 +37,12 @@ pub(super) fn certify(
         return Ok(unproven(Certificate::unavailable(reason)));
     }
     let (alpha, finite) = (mixture.alpha, output.iter().all(|value| value.is_finite()));
+    // A row that sums to another number is not the output that the constants were proven of.
+    let proper = kind == OutputKind::Logits || are_probabilities(output);
+    let usable = finite && proper;
     let (radius, method) = match guarantee {
-        Guarantee::LipschitzProbabilities { .. } if !finite => (0.0, Method::Theorem1),
-        Guarantee::LipschitzLogits { .. } if !finite => (0.0, Method::LogitLipschitz),
+        Guarantee::LipschitzProbabilities { .. } if !usable => (0.0, Method::Theorem1),
+        Guarantee::LipschitzLogits { .. } if !usable => (0.0, Method::LogitLipschitz),
         Guarantee::LipschitzProbabilities {
             constants,
             neighbourhood,
@@ -85,11 +88,13 @@ pub(super) fn certify(
         caveat: String::new(),
     };
     let certificate = conclude(certificate, spec, || {
-        if finite {
+        if usable {
             format!(
                 "the robust model's margin is not above (1 - alpha) / alpha = {:.4}",
                 alpha.margin_needed()
             )
+        } else if finite {
+            "the robust model's output is not in [0, 1] with the sum 1, as probabilities are".to_owned()
         } else {
             "the robust model's output is not finite".to_owned()
         }
@@ -135,9 +140,23 @@ mod tests {
 
     #[test]
     fn probabilities_are_certified_as_they_are_mixed() {
-        assert_eq!(certified(&[1.5, 0.6]).radius, certified(&[1.0, 0.6]).radius);
-        assert_eq!(certified(&[0.6, -0.3]).radius, certified(&[0.6, 0.0]).radius);
+        assert_eq!(certified(&[1.0005, 0.0]).radius, certified(&[1.0, 0.0]).radius);
+        assert_eq!(certified(&[1.0, -0.0005]).radius, certified(&[1.0, 0.0]).radius);
         assert!(certified(&[0.9, 0.1]).radius > 0.0);
+    }
+
+    #[test]
+    fn rows_that_are_no_probabilities_are_not_certified() {
+        // Half of a softmax over two rows; a value that no probability has, in a row that sums to 1; twice the whole.
+        for output in [[0.5, 0.0], [1.5, -0.5], [1.0, 1.0], [0.0, 0.0]] {
+            let certificate = certified(&output);
+            assert_eq!(
+                (certificate.status, certificate.radius),
+                (Status::Abstained, 0.0),
+                "{output:?}"
+            );
+            assert!(certificate.reason.contains("sum 1"), "{}", certificate.reason);
+        }
     }
 
     #[test]

@@ -10,22 +10,19 @@ use super::curfew::Curfew;
 use super::engine::{check_settings, lanes};
 use super::parts::{Robust, Side};
 use super::room::{Appetite, Chunks};
-use super::sessions::{self, BatchLimits};
+use super::sessions::{self, BatchLimits, Leave, Opened};
 use super::shadow::Desk;
 use super::smoother::{Smoother, SmootherError};
-use super::{Blueprint, Engine, ModelSummary, NoiseKeys};
-use crate::certificate::noise::NoiseKey;
-use crate::domain::{Guarantee, Input, InputSpec, PerRole, Role, Violations};
-use crate::onnx::{BackendError, Manifest, Model, OnnxError, OnnxSession, Runtime, SelfTest, check_pair, self_test};
-use crate::scheduler::{Measured, QueueSettings, RowSource as _, Scheduler, bulk_capacity};
+use super::test_rows::test_rows;
+use super::{Blueprint, Engine, ModelSummary, NoiseKeys, doubt};
+use crate::domain::{Guarantee, PerRole, Role, Violations};
+use crate::onnx::{BackendError, Manifest, Model, OnnxError, Runtime, check_pair};
+use crate::scheduler::{QueueSettings, Scheduler, bulk_capacity};
 use crate::settings::{MAX_BATCH_SIZE, Settings, processors};
 use crate::telemetry::models::ModelObserver;
 
 /// Executors that keep a GPU busy: one prepares its batch while the other's runs. Each holds both models in the GPU's memory.
 const GPU_EXECUTORS: usize = 2;
-
-/// Inputs that the self-test runs.
-const SELF_TEST_ROWS: usize = 5;
 
 /// Why a mixed classifier cannot be served: each says what to do.
 #[derive(Debug, Error)]
@@ -42,12 +39,48 @@ pub enum LoadError {
     /// The guarantee cannot be turned into noise.
     #[error("the robust model's manifest: {0}")]
     Smoothing(String),
-    /// The runtime does not compute a function, so votes would prove nothing.
+    /// A model does not compute a function of its input, so neither a class nor a certificate means anything.
     #[error(
-        "the self-test failed: {0}\n  smoothed certificates need a runtime that computes one function of each row; use \
-         runtime.provider = \"cpu\", or set certificate.allow_inexact_runtime = true to serve certificates that say so"
+        "the self-test failed: {0}\n  every answer needs models that compute one function of each row; use \
+         runtime.provider = \"cpu\", export the model without operators that draw random numbers, or set \
+         certificate.allow_inexact_runtime = true to serve certificates that say so"
     )]
     Inexact(String),
+    /// A model's answer for a row depends on the batch that the row is in, and the operator wants no such model.
+    #[error(
+        "the self-test failed: the model {model}: {what}\n  export it so that each row is computed by itself, or set \
+         runtime.require_row_independence = false to run it one row at a time"
+    )]
+    DependsOnBatch {
+        /// Its name.
+        model: String,
+        /// What differed.
+        what: String,
+    },
+    /// A model that answers NaN or infinity, whatever it is given.
+    #[error(
+        "the model {model} answers NaN or infinity on each of {rows} different rows\n  it can answer nothing; a model in \
+         float16 may overflow: export it in float32, and look at its weights"
+    )]
+    NotFinite {
+        /// Its name.
+        model: String,
+        /// Rows that were run.
+        rows: usize,
+    },
+    /// A model whose manifest promises probabilities.
+    #[error(
+        "output.kind: the manifest of the model {model} says \"probabilities\", but {bad} of {rows} rows are not in [0, 1] \
+         with the sum 1"
+    )]
+    NotProbabilities {
+        /// Its name.
+        model: String,
+        /// Rows that were none.
+        bad: usize,
+        /// Rows that were run.
+        rows: usize,
+    },
     /// No thread.
     #[error("cannot start an executor thread: {0}")]
     Thread(#[from] io::Error),
@@ -95,33 +128,50 @@ impl Engine {
             largest: (room / 8).min(MAX_BATCH_SIZE),
             max_time: runtime_settings.max_batch_time,
         };
-        let open = |role, set| sessions::open(&models[role], executors, limits(set));
-        let (standard_sessions, standard_batch) = open(Role::Standard, runtime_settings.standard_batch_size)?;
-        let (mut robust_sessions, robust_batch) = open(Role::Robust, runtime_settings.robust_batch_size)?;
-        let chunks = Chunks::new(robust_batch.rows, robust_batch.row_time(), executors, room);
-        let (robust_kind, caveat) = robust_kind(settings, robust, &mut robust_sessions, keys)?;
+        let robust_kind = robust_kind(robust, keys)?;
+        let leave = Leave {
+            require_row_independence: runtime_settings.require_row_independence,
+            allow_inexact_runtime: settings.certificate.allow_inexact_runtime,
+        };
+        let open = |role: Role, set, smoother| {
+            let model = &models[role];
+            let rows = test_rows(&model.manifest.input, smoother).map_err(LoadError::Smoothing)?;
+            sessions::open(model, executors, limits(set), &rows, leave)
+        };
+        let smoother = match &robust_kind {
+            Robust::Smoothed(smoother) => Some(&**smoother),
+            Robust::OneRow => None,
+        };
+        let opened = PerRole {
+            standard: open(Role::Standard, runtime_settings.standard_batch_size, None)?,
+            robust: open(Role::Robust, runtime_settings.robust_batch_size, smoother)?,
+        };
+        let batches = PerRole::of(|role| opened[role].batch);
+        let chunks = Chunks::new(batches.robust.rows, batches.robust.row_time(), executors, room);
 
-        let summary = |model: &Model, batch: Measured| ModelSummary::new(model, executors, batch.rows);
-        let backends = standard_sessions
+        let summary =
+            |role: Role| ModelSummary::new(&models[role], executors, batches[role].rows, &opened[role].one_row);
+        let summaries = PerRole::of(summary);
+        let caveat = caveat(&opened);
+        let backends = opened
+            .standard
+            .sessions
             .into_iter()
-            .zip(robust_sessions)
+            .zip(opened.robust.sessions)
             .map(|(standard, robust)| PerRole { standard, robust })
             .collect();
         let queue = QueueSettings {
             rows: settings.scheduler.queue_rows,
             max_delay: settings.scheduler.max_queue_delay,
             pin: runtime_settings.pin_executors,
-            row_time: PerRole {
-                standard: standard_batch.row_time(),
-                robust: robust_batch.row_time(),
-            },
+            row_time: PerRole::of(|role| batches[role].row_time()),
         };
         Ok(Arc::new(Self {
             blueprint: Blueprint::of(settings, PerRole { standard, robust }),
             spec,
             labels: robust.labels.clone(),
-            standard: Side::new(standard, summary(&models.standard, standard_batch)),
-            robust: Side::new(robust, summary(&models.robust, robust_batch)),
+            standard: Side::new(standard, summaries.standard),
+            robust: Side::new(robust, summaries.robust),
             scheduler: Scheduler::start(backends, queue, callers, observer)?,
             chunks,
             appetite: Appetite::new(),
@@ -133,46 +183,24 @@ impl Engine {
     }
 }
 
-fn robust_kind(
-    settings: &Settings,
-    manifest: &Manifest,
-    sessions: &mut [OnnxSession],
-    keys: Arc<NoiseKeys>,
-) -> Result<(Robust, String), LoadError> {
+fn robust_kind(manifest: &Manifest, keys: Arc<NoiseKeys>) -> Result<Robust, LoadError> {
     let Guarantee::GaussianSmoothing { sigma, levels } = manifest.guarantee else {
-        return Ok((Robust::OneRow, String::new()));
+        return Ok(Robust::OneRow);
     };
-    let smoothing = |error: SmootherError| LoadError::Smoothing(error.to_string());
-    let smoother = Smoother::new(&manifest.input, sigma, levels, keys).map_err(smoothing)?;
-    let rows = noisy_rows(&smoother, &manifest.input).map_err(LoadError::Smoothing)?;
-    let caveat = match self_test(sessions, &rows)? {
-        SelfTest::Exact => {
-            sessions
-                .iter_mut()
-                .try_for_each(|session| session.expect_exactly(&rows))?;
-            String::new()
-        }
-        SelfTest::Inexact { what } if settings.certificate.allow_inexact_runtime => {
-            tracing::warn!(
-                "CERTIFICATES CARRY A CAVEAT: the self-test failed ({what}) and certificate.allow_inexact_runtime is set"
-            );
-            format!("the runtime is not exact, by the operator's leave: {what}")
-        }
-        SelfTest::Inexact { what } => return Err(LoadError::Inexact(what)),
-    };
-    Ok((Robust::Smoothed(Box::new(smoother)), caveat))
+    let smoother = Smoother::new(&manifest.input, sigma, levels, keys)
+        .map_err(|error: SmootherError| LoadError::Smoothing(error.to_string()))?;
+    Ok(Robust::Smoothed(Box::new(smoother)))
 }
 
-/// Rows like those that will be served: noise around the middle of the range.
-fn noisy_rows(smoother: &Smoother, spec: &InputSpec) -> Result<Vec<f32>, String> {
-    #[expect(clippy::cast_possible_truncation, reason = "any value in the range will do")]
-    let middle = f64::midpoint(spec.low, spec.high) as f32;
-    let input = Input::from_floats(&vec![middle; spec.dimension()]);
-    let snapped = smoother.snap(&input).map_err(|error| error.to_string())?;
-    let source = smoother.rows(&snapped, &NoiseKey::from_bytes([0; 32]), 0);
-    let mut rows = vec![0.0; SELF_TEST_ROWS * spec.dimension()];
-    for (number, row) in rows.chunks_exact_mut(spec.dimension()).enumerate() {
-        source.fill(number, row)?;
+/// What each certificate says if a model is served though it is no function; empty if both are.
+fn caveat(opened: &PerRole<Opened>) -> String {
+    let found: Vec<String> = Role::ALL
+        .into_iter()
+        .filter_map(|role| Some(format!("the {} model: {}", role.name(), opened[role].inexact.as_ref()?)))
+        .collect();
+    if found.is_empty() {
+        String::new()
+    } else {
+        doubt::by_leave(&found.join("; "))
     }
-    Ok(rows)
 }

@@ -183,6 +183,7 @@ impl MixedClassifier {
         .await?;
         let back = Instant::now();
         let classes = self.engine.labels.len();
+        let doubt = self.doubt();
         let kinds = (self.engine.standard.output_kind, self.engine.robust.output_kind);
         let pairs = (outputs.rows.standard)
             .chunks_exact(classes)
@@ -197,7 +198,7 @@ impl MixedClassifier {
                     &self.engine.spec,
                     &self.mixture,
                 )?;
-                Ok(mix(self.mixture.alpha, standard, robust))
+                Ok(mix(self.mixture.alpha, standard, robust.under(doubt.clone())))
             })
             .collect::<Result<Vec<_>, ClassifierError>>()?;
         let mixing = Some(Stage::between(back, Instant::now()));
@@ -246,7 +247,7 @@ impl MixedClassifier {
         };
         let mut tell = |answer: RobustAnswer| {
             if let Some(log_probs) = standard_log_probs.get() {
-                grown(mix(self.mixture.alpha, log_probs.clone(), answer));
+                grown(mix(self.mixture.alpha, log_probs.clone(), answer.under(self.doubt())));
             }
         };
         let ((standard, window), (robust, drawn)) = tokio::try_join!(standard, votes.run(&snapped, &key, &mut tell))?;
@@ -255,7 +256,7 @@ impl MixedClassifier {
             let most = sampling.selection_votes.saturating_add(share.order.vote_budget);
             self.engine.appetite.learn(room.class(), sampling.votes_drawn, most);
         }
-        let prediction = mix(self.mixture.alpha, standard, robust);
+        let prediction = mix(self.mixture.alpha, standard, robust.under(self.doubt()));
         let mixing = Some(Stage::between(back, Instant::now()));
         if let (Some(shadow), Some(trace)) = (&self.shadow, trace) {
             shadow.votes(trace, plan, share.order.vote_budget, snapped.loss, &prediction);
@@ -311,7 +312,6 @@ impl MixedClassifier {
             snapping_loss,
             batch_size: self.engine.scheduler.max_batch_size().robust,
             unavailable: unavailable_reason(&self.engine.robust.guarantee, &self.mixture),
-            caveat: self.engine.caveat.clone(),
         };
         VoteLoop {
             smoother,

@@ -9,6 +9,7 @@ mod answer;
 mod ballot;
 mod blueprint;
 mod curfew;
+mod doubt;
 mod engine;
 mod error;
 mod info;
@@ -27,6 +28,7 @@ mod sessions;
 mod shadow;
 mod smoothed;
 mod smoother;
+mod test_rows;
 mod vote_loop;
 
 pub use answer::Answer;

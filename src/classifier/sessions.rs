@@ -1,10 +1,10 @@
-//! Opens the sessions of one model, and finds its batch size.
+//! Opens the sessions of one model, finds its batch size, and finds out whether they compute a function of each row.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::LoadError;
-use crate::onnx::{Model, OnnxSession};
+use crate::onnx::{Agreement, Backend as _, Findings, Model, OnnxSession, Verdict, self_test};
 use crate::scheduler::{Measured, best_time, measure_batch_size};
 
 /// What bounds a batch.
@@ -18,35 +18,159 @@ pub(super) struct BatchLimits {
     pub(super) max_time: Duration,
 }
 
-impl BatchLimits {
-    /// One row at a time, whatever the operator asks for: a model that may mix rows is a function of one row then.
-    fn one_row(self) -> Self {
-        Self {
-            set: Some(1),
-            largest: 1,
-            ..self
+/// What the operator allows of a model that is no function of each row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Leave {
+    /// It is refused rather than run one row at a time.
+    pub(super) require_row_independence: bool,
+    /// It is served though it is no function at all.
+    pub(super) allow_inexact_runtime: bool,
+}
+
+/// The sessions of one model.
+pub(super) struct Opened {
+    pub(super) sessions: Vec<OnnxSession>,
+    pub(super) batch: Measured,
+    /// Why it runs one row at a time; none if it need not.
+    pub(super) one_row: Option<String>,
+    /// Why it is no function, which the operator allows; none if it is one.
+    pub(super) inexact: Option<String>,
+}
+
+/// Opens `count` sessions, runs each so that the first request finds them warm, and tests them on `rows`. A model whose answer
+/// for a row depends on its batch is opened again, with batches of one row.
+pub(super) fn open(
+    model: &Arc<Model>,
+    count: usize,
+    limits: BatchLimits,
+    rows: &[f32],
+    leave: Leave,
+) -> Result<Opened, LoadError> {
+    let name = model.manifest.name.as_str();
+    let (mut limits, mut one_row) = (limits, model.one_row_reason.clone());
+    if let Some(reason) = &one_row {
+        if leave.require_row_independence {
+            return Err(LoadError::DependsOnBatch {
+                model: name.to_owned(),
+                what: reason.clone(),
+            });
+        }
+        tracing::warn!(
+            model = name,
+            reason,
+            "runs one row at a time: the graph does not show that a row's answer depends on that row alone; this costs throughput"
+        );
+        limits.set = Some(1);
+    }
+    loop {
+        let (mut sessions, batch) = open_unseen(model, count, limits)?;
+        let findings = self_test(&mut sessions, rows)?;
+        report_flaws(model, &findings)?;
+        let inexact = match judge(name, findings.verdict, batch.rows, leave)? {
+            Judgement::Serve => None,
+            Judgement::ServeInexact(what) => Some(what),
+            Judgement::OneRow(what) => {
+                tracing::warn!(
+                    model = name,
+                    what,
+                    "RUNS ONE ROW AT A TIME: its answer for a row depends on the batch; this costs throughput"
+                );
+                one_row = Some(what);
+                limits.set = Some(1);
+                continue;
+            }
+        };
+        if let Some(what) = &inexact {
+            tracing::warn!(
+                model = name,
+                what,
+                "CERTIFICATES CARRY A CAVEAT: the self-test failed and certificate.allow_inexact_runtime is set"
+            );
+        }
+        // Of a model that counts votes each later session must give the same bits.
+        let exact = sessions
+            .first()
+            .is_some_and(|first| first.agreement() == Agreement::Bits);
+        if exact && inexact.is_none() {
+            sessions
+                .iter_mut()
+                .try_for_each(|session| session.expect_the_same(rows))?;
+        }
+        return Ok(Opened {
+            sessions,
+            batch,
+            one_row,
+            inexact,
+        });
+    }
+}
+
+/// What is done with a model.
+#[derive(Debug, PartialEq, Eq)]
+enum Judgement {
+    Serve,
+    ServeInexact(String),
+    OneRow(String),
+}
+
+/// Decides what is done with a model in batches of at most `batch` rows.
+fn judge(name: &str, verdict: Verdict, batch: usize, leave: Leave) -> Result<Judgement, LoadError> {
+    match verdict {
+        Verdict::Function => Ok(Judgement::Serve),
+        Verdict::DependsOnBatch { what } if batch > 1 => {
+            if leave.require_row_independence {
+                return Err(LoadError::DependsOnBatch {
+                    model: name.to_owned(),
+                    what,
+                });
+            }
+            Ok(Judgement::OneRow(what))
+        }
+        // With one row there is no batch that it could depend on.
+        Verdict::NoFunction { what } | Verdict::DependsOnBatch { what } => {
+            if leave.allow_inexact_runtime {
+                Ok(Judgement::ServeInexact(what))
+            } else {
+                Err(LoadError::Inexact(format!("the model {name}: {what}")))
+            }
         }
     }
 }
 
-/// Opens `count` sessions and runs each once, so that the first request finds them warm.
-pub(super) fn open(
+/// Refuses a model whose every output is not what it should be, and tells of one that has such outputs.
+fn report_flaws(model: &Model, findings: &Findings) -> Result<(), LoadError> {
+    let (name, rows, flaws) = (&model.manifest.name, findings.rows, findings.flaws);
+    if flaws.not_finite >= rows && rows > 0 {
+        return Err(LoadError::NotFinite {
+            model: name.clone(),
+            rows,
+        });
+    }
+    if flaws.not_probabilities > 0 {
+        return Err(LoadError::NotProbabilities {
+            model: name.clone(),
+            bad: flaws.not_probabilities,
+            rows,
+        });
+    }
+    if flaws.not_finite > 0 {
+        tracing::warn!(
+            model = name,
+            not_finite = flaws.not_finite,
+            rows,
+            "some rows of the self-test gave NaN or infinity: such rows certify nothing and vote for nobody"
+        );
+    }
+    Ok(())
+}
+
+/// Opens `count` sessions and runs each once.
+fn open_unseen(
     model: &Arc<Model>,
     count: usize,
     limits: BatchLimits,
 ) -> Result<(Vec<OnnxSession>, Measured), LoadError> {
     let name = &model.manifest.name;
-    let limits = match &model.one_row_reason {
-        None => limits,
-        Some(reason) => {
-            tracing::warn!(
-                model = name,
-                reason,
-                "the model is not proven to work row by row: it runs one row at a time"
-            );
-            limits.one_row()
-        }
-    };
     tracing::info!(
         model = name,
         sessions = count,
@@ -77,4 +201,63 @@ pub(super) fn open(
     model.warm(&mut sessions)?;
     tracing::info!(model = name, batch_size = measured.rows, row_time = ?measured.row_time(), "measured");
     Ok((sessions, measured))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STRICT: Leave = Leave {
+        require_row_independence: true,
+        allow_inexact_runtime: false,
+    };
+    const USUAL: Leave = Leave {
+        require_row_independence: false,
+        allow_inexact_runtime: false,
+    };
+    const LAX: Leave = Leave {
+        require_row_independence: false,
+        allow_inexact_runtime: true,
+    };
+
+    fn depends() -> Verdict {
+        Verdict::DependsOnBatch {
+            what: "place".to_owned(),
+        }
+    }
+
+    fn none() -> Verdict {
+        Verdict::NoFunction {
+            what: "chance".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_function_is_served_whatever_is_allowed() {
+        for leave in [STRICT, USUAL, LAX] {
+            assert_eq!(judge("m", Verdict::Function, 8, leave).unwrap(), Judgement::Serve);
+        }
+    }
+
+    #[test]
+    fn what_depends_on_its_batch_runs_one_row_at_a_time_or_not_at_all() {
+        for leave in [USUAL, LAX] {
+            let judged = judge("m", depends(), 8, leave).unwrap();
+            assert_eq!(judged, Judgement::OneRow("place".to_owned()));
+        }
+        let refused = judge("m", depends(), 8, STRICT).unwrap_err().to_string();
+        assert!(refused.contains("runtime.require_row_independence"), "{refused}");
+    }
+
+    #[test]
+    fn what_is_no_function_is_refused_without_leave() {
+        for (verdict, batch) in [(none(), 8), (none(), 1), (depends(), 1)] {
+            for leave in [STRICT, USUAL] {
+                let refused = judge("m", verdict.clone(), batch, leave).unwrap_err();
+                assert!(matches!(refused, LoadError::Inexact(_)), "{refused}");
+            }
+            let allowed = judge("m", verdict, batch, LAX).unwrap();
+            assert!(matches!(allowed, Judgement::ServeInexact(_)), "{allowed:?}");
+        }
+    }
 }

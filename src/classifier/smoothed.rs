@@ -15,7 +15,6 @@ pub(super) struct Terms {
     /// Rows of one run: F is the model at this batch shape.
     pub(super) batch_size: usize,
     pub(super) unavailable: Option<String>,
-    pub(super) caveat: String,
 }
 
 /// `ln h` from the shares of votes.
@@ -68,7 +67,7 @@ pub(super) fn answer(
         sampling: Some(sampling(plan, tally, ballot.drawn(), proven, terms)),
         stop_reason,
         radius_sq_levels: 0,
-        caveat: terms.caveat.clone(),
+        caveat: String::new(),
     };
     certificate = match &terms.unavailable {
         Some(reason) => Certificate {

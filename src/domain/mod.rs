@@ -6,6 +6,7 @@ mod hex;
 mod input;
 mod prediction;
 mod role;
+mod row_flaws;
 mod timings;
 mod violation;
 
@@ -15,5 +16,6 @@ pub use hex::hex;
 pub use input::{Input, InputSpec, Values};
 pub use prediction::{Prediction, Provenance};
 pub use role::{PerRole, Role};
+pub use row_flaws::{PROBABILITY_SLACK, RowFlaws, are_probabilities};
 pub use timings::{Stage, Timings, Window};
 pub use violation::{Violation, Violations};

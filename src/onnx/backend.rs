@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::Halt;
+use super::{Agreement, Halt};
 
 /// Runs rows of one model. Owned by one thread.
 pub trait Backend: Send + 'static {
@@ -17,6 +17,16 @@ pub trait Backend: Send + 'static {
 
     /// Whether a run of fewer rows costs as much as a full one, because it is padded.
     fn pads(&self) -> bool;
+
+    /// When two outputs of the same row count as the same: what the self-test and the audit compare by.
+    fn agreement(&self) -> Agreement {
+        Agreement::Bits
+    }
+
+    /// Whether each output row should be probabilities.
+    fn answers_probabilities(&self) -> bool {
+        false
+    }
 
     /// Runs `rows` rows: `input` holds `rows * input_len` values, and `output` takes `rows * output_len`. A run may end
     /// early once `halt` is asked for.

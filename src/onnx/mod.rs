@@ -1,9 +1,10 @@
 //! Models on ONNX Runtime: manifests, execution providers, sessions. The sole user of `ort`.
 //!
 //! A [`Model`] is a manifest and an ONNX file that were checked against each other; it opens as many sessions as are
-//! asked for. A session is a [`Backend`]: it belongs to one thread and runs rows. [`self_test()`] finds out whether a
-//! backend computes one deterministic function of each row, as a smoothed certificate needs.
+//! asked for. A session is a [`Backend`]: it belongs to one thread and runs rows. [`self_test()`] finds out whether
+//! backends compute one function of each row, as every answer needs; [`Agreement`] says what counts as the same.
 
+mod agreement;
 mod backend;
 mod error;
 mod graph;
@@ -15,6 +16,7 @@ mod runtime;
 mod self_test;
 mod session;
 
+pub use agreement::Agreement;
 pub use backend::{Backend, BackendError};
 pub use error::OnnxError;
 pub use halt::Halt;
@@ -22,5 +24,5 @@ pub use manifest::{Manifest, OutputKind};
 pub use model::{Model, check_pair};
 pub use provider::ProviderInUse;
 pub use runtime::Runtime;
-pub use self_test::{SelfTest, self_test};
+pub use self_test::{Findings, Verdict, self_test};
 pub use session::OnnxSession;

@@ -5,10 +5,7 @@ use std::sync::Arc;
 use ort::session::{NoSelectedOutputs, RunOptions, Session};
 use ort::value::TensorRef;
 
-use super::{Backend, BackendError, Halt, Model};
-
-/// How far an output may be from what it was, where a session need not be exact.
-const NEAR: f32 = 1e-3;
+use super::{Agreement, Backend, BackendError, Halt, Model, OutputKind};
 
 /// A session, its buffers and its batch shape.
 ///
@@ -31,18 +28,8 @@ pub struct OnnxSession {
 struct Probe {
     rows: Vec<f32>,
     outputs: Vec<f32>,
-    /// Whether the self-test found that not a bit of an output ever differs.
-    exact: bool,
-}
-
-impl Probe {
-    fn holds(&self, found: &[f32]) -> bool {
-        let same = |old: f32, new: f32| {
-            let near = (old - new).abs() <= NEAR * (1.0 + old.abs()) || (old.is_nan() && new.is_nan());
-            old.to_bits() == new.to_bits() || (near && !self.exact)
-        };
-        self.outputs.len() == found.len() && self.outputs.iter().zip(found).all(|(&old, &new)| same(old, new))
-    }
+    /// The rule that the self-test found to hold; before it, that of rounding.
+    agreement: Agreement,
 }
 
 impl OnnxSession {
@@ -77,23 +64,23 @@ impl OnnxSession {
         let probe = Probe {
             rows: row,
             outputs,
-            exact: false,
+            agreement: Agreement::Rounding,
         };
         Ok(&self.probe.insert(probe).outputs)
     }
 
-    /// Runs a full batch of `rows`, over and over; from now on a probe must give the same bits.
+    /// Runs a full batch of `rows`, over and over; from now on a probe must give the same, by the model's rule.
     ///
     /// # Errors
     /// As [`Backend::run`].
-    pub fn expect_exactly(&mut self, rows: &[f32]) -> Result<(), BackendError> {
+    pub fn expect_the_same(&mut self, rows: &[f32]) -> Result<(), BackendError> {
         let values = self.max_batch_size * self.input_len();
         let rows: Vec<f32> = rows.iter().copied().cycle().take(values).collect();
         let outputs = self.outputs(&rows)?;
         self.probe = Some(Probe {
             rows,
             outputs,
-            exact: true,
+            agreement: self.agreement(),
         });
         Ok(())
     }
@@ -127,6 +114,14 @@ impl Backend for OnnxSession {
 
     fn pads(&self) -> bool {
         self.fixed_batch
+    }
+
+    fn agreement(&self) -> Agreement {
+        Agreement::of(&self.model.manifest.guarantee)
+    }
+
+    fn answers_probabilities(&self) -> bool {
+        self.model.manifest.output_kind == OutputKind::Probabilities
     }
 
     fn run(&mut self, rows: usize, input: &[f32], output: &mut Vec<f32>, halt: &Halt) -> Result<(), BackendError> {
@@ -168,14 +163,15 @@ impl Backend for OnnxSession {
         let (shape, values) = value
             .try_extract_tensor::<f32>()
             .map_err(|error| failed(error.to_string()))?;
+        // The shape itself: as many values, turned about, are other rows' values.
         match values.get(..rows * output_len) {
-            Some(values_of_rows) if values.len() == batch * output_len => {
+            Some(values_of_rows) if is_shape(shape, batch, output_len) && values.len() == batch * output_len => {
                 output.clear();
                 output.extend_from_slice(values_of_rows);
                 Ok(())
             }
             _ => Err(failed(format!(
-                "expected an output of {batch} rows of {output_len} values, found {shape:?}"
+                "expected an output of the shape [{batch}, {output_len}], a row for each input, found {shape:?}"
             ))),
         }
     }
@@ -185,7 +181,9 @@ impl Backend for OnnxSession {
             return Ok(());
         };
         let outputs = self.outputs(&probe.rows);
-        let holds = outputs.as_ref().is_ok_and(|outputs| probe.holds(outputs));
+        let holds = outputs
+            .as_ref()
+            .is_ok_and(|outputs| probe.agreement.holds(&probe.outputs, outputs));
         self.probe = Some(probe);
         match outputs {
             Ok(_) if holds => Ok(()),
@@ -200,5 +198,24 @@ impl Backend for OnnxSession {
         other.probe.clone_from(&self.probe);
         other.probe()?;
         Ok(other)
+    }
+}
+
+/// Whether `shape` is `[rows, row_len]`.
+fn is_shape(shape: &[i64], rows: usize, row_len: usize) -> bool {
+    let [found_rows, found_len] = shape else { return false };
+    usize::try_from(*found_rows) == Ok(rows) && usize::try_from(*found_len) == Ok(row_len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_shape;
+
+    #[test]
+    fn as_many_values_of_another_shape_are_refused() {
+        assert!(is_shape(&[2, 3], 2, 3));
+        for shape in [&[3, 2][..], &[6], &[2, 3, 1], &[1, 2, 3], &[-2, -3], &[]] {
+            assert!(!is_shape(shape, 2, 3), "{shape:?}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::job::{Job, Reply, ScheduleError};
 use super::queue::Slice;
 use super::shared::Work;
-use crate::domain::Role;
+use crate::domain::{Role, RowFlaws};
 use crate::onnx::{Backend, BackendError, Halt};
 
 /// How a batch went.
@@ -28,6 +28,10 @@ type Rows = Slice<Arc<Job>>;
 pub(super) struct Scratch {
     input: Vec<f32>,
     output: Vec<f32>,
+    /// Whether `output` is what the model gave for `input`.
+    belongs: bool,
+    /// Rows of this batch that were not what they should be.
+    pub(super) flaws: RowFlaws,
     /// The answers that are complete.
     pub(super) replies: Vec<Reply>,
 }
@@ -38,6 +42,7 @@ pub(super) struct Scratch {
 /// else's.
 pub(super) fn run<B: Backend>(backend: &mut B, work: &Work, taken: Instant, scratch: &mut Scratch) -> Outcome {
     let slices: Vec<&Rows> = work.slices.iter().collect();
+    scratch.flaws = RowFlaws::default();
     match scratch.run(backend, work.role, &slices, taken) {
         Ok(outcome) => outcome,
         Err(reason) => {
@@ -86,6 +91,7 @@ impl Scratch {
         let halt = Arc::new(Halt::new(slices.len()));
         let mut ready = Vec::with_capacity(slices.len());
         self.input.clear();
+        self.belongs = false;
         for slice in slices {
             if !slice.job.enter(&halt) {
                 halt.leave();
@@ -128,6 +134,10 @@ impl Scratch {
                 if self.output.len() != batch * backend.output_len() {
                     return Err(format!("{batch} rows gave {} values", self.output.len()));
                 }
+                self.belongs = true;
+                let flaws = RowFlaws::of(&self.output, backend.output_len(), backend.answers_probabilities());
+                self.flaws.not_finite += flaws.not_finite;
+                self.flaws.not_probabilities += flaws.not_probabilities;
                 let mut outputs = self.output.as_slice();
                 for slice in ready {
                     let (mine, rest) = outputs.split_at(slice.rows.len() * backend.output_len());
@@ -141,6 +151,11 @@ impl Scratch {
             Ok(Err(error @ BackendError::Failed { .. })) => Err(error.to_string()),
             Err(_) => Err("it panicked".to_owned()),
         }
+    }
+
+    /// The rows that the model ran last, and what it gave for them; none if it failed on them.
+    pub(super) fn last_run(&self) -> Option<(&[f32], &[f32])> {
+        self.belongs.then_some((&self.input, &self.output))
     }
 
     /// Makes the rows of one slice; its job fails alone if they cannot be made.

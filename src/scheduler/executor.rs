@@ -4,12 +4,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::audit::{Audit, Audited};
 use super::batch::{Outcome, Scratch, run};
 use super::condition::Repair;
+use super::flaw_log::FlawLog;
 use super::post::Post;
 use super::queue::Taker;
 use super::shared::{Done, Next, Shared, Work};
-use crate::domain::{PerRole, Role};
+use crate::domain::{PerRole, Role, RowFlaws};
 use crate::onnx::Backend;
 use crate::telemetry::models::ModelObserver;
 
@@ -27,6 +29,8 @@ pub(super) struct Executor<B> {
     /// The model that it ran last, and how many batches of it in a row.
     streak: Option<(Role, u32)>,
     scratch: Scratch,
+    audits: PerRole<Audit>,
+    flaw_logs: PerRole<FlawLog>,
 }
 
 impl<B: Backend> Executor<B> {
@@ -44,6 +48,8 @@ impl<B: Backend> Executor<B> {
             repairs: PerRole::default(),
             streak: None,
             scratch: Scratch::default(),
+            audits: PerRole::default(),
+            flaw_logs: PerRole::default(),
         }
     }
 
@@ -103,16 +109,63 @@ impl<B: Backend> Executor<B> {
             (_, Some(elapsed)) => self.observer.ran(role, work.rows(), elapsed),
             _ => {}
         }
+        if !self.scratch.flaws.is_empty() {
+            self.report_flaws(role);
+        }
+        let audit = outcome == Outcome::Ran && self.audits[role].is_due();
         // A model that has failed is looked at before it runs again, and a repair that is due does not wait for a quiet hour.
         let repair = self.next_repair().is_some_and(|due| due <= Instant::now());
-        let taker = (outcome != Outcome::Failed && !repair).then(|| self.taker());
+        let taker = (outcome != Outcome::Failed && !repair && !audit).then(|| self.taker());
         let next = self.shared.done(&done, taker);
         // Only now: whoever is answered comes back at once, and would find the lock taken.
         self.post.send(&mut self.scratch.replies);
         if outcome == Outcome::Failed {
             self.examine(role);
         }
+        // Nobody waits for it: the batch is answered, and the rows that come next went to another executor.
+        if audit {
+            self.audit(role);
+        }
         next
+    }
+
+    /// Runs rows of the last batch again, alone; certificates end with the first that differs.
+    fn audit(&mut self, role: Role) {
+        let Some((input, output)) = self.scratch.last_run() else {
+            return;
+        };
+        let model = role.name();
+        match self.audits[role].run(&mut self.backends[role], input, output) {
+            Audited::Same => self.observer.rows_audited(role, true),
+            Audited::Different(what) => {
+                self.observer.rows_audited(role, false);
+                tracing::error!(
+                    model,
+                    what,
+                    "THE MODEL IS NO FUNCTION OF ITS INPUT, as the audit found: certificates are in doubt"
+                );
+                self.shared.refute(format!("the {model} model: {what}"));
+            }
+            Audited::Failed => tracing::warn!(model, "the audit could not run a row again"),
+        }
+    }
+
+    fn report_flaws(&mut self, role: Role) {
+        let flaws = self.scratch.flaws;
+        self.observer.rows_flawed(role, flaws);
+        if let Some(RowFlaws {
+            not_finite,
+            not_probabilities,
+        }) = self.flaw_logs[role].add(flaws, Instant::now())
+        {
+            let model = role.name();
+            tracing::warn!(
+                model,
+                not_finite,
+                not_probabilities,
+                "rows of the model are NaN or infinite, or no probabilities: they certify nothing"
+            );
+        }
     }
 
     /// Finds out whether it was the input or the session.

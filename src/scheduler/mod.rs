@@ -10,10 +10,12 @@
 //! run; [`shared`] is the one lock between them.
 
 mod admission;
+mod audit;
 mod batch;
 mod bell;
 mod condition;
 mod executor;
+mod flaw_log;
 mod job;
 mod measure;
 mod pool;

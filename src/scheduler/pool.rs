@@ -110,6 +110,12 @@ impl Scheduler {
         })
     }
 
+    /// What an audit found that shows that a model is no function of its input; none so far, if none did. Costs a load.
+    #[must_use]
+    pub fn refuted(&self) -> Option<&str> {
+        self.shared.refuted()
+    }
+
     /// Rows in one run, at most.
     #[must_use]
     pub fn max_batch_size(&self) -> PerRole<usize> {

@@ -7,7 +7,7 @@
 //! done before another thread has woken wake nobody.
 
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -31,6 +31,8 @@ pub(super) struct Shared {
     state: Mutex<State>,
     work: Condvar,
     healthy: watch::Sender<bool>,
+    /// What the first audit that found a difference says.
+    refuted: OnceLock<String>,
 }
 
 struct State {
@@ -73,6 +75,7 @@ impl Shared {
             state: Mutex::new(state),
             work: Condvar::new(),
             healthy: watch::Sender::new(true),
+            refuted: OnceLock::new(),
         }
     }
 
@@ -83,6 +86,16 @@ impl Shared {
     /// Whether both models work, from now on.
     pub(super) fn healthy(&self) -> watch::Receiver<bool> {
         self.healthy.subscribe()
+    }
+
+    /// A model was found to be no function of its input; the first finding stays.
+    pub(super) fn refute(&self, what: String) {
+        self.refuted.get_or_init(|| what);
+    }
+
+    /// What [`Shared::refute`] was told.
+    pub(super) fn refuted(&self) -> Option<&str> {
+        self.refuted.get().map(String::as_str)
     }
 
     pub(super) fn admit(&self, class: Class, deadline: Instant, demand: &Demand) -> Result<Urgency, Refusal> {

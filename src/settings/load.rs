@@ -305,6 +305,7 @@ fn runtime(reader: &mut Reader) -> Option<RuntimeSettings> {
             Duration::from_micros(1),
             Duration::from_secs(10),
         ),
+        require_row_independence: reader.flag("runtime.require_row_independence", false),
     })
 }
 

@@ -128,7 +128,7 @@ pub struct CertificateSettings {
     pub max_votes: u64,
     /// Estimation votes a caller of Certify may ask for at interactive priority; 0 forbids it.
     pub interactive_votes: u64,
-    /// Serve smoothed certificates although the runtime failed the self-test; each then says so.
+    /// Serve certificates although a model is no function of its input, as the self-test or the audit found; each then says so.
     pub allow_inexact_runtime: bool,
 }
 
@@ -149,6 +149,8 @@ pub struct RuntimeSettings {
     pub robust_batch_size: Option<usize>,
     /// How long a run may take whose batch size is measured: what an interactive row may have to wait for.
     pub max_batch_time: Duration,
+    /// Refuse a model that is not shown to answer row by row, instead of running it one row at a time.
+    pub require_row_independence: bool,
 }
 
 /// `[scheduler]`

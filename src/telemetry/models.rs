@@ -2,13 +2,23 @@
 
 use std::time::Duration;
 
-use crate::domain::{PerRole, Role};
+use crate::domain::{PerRole, Role, RowFlaws};
 
 /// Is told what the executors do, on their threads: nothing here may wait or take long.
 pub trait ModelObserver: Send + Sync {
     /// A batch of `rows` rows ran for `elapsed`: made, run and delivered, and not yet sent.
     fn ran(&self, role: Role, rows: usize, elapsed: Duration) {
         let _ = (role, rows, elapsed);
+    }
+
+    /// A batch had rows that are not what they should be.
+    fn rows_flawed(&self, role: Role, flaws: RowFlaws) {
+        let _ = (role, flaws);
+    }
+
+    /// A batch was run again row by row; whether each row was the same.
+    fn rows_audited(&self, role: Role, same: bool) {
+        let _ = (role, same);
     }
 
     /// The model failed on a batch.

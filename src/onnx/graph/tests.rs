@@ -338,10 +338,12 @@ fn the_models_of_this_repository_are_read_through() {
             // Each is in the fixtures because it mixes rows, answers at random, or has another input.
             let mixes = [
                 "batch_mates_h",
+                "batch_softmax_h",
                 "quantised_g",
                 "quantised_h",
-                "reshaped_h",
                 "random_g",
+                "reshaped_h",
+                "turned_h",
                 "two_inputs",
             ];
             assert_eq!(

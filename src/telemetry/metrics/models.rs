@@ -7,13 +7,17 @@ use prometheus::{Error, Histogram, IntCounter};
 use super::buckets;
 use super::grid::per_role;
 use super::maker::Maker;
-use crate::domain::{PerRole, Role};
+use crate::domain::{PerRole, Role, RowFlaws};
 use crate::telemetry::models::ModelObserver;
 
 pub(super) struct ModelMetrics {
     rows: PerRole<IntCounter>,
     batch_rows: PerRole<Histogram>,
     batch_duration: PerRole<Histogram>,
+    nonfinite_rows: PerRole<IntCounter>,
+    improper_rows: PerRole<IntCounter>,
+    row_audits: PerRole<IntCounter>,
+    row_audit_differences: PerRole<IntCounter>,
     batch_failures: PerRole<IntCounter>,
     session_failures: PerRole<IntCounter>,
     session_repairs: PerRole<IntCounter>,
@@ -34,6 +38,22 @@ impl ModelMetrics {
                 "certimix_batch_duration_seconds",
                 "Making the rows of one run, running and delivering them, by model.",
                 buckets::STAGE,
+            )?,
+            nonfinite_rows: counters(
+                "certimix_nonfinite_rows_total",
+                "Rows that a model answered with NaN or infinity, by model.",
+            )?,
+            improper_rows: counters(
+                "certimix_improper_rows_total",
+                "Rows of a model of probabilities that are not in [0, 1] with the sum 1, by model.",
+            )?,
+            row_audits: counters(
+                "certimix_row_audits_total",
+                "Batches that were run again row by row after they were answered, by model.",
+            )?,
+            row_audit_differences: counters(
+                "certimix_row_audit_differences_total",
+                "Batches of which a row had another output when it was run again alone, by model.",
             )?,
             batch_failures: counters(
                 "certimix_batch_failures_total",
@@ -57,6 +77,19 @@ impl ModelObserver for ModelMetrics {
         // A batch is far below 2^32 rows.
         self.batch_rows[role].observe(u32::try_from(rows).map_or(f64::INFINITY, f64::from));
         self.batch_duration[role].observe(elapsed.as_secs_f64());
+    }
+
+    fn rows_flawed(&self, role: Role, flaws: RowFlaws) {
+        let count = |rows| u64::try_from(rows).unwrap_or(u64::MAX);
+        self.nonfinite_rows[role].inc_by(count(flaws.not_finite));
+        self.improper_rows[role].inc_by(count(flaws.not_probabilities));
+    }
+
+    fn rows_audited(&self, role: Role, same: bool) {
+        self.row_audits[role].inc();
+        if !same {
+            self.row_audit_differences[role].inc();
+        }
     }
 
     fn batch_failed(&self, role: Role) {

@@ -16,7 +16,7 @@ use super::moment::Moment;
 use super::process::ProcessMetrics;
 use super::shadow::ShadowMetrics;
 use super::wire::WireMetrics;
-use crate::domain::{PerRole, Prediction, Role};
+use crate::domain::{PerRole, Prediction, Role, RowFlaws};
 use crate::telemetry::call::{CallRecord, Observer};
 use crate::telemetry::models::ModelObserver;
 
@@ -110,6 +110,14 @@ impl Observer for Metrics {
 impl ModelObserver for Metrics {
     fn ran(&self, role: Role, rows: usize, elapsed: Duration) {
         self.models.ran(role, rows, elapsed);
+    }
+
+    fn rows_flawed(&self, role: Role, flaws: RowFlaws) {
+        self.models.rows_flawed(role, flaws);
+    }
+
+    fn rows_audited(&self, role: Role, same: bool) {
+        self.models.rows_audited(role, same);
     }
 
     fn batch_failed(&self, role: Role) {

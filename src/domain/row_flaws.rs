@@ -1,0 +1,89 @@
+//! Rows of a model's output that are not what they should be.
+
+/// How far a probability may lie outside [0, 1], and the sum of a row of them from 1.
+///
+/// A softmax in float16 rounds each of its values by up to one part in 2,048, and may so miss 1 by half of this. A softmax over
+/// several rows, whose rows sum to less than 1/2, is far outside.
+pub const PROBABILITY_SLACK: f32 = 1e-3;
+
+/// Rows that were counted because they were not what they should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RowFlaws {
+    /// Rows with a NaN or an infinity.
+    pub not_finite: usize,
+    /// Finite rows of a model of probabilities that are none.
+    pub not_probabilities: usize,
+}
+
+impl RowFlaws {
+    /// Looks at the rows of `output`, of `row_len` values each; with `probabilities`, they should be such.
+    #[must_use]
+    pub fn of(output: &[f32], row_len: usize, probabilities: bool) -> Self {
+        let mut found = Self::default();
+        // Nearly always everything is finite: one pass without a branch, which the compiler makes wide.
+        if !probabilities && all_finite(output) {
+            return found;
+        }
+        for row in output.chunks_exact(row_len.max(1)) {
+            if !all_finite(row) {
+                found.not_finite += 1;
+            } else if probabilities && !are_probabilities(row) {
+                found.not_probabilities += 1;
+            }
+        }
+        found
+    }
+
+    /// Whether no row has a flaw.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Whether each value is in [0, 1] and their sum is 1, within [`PROBABILITY_SLACK`]. What is not finite is none.
+#[must_use]
+pub fn are_probabilities(row: &[f32]) -> bool {
+    let range = -PROBABILITY_SLACK..=1.0 + PROBABILITY_SLACK;
+    let sum: f32 = row.iter().sum();
+    row.iter().all(|value| range.contains(value)) && (sum - 1.0).abs() <= PROBABILITY_SLACK
+}
+
+fn all_finite(values: &[f32]) -> bool {
+    values.iter().fold(true, |finite, value| finite & value.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_counted_by_their_flaw() {
+        let output = [0.5, 0.5, f32::NAN, 1.0, 0.25, 0.25, f32::INFINITY, 0.0, 1.5, -0.5];
+        let as_logits = RowFlaws::of(&output, 2, false);
+        assert_eq!((as_logits.not_finite, as_logits.not_probabilities), (2, 0));
+        let as_probabilities = RowFlaws::of(&output, 2, true);
+        assert_eq!(
+            (as_probabilities.not_finite, as_probabilities.not_probabilities),
+            (2, 2)
+        );
+        assert!(RowFlaws::of(&output[..2], 2, true).is_empty() && !as_logits.is_empty());
+    }
+
+    #[test]
+    fn probabilities_are_in_range_and_sum_to_one() {
+        for row in [&[1.0, 0.0][..], &[0.3, 0.3, 0.4], &[0.9995, 0.0]] {
+            assert!(are_probabilities(row), "{row:?}");
+        }
+        // A softmax over two rows; a value above 1 whose row sums to 1; what is not finite.
+        for row in [
+            &[0.3, 0.2][..],
+            &[1.5, -0.5],
+            &[f32::NAN, 1.0],
+            &[f32::INFINITY, 0.0],
+            &[],
+        ] {
+            assert!(!are_probabilities(row), "{row:?}");
+        }
+    }
+}
