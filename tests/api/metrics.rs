@@ -392,3 +392,28 @@ fn the_documentation_is_what_is_exported() {
     sorted.sort();
     assert_eq!(sorted, exported.into_iter().collect::<Vec<_>>());
 }
+
+/// A model may answer NaN on some inputs: it stays healthy, and the rows are counted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn rows_that_are_not_finite_are_counted_by_model() {
+    let mut watched = Watched::start(Setup::pair("nan_g", "linear_h")).await;
+    let name = "certimix_nonfinite_rows_total";
+    assert_eq!(watched.scrape().sum(name, ""), 0.0);
+    let rows = [[-0.5; 4], [0.5; 4], [-0.25; 4]];
+    watched.client.predict(wire::predict(floats(&rows))).await.unwrap();
+    let after = watched.scrape();
+    assert_eq!(after.sum(name, "model=\"standard\""), 2.0);
+    assert_eq!(after.sum(name, "model=\"robust\""), 0.0);
+}
+
+/// The first audit of an executor comes after 64 batches of a model.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn answered_batches_are_audited() {
+    let mut watched = Watched::start(linear()).await;
+    for _ in 0..64 {
+        watched.client.predict(wire::predict(floats(&[CLEAR]))).await.unwrap();
+    }
+    let audited = |scrape: &Scrape| scrape.sum("certimix_row_audits_total", "") == 2.0;
+    let scrape = Scrape::until(watched.metrics, audited);
+    assert_eq!(scrape.sum("certimix_row_audit_differences_total", ""), 0.0);
+}
