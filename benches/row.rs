@@ -22,10 +22,11 @@ fn batch(criterion: &mut Criterion) {
             Model::load(&runtime, &manifest, Provider::Cpu)
         })
         .and_then(|model| Arc::new(model).open(BATCH));
-    let (Ok(mut session), Ok(grid), Ok(table)) = (session, Grid::new(0.0, 1.0, 255), NoiseTable::new(63.75)) else {
+    let (Ok(mut session), Ok(grid), Ok(table)) = (session, Grid::new(0.0, 1.0, 65_535), NoiseTable::new(16383.75))
+    else {
         return;
     };
-    let (levels, key) = ([128; DIMENSION], NoiseKey::from_bytes([7; 32]));
+    let (levels, key) = ([128 * 257; DIMENSION], NoiseKey::from_bytes([7; 32]));
     let mut rows = vec![0.0; BATCH * DIMENSION];
     criterion.bench_function("noise of 16 rows", |bencher| {
         bencher.iter(|| {

@@ -134,9 +134,7 @@ fn abstention(plan: &SmoothingPlan, tally: Tally, proven: &SmoothedRadius, terms
     } = tally;
     if proven.radius > 0.0 {
         let (radius, loss) = (proven.radius, terms.snapping_loss);
-        return format!(
-            "the proven radius {radius:.4} is less than the {loss:.4} lost by snapping the input to the grid"
-        );
+        return format!("the proven radius {radius:.4} is less than the {loss:.4} lost by snapping inputs to the grid");
     }
     if terms.bound == Bound::ClopperPearson && proven.p_lower.value() == 0.0 && votes_for_class > 0 {
         return format!(

@@ -83,7 +83,7 @@ pub struct Sampling {
     pub sigma: f64,
     /// Total-variation distance of the noise from the exact Gaussian, over all coordinates.
     pub total_variation: f64,
-    /// Taken off the radius because the input was not on the grid.
+    /// Taken off the radius so that it covers inputs beside the grid too; 0 for bytes, which all lie on it.
     pub snapping_loss: f64,
 }
 

@@ -75,6 +75,12 @@ impl Input {
         Self::new(bytes.into(), Values::Float32)
     }
 
+    /// How its values are written.
+    #[must_use]
+    pub fn written_as(&self) -> Values {
+        self.written_as
+    }
+
     /// Values in it.
     #[must_use]
     pub fn dimension(&self) -> usize {

@@ -24,6 +24,7 @@ struct Reference {
     alpha: f64,
     failure_probability: f64,
     sigma: f64,
+    levels: u32,
     selection_votes: u64,
     votes: u64,
     batch_rows: usize,
@@ -136,15 +137,28 @@ fn the_votes_agree() {
     );
 }
 
+/// The model beside a manifest that declares the grid of the reference's noise, which is that of bytes.
+fn on_the_grid_of(reference: &Reference) -> tempfile::TempDir {
+    let folder = tempfile::TempDir::new().unwrap();
+    let models = root("models/cifar10");
+    let manifest = std::fs::read_to_string(models.join("smoothed-025.toml")).unwrap();
+    let other = manifest.replace("levels = 65535", &format!("levels = {}", reference.levels));
+    assert_ne!(manifest, other);
+    std::fs::write(folder.path().join("smoothed-025.toml"), other).unwrap();
+    std::fs::copy(
+        models.join("smoothed-025.onnx"),
+        folder.path().join("smoothed-025.onnx"),
+    )
+    .unwrap();
+    folder
+}
+
 /// How many images have other votes than in the reference, none by more than another processor explains.
 fn differing(reference: &Reference, images: &[Image], pixels: &[Vec<u8>]) -> usize {
     let runtime = setup(reference).settings().runtime;
-    let mut counter = VoteCounter::load(
-        &root("models/cifar10/smoothed-025.toml"),
-        &runtime,
-        reference.batch_rows,
-    )
-    .unwrap();
+    let folder = on_the_grid_of(reference);
+    let manifest = folder.path().join("smoothed-025.toml");
+    let mut counter = VoteCounter::load(&manifest, &runtime, reference.batch_rows).unwrap();
     assert_eq!(counter.manifest().sha256, reference.robust_model_sha256);
     let mut differs = |(image, pixels): (&Image, &Vec<u8>)| {
         let (selection, votes) = (reference.selection_votes, reference.votes);

@@ -26,14 +26,44 @@ fn values(of: impl Fn(u8) -> f32) -> Tensor {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn floats_on_the_grid_are_the_bytes_they_stand_for() {
+async fn floats_on_the_grid_are_the_bytes_they_stand_for_and_pay_for_the_floats_beside_it() {
     let of_bytes = first_answer(bytes(&[1, 4], &PIXELS)).await;
     let of_floats = first_answer(values(|pixel| f32::from(pixel) / 255.0)).await;
-    assert_eq!(of_bytes, of_floats);
     assert_eq!(of_bytes.status(), CertificateStatus::Certified);
     assert_eq!(of_bytes.snapping_loss, 0.0);
     assert!(of_bytes.radius_sq_levels > 0);
     recompute::check(&of_bytes, 0.9);
+    // Half a step in each of four coordinates, for a perturbed input that lies beside the grid, and the float32 rounding.
+    let loss = of_floats.snapping_loss;
+    assert!((STEP..STEP * 1.0001).contains(&loss), "{loss}");
+    assert!(of_floats.radius <= of_bytes.radius - loss && of_floats.radius > of_bytes.radius - loss * 1.0001);
+    assert!(of_floats.radius_sq_levels < of_bytes.radius_sq_levels);
+    recompute::check(&of_floats, 0.9);
+    let but_for_the_loss = Certificate {
+        radius: of_bytes.radius,
+        radius_sq_levels: of_bytes.radius_sq_levels,
+        snapping_loss: 0.0,
+        ..of_floats
+    };
+    assert_eq!(but_for_the_loss, of_bytes);
+}
+
+/// x' has every value just over half a step beside a level, and is moved away from x, for an input on the grid: as far
+/// as it may be under the served radius, it is still moved inside the proven one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn no_float_inside_the_radius_is_moved_out_of_the_proof() {
+    let server = TestServer::start(Setup::pair("pixels_g", "pixels_h").with("mixture.alpha", 0.9)).await;
+    let mut client = server.client().await;
+    for votes in (400..2000).step_by(200) {
+        let order = certify_with(values(|pixel| f32::from(pixel) / 255.0), votes);
+        let answer = client.certify(order).await.unwrap().into_inner();
+        let found = wire::certified(&answer.predictions[0]);
+        let proven = recompute::proven(found, 0.9).radius;
+        // In four coordinates alike, a distance is twice that in one.
+        let whole_steps = (found.radius / (2.0 * STEP) - 0.5005).floor();
+        let moved_to = 2.0 * STEP * (whole_steps + 1.0);
+        assert!(moved_to < proven, "{votes} votes: {moved_to} of {proven}, {found:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

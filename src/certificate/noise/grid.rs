@@ -125,4 +125,16 @@ impl Grid {
     pub fn snap_distance(&self) -> f64 {
         self.step * (0.5 + 1.0 / f64::from(1_u32 << 26))
     }
+
+    /// An upper bound on `|to_value(level) - (low + level * step)|` over the levels in range, in the units of the float
+    /// input: how far a value may be from the level that it lies on exactly.
+    ///
+    /// With m for the larger end's size, or the step if that is larger, the rounding to f32 is off by at most 2^-24 m
+    /// (below the normal numbers by 2^-150, which is no more: `new` keeps the step at 2^-126 or above), and the operations
+    /// before it by below 2^-51 m.
+    #[must_use]
+    pub fn rounding_distance(&self) -> f64 {
+        let largest = self.low.abs().max(self.high.abs()).max(self.step);
+        largest * (2.0_f64.powi(-24) + 2.0_f64.powi(-50))
+    }
 }

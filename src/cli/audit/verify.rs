@@ -60,6 +60,11 @@ fn show(record: &Record, finding: &Finding) -> anyhow::Result<()> {
     match finding {
         Finding::Checked(checks) => {
             output::line(title)?;
+            if speaks_of_the_grid_alone(record) {
+                output::line(
+                    "  it speaks of perturbed inputs on the model's grid alone: nothing is taken off for others",
+                )?;
+            }
             output::line(check::table(checks, "recomputed"))
         }
         Finding::NoClaim => output::line(format_args!("{title}: claims nothing")),
@@ -68,6 +73,11 @@ fn show(record: &Record, finding: &Finding) -> anyhow::Result<()> {
         )),
         Finding::Impossible(why) => output::line(format_args!("{title}: ✗ cannot be: {why}")),
     }
+}
+
+/// Whether a certificate of a float32 input takes nothing off for a perturbed input beside the grid, as older servers'.
+fn speaks_of_the_grid_alone(record: &Record) -> bool {
+    record.is_certified() && record.input_dtype == "float32" && record.certificate.snapping_loss == 0.0
 }
 
 fn summary(findings: &[Finding]) -> String {
@@ -101,7 +111,22 @@ fn exit_code(findings: &[Finding]) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::recompute::tests::example;
     use super::*;
+
+    #[test]
+    fn an_older_certificate_of_floats_is_read_as_it_was_meant() {
+        let mut record = example();
+        record.input_dtype = "float32".to_owned();
+        record.certificate.snapping_loss = 0.0;
+        assert!(speaks_of_the_grid_alone(&record));
+        assert!(recompute(&record).holds());
+        record.certificate.snapping_loss = 1e-9;
+        assert!(!speaks_of_the_grid_alone(&record));
+        record.certificate.snapping_loss = 0.0;
+        record.input_dtype = "uint8".to_owned();
+        assert!(!speaks_of_the_grid_alone(&record));
+    }
 
     #[test]
     fn the_worst_finding_decides() {

@@ -1,4 +1,5 @@
-//! Images to channels-first bytes.
+//! Images to channels-first bytes, with every value as the file has it: 16 bits a channel, and colours for a model of grey
+//! images, are refused. A grey image gives each of three channels the same value, and an opaque alpha channel is left out.
 
 use std::path::Path;
 
@@ -45,6 +46,16 @@ fn convert(image: DynamicImage, spec: &InputSpec, resize: bool) -> anyhow::Resul
             spec.high
         );
     }
+    // A certificate is about the values that are sent: what would change them is left to the caller.
+    if bits_per_channel(&image) != 8 {
+        bail!(
+            "has {} bits a channel, and the model takes 8 from an image: convert it, or give a .npy file of float32",
+            bits_per_channel(&image)
+        );
+    }
+    if channels == 1 && !is_grey(&image) {
+        bail!("has colours, but the model takes grey images: convert it to grey first");
+    }
     if has_transparency(&image) {
         bail!("has transparent pixels: flatten it onto a background first");
     }
@@ -55,6 +66,19 @@ fn convert(image: DynamicImage, spec: &InputSpec, resize: bool) -> anyhow::Resul
     let pixels = image.into_rgb8().into_raw();
     let plane = |channel: usize| pixels.iter().skip(channel).step_by(channels).copied();
     Ok(((0..channels).flat_map(plane).collect(), resized))
+}
+
+fn bits_per_channel(image: &DynamicImage) -> u16 {
+    let color = image.color();
+    color.bits_per_pixel() / u16::from(color.channel_count()).max(1)
+}
+
+/// Whether red, green and blue are alike in every pixel, so that one of them says all.
+fn is_grey(image: &DynamicImage) -> bool {
+    !image.color().has_color()
+        || image
+            .pixels()
+            .all(|(_, _, pixel)| pixel.0[0] == pixel.0[1] && pixel.0[1] == pixel.0[2])
 }
 
 fn has_transparency(image: &DynamicImage) -> bool {
@@ -115,6 +139,21 @@ mod tests {
         assert_eq!(convert(grey, &spec(&[1, 1, 1]), false)?.0, [7]);
         let white: DynamicImage = RgbImage::from_pixel(1, 1, Rgb([255; 3])).into();
         assert_eq!(convert(white, &spec(&[1, 1, 1]), false)?.0, [255]);
+        Ok(())
+    }
+
+    #[test]
+    fn no_value_is_changed_in_silence() -> anyhow::Result<()> {
+        let deep: DynamicImage = image::ImageBuffer::<Luma<u16>, _>::from_pixel(1, 1, Luma([700])).into();
+        let text = message(convert(deep, &spec(&[3, 1, 1]), false));
+        assert!(text.contains("16 bits"), "{text}");
+        let text = message(convert(two_pixels(), &spec(&[1, 1, 2]), false));
+        assert!(text.contains("grey"), "{text}");
+        // Grey that is written as colours loses nothing, whatever the weights of a conversion.
+        for value in 0..=255 {
+            let grey: DynamicImage = RgbImage::from_pixel(1, 1, Rgb([value; 3])).into();
+            assert_eq!(convert(grey, &spec(&[1, 1, 1]), false)?.0, [value]);
+        }
         Ok(())
     }
 
