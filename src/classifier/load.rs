@@ -15,8 +15,10 @@ use super::shadow::Desk;
 use super::smoother::{Smoother, SmootherError};
 use super::{Blueprint, Engine, ModelSummary, NoiseKeys};
 use crate::certificate::noise::NoiseKey;
-use crate::domain::{Guarantee, Input, InputSpec, PerRole, Role, Violations};
-use crate::onnx::{BackendError, Manifest, Model, OnnxError, OnnxSession, Runtime, SelfTest, check_pair, self_test};
+use crate::domain::{Basis, Grounds, Guarantee, Input, InputSpec, PerRole, Place, Role, Violations};
+use crate::onnx::{
+    BackendError, Manifest, Model, OnnxError, OnnxSession, Runtime, SelfTest, check_pair, grounds, processor, self_test,
+};
 use crate::scheduler::{Measured, QueueSettings, RowSource as _, Scheduler, bulk_capacity};
 use crate::settings::{MAX_BATCH_SIZE, Settings, processors};
 use crate::telemetry::models::ModelObserver;
@@ -82,6 +84,20 @@ impl Engine {
             tracing::warn!("RUNNING ON THE CPU: runtime.provider is \"auto\" and {note}");
         }
         check_pair(standard, robust)?;
+        let mut grounds = PerRole {
+            standard: grounds(standard, &settings.proof_keys)?,
+            robust: grounds(robust, &settings.proof_keys)?,
+        };
+        if let Some(Grounds {
+            basis: Basis::Claimed,
+            why,
+        }) = &grounds.robust
+        {
+            tracing::warn!(
+                model = robust.name,
+                "RADII REST ON A CLAIM: {why}; every certificate says \"claimed\""
+            );
+        }
         check_settings(settings, &robust.guarantee, robust.output_kind).map_err(LoadError::Settings)?;
 
         let spec = robust.input.clone();
@@ -101,7 +117,8 @@ impl Engine {
         let chunks = Chunks::new(robust_batch.rows, robust_batch.row_time(), executors, room);
         let (robust_kind, caveat) = robust_kind(settings, robust, &mut robust_sessions, keys)?;
 
-        let summary = |model: &Model, batch: Measured| ModelSummary::new(model, executors, batch.rows);
+        let mut summary =
+            |role: Role, batch: Measured| ModelSummary::new(&models[role], grounds[role].take(), executors, batch.rows);
         let backends = standard_sessions
             .into_iter()
             .zip(robust_sessions)
@@ -118,10 +135,16 @@ impl Engine {
         };
         Ok(Arc::new(Self {
             blueprint: Blueprint::of(settings, PerRole { standard, robust }),
+            place: Arc::new(Place {
+                standard_batch_size: standard_batch.rows,
+                robust_batch_size: robust_batch.rows,
+                runtime_version: runtime.version(),
+                processor: processor().to_owned(),
+            }),
             spec,
             labels: robust.labels.clone(),
-            standard: Side::new(standard, summary(&models.standard, standard_batch)),
-            robust: Side::new(robust, summary(&models.robust, robust_batch)),
+            standard: Side::new(standard, summary(Role::Standard, standard_batch)),
+            robust: Side::new(robust, summary(Role::Robust, robust_batch)),
             scheduler: Scheduler::start(backends, queue, callers, observer)?,
             chunks,
             appetite: Appetite::new(),
