@@ -7,8 +7,9 @@ use config::ValueKind;
 use super::reader::Reader;
 use crate::domain::ProofKey;
 
-/// The project's own key, which signs the records of the bundled models. Its secret half is not in the repository.
-pub const PROJECT_KEY: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+/// The project's own key, which signs the records of the bundled models. Its secret half is not in the repository. Empty as
+/// long as there is none: then nobody is believed by default.
+pub const PROJECT_KEY: &str = "";
 
 /// Keys, at most.
 const MOST: usize = 16;
