@@ -1,7 +1,7 @@
 //! What an engine is built from: as long as it stays the same, so does the engine.
 
 use super::engine::lanes;
-use crate::domain::{PerRole, Role};
+use crate::domain::{PerRole, ProofKey, Role};
 use crate::onnx::{Manifest, OnnxError};
 use crate::settings::{RuntimeSettings, SchedulerSettings, Settings};
 
@@ -9,6 +9,9 @@ use crate::settings::{RuntimeSettings, SchedulerSettings, Settings};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Blueprint {
     manifests: PerRole<(std::path::PathBuf, String)>,
+    /// The records of proofs, and whose are believed.
+    proofs: PerRole<Option<Vec<u8>>>,
+    proof_keys: Vec<ProofKey>,
     runtime: RuntimeSettings,
     scheduler: SchedulerSettings,
     lanes: usize,
@@ -33,11 +36,18 @@ impl Blueprint {
         Self {
             // The ONNX files have their SHA-256 in the manifests.
             manifests: PerRole::of(|role: Role| (manifests[role].file.clone(), manifests[role].text.clone())),
+            proofs: PerRole::of(|role: Role| manifests[role].proof.clone()),
+            proof_keys: settings.proof_keys.clone(),
             runtime: settings.runtime.clone(),
             scheduler: settings.scheduler,
             lanes: lanes(settings),
             allow_inexact_runtime: settings.certificate.allow_inexact_runtime,
         }
+    }
+
+    /// The records of proofs, standard first: they too are part of what a revision names.
+    pub(super) fn proofs(&self) -> [Option<&[u8]>; 2] {
+        Role::ALL.map(|role| self.proofs[role].as_deref())
     }
 
     /// The manifests' texts, standard first: part of what a revision names.

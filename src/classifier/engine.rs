@@ -1,5 +1,7 @@
 //! Both models, loaded and warm: what a change of alpha leaves as it is.
 
+use std::sync::Arc;
+
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
@@ -9,7 +11,7 @@ use super::parts::{Robust, Side};
 use super::room::{Appetite, Chunks, VOTE_LANES};
 use super::shadow::Desk;
 use crate::certificate::Temperature;
-use crate::domain::{Guarantee, InputSpec, Provenance, Violations, hex};
+use crate::domain::{Guarantee, InputSpec, Place, Provenance, Violations, hex};
 use crate::onnx::OutputKind;
 use crate::scheduler::{Scheduler, bulk_capacity};
 use crate::settings::Settings;
@@ -19,6 +21,7 @@ use crate::telemetry::models::SchedulerLoad;
 /// thread that answers requests.
 pub struct Engine {
     pub(super) blueprint: Blueprint,
+    pub(super) place: Arc<Place>,
     pub(super) spec: InputSpec,
     pub(super) labels: Vec<String>,
     pub(super) standard: Side,
@@ -75,10 +78,13 @@ impl Engine {
             robust_temperature: settings.mixture.robust_temperature.get(),
             standard_model_sha256: self.standard.summary.sha256.clone(),
             robust_model_sha256: self.robust.summary.sha256.clone(),
+            place: Arc::clone(&self.place),
         }
     }
 
-    /// Names the settings in force and what both manifests say: whatever changes an answer changes the revision.
+    /// Names the settings in force, what both manifests say (the SHA-256 of the models included) and the records of proofs:
+    /// whatever an operator changes changes the revision. It is the same on every replica; what a replica has found or
+    /// measured for itself (the batch shapes, the runtime's build, its processor) is told beside it, by [`Place`].
     fn revision(&self, settings: &Settings) -> String {
         let mut hash = Sha256::new();
         for (key, value) in &settings.effective {
@@ -86,6 +92,11 @@ impl Engine {
         }
         for text in self.blueprint.manifest_texts() {
             hash.update(Sha256::digest(text));
+        }
+        for proof in self.blueprint.proofs() {
+            // Nothing is not an empty record.
+            hash.update([u8::from(proof.is_some())]);
+            hash.update(Sha256::digest(proof.unwrap_or_default()));
         }
         hex(&hash.finalize())
     }

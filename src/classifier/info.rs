@@ -4,7 +4,7 @@ use super::MixedClassifier;
 use super::parts::Robust;
 use super::robust::unavailable_reason;
 use crate::certificate::{BoundMethod, RadiusMethod, Sides, SmoothingPlan, Tally, certify};
-use crate::domain::{Guarantee, Method, Norm};
+use crate::domain::{Grounds, Guarantee, Method, Norm};
 use crate::onnx::Model;
 
 /// One of the two models.
@@ -22,6 +22,8 @@ pub struct ModelSummary {
     pub guarantee: &'static str,
     /// Where the proof comes from.
     pub guarantee_source: String,
+    /// What the guarantee rests on, and why; none without a guarantee.
+    pub grounds: Option<Grounds>,
     /// Sessions, each with a thread.
     pub sessions: usize,
     /// Rows in one run, at most.
@@ -31,7 +33,13 @@ pub struct ModelSummary {
 }
 
 impl ModelSummary {
-    pub(super) fn new(model: &Model, sessions: usize, max_batch_size: usize, one_row_reason: &Option<String>) -> Self {
+    pub(super) fn new(
+        model: &Model,
+        grounds: Option<Grounds>,
+        sessions: usize,
+        max_batch_size: usize,
+        one_row_reason: Option<String>,
+    ) -> Self {
         let manifest = &model.manifest;
         Self {
             name: manifest.name.clone(),
@@ -40,9 +48,10 @@ impl ModelSummary {
             provider_note: model.provider.note.clone(),
             guarantee: manifest.guarantee.name(),
             guarantee_source: manifest.guarantee_source.clone(),
+            grounds,
             sessions,
             max_batch_size,
-            one_row_reason: one_row_reason.clone(),
+            one_row_reason,
         }
     }
 }

@@ -4,7 +4,7 @@ use super::robust::{RobustAnswer, conclude, unavailable_reason};
 use crate::certificate::{
     CertificateError, LogitConstant, Temperature, argmax, log_probabilities, log_softmax, logit_radius, theorem1_radius,
 };
-use crate::domain::{Certificate, Guarantee, InputSpec, Method, Status, StopReason, are_probabilities};
+use crate::domain::{Basis, Certificate, Guarantee, InputSpec, Method, Status, StopReason, are_probabilities};
 use crate::onnx::OutputKind;
 use crate::settings::MixtureSettings;
 
@@ -26,6 +26,7 @@ pub(super) fn certify(
     output: &[f32],
     spec: &InputSpec,
     mixture: &MixtureSettings,
+    basis: Basis,
 ) -> Result<RobustAnswer, CertificateError> {
     let log_probs = log_probs(kind, output, mixture.robust_temperature);
     let unproven = |certificate| RobustAnswer {
@@ -79,6 +80,8 @@ pub(super) fn certify(
     let certificate = Certificate {
         status: Status::Abstained,
         radius,
+        whole_range: false,
+        basis,
         norm: guarantee.norm(),
         method: Some(method),
         reason: String::new(),
@@ -133,9 +136,16 @@ mod tests {
             alpha: Alpha::new(0.76).unwrap(),
             robust_temperature: Temperature::ONE,
         };
-        certify(&guarantee, OutputKind::Probabilities, output, &spec, &mixture)
-            .unwrap()
-            .certificate
+        certify(
+            &guarantee,
+            OutputKind::Probabilities,
+            output,
+            &spec,
+            &mixture,
+            Basis::Claimed,
+        )
+        .unwrap()
+        .certificate
     }
 
     #[test]

@@ -15,8 +15,8 @@ use super::shadow::Desk;
 use super::smoother::{Smoother, SmootherError};
 use super::test_rows::test_rows;
 use super::{Blueprint, Engine, ModelSummary, NoiseKeys, doubt};
-use crate::domain::{Guarantee, PerRole, Role, Violations};
-use crate::onnx::{BackendError, Manifest, Model, OnnxError, Runtime, check_pair};
+use crate::domain::{Basis, Grounds, Guarantee, PerRole, Place, Role, Violations};
+use crate::onnx::{BackendError, Manifest, Model, OnnxError, Runtime, check_pair, grounds, processor};
 use crate::scheduler::{QueueSettings, Scheduler, bulk_capacity};
 use crate::settings::{MAX_BATCH_SIZE, Settings, processors};
 use crate::telemetry::models::ModelObserver;
@@ -115,6 +115,20 @@ impl Engine {
             tracing::warn!("RUNNING ON THE CPU: runtime.provider is \"auto\" and {note}");
         }
         check_pair(standard, robust)?;
+        let mut grounds = PerRole {
+            standard: grounds(standard, &settings.proof_keys)?,
+            robust: grounds(robust, &settings.proof_keys)?,
+        };
+        if let Some(Grounds {
+            basis: Basis::Claimed,
+            why,
+        }) = &grounds.robust
+        {
+            tracing::warn!(
+                model = robust.name,
+                "RADII REST ON A CLAIM: {why}; every certificate says \"claimed\""
+            );
+        }
         check_settings(settings, &robust.guarantee, robust.output_kind).map_err(LoadError::Settings)?;
 
         let spec = robust.input.clone();
@@ -149,9 +163,17 @@ impl Engine {
         let batches = PerRole::of(|role| opened[role].batch);
         let chunks = Chunks::new(batches.robust.rows, batches.robust.row_time(), executors, room);
 
-        let summary =
-            |role: Role| ModelSummary::new(&models[role], executors, batches[role].rows, &opened[role].one_row);
-        let summaries = PerRole::of(summary);
+        let mut summary = |role: Role| {
+            let one_row = opened[role].one_row.clone();
+            ModelSummary::new(
+                &models[role],
+                grounds[role].take(),
+                executors,
+                batches[role].rows,
+                one_row,
+            )
+        };
+        let summaries = PerRole::of(&mut summary);
         let caveat = caveat(&opened);
         let backends = opened
             .standard
@@ -168,6 +190,12 @@ impl Engine {
         };
         Ok(Arc::new(Self {
             blueprint: Blueprint::of(settings, PerRole { standard, robust }),
+            place: Arc::new(Place {
+                standard_batch_size: batches.standard.rows,
+                robust_batch_size: batches.robust.rows,
+                runtime_version: runtime.version(),
+                processor: processor().to_owned(),
+            }),
             spec,
             labels: robust.labels.clone(),
             standard: Side::new(standard, summaries.standard),

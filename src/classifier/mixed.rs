@@ -197,6 +197,7 @@ impl MixedClassifier {
                     robust,
                     &self.engine.spec,
                     &self.mixture,
+                    self.engine.robust.basis(),
                 )?;
                 Ok(mix(self.mixture.alpha, standard, robust.under(doubt.clone())))
             })

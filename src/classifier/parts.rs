@@ -2,7 +2,7 @@
 
 use super::ModelSummary;
 use super::smoother::Smoother;
-use crate::domain::Guarantee;
+use crate::domain::{Basis, Guarantee};
 use crate::onnx::{Manifest, OutputKind};
 
 /// What is known of one of the two models.
@@ -19,6 +19,12 @@ impl Side {
             guarantee: manifest.guarantee.clone(),
             summary,
         }
+    }
+
+    /// What its guarantee rests on; of what guarantees nothing, a claim.
+    pub(super) fn basis(&self) -> Basis {
+        let grounds = self.summary.grounds.as_ref();
+        grounds.map_or(Basis::Claimed, |grounds| grounds.basis)
     }
 }
 

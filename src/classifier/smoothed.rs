@@ -3,7 +3,7 @@
 use super::ballot::Ballot;
 use super::robust::{RobustAnswer, conclude};
 use crate::certificate::{LOG_FLOOR, RadiusMethod, SmoothedRadius, SmoothingPlan, Tally};
-use crate::domain::{Bound, Certificate, InputSpec, Method, Norm, Sampling, Status, StopReason};
+use crate::domain::{Basis, Bound, Certificate, InputSpec, Method, Norm, Sampling, Status, StopReason};
 
 /// What is fixed about the certificate of one input before the first vote.
 #[derive(Debug, Clone)]
@@ -58,6 +58,9 @@ pub(super) fn answer(
     let mut certificate = Certificate {
         status: Status::Abstained,
         radius: served_radius(proven.radius, terms.snapping_loss),
+        whole_range: false,
+        // By theorem, whatever the base classifier.
+        basis: Basis::Proven,
         norm: Some(Norm::L2),
         method: Some(match plan.radius_method {
             RadiusMethod::Tight => Method::Tight,
@@ -98,6 +101,7 @@ pub(super) fn unfinished(ballot: &Ballot, terms: &Terms) -> RobustAnswer {
         status: Status::Abstained,
         stop_reason: StopReason::Deadline,
         norm: Some(Norm::L2),
+        basis: Basis::Proven,
         ..Certificate::unavailable(reason)
     };
     RobustAnswer {

@@ -1,6 +1,6 @@
 //! What the server claims about one answer. The mathematics behind the claim is in [`crate::certificate`].
 
-use crate::domain::Norm;
+use crate::domain::{Basis, Norm};
 
 /// Whether an answer is proven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +94,10 @@ pub struct Certificate {
     pub status: Status,
     /// In the units of the float input, rounded down; 0 unless certified.
     pub radius: f64,
+    /// Whether the radius covers every input of the range: it is then cut to just above the range's diameter.
+    pub whole_range: bool,
+    /// What the property of the robust model that the radius rests on rests on itself.
+    pub basis: Basis,
     /// The norm of the radius.
     pub norm: Option<Norm>,
     /// The theorem.
@@ -111,12 +115,25 @@ pub struct Certificate {
 }
 
 impl Certificate {
+    /// What the certificate rests on, all told: with a caveat nothing is proven.
+    #[must_use]
+    pub fn basis(&self) -> Basis {
+        if self.caveat.is_empty() {
+            self.basis
+        } else {
+            Basis::Claimed
+        }
+    }
+
     /// No certificate for any input, and why.
     #[must_use]
     pub fn unavailable(reason: impl Into<String>) -> Self {
         Self {
             status: Status::Unavailable,
             radius: 0.0,
+            whole_range: false,
+            // Until somebody says better: a word is never taken for a proof.
+            basis: Basis::Claimed,
             norm: None,
             method: None,
             reason: reason.into(),

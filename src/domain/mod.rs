@@ -1,5 +1,6 @@
 //! Plain types that every layer speaks: no behaviour beyond their own invariants, and no dependency.
 
+mod basis;
 mod certificate;
 mod guarantee;
 mod hex;
@@ -10,11 +11,12 @@ mod row_flaws;
 mod timings;
 mod violation;
 
+pub use basis::{Basis, Grounds, ProofKey, bytes_of_hex};
 pub use certificate::{Bound, Certificate, Method, Sampling, Status, StopReason};
 pub use guarantee::{Guarantee, Norm};
 pub use hex::hex;
 pub use input::{Input, InputSpec, Values};
-pub use prediction::{Prediction, Provenance};
+pub use prediction::{Place, Prediction, Provenance};
 pub use role::{PerRole, Role};
 pub use row_flaws::{PROBABILITY_SLACK, RowFlaws, are_probabilities};
 pub use timings::{Stage, Timings, Window};

@@ -36,4 +36,19 @@ pub struct Provenance {
     pub standard_model_sha256: String,
     /// SHA-256 of the robust ONNX file, hexadecimal.
     pub robust_model_sha256: String,
+    /// What computes, which a replica may have another of.
+    pub place: Arc<Place>,
+}
+
+/// What computes: what the settings and the files do not say, and what the last bits of an answer depend on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Rows in one run of the standard model, at most.
+    pub standard_batch_size: usize,
+    /// Rows in one run of the robust model, at most; of a smoothed one exactly.
+    pub robust_batch_size: usize,
+    /// ONNX Runtime's build.
+    pub runtime_version: String,
+    /// The kind of the processor.
+    pub processor: String,
 }

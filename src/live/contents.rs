@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::hex;
+use crate::onnx::proof_path;
 use crate::settings::{self, Settings};
 
 /// Digests of the settings file and of the files that it names.
@@ -22,7 +23,7 @@ impl Contents {
     pub fn of(settings: &Settings) -> Self {
         Self {
             file_sha256: settings.file_sha256.clone(),
-            others: digest(&settings.files()),
+            others: digest(&files_of(settings)),
         }
     }
 
@@ -33,6 +34,14 @@ impl Contents {
             others: digest(files),
         }
     }
+}
+
+/// The files that `settings` name and that may change while the server runs, and the records of proofs beside the models,
+/// which no setting names; they need not be there.
+pub(super) fn files_of(settings: &Settings) -> Vec<PathBuf> {
+    let models = [&settings.models.standard, &settings.models.robust];
+    let proofs = models.into_iter().filter_map(|manifest| proof_path(manifest));
+    settings.files().into_iter().chain(proofs).collect()
 }
 
 /// Names `files` and their contents; one that cannot be read counts as such.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::contents::files_of;
 use super::prepare::{self, PrepareParts, Prepared, ReloadError};
 use super::retired::Retired;
 use super::{Contents, Loader};
@@ -55,7 +56,7 @@ impl Eye {
             }
         };
         let parsed = self.source.parse(&text);
-        let files = parsed.as_ref().map_or_else(|_| self.now.files(), Settings::files);
+        let files = parsed.as_ref().map_or_else(|_| files_of(&self.now), files_of);
         let contents = Contents::new(&text, &files);
         if contents == self.seen && !again {
             return Look::Same;

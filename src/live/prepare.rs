@@ -8,6 +8,7 @@ use thiserror::Error;
 use tokio::runtime::Handle;
 
 use super::Snapshot;
+use super::contents::files_of;
 use super::retired::Retired;
 use crate::classifier::{Blueprint, Curfew, Engine, LoadError, MixedClassifier, NoiseKeys};
 use crate::domain::Violations;
@@ -132,7 +133,7 @@ pub(super) fn prepare(
     retired: &Retired,
 ) -> Result<Prepared, ReloadError> {
     check_reload(now, &next)?;
-    regular(&next.files())?;
+    regular(&files_of(&next))?;
     let commit = parts(&next)?;
     let engine = loader.engine(&next, serving, retired)?;
     // The snapshot itself is made when it is known with which alpha it begins.

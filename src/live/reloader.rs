@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
+use super::contents::files_of;
 use super::look::{Eye, Look};
 use super::prepare::{self, PrepareParts, Prepared, ReloadError, differences};
 use super::ramp::Ramp;
@@ -148,7 +149,7 @@ impl Reloader {
     /// Watches the files that are named now.
     fn follow(&self, watch: Option<&mut Watch>) {
         let Some(watch) = watch else { return };
-        let files = self.settings.files();
+        let files = files_of(&self.settings);
         let all = files.iter().map(PathBuf::as_path).chain([self.source.path()]);
         for wrong in watch.follow(all) {
             tracing::debug!(wrong, "a folder cannot be watched");

@@ -86,6 +86,17 @@ pub enum OnnxError {
         /// Which node, and what it does.
         reason: String,
     },
+    /// The record of a proof contradicts its manifest, or is broken.
+    #[error(
+        "the record of the proof {}: {reason}\n  make it anew with models/evaluate/lipschitz_bound.py, or remove it: the \
+         constant is then served as claimed, not as proven", path.display()
+    )]
+    Proof {
+        /// The record.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// ONNX Runtime refuses the file.
     #[error("ONNX Runtime cannot load {}: {reason}", file.display())]
     Load {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::OnnxError;
+use super::{OnnxError, proof};
 use crate::domain::{Guarantee, InputSpec, Norm, Violations};
 
 /// A manifest, checked within itself.
@@ -32,6 +32,8 @@ pub struct Manifest {
     pub path: PathBuf,
     /// The manifest itself, as it was read: part of what a configuration revision names.
     pub text: String,
+    /// The record of a proof beside the ONNX file, as it was read with the manifest; none if there is no such file.
+    pub proof: Option<Vec<u8>>,
 }
 
 /// What a model's output stands for.
@@ -136,7 +138,9 @@ impl Manifest {
             violations.add("toml", error.to_string().trim().replace('\n', "\n    "));
             invalid(violations)
         })?;
-        check(raw, path, text).map_err(invalid)
+        let manifest = check(raw, path, text).map_err(invalid)?;
+        let proof = proof::read(&manifest.file)?;
+        Ok(Self { proof, ..manifest })
     }
 
     /// The number of classes.
@@ -220,6 +224,7 @@ fn check(raw: RawManifest, path: &Path, text: String) -> Result<Manifest, Violat
         guarantee_source: source,
         path: path.to_path_buf(),
         text,
+        proof: None,
     })
 }
 

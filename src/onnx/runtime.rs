@@ -17,6 +17,12 @@ pub struct Runtime {
 }
 
 impl Runtime {
+    /// Which build of ONNX Runtime is loaded, as it says itself: its branch and its git commit.
+    #[must_use]
+    pub fn version(&self) -> String {
+        build(ort::info())
+    }
+
     /// Loads ONNX Runtime from `library`. Only the first call loads: a process has one runtime.
     ///
     /// # Errors
@@ -44,5 +50,30 @@ impl Runtime {
         Ok(Self {
             environment: ENVIRONMENT.get_or_init(|| environment).clone(),
         })
+    }
+}
+
+/// What tells builds apart in ONNX Runtime's own words: `ORT Build Info: git-branch=rel-1.24.1, git-commit-id=6af1a93, …`.
+fn build(info: &str) -> String {
+    let field = |name: &str| {
+        let mut parts = info.trim_start_matches("ORT Build Info:").split(',');
+        parts.find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
+    };
+    match (field("git-branch"), field("git-commit-id")) {
+        (Some(branch), Some(commit)) => format!("{branch} {commit}"),
+        _ => info.trim().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::build;
+
+    #[test]
+    fn a_build_is_its_branch_and_its_commit() {
+        let info =
+            "ORT Build Info: git-branch=rel-1.24.1, git-commit-id=6af1a93, build type=Release, cmake cxx flags: -O3";
+        assert_eq!(build(info), "rel-1.24.1 6af1a93");
+        assert_eq!(build("something else"), "something else");
     }
 }

@@ -1,7 +1,7 @@
 //! From predictions to the wire.
 
 use super::proto;
-use crate::domain::{Bound, Certificate, Method, Norm, Prediction, Provenance, Status, StopReason};
+use crate::domain::{Basis, Bound, Certificate, Method, Norm, Prediction, Provenance, Status, StopReason};
 
 /// A prediction; with `components`, g's and h's probabilities too.
 pub(super) fn prediction(prediction: Prediction, labels: &[String], components: bool) -> proto::Prediction {
@@ -30,6 +30,10 @@ pub(super) fn provenance(provenance: &Provenance) -> proto::Provenance {
         robust_model_sha256: provenance.robust_model_sha256.clone(),
         server_version: env!("CARGO_PKG_VERSION").to_owned(),
         robust_temperature: provenance.robust_temperature,
+        standard_batch_size: index(provenance.place.standard_batch_size),
+        robust_batch_size: index(provenance.place.robust_batch_size),
+        runtime_version: provenance.place.runtime_version.clone(),
+        processor: provenance.place.processor.clone(),
     }
 }
 
@@ -46,7 +50,10 @@ fn certificate(certificate: Certificate) -> proto::Certificate {
         StopReason::Deadline => proto::StopReason::Deadline,
         StopReason::NotSampled => proto::StopReason::NotSampled,
     };
+    let rests_on = (certificate.status != Status::Unavailable).then(|| certificate.basis());
     let mut message = proto::Certificate {
+        basis: basis(rests_on).into(),
+        whole_range: certificate.whole_range,
         status: status.into(),
         radius: certificate.radius,
         norm: norm(certificate.norm).into(),
@@ -76,6 +83,14 @@ fn certificate(certificate: Certificate) -> proto::Certificate {
         message.snapping_loss = sampling.snapping_loss;
     }
     message
+}
+
+pub(super) fn basis(basis: Option<Basis>) -> proto::CertificateBasis {
+    match basis {
+        None => proto::CertificateBasis::Unspecified,
+        Some(Basis::Proven) => proto::CertificateBasis::Proven,
+        Some(Basis::Claimed) => proto::CertificateBasis::Claimed,
+    }
 }
 
 pub(super) fn norm(norm: Option<Norm>) -> proto::Norm {

@@ -78,6 +78,7 @@ pub(super) fn unix_ms(moment: SystemTime) -> u64 {
 }
 
 fn model(summary: ModelSummary) -> proto::ModelInfo {
+    let (basis, reason) = summary.grounds.map(|grounds| (grounds.basis, grounds.why)).unzip();
     proto::ModelInfo {
         name: summary.name,
         sha256: summary.sha256,
@@ -88,5 +89,7 @@ fn model(summary: ModelSummary) -> proto::ModelInfo {
         sessions: encode::index(summary.sessions),
         max_batch_size: encode::index(summary.max_batch_size),
         one_row_reason: summary.one_row_reason.unwrap_or_default(),
+        guarantee_basis: encode::basis(basis).into(),
+        guarantee_basis_reason: reason.unwrap_or_default(),
     }
 }

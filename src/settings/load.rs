@@ -14,7 +14,7 @@ use super::typed::{
     CertificateSettings, LogFormat, LogSettings, ModelSettings, Provider, RadiusMethod, RuntimeSettings,
     SchedulerSettings, ServerSettings, Settings,
 };
-use super::{MAX_BATCH_SIZE, access, connections, log_filter, mixture, processors, traces};
+use super::{MAX_BATCH_SIZE, access, connections, log_filter, mixture, processors, proof_keys, traces};
 use crate::certificate::FailureProbability;
 use crate::domain::{Bound, Violations, hex};
 
@@ -142,6 +142,7 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
     };
     let mixture = mixture::read(&mut reader);
     let certificate = certificate(&mut reader);
+    let proof_keys = proof_keys::read(&mut reader);
     let runtime = runtime(&mut reader);
     let scheduler = SchedulerSettings {
         queue_rows: reader.size("scheduler.queue_rows", 4096, 1, 1 << 20),
@@ -177,6 +178,7 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
         mixture,
         tuning,
         certificate: certificate.ok_or_else(unset)?,
+        proof_keys,
         runtime: runtime.ok_or_else(unset)?,
         scheduler,
         open_inference,

@@ -10,6 +10,7 @@ mod log_filter;
 mod metrics;
 mod mixture;
 mod open_inference;
+mod proof_keys;
 mod reader;
 mod reloadable;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use log_filter::{EXPECTED_FILTER, log_ceiling, parse_log_filter};
 pub use metrics::MetricsSettings;
 pub use mixture::{MixtureSettings, TuningSettings};
 pub use open_inference::OpenInferenceSettings;
+pub use proof_keys::PROJECT_KEY;
 pub use reloadable::check_reload;
 pub use traces::TraceSettings;
 pub use typed::{

@@ -94,6 +94,20 @@ impl Reader {
         self.read(key, Some(default), parse).unwrap_or(default)
     }
 
+    /// A list: `parse` tells what it is, or what was expected.
+    pub(super) fn list<T: Display + Default>(
+        &mut self,
+        key: &str,
+        default: T,
+        parse: impl FnOnce(&[Value]) -> Result<T, String>,
+    ) -> T {
+        let parse = |kind: &ValueKind| match kind {
+            ValueKind::Array(values) => parse(values),
+            _ => parse(&[Value::new(None, kind.clone())]),
+        };
+        self.read(key, Some(default), parse).unwrap_or_default()
+    }
+
     /// A list of at most `most` floats, none unless set.
     pub(super) fn floats(&mut self, key: &str, most: usize, expected: &str, holds: impl Fn(f64) -> bool) -> Vec<f64> {
         let parse = |kind: &ValueKind| {

@@ -9,7 +9,7 @@ use super::mixture::{MixtureSettings, TuningSettings};
 use super::traces::TraceSettings;
 use super::{MetricsSettings, OpenInferenceSettings};
 use crate::certificate::{Alpha, FailureProbability};
-use crate::domain::Bound;
+use crate::domain::{Bound, ProofKey};
 
 pub use super::access::{AccessSettings, TlsSettings};
 pub use super::connections::ConnectionSettings;
@@ -30,6 +30,8 @@ pub struct Settings {
     pub tuning: TuningSettings,
     /// How answers are certified.
     pub certificate: CertificateSettings,
+    /// Whose records of proofs are believed.
+    pub proof_keys: Vec<ProofKey>,
     /// ONNX Runtime.
     pub runtime: RuntimeSettings,
     /// The queue of rows.

@@ -38,6 +38,7 @@ mod peers;
 mod predict;
 mod predict_stream;
 mod priority;
+mod proof;
 mod reference;
 mod reflection;
 mod reload;

@@ -177,6 +177,8 @@ pub(super) mod tests {
                 sigma: 0.25,
                 total_variation: 1e-13,
                 caveat: String::new(),
+                basis: "proven".into(),
+                whole_range: false,
             },
             provenance: ProvenanceRecord {
                 config_revision: String::new(),
@@ -185,6 +187,10 @@ pub(super) mod tests {
                 robust_model_sha256: String::new(),
                 server_version: "0.1.0".into(),
                 robust_temperature: 1.0,
+                standard_batch_size: 1,
+                robust_batch_size: 1,
+                runtime_version: String::new(),
+                processor: String::new(),
             },
         };
         if let Ok(proven) = plan(&record, RadiusMethod::Tight)

@@ -20,6 +20,9 @@ Without --target-radius all votes are drawn and the radius is the largest that t
 soon as that radius is proven, or is out of reach. At the deadline it answers with what is proven so far. \
 `certimix info` shows the operator's limits.
 
+A failure probability is that of one input, over the server's own noise: N inputs at delta each fail, any one of them, with \
+at most N * delta together. \"claimed\" in the table means that the model's manifest alone vouches for the radius.
+
 --json prints the same lines as `certimix predict --json`; with --stream one line a message, and \"final\": true in \
 the last.";
 

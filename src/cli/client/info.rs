@@ -11,7 +11,9 @@ use super::record::ProvenanceRecord;
 use super::summary::short_revision;
 use super::{alpha, names, table};
 use crate::cli::output::{self, EXIT_CODES};
-use crate::rpc::proto::{CertificationLimits, ConfigStatus, GetModelInfoResponse, InputInfo, ModelInfo};
+use crate::rpc::proto::{
+    CertificateBasis, CertificationLimits, ConfigStatus, GetModelInfoResponse, InputInfo, ModelInfo, Provenance,
+};
 
 /// Show what the server serves: models, guarantee, alpha, limits
 #[derive(Debug, Clone, clap::Args)]
@@ -63,6 +65,7 @@ fn rows(info: &GetModelInfoResponse) -> Vec<(&'static str, String)> {
             provenance.alpha, provenance.robust_temperature
         ),
     ));
+    rows.push(("runs on", runs_on(&provenance)));
     for (title, model) in [("standard", &info.standard), ("robust", &info.robust)] {
         if let Some(model) = model {
             rows.push((title, model_text(model)));
@@ -102,6 +105,20 @@ fn config_text(config: &ConfigStatus) -> String {
     text
 }
 
+/// What replicas of one configuration may differ in.
+fn runs_on(provenance: &Provenance) -> String {
+    let Provenance {
+        standard_batch_size,
+        robust_batch_size,
+        runtime_version,
+        processor,
+        ..
+    } = provenance;
+    format!(
+        "{processor}, ONNX Runtime {runtime_version}; one run is of {standard_batch_size} standard or {robust_batch_size} robust rows"
+    )
+}
+
 fn model_text(model: &ModelInfo) -> String {
     let note = if model.provider_note.is_empty() {
         String::new()
@@ -113,6 +130,11 @@ fn model_text(model: &ModelInfo) -> String {
     } else {
         format!(" ({})", model.guarantee_source)
     };
+    let basis = match model.guarantee_basis() {
+        CertificateBasis::Unspecified => String::new(),
+        CertificateBasis::Proven => format!("\nPROVEN: {}", model.guarantee_basis_reason),
+        CertificateBasis::Claimed => format!("\nCLAIMED, not proven: {}", model.guarantee_basis_reason),
+    };
     let rows = if model.one_row_reason.is_empty() {
         format!("batches up to {}", model.max_batch_size)
     } else {
@@ -122,7 +144,7 @@ fn model_text(model: &ModelInfo) -> String {
         )
     };
     format!(
-        "{} on {}{note}, {} session(s), {rows}\nguarantee: {}{source}\nsha256 {}",
+        "{} on {}{note}, {} session(s), {rows}\nguarantee: {}{source}{basis}\nsha256 {}",
         model.name, model.provider, model.sessions, model.guarantee, model.sha256
     )
 }
@@ -225,6 +247,7 @@ fn model_json(model: &ModelInfo) -> Value {
     json!({
         "name": model.name, "sha256": model.sha256, "provider": model.provider, "provider_note": model.provider_note,
         "guarantee": model.guarantee, "guarantee_source": model.guarantee_source,
+        "guarantee_basis": names::basis(model.guarantee_basis), "guarantee_basis_reason": model.guarantee_basis_reason,
         "sessions": model.sessions, "max_batch_size": model.max_batch_size,
         "one_row_reason": model.one_row_reason,
     })
@@ -271,6 +294,18 @@ mod tests {
             ..info()
         };
         assert_eq!(certificate_text(&none), "none: alpha is below 1/2");
+    }
+
+    #[test]
+    fn a_claim_is_not_shown_as_a_proof() {
+        let model = |basis: CertificateBasis| ModelInfo {
+            guarantee_basis: basis.into(),
+            guarantee_basis_reason: "no record".into(),
+            ..Default::default()
+        };
+        assert!(model_text(&model(CertificateBasis::Claimed)).contains("\nCLAIMED, not proven: no record\n"));
+        assert!(model_text(&model(CertificateBasis::Proven)).contains("\nPROVEN: "));
+        assert!(!model_text(&ModelInfo::default()).contains("PROVEN"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The enums of the wire as short lower-case words: `CERTIFICATE_STATUS_CERTIFIED` is "certified".
 
-use crate::rpc::proto::{BoundMethod, CertificateMethod, CertificateStatus, Norm, StopReason};
+use crate::rpc::proto::{BoundMethod, CertificateBasis, CertificateMethod, CertificateStatus, Norm, StopReason};
 
 /// A value of an enum that this client does not know keeps its number.
 fn short(prefix: &str, name: Option<&'static str>, value: i32) -> String {
@@ -37,6 +37,15 @@ pub(super) fn method(value: i32) -> String {
     )
 }
 
+/// "proven", "claimed".
+pub(super) fn basis(value: i32) -> String {
+    short(
+        "CERTIFICATE_BASIS_",
+        CertificateBasis::try_from(value).ok().map(|known| known.as_str_name()),
+        value,
+    )
+}
+
 /// "anytime", "clopper_pearson".
 pub(super) fn bound(value: i32) -> String {
     short(
@@ -64,6 +73,7 @@ mod tests {
         assert_eq!(status(CertificateStatus::Certified.into()), "certified");
         assert_eq!(norm(Norm::Linf.into()), "linf");
         assert_eq!(method(CertificateMethod::LogitLipschitz.into()), "logit_lipschitz");
+        assert_eq!(basis(CertificateBasis::Claimed.into()), "claimed");
         assert_eq!(bound(BoundMethod::ClopperPearson.into()), "clopper_pearson");
         assert_eq!(stop_reason(StopReason::TargetOutOfReach.into()), "target_out_of_reach");
         assert_eq!(norm(0), "unspecified");

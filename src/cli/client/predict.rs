@@ -15,7 +15,12 @@ Examples:
   certimix predict cat.png --json > cat.json; certimix verify cat.json
 
 The radius is in the units of the float input (for images, pixels in [0, 1]): no change of the input that is smaller, \
-in the norm that the last line names, can change the predicted class.
+in the norm that the line under the table names, can change the predicted class. \
+It is never larger than the whole range of inputs.
+
+The column \"certificate\" says what that rests on. \"proven\": a signed record about exactly this model. \"claimed\": the \
+word of the model's manifest. \"99.9999 %\": the probability, over the server's own noise, that one certificate is right; \
+N inputs at failure probability delta each fail, any one of them, with at most N * delta together.
 
 --json prints one object a line: file, input_sha256 (of the values as sent), input_dtype, input_shape, resized, \
 true_label, time_ms, and every field of certimix.v1's Prediction, with its certificate and provenance, under the names \

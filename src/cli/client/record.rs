@@ -83,6 +83,11 @@ pub struct CertificateRecord {
     pub sigma: f64,
     pub total_variation: f64,
     pub caveat: String,
+    // Servers before them did not tell these two.
+    #[serde(default)]
+    pub basis: String,
+    #[serde(default)]
+    pub whole_range: bool,
 }
 
 /// `certimix.v1.Provenance`.
@@ -98,6 +103,15 @@ pub struct ProvenanceRecord {
     pub robust_model_sha256: String,
     pub server_version: String,
     pub robust_temperature: f64,
+    // Servers before them did not tell the rest.
+    #[serde(default)]
+    pub standard_batch_size: u32,
+    #[serde(default)]
+    pub robust_batch_size: u32,
+    #[serde(default)]
+    pub runtime_version: String,
+    #[serde(default)]
+    pub processor: String,
 }
 
 impl Record {
@@ -179,6 +193,8 @@ impl From<proto::Certificate> for CertificateRecord {
             sigma: certificate.sigma,
             total_variation: certificate.total_variation,
             caveat: certificate.caveat,
+            basis: names::basis(certificate.basis),
+            whole_range: certificate.whole_range,
         }
     }
 }
@@ -192,6 +208,10 @@ impl From<proto::Provenance> for ProvenanceRecord {
             robust_model_sha256: provenance.robust_model_sha256,
             server_version: provenance.server_version,
             robust_temperature: provenance.robust_temperature,
+            standard_batch_size: provenance.standard_batch_size,
+            robust_batch_size: provenance.robust_batch_size,
+            runtime_version: provenance.runtime_version,
+            processor: provenance.processor,
         }
     }
 }
@@ -213,6 +233,7 @@ pub(super) mod tests {
         let certificate = proto::Certificate {
             status: proto::CertificateStatus::Certified.into(),
             radius: 0.251_39,
+            basis: proto::CertificateBasis::Proven.into(),
             norm: proto::Norm::L2.into(),
             method: proto::CertificateMethod::Tight.into(),
             failure_probability: 1e-6,
@@ -248,6 +269,7 @@ pub(super) mod tests {
         assert_eq!(value["true_label"], "cat");
         assert_eq!(value["certificate"]["status"], "certified");
         assert_eq!(value["certificate"]["method"], "tight");
+        assert_eq!(value["certificate"]["basis"], "proven");
         assert_eq!(value["certificate"]["bound"], "anytime");
         assert_eq!(value["certificate"]["stop_reason"], "target_reached");
         assert_eq!(value["certificate"]["noise_key"], "ab01");
@@ -263,6 +285,21 @@ pub(super) mod tests {
         record.is_final = Some(true);
         let again: Record = serde_json::from_str(&serde_json::to_string(&record)?)?;
         assert_eq!(again, record);
+        Ok(())
+    }
+
+    /// What an earlier server has answered is still read.
+    #[test]
+    fn a_line_without_a_basis_is_read() -> anyhow::Result<()> {
+        let mut value = serde_json::to_value(example())?;
+        for (part, name) in [("certificate", "basis"), ("provenance", "processor")] {
+            value[part].as_object_mut().and_then(|fields| fields.remove(name));
+        }
+        let record: Record = serde_json::from_value(value)?;
+        assert_eq!(
+            (record.certificate.basis.as_str(), record.provenance.processor.as_str()),
+            ("", "")
+        );
         Ok(())
     }
 }

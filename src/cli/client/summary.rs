@@ -26,6 +26,7 @@ pub(super) fn summary(records: &[Record], elapsed: Duration) -> Vec<String> {
     parts.push(format!("{:.1} s", elapsed.as_secs_f64()));
     let mut lines = vec![parts.join(" · ")];
     lines.extend(reasons(records));
+    lines.extend(meanings(records));
     lines.extend(caveats(records));
     lines
 }
@@ -95,6 +96,40 @@ fn reasons(records: &[Record]) -> Vec<String> {
     lines
 }
 
+/// What the words and numbers of the column "certificate" mean, each that is there once.
+fn meanings(records: &[Record]) -> Vec<String> {
+    let certified = || records.iter().filter(|record| record.is_certified());
+    let mut lines: Vec<String> = Vec::new();
+    for certificate in certified().map(|record| &record.certificate).filter(|of| of.votes > 0) {
+        let delta = certificate.failure_probability;
+        let line = format!(
+            "{}: the probability, over the server's own noise, that one certificate is right; of N such, all are right with at \
+             least 1 - N x {delta:e}",
+            table::confidence(delta)
+        );
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    let count = |holds: &dyn Fn(&Record) -> bool| certified().filter(|record| holds(record)).count();
+    if count(&|record| record.certificate.basis == "claimed") > 0 {
+        lines.push(
+            "claimed: the radius is right if the model's manifest is; `certimix info` says what a proof lacks"
+                .to_owned(),
+        );
+    }
+    if count(&|record| record.certificate.basis == "proven" && record.certificate.votes == 0) > 0 {
+        lines.push("proven: by a signed record about exactly this model, which the server has verified".to_owned());
+    }
+    match count(&|record| record.certificate.whole_range) {
+        0 => {}
+        whole => lines.push(format!(
+            "{whole} cover the whole input range: no other input is further away"
+        )),
+    }
+    lines
+}
+
 fn caveats(records: &[Record]) -> Vec<String> {
     let mut caveats: Vec<String> = Vec::new();
     for record in records {
@@ -119,7 +154,9 @@ mod tests {
         let lines = summary(&[example(), wrong], Duration::from_millis(1250));
         let expected =
             "1 of 2 correct · 2 certified, median radius 0.1000 (l2) · alpha 0.76 · config 0123456789ab · 1.2 s";
-        assert_eq!(lines, [expected]);
+        let meaning = "99.9999 %: the probability, over the server's own noise, that one certificate is right; of N such, all are \
+                       right with at least 1 - N x 1e-6";
+        assert_eq!(lines, [expected, meaning]);
     }
 
     #[test]
@@ -138,7 +175,7 @@ mod tests {
         );
         assert!(lines[0].contains("config 0123456789ab, then fff"), "{lines:?}");
         assert_eq!(
-            lines[1..],
+            lines[1..5],
             [
                 "2 abstained: few votes",
                 "1 abstained: a",
@@ -151,5 +188,25 @@ mod tests {
     #[test]
     fn nothing_gives_nothing() {
         assert!(summary(&[], Duration::ZERO).is_empty());
+    }
+
+    #[test]
+    fn a_claim_is_told_from_a_proof_and_the_whole_range_from_a_number() {
+        let lipschitz = |basis: &str, whole_range| {
+            let mut record = example();
+            record.certificate.votes = 0;
+            record.certificate.method = "logit_lipschitz".into();
+            record.certificate.basis = basis.into();
+            record.certificate.whole_range = whole_range;
+            record
+        };
+        let claimed = meanings(&[lipschitz("claimed", true), lipschitz("claimed", false)]);
+        assert!(
+            claimed[0].starts_with("claimed: ") && claimed[1].starts_with("1 cover the whole"),
+            "{claimed:?}"
+        );
+        assert_eq!(claimed.len(), 2);
+        let proven = meanings(&[lipschitz("proven", false)]);
+        assert!(proven.len() == 1 && proven[0].starts_with("proven: "), "{proven:?}");
     }
 }

@@ -92,7 +92,8 @@ pub(super) fn radius(radius: f64) -> String {
     }
 }
 
-/// The kind and what it rests on: "tight, 99.9999 % (112/112 votes)".
+/// The kind and what it rests on: "tight, 99.9999 % (112/112 votes)", "Lipschitz logits, proven", "Lipschitz logits, claimed".
+/// Below the table [`super::summary()`] says what these words mean.
 pub(super) fn certificate(certificate: &CertificateRecord) -> String {
     let sampled = certificate.votes > 0;
     let votes = format!("({}/{} votes)", certificate.votes_for_class, certificate.votes);
@@ -100,11 +101,25 @@ pub(super) fn certificate(certificate: &CertificateRecord) -> String {
     match certificate.status.as_str() {
         "certified" if sampled => {
             let confidence = confidence(certificate.failure_probability);
-            format!("{}, {confidence} {votes}{caveat}", method(&certificate.method))
+            // By theorem, unless a caveat takes it back.
+            let claimed = if certificate.basis == "claimed" {
+                ", claimed"
+            } else {
+                ""
+            };
+            format!("{}{claimed}, {confidence} {votes}{caveat}", method(&certificate.method))
         }
-        "certified" => format!("{}, always{caveat}", method(&certificate.method)),
+        "certified" => format!("{}, {}{caveat}", method(&certificate.method), basis(&certificate.basis)),
         status if sampled => format!("{status} {votes}"),
         status => status.to_owned(),
+    }
+}
+
+/// What a proof rests on: a server that does not tell has proven nothing to this client.
+fn basis(basis: &str) -> &str {
+    match basis {
+        "" | "unspecified" => "basis not told",
+        told => told,
     }
 }
 
@@ -119,7 +134,7 @@ pub(super) fn method(method: &str) -> &str {
 }
 
 /// The probability that the proof holds, with as many digits as it has nines.
-fn confidence(failure_probability: f64) -> String {
+pub(super) fn confidence(failure_probability: f64) -> String {
     if failure_probability < 1e-12 {
         return format!("all but {failure_probability:e}");
     }
@@ -188,7 +203,7 @@ mod tests {
         let mut record = example();
         record.certificate.votes = 0;
         record.certificate.method = "logit_lipschitz".into();
-        assert_eq!(certificate(&record.certificate), "Lipschitz logits, always");
+        assert_eq!(certificate(&record.certificate), "Lipschitz logits, proven");
     }
 
     #[test]

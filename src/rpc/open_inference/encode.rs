@@ -38,8 +38,9 @@ pub(super) fn response(
 }
 
 /// The snapshot that answered, each value under the name that it has in `certimix.v1.Provenance`.
-pub(super) fn snapshot(provenance: &Provenance) -> [(&'static str, ParameterChoice); 6] {
-    use ParameterChoice::{DoubleParam, StringParam};
+pub(super) fn snapshot(provenance: &Provenance) -> [(&'static str, ParameterChoice); 10] {
+    use ParameterChoice::{DoubleParam, Int64Param, StringParam};
+    let place = &provenance.place;
     [
         ("config_revision", StringParam(provenance.config_revision.to_string())),
         ("alpha", DoubleParam(provenance.alpha)),
@@ -53,6 +54,10 @@ pub(super) fn snapshot(provenance: &Provenance) -> [(&'static str, ParameterChoi
             StringParam(provenance.robust_model_sha256.clone()),
         ),
         ("server_version", StringParam(env!("CARGO_PKG_VERSION").to_owned())),
+        ("standard_batch_size", Int64Param(axis(place.standard_batch_size))),
+        ("robust_batch_size", Int64Param(axis(place.robust_batch_size))),
+        ("runtime_version", StringParam(place.runtime_version.clone())),
+        ("processor", StringParam(place.processor.clone())),
     ]
 }
 
@@ -66,6 +71,7 @@ fn parameters(predictions: &[Prediction], provenance: &Provenance) -> HashMap<St
     let sampling = first.and_then(|certificate| certificate.sampling.as_ref());
     let caveat = first.map(|certificate| certificate.caveat.as_str());
     let of_certificates = [
+        first.map(|certificate| ("basis", StringParam(certificate.basis().to_string()))),
         norm.map(|norm| ("norm", StringParam(norm.to_string()))),
         sampling.map(|sampling| ("failure_probability", DoubleParam(sampling.failure_probability))),
         caveat
