@@ -1,5 +1,6 @@
 //! The scheduler with its threads, on models that do what a test wants.
 
+mod audited;
 mod failing;
 mod running;
 
