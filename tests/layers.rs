@@ -165,3 +165,31 @@ fn files_stay_readable() {
         .collect();
     assert!(long.is_empty(), "over {MOST_LINES} lines: {long:?}");
 }
+
+/// `f64::min`, `max` and `clamp` pass over NaN, so an overflow ahead of them ends as a number. `certificate/number.rs` has
+/// what the mathematics of a radius uses instead; the noise's integers are a room of their own, and tests may do as they like.
+#[test]
+fn no_radius_goes_through_a_minimum_that_drops_nan() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/certificate");
+    let mut files = Vec::new();
+    sources(&folder, &mut files);
+    let mut wrong = Vec::new();
+    let mut looked_at = 0;
+    for file in files {
+        let below = file.strip_prefix(&folder).unwrap();
+        if below.starts_with("tests") || below.starts_with("noise") {
+            continue;
+        }
+        looked_at += 1;
+        for (number, line) in fs::read_to_string(&file).unwrap().lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            for call in [".min(", ".max(", ".clamp(", "::min", "::max", "::clamp"] {
+                if code.contains(call) {
+                    wrong.push(format!("{}:{}: {}", below.display(), number + 1, line.trim()));
+                }
+            }
+        }
+    }
+    assert!(looked_at > 20, "the folder has moved");
+    assert!(wrong.is_empty(), "use certificate/number.rs: {wrong:#?}");
+}

@@ -42,9 +42,10 @@ impl Alpha {
         (dot_upper(&[(1.0, 1.0), (-1.0, self.0)]) / self.0).next_up()
     }
 
-    /// Whether any certificate can exist: Lemma 1 needs alpha of at least 1/2.
+    /// Whether any certificate can exist: alpha is above 1/2. At exactly 1/2 Lemma 1 asks for a margin of 1, which no
+    /// ball keeps, so that its radius is 0.
     #[must_use]
     pub fn can_certify(self) -> bool {
-        self.0 >= 0.5
+        self.0 > 0.5
     }
 }

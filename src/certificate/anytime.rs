@@ -10,6 +10,7 @@ use super::counts::Counts;
 use super::divergence::{divergence, slope};
 use super::error::CertificateError;
 use super::failure_probability::FailureProbability;
+use super::number::{at_least, lower_or_nothing};
 use super::probability::{LowerBound, Point, UpperBound};
 use super::root::{Newton, lower_root, score_guess};
 use super::stirling;
@@ -125,7 +126,9 @@ fn log_e_value(counts: Counts, p0: Point, needed: f64) -> f64 {
     if untruncated.upper() < needed {
         return f64::NEG_INFINITY;
     }
-    (log_mass_above(counts, p0, mixture) - prior.upper()).next_down()
+    let evidence = (log_mass_above(counts, p0, mixture) - prior.upper()).next_down();
+    // A NaN is no evidence; nor is infinity, which only an overflow can be.
+    lower_or_nothing(evidence)
 }
 
 /// `ln [1 - I_p0(1/2, 1/2)] = ln [(2 / pi) asin sqrt(1 - p0)]`.
@@ -154,7 +157,7 @@ fn log_mass_above(counts: Counts, p0: Point, mixture: Approx) -> f64 {
         // p0 lies below the posterior's bulk: sum the part below, and subtract.
         let first = libm::exp(-mixture.lower()) * libm::sqrt(p / q) / (PI * (hits + 0.5)) * (1.0 + roundings);
         let below = first * series(hits + 0.5, misses + 0.5, p, q, 1e-14 / first).upper;
-        let above = (1.0 - below.next_up()).next_down().max(0.0);
+        let above = at_least((1.0 - below.next_up()).next_down(), 0.0);
         (mixture.lower() + libm::log(above).next_down()).next_down()
     } else {
         // p0 lies above it: sum the part above. M cancels, so nothing can overflow.

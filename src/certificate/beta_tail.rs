@@ -4,6 +4,8 @@
 //! error bound, and lose digits as the counts grow. A series of positive terms cannot cancel, its remainder
 //! is below a geometric series, and so it is its own check.
 
+use super::number::{at_least, larger_upper};
+
 /// A sum known to lie between two numbers, relative to its first term.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Series {
@@ -35,13 +37,13 @@ pub(super) fn series(a: f64, b: f64, x: f64, y: f64, tolerance: f64) -> Series {
             second = true;
             term *= y;
         }
-        let ratio = (x * (a + b) / (a + 1.0)).max(x);
+        let ratio = larger_upper(x * (a + b) / (a + 1.0), x);
         let remainder = if ratio < 1.0 {
             term * if second { 1.0 } else { y } / (1.0 - ratio)
         } else {
             f64::INFINITY
         };
-        if remainder <= tolerance.max(sum * 1e-15) || terms == MOST_TERMS {
+        if remainder <= at_least(tolerance, sum * 1e-15) || terms == MOST_TERMS {
             break remainder;
         }
         sum += term;

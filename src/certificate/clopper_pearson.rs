@@ -11,6 +11,7 @@ use super::counts::Counts;
 use super::divergence::divergence;
 use super::error::CertificateError;
 use super::failure_probability::FailureProbability;
+use super::number::at_least;
 use super::probability::{LowerBound, Point, UpperBound};
 use super::root::{Newton, lower_root, score_guess};
 use super::stirling;
@@ -56,7 +57,7 @@ fn lower_of(counts: Counts, failure_probability: FailureProbability) -> LowerBou
         // The tail is p^n: solved at once.
         let log_p = goal / counts.hits;
         if log_p < -0.5 {
-            Point::from_value(libm::exp(log_p).max(f64::MIN_POSITIVE))
+            Point::from_value(at_least(libm::exp(log_p), f64::MIN_POSITIVE))
         } else {
             Point::from_complement(-libm::expm1(log_p))
         }

@@ -10,8 +10,8 @@ pub enum CertificateError {
     /// The mixing weight is not a number from 0 to 1.
     #[error("alpha must be a number from 0 to 1, not {0}")]
     Alpha(f64),
-    /// The failure probability is not a number strictly between 0 and 1.
-    #[error("failure_probability must lie strictly between 0 and 1, not {0}")]
+    /// The failure probability is not a number strictly between 0 and 1, or so small that its half has lost digits.
+    #[error("failure_probability must lie strictly between 0 and 1, and be at least 2^-1021 (4.5e-308), not {0}")]
     FailureProbability(f64),
     /// The standard deviation of the noise is not a positive finite number.
     #[error("sigma must be positive and finite, not {0}")]
@@ -28,8 +28,8 @@ pub enum CertificateError {
     /// A bound on rounding error is negative or not finite.
     #[error("an error bound must be at least 0 and finite, not {0}")]
     ErrorBound(f64),
-    /// The radius of the neighbourhood in which local constants hold is negative or not a number.
-    #[error("the neighbourhood's radius must be at least 0, not {0}")]
+    /// The radius of the neighbourhood in which local constants hold is negative or not finite.
+    #[error("the neighbourhood's radius must be at least 0 and finite, not {0}")]
     Neighbourhood(f64),
     /// A target radius is not a positive finite number.
     #[error("the target radius must be positive and finite, not {0}")]

@@ -16,6 +16,7 @@ use super::clopper_pearson;
 use super::counts::Counts;
 use super::error::CertificateError;
 use super::failure_probability::FailureProbability;
+use super::number::Radius;
 use super::plan::{BoundMethod, RadiusMethod, Sides, SmoothingPlan};
 use super::probability::{LowerBound, UpperBound};
 use super::smoothing::{
@@ -103,7 +104,7 @@ pub fn certify(plan: &SmoothingPlan, tally: Tally) -> Result<SmoothedRadius, Cer
     let mut radius = radius_of(plan, p_lower, p_upper);
     if let (Some(_), Some(target)) = (tested, plan.target_radius) {
         // The test proved p > p0, which is rounded up; recomputing from it may land a rounding short.
-        radius = radius.max(target);
+        radius = Radius::new(radius).larger(Radius::new(target)).get();
     }
     let target_accepted = plan.target_radius.is_some_and(|target| radius >= target);
     Ok(SmoothedRadius {

@@ -13,10 +13,10 @@ impl FailureProbability {
     /// Takes a probability strictly between 0 and 1.
     ///
     /// # Errors
-    /// [`CertificateError::FailureProbability`] outside that range, for NaN, and for subnormal numbers,
-    /// which have lost their digits.
+    /// [`CertificateError::FailureProbability`] outside that range, for NaN, and below `2^-1021`
+    /// (4.5e-308), whose half is subnormal and so has lost its digits.
     pub fn new(probability: f64) -> Result<Self, CertificateError> {
-        if probability.is_normal() && probability > 0.0 && probability < 1.0 {
+        if (probability / 2.0).is_normal() && probability > 0.0 && probability < 1.0 {
             Ok(Self(probability))
         } else {
             Err(CertificateError::FailureProbability(probability))
@@ -32,8 +32,8 @@ impl FailureProbability {
     /// Half of it, for each of two bounds that are drawn from the same votes (union bound).
     #[must_use]
     pub fn half(self) -> Self {
-        // Halving is exact but for the last normal numbers; there the smallest one stands in.
-        Self((self.0 / 2.0).max(f64::MIN_POSITIVE))
+        // Exact, because the half is a normal number: see `new`.
+        Self(self.0 / 2.0)
     }
 
     /// `ln(1 / delta)`, never below the exact value.

@@ -4,16 +4,13 @@
 /// to N or less is inside the radius.
 ///
 /// `radius` in the units of the float input (one unit is `levels` steps; 255 for images in [0, 1]). `None` if there is no
-/// such N, that is for a radius that is not positive, and for `levels` of 0. Saturates at `u64::MAX`, which is sound.
+/// such N, that is for a radius that is not positive or not finite, and for `levels` of 0. Saturates at `u64::MAX`, which is sound.
 ///
 /// A float is `m 2^e` exactly, so `(radius levels)^2 = (m levels)^2 4^e` is computed in integers: not one rounding.
 #[must_use]
 pub fn radius_sq_levels(radius: f64, levels: u32) -> Option<u64> {
-    if radius.is_nan() || radius <= 0.0 || levels == 0 {
+    if !radius.is_finite() || radius <= 0.0 || levels == 0 {
         return None;
-    }
-    if radius.is_infinite() {
-        return Some(u64::MAX);
     }
     let bits = radius.to_bits();
     let stored = bits & ((1 << 52) - 1);

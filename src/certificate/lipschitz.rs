@@ -8,6 +8,7 @@
 use super::alpha::Alpha;
 use super::error::CertificateError;
 use super::exact::{dot_lower, dot_upper};
+use super::number::Radius;
 use super::temperature::Temperature;
 
 /// What the float64 softmax and the mixing may move a margin by, for so many classes: it is added to the margin that
@@ -21,7 +22,7 @@ pub fn mixing_allowance(classes: usize) -> f64 {
 /// Theorem 1 (arXiv 2311.15165): `min over i != y of (alpha (h_y - h_i) + alpha - 1) / (alpha (L_y + L_i))`, in the norm of
 /// the constants.
 ///
-/// - `probabilities`: h at x, one per class; y is the largest. A NaN certifies nothing.
+/// - `probabilities`: h at x, one per class, each from 0 to 1; y is the largest. A NaN or an infinity certifies nothing.
 /// - `constants`: `L_i`, the Lipschitz constant of each probability, positive, one per class.
 /// - `error_bound`: absolute bound on the rounding error of each probability.
 /// - `neighbourhood`: the radius within which the constants hold, if they are local; the answer is capped there.
@@ -29,7 +30,8 @@ pub fn mixing_allowance(classes: usize) -> f64 {
 /// Each `h_y - h_i` is taken `4 error_bound + mixing_allowance` lower.
 ///
 /// # Errors
-/// [`CertificateError`] for constants, an error bound or a neighbourhood out of range, or for a wrong number of constants.
+/// [`CertificateError`] for probabilities, constants, an error bound or a neighbourhood out of range, or for a wrong number of
+/// constants.
 pub fn theorem1_radius(
     alpha: Alpha,
     probabilities: &[f64],
@@ -48,9 +50,15 @@ pub fn theorem1_radius(
     }
     check_error_bound(error_bound)?;
     if let Some(cap) = neighbourhood
-        && (cap.is_nan() || cap < 0.0)
+        && !(cap.is_finite() && cap >= 0.0)
     {
         return Err(CertificateError::Neighbourhood(cap));
+    }
+    if let Some(&outside) = probabilities
+        .iter()
+        .find(|p| p.is_finite() && !(0.0..=1.0).contains(*p))
+    {
+        return Err(CertificateError::Probability(outside));
     }
     let Some((y, largest, _)) = leader(probabilities) else {
         return Ok(0.0);
@@ -61,7 +69,7 @@ pub fn theorem1_radius(
     let a = alpha.get();
     let allowance = mixing_allowance(probabilities.len());
     let own = constants.get(y).copied().unwrap_or(f64::INFINITY);
-    let mut radius = neighbourhood.unwrap_or(f64::MAX);
+    let mut radius = neighbourhood.map(Radius::new);
     for (i, (&other, &constant)) in probabilities.iter().zip(constants).enumerate() {
         if i == y {
             continue;
@@ -75,9 +83,10 @@ pub fn theorem1_radius(
             (-1.0, 1.0),
         ]);
         let speed = dot_upper(&[(a, own), (a, constant)]);
-        radius = radius.min((margin / speed).next_down());
+        let reached = Radius::rounded_down(margin / speed);
+        radius = Some(radius.map_or(reached, |least| least.smaller(reached)));
     }
-    Ok(at_least_zero(radius))
+    Ok(radius.map_or(0.0, Radius::get))
 }
 
 /// A Lipschitz property of the logits z of `h = softmax(z / T)`.
@@ -120,7 +129,9 @@ pub fn logit_radius(
     let margin = (alpha.margin_needed() + allowance).next_up();
     // 1 - mu - allowance, rounded down. 2 alpha - 1 is exact from 1/2 to 1.
     let slack = ((2.0 * alpha.get() - 1.0) / alpha.get()).next_down() - allowance;
-    if slack <= 0.0 {
+    // NaN is not positive.
+    let has_slack = slack > 0.0;
+    if !has_slack {
         return Ok(0.0);
     }
     let t = temperature.get();
@@ -141,7 +152,7 @@ pub fn logit_radius(
         LogitConstant::Vector(l) => (std::f64::consts::SQRT_2.next_up() * l).next_up(),
         LogitConstant::PerLogit(l) => 2.0 * l,
     };
-    Ok(at_least_zero((shift / speed).next_down().min(f64::MAX)))
+    Ok(Radius::rounded_down(shift / speed).get())
 }
 
 /// The index of the largest value, that value, and the largest of the others. None with fewer than two values, or
@@ -153,13 +164,10 @@ fn leader(values: &[f64]) -> Option<(usize, f64, f64)> {
     let y = super::mixture::argmax(values)?;
     let largest = *values.get(y)?;
     let others = values.iter().enumerate().filter(|&(i, _)| i != y);
-    let second = others.map(|(_, &v)| v).reduce(f64::max)?;
+    let second = others
+        .map(|(_, &v)| v)
+        .reduce(|most, v| if v > most { v } else { most })?;
     Some((y, largest, second))
-}
-
-/// Zero unless the radius is positive, which NaN is not.
-fn at_least_zero(radius: f64) -> f64 {
-    if radius > 0.0 { radius } else { 0.0 }
 }
 
 fn check_constant(constant: f64) -> Result<(), CertificateError> {

@@ -4,6 +4,7 @@
 //! range become probabilities here, before they are mixed.
 
 use super::alpha::Alpha;
+use super::number::{at_least, at_most};
 use super::temperature::Temperature;
 
 /// The least log probability: `ln` of the smallest normal float, about -708.4. It stands for probability 0, so that
@@ -31,7 +32,7 @@ pub fn mixed_logits(alpha: Alpha, standard_log_probs: &[f64], robust_log_probs: 
                 return robust;
             }
             let (a, b) = (log_standard + standard, log_robust + robust);
-            in_range(a.max(b) + libm::log1p(libm::exp(-(a - b).abs())))
+            in_range(at_least(a, b) + libm::log1p(libm::exp(-(a - b).abs())))
         })
         .collect()
 }
@@ -42,8 +43,9 @@ pub fn mixed_logits(alpha: Alpha, standard_log_probs: &[f64], robust_log_probs: 
 /// infinity, has probability 0 everywhere: such a row votes for no class.
 #[must_use]
 pub fn log_softmax(logits: &[f32], temperature: Temperature) -> Vec<f64> {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    // `f32::max` passes over NaN, so NaN is looked for by itself.
+    // Nothing is above NaN, nor is NaN above anything, so it is looked for by itself.
+    let larger = |most, &z| if z > most { z } else { most };
+    let largest = logits.iter().fold(f32::NEG_INFINITY, larger);
     if largest == f32::NEG_INFINITY || logits.iter().any(|z| z.is_nan()) {
         return vec![LOG_FLOOR; logits.len()];
     }
@@ -93,7 +95,7 @@ pub fn argmax(values: &[f64]) -> Option<usize> {
 /// A log probability: from the floor to 0, and NaN to the floor.
 fn in_range(log_probability: f64) -> f64 {
     if log_probability > LOG_FLOOR {
-        log_probability.min(0.0)
+        at_most(log_probability, 0.0)
     } else {
         LOG_FLOOR
     }

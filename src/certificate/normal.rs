@@ -4,6 +4,7 @@
 //! so every candidate is checked against the tail with an allowance for `libm`'s error, and stepped
 //! outward until the check holds.
 
+use super::number::{at_least, at_most};
 use super::probability::{LowerBound, Point, UpperBound};
 use statrs::function::erf::erfc_inv;
 use std::f64::consts::{FRAC_1_SQRT_2, PI, SQRT_2};
@@ -70,9 +71,9 @@ fn tail(x: f64, side: Side) -> f64 {
     match side {
         // The subnormal range has lost its digits: round to its ends.
         Side::Below if computed < f64::MIN_POSITIVE * 2.0 => 0.0,
-        Side::Below => (computed * (1.0 - allowance)).max(0.0),
+        Side::Below => at_least(computed * (1.0 - allowance), 0.0),
         Side::Above if computed < f64::MIN_POSITIVE => f64::MIN_POSITIVE,
-        Side::Above => (computed * (1.0 + allowance)).min(0.5),
+        Side::Above => at_most(computed * (1.0 + allowance), 0.5),
     }
 }
 
@@ -99,7 +100,7 @@ fn distance(small: f64, side: Side) -> f64 {
             Side::Above if x > FARTHEST => return f64::INFINITY,
             Side::Above => x += step,
         }
-        step = (step * 2.0).max(f64::MIN_POSITIVE);
+        step = at_least(step * 2.0, f64::MIN_POSITIVE);
     }
     x
 }

@@ -5,6 +5,10 @@ use super::error::CertificateError;
 use super::failure_probability::FailureProbability;
 use super::sigma::Sigma;
 
+/// The largest radius that a request or the settings may ask for, in the units of the float input. Far beyond any input, and
+/// far from where adding to it or dividing it by the noise overflows.
+pub const MAX_TARGET_RADIUS: f64 = 1e30;
+
 /// From bounds on probabilities to a radius.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RadiusMethod {

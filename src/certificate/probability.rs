@@ -4,6 +4,7 @@
 //! smaller of the two numbers, the one with all its digits, is what the bound says.
 
 use super::error::CertificateError;
+use super::number::{at_least, at_most};
 
 /// An exact point of (0, 1): either `p` or `1 - p`, whichever is at most a half.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,7 +41,7 @@ impl Point {
     pub(super) fn from_log_odds(u: f64) -> Self {
         let odds = libm::exp(-u.abs());
         Self {
-            small: (odds / (1.0 + odds)).min(0.5),
+            small: at_most(odds / (1.0 + odds), 0.5),
             upper_half: u > 0.0,
         }
     }
@@ -70,9 +71,9 @@ impl Point {
     /// The point moved towards 0 by about `step`, relative to the smaller of `p` and `1 - p`.
     pub(super) fn lowered(self, step: f64) -> Self {
         if self.upper_half {
-            Self::from_complement((self.small * (1.0 + step)).next_up().min(1.0))
+            Self::from_complement(at_most((self.small * (1.0 + step)).next_up(), 1.0))
         } else {
-            Self::from_value((self.small * (1.0 - step)).next_down().max(0.0))
+            Self::from_value(at_least((self.small * (1.0 - step)).next_down(), 0.0))
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Finding a bound: Newton's method for the place, a check from outside for the side.
 
+use super::number::{at_least, at_most};
 use super::probability::{LowerBound, Point};
 
 /// What a Newton step needs to know at one point.
@@ -29,7 +30,7 @@ pub(super) fn lower_root(
         if !next.is_finite() {
             break;
         }
-        let settled = (next - log_odds).abs() <= 4.0 * f64::EPSILON * next.abs().max(1.0);
+        let settled = (next - log_odds).abs() <= 4.0 * f64::EPSILON * at_least(next.abs(), 1.0);
         log_odds = next;
         if settled {
             break;
@@ -65,8 +66,8 @@ pub(super) fn score_guess(hits: f64, misses: f64, level: f64) -> Point {
     let complement = (misses + level + spread) / denominator;
     let value = hits * hits / votes / (hits + level + spread);
     if value <= complement {
-        Point::from_value(value.clamp(f64::MIN_POSITIVE, 0.5))
+        Point::from_value(at_most(at_least(value, f64::MIN_POSITIVE), 0.5))
     } else {
-        Point::from_complement(complement.clamp(f64::MIN_POSITIVE, 0.5))
+        Point::from_complement(at_most(at_least(complement, f64::MIN_POSITIVE), 0.5))
     }
 }

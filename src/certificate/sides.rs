@@ -52,8 +52,10 @@ pub fn choose_sides(
     Ok(if better { Sides::TwoSided } else { Sides::OneSided })
 }
 
-/// `count * to / from`, rounded down: never more than `to`, because no count is more than `from`.
+/// `count * to / from`, rounded down: never more than `to`, because no count is more than `from`. 0 of nothing.
 fn scaled(count: u64, to: u64, from: u64) -> u64 {
-    let exact = u128::from(count) * u128::from(to) / u128::from(from.max(1));
-    u64::try_from(exact).unwrap_or(to)
+    (u128::from(count) * u128::from(to))
+        .checked_div(u128::from(from))
+        .and_then(|exact| u64::try_from(exact).ok())
+        .unwrap_or(0)
 }

@@ -1,6 +1,7 @@
 //! The scale of the noise.
 
 use super::error::CertificateError;
+use super::number::Radius;
 
 /// The standard deviation of the Gaussian noise, in the units of the float input. Positive and finite.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
@@ -25,13 +26,8 @@ impl Sigma {
         self.0
     }
 
-    /// `sigma width`, rounded down, finite, and never below 0.
-    pub(super) fn times_down(self, width: f64) -> f64 {
-        let product = self.0 * width;
-        if product > 0.0 {
-            product.next_down().min(f64::MAX)
-        } else {
-            0.0
-        }
+    /// `sigma width`, rounded down; no certificate if it overflows.
+    pub(super) fn times_down(self, width: Radius) -> Radius {
+        Radius::rounded_down(self.0 * width.get())
     }
 }

@@ -7,6 +7,7 @@
 use super::alpha::Alpha;
 use super::exact::{dot_lower, dot_upper};
 use super::normal::{cdf_upper, quantile_lower, quantile_upper};
+use super::number::{Radius, at_least, at_most};
 use super::probability::{LowerBound, Point, UpperBound};
 use super::sigma::Sigma;
 use super::small_width::{scaled_excess, small_width};
@@ -26,10 +27,10 @@ pub fn theorem2_radius(alpha: Alpha, sigma: Sigma, p_lower: LowerBound, p_upper:
     let of_class = mixed_lower(alpha, p_lower);
     let of_runner_up = mixed_upper(alpha, p_upper);
     let (class, runner_up) = (quantile_lower(of_class), quantile_upper(of_runner_up));
-    let width = ((class - runner_up) / 2.0).next_down();
+    let width = Radius::rounded_down((class - runner_up) / 2.0);
     // The two arguments differ by the scaled excess, and half their quantiles' distance is where they meet.
     let near_zero = small_width(scaled_excess(alpha.get(), p_lower, p_upper), class, runner_up);
-    sigma.times_down(width.max(near_zero))
+    sigma.times_down(width.larger(Radius::new(near_zero))).get()
 }
 
 /// The largest r with `Phi(Phi^-1(p_lower) - r/sigma) - Phi(Phi^-1(p_upper) + r/sigma) >= (1 - alpha)/alpha`.
@@ -46,12 +47,13 @@ pub fn tight_radius(alpha: Alpha, sigma: Sigma, p_lower: LowerBound, p_upper: Up
     let p_upper = p_upper.stronger(implied);
     let (class, runner_up) = (quantile_lower(p_lower), quantile_upper(p_upper));
     let width = if p_upper == implied {
-        (class - quantile_upper(half_over(alpha))).next_down()
+        Radius::rounded_down(class - quantile_upper(half_over(alpha)))
     } else {
-        two_sided_width(alpha, class, runner_up)
+        Radius::new(two_sided_width(alpha, class, runner_up))
     };
     let excess = (scaled_excess(alpha.get(), p_lower, p_upper) / alpha.get()).next_down();
-    sigma.times_down(width.max(small_width(excess, class, runner_up)))
+    let near_zero = Radius::new(small_width(excess, class, runner_up));
+    sigma.times_down(width.larger(near_zero)).get()
 }
 
 /// The lower bound on `h_y` from which the tight radius, with `p_upper = 1 - p_lower`, is at least `radius`:
@@ -83,7 +85,7 @@ pub fn required_p_theorem2(alpha: Alpha, sigma: Sigma, radius: f64) -> UpperBoun
         dot_lower(&[(1.0, alpha.get()), (-1.0, p.small)])
     };
     let complement = (left_over / alpha.get()).next_down();
-    UpperBound::from_complement(complement.max(0.0)).unwrap_or(UpperBound::NOTHING)
+    UpperBound::from_complement(at_least(complement, 0.0)).unwrap_or(UpperBound::NOTHING)
 }
 
 /// Makes bounds on sampled probabilities hold for the exact smoothed network: `tv`, the total-variation distance
@@ -109,9 +111,9 @@ fn lowered(bound: LowerBound, tv: f64) -> LowerBound {
     }
     let point = bound.point();
     let moved = if point.upper_half {
-        LowerBound::from_complement((point.small + tv).next_up().min(1.0))
+        LowerBound::from_complement(at_most((point.small + tv).next_up(), 1.0))
     } else {
-        LowerBound::from_value((point.small - tv).next_down().max(0.0))
+        LowerBound::from_value(at_least((point.small - tv).next_down(), 0.0))
     };
     moved.unwrap_or(LowerBound::NOTHING)
 }
@@ -123,7 +125,7 @@ fn half_over(alpha: Alpha) -> UpperBound {
         return UpperBound::at(Point::from_value(0.5));
     }
     // 2 alpha - 1 is exact from 1/2 to 1.
-    let complement = ((2.0 * a - 1.0) / (2.0 * a)).next_down().max(0.0);
+    let complement = at_least(((2.0 * a - 1.0) / (2.0 * a)).next_down(), 0.0);
     UpperBound::at(Point::from_complement(complement))
 }
 

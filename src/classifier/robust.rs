@@ -20,7 +20,12 @@ pub(super) fn unavailable_reason(guarantee: &Guarantee, mixture: &MixtureSetting
     if *guarantee == Guarantee::None {
         return Some("nothing is proven about the robust model".to_owned());
     }
-    (!alpha.can_certify()).then(|| {
+    if alpha.can_certify() {
+        return None;
+    }
+    Some(if alpha.get() >= 0.5 {
+        "alpha = 0.5 is exactly 1/2: the robust model would have to be certain, which it is on no ball".to_owned()
+    } else {
         format!(
             "alpha = {} is under 1/2: the standard model can overrule the robust one",
             alpha.get()

@@ -297,7 +297,7 @@ fn warn_if_uncertified(settings: &Settings) {
     if !alpha.can_certify() {
         tracing::warn!(
             alpha = alpha.get(),
-            "NOTHING CAN BE CERTIFIED: mixture.alpha is below 0.5"
+            "NOTHING CAN BE CERTIFIED: mixture.alpha is not above 0.5"
         );
     }
 }

@@ -118,6 +118,14 @@ enum RawConstantOf {
     EachLogit,
 }
 
+/// What a constant, a neighbourhood, the noise's standard deviation and the ends of the input's range may be in size. No real
+/// model is near either end, and no product or quotient of a few such numbers leaves the floats.
+const MAGNITUDES: std::ops::RangeInclusive<f64> = 1e-30..=1e30;
+
+/// The largest bound on a logit's rounding error. Logits are float32, of which those near 1e6 are 1/16 apart: a larger error
+/// leaves no margin, and more likely stands for "unknown", which is `guarantee.kind = "none"`.
+const MAX_LOGIT_ERROR: f64 = 1e6;
+
 impl Manifest {
     /// Reads and checks the manifest at `path`.
     ///
@@ -186,8 +194,10 @@ fn check(raw: RawManifest, path: &Path, text: String) -> Result<Manifest, Violat
         "input.shape",
         || format!("expected the shape of one input, without the batch axis, of 1 to 2^24 values; found {shape:?}"),
     );
-    wrong.check(low.is_finite() && high.is_finite() && low < high, "input.range", || {
-        format!("expected [low, high] with low < high, both finite; found [{low}, {high}]")
+    let most = *MAGNITUDES.end();
+    let in_range = |end: f64| (-most..=most).contains(&end);
+    wrong.check(in_range(low) && in_range(high) && low < high, "input.range", || {
+        format!("expected [low, high] with low < high, both from -1e30 to 1e30; found [{low:e}, {high:e}]")
     });
     let classes = raw.labels.len();
     let (guarantee, source) = guarantee(raw.guarantee, classes, &mut wrong);
@@ -229,8 +239,7 @@ fn check(raw: RawManifest, path: &Path, text: String) -> Result<Manifest, Violat
 }
 
 fn guarantee(raw: RawGuarantee, classes: usize, wrong: &mut Violations) -> (Guarantee, String) {
-    let positive = |value: f64| value.is_finite() && value > 0.0;
-    let bound = |value: f64| value.is_finite() && value >= 0.0;
+    let positive = |value: f64| MAGNITUDES.contains(&value);
     match raw {
         RawGuarantee::None { source } => (Guarantee::None, source),
         RawGuarantee::LipschitzProbabilities {
@@ -247,15 +256,15 @@ fn guarantee(raw: RawGuarantee, classes: usize, wrong: &mut Violations) -> (Guar
                 )
             });
             wrong.check(constants.iter().copied().all(positive), "guarantee.constants", || {
-                format!("expected positive, finite numbers; found {constants:?}")
+                format!("expected numbers from 1e-30 to 1e30; found {constants:?}")
             });
             wrong.check(neighbourhood.is_none_or(positive), "guarantee.neighbourhood", || {
-                "expected a positive radius, or no such key".to_owned()
+                "expected a radius from 1e-30 to 1e30, or no such key".to_owned()
             });
             wrong.check(
-                bound(probability_error_bound),
+                (0.0..=1.0).contains(&probability_error_bound),
                 "guarantee.probability_error_bound",
-                || format!("expected a number of at least 0, found {probability_error_bound}"),
+                || format!("expected a number from 0 to 1, found {probability_error_bound:e}"),
             );
             let norm = norm.into();
             let error_bound = probability_error_bound;
@@ -277,11 +286,18 @@ fn guarantee(raw: RawGuarantee, classes: usize, wrong: &mut Violations) -> (Guar
             source,
         } => {
             wrong.check(positive(constant), "guarantee.constant", || {
-                format!("expected a positive number, found {constant}")
+                format!("expected a number from 1e-30 to 1e30, found {constant:e}")
             });
-            wrong.check(bound(logit_error_bound), "guarantee.logit_error_bound", || {
-                format!("expected a number of at least 0, found {logit_error_bound}")
-            });
+            wrong.check(
+                (0.0..=MAX_LOGIT_ERROR).contains(&logit_error_bound),
+                "guarantee.logit_error_bound",
+                || {
+                    format!(
+                        "expected a number from 0 to {MAX_LOGIT_ERROR:e}, found {logit_error_bound:e}; a model whose error \
+                         is unknown has guarantee.kind = \"none\""
+                    )
+                },
+            );
             let vector_valued = constant_of == RawConstantOf::LogitVector;
             wrong.check(!vector_valued || norm == RawNorm::L2, "guarantee.norm", || {
                 "must be \"l2\" where constant_of = \"logit_vector\"".to_owned()
@@ -307,7 +323,7 @@ fn guarantee(raw: RawGuarantee, classes: usize, wrong: &mut Violations) -> (Guar
                 "must be \"l2\" for Gaussian smoothing".to_owned()
             });
             wrong.check(positive(sigma), "guarantee.sigma", || {
-                format!("expected a positive number, found {sigma}")
+                format!("expected a number from 1e-30 to 1e30, found {sigma:e}")
             });
             wrong.check((1..=65_536).contains(&levels), "guarantee.levels", || {
                 format!("expected a whole number from 1 to 65536, found {levels}")

@@ -1,7 +1,7 @@
 //! From a request to an order within the operator's limits.
 
 use super::proto::{BoundMethod, CertifyRequest, Priority};
-use crate::certificate::FailureProbability;
+use crate::certificate::{FailureProbability, MAX_TARGET_RADIUS};
 use crate::classifier::CertificationOrder;
 use crate::domain::{Bound, Violations};
 use crate::scheduler::Class;
@@ -31,8 +31,10 @@ pub(super) fn certify(
     let mut order = CertificationOrder::certify(settings);
     let mut wrong = Violations::default();
     if let Some(target) = request.target_radius {
-        wrong.check(target.is_finite() && target > 0.0, "target_radius", || {
-            format!("expected a positive, finite radius in the units of the float input, found {target}")
+        wrong.check(target > 0.0 && target <= MAX_TARGET_RADIUS, "target_radius", || {
+            format!(
+                "expected a positive radius of at most {MAX_TARGET_RADIUS:e} in the units of the float input, found {target:e}"
+            )
         });
         order.target_radius = Some(target);
     }

@@ -15,7 +15,7 @@ use super::typed::{
     SchedulerSettings, ServerSettings, Settings,
 };
 use super::{MAX_BATCH_SIZE, access, connections, log_filter, mixture, processors, proof_keys, traces};
-use crate::certificate::FailureProbability;
+use crate::certificate::{FailureProbability, MAX_TARGET_RADIUS};
 use crate::domain::{Bound, Violations, hex};
 
 /// Why settings could not be read.
@@ -235,8 +235,8 @@ fn certificate(reader: &mut Reader) -> Option<CertificateSettings> {
     let predict_target_radius = reader.float(
         "certificate.predict_target_radius",
         0.0,
-        "a radius in the units of the float input, or 0 to spend every vote",
-        |radius| radius.is_finite() && radius >= 0.0,
+        "a radius in the units of the float input, at most 1e30, or 0 to spend every vote",
+        |radius| (0.0..=MAX_TARGET_RADIUS).contains(&radius),
     );
     let certify_votes = reader.count("certificate.certify_votes", 1000, 1, 1 << 32);
     // What Predict may spend on an input hurts no other Predict more when Certify spends it.

@@ -3,7 +3,9 @@
 
 mod coverage;
 mod exactly_known;
+mod fuzz;
 mod loop_rules;
+mod overflow;
 mod parts;
 mod properties;
 mod reference;
@@ -12,3 +14,4 @@ mod simulation;
 mod tables_lipschitz;
 mod tables_radii;
 mod tables_votes;
+mod wide;

@@ -3,6 +3,7 @@
 use crate::certificate::beta_tail::series;
 use crate::certificate::divergence::divergence;
 use crate::certificate::exact::{dot_lower, dot_upper};
+use crate::certificate::number::Radius;
 use crate::certificate::probability::Point;
 use crate::certificate::small_width::small_width;
 use crate::certificate::{Sigma, counts::Counts};
@@ -42,12 +43,12 @@ fn a_broken_off_tail_encloses_the_whole() {
 
 #[test]
 fn a_product_with_sigma_is_rounded_down() {
-    let sigma = Sigma::new(1.0).unwrap();
-    assert!(sigma.times_down(1.0) < 1.0);
-    assert_eq!(sigma.times_down(-1.0), 0.0);
-    assert_eq!(sigma.times_down(f64::NAN), 0.0);
-    assert_eq!(Sigma::new(f64::MAX).unwrap().times_down(40.0), f64::MAX);
-    assert_eq!(Sigma::new(f64::MIN_POSITIVE).unwrap().times_down(1e-300), 0.0);
+    let times = |sigma: f64, width: f64| Sigma::new(sigma).unwrap().times_down(Radius::new(width)).get();
+    assert!(times(1.0, 1.0) < 1.0 && times(1.0, 1.0) > 1.0 - 1e-15);
+    assert_eq!((times(1.0, -1.0), times(1.0, f64::NAN)), (0.0, 0.0));
+    // An overflow certifies nothing.
+    assert_eq!(times(f64::MAX, 40.0), 0.0);
+    assert_eq!(times(f64::MIN_POSITIVE, 1e-300), 0.0);
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn the_margin_needed_is_rounded_up() {
     assert!(Alpha::new(0.5).unwrap().margin_needed() >= 1.0);
     let margin = Alpha::new(0.75).unwrap().margin_needed();
     assert!(margin > 1.0 / 3.0 && margin < 1.0 / 3.0 + 1e-15, "{margin}");
-    assert!(Alpha::new(0.5).unwrap().can_certify() && !Alpha::new(0.499_999).unwrap().can_certify());
+    assert!(Alpha::new(0.5_f64.next_up()).unwrap().can_certify() && !Alpha::new(0.5).unwrap().can_certify());
 }
 
 #[test]

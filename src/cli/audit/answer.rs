@@ -31,10 +31,7 @@ pub(super) struct Answer {
 
 /// Answers one line: with the id of the question, or with the question itself.
 pub(super) fn answer(line: &str) -> Result<Answer, FieldError> {
-    let value: Value = serde_json::from_str(line).map_err(|error| FieldError::line(error.to_string()))?;
-    let Value::Object(mut object) = value else {
-        return Err(FieldError::line("expected a JSON object"));
-    };
+    let mut object = super::object::read(line)?;
     let id = object.remove("id").filter(|id| !id.is_null());
     let input = id.is_none().then(|| object.clone());
     let answer = compute(&question::parse(object)?).map_err(|error| named(&error))?;
@@ -124,6 +121,7 @@ fn named(error: &CertificateError) -> FieldError {
         CertificateError::LipschitzConstant(_) => "constant",
         CertificateError::ConstantsPerClass { .. } => "constants",
         CertificateError::ErrorBound(_) => "error_bound",
+        CertificateError::Probability(_) => "probabilities",
         CertificateError::Neighbourhood(_) => "neighbourhood",
         CertificateError::Tally { .. } => "votes",
         _ => return FieldError::line(error.to_string()),
@@ -186,5 +184,24 @@ mod tests {
         assert_eq!(answer(line).map_err(|error| error.field), Err(Some("constants".into())));
         assert_eq!(answer("[]").map_err(|error| error.field), Err(None));
         assert_eq!(answer("{").map_err(|error| error.field), Err(None));
+    }
+
+    /// 1.797e308 for either would be a certificate of everything.
+    #[test]
+    fn what_overflows_is_no_certificate() {
+        let logit = r#"{"method":"logit_lipschitz","alpha":0.76,"logits":[0.1,0],"constant":1,"constant_kind":"vector","error_bound":1e308}"#;
+        let theorem1 = r#"{"method":"theorem1","alpha":0.76,"probabilities":[0.4,0.3,0.3],"constants":[1,1,1],"error_bound":1e308}"#;
+        assert_eq!((radius(logit), radius(theorem1)), (Some(0.0), Some(0.0)));
+    }
+
+    #[test]
+    fn what_is_twice_or_no_probability_is_refused_by_name() {
+        let field = |line: &str| answer(line).err().and_then(|error| error.field);
+        let twice = r#"{"method":"tight","alpha":0.5,"alpha":1,"sigma":1,"p_lower":0.9}"#;
+        assert_eq!(field(twice).as_deref(), Some("alpha"));
+        let outside = r#"{"method":"theorem1","alpha":1,"probabilities":[1.5,0.1],"constants":[1,1]}"#;
+        assert_eq!(field(outside).as_deref(), Some("probabilities"));
+        let tiny = r#"{"bound":"anytime","votes":9,"votes_for_class":9,"failure_probability":3e-308}"#;
+        assert_eq!(field(tiny).as_deref(), Some("failure_probability"));
     }
 }

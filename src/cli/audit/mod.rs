@@ -10,6 +10,7 @@ mod answer;
 mod certificates;
 mod check;
 mod fields;
+mod object;
 mod question;
 mod radius;
 mod recompute;

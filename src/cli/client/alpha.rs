@@ -104,7 +104,7 @@ async fn set(args: SetArgs) -> anyhow::Result<()> {
     let file = SettingsFile::open(&args.config)?;
     let new = file.with_alpha(alpha)?;
     if !alpha.can_certify() {
-        output::note("warning: below 0.5 nothing can be certified; every answer will say so");
+        output::note("warning: at 0.5 and below nothing can be certified; every answer will say so");
     }
     if args.no_wait {
         file.replace(&new)?;
