@@ -2,16 +2,24 @@
 """Proves, from the ONNX file alone, what the manifest of a Lipschitz network claims, and refuses a claim that is too small.
 
     python3 models/evaluate/lipschitz_bound.py models/cifar10/lipschitz.toml [--json]
+    python3 models/evaluate/lipschitz_bound.py --new-key proof.key
+    python3 models/evaluate/lipschitz_bound.py models/cifar10/lipschitz.toml --sign proof.key
 
 1. The vector of logits is `constant`-Lipschitz in l2 on all of R^n: the graph is walked from the input, and each node multiplies the
    constant by an upper bound of its own (`lipschitz/operators.py`). An operator that is not known is refused. Norms of
    convolutions and matrices are proved in floating point (`lipschitz/spectral.py`); products are rounded up.
 2. What a runtime computes for an input in the manifest's range is off by at most `logit_error_bound` in each logit: an a priori
    bound for sums in any order, with or without fused multiply-adds. It supposes IEEE arithmetic in the types that the
-   graph names: no TF32 and no fast convolutions that reassociate products (Winograd, FFT). In float32 such a bound is honest but large,
+   graph names: no TF32 and no fast convolutions that reassociate products (Winograd, FFT). A layer and an Add after it are charged as if
+   the runtime made one sum of both. In float32 such a bound is honest but large,
    because every rounding may conspire; a network that `models/train/float64.py` rewrote pays one rounding of each logit.
 
-Exit status 1 if the manifest claims less than is proved here, or the network is not understood. Needs numpy and onnx.
+3. Both hold for every row of a batch of any size: a graph that might mix rows is refused (`lipschitz/rows.py`).
+
+`--sign` writes what was proved beside the ONNX file, as NAME.proof.json, signed with an Ed25519 key (`--new-key` makes one). The server then calls
+the constant proven instead of claimed, if the key's public half is in its `certificate.proof_keys`. A record that is there is checked.
+
+Exit status 1 if the manifest claims less than is proved here, or the network is not understood. Needs numpy and onnx; to sign, cryptography.
 """
 
 import argparse
@@ -21,6 +29,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+from lipschitz import record
 from lipschitz.operators import Refused
 from lipschitz.walk import Proof, prove
 
@@ -29,9 +38,16 @@ EXPECTED = {"kind": "lipschitz_logits", "norm": "l2"}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("manifest", type=Path)
+    parser.add_argument("manifest", type=Path, nargs="?")
+    parser.add_argument("--sign", type=Path, metavar="KEY", help="write NAME.proof.json beside the ONNX file, signed with this key")
+    parser.add_argument("--new-key", type=Path, metavar="KEY", help="make a key, print its public half, and do nothing else")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     options = parser.parse_args()
+    if options.new_key:
+        print(record.new_key(options.new_key))
+        return
+    if options.manifest is None:
+        parser.error("a manifest is required")
     manifest = tomllib.loads(options.manifest.read_text())
     claim = manifest["guarantee"]
     for key, value in EXPECTED.items():
@@ -56,6 +72,13 @@ def main() -> None:
         print(json.dumps(as_json(manifest, proof, small)))
     else:
         print_table(manifest, proof)
+    model = options.manifest.parent / manifest["file"]
+    about = record.statement(manifest, proof)
+    if options.sign and not small:
+        record.path_of(model).write_text(json.dumps(record.sign(about, options.sign), indent=2) + "\n")
+    if record.path_of(model).exists():
+        recorded = json.loads(json.loads(record.path_of(model).read_text())["statement"])
+        small += [f"{record.path_of(model)}: {key} is {recorded.get(key)!r}, and {about[key]!r} is proved" for key in record.too_much(recorded, about)]
     if small:
         sys.exit("\n".join(f"{options.manifest}: {line}" for line in small))
 

@@ -117,16 +117,37 @@ class WholeNetworks(unittest.TestCase):
         self.assertLess(once.error, 1e-5 * once.lipschitz)
         self.assertLess(100 * once.error, proved.error)
 
-    def test_a_convolution_of_several_images_rounds_as_that_of_one_with_as_many_pixels(self):
-        proved = []
-        for several in ([8, 1, 4, 4], [1, 1, 32, 4]):
-            net = Network((8, 4, 4))
-            x = net.node("Reshape", "input", net.integers(several))
-            x = net.node("Conv", x, net.weight(np.full((1, 1, 1, 1), 3e-5)), net.weight([1000.0]), kernel_shape=[1, 1])
-            x = net.node("Reshape", x, net.integers([1, 8 * 4 * 4]))
-            proved.append(proof(net.model(x), net.shape))
-        self.assertEqual(proved[0].lipschitz, proved[1].lipschitz)
-        self.assertEqual(proved[0].error, proved[1].error)
+    def test_a_sum_that_goes_on_from_an_addend_pays_for_the_addend(self):
+        """MatMul + Add is one Gemm to ONNX Runtime, Conv + Add one FusedConv: both may sum onto the addend, product by product."""
+        terms = 16384
+        small = 0.49 * 2.0**-23 / 256
+        for form in ("MatMul", "Gemm", "tensor", "scaled", "Conv"):
+            with self.subTest(form):
+                net = Network((terms,), opset=17)
+                weights = np.full((terms, 1), small, dtype=np.float32)
+                addend = net.weight(np.ones(1))
+                if form == "Gemm":
+                    product = net.node("Gemm", "input", net.weight(weights))
+                elif form == "Conv":
+                    pixels = net.node("Reshape", "input", net.integers([0, terms, 1, 1]))
+                    product = net.node("Conv", pixels, net.weight(weights.T.reshape(1, terms, 1, 1)), kernel_shape=[1, 1])
+                    addend = net.weight(np.ones((1, 1, 1)))
+                else:
+                    product = net.node("MatMul", "input", net.weight(weights))
+                if form == "scaled":
+                    product = net.node("Mul", product, net.weight(np.ones(1)))
+                if form == "tensor":
+                    first = net.node("Slice", "input", *(net.integers([v]) for v in (0, 1, 1)))
+                    addend = net.node("Add", net.node("Mul", first, net.weight(np.zeros(1))), addend)
+                summed = net.node("Flatten", net.node("Add", product, addend), axis=1)
+                proved = proof(net.model(summed), net.shape).error
+                # The sum in float32 from the addend on, as the fused operator makes it: no product moves it.
+                total = np.float32(1.0)
+                for weight in weights.ravel():
+                    total = np.float32(total + weight)
+                lost = 1.0 + float(np.sum(weights.astype(np.float64))) - float(total)
+                self.assertGreater(lost, 3.7e-6)
+                self.assertGreater(proved, lost)
 
     def test_group_sort_in_other_forms(self):
         """Pairs of neighbours instead of halves; Min first; Slice instead of Split; and Max alone."""

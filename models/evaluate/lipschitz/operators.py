@@ -4,7 +4,8 @@ Rounding: a linear layer W computes, from values that are off by e, W a + b off 
 
     ||W|| e + gamma_n (|| |W| || (||a|| + e) + ||b||),     n = the products that one output sums, and four more,
 
-four for the bias, for Gemm's factor, and for a factor that the runtime may fold into the weights. `Relu`, `Max`, `Min` and `MaxPool` are
+four for the bias, for Gemm's factor, and for a factor that the runtime may fold into the weights. An Add (or Sub) that follows it, through
+factors and other Adds too, may be summed with it: then b is the addend, and pays gamma_(n + 1) again. `Relu`, `Max`, `Min` and `MaxPool` are
 1-Lipschitz and round nothing. The centre of the box is followed in float64 by the same rules.
 """
 
@@ -53,6 +54,7 @@ def linear(source: Values, result: np.ndarray, weight: tuple[float, float], term
         reach=source.reach,
         error=error(source.error, source.computed_length, UNIT[source.dtype]),
         dtype=source.dtype,
+        terms=terms + 4,
     )
     return whole(values, result.shape)
 
@@ -139,8 +141,19 @@ def arithmetic(node: NodeProto, inputs: list[Tensor], opset: int) -> View:
     centre_error = total(centre_error, product(gamma(3, DOUBLE), 2.0, total(length(result), centre_error)))
     exact = Values(result.ravel(), centre_error, lipschitz, reach, 0.0, dtype)
     lost = product(gamma(3, UNIT[dtype]), total(exact.length, before))
-    error = total(before, lost, 3 * math.sqrt(result.size) * SMALLEST_NORMAL)
-    return whole(Values(result.ravel(), centre_error, lipschitz, reach, error, dtype), result.shape)
+    # A runtime that makes one operator of a linear layer and an Add sums the products onto the addend: each of those roundings is then one
+    # of a number as large as the addend too. Whether it does is its own affair, so it is charged wherever it could.
+    fused = 0.0
+    if kind in ("Add", "Sub"):
+        constants = [length(np.broadcast_to(value, result.shape)) for value in inputs if isinstance(value, np.ndarray)]
+        for source in sources:
+            if source.terms:
+                addends = total(*constants, *(other.computed_length for other in sources if other is not source))
+                fused = total(fused, product(gamma(source.terms + 1, UNIT[dtype]), addends))
+    terms = sum(source.terms for source in sources)
+    error = total(before, lost, fused, 3 * math.sqrt(result.size) * SMALLEST_NORMAL)
+    values = Values(result.ravel(), centre_error, lipschitz, reach, error, dtype, terms + 1 if terms else 0)
+    return whole(values, result.shape)
 
 
 def cast(node: NodeProto, inputs: list[Tensor], opset: int) -> View:

@@ -10,7 +10,7 @@ from .rounding import length, product, root, total
 
 @dataclass(frozen=True, eq=False)
 class Values:
-    """The values of a tensor as a function of the network's input x, for a batch of one."""
+    """The values of a tensor as a function of the network's input x, for one row of a batch."""
 
     centre: np.ndarray  # float64, flat: about the values at the middle of the box of inputs
     centre_error: float  # at least the distance of `centre` from them
@@ -18,6 +18,7 @@ class Values:
     reach: float  # at least the distance of the box's middle from any point of the box
     error: float  # at least the distance between what is computed and the exact values, for every x in the box
     dtype: np.dtype  # in which they are computed
+    terms: int = 0  # products that a runtime may still be summing when the next addend comes; 0 where nothing can be added to the sum
 
     @cached_property
     def length(self) -> float:
@@ -63,6 +64,7 @@ class View:
             reach=values.reach,
             error=values.error if norm == 1 else product(norm, values.error),
             dtype=values.dtype,
+            terms=values.terms,
         )
 
 
@@ -88,6 +90,7 @@ def side_by_side(views: list[View]) -> list[View]:
         reach=parts[0].reach,
         error=root_sum_square([part.error for part in parts]),
         dtype=parts[0].dtype,
+        terms=max(part.terms for part in parts),
     )
     starts = np.cumsum([0, *(part.centre.size for part in parts)])
     return [View(joined, start + np.arange(view.index.size).reshape(view.index.shape)) for start, view in zip(starts, views)]

@@ -10,6 +10,7 @@ from onnx import helper, numpy_helper
 from .operators import COMPUTING, KNOWN_ATTRIBUTES, PICKING, Refused, Sorting, Tensor, attributes, pick
 from .proven import Values, View, whole
 from .reference import run
+from .rows import refuse_mixing
 from .rounding import product, root
 
 EXACT_ON_CONSTANTS = PICKING | {"Constant"}
@@ -60,6 +61,8 @@ def prove(content: bytes, shape: list[int], low: float, high: float) -> Proof:
         inputs = [known[name] for name in node.input]
         try:
             results = _apply(node, inputs, opset, sorting)
+            if any(isinstance(value, View) for value in inputs):
+                refuse_mixing(node, inputs, results)
         except ValueError as error:
             raise Refused(f"node '{node.name or node.output[0]}' ({node.op_type}): {error}") from error
         known.update({name: result for name, result in zip(node.output, results) if name})
