@@ -41,12 +41,8 @@ fn square(root: u128) -> (u128, u128) {
 /// `ceil((high 2^128 + low) 2^shift) - 1`, at most `u64::MAX`. The number is positive.
 fn ceiling_less_one((high, low): (u128, u128), shift: i64) -> u64 {
     if shift >= 0 {
-        // At least 2^shift; a number of more than 64 bits saturates.
-        let fits = high == 0 && shift < 64 && low.leading_zeros() >= 64;
-        if !fits || shift > i64::from(low.leading_zeros()) {
-            return u64::MAX;
-        }
-        return u64::try_from((low << shift) - 1).unwrap_or(u64::MAX);
+        // Then the float is a normal one, so that its mantissa is at least 2^52 and the square at least 2^104.
+        return u64::MAX;
     }
     // The ceiling less one is the floor of (number - 1) / 2^down: both count the whole steps strictly below.
     let (low, borrow) = low.overflowing_sub(1);

@@ -13,7 +13,7 @@
 //! - The noise itself: [`noise`].
 //!
 //! Rounding: a lower bound, a radius and a log e-value are rounded down, an upper bound up, each within 1e-9 of the
-//! exact value. A radius of 0 is no certificate.
+//! exact value unless that cancels (section 5 of the document says where). What overflows or is NaN proves nothing. A radius of 0 is no certificate.
 
 mod alpha;
 pub mod anytime;

@@ -9,7 +9,7 @@ use super::tally::Tally;
 /// selection votes. The plan's own `sides` is ignored.
 ///
 /// It looks at the selection votes alone, which the estimation never sees again; given them, the plan is fixed, so the
-/// choice costs no failure probability. With two classes one side always proves more; so does it where either reaches
+/// choice costs no failure probability. With two classes and no vote for nobody one side always proves more; so does it where either reaches
 /// the target, because the target test is then the faster of the two.
 ///
 /// # Errors
@@ -22,7 +22,9 @@ pub fn choose_sides(
 ) -> Result<Sides, CertificateError> {
     plan.check()?;
     selection.check()?;
-    if classes <= 2 || selection.votes == 0 {
+    // A NaN row votes for nobody: then the runner-up's count says more than the misses do.
+    let for_nobody = selection.votes - selection.votes_for_class - selection.votes_for_runner_up;
+    if (classes <= 2 && for_nobody == 0) || selection.votes == 0 {
         return Ok(Sides::OneSided);
     }
     let votes = match plan.bound_method {

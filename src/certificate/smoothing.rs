@@ -1,8 +1,8 @@
 //! Radii of a Gaussian-smoothed robust network, in the l2 norm, from bounds on its probabilities.
 //!
 //! `h_i(x) = P(F(x + N(0, sigma^2 I)) = i)`; `p_lower` is at most `h_y`, `p_upper` at least every other `h_i`. Each
-//! radius is in the units of the float input and rounded down; 0 means that nothing is certified. Below
-//! alpha = 1/2 the answer is 0. Within 1e-9 of exact, relative.
+//! radius is in the units of the float input and rounded down; 0 means that nothing is certified. Up to
+//! alpha = 1/2 the answer is 0. Within 1e-9 of exact, relative, unless that cancels (`docs/certificates.md`, section 5).
 
 use super::alpha::Alpha;
 use super::exact::{dot_lower, dot_upper};

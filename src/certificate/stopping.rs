@@ -30,7 +30,8 @@ pub enum Decision {
 }
 
 /// How sure the votes must be that the target is out of reach. Giving up early is never unsound, so this is loose: at
-/// most one in a hundred provable targets is given up by mistake.
+/// most one in a hundred provable targets is given up by mistake with one side, two in a hundred with two, which take two
+/// such bounds.
 const HOPELESS: f64 = 0.01;
 
 /// Whether these votes are enough, or more would be in vain. Cheap: some ten microseconds.

@@ -59,6 +59,8 @@ fn sums_of_products_keep_what_cancels() {
     let exact = -(e * e);
     assert!(dot_lower(&pairs) <= exact && exact <= dot_upper(&pairs));
     assert!(dot_upper(&pairs) - dot_lower(&pairs) <= 1e-3 * e * e);
+    // And own up to the second order of what cancelled, whose size is 2.
+    assert!(dot_upper(&pairs) - dot_lower(&pairs) >= 2.0 * 2.0 * 1000.0 * f64::EPSILON * f64::EPSILON);
     // What is exact stays so.
     assert_eq!(
         (

@@ -86,6 +86,10 @@ fn levels_are_exact() {
     assert_eq!(radius_sq_levels(f64::NAN, 255), None);
     assert_eq!(radius_sq_levels(0.5, 0), None);
     assert_eq!(radius_sq_levels(f64::INFINITY, 255), None);
+    assert_eq!(radius_sq_levels(2.0_f64.powi(52), 1), Some(u64::MAX));
+    // A square of more than 128 bits, most of which are shifted out: N < 16^2.
+    assert_eq!(radius_sq_levels(2.0_f64.powi(-13), 1 << 17), Some(255));
+    assert_eq!(radius_sq_levels(2.0_f64.powi(-13).next_up(), 1 << 17), Some(256));
 }
 
 #[test]
