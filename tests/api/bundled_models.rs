@@ -1,6 +1,6 @@
 //! Every bundled model behind the real server, on the 100 committed images: what its manifest promises is what is served.
 
-use certimix::rpc::proto::{Certificate, CertificateStatus, Prediction};
+use certimix::rpc::proto::{Certificate, CertificateBasis, CertificateStatus, GetModelInfoRequest, Prediction};
 
 use crate::support::sheet::{classes, pixels, root};
 use crate::support::wire::{bytes, certificate};
@@ -24,6 +24,14 @@ fn setup(robust: &str) -> Setup {
 async fn predictions(setup: Setup, images: usize) -> Vec<Prediction> {
     let server = TestServer::start(setup).await;
     let mut client = server.client().await;
+    let info = client
+        .get_model_info(GetModelInfoRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+    for model in [info.standard, info.robust] {
+        assert_eq!(model.unwrap().one_row_reason, "");
+    }
     let mut answers = Vec::new();
     for images in pixels()[..images].chunks(10) {
         let rows = i64::try_from(images.len()).unwrap();
@@ -77,6 +85,11 @@ async fn the_lipschitz_model_is_certified_without_votes() {
     assert!(right >= 20, "{right} of 100 right and certified");
     for (prediction, certificate) in certified(&predictions) {
         assert_eq!(certificate.votes, 0);
+        assert_eq!(
+            certificate.basis(),
+            CertificateBasis::Proven,
+            "the record beside the model is signed"
+        );
         let most = logit_space_radius(&prediction.robust_probabilities, temperature);
         // The constant is at least 1, and the logits' rounding error is taken off: a little less than this, never more.
         assert!(

@@ -135,7 +135,10 @@ async fn certificates_follow_their_settings() {
     editor.set("certificate.predict_target_radius", 0.01);
     let aimed = certified().await;
     assert_eq!(aimed.stop_reason(), StopReason::TargetReached);
-    assert!((aimed.target_radius - 0.01).abs() < 1e-9, "{aimed:?}");
+    assert!(
+        (aimed.target_radius - aimed.snapping_loss - 0.01).abs() < 1e-9,
+        "{aimed:?}"
+    );
     assert!(drawn(&aimed) < 300, "{aimed:?}");
 }
 
