@@ -35,12 +35,14 @@ pub(super) fn unavailable_reason(guarantee: &Guarantee, mixture: &MixtureSetting
 
 /// Completes a certificate whose radius is known: certified if it is positive, else abstained for `reason`.
 pub(super) fn conclude(mut certificate: Certificate, spec: &InputSpec, reason: impl FnOnce() -> String) -> Certificate {
-    // A radius that is not a number is none.
-    if certificate.radius > 0.0 {
+    // A radius that is not a finite number is none.
+    if certificate.radius.is_finite() && certificate.radius > 0.0 {
         certificate.status = Status::Certified;
-        let whole = certificate.norm.map_or(f64::INFINITY, |norm| whole_range(spec, norm));
-        certificate.whole_range = certificate.radius >= whole;
-        certificate.radius = certificate.radius.min(whole);
+        if let Some(norm) = certificate.norm {
+            let diameter = Diameter::of(spec, norm);
+            certificate.whole_range = certificate.radius > diameter.above;
+            certificate.radius = certificate.radius.min(diameter.below);
+        }
         if certificate.norm == Some(Norm::L2) && spec.accepts_uint8() {
             // A smoothed model sees levels; any other sees u / 255 rounded to float32, at both ends.
             let rounding = if spec.levels.is_some() {
@@ -58,22 +60,44 @@ pub(super) fn conclude(mut certificate: Certificate, spec: &InputSpec, reason: i
     certificate
 }
 
-/// The largest radius that says anything: just above the diameter of the box of inputs in `norm`, so that the open ball of
-/// that radius around any input holds every other. Beyond it there is no input, and a larger number would only look like
-/// more.
-///
-/// Rounded up at every step, so that it is never below the diameter; a certificate with this radius is about all inputs. It
-/// is above the diameter by less than a billionth.
-pub(super) fn whole_range(spec: &InputSpec, norm: Norm) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "dimensions stay far below 2^53")]
-    let dimension = spec.dimension() as f64;
-    let side = (spec.high - spec.low).next_up();
-    let diameter = match norm {
-        Norm::L1 => (side * dimension).next_up(),
-        Norm::L2 => (side * dimension.sqrt().next_up()).next_up(),
-        Norm::Linf => side,
-    };
-    diameter.next_up()
+/// The diameter of the box of inputs in a norm, from both sides: the largest distance of two inputs. Beyond it there is no
+/// input, and a larger radius would only look like more.
+struct Diameter {
+    /// Not above it: what a radius is cut to.
+    below: f64,
+    /// Not below it: a ball with a larger radius holds every input.
+    above: f64,
+}
+
+impl Diameter {
+    fn of(spec: &InputSpec, norm: Norm) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "dimensions stay far below 2^53")]
+        let dimension = spec.dimension() as f64;
+        let sides = match norm {
+            Norm::L1 => dimension,
+            Norm::L2 => dimension.sqrt(),
+            Norm::Linf => 1.0,
+        };
+        let side = spec.high - spec.low;
+        let diameter = side * sides;
+        // Each of the three operations may have rounded; whole numbers, as most ranges have, are not rounded.
+        let exact = side.fract() == 0.0
+            && sides.fract() == 0.0
+            && side.abs() < 2.0_f64.powi(26)
+            && sides < 2.0_f64.powi(26)
+            && side + spec.low == spec.high
+            && spec.low.fract() == 0.0;
+        if exact {
+            return Self {
+                below: diameter,
+                above: diameter,
+            };
+        }
+        Self {
+            below: diameter * (1.0 - 4.0 * f64::EPSILON),
+            above: diameter * (1.0 + 4.0 * f64::EPSILON),
+        }
+    }
 }
 
 /// How much further apart two inputs of `dimension` bytes may be as float32 than as 255ths, in l2: each value in [0, 1] is
@@ -111,15 +135,10 @@ mod tests {
     #[test]
     fn no_radius_is_larger_than_the_range() {
         for (norm, diameter) in [(Norm::L1, 8.0), (Norm::L2, 4.0), (Norm::Linf, 2.0)] {
-            for radius in [99_537.0, f64::MAX, f64::INFINITY] {
+            for radius in [99_537.0, f64::MAX] {
                 let certificate = concluded(radius, norm);
                 assert!(certificate.whole_range);
-                let served = certificate.radius;
-                // Above the diameter, since the ball is open; and no number of its own.
-                assert!(
-                    served > diameter && served < diameter * (1.0 + 1e-9),
-                    "{norm}: {served}"
-                );
+                assert_eq!(certificate.radius, diameter, "{norm}");
             }
             assert_eq!(concluded(diameter, norm).radius, diameter);
             assert_eq!(concluded(0.25, norm).radius, 0.25);
@@ -129,21 +148,34 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_no_radius() {
-        for radius in [f64::NAN, 0.0, -1.0] {
+        for radius in [f64::NAN, f64::INFINITY, 0.0, -1.0] {
             let certificate = concluded(radius, Norm::L2);
             assert_eq!((certificate.status, certificate.radius), (Status::Abstained, 0.0));
         }
     }
 
     #[test]
-    fn the_diameter_is_never_rounded_down() {
-        for dimension in [1, 2, 3, 7, 784, 3072, 150_528] {
+    fn the_diameter_lies_between_its_two_sides() {
+        for dimension in [1, 2, 3, 4, 7, 784, 3072, 150_528] {
             for (low, high) in [(0.0, 1.0), (-1.0, 1.0), (0.1, 0.3), (-1e-9, 255.0)] {
                 let spec = spec(low, high, vec![dimension]);
-                let (root, whole) = (whole_range(&spec, Norm::L2) / (high - low), dimension as f64);
-                assert!(root * root > whole * (1.0 - 1e-15), "{dimension} {low} {high}");
-                assert!(whole_range(&spec, Norm::L1) > (high - low) * whole);
-                assert!(whole_range(&spec, Norm::Linf) > high - low);
+                let (side, count) = (high - low, dimension as f64);
+                for (norm, squared) in [
+                    (Norm::L1, side * side * count * count),
+                    (Norm::L2, side * side * count),
+                    (Norm::Linf, side * side),
+                ] {
+                    let Diameter { below, above } = Diameter::of(&spec, norm);
+                    assert!(below <= above && above < below * (1.0 + 1e-14));
+                    assert!(
+                        below * below <= squared * (1.0 + 1e-15),
+                        "{norm} {dimension} {low} {high}"
+                    );
+                    assert!(
+                        above * above >= squared * (1.0 - 1e-15),
+                        "{norm} {dimension} {low} {high}"
+                    );
+                }
             }
         }
     }

@@ -94,7 +94,7 @@ pub struct Certificate {
     pub status: Status,
     /// In the units of the float input, rounded down; 0 unless certified.
     pub radius: f64,
-    /// Whether the radius covers every input of the range: it is then cut to just above the range's diameter.
+    /// Whether the radius covers every input of the range: it is then cut to the range's diameter.
     pub whole_range: bool,
     /// What the property of the robust model that the radius rests on rests on itself.
     pub basis: Basis,

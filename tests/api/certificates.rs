@@ -207,17 +207,37 @@ async fn an_unproven_model_certifies_nothing_and_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_weight_under_a_half_certifies_nothing_and_says_why() {
+async fn a_weight_of_a_half_or_less_certifies_nothing_and_says_why() {
     for (standard, robust) in [
         ("linear_g", "linear_h"),
         ("linear_g", "softmax_h"),
         ("steep_g", "half_space"),
     ] {
-        let prediction = answer(Setup::pair(standard, robust).with("mixture.alpha", 0.499), [0.5; 4]).await;
-        let certificate = wire::certificate(&prediction);
-        assert_eq!(certificate.status(), CertificateStatus::Unavailable, "{robust}");
-        assert_eq!(certificate.radius, 0.0);
-        assert!(certificate.reason.contains("0.499"), "{}", certificate.reason);
+        for (alpha, why) in [(0.499, "0.499"), (0.5, "exactly 1/2")] {
+            let prediction = answer(Setup::pair(standard, robust).with("mixture.alpha", alpha), [0.5; 4]).await;
+            let certificate = wire::certificate(&prediction);
+            assert_eq!(certificate.status(), CertificateStatus::Unavailable, "{robust}");
+            assert_eq!((certificate.radius, certificate.method), (0.0, 0));
+            assert!(certificate.reason.contains(why), "{}", certificate.reason);
+        }
+    }
+}
+
+/// "Huge, for unknown", as a manifest said it, was served with the radius 1.8e308.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_huge_error_bound_certifies_nothing() {
+    let edits = [("logit_error_bound = 1e-5", "logit_error_bound = 1e6")];
+    let setup = Setup::pair("linear_g", "linear_h").edited("models.robust", "linear_h", &edits);
+    let prediction = answer(setup, X).await;
+    assert_eq!(wire::certificate(&prediction).status(), CertificateStatus::Abstained);
+    for bound in ["1e308", "1.1e6", "inf", "nan", "-1.0"] {
+        let edits = [("logit_error_bound = 1e-5", format!("logit_error_bound = {bound}"))];
+        let edits = edits.each_ref().map(|(old, new)| (*old, new.as_str()));
+        let setup = Setup::pair("linear_g", "linear_h").edited("models.robust", "linear_h", &edits);
+        let mut server = TestServer::listen(setup);
+        assert!(!server.ready().await);
+        let error = server.stop().await.unwrap_err().to_string();
+        assert!(error.contains("guarantee.logit_error_bound"), "{error}");
     }
 }
 
