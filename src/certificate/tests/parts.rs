@@ -3,10 +3,11 @@
 use crate::certificate::beta_tail::series;
 use crate::certificate::divergence::divergence;
 use crate::certificate::exact::{dot_lower, dot_upper};
+use crate::certificate::normal::{cdf_upper, density};
 use crate::certificate::number::Radius;
 use crate::certificate::probability::Point;
 use crate::certificate::small_width::small_width;
-use crate::certificate::{Sigma, counts::Counts};
+use crate::certificate::{Alpha, Sigma, counts::Counts, required_p_theorem2};
 
 /// However early the sum is broken off, the whole lies between the two ends.
 #[test]
@@ -109,4 +110,61 @@ fn small_widths_take_no_more_than_the_excess() {
     assert_eq!(small_width(-1e-9, 1.0, 0.0), 0.0);
     assert_eq!(small_width(f64::NAN, 1.0, 0.0), 0.0);
     assert_eq!(small_width(0.5, 1.0, 0.0), 0.0);
+}
+
+/// The integral of `phi(class - s) + phi(runner_up + s)` over [0, w], by Simpson's rule on 64 steps: w is so small that it errs by
+/// less than a rounding.
+fn flow_through(w: f64, class: f64, runner_up: f64) -> f64 {
+    let at = |s: f64| density(class - s) + density(runner_up + s);
+    let step = w / 64.0;
+    let weight = |k: u32| {
+        if k == 0 || k == 64 {
+            1.0
+        } else if k % 2 == 1 {
+            4.0
+        } else {
+            2.0
+        }
+    };
+    (0..=64).map(|k| weight(k) * at(f64::from(k) * step)).sum::<f64>() * step / 3.0
+}
+
+/// On either side of the middle, and far out, where the density changes most within the width.
+#[test]
+fn a_small_width_is_never_too_wide() {
+    let mut small = 0;
+    for class in [-6.0, -3.0, -1.0, -0.1, 0.0, 0.3, 1.5, 4.0, 6.0] {
+        for runner_up in [-6.0, -2.5, -0.7, 0.0, 0.4, 2.0, 5.0] {
+            for width in [1e-12, 1e-7, 1e-5, 3e-4, 9e-4] {
+                let excess = flow_through(width, class, runner_up);
+                let found = small_width(excess, class, runner_up);
+                let taken = flow_through(found, class, runner_up);
+                assert!(
+                    taken <= excess * (1.0 - 1e-12),
+                    "{class} {runner_up} {width}: {taken} of {excess}"
+                );
+                if found > 0.0 {
+                    assert!(found >= width * (1.0 - 1e-5), "{class} {runner_up} {width}: {found}");
+                    small += 1;
+                }
+            }
+        }
+    }
+    assert!(small > 200, "{small}");
+}
+
+/// A radius below zero needs less than half of the votes, by the same formula.
+#[test]
+fn the_probability_that_theorem_2_needs_grows_from_below_a_half() {
+    let (alpha, sigma) = (Alpha::new(0.76).unwrap(), Sigma::new(0.5).unwrap());
+    let mut before = 0.0;
+    for radius in [-0.5, -0.25, -0.1, 0.1, 0.25] {
+        let needed = required_p_theorem2(alpha, sigma, radius).value();
+        let exact = cdf_upper(radius / 0.5).value() / 0.76;
+        assert!(
+            (needed - exact.min(1.0)).abs() < 1e-12 && needed > before,
+            "{radius}: {needed}, {exact}"
+        );
+        before = needed;
+    }
 }

@@ -93,7 +93,7 @@ pub(super) fn radius(radius: f64) -> String {
 }
 
 /// The kind and what it rests on: "tight, 99.9999 % (112/112 votes)", "Lipschitz logits, proven", "Lipschitz logits, claimed".
-/// Below the table [`super::summary()`] says what these words mean.
+/// The summary below the table says what these words mean.
 pub(super) fn certificate(certificate: &CertificateRecord) -> String {
     let sampled = certificate.votes > 0;
     let votes = format!("({}/{} votes)", certificate.votes_for_class, certificate.votes);
