@@ -3,9 +3,9 @@
 //! `cargo test fuzz` runs a bounded number of cases. For longer, say an hour, on stable Rust:
 //! `CERTIMIX_FUZZ_SECONDS=3600 cargo test --lib certificate::tests::fuzz -- --nocapture`. It prints its executions and the
 //! seed; `CERTIMIX_FUZZ_SEED` repeats a run. Every radius must be finite, at least 0, 0 where an input is not finite, and
-//! never above the same formula in 80 decimal digits (Lipschitz radii) or above a plain bound (smoothed ones).
+//! never above the same formula in 80 decimal digits.
 
-use super::wide;
+use super::{wide, wide_normal};
 use crate::certificate::{
     Alpha, BoundMethod, FailureProbability, LogitConstant, LowerBound, RadiusMethod, Sides, Sigma, SmoothingPlan,
     Tally, Temperature, anytime, argmax, certify, choose_sides, clopper_pearson, decide, discount_total_variation,
@@ -190,6 +190,14 @@ fn smoothed(from: &mut Source) {
         let kept = normal::cdf_upper((-class - width).next_up()).value();
         let gained = normal::cdf_lower((runner_up + width).next_down()).value();
         assert!(kept - gained >= alpha.margin_needed() - 1e-10, "{what}: {tight:e}");
+    }
+    if tight > 0.0 {
+        let allows = wide_normal::tight_allows(alpha, sigma, lower, other, tight);
+        assert_ne!(allows, Some(false), "{what}: {tight:e}");
+    }
+    if theorem2 > 0.0 {
+        let allows = wide_normal::theorem2_allows(alpha, sigma, lower, other, theorem2);
+        assert_ne!(allows, Some(false), "{what}: {theorem2:e}");
     }
     let target = from.scale();
     for required in [required_p, required_p_theorem2] {

@@ -15,3 +15,4 @@ mod tables_lipschitz;
 mod tables_radii;
 mod tables_votes;
 mod wide;
+mod wide_normal;

@@ -3,17 +3,17 @@
 use crate::certificate::{Alpha, LogitConstant, Temperature, mixing_allowance};
 use dashu_float::{FBig, ops::SquareRoot as _, round::mode::HalfEven};
 
-type Wide = FBig<HalfEven, 2>;
+pub(super) type Wide = FBig<HalfEven, 2>;
 
 /// Digits kept; inputs are exact.
 const DIGITS: usize = 300;
 
-fn wide(x: f64) -> Wide {
+pub(super) fn wide(x: f64) -> Wide {
     Wide::try_from(x).unwrap().with_precision(DIGITS).value()
 }
 
 /// Rounding of the reference itself.
-fn slack(x: &Wide) -> Wide {
+pub(super) fn slack(x: &Wide) -> Wide {
     let size = if *x < Wide::ZERO { -x.clone() } else { x.clone() };
     (size + wide(1.0)) * wide(2.0_f64.powi(-250))
 }

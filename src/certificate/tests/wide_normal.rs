@@ -1,0 +1,147 @@
+//! The smoothed radii once more, the straightforward way, in 300 binary digits: for the fuzz target.
+//!
+//! `Phi(x) = 1/2 + phi(x) (x + x^3/3 + x^5/(3 5) + ...)` (Abramowitz and Stegun 26.2.11): all terms are of one sign. Quantiles are
+//! Newton's. Tails below [`LEAST`] are left to the tables, since the sum loses them.
+
+use std::sync::LazyLock;
+
+use super::wide::{Wide, slack, wide};
+use crate::certificate::{Alpha, LowerBound, Sigma, UpperBound, normal};
+use dashu_float::ops::SquareRoot as _;
+
+/// The least tail that is compared.
+const LEAST: f64 = 1e-40;
+
+/// Machin's formula.
+static ROOT_OF_TWO_PI: LazyLock<Wide> = LazyLock::new(|| {
+    let arctan_of_inverse = |n: f64| {
+        let square = wide(n * n);
+        let (mut power, mut sum, mut k) = (wide(1.0) / wide(n), wide(0.0), 0_u32);
+        while power > wide(2.0_f64.powi(-320)) {
+            let term = &power / wide(f64::from(2 * k + 1));
+            sum = if k.is_multiple_of(2) { sum + term } else { sum - term };
+            power /= &square;
+            k += 1;
+        }
+        sum
+    };
+    let pi = wide(16.0) * arctan_of_inverse(5.0) - wide(4.0) * arctan_of_inverse(239.0);
+    (wide(2.0) * pi).sqrt()
+});
+
+fn density(x: &Wide) -> Wide {
+    let square = x * x;
+    let power = if square == Wide::ZERO {
+        wide(1.0)
+    } else {
+        (-(square / wide(2.0))).exp()
+    };
+    power / &*ROOT_OF_TWO_PI
+}
+
+/// `Phi(x)`.
+fn distribution(x: &Wide) -> Wide {
+    let size = if *x < Wide::ZERO { -x.clone() } else { x.clone() };
+    let square = &size * &size;
+    let (mut term, mut sum, mut odd) = (size.clone(), size, 1.0);
+    while term > &sum * wide(2.0_f64.powi(-310)) {
+        odd += 2.0;
+        term = term * &square / wide(odd);
+        sum += &term;
+    }
+    let beyond = density(x) * sum;
+    if *x < Wide::ZERO {
+        wide(0.5) - beyond
+    } else {
+        wide(0.5) + beyond
+    }
+}
+
+/// `Phi^-1(p)`, from a start that is right to some ten digits.
+fn quantile(p: &Wide, start: f64) -> Wide {
+    let mut x = wide(start);
+    for _ in 0..6 {
+        x = &x - (distribution(&x) - p) / density(&x);
+    }
+    x
+}
+
+/// A bound as it is, none if one of its tails is too small to compare.
+fn exact(value: f64, complement: f64) -> Option<Wide> {
+    if value.min(complement) < LEAST {
+        return None;
+    }
+    Some(if complement < 0.5 {
+        wide(1.0) - wide(complement)
+    } else {
+        wide(value)
+    })
+}
+
+/// About `Phi^-1` of a probability with this value and complement.
+fn near(value: f64, complement: f64) -> f64 {
+    let bound = if complement < 0.5 {
+        LowerBound::from_complement(complement)
+    } else {
+        LowerBound::from_value(value)
+    };
+    normal::quantile_lower(bound.unwrap())
+}
+
+/// Whether `Phi(Phi^-1(p_lower) - r/sigma) - Phi(Phi^-1(p_upper) + r/sigma) >= (1 - alpha)/alpha` at `radius`, `p_upper` being at most
+/// `1 - p_lower`; none where that is not compared.
+pub(super) fn tight_allows(
+    alpha: Alpha,
+    sigma: Sigma,
+    lower: LowerBound,
+    upper: UpperBound,
+    radius: f64,
+) -> Option<bool> {
+    let upper = upper.stronger(lower.of_complement());
+    let (class, other) = (
+        exact(lower.value(), lower.complement())?,
+        exact(upper.value(), upper.complement())?,
+    );
+    let class = quantile(&class, near(lower.value(), lower.complement()));
+    let other = quantile(&other, near(upper.value(), upper.complement()));
+    let width = wide(radius) / wide(sigma.get());
+    if width > wide(20.0) {
+        return None;
+    }
+    let margin = distribution(&(&class - &width)) - distribution(&(&other + &width));
+    let needed = (wide(1.0) - wide(alpha.get())) / wide(alpha.get());
+    Some(needed <= &margin + slack(&margin))
+}
+
+/// Whether `radius` is at most `sigma/2 (Phi^-1(alpha p_lower) - Phi^-1(alpha p_upper + 1 - alpha))`; none where that is not compared.
+pub(super) fn theorem2_allows(
+    alpha: Alpha,
+    sigma: Sigma,
+    lower: LowerBound,
+    upper: UpperBound,
+    radius: f64,
+) -> Option<bool> {
+    let upper = upper.stronger(lower.of_complement());
+    let (class, other) = (
+        exact(lower.value(), lower.complement())?,
+        exact(upper.value(), upper.complement())?,
+    );
+    let a = alpha.get();
+    let class_start = near(a * lower.value(), (1.0 - a) + a * lower.complement());
+    let other_start = near(a * upper.value() + (1.0 - a), a * upper.complement());
+    let (weight, one) = (wide(a), wide(1.0));
+    let class = quantile(&(&weight * class), class_start);
+    let other = quantile(&(&weight * other + &one - &weight), other_start);
+    let exact = wide(sigma.get()) / wide(2.0) * (class - other);
+    Some(wide(radius) <= &exact + slack(&exact) * wide(sigma.get()))
+}
+
+/// Against the tables' 60 digits: `Phi(1)`, and its quantile back.
+#[test]
+fn the_reference_knows_the_normal_distribution() {
+    let one = distribution(&wide(1.0));
+    let off = &one - wide(0.841_344_746_068_542_9);
+    assert!(off < wide(1e-16) && off > wide(-1e-16));
+    let back = quantile(&one, 0.999) - wide(1.0);
+    assert!(back < wide(2.0_f64.powi(-280)) && back > wide(-(2.0_f64.powi(-280))));
+}
