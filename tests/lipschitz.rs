@@ -106,6 +106,41 @@ fn another_file_or_another_claim_is_refused() {
     );
 }
 
+/// A record that says less than is proved would let the server call too small a constant proven.
+#[test]
+fn a_record_that_promises_more_than_is_proved_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = claim(folder.path(), "4.0001", "1e-4");
+    for (constant, classes, expected) in [
+        ("4.0001", 3, None),
+        ("3.9999", 3, Some("constant is 3.9999")),
+        ("NaN", 3, Some("constant is nan")),
+        ("4.0001", 2, Some("classes is 2")),
+    ] {
+        let statement = format!(
+            r#"{{"version": 1, "checker": "{CHECKER}", "model_sha256": "{}", "guarantee": "lipschitz_logits",
+                "norm": "l2", "constant": {constant}, "logit_error_bound": 1e-4, "input_shape": [4],
+                "input_range": [-1.0, 1.0], "output": "logits", "classes": {classes}}}"#,
+            sha256_of(&path)
+        );
+        let record = serde_json::json!({"statement": statement, "public_key": "", "signature": ""});
+        fs::write(folder.path().join("linear_h.proof.json"), record.to_string()).unwrap();
+        let output = python(&[CHECKER, path.to_str().unwrap()]);
+        let said = said(&output);
+        match expected {
+            None => assert!(output.status.success(), "{said}"),
+            Some(why) => assert!(output.status.code() == Some(1) && said.contains(why), "{said}"),
+        }
+    }
+}
+
+/// That which the manifest states.
+fn sha256_of(manifest: &Path) -> String {
+    let text = fs::read_to_string(manifest).unwrap();
+    let line = text.lines().find(|line| line.starts_with("sha256")).unwrap();
+    line.split('"').nth(1).unwrap().to_owned()
+}
+
 #[test]
 fn the_checkers_own_tests() {
     let output = python(&["-m", "unittest", "discover", "-s", "tests/lipschitz"]);

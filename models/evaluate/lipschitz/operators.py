@@ -4,9 +4,10 @@ Rounding: a linear layer W computes, from values that are off by e, W a + b off 
 
     ||W|| e + gamma_n (|| |W| || (||a|| + e) + ||b||),     n = the products that one output sums, and four more,
 
-four for the bias, for Gemm's factor, and for a factor that the runtime may fold into the weights. An Add (or Sub) that follows it, through
-factors and other Adds too, may be summed with it: then b is the addend, and pays gamma_(n + 1) again. `Relu`, `Max`, `Min` and `MaxPool` are
-1-Lipschitz and round nothing. The centre of the box is followed in float64 by the same rules.
+four for the bias, for Gemm's factor, and for a factor that the runtime may fold into the weights; every factor before it is one more. An Add
+(or Sub) that follows it, through factors, casts and other Adds too, may be summed with it: then b is the addend, and pays gamma_(n + 1) again.
+A factor that follows it may be folded into the weights, so that what it rounds is relative to || |W| || ||a|| + ||b||, however small the sum is.
+`Relu`, `Max`, `Min` and `MaxPool` are 1-Lipschitz and round nothing. The centre of the box is followed in float64 by the same rules.
 """
 
 import math
@@ -41,10 +42,11 @@ def require(holds: bool, why: str) -> None:
 def linear(source: Values, result: np.ndarray, weight: tuple[float, float], terms: int, bias: float) -> View:
     """`weight`: at least the norms of W and |W|; `bias`: at least the length of b; `result`: W centre + b in float64."""
     own, absolute = weight
+    terms += 4 + source.factors
 
     def error(before: float, at_most: float, unit: float) -> float:
-        rounded = product(gamma(terms + 4, unit), total(product(absolute, at_most), bias))
-        return total(product(own, before), rounded, (terms + 4) * math.sqrt(result.size) * SMALLEST_NORMAL)
+        rounded = product(gamma(terms, unit), total(product(absolute, at_most), bias))
+        return total(product(own, before), rounded, terms * math.sqrt(result.size) * SMALLEST_NORMAL)
 
     centre_length = total(length(source.centre), source.centre_error)
     values = Values(
@@ -54,7 +56,8 @@ def linear(source: Values, result: np.ndarray, weight: tuple[float, float], term
         reach=source.reach,
         error=error(source.error, source.computed_length, UNIT[source.dtype]),
         dtype=source.dtype,
-        terms=terms + 4,
+        terms=terms,
+        mass=total(product(absolute, source.computed_length), bias),
     )
     return whole(values, result.shape)
 
@@ -140,19 +143,23 @@ def arithmetic(node: NodeProto, inputs: list[Tensor], opset: int) -> View:
     reach, dtype = sources[0].reach, sources[0].dtype
     centre_error = total(centre_error, product(gamma(3, DOUBLE), 2.0, total(length(result), centre_error)))
     exact = Values(result.ravel(), centre_error, lipschitz, reach, 0.0, dtype)
-    lost = product(gamma(3, UNIT[dtype]), total(exact.length, before))
+    constants = [length(np.broadcast_to(value, result.shape)) for value in inputs if isinstance(value, np.ndarray)]
+    terms, mass = sum(source.terms for source in sources), 0.0
+    if terms:
+        mass = product(factor, total(*(max(source.mass, source.computed_length) for source in sources)))
+        mass = total(mass, *constants) if kind in ("Add", "Sub") else mass
+    lost = product(gamma(3, UNIT[dtype]), max(total(exact.length, before), mass))
     # A runtime that makes one operator of a linear layer and an Add sums the products onto the addend: each of those roundings is then one
     # of a number as large as the addend too. Whether it does is its own affair, so it is charged wherever it could.
     fused = 0.0
     if kind in ("Add", "Sub"):
-        constants = [length(np.broadcast_to(value, result.shape)) for value in inputs if isinstance(value, np.ndarray)]
         for source in sources:
             if source.terms:
                 addends = total(*constants, *(other.computed_length for other in sources if other is not source))
                 fused = total(fused, product(gamma(source.terms + 1, UNIT[dtype]), addends))
-    terms = sum(source.terms for source in sources)
+    factors = 0 if kind in ("Add", "Sub") else sources[0].factors + 1
     error = total(before, lost, fused, 3 * math.sqrt(result.size) * SMALLEST_NORMAL)
-    values = Values(result.ravel(), centre_error, lipschitz, reach, error, dtype, terms + 1 if terms else 0)
+    values = Values(result.ravel(), centre_error, lipschitz, reach, error, dtype, terms + 1 if terms else 0, mass, factors)
     return whole(values, result.shape)
 
 
@@ -165,7 +172,9 @@ def cast(node: NodeProto, inputs: list[Tensor], opset: int) -> View:
     if dtype != np.float64:
         rounded = product(UNIT[dtype], source.computed_length)
         error = total(error, rounded, math.sqrt(view.index.size) * SMALLEST_NORMAL)
-    values = Values(source.centre, source.centre_error, source.lipschitz, source.reach, error, dtype)
+    # A runtime may leave out a cast that changes nothing, and then sum what follows it with what precedes it.
+    open_sum = (source.terms, source.mass, source.factors)
+    values = Values(source.centre, source.centre_error, source.lipschitz, source.reach, error, dtype, *open_sum)
     return whole(values, view.index.shape)
 
 

@@ -19,6 +19,8 @@ class Values:
     error: float  # at least the distance between what is computed and the exact values, for every x in the box
     dtype: np.dtype  # in which they are computed
     terms: int = 0  # products that a runtime may still be summing when the next addend comes; 0 where nothing can be added to the sum
+    mass: float = 0.0  # of that sum: at least the length of its terms' absolute values added up, which roundings are relative to
+    factors: int = 0  # multiplications by constants that a runtime may put off into the next layer's weights
 
     @cached_property
     def length(self) -> float:
@@ -65,6 +67,8 @@ class View:
             error=values.error if norm == 1 else product(norm, values.error),
             dtype=values.dtype,
             terms=values.terms,
+            mass=product(norm, values.mass),
+            factors=values.factors,
         )
 
 
@@ -91,6 +95,8 @@ def side_by_side(views: list[View]) -> list[View]:
         error=root_sum_square([part.error for part in parts]),
         dtype=parts[0].dtype,
         terms=max(part.terms for part in parts),
+        mass=root_sum_square([part.mass for part in parts]),
+        factors=max(part.factors for part in parts),
     )
     starts = np.cumsum([0, *(part.centre.size for part in parts)])
     return [View(joined, start + np.arange(view.index.size).reshape(view.index.shape)) for start, view in zip(starts, views)]
