@@ -118,11 +118,11 @@ async fn models_that_are_replaced_answer_what_they_have_and_end() {
         answer.provenance.unwrap().standard_model_sha256
     };
     let old = standard(&mut client).await;
-    // Some seconds of votes each.
+    // Longer than the models that replace these take to load and to pass their self-test, beside those votes.
     let asked: Vec<_> = (0..4)
         .map(|_| {
             let mut client = client.clone();
-            tokio::spawn(async move { client.certify(certify_with(floats(&[CLEAR]), 200)).await })
+            tokio::spawn(async move { client.certify(certify_with(floats(&[CLEAR]), 600)).await })
         })
         .collect();
     let rows = r#"certimix_admitted_rows{model="robust"}"#;
