@@ -2,7 +2,7 @@
 
 use super::MixedClassifier;
 use super::robust::RobustAnswer;
-use crate::domain::{Certificate, Status};
+use crate::domain::Status;
 
 /// Why the certificates of this moment do not hold, or hold with a caveat.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,14 +50,7 @@ impl RobustAnswer {
             // One that is unavailable anyway keeps its own reason, which would stay.
             Some(Doubt::Unavailable(reason)) if self.certificate.status != Status::Unavailable => {
                 self.certified_class = None;
-                self.certificate = Certificate {
-                    status: Status::Unavailable,
-                    radius: 0.0,
-                    radius_sq_levels: 0,
-                    method: None,
-                    reason,
-                    ..self.certificate
-                };
+                self.certificate = self.certificate.withdrawn(reason);
             }
             Some(Doubt::Unavailable(_)) => {}
         }
@@ -66,17 +59,24 @@ impl RobustAnswer {
 }
 
 impl MixedClassifier {
-    /// What speaks against certificates now: to be asked after the outputs that they rest on have come back.
+    /// What speaks against certificates now.
     pub(super) fn doubt(&self) -> Option<Doubt> {
         let audit = self.engine.scheduler.refuted();
         Doubt::of(&self.engine.caveat, audit, self.certificate.allow_inexact_runtime)
+    }
+
+    /// The answer with what its certificate rests on, and what speaks against it: to be called after the outputs that it rests
+    /// on have come back.
+    pub(super) fn vouched(&self, mut answer: RobustAnswer) -> RobustAnswer {
+        answer.certificate.basis = self.engine.robust.basis();
+        answer.under(self.doubt())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Method, Norm};
+    use crate::domain::{Certificate, Method, Norm};
 
     fn certified() -> RobustAnswer {
         RobustAnswer {
@@ -86,6 +86,7 @@ mod tests {
                 status: Status::Certified,
                 radius: 0.5,
                 radius_sq_levels: 16,
+                whole_range: true,
                 norm: Some(Norm::L2),
                 method: Some(Method::LogitLipschitz),
                 ..Certificate::unavailable(String::new())
@@ -108,6 +109,7 @@ mod tests {
             let found = &answer.certificate;
             assert_eq!((found.status, answer.certified_class), (Status::Unavailable, None));
             assert_eq!((found.radius, found.radius_sq_levels, found.method), (0.0, 0, None));
+            assert!(!found.whole_range);
             assert!(
                 found.reason.contains("audit") && found.reason.contains("mates"),
                 "{}",

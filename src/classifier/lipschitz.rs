@@ -4,7 +4,7 @@ use super::robust::{RobustAnswer, conclude, unavailable_reason};
 use crate::certificate::{
     CertificateError, LogitConstant, Temperature, argmax, log_probabilities, log_softmax, logit_radius, theorem1_radius,
 };
-use crate::domain::{Basis, Certificate, Guarantee, InputSpec, Method, Status, StopReason, are_probabilities};
+use crate::domain::{Certificate, Guarantee, InputSpec, Method, Status, are_probabilities};
 use crate::onnx::OutputKind;
 use crate::settings::MixtureSettings;
 
@@ -26,7 +26,6 @@ pub(super) fn certify(
     output: &[f32],
     spec: &InputSpec,
     mixture: &MixtureSettings,
-    basis: Basis,
 ) -> Result<RobustAnswer, CertificateError> {
     let log_probs = log_probs(kind, output, mixture.robust_temperature);
     let unproven = |certificate| RobustAnswer {
@@ -80,15 +79,9 @@ pub(super) fn certify(
     let certificate = Certificate {
         status: Status::Abstained,
         radius,
-        whole_range: false,
-        basis,
         norm: guarantee.norm(),
         method: Some(method),
-        reason: String::new(),
-        sampling: None,
-        stop_reason: StopReason::NotSampled,
-        radius_sq_levels: 0,
-        caveat: String::new(),
+        ..Certificate::unavailable("")
     };
     let certificate = conclude(certificate, spec, || {
         if usable {
@@ -136,16 +129,9 @@ mod tests {
             alpha: Alpha::new(0.76).unwrap(),
             robust_temperature: Temperature::ONE,
         };
-        certify(
-            &guarantee,
-            OutputKind::Probabilities,
-            output,
-            &spec,
-            &mixture,
-            Basis::Claimed,
-        )
-        .unwrap()
-        .certificate
+        certify(&guarantee, OutputKind::Probabilities, output, &spec, &mixture)
+            .unwrap()
+            .certificate
     }
 
     #[test]

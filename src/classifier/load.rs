@@ -48,7 +48,7 @@ pub enum LoadError {
     Inexact(String),
     /// A model's answer for a row depends on the batch that the row is in, and the operator wants no such model.
     #[error(
-        "the self-test failed: the model {model}: {what}\n  export it so that each row is computed by itself, or set \
+        "the model {model} may answer a row by its batch: {what}\n  export it so that each row is computed by itself, or set \
          runtime.require_row_independence = false to run it one row at a time"
     )]
     DependsOnBatch {
@@ -115,7 +115,7 @@ impl Engine {
             tracing::warn!("RUNNING ON THE CPU: runtime.provider is \"auto\" and {note}");
         }
         check_pair(standard, robust)?;
-        let mut grounds = PerRole {
+        let grounds = PerRole {
             standard: grounds(standard, &settings.proof_keys)?,
             robust: grounds(robust, &settings.proof_keys)?,
         };
@@ -163,17 +163,10 @@ impl Engine {
         let batches = PerRole::of(|role| opened[role].batch);
         let chunks = Chunks::new(batches.robust.rows, batches.robust.row_time(), executors, room);
 
-        let mut summary = |role: Role| {
-            let one_row = opened[role].one_row.clone();
-            ModelSummary::new(
-                &models[role],
-                grounds[role].take(),
-                executors,
-                batches[role].rows,
-                one_row,
-            )
-        };
-        let summaries = PerRole::of(&mut summary);
+        let summaries = PerRole::of(|role| {
+            let (grounds, one_row) = (grounds[role].clone(), opened[role].one_row.clone());
+            ModelSummary::new(&models[role], grounds, executors, batches[role].rows, one_row)
+        });
         let caveat = caveat(&opened);
         let backends = opened
             .standard

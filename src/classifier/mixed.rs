@@ -183,7 +183,6 @@ impl MixedClassifier {
         .await?;
         let back = Instant::now();
         let classes = self.engine.labels.len();
-        let doubt = self.doubt();
         let kinds = (self.engine.standard.output_kind, self.engine.robust.output_kind);
         let pairs = (outputs.rows.standard)
             .chunks_exact(classes)
@@ -197,9 +196,8 @@ impl MixedClassifier {
                     robust,
                     &self.engine.spec,
                     &self.mixture,
-                    self.engine.robust.basis(),
                 )?;
-                Ok(mix(self.mixture.alpha, standard, robust.under(doubt.clone())))
+                Ok(mix(self.mixture.alpha, standard, self.vouched(robust)))
             })
             .collect::<Result<Vec<_>, ClassifierError>>()?;
         let mixing = Some(Stage::between(back, Instant::now()));
@@ -248,7 +246,7 @@ impl MixedClassifier {
         };
         let mut tell = |answer: RobustAnswer| {
             if let Some(log_probs) = standard_log_probs.get() {
-                grown(mix(self.mixture.alpha, log_probs.clone(), answer.under(self.doubt())));
+                grown(mix(self.mixture.alpha, log_probs.clone(), self.vouched(answer)));
             }
         };
         let ((standard, window), (robust, drawn)) = tokio::try_join!(standard, votes.run(&snapped, &key, &mut tell))?;
@@ -257,7 +255,7 @@ impl MixedClassifier {
             let most = sampling.selection_votes.saturating_add(share.order.vote_budget);
             self.engine.appetite.learn(room.class(), sampling.votes_drawn, most);
         }
-        let prediction = mix(self.mixture.alpha, standard, robust.under(self.doubt()));
+        let prediction = mix(self.mixture.alpha, standard, self.vouched(robust));
         let mixing = Some(Stage::between(back, Instant::now()));
         if let (Some(shadow), Some(trace)) = (&self.shadow, trace) {
             shadow.votes(trace, plan, share.order.vote_budget, snapped.loss, &prediction);

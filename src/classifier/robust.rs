@@ -80,22 +80,17 @@ impl Diameter {
         };
         let side = spec.high - spec.low;
         let diameter = side * sides;
-        // Each of the three operations may have rounded; whole numbers, as most ranges have, are not rounded.
-        let exact = side.fract() == 0.0
-            && sides.fract() == 0.0
-            && side.abs() < 2.0_f64.powi(26)
-            && sides < 2.0_f64.powi(26)
-            && side + spec.low == spec.high
-            && spec.low.fract() == 0.0;
-        if exact {
-            return Self {
-                below: diameter,
-                above: diameter,
-            };
-        }
+        // Each of the three operations may have rounded, but not where all is whole, as in most ranges. The dimension is at
+        // most 2^24, so that their product is one that a float holds.
+        let whole = |number: f64| number.fract() == 0.0 && number.abs() <= 2.0_f64.powi(26);
+        let roundings = if [spec.low, spec.high, sides].into_iter().all(whole) {
+            0.0
+        } else {
+            4.0 * f64::EPSILON
+        };
         Self {
-            below: diameter * (1.0 - 4.0 * f64::EPSILON),
-            above: diameter * (1.0 + 4.0 * f64::EPSILON),
+            below: diameter * (1.0 - roundings),
+            above: diameter * (1.0 + roundings),
         }
     }
 }

@@ -47,22 +47,21 @@ pub(super) fn open(
     leave: Leave,
 ) -> Result<Opened, LoadError> {
     let name = model.manifest.name.as_str();
+    // What the graph does not show is not left to the self-test.
     let (mut limits, mut one_row) = (limits, model.one_row_reason.clone());
-    if let Some(reason) = &one_row {
-        if leave.require_row_independence {
-            return Err(LoadError::DependsOnBatch {
-                model: name.to_owned(),
-                what: reason.clone(),
-            });
-        }
-        tracing::warn!(
-            model = name,
-            reason,
-            "runs one row at a time: the graph does not show that a row's answer depends on that row alone; this costs throughput"
-        );
-        limits.set = Some(1);
+    if let Some(what) = &one_row {
+        refuse_dependence(name, what, leave)?;
     }
+    // At most twice: with batches of one row nothing depends on the batch.
     loop {
+        if let Some(what) = &one_row {
+            tracing::warn!(
+                model = name,
+                what,
+                "RUNS ONE ROW AT A TIME: its answer for a row may depend on the batch; this costs throughput"
+            );
+            limits.set = Some(1);
+        }
         let (mut sessions, batch) = open_unseen(model, count, limits)?;
         let findings = self_test(&mut sessions, rows)?;
         report_flaws(model, &findings)?;
@@ -70,13 +69,7 @@ pub(super) fn open(
             Judgement::Serve => None,
             Judgement::ServeInexact(what) => Some(what),
             Judgement::OneRow(what) => {
-                tracing::warn!(
-                    model = name,
-                    what,
-                    "RUNS ONE ROW AT A TIME: its answer for a row depends on the batch; this costs throughput"
-                );
                 one_row = Some(what);
-                limits.set = Some(1);
                 continue;
             }
         };
@@ -118,12 +111,7 @@ fn judge(name: &str, verdict: Verdict, batch: usize, leave: Leave) -> Result<Jud
     match verdict {
         Verdict::Function => Ok(Judgement::Serve),
         Verdict::DependsOnBatch { what } if batch > 1 => {
-            if leave.require_row_independence {
-                return Err(LoadError::DependsOnBatch {
-                    model: name.to_owned(),
-                    what,
-                });
-            }
+            refuse_dependence(name, &what, leave)?;
             Ok(Judgement::OneRow(what))
         }
         // With one row there is no batch that it could depend on.
@@ -135,6 +123,17 @@ fn judge(name: &str, verdict: Verdict, batch: usize, leave: Leave) -> Result<Jud
             }
         }
     }
+}
+
+/// Refuses a model whose answer for a row may depend on its batch, if the operator wants no such model.
+fn refuse_dependence(name: &str, what: &str, leave: Leave) -> Result<(), LoadError> {
+    if !leave.require_row_independence {
+        return Ok(());
+    }
+    Err(LoadError::DependsOnBatch {
+        model: name.to_owned(),
+        what: what.to_owned(),
+    })
 }
 
 /// Refuses a model whose every output is not what it should be, and tells of one that has such outputs.

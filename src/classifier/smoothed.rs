@@ -3,7 +3,7 @@
 use super::ballot::Ballot;
 use super::robust::{RobustAnswer, conclude};
 use crate::certificate::{LOG_FLOOR, RadiusMethod, SmoothedRadius, SmoothingPlan, Tally};
-use crate::domain::{Basis, Bound, Certificate, InputSpec, Method, Norm, Sampling, Status, StopReason};
+use crate::domain::{Bound, Certificate, InputSpec, Method, Norm, Sampling, Status, StopReason};
 
 /// What is fixed about the certificate of one input before the first vote.
 #[derive(Debug, Clone)]
@@ -55,31 +55,20 @@ pub(super) fn answer(
     stop_reason: StopReason,
 ) -> RobustAnswer {
     let tally = ballot.tally(class);
-    let mut certificate = Certificate {
+    let certificate = Certificate {
         status: Status::Abstained,
         radius: served_radius(proven.radius, terms.snapping_loss),
-        whole_range: false,
-        // By theorem, whatever the base classifier.
-        basis: Basis::Proven,
         norm: Some(Norm::L2),
         method: Some(match plan.radius_method {
             RadiusMethod::Tight => Method::Tight,
             RadiusMethod::Theorem2 => Method::Theorem2,
         }),
-        reason: String::new(),
         sampling: Some(sampling(plan, tally, ballot.drawn(), proven, terms)),
         stop_reason,
-        radius_sq_levels: 0,
-        caveat: String::new(),
+        ..Certificate::unavailable("")
     };
-    certificate = match &terms.unavailable {
-        Some(reason) => Certificate {
-            status: Status::Unavailable,
-            radius: 0.0,
-            method: None,
-            reason: reason.clone(),
-            ..certificate
-        },
+    let certificate = match &terms.unavailable {
+        Some(reason) => certificate.withdrawn(reason.clone()),
         None => conclude(certificate, spec, || abstention(plan, tally, proven, terms)),
     };
     let certified_class = (certificate.status == Status::Certified).then_some(class);
@@ -101,7 +90,6 @@ pub(super) fn unfinished(ballot: &Ballot, terms: &Terms) -> RobustAnswer {
         status: Status::Abstained,
         stop_reason: StopReason::Deadline,
         norm: Some(Norm::L2),
-        basis: Basis::Proven,
         ..Certificate::unavailable(reason)
     };
     RobustAnswer {

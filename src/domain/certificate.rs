@@ -125,6 +125,20 @@ impl Certificate {
         }
     }
 
+    /// The same, of which nothing is certified for `reason`, as of any other input.
+    #[must_use]
+    pub fn withdrawn(self, reason: String) -> Self {
+        Self {
+            status: Status::Unavailable,
+            radius: 0.0,
+            whole_range: false,
+            radius_sq_levels: 0,
+            method: None,
+            reason,
+            ..self
+        }
+    }
+
     /// No certificate for any input, and why.
     #[must_use]
     pub fn unavailable(reason: impl Into<String>) -> Self {

@@ -11,10 +11,10 @@ mod row_flaws;
 mod timings;
 mod violation;
 
-pub use basis::{Basis, Grounds, ProofKey, bytes_of_hex};
+pub use basis::{Basis, Grounds, ProofKey};
 pub use certificate::{Bound, Certificate, Method, Sampling, Status, StopReason};
 pub use guarantee::{Guarantee, Norm};
-pub use hex::hex;
+pub use hex::{bytes_of_hex, hex};
 pub use input::{Input, InputSpec, Values};
 pub use prediction::{Place, Prediction, Provenance};
 pub use role::{PerRole, Role};

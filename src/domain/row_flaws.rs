@@ -1,5 +1,7 @@
 //! Rows of a model's output that are not what they should be.
 
+use std::ops::AddAssign;
+
 /// How far a probability may lie outside [0, 1], and the sum of a row of them from 1.
 ///
 /// A softmax in float16 rounds each of its values by up to one part in 2,048, and may so miss 1 by half of this. A softmax over
@@ -38,6 +40,13 @@ impl RowFlaws {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+impl AddAssign for RowFlaws {
+    fn add_assign(&mut self, other: Self) {
+        self.not_finite += other.not_finite;
+        self.not_probabilities += other.not_probabilities;
     }
 }
 

@@ -89,19 +89,34 @@ impl Audit {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::onnx::{Agreement, BackendError};
 
-    /// The identity, but for row `bad` of a batch and, from run `tires` on, for all.
-    struct Flawed {
-        bad: usize,
-        runs: usize,
-        tires: usize,
+    /// Of a run of so many rows, the how-manieth run that is: a row, and what is added to its output.
+    type Flaw = Box<dyn Fn(usize, usize) -> (usize, f32) + Send>;
+
+    /// The identity, but for a flaw.
+    pub(in crate::scheduler) struct Identity {
         agreement: Agreement,
+        runs: usize,
+        flaw: Flaw,
     }
 
-    impl Backend for Flawed {
+    impl Identity {
+        pub(in crate::scheduler) fn new(
+            agreement: Agreement,
+            flaw: impl Fn(usize, usize) -> (usize, f32) + Send + 'static,
+        ) -> Self {
+            Self {
+                agreement,
+                runs: 0,
+                flaw: Box::new(flaw),
+            }
+        }
+    }
+
+    impl Backend for Identity {
         fn input_len(&self) -> usize {
             1
         }
@@ -109,7 +124,7 @@ mod tests {
             1
         }
         fn max_batch_size(&self) -> usize {
-            64
+            4
         }
         fn pads(&self) -> bool {
             false
@@ -121,10 +136,8 @@ mod tests {
             self.runs += 1;
             output.clear();
             output.extend_from_slice(input);
-            if rows > self.bad || self.runs > self.tires {
-                let place = self.bad.min(rows - 1);
-                output[place] += 0.01;
-            }
+            let (row, off) = (self.flaw)(rows, self.runs);
+            output[row] += off;
             Ok(())
         }
         fn probe(&mut self) -> Result<(), BackendError> {
@@ -135,16 +148,15 @@ mod tests {
         }
     }
 
-    fn flawed(bad: usize, tires: usize) -> Flawed {
-        Flawed {
-            bad,
-            runs: 0,
-            tires,
-            agreement: Agreement::Bits,
-        }
+    /// Wrong in place `bad` of a batch that has one and, from run `tires` on, in all batches.
+    fn flawed(bad: usize, tires: usize) -> Identity {
+        Identity::new(Agreement::Bits, move |rows, runs| {
+            let wrong = rows > bad || runs > tires;
+            (bad.min(rows - 1), if wrong { 0.01 } else { 0.0 })
+        })
     }
 
-    fn audit(backend: &mut Flawed, audit: &mut Audit, rows: u16) -> Audited {
+    fn audit(backend: &mut Identity, audit: &mut Audit, rows: u16) -> Audited {
         let (input, mut output): (Vec<f32>, _) = ((0..rows).map(f32::from).collect(), Vec::new());
         backend
             .run(usize::from(rows), &input, &mut output, &Halt::new(1))
@@ -192,7 +204,7 @@ mod tests {
             audit(&mut backend, &mut Audit::default(), 4),
             Audited::Different(_)
         ));
-        backend.bad = usize::MAX;
+        backend.flaw = Box::new(|_, _| (0, 0.0));
         assert_eq!(audit(&mut backend, &mut Audit::default(), 4), Audited::Same);
     }
 }

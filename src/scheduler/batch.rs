@@ -135,9 +135,7 @@ impl Scratch {
                     return Err(format!("{batch} rows gave {} values", self.output.len()));
                 }
                 self.belongs = true;
-                let flaws = RowFlaws::of(&self.output, backend.output_len(), backend.answers_probabilities());
-                self.flaws.not_finite += flaws.not_finite;
-                self.flaws.not_probabilities += flaws.not_probabilities;
+                self.flaws += RowFlaws::of(&self.output, backend.output_len(), backend.answers_probabilities());
                 let mut outputs = self.output.as_slice();
                 for slice in ready {
                     let (mine, rest) = outputs.split_at(slice.rows.len() * backend.output_len());

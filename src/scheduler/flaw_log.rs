@@ -18,8 +18,7 @@ pub(super) struct FlawLog {
 impl FlawLog {
     /// Adds `found` at `now`; what a line should say, if it is time for one.
     pub(super) fn add(&mut self, found: RowFlaws, now: Instant) -> Option<RowFlaws> {
-        self.held.not_finite += found.not_finite;
-        self.held.not_probabilities += found.not_probabilities;
+        self.held += found;
         if self
             .told
             .is_some_and(|told| now.saturating_duration_since(told) < INTERVAL)

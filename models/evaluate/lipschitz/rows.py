@@ -6,8 +6,9 @@ number of rows: none may move a value along the first axis, sum over it, or have
 """
 
 import numpy as np
-from onnx import NodeProto, helper
+from onnx import NodeProto
 
+from .operators import attributes
 from .proven import View
 
 EVERYTHING = 2**31 - 1  # exporters write the end of a slice of all that there is so, or larger
@@ -29,9 +30,9 @@ def refuse_mixing(node: NodeProto, inputs: list, results: list) -> None:
 
 def _given(node: NodeProto, name: str, inputs: list, place: int | None, default=None):
     """An attribute, or the constant input that takes its place in newer versions."""
-    for attribute in node.attribute:
-        if attribute.name == name:
-            return helper.get_attribute_value(attribute)
+    given = attributes(node)
+    if name in given:
+        return given[name]
     if place is not None and len(inputs) > place and inputs[place] is not None:
         return np.asarray(inputs[place]).ravel().tolist()
     return default

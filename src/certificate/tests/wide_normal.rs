@@ -78,6 +78,14 @@ fn exact(value: f64, complement: f64) -> Option<Wide> {
     })
 }
 
+/// Two bounds as they are.
+fn both(lower: LowerBound, upper: UpperBound) -> Option<(Wide, Wide)> {
+    Some((
+        exact(lower.value(), lower.complement())?,
+        exact(upper.value(), upper.complement())?,
+    ))
+}
+
 /// About `Phi^-1` of a probability with this value and complement.
 fn near(value: f64, complement: f64) -> f64 {
     let bound = if complement < 0.5 {
@@ -98,10 +106,7 @@ pub(super) fn tight_allows(
     radius: f64,
 ) -> Option<bool> {
     let upper = upper.stronger(lower.of_complement());
-    let (class, other) = (
-        exact(lower.value(), lower.complement())?,
-        exact(upper.value(), upper.complement())?,
-    );
+    let (class, other) = both(lower, upper)?;
     let class = quantile(&class, near(lower.value(), lower.complement()));
     let other = quantile(&other, near(upper.value(), upper.complement()));
     let width = wide(radius) / wide(sigma.get());
@@ -122,10 +127,7 @@ pub(super) fn theorem2_allows(
     radius: f64,
 ) -> Option<bool> {
     let upper = upper.stronger(lower.of_complement());
-    let (class, other) = (
-        exact(lower.value(), lower.complement())?,
-        exact(upper.value(), upper.complement())?,
-    );
+    let (class, other) = both(lower, upper)?;
     let a = alpha.get();
     let class_start = near(a * lower.value(), (1.0 - a) + a * lower.complement());
     let other_start = near(a * upper.value() + (1.0 - a), a * upper.complement());

@@ -10,7 +10,7 @@ use crate::classifier::engine::Engine;
 use crate::classifier::mixing::mix;
 use crate::classifier::robust::unavailable_reason;
 use crate::classifier::{lipschitz, smoothed};
-use crate::domain::{Basis, Guarantee, InputSpec, PerRole, StopReason};
+use crate::domain::{Guarantee, InputSpec, PerRole, StopReason};
 use crate::onnx::OutputKind;
 use crate::settings::MixtureSettings;
 
@@ -82,14 +82,7 @@ impl Judge {
     /// Exactly what the candidate would have answered.
     fn row(&self, standard: &[f32], robust: &[f32], candidate: &MixtureSettings) -> Result<Verdict, CertificateError> {
         let standard = lipschitz::log_probs(self.kinds.standard, standard, Temperature::ONE);
-        let robust = lipschitz::certify(
-            &self.guarantee,
-            self.kinds.robust,
-            robust,
-            &self.spec,
-            candidate,
-            Basis::Claimed,
-        )?;
+        let robust = lipschitz::certify(&self.guarantee, self.kinds.robust, robust, &self.spec, candidate)?;
         let answer = mix(candidate.alpha, standard, robust);
         Ok(Served::new(&answer).verdict())
     }

@@ -270,22 +270,7 @@ fn values(input: &client::Input) -> domain::Input {
 
 /// 32 bytes from hexadecimal.
 fn key(text: &str) -> anyhow::Result<[u8; 32]> {
-    let digits: Option<Vec<u8>> = text
-        .chars()
-        .map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
-        .collect();
-    let bytes = digits.map(|digits| {
-        digits
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .map(|[high, low]| high << 4 | low)
-            .collect::<Vec<_>>()
-    });
-    let key = bytes
-        .filter(|_| text.len() == 64)
-        .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-    key.with_context(|| format!("noise_key {text:?} is not 64 hexadecimal digits"))
+    domain::bytes_of_hex(text).with_context(|| format!("noise_key {text:?} is not 64 hexadecimal digits"))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::wire::{Attribute, Function, Graph, Model, Node, Tensor};
+use super::wire::{Function, Graph, Model, Node, Tensor};
 
 /// Operators that draw random numbers.
 const RANDOM: [&str; 9] = [
@@ -59,7 +59,7 @@ fn in_graph<'a>(graph: &'a Graph, opset: i64, known: &mut Known<'a>) -> Result<(
 fn in_nodes<'a>(nodes: &'a [Node], opset: i64, known: &mut Known<'a>) -> Result<(), String> {
     for node in nodes {
         check(node, opset, known)?;
-        let value = attribute(node, "value").and_then(|value| value.tensor.as_ref());
+        let value = node.attribute("value").and_then(|value| value.tensor.as_ref());
         if let (b"Constant", Some(tensor), [output]) = (node.operator.as_slice(), value, node.outputs.as_slice()) {
             known.insert(output, tensor);
         }
@@ -74,11 +74,6 @@ fn in_nodes<'a>(nodes: &'a [Node], opset: i64, known: &mut Known<'a>) -> Result<
     Ok(())
 }
 
-fn attribute<'a>(node: &'a Node, name: &str) -> Option<&'a Attribute> {
-    let mut attributes = node.attributes.iter();
-    attributes.find(|attribute| attribute.name == name.as_bytes())
-}
-
 fn check(node: &Node, opset: i64, known: &Known) -> Result<(), String> {
     let operator = String::from_utf8_lossy(&node.operator);
     let name = || describe(node);
@@ -89,7 +84,7 @@ fn check(node: &Node, opset: i64, known: &Known) -> Result<(), String> {
     if TRAINING.contains(&operator.as_ref()) || training_domain || operator.ends_with("Grad") {
         return Err(format!("{} belongs to training", name()));
     }
-    let int = |name: &str| attribute(node, name).map_or(0, |attribute| attribute.int);
+    let int = |name: &str| node.attribute(name).map_or(0, |attribute| attribute.int);
     // An attribute that a function's caller sets is not seen here.
     let by_caller = node.attributes.iter().any(|attribute| !attribute.reference.is_empty());
     let trains = match operator.as_ref() {

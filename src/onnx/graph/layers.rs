@@ -79,10 +79,7 @@ fn matmul(left: &Value, right: &Value) -> Proven {
                     let Some((height, of_rows)) = outer.split_last() else {
                         return Err("a stack of weights takes the place of the rows".to_owned());
                     };
-                    let stack = Value::Constant(super::value::Constant {
-                        shape: Some(stack.to_vec()),
-                        integers: None,
-                    });
+                    let stack = Value::weights(Some(stack.to_vec()));
                     stacked(&Value::Rows(of_rows.to_vec()), &stack, [*height, Some(*columns)])
                 }
             }
@@ -99,10 +96,7 @@ fn matmul(left: &Value, right: &Value) -> Proven {
                 [] => Err("its weights are one number".to_owned()),
                 [_] => Ok(Value::Rows([of_rows, &[*columns]].concat())),
                 [stack @ .., height, _] => {
-                    let stack = Value::Constant(super::value::Constant {
-                        shape: Some(stack.to_vec()),
-                        integers: None,
-                    });
+                    let stack = Value::weights(Some(stack.to_vec()));
                     stacked(&stack, &Value::Rows(of_rows.to_vec()), [Some(*height), *columns])
                 }
             }

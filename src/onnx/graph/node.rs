@@ -54,8 +54,7 @@ impl<'a> Node<'a> {
 
     /// An attribute, if it is given.
     pub(super) fn attribute(&self, name: &str) -> Option<&'a wire::Attribute> {
-        let mut attributes = self.wire.attributes.iter();
-        attributes.find(|attribute| attribute.name == name.as_bytes())
+        self.wire.attribute(name)
     }
 
     /// Integers that older versions have as an attribute and newer ones as input `index`.

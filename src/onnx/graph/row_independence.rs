@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::deterministic::{describe, is_onnx, opset};
 use super::node::Node;
-use super::value::{Constant, Length, Proven, Value};
+use super::value::{Length, Proven, Value};
 use super::wire::{self, Model};
 use super::{elementwise, layers, layout, sizes};
 
@@ -45,7 +45,7 @@ pub(in crate::onnx) fn prove_row_independence(
     for sparse in &graph.sparse_initializers {
         if let Some(values) = &sparse.values {
             let shape = sparse.dims.iter().map(|&length| usize::try_from(length).ok()).collect();
-            add(&values.name, Value::Constant(Constant { shape, integers: None }))?;
+            add(&values.name, Value::weights(shape))?;
         }
     }
     let needed = needed(graph, output);

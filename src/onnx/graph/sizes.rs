@@ -21,9 +21,7 @@ pub(super) fn apply(operator: &str, node: &Node) -> Option<Proven> {
     if given.iter().all(|value| matches!(value, Value::Constant(_))) {
         // A function of constants is constant, whatever the operator: those that draw random numbers are refused before.
         let shape = constant_shape(operator, node, &given);
-        return Some(Ok(
-            computed.unwrap_or(Value::Constant(Constant { shape, integers: None }))
-        ));
+        return Some(Ok(computed.unwrap_or(Value::weights(shape))));
     }
     // An Expand of a constant is of another kind: it makes rows.
     if operator == "Expand" {

@@ -40,6 +40,11 @@ pub(super) enum Size {
 pub(super) type Proven = Result<Value, String>;
 
 impl Value {
+    /// Weights of this shape, whose values nothing asks for.
+    pub(super) fn weights(shape: Option<Vec<usize>>) -> Self {
+        Self::Constant(Constant { shape, integers: None })
+    }
+
     /// The shape of a row; the error says what it is instead.
     pub(super) fn rows(&self) -> Result<&[Length], String> {
         match self {

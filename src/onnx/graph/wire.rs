@@ -130,6 +130,14 @@ pub(super) struct Entry {
     pub(super) value: Vec<u8>,
 }
 
+impl Node {
+    /// An attribute, if it is given.
+    pub(super) fn attribute(&self, name: &str) -> Option<&Attribute> {
+        let mut attributes = self.attributes.iter();
+        attributes.find(|attribute| attribute.name == name.as_bytes())
+    }
+}
+
 impl Tensor {
     /// The values of a small tensor of integers or booleans; none for any other, or for one that has not as many values as
     /// its shape says.

@@ -5,45 +5,10 @@ use std::sync::Mutex;
 use super::*;
 use crate::domain::RowFlaws;
 use crate::onnx::Agreement;
+use crate::scheduler::audit::tests::Identity;
 
 /// What a batch has to do with the output of its first row.
 type Flaw = fn(rows: usize) -> f32;
-
-/// The identity, but for `flaw`.
-#[derive(Clone, Copy)]
-struct Odd {
-    flaw: Flaw,
-}
-
-impl Backend for Odd {
-    fn input_len(&self) -> usize {
-        1
-    }
-    fn output_len(&self) -> usize {
-        1
-    }
-    fn max_batch_size(&self) -> usize {
-        4
-    }
-    fn pads(&self) -> bool {
-        false
-    }
-    fn agreement(&self) -> Agreement {
-        Agreement::Rounding
-    }
-    fn run(&mut self, rows: usize, input: &[f32], output: &mut Vec<f32>, _: &Halt) -> Result<(), BackendError> {
-        output.clear();
-        output.extend_from_slice(input);
-        output[0] += (self.flaw)(rows);
-        Ok(())
-    }
-    fn probe(&mut self) -> Result<(), BackendError> {
-        Ok(())
-    }
-    fn reopen(&self) -> Result<Self, BackendError> {
-        Ok(*self)
-    }
-}
 
 /// What an observer was told of the robust model.
 #[derive(Debug, Default)]
@@ -59,7 +24,7 @@ impl ModelObserver for Told {
     }
     fn rows_flawed(&self, role: Role, flaws: RowFlaws) {
         assert_eq!(role, Role::Robust);
-        self.flaws.lock().unwrap().not_finite += flaws.not_finite;
+        *self.flaws.lock().unwrap() += flaws;
     }
 }
 
@@ -73,7 +38,9 @@ async fn after(batches: usize, flaw: Flaw) -> (Arc<Told>, Option<String>) {
         pin: None,
         row_time: PerRole::of(|_| Duration::from_millis(1)),
     };
-    let backends = vec![PerRole::of(|_| Odd { flaw })];
+    let backends = vec![PerRole::of(|_| {
+        Identity::new(Agreement::Rounding, move |rows, _| (0, flaw(rows)))
+    })];
     let scheduler = Scheduler::start(backends, settings, &tokio::runtime::Handle::current(), &observer).unwrap();
     for _ in 0..batches {
         in_time(submit(&scheduler, 1, 4)).await.unwrap();
