@@ -6,10 +6,11 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use certimix::call::{CallRecord, CertificateCounts, Code, Observer, Observers, RequestIds, Rpc};
 use certimix::domain::{Certificate, PerRole, Prediction, Role, Stage, Status, Timings, Window};
-use certimix::telemetry::call::{CallRecord, CertificateCounts, Code, Observer, Observers, RequestIds, Rpc};
-use certimix::telemetry::metrics::{Metrics, Moment};
-use certimix::telemetry::models::ModelObserver;
+use certimix::rpc::ConnectionCounts;
+use certimix::scheduler::ModelObserver;
+use certimix::telemetry::metrics::{Metrics, ServerState};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 fn prediction() -> Prediction {
@@ -72,8 +73,18 @@ fn call(criterion: &mut Criterion) {
     criterion.bench_function("a batch, with metrics", |bencher| {
         bencher.iter(|| metrics.ran(black_box(Role::Robust), 8, Duration::from_micros(40)));
     });
+    let connections = ConnectionCounts::default();
+    let state = ServerState {
+        load: None,
+        serving: false,
+        connections: &connections,
+        certificate_expires: None,
+        lost_spans: 0,
+        dropped_log_lines: 0,
+        shadow: None,
+    };
     criterion.bench_function("a scrape", |bencher| {
-        bencher.iter(|| metrics.text(&Moment::default()).map(|text| text.len()));
+        bencher.iter(|| metrics.text(&state).map(|text| text.len()));
     });
 }
 

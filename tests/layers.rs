@@ -7,26 +7,22 @@ use std::path::{Path, PathBuf};
 
 /// Modules with their layer; a module may use those of lower layers, and of its own module.
 const LAYERS: &[(&str, u8)] = &[
-    ("cli", 6),
-    ("app", 6),
-    ("shutdown", 6),
+    ("cli", 7),
+    ("app", 7),
+    ("shutdown", 7),
+    ("telemetry", 6),
     ("rpc", 5),
     ("live", 5),
     ("classifier", 4),
     ("scheduler", 3),
     ("onnx", 2),
     ("settings", 1),
-    ("telemetry", 1),
+    ("call", 1),
     ("domain", 0),
     ("certificate", 0),
 ];
 /// Arrows within a layer that are meant.
-const SIDEWAYS: &[(&str, &str)] = &[
-    ("cli", "app"),
-    ("cli", "shutdown"),
-    ("rpc", "live"),
-    ("telemetry", "settings"),
-];
+const SIDEWAYS: &[(&str, &str)] = &[("cli", "app"), ("cli", "shutdown"), ("rpc", "live")];
 /// Crates that one place alone may use.
 const SOLE_USERS: &[(&str, &[&str])] = &[
     ("ort", &["onnx"]),
@@ -43,11 +39,11 @@ const SOLE_USERS: &[(&str, &[&str])] = &[
             "cli",
             "telemetry/metrics/endpoint",
             "telemetry/traces",
-            "telemetry/export",
+            "telemetry/span_queue",
         ],
     ),
-    ("opentelemetry", &["telemetry"]),
-    ("opentelemetry_sdk", &["telemetry"]),
+    ("opentelemetry", &["telemetry", "call/trace_context"]),
+    ("opentelemetry_sdk", &["telemetry", "call/trace_context"]),
     ("opentelemetry_otlp", &["telemetry"]),
     ("prometheus", &["telemetry/metrics"]),
     ("hyper", &["telemetry/metrics", "rpc/connections"]),
@@ -65,6 +61,7 @@ const SOLE_USERS: &[(&str, &[&str])] = &[
             "settings",
             "cli",
             "telemetry",
+            "call",
             "domain/timings",
         ],
     ),

@@ -13,9 +13,9 @@ use super::shadow::Desk;
 use crate::certificate::Temperature;
 use crate::domain::{Guarantee, InputSpec, Place, Provenance, Violations, hex};
 use crate::onnx::OutputKind;
+use crate::scheduler::SchedulerLoad;
 use crate::scheduler::{Scheduler, bulk_capacity};
 use crate::settings::Settings;
-use crate::telemetry::models::SchedulerLoad;
 
 /// Both models with their executors and queue. Dropping the last reference waits for the batches that run: not to be done on a
 /// thread that answers requests.

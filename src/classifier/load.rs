@@ -17,9 +17,9 @@ use super::test_rows::test_rows;
 use super::{Blueprint, Engine, ModelSummary, NoiseKeys, doubt};
 use crate::domain::{Basis, Grounds, Guarantee, PerRole, Place, Role, Violations};
 use crate::onnx::{BackendError, Manifest, Model, OnnxError, Runtime, check_pair, grounds, processor};
+use crate::scheduler::ModelObserver;
 use crate::scheduler::{QueueSettings, Scheduler, bulk_capacity};
 use crate::settings::{MAX_BATCH_SIZE, Settings, processors};
-use crate::telemetry::models::ModelObserver;
 
 /// Executors that keep a GPU busy: one prepares its batch while the other's runs. Each holds both models in the GPU's memory.
 const GPU_EXECUTORS: usize = 2;

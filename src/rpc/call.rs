@@ -10,11 +10,9 @@ use tonic::codegen::http::{HeaderMap, HeaderValue};
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Response, Status};
 
+use crate::call::TraceContext;
+use crate::call::{CallRecord, CertificateCounts, Code, Observer as _, Observers, RequestId, RequestIds, Rpc};
 use crate::classifier::{Answer, ClassifierError, MixedClassifier};
-use crate::telemetry::TraceContext;
-use crate::telemetry::call::{
-    CallRecord, CertificateCounts, Code, Observer as _, Observers, RequestId, RequestIds, Rpc,
-};
 
 /// The header that names a request, on the way in and on the way out.
 pub(super) const REQUEST_ID: &str = "x-request-id";
@@ -53,7 +51,7 @@ impl Calls {
         let mut call = self.begin_as(rpc, id.unwrap_or_else(|| self.shared.ids.next()), Instant::now());
         if self.shared.reads_trace_context {
             let header = |name| metadata.get(name).and_then(|value| value.to_str().ok());
-            call.record.trace = TraceContext::read(header("traceparent"), header("tracestate"));
+            call.record.trace = TraceContext::parse(header("traceparent"), header("tracestate"));
         }
         call
     }

@@ -17,8 +17,8 @@ use super::call::{self, Call, CallStream};
 use super::proto::predict_stream_response::Outcome;
 use super::proto::{PredictStreamRequest, PredictStreamResponse};
 use super::{deadline, early_errors, status};
+use crate::call::Code;
 use crate::domain::Violations;
-use crate::telemetry::call::Code;
 
 type Message = Result<PredictStreamResponse, Status>;
 

@@ -21,9 +21,9 @@ use super::open_inference::proto::grpc_inference_service_server::GrpcInferenceSe
 use super::open_inference::{self, OpenInference};
 use super::proto::DESCRIPTORS;
 use super::proto::mixed_classifier_server::MixedClassifierServer;
+use crate::call::Observers;
 use crate::live::Live;
 use crate::settings::OpenInferenceSettings;
-use crate::telemetry::call::Observers;
 
 /// A server that runs, and its health.
 pub struct Serving<F> {

@@ -17,7 +17,7 @@ use super::proto::{
     PredictStreamResponse,
 };
 use super::{encode, info, predict_stream, shadow, status, stream};
-use crate::telemetry::call::Rpc;
+use crate::call::Rpc;
 
 #[tonic::async_trait]
 impl MixedClassifier for Service {

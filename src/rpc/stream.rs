@@ -15,10 +15,10 @@ use tracing::Instrument as _;
 use super::call::{Call, code};
 use super::proto::CertifyStreamResponse;
 use super::{encode, status};
+use crate::call::Code;
 use crate::classifier::CertificationOrder;
 use crate::domain::{Input, Prediction};
 use crate::live::Snapshot;
-use crate::telemetry::call::Code;
 
 /// A message is sent when the radius has grown by this part of itself,
 const GROWN_BY: f64 = 0.05;

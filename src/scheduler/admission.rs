@@ -12,8 +12,8 @@ use thiserror::Error;
 
 use super::speed::{Rows, Speed};
 use super::urgency::{Class, Urgency};
+use crate::call::RefusalReason;
 use crate::domain::{PerRole, Role};
-use crate::telemetry::call::RefusalReason;
 
 /// The estimate is off now and then; a request is let in if a tenth more than it still fits.
 const SLACK: f64 = 1.1;

@@ -11,6 +11,8 @@ use tokio::sync::watch;
 
 use super::admission::{Demand, Refusal};
 use super::executor::Executor;
+use super::load::SchedulerLoad;
+use super::observer::ModelObserver;
 use super::post::Post;
 use super::queue::Limits;
 use super::reservation::Reservation;
@@ -19,7 +21,6 @@ use super::speed::Speed;
 use super::urgency::Class;
 use crate::domain::PerRole;
 use crate::onnx::Backend;
-use crate::telemetry::models::{ModelObserver, SchedulerLoad};
 
 /// What bounds the queue.
 #[derive(Debug, Clone, Copy)]

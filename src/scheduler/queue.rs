@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use super::load::WaitingRows;
 use super::urgency::{Class, Urgency};
 use crate::domain::{PerRole, Role};
-use crate::telemetry::models::WaitingRows;
 
 /// What bounds a batch.
 #[derive(Debug, Clone, Copy)]

@@ -16,11 +16,11 @@ use super::admission::{Admissions, Demand, Refusal};
 use super::bell::Bell;
 use super::condition::Condition;
 use super::job::{Job, Ring, ScheduleError};
+use super::load::SchedulerLoad;
 use super::queue::{Batch, Limits, Queue, Taker};
 use super::speed::{Rows, Speed};
 use super::urgency::{Class, Urgency};
 use crate::domain::{PerRole, Role};
-use crate::telemetry::models::SchedulerLoad;
 
 /// About what it takes to wake a thread: rows that wait less than this wake nobody.
 const WORTH_WAKING: Duration = Duration::from_micros(40);

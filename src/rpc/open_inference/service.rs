@@ -15,11 +15,11 @@ use super::proto::{
 use super::statistics::Statistics;
 use super::words::quoted;
 use super::{VERSION, infer, metadata, model_config};
+use crate::call::Rpc;
 use crate::rpc::answering::{Service, deadline};
 use crate::rpc::call::Call;
 use crate::rpc::health::Health;
 use crate::rpc::status;
-use crate::telemetry::call::Rpc;
 
 /// Answers by this protocol what [`Service`] answers by ours.
 pub(in crate::rpc) struct OpenInference {

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use crate::domain::{PerRole, Role};
 use crate::onnx::{Backend, BackendError, Halt};
 use crate::scheduler::*;
-use crate::telemetry::models::ModelObserver;
 
 type During = Arc<dyn Fn(&[f32], &Halt) -> Result<(), BackendError> + Send + Sync>;
 

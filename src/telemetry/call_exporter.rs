@@ -1,20 +1,20 @@
-//! Tells traces and the request log of each call.
+//! Exports each ended call: its spans and its line of the request log.
 
 use std::time::Instant;
 
-use super::Tracer;
-use super::call::{CallRecord, Observer};
 use super::request_log::RequestLog;
+use super::traces::Tracer;
+use crate::call::{CallRecord, Observer};
 
-/// Makes the spans of each call that is traced, and its line of the log, which then names the trace.
+/// Exports the spans of each sampled call and its log line, which then carries the trace id.
 #[derive(Debug)]
-pub struct Reports {
+pub struct CallExporter {
     tracer: Option<Tracer>,
     log: RequestLog,
 }
 
-impl Reports {
-    /// Traces by `tracer`, if there is one.
+impl CallExporter {
+    /// An exporter that sends spans through `tracer`, if there is one.
     #[must_use]
     pub fn new(tracer: Option<Tracer>) -> Self {
         Self {
@@ -24,13 +24,13 @@ impl Reports {
     }
 }
 
-impl Observer for Reports {
+impl Observer for CallExporter {
     fn reads_trace_context(&self) -> bool {
         self.tracer.is_some()
     }
 
     fn finished(&self, call: &CallRecord) {
         let trace = self.tracer.as_ref().and_then(|tracer| tracer.record(call));
-        self.log.tell(call, trace.as_deref());
+        self.log.write(call, trace.as_deref());
     }
 }

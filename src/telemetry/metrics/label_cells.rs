@@ -1,4 +1,5 @@
-//! Metrics with labels, found by an index: a look-up by label values would hash them for each request.
+//! Labelled metrics that are found by an index. A look-up by label values would hash them on every
+//! request.
 
 use std::sync::OnceLock;
 
@@ -6,30 +7,30 @@ use prometheus::core::{MetricVec, MetricVecBuilder};
 
 use crate::domain::{PerRole, Role};
 
-/// Cells for every combination of label values. One is exported from the first time it is asked for.
-pub(super) struct Grid<M> {
-    make: Box<Make<M>>,
+/// One cell for every combination of label values. A cell is exported from its first access on.
+pub(super) struct LabelCells<M> {
+    create: Box<CreateMetric<M>>,
     cells: Box<[OnceLock<Option<M>>]>,
 }
 
-/// Finds or makes the metric of some label values.
-type Make<M> = dyn Fn(&[&str]) -> Option<M> + Send + Sync;
+/// Creates the metric of a combination of label values.
+type CreateMetric<M> = dyn Fn(&[&str]) -> Option<M> + Send + Sync;
 
-impl<M: Send + Sync + 'static> Grid<M> {
-    /// `cells` combinations of the labels of `family`.
+impl<M: Send + Sync + 'static> LabelCells<M> {
+    /// Cells for `cells` combinations of the label values of `family`.
     pub(super) fn new<T>(family: MetricVec<T>, cells: usize) -> Self
     where
         T: MetricVecBuilder<M = M> + 'static,
     {
         Self {
-            make: Box::new(move |values| family.get_metric_with_label_values(values).ok()),
+            create: Box::new(move |values| family.get_metric_with_label_values(values).ok()),
             cells: std::iter::repeat_with(OnceLock::new).take(cells).collect(),
         }
     }
 
-    /// The cell at `index`, whose label values are `values`; none only if the grid has no such index.
+    /// The cell at `index`, which has the label values `values`; `None` if the index is out of range.
     pub(super) fn cell<const LABELS: usize>(&self, index: usize, values: [&str; LABELS]) -> Option<&M> {
-        self.cells.get(index)?.get_or_init(|| (self.make)(&values)).as_ref()
+        self.cells.get(index)?.get_or_init(|| (self.create)(&values)).as_ref()
     }
 }
 

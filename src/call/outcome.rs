@@ -1,28 +1,28 @@
-//! How a call ended, in the operator's terms.
+//! The outcome of a call, by the party that has to act.
 
 use super::Code;
 
-/// How a call ended: who has to do something about it.
+/// The outcome of a call. It groups the gRPC codes by the party that has to act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was answered.
+    /// The call was answered.
     Ok,
-    /// There was no room for it: come again later.
+    /// Admission refused the call; the caller may retry later.
     Refused,
-    /// The request is wrong: the caller's to mend.
+    /// The request is invalid; the caller has to change it.
     Invalid,
-    /// It could not be answered by its deadline.
+    /// The call was not answered by its deadline.
     Deadline,
-    /// The caller left before there was an answer.
+    /// The caller cancelled the call before its response was ready.
     Cancelled,
-    /// The models are not there: loading, broken or stopping.
+    /// The models are loading or broken, or the server is stopping.
     Unavailable,
-    /// All else: an error of this server, most likely.
+    /// Everything else, most likely an error of the server.
     Failed,
 }
 
 impl Outcome {
-    /// Every one.
+    /// Every outcome.
     pub const ALL: [Self; 7] = [
         Self::Ok,
         Self::Refused,
@@ -33,13 +33,14 @@ impl Outcome {
         Self::Failed,
     ];
 
-    /// What a code means here.
+    /// The outcome of a code.
     #[must_use]
     pub fn of(code: Code) -> Self {
         match code.name() {
             "OK" => Self::Ok,
             "RESOURCE_EXHAUSTED" => Self::Refused,
-            // Whoever shows no token that is known must not look like a server that fails, nor fill the log with errors.
+            // A caller without a known token must not look like a server failure or fill the log with
+            // errors.
             "INVALID_ARGUMENT" | "NOT_FOUND" | "UNIMPLEMENTED" | "UNAUTHENTICATED" => Self::Invalid,
             "DEADLINE_EXCEEDED" => Self::Deadline,
             "CANCELLED" => Self::Cancelled,
@@ -48,7 +49,7 @@ impl Outcome {
         }
     }
 
-    /// As labels and logs call it.
+    /// The name in metric labels and logs.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -63,24 +64,24 @@ impl Outcome {
     }
 }
 
-/// Why a request was not let in.
+/// Why admission refused a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefusalReason {
-    /// The rows admitted reach the capacity.
+    /// The admitted rows have reached the capacity.
     QueueFull,
-    /// The rows ahead take longer than there is time.
+    /// The rows ahead take longer than the deadline allows.
     TooLate,
-    /// It could not be answered in time on an idle machine either; the caller sees DEADLINE_EXCEEDED.
+    /// The deadline is too short even on an idle machine. The caller receives DEADLINE_EXCEEDED.
     TooShort,
-    /// It would have made another late that was let in before.
+    /// The request would have made an admitted request miss its deadline.
     Crowded,
 }
 
 impl RefusalReason {
-    /// Every one.
+    /// Every reason.
     pub const ALL: [Self; 4] = [Self::QueueFull, Self::TooLate, Self::TooShort, Self::Crowded];
 
-    /// As labels and logs call it.
+    /// The name in metric labels and logs.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -1,6 +1,6 @@
-//! Which RPC.
+//! The RPCs that are recorded.
 
-/// The RPCs that are recorded: a fixed set, whatever callers send.
+/// The RPCs that are recorded. The set is fixed and does not depend on what callers send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rpc {
     /// `certimix.v1.MixedClassifier/Predict`
@@ -17,15 +17,15 @@ pub enum Rpc {
     GetShadowReport,
     /// `inference.GRPCInferenceService/ModelInfer`
     ModelInfer,
-    /// Any other call of `inference.GRPCInferenceService`: what the model is, and whether it is ready.
+    /// Any other call of `inference.GRPCInferenceService`: metadata and readiness.
     OpenInference,
-    /// What no handler of ours has seen: bytes that are no message, messages over the limit, methods that are not there, and errors of
-    /// health checks and reflection.
+    /// Calls that reach no handler of ours: invalid or oversized messages, unknown methods, and errors
+    /// of health checks and reflection.
     Other,
 }
 
 impl Rpc {
-    /// Every one.
+    /// Every RPC.
     pub const ALL: [Self; 9] = [
         Self::Predict,
         Self::PredictStream,
@@ -38,13 +38,13 @@ impl Rpc {
         Self::Other,
     ];
 
-    /// Its place among [`Rpc::ALL`].
+    /// The index in [`Rpc::ALL`].
     #[must_use]
     pub fn index(self) -> usize {
         self as usize
     }
 
-    /// As labels and logs call it.
+    /// The name in metric labels and logs.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -60,7 +60,7 @@ impl Rpc {
         }
     }
 
-    /// As traces call it: the service and the method.
+    /// The name in traces: the service and the method.
     #[must_use]
     pub fn full_name(self) -> &'static str {
         match self {
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_rpc_has_its_place() {
+    fn every_rpc_has_its_index() {
         for (index, rpc) in Rpc::ALL.into_iter().enumerate() {
             assert_eq!(rpc.index(), index);
             assert!(rpc.full_name().ends_with(rpc.name()));

@@ -1,10 +1,10 @@
-//! The codes that a call can end with.
+//! The gRPC status codes.
 
-/// A gRPC code, by its number.
+/// A gRPC status code, stored as its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Code(usize);
 
-/// As the protocol names them, by their numbers.
+/// The names of the codes in the gRPC specification, indexed by number.
 const NAMES: [&str; 17] = [
     "OK",
     "CANCELLED",
@@ -26,18 +26,18 @@ const NAMES: [&str; 17] = [
 ];
 
 impl Code {
-    /// How many there are.
+    /// The number of codes.
     pub const COUNT: usize = NAMES.len();
-    /// The caller has its answer.
+    /// The call succeeded.
     pub const OK: Self = Self(0);
-    /// The caller left.
+    /// The caller cancelled the call.
     pub const CANCELLED: Self = Self(1);
-    /// What is no code of the protocol.
+    /// An unknown error, or a number that is not a gRPC code.
     pub const UNKNOWN: Self = Self(2);
-    /// An error of ours.
+    /// An error of the server.
     pub const INTERNAL: Self = Self(13);
 
-    /// The code of that number; [`Code::UNKNOWN`] if there is none.
+    /// The code with this number; [`Code::UNKNOWN`] if there is none.
     #[must_use]
     pub fn from_number(number: i32) -> Self {
         usize::try_from(number).map_or(Self::UNKNOWN, |number| {
@@ -49,13 +49,13 @@ impl Code {
         })
     }
 
-    /// Its number.
+    /// The number of the code.
     #[must_use]
     pub fn number(self) -> usize {
         self.0
     }
 
-    /// As the protocol names it.
+    /// The name of the code in the gRPC specification.
     #[must_use]
     pub fn name(self) -> &'static str {
         NAMES.get(self.0).copied().unwrap_or("UNKNOWN")

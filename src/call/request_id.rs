@@ -1,40 +1,41 @@
-//! What a request is called, in logs, traces and the caller's own records.
+//! The id of a request in logs, traces and the records of the caller.
 
 use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Bytes of a name, at most: a UUID in any of its spellings fits.
-const MOST: usize = 64;
+/// The longest id, in bytes. Every spelling of a UUID fits.
+const MAX_BYTES: usize = 64;
 
-/// The name of a request: the caller's, or ours. It is no label of any metric.
+/// The id of a request, chosen by the caller or by the server. It is never a metric label.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RequestId {
-    // In place: the path of a request allocates nothing for it.
-    bytes: [u8; MOST],
+    // Inline, so that the path of a request allocates nothing for it.
+    bytes: [u8; MAX_BYTES],
     length: u8,
 }
 
 impl RequestId {
-    /// The caller's, if it is 1 to 64 visible ASCII characters: whatever else it is, it would have to be escaped in logs.
+    /// The id that the caller sent, if it has 1 to 64 visible ASCII characters. Other characters would
+    /// need escapes in logs.
     #[must_use]
     pub fn from_caller(id: &[u8]) -> Option<Self> {
-        let sane = !id.is_empty() && id.iter().all(u8::is_ascii_graphic);
-        let mut bytes = [0; MOST];
-        bytes.get_mut(..id.len()).filter(|_| sane)?.copy_from_slice(id);
+        let valid = !id.is_empty() && id.iter().all(u8::is_ascii_graphic);
+        let mut bytes = [0; MAX_BYTES];
+        bytes.get_mut(..id.len()).filter(|_| valid)?.copy_from_slice(id);
         Some(Self {
             bytes,
             length: u8::try_from(id.len()).ok()?,
         })
     }
 
-    /// Its characters.
+    /// The id as bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.length)).unwrap_or_default()
     }
 
-    /// Its characters.
+    /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(self.as_bytes()).unwrap_or_default()
@@ -53,7 +54,7 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// Makes names: 128 bits, of which one half is this process's and the other never comes twice.
+/// Generates ids of 128 bits: one half identifies the process, and the other half never repeats.
 #[derive(Debug)]
 pub struct RequestIds {
     process: u64,
@@ -62,7 +63,7 @@ pub struct RequestIds {
 
 impl Default for RequestIds {
     fn default() -> Self {
-        // The standard library's source of randomness will do: a name must be unlike others, not a secret.
+        // The randomness of the standard library suffices: an id must be unique, not secret.
         let random = || RandomState::new().build_hasher().finish();
         Self {
             process: random(),
@@ -72,12 +73,12 @@ impl Default for RequestIds {
 }
 
 impl RequestIds {
-    /// The next name: 32 hexadecimal digits.
+    /// The next id: 32 hexadecimal digits.
     #[must_use]
     pub fn next(&self) -> RequestId {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let halves = (u128::from(self.process) << 64) | u128::from(mixed(number));
-        let mut bytes = [0; MOST];
+        let halves = (u128::from(self.process) << 64) | u128::from(bijection(number));
+        let mut bytes = [0; MAX_BYTES];
         for (place, digit) in bytes.iter_mut().take(32).enumerate() {
             let nibble = (halves >> (124 - 4 * place)) & 0xf;
             *digit = b"0123456789abcdef"
@@ -85,16 +86,12 @@ impl RequestIds {
                 .copied()
                 .unwrap_or(b'0');
         }
-        Self::named(bytes)
-    }
-
-    fn named(bytes: [u8; MOST]) -> RequestId {
         RequestId { bytes, length: 32 }
     }
 }
 
-/// One to one, so that no name comes twice; and without order, so that names do not tell how many requests there were. (SplitMix64.)
-fn mixed(number: u64) -> u64 {
+/// The bijection of SplitMix64: no id repeats, and ids do not reveal the number of requests.
+fn bijection(number: u64) -> u64 {
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     number ^ (number >> 31)
@@ -107,19 +104,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_callers_name_is_taken_if_it_is_sane() {
-        let longest = "x".repeat(MOST);
-        for sane in ["a", "4bf92f3577b34da6a3ce929d0e0e4736", "loop-7/step:12", &longest] {
-            assert_eq!(RequestId::from_caller(sane.as_bytes()).unwrap().as_str(), sane);
+    fn a_valid_id_of_the_caller_is_accepted() {
+        let longest = "x".repeat(MAX_BYTES);
+        for valid in ["a", "4bf92f3577b34da6a3ce929d0e0e4736", "loop-7/step:12", &longest] {
+            assert_eq!(RequestId::from_caller(valid.as_bytes()).unwrap().as_str(), valid);
         }
-        let too_long = "x".repeat(MOST + 1);
-        for strange in ["", "two words", "line\nbreak", "é", &too_long] {
-            assert_eq!(RequestId::from_caller(strange.as_bytes()), None, "{strange:?}");
+        let too_long = "x".repeat(MAX_BYTES + 1);
+        for invalid in ["", "two words", "line\nbreak", "é", &too_long] {
+            assert_eq!(RequestId::from_caller(invalid.as_bytes()), None, "{invalid:?}");
         }
     }
 
     #[test]
-    fn names_of_ours_are_unlike() {
+    fn generated_ids_are_unique() {
         let (ids, others) = (RequestIds::default(), RequestIds::default());
         let names = (0..1000).flat_map(|_| [ids.next(), others.next()]);
         let names: HashSet<String> = names.map(|id| id.to_string()).collect();

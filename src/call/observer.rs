@@ -1,4 +1,4 @@
-//! Who is told of calls.
+//! The observers of calls.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,28 +6,28 @@ use std::sync::Arc;
 use super::CallRecord;
 use crate::domain::Prediction;
 
-/// Is told of every call, on its path: nothing here may wait or take long.
+/// Receives every call on the path of the request: a method must not block or take long.
 pub trait Observer: Send + Sync {
-    /// Whether it wants the trace context of each call, which is read from its headers only then.
+    /// Whether the observer needs the trace context, which is parsed from the headers only then.
     fn reads_trace_context(&self) -> bool {
         false
     }
 
-    /// The models have answered; the caller has not been answered yet, and may have left.
+    /// The models have answered. The response is not sent yet, and the caller may have left.
     fn answered(&self, call: &CallRecord, predictions: &[Prediction]) {
         let _ = (call, predictions);
     }
 
-    /// The call has ended: each one does once.
+    /// The call has ended. This is called exactly once for each call.
     fn finished(&self, call: &CallRecord);
 }
 
-/// All who are told. Clones share them.
+/// A list of observers. Clones share it.
 #[derive(Clone, Default)]
 pub struct Observers(Arc<[Arc<dyn Observer>]>);
 
 impl Observers {
-    /// Tells each of `observers`, in that order.
+    /// A list that notifies `observers` in this order.
     #[must_use]
     pub fn new(observers: impl IntoIterator<Item = Arc<dyn Observer>>) -> Self {
         Self(observers.into_iter().collect())

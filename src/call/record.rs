@@ -3,23 +3,26 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Code, Outcome, RefusalReason, RequestId, Rpc};
+use super::code::Code;
+use super::outcome::{Outcome, RefusalReason};
+use super::request_id::RequestId;
+use super::rpc::Rpc;
+use super::trace_context::TraceContext;
 use crate::domain::{PerRole, Prediction, Status, Timings};
-use crate::telemetry::TraceContext;
 
-/// Certificates of one call, by their status.
+/// The number of certificates of one call, by status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CertificateCounts {
-    /// With a radius.
+    /// Certificates with a radius.
     pub certified: u64,
-    /// Without one for this input.
+    /// Certificates without a radius for this input.
     pub abstained: u64,
-    /// Without one for any input.
+    /// Certificates without a radius for any input.
     pub unavailable: u64,
 }
 
 impl CertificateCounts {
-    /// Those of `predictions`.
+    /// Counts the certificates of `predictions`.
     #[must_use]
     pub fn of(predictions: &[Prediction]) -> Self {
         let mut counts = Self::default();
@@ -34,43 +37,43 @@ impl CertificateCounts {
     }
 }
 
-/// The record of one RPC, or of one request of a stream of them.
+/// The record of one RPC, or of one request of a request stream.
 #[derive(Debug, Clone)]
 pub struct CallRecord {
-    /// Which.
+    /// The RPC.
     pub rpc: Rpc,
-    /// What it is called.
+    /// The request id.
     pub id: RequestId,
-    /// Which request of its stream it is, from 1; they all bear the stream's name.
+    /// The number of the request in its stream, from 1. All requests of a stream share its id.
     pub message: Option<u64>,
-    /// When it was received.
+    /// When the call was received.
     pub begun: Instant,
-    /// The trace that it belongs to, if its caller says so and somebody wants to know.
+    /// The trace that the caller named, if traces are exported.
     pub trace: TraceContext,
-    /// The settings that answered, once they were looked at.
+    /// The config revision that answered; `None` before a snapshot was loaded.
     pub revision: Option<Arc<str>>,
-    /// The weight of the robust model in them.
+    /// The weight of the robust model in that config.
     pub alpha: Option<f64>,
-    /// Inputs in it, once they were read.
+    /// The number of inputs; 0 before they were decoded.
     pub inputs: usize,
-    /// Of the answer.
+    /// The certificates of the response.
     pub certificates: CertificateCounts,
-    /// Where the time went until there was an answer; nothing of it is known of a call without one.
+    /// The time by stage until the response was ready; empty for a call without a response.
     pub timings: Timings,
-    /// Rows that the answer took, of each model.
+    /// The rows that the response took, by model.
     pub rows: PerRole<u64>,
-    /// Votes that were counted for it.
+    /// The votes counted for the response.
     pub votes: u64,
-    /// Why it was not let in.
+    /// Why admission refused the call; `None` if it did not.
     pub refusal: Option<RefusalReason>,
-    /// What it ended with. [`Code::CANCELLED`] until then.
+    /// The status code. [`Code::CANCELLED`] until the call ends.
     pub code: Code,
-    /// From `begun` until it ended; zero until then.
+    /// The time from `begun` to the end; zero until the call ends.
     pub total: Duration,
 }
 
 impl CallRecord {
-    /// Of a call that has just been received.
+    /// The record of a call that has just been received.
     #[must_use]
     pub fn new(rpc: Rpc, id: RequestId, begun: Instant) -> Self {
         Self {
@@ -92,7 +95,7 @@ impl CallRecord {
         }
     }
 
-    /// How it ended.
+    /// The outcome of the call.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         Outcome::of(self.code)
