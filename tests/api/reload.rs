@@ -233,7 +233,7 @@ async fn models_are_changed_under_load() {
     let new = info.provenance.unwrap().config_revision;
     let revisions: BTreeSet<String> = assert_never_mixed(&load.stop().await).into_keys().collect();
     assert_eq!(revisions, BTreeSet::from([old, new]));
-    operator.served.line_with("the models that served before have ended");
+    operator.served.line_with("replaced models unloaded");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -341,5 +341,5 @@ async fn guard_rails_refuse_an_alpha_and_a_low_one_is_warned_of() {
         .wait_for(|info| info.provenance.as_ref().unwrap().alpha == 0.45)
         .await;
     assert!(info.unavailable_reason.contains("alpha"), "{}", info.unavailable_reason);
-    operator.served.line_with("NOTHING CAN BE CERTIFIED");
+    operator.served.line_with("no input can be certified");
 }

@@ -140,7 +140,7 @@ async fn models_that_are_replaced_answer_what_they_have_and_end() {
         assert_eq!(answer.provenance.unwrap().standard_model_sha256, old);
         assert_eq!(answer.predictions.len(), 1);
     }
-    editor.served.line_with("the models that served before have ended");
+    editor.served.line_with("replaced models unloaded");
     until_threads(EXECUTORS).await;
     assert_eq!(standard(&mut client).await, new);
 }
