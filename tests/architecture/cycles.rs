@@ -6,7 +6,43 @@
 use std::collections::BTreeMap;
 
 use crate::imports::FileGraph;
-use crate::sources::SourceFiles;
+use crate::sources::{self, SourceFiles};
+
+const HOW_TO_FIX: &str = "To break a cycle, move what both files need into a file below them, or pass the data that a \
+    function needs instead of the object that owns it.";
+
+#[track_caller]
+fn assert_no_cycles(files: &SourceFiles, root: &str) {
+    let cycles = FileGraph::build(files, root).cycles();
+    let reports: Vec<String> = cycles
+        .iter()
+        .map(|cycle| {
+            format!(
+                "import cycle of {} files:\n  {}",
+                cycle.files.len(),
+                cycle.edges.join("\n  ")
+            )
+        })
+        .collect();
+    assert!(reports.is_empty(), "{}\n{HOW_TO_FIX}", reports.join("\n"));
+}
+
+#[test]
+fn the_library_has_no_import_cycles() {
+    assert_no_cycles(&sources::read("src"), "src/lib.rs");
+}
+
+#[test]
+fn the_serving_benchmark_has_no_import_cycles() {
+    assert_no_cycles(&sources::read("benches/serving"), "benches/serving/main.rs");
+}
+
+#[test]
+fn the_tests_have_no_import_cycles() {
+    for binary in ["tests/api", "tests/architecture"] {
+        assert_no_cycles(&sources::read(binary), &format!("{binary}/main.rs"));
+    }
+}
 
 /// Makes a crate of these files. `lib.rs` declares the module `folder`, whose `mod.rs` is the first
 /// text.

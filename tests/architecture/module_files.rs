@@ -2,6 +2,8 @@
 
 use syn::Item;
 
+use crate::sources;
+
 /// Returns what `text` defines besides modules and imports: the kind and name of each such item.
 fn definitions(text: &str) -> Vec<String> {
     let file = syn::parse_file(text).unwrap();
@@ -19,6 +21,23 @@ fn definitions(text: &str) -> Vec<String> {
         _ => Some("an impl block or a macro".to_owned()),
     };
     file.items.iter().filter_map(definition).collect()
+}
+
+/// Test modules are exempt: a `tests/mod.rs` holds what its test files share.
+#[test]
+fn mod_files_declare_modules_and_define_nothing() {
+    let mut wrong = Vec::new();
+    for folder in ["src", "benches/serving"] {
+        for (path, text) in sources::read(folder) {
+            if path.ends_with("/mod.rs") && !path.ends_with("/tests/mod.rs") {
+                wrong.extend(definitions(&text).iter().map(|found| format!("{path}: {found}")));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "move these into files named for what they do, and re-export them from mod.rs: {wrong:#?}"
+    );
 }
 
 #[test]
