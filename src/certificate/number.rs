@@ -1,7 +1,7 @@
 //! Comparisons that say what a NaN becomes, and a radius that cannot be one.
 //!
 //! `f64::min` and `f64::max` pass over NaN, and `f64::INFINITY.next_down()` is `f64::MAX`: an overflow ahead of either
-//! would end as an enormous radius. So nothing else in this folder calls them (`tests/layers.rs`), and every radius
+//! would end as an enormous radius. So nothing else in this folder calls them (`tests/architecture`), and every radius
 //! leaves through [`Radius`].
 
 /// A certified radius in the units of the float input: finite and at least 0, where 0 certifies nothing.
