@@ -2,14 +2,14 @@
 
 use std::ffi::OsStr;
 
-use super::super::load::{Traffic, closed};
-use super::super::machine::Origin;
-use super::super::models::Models;
-use super::super::monitor::Disturbance;
-use super::super::report::{Finding, Section, Table, Unit};
-use super::super::server::Server;
-use super::super::wire::Call;
 use super::{Bench, crowd, fine_ms, median_of, p50_p99, per_second};
+use crate::closed_loop::{Traffic, closed};
+use crate::interference::Disturbance;
+use crate::provenance::Origin;
+use crate::raw_client::Call;
+use crate::report::{Finding, Section, Table, Unit};
+use crate::server_process::Server;
+use crate::testbed::Models;
 
 const CALLERS: [usize; 4] = [1, 4, 16, 64];
 const TARGET: f64 = 0.75;

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tonic::Code;
 use tonic::transport::Channel;
 
-use super::wire::Call;
+use crate::raw_client::Call;
 
 /// One request; times since the schedule began.
 #[derive(Debug)]

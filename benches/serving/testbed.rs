@@ -9,8 +9,8 @@ use certimix::rpc::proto::{CertifyRequest, DataType, PredictRequest, Tensor};
 use ort::environment::Environment;
 use tempfile::TempDir;
 
-use super::bare::{Net, Pair};
-use super::server::Server;
+use crate::bare_runtime::{Net, Pair};
+use crate::server_process::Server;
 
 /// What is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,17 +7,17 @@ use anyhow::ensure;
 use certimix::rpc::proto::{GetModelInfoRequest, GetModelInfoResponse, PredictResponse};
 use prost::Message as _;
 
-use super::super::arrivals::paced;
-use super::super::bare::{Pair, saturate_h};
-use super::super::load::{Crowd, on_this_thread, quantile_ms};
-use super::super::machine::Origin;
-use super::super::models::{Models, Served, VOTES};
-use super::super::monitor::Disturbance;
-use super::super::open::{Outcome, follow};
-use super::super::report::{Finding, Section, Table, Unit};
-use super::super::stats::{median, quantile};
-use super::super::wire::{Call, connect};
 use super::{Bench, median_of, ms};
+use crate::arrival_times::paced;
+use crate::bare_runtime::{Pair, saturate_h};
+use crate::closed_loop::{Crowd, on_this_thread, quantile_ms};
+use crate::interference::Disturbance;
+use crate::open_loop::{Outcome, follow};
+use crate::provenance::Origin;
+use crate::raw_client::{Call, connect};
+use crate::report::{Finding, Section, Table, Unit};
+use crate::statistics::{median, quantile};
+use crate::testbed::{Models, Served, VOTES};
 
 const BULK_CALLERS: usize = 8;
 /// More votes than a round has time for.

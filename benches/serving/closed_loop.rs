@@ -11,9 +11,9 @@ use futures_util::stream::FuturesUnordered;
 use hdrhistogram::Histogram;
 use tonic::transport::Channel;
 
-use super::server::Server;
-use super::usage::{cpu_of, cpu_of_this_thread};
-use super::wire::{Call, connect};
+use crate::process_usage::{cpu_of, cpu_of_this_thread};
+use crate::raw_client::{Call, connect};
+use crate::server_process::Server;
 
 /// How long callers may take to end after a window: the longest request.
 const PATIENCE: Duration = Duration::from_secs(120);

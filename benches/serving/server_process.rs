@@ -12,9 +12,9 @@ use anyhow::{Context as _, bail};
 use prost::Message;
 use prost::bytes::Bytes;
 
-use super::load::on_this_thread;
-use super::monitor;
-use super::wire::{Call, connect};
+use crate::closed_loop::on_this_thread;
+use crate::interference;
+use crate::raw_client::{Call, connect};
 
 /// What both servers say on stderr when they serve.
 pub const READY: &str = "certimix is ready on ";
@@ -46,7 +46,7 @@ impl Server {
                 .with_context(|| format!("cannot start {}", program.display()))?,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
         };
-        monitor::ours(server.pid());
+        interference::ours(server.pid());
         let errors = server.child.stderr.take().context("no stderr")?;
         let (tell, lines) = channel();
         // Reads to the end, so that the server never waits for a reader.
@@ -94,6 +94,6 @@ impl Drop for Server {
         // It has nothing to lose; waiting for it leaves no zombie and frees its memory before the next case.
         drop(self.child.kill());
         drop(self.child.wait());
-        monitor::gone(self.pid());
+        interference::gone(self.pid());
     }
 }

@@ -1,11 +1,11 @@
 //! Pairs a second, server against bare, in turn: what cases a and h share.
 
-use super::super::bare::{Bare, Pair, saturate, together};
-use super::super::load::{Traffic, closed};
-use super::super::models::Models;
-use super::super::server::Server;
-use super::super::wire::Call;
 use super::{Bench, crowd};
+use crate::bare_runtime::{Bare, Pair, saturate, together};
+use crate::closed_loop::{Traffic, closed};
+use crate::raw_client::Call;
+use crate::server_process::Server;
+use crate::testbed::Models;
 
 /// Both sides of each round.
 pub struct Rounds {

@@ -15,7 +15,7 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::server::READY;
+use crate::server_process::READY;
 
 struct Echo {
     answer: PredictResponse,

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use certimix::rpc::proto::{GetModelInfoRequest, GetModelInfoResponse};
 
-use super::super::load::{Traffic, closed, quantile_ms};
-use super::super::machine::Origin;
-use super::super::models::Models;
-use super::super::report::{Finding, Section, Table, Unit};
-use super::super::server::Server;
-use super::super::wire::Call;
 use super::{Bench, crowd, median_of, p50_p99, per_second};
+use crate::closed_loop::{Traffic, closed, quantile_ms};
+use crate::provenance::Origin;
+use crate::raw_client::Call;
+use crate::report::{Finding, Section, Table, Unit};
+use crate::server_process::Server;
+use crate::testbed::Models;
 
 /// Between two changes of the file.
 const PERIOD: Duration = Duration::from_millis(10);

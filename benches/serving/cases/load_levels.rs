@@ -1,12 +1,12 @@
 //! (h) Requests a second of the bundled models at three loads, beside what is known of other servers.
 
-use super::super::bare::Bare;
-use super::super::load::Traffic;
-use super::super::machine::Origin;
-use super::super::models::Models;
-use super::super::monitor::Disturbance;
-use super::super::report::{Finding, Section, Table, Unit};
-use super::{Bench, crowd, fine_ms, median_of, p50_p99, pairs, per_second};
+use super::{Bench, crowd, fine_ms, median_of, p50_p99, paired_rounds, per_second};
+use crate::bare_runtime::Bare;
+use crate::closed_loop::Traffic;
+use crate::interference::Disturbance;
+use crate::provenance::Origin;
+use crate::report::{Finding, Section, Table, Unit};
+use crate::testbed::Models;
 
 /// Callers, and the share of the bare loop that the server must reach.
 const LOADS: [(usize, f64); 3] = [(1, 0.75), (4, 0.88), (16, 0.92)];
@@ -29,7 +29,7 @@ pub fn run(bench: &Bench, origin: &Origin) -> anyhow::Result<Section> {
     ]);
     let mut cpu = None;
     for (callers, target) in LOADS {
-        let rounds = pairs::rounds(bench, &served.server, &mut bare, callers, &[])?;
+        let rounds = paired_rounds::rounds(bench, &served.server, &mut bare, callers, &[])?;
         let (server, below) = (
             median_of(&rounds.server, Traffic::rate),
             median_of(&rounds.bare, |bare| bare.rate),

@@ -13,8 +13,8 @@ use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::TensorRef;
 
-use super::load::{Latencies, latencies, nanos, per};
-use super::usage::cpu_of_this_thread;
+use crate::closed_loop::{Latencies, latencies, nanos, per};
+use crate::process_usage::cpu_of_this_thread;
 
 /// Runs before a window, to fill caches.
 const WARM_UP_RUNS: usize = 8;

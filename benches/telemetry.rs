@@ -1,4 +1,4 @@
-//! What it costs to be watched: the record of one call, and metrics that observe it. `cargo bench --bench call`.
+//! What it costs to be watched: the record of one call, and metrics that observe it. `cargo bench --bench telemetry`.
 //!
 //! It is on the path of every request, of which the smallest takes some 25 us of the server's processor.
 

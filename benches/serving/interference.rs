@@ -10,8 +10,8 @@ use procfs::process::Process;
 use procfs::{CurrentSI as _, KernelStats};
 use serde::{Deserialize, Serialize};
 
-use super::stats::median;
-use super::usage::cpu_of;
+use crate::process_usage::cpu_of;
+use crate::statistics::median;
 
 const STEP: Duration = Duration::from_secs(1);
 /// A share of others from which a section carries a warning.
@@ -133,7 +133,7 @@ fn watch(over: &Mutex<bool>) -> anyhow::Result<Disturbance> {
         stolen.push((now.stolen - before.stolen) / all);
         before = now;
     }
-    let worst = |shares: &[f64]| super::stats::quantile(shares, 0.9);
+    let worst = |shares: &[f64]| crate::statistics::quantile(shares, 0.9);
     Ok(Disturbance {
         others: median(&others),
         others_worst: worst(&others),

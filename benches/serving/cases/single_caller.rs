@@ -2,14 +2,14 @@
 
 use anyhow::Context as _;
 
-use super::super::bare::{Bare, together};
-use super::super::load::{Traffic, closed, quantile_ms};
-use super::super::machine::Origin;
-use super::super::models::Models;
-use super::super::monitor::Disturbance;
-use super::super::report::{Finding, Section, Table, Unit};
-use super::super::wire::Call;
 use super::{Bench, costs, median_of, ms, p50_p99};
+use crate::bare_runtime::{Bare, together};
+use crate::closed_loop::{Traffic, closed, quantile_ms};
+use crate::interference::Disturbance;
+use crate::provenance::Origin;
+use crate::raw_client::Call;
+use crate::report::{Finding, Section, Table, Unit};
+use crate::testbed::Models;
 
 pub fn run(bench: &Bench, origin: &Origin) -> anyhow::Result<Section> {
     let plan = &bench.plan;

@@ -1,6 +1,6 @@
 //! Time of a batch of the bundled smoothed model on one session, beside the noise of the same batch.
 //!
-//! `make runtime && cargo bench --bench row`
+//! `make runtime && cargo bench --bench inference`
 
 use std::hint::black_box;
 use std::path::Path;

@@ -10,14 +10,14 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
 
-use super::super::load::{Latencies, latencies, nanos, on_this_thread, per, quantile_ms};
-use super::super::machine::Origin;
-use super::super::models::Models;
-use super::super::monitor::Disturbance;
-use super::super::report::{Finding, Section, Table, Unit};
-use super::super::server::Server;
-use super::super::usage::cpu_of;
 use super::{Bench, fine_ms, median_of, p50_p99, per_second};
+use crate::closed_loop::{Latencies, latencies, nanos, on_this_thread, per, quantile_ms};
+use crate::interference::Disturbance;
+use crate::process_usage::cpu_of;
+use crate::provenance::Origin;
+use crate::report::{Finding, Section, Table, Unit};
+use crate::server_process::Server;
+use crate::testbed::Models;
 
 /// A connection, and whether one stream carries all requests.
 const WAYS: [(&str, bool, bool); 4] = [

@@ -8,15 +8,15 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use prost::Message as _;
 
-use super::super::bare::saturate_h;
-use super::super::load::{on_this_thread, per};
-use super::super::machine::Origin;
-use super::super::models::{Models, Served, VOTES};
-use super::super::monitor::Disturbance;
-use super::super::report::{Finding, Section, Unit};
-use super::super::usage::cpu_of;
-use super::super::wire::{Call, connect};
 use super::{Bench, fine_ms, median_of, per_second};
+use crate::bare_runtime::saturate_h;
+use crate::closed_loop::{on_this_thread, per};
+use crate::interference::Disturbance;
+use crate::process_usage::cpu_of;
+use crate::provenance::Origin;
+use crate::raw_client::{Call, connect};
+use crate::report::{Finding, Section, Unit};
+use crate::testbed::{Models, Served, VOTES};
 
 const CALLERS: usize = 2;
 
