@@ -3,7 +3,7 @@
 //! [`Metrics`] is one set of metrics, without anything global: tests run many servers in one process. It observes calls ([`calls`], [`answers`])
 //! and executors ([`models`]) as they go, by counting in cells that are found by index; the rest is read when somebody asks, which
 //! is a [`Moment`]: [`load`], [`wire`], [`shadow`] and [`process`]. [`config`] is what is served. A new metric is made by [`Maker`], from wherever it belongs, and gets its line in
-//! `docs/metrics.md`, which a test compares with what is exported. [`endpoint`] is the port, with a thread of its own: it answers while
+//! `docs/reference/metrics.md`, which a test compares with what is exported. [`endpoint`] is the port, with a thread of its own: it answers while
 //! everything else is busy.
 
 mod answers;
