@@ -64,7 +64,7 @@ def measure(manifest_path: Path, cifar: data.Cifar10) -> Iterator[dict]:
         yield row("under one noise draw", noisy.argmax(axis=1) == cifar.test_labels)
     if guarantee["kind"] == "lipschitz_logits":
         first, second = np.sort(clean, axis=1)[:, :-3:-1].T.astype(np.float64)
-        # Each of two logits may be off at the image and at the perturbed one: four errors (docs/certificates.md, section 2).
+        # Each of two logits may be off at the image and at the perturbed one: four errors (docs/concepts/certificates.md, section 2).
         radius = (first - second - 4 * guarantee["logit_error_bound"]) / (math.sqrt(2) * guarantee["constant"])
         for levels in CERTIFIED_AT:
             yield row(f"right and certified at {levels}/255", right & (radius > levels / 255))

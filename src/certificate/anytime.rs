@@ -2,7 +2,7 @@
 //!
 //! A mixture of likelihood ratios over Beta(1/2, 1/2) is a martingale under the hypothesis p with mean 1; by Ville's
 //! inequality it ever reaches `1/delta` with probability at most delta. Robbins, Ann. Math. Statist. 41 (1970);
-//! Howard, Ramdas and others, Ann. Statist. 49 (2021). Derivations: `docs/certificates.md`.
+//! Howard, Ramdas and others, Ann. Statist. 49 (2021). Derivations: `docs/concepts/certificates.md`.
 
 use super::approx::Approx;
 use super::beta_tail::series;

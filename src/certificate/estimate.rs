@@ -1,6 +1,6 @@
 //! From votes to bounds to a radius, within one failure probability.
 //!
-//! How the failure probability is spent (proofs in `docs/certificates.md`):
+//! How the failure probability is spent (proofs in `docs/concepts/certificates.md`):
 //!
 //! | sides | target test | on `p_lower` | on `p_upper` | on the test |
 //! |---|---|---|---|---|

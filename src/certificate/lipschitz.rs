@@ -98,7 +98,7 @@ pub enum LogitConstant {
     PerLogit(f64),
 }
 
-/// The radius of logit-Lipschitz networks (beyond the paper, never below Theorem 1; derived in `docs/certificates.md`):
+/// The radius of logit-Lipschitz networks (beyond the paper, never below Theorem 1; derived in `docs/concepts/certificates.md`):
 /// `T phi / (sqrt(2) L)` or `T phi / (2 L)`, where `phi = ln[(2 alpha - 1) h_y / ((1 - alpha)(1 - h_y) + alpha h_i)]` and i is the
 /// runner-up, which attains the minimum over all other classes.
 ///

@@ -3,7 +3,7 @@
 //! A mixed classifier `f = ln((1 - alpha) g + alpha h)` keeps its answer y on a ball around x, whatever `g` does, if the
 //! robust network keeps `h_y - h_i >= (1 - alpha) / alpha` there for every other class i, alpha being at least 1/2 (Bai,
 //! Anderson and Sojoudi, arXiv 2311.15165, Lemma 1). Everything here turns a property of `h` into the radius of such a
-//! ball, never a larger one than can be proved. `docs/certificates.md` has the derivations.
+//! ball, never a larger one than can be proved. `docs/concepts/certificates.md` has the derivations.
 //!
 //! - What is served: [`mixed_logits`], from [`Alpha`] and two rows of log probabilities.
 //! - `h` is Lipschitz: [`theorem1_radius`] in its probabilities, [`logit_radius`] in its logits.

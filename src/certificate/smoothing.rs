@@ -2,7 +2,7 @@
 //!
 //! `h_i(x) = P(F(x + N(0, sigma^2 I)) = i)`; `p_lower` is at most `h_y`, `p_upper` at least every other `h_i`. Each
 //! radius is in the units of the float input and rounded down; 0 means that nothing is certified. Up to
-//! alpha = 1/2 the answer is 0. Within 1e-9 of exact, relative, unless that cancels (`docs/certificates.md`, section 5).
+//! alpha = 1/2 the answer is 0. Within 1e-9 of exact, relative, unless that cancels (`docs/concepts/certificates.md`, section 5).
 
 use super::alpha::Alpha;
 use super::exact::{dot_lower, dot_upper};
@@ -35,7 +35,7 @@ pub fn theorem2_radius(alpha: Alpha, sigma: Sigma, p_lower: LowerBound, p_upper:
 
 /// The largest r with `Phi(Phi^-1(p_lower) - r/sigma) - Phi(Phi^-1(p_upper) + r/sigma) >= (1 - alpha)/alpha`.
 ///
-/// Beyond the paper; derived in `docs/certificates.md`. It cannot be improved on knowing only the two bounds.
+/// Beyond the paper; derived in `docs/concepts/certificates.md`. It cannot be improved on knowing only the two bounds.
 /// `p_upper` counts as `min(p_upper, 1 - p_lower)`; where that is `1 - p_lower` the radius is
 /// `sigma (Phi^-1(p_lower) - Phi^-1(1 / (2 alpha)))`.
 #[must_use]

@@ -3,35 +3,25 @@
 //! [`load()`] reads, `reader` collects every violation with its key, and [`Settings`] is
 //! what the rest of the house sees: typed, checked, and with a revision that names it.
 
-mod access;
-mod connections;
-mod load;
+mod all_tables;
+mod file_watcher;
 mod log_filter;
-mod metrics;
-mod mixture;
-mod open_inference;
-mod proof_keys;
 mod reader;
-mod reloadable;
+mod reload_check;
+mod source;
+mod tables;
 #[cfg(test)]
 mod tests;
-mod traces;
-mod typed;
-mod watch;
 
-pub use load::{LoadError, Source, load, sha256};
-pub use log_filter::{EXPECTED_FILTER, log_ceiling, parse_log_filter};
-pub use metrics::MetricsSettings;
-pub use mixture::{MixtureSettings, TuningSettings};
-pub use open_inference::OpenInferenceSettings;
-pub use proof_keys::PROJECT_KEY;
-pub use reloadable::check_reload;
-pub use traces::TraceSettings;
-pub use typed::{
+pub use all_tables::{
     AccessSettings, CertificateSettings, ConnectionSettings, LogFormat, LogSettings, ModelSettings, Provider,
     RadiusMethod, RuntimeSettings, SchedulerSettings, ServerSettings, Settings, TlsSettings,
 };
-pub use watch::{Hint, Watch};
+pub use file_watcher::{Hint, Watch};
+pub use log_filter::{EXPECTED_FILTER, log_ceiling, parse_log_filter};
+pub use reload_check::check_reload;
+pub use source::{LoadError, Source, load, sha256};
+pub use tables::{MetricsSettings, MixtureSettings, OpenInferenceSettings, PROJECT_KEY, TraceSettings, TuningSettings};
 
 /// Rows in one run that an operator may ask for.
 pub const MAX_BATCH_SIZE: usize = 4096;

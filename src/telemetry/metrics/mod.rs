@@ -5,7 +5,7 @@
 //! configuration ([`config`]) as events happen, and counts in cells that it finds by index. A scrape
 //! reads the rest from the [`ServerState`]: [`load`], [`wire`], [`shadow`] and [`process`].
 //!
-//! A new metric is registered through [`registry`] and gets its line in the metrics reference, which
+//! A new metric is registered through [`registry`] and gets its line in `docs/reference/metrics.md`, which
 //! a test compares with the exported text. [`endpoint`] serves the port on a thread of its own, so it
 //! answers while everything else is busy.
 

@@ -402,13 +402,13 @@ fn a_port_that_is_taken_is_told_by_its_key() {
     assert!(message.contains("metrics.listen: expected an address"), "{message}");
 }
 
-/// `docs/metrics.md` has a line for each family, with its type, and for nothing else: those of TLS and of shadow alphas too.
+/// `docs/reference/metrics.md` has a line for each family, with its type, and for nothing else: those of TLS and of shadow alphas too.
 #[test]
 fn the_documentation_is_what_is_exported() {
     let setup = linear().with("mixture.shadow_alphas", "[0.6]");
     let server = EditableServer::start(with_tls(setup, &CertificateAuthority::new().sign(VALID_NOW)));
     let exported = server.scrape().families;
-    let text = include_str!("../../../docs/metrics.md");
+    let text = include_str!("../../../docs/reference/metrics.md");
     let row = |line: &str| {
         let mut cells = line.strip_prefix("| `")?.split(" | ");
         let name = cells.next()?.trim_end_matches('`').to_owned();

@@ -1,7 +1,7 @@
 """The certificates that `inside_radius.py` attacks: the server's own answers, or, without any, ones computed here.
 
 Answers are the JSON lines of `certimix predict --json` or `certimix certify --json` over test images. Each is matched to its image by
-the hash of the input, its models to the manifests at hand by theirs, and its numbers are computed again from docs/certificates.md.
+the hash of the input, its models to the manifests at hand by theirs, and its numbers are computed again from docs/concepts/certificates.md.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from scipy.stats import norm
 from tqdm import tqdm
 
 RADIUS_TOLERANCE = 1e-5  # Lipschitz: the batch's shape may move a float32 logit in its last digits
-BOUND_TOLERANCE = 1e-9  # smoothed: what docs/certificates.md, section 5, promises
+BOUND_TOLERANCE = 1e-9  # smoothed: what docs/concepts/certificates.md, section 5, promises
 FEW, HOPEFUL = 50, 0.7  # votes that choose the class, and the share of them below which no others are drawn
 
 

@@ -1,4 +1,4 @@
-"""The mathematics of docs/certificates.md in float64, written from that page alone: margins, radii and bounds on votes.
+"""The mathematics of docs/concepts/certificates.md in float64, written from that page alone: margins, radii and bounds on votes.
 
 alpha is the weight of the robust network h, g is the standard one, mu = (1 - alpha) / alpha.
 """

@@ -1,4 +1,4 @@
-"""Confidence bounds on a probability from votes, as the server has them (docs/certificates.md, section 4), by scipy.
+"""Confidence bounds on a probability from votes, as the server has them (docs/concepts/certificates.md, section 4), by scipy.
 
 The server rounds each outward; here the last few digits are those of scipy. `failure_probability` is one bound's.
 """

@@ -1,4 +1,4 @@
-"""The mixture's class and its radii for many images at once (docs/certificates.md, sections 1 to 3), in float64.
+"""The mixture's class and its radii for many images at once (docs/concepts/certificates.md, sections 1 to 3), in float64.
 
 The server computes the same with every rounding against it. A radius of 0 is no certificate.
 """

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use super::reader::Reader;
+use crate::settings::reader::Reader;
 
 /// `[metrics]`
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,7 @@ impl fmt::Display for Listen {
     }
 }
 
-pub(super) fn read(reader: &mut Reader) -> MetricsSettings {
+pub(in crate::settings) fn read(reader: &mut Reader) -> MetricsSettings {
     let Listen(listen) = reader.text(
         "metrics.listen",
         Listen(Some(SocketAddr::from(([127, 0, 0, 1], 9464)))),

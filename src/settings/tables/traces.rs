@@ -1,6 +1,6 @@
 //! `[traces]`: where spans go, and of how many requests.
 
-use super::reader::Reader;
+use crate::settings::reader::Reader;
 
 /// `[traces]`
 #[derive(Debug, Clone, PartialEq)]
@@ -13,7 +13,7 @@ pub struct TraceSettings {
     pub service_name: String,
 }
 
-pub(super) fn read(reader: &mut Reader) -> TraceSettings {
+pub(in crate::settings) fn read(reader: &mut Reader) -> TraceSettings {
     let endpoint = reader.text(
         "traces.endpoint",
         String::new(),

@@ -4,8 +4,8 @@ use std::fmt;
 
 use config::ValueKind;
 
-use super::reader::Reader;
 use crate::domain::ProofKey;
+use crate::settings::reader::Reader;
 
 /// The project's own key, which signs the records of the bundled models. Its secret half is not in the repository: a model that is
 /// trained anew is signed with a new key, whose public half takes this one's place.
@@ -25,7 +25,7 @@ impl fmt::Display for Keys {
     }
 }
 
-pub(super) fn read(reader: &mut Reader) -> Vec<ProofKey> {
+pub(in crate::settings) fn read(reader: &mut Reader) -> Vec<ProofKey> {
     let expected = "a list of at most 16 Ed25519 public keys of 64 hexadecimal digits each";
     let default = ProofKey::parse(PROJECT_KEY).into_iter().collect();
     let Keys(keys) = reader.list("certificate.proof_keys", Keys(default), |values| {

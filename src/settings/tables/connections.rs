@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::reader::Reader;
+use crate::settings::reader::Reader;
 
 /// The limits of connections.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +27,7 @@ pub struct ConnectionSettings {
     pub max_connection_age_grace: Duration,
 }
 
-pub(super) fn read(reader: &mut Reader, max_request_time: Duration) -> ConnectionSettings {
+pub(in crate::settings) fn read(reader: &mut Reader, max_request_time: Duration) -> ConnectionSettings {
     let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
     // Of a test that does not want to wait.
     let shortest = Duration::from_millis(10);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::reader::Reader;
 use crate::certificate::{Alpha, Temperature};
+use crate::settings::reader::Reader;
 
 /// Candidates for alpha, at most: each costs a mixture and a certificate an input.
 const MOST_SHADOWS: usize = 16;
@@ -28,7 +28,7 @@ pub struct TuningSettings {
     pub shadow_alphas: Vec<Alpha>,
 }
 
-pub(super) fn read(reader: &mut Reader) -> Option<(MixtureSettings, TuningSettings)> {
+pub(in crate::settings) fn read(reader: &mut Reader) -> Option<(MixtureSettings, TuningSettings)> {
     let expected = "a number from 0 to 1, the weight of the robust model";
     let weight = |alpha: f64| Alpha::new(alpha).is_ok();
     let alpha = reader.float("mixture.alpha", 0.76, expected, weight);

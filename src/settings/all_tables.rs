@@ -5,14 +5,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::mixture::{MixtureSettings, TuningSettings};
-use super::traces::TraceSettings;
+use super::tables::mixture::{MixtureSettings, TuningSettings};
+use super::tables::traces::TraceSettings;
 use super::{MetricsSettings, OpenInferenceSettings};
 use crate::certificate::{Alpha, FailureProbability};
 use crate::domain::{Bound, ProofKey};
 
-pub use super::access::{AccessSettings, TlsSettings};
-pub use super::connections::ConnectionSettings;
+pub use super::tables::access::{AccessSettings, TlsSettings};
+pub use super::tables::connections::ConnectionSettings;
 pub use crate::certificate::RadiusMethod;
 
 /// Everything an operator can set.

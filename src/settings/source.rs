@@ -8,13 +8,13 @@ use config::{Config, Environment, File, FileFormat};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use super::open_inference;
-use super::reader::Reader;
-use super::typed::{
+use super::all_tables::{
     CertificateSettings, LogFormat, LogSettings, ModelSettings, Provider, RadiusMethod, RuntimeSettings,
     SchedulerSettings, ServerSettings, Settings,
 };
-use super::{MAX_BATCH_SIZE, access, connections, log_filter, mixture, processors, proof_keys, traces};
+use super::reader::Reader;
+use super::tables::{access, connections, mixture, open_inference, proof_keys, traces};
+use super::{MAX_BATCH_SIZE, log_filter, processors};
 use crate::certificate::{FailureProbability, MAX_TARGET_RADIUS};
 use crate::domain::{Bound, Violations, hex};
 
@@ -165,7 +165,7 @@ fn read(mut reader: Reader) -> Result<Settings, Violations> {
     );
     let open_inference = open_inference::read(&mut reader);
     let log = log(&mut reader);
-    let metrics = super::metrics::read(&mut reader);
+    let metrics = super::tables::metrics::read(&mut reader);
     let traces = traces::read(&mut reader);
     let effective = reader.finish()?;
     // Unreachable without a violation above, which `finish` has returned.

@@ -1,6 +1,6 @@
 //! `[open_inference]`: the second protocol.
 
-use super::reader::Reader;
+use crate::settings::reader::Reader;
 
 /// Bytes of a name, at most: it comes back with every answer.
 const LONGEST_NAME: usize = 128;
@@ -14,7 +14,7 @@ pub struct OpenInferenceSettings {
     pub model_name: String,
 }
 
-pub(super) fn read(reader: &mut Reader) -> OpenInferenceSettings {
+pub(in crate::settings) fn read(reader: &mut Reader) -> OpenInferenceSettings {
     OpenInferenceSettings {
         enabled: reader.flag("open_inference.enabled", true),
         model_name: reader.text(

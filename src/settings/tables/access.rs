@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::reader::Reader;
+use crate::settings::reader::Reader;
 
 /// The files that say who may talk to the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl AccessSettings {
     }
 }
 
-pub(super) fn read(reader: &mut Reader, listen: SocketAddr) -> AccessSettings {
+pub(in crate::settings) fn read(reader: &mut Reader, listen: SocketAddr) -> AccessSettings {
     let certificate = reader.optional_path("tls.certificate");
     let key = reader.optional_path("tls.key");
     let client_ca = reader.optional_path("tls.client_ca");
