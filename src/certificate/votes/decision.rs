@@ -1,13 +1,13 @@
 //! When to stop drawing votes. The deadline, and a caller who has left, are decided elsewhere.
 
-use super::anytime;
-use super::error::CertificateError;
-use super::estimate::{certify, radius_of};
-use super::failure_probability::FailureProbability;
-use super::plan::{BoundMethod, Sides, SmoothingPlan};
-use super::probability::UpperBound;
-use super::smoothing::discount_total_variation;
-use super::tally::Tally;
+use crate::certificate::bounds::anytime;
+use crate::certificate::error::CertificateError;
+use crate::certificate::numerics::probability::UpperBound;
+use crate::certificate::parameters::failure_probability::FailureProbability;
+use crate::certificate::radii::smoothing::discount_total_variation;
+use crate::certificate::votes::certify::{certify, radius_of};
+use crate::certificate::votes::smoothing_plan::{BoundMethod, Sides, SmoothingPlan};
+use crate::certificate::votes::tally::Tally;
 
 /// Why no more votes are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
