@@ -5,28 +5,29 @@ use crate::certificate::error::CertificateError;
 use crate::certificate::numerics::probability::UpperBound;
 use crate::certificate::parameters::failure_probability::FailureProbability;
 use crate::certificate::radii::smoothing::discount_total_variation;
-use crate::certificate::votes::certify::{certify, radius_of};
+use crate::certificate::votes::certify::{SmoothedRadius, certify, radius_of};
 use crate::certificate::votes::smoothing_plan::{BoundMethod, Sides, SmoothingPlan};
 use crate::certificate::votes::tally::Tally;
 
-/// Why no more votes are drawn.
+/// Whether to draw more votes, and if not, why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StopReason {
-    /// The target radius is proved.
+pub enum Decision {
+    /// Draw more votes.
+    Continue,
+    /// Stop: the votes prove the target radius.
     TargetReached,
-    /// The target radius cannot be proved within the budget, or very likely is not true.
+    /// Stop: the remaining budget cannot prove the target radius, or the target is very likely false.
     TargetOutOfReach,
-    /// All votes are drawn.
+    /// Stop: the vote budget is drawn.
     VoteBudget,
 }
 
-/// Whether to draw more votes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
-    /// Draw more.
-    Continue,
-    /// Draw no more.
-    Stop(StopReason),
+impl Decision {
+    /// Whether the loop stops.
+    #[must_use]
+    pub fn is_stop(self) -> bool {
+        self != Self::Continue
+    }
 }
 
 /// How sure the votes must be that the target is out of reach. Giving up early is never unsound, so this is loose: at
@@ -34,37 +35,49 @@ pub enum Decision {
 /// such bounds.
 const HOPELESS: f64 = 0.01;
 
-/// Whether these votes are enough, or more would be in vain. Cheap: some ten microseconds.
+/// Certifies `tally` and decides whether to draw more votes. Takes some tens of microseconds.
 ///
-/// Without a target it asks for the whole `vote_budget`. A Clopper-Pearson plan asks for its own fixed number of votes and
-/// never stops before; `vote_budget` plays no part there.
+/// Without a target the loop draws the whole `vote_budget`. A Clopper-Pearson plan draws its own fixed number of votes,
+/// never stops earlier, and ignores `vote_budget`.
+///
+/// A driver that also needs the radius uses [`VoteRule`](crate::certificate::VoteRule), which certifies each tally once.
 ///
 /// # Errors
-/// [`CertificateError`] for a plan or counts that cannot be.
+/// [`CertificateError`] for an invalid plan or contradictory counts.
 pub fn decide(plan: &SmoothingPlan, tally: Tally, vote_budget: u64) -> Result<Decision, CertificateError> {
+    let proven = certify(plan, tally)?;
+    decide_from(plan, tally, vote_budget, &proven)
+}
+
+/// As [`decide`], with `proven` the result of [`certify`] for the same plan and tally.
+///
+/// # Errors
+/// As [`decide`].
+pub(in crate::certificate) fn decide_from(
+    plan: &SmoothingPlan,
+    tally: Tally,
+    vote_budget: u64,
+    proven: &SmoothedRadius,
+) -> Result<Decision, CertificateError> {
     if let BoundMethod::ClopperPearson { votes } = plan.bound_method {
-        plan.check()?;
-        tally.check()?;
-        if tally.votes < votes {
-            return Ok(Decision::Continue);
-        }
-        let reached = certify(plan, tally)?.target_accepted;
-        return Ok(Decision::Stop(if reached {
-            StopReason::TargetReached
+        return Ok(if tally.votes < votes {
+            Decision::Continue
+        } else if proven.target_accepted {
+            Decision::TargetReached
         } else {
-            StopReason::VoteBudget
-        }));
+            Decision::VoteBudget
+        });
     }
-    if certify(plan, tally)?.target_accepted {
-        return Ok(Decision::Stop(StopReason::TargetReached));
+    if proven.target_accepted {
+        return Ok(Decision::TargetReached);
     }
     if tally.votes >= vote_budget {
-        return Ok(Decision::Stop(StopReason::VoteBudget));
+        return Ok(Decision::VoteBudget);
     }
     let Some(target) = plan.target_radius else {
         return Ok(Decision::Continue);
     };
-    // Even if every vote to come were for the class: both bounds and the test only grow with such a vote.
+    // The best case gives every remaining vote to the class: both bounds and the test only grow with such a vote.
     let left = vote_budget - tally.votes;
     let best = Tally {
         votes: vote_budget,
@@ -72,10 +85,10 @@ pub fn decide(plan: &SmoothingPlan, tally: Tally, vote_budget: u64) -> Result<De
         ..tally
     };
     if best.check().is_ok() && !certify(plan, best)?.target_accepted {
-        return Ok(Decision::Stop(StopReason::TargetOutOfReach));
+        return Ok(Decision::TargetOutOfReach);
     }
     if tally.votes > 0 && optimistic_radius(plan, tally)? < target {
-        return Ok(Decision::Stop(StopReason::TargetOutOfReach));
+        return Ok(Decision::TargetOutOfReach);
     }
     Ok(Decision::Continue)
 }
