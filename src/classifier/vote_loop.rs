@@ -17,7 +17,7 @@ use super::shadow::Trace;
 use super::smoothed::{self, Terms};
 use super::smoother::{Smoother, Snapped};
 use crate::certificate::noise::NoiseKey;
-use crate::certificate::{self, Decision, Sides, SmoothingPlan, certify, choose_sides, decide};
+use crate::certificate::{Decision, Sides, SmoothingPlan, certify, choose_sides, decide};
 use crate::domain::{InputSpec, PerRole, StopReason, Window};
 use crate::scheduler::{Pending, Reservation, ScheduleError};
 
@@ -131,9 +131,9 @@ impl VoteLoop<'_> {
             }
             match decide(&self.plan, ballot.tally(class), self.vote_budget)? {
                 Decision::Continue => {}
-                Decision::Stop(certificate::StopReason::TargetReached) => break StopReason::TargetReached,
-                Decision::Stop(certificate::StopReason::TargetOutOfReach) => break StopReason::TargetOutOfReach,
-                Decision::Stop(certificate::StopReason::VoteBudget) => break StopReason::VoteBudget,
+                Decision::TargetReached => break StopReason::TargetReached,
+                Decision::TargetOutOfReach => break StopReason::TargetOutOfReach,
+                Decision::VoteBudget => break StopReason::VoteBudget,
             }
         };
         let drawn = Drawn {

@@ -3,8 +3,7 @@
 use super::counts::Verdict;
 use super::observation::{Observation, Served, Votes};
 use crate::certificate::{
-    Alpha, CertificateError, Decision, SmoothingPlan, Tally, Temperature, argmax, certify, choose_sides, decide,
-    mixed_logits,
+    Alpha, CertificateError, SmoothingPlan, Tally, Temperature, argmax, certify, choose_sides, decide, mixed_logits,
 };
 use crate::classifier::engine::Engine;
 use crate::classifier::mixing::mix;
@@ -111,7 +110,7 @@ impl Judge {
             for &tally in looks {
                 let proven = certify(&plan, tally)?;
                 verdict.radius = smoothed::served_radius(proven.radius, votes.snapping_loss).max(verdict.radius);
-                if matches!(decide(&plan, tally, votes.vote_budget)?, Decision::Stop(_)) {
+                if decide(&plan, tally, votes.vote_budget)?.is_stop() {
                     verdict.votes = tally.votes;
                     verdict.unfinished = false;
                     break;

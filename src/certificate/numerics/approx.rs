@@ -2,26 +2,26 @@
 
 /// A value and a bound on its absolute error.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Approx {
+pub(in crate::certificate) struct Approx {
     /// The computed value.
-    pub(super) value: f64,
+    pub(in crate::certificate) value: f64,
     /// The exact value lies within this distance of it.
-    pub(super) error: f64,
+    pub(in crate::certificate) error: f64,
 }
 
 impl Approx {
     /// A number not above the exact value.
-    pub(super) fn lower(self) -> f64 {
+    pub(in crate::certificate) fn lower(self) -> f64 {
         (self.value - self.error).next_down()
     }
 
     /// A number not below the exact value.
-    pub(super) fn upper(self) -> f64 {
+    pub(in crate::certificate) fn upper(self) -> f64 {
         (self.value + self.error).next_up()
     }
 
     /// The sum of several, with the rounding of the additions themselves.
-    pub(super) fn sum(parts: &[Self]) -> Self {
+    pub(in crate::certificate) fn sum(parts: &[Self]) -> Self {
         let mut total = Self { value: 0.0, error: 0.0 };
         let mut magnitude = 0.0;
         for part in parts {
@@ -34,7 +34,7 @@ impl Approx {
     }
 
     /// The negated value.
-    pub(super) fn negated(self) -> Self {
+    pub(in crate::certificate) fn negated(self) -> Self {
         Self {
             value: -self.value,
             error: self.error,

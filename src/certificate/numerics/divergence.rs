@@ -1,8 +1,8 @@
 //! How far counts are from a hypothesis.
 
-use super::approx::Approx;
-use super::counts::Counts;
-use super::probability::Point;
+use crate::certificate::numerics::approx::Approx;
+use crate::certificate::numerics::hit_counts::Counts;
+use crate::certificate::numerics::probability::Point;
 
 /// `t KL(S/t || p) = S ln(S / (t p)) + F ln(F / (t (1 - p)))`, in nats, for S hits and F misses among `t = S + F`.
 ///
@@ -11,7 +11,7 @@ use super::probability::Point;
 /// computation of binomial probabilities" (2000), with the difference taken on the side where it is exact.
 ///
 /// p strictly between 0 and 1. The error is returned with the value.
-pub(super) fn divergence(counts: Counts, p: Point) -> Approx {
+pub(in crate::certificate) fn divergence(counts: Counts, p: Point) -> Approx {
     let Counts { hits, misses } = counts;
     let votes = counts.votes();
     // hits - votes p, with one rounding: from the smaller of p and 1 - p, the one that is exact.
@@ -46,7 +46,7 @@ fn weighted_log(count: f64, mean: f64, excess: f64) -> f64 {
 }
 
 /// The derivative of [`divergence`] by the log-odds of p: `t p - S`.
-pub(super) fn slope(counts: Counts, p: Point) -> f64 {
+pub(in crate::certificate) fn slope(counts: Counts, p: Point) -> f64 {
     if p.upper_half {
         counts.votes().mul_add(-p.small, counts.misses)
     } else {

@@ -5,11 +5,11 @@
 //! float64 arithmetic behind it (softmax, mixing) costs [`mixing_allowance`]. Every radius is in the units of the
 //! float input and rounded down; 0 means that nothing is certified.
 
-use super::alpha::Alpha;
-use super::error::CertificateError;
-use super::exact::{dot_lower, dot_upper};
-use super::number::Radius;
-use super::temperature::Temperature;
+use crate::certificate::error::CertificateError;
+use crate::certificate::numerics::dot_product::{dot_lower, dot_upper};
+use crate::certificate::numerics::nan_safe::Radius;
+use crate::certificate::parameters::alpha::Alpha;
+use crate::certificate::parameters::temperature::Temperature;
 
 /// What the float64 softmax and the mixing may move a margin by, for so many classes: it is added to the margin that
 /// Lemma 1 needs. Below 1e-12 for any number of classes in use.
@@ -161,7 +161,7 @@ fn leader(values: &[f64]) -> Option<(usize, f64, f64)> {
     if values.iter().any(|v| !v.is_finite()) {
         return None;
     }
-    let y = super::mixture::argmax(values)?;
+    let y = crate::certificate::mixture::argmax(values)?;
     let largest = *values.get(y)?;
     let others = values.iter().enumerate().filter(|&(i, _)| i != y);
     let second = others

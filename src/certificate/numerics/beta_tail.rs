@@ -4,15 +4,15 @@
 //! error bound, and lose digits as the counts grow. A series of positive terms cannot cancel, its remainder
 //! is below a geometric series, and so it is its own check.
 
-use super::number::{at_least, larger_upper};
+use crate::certificate::numerics::nan_safe::{at_least, larger_upper};
 
 /// A sum known to lie between two numbers, relative to its first term.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Series {
+pub(in crate::certificate) struct Series {
     /// Not above the sum.
-    pub(super) lower: f64,
+    pub(in crate::certificate) lower: f64,
     /// Not below the sum; infinite if no bound was reached.
-    pub(super) upper: f64,
+    pub(in crate::certificate) upper: f64,
 }
 
 /// After so many terms the remainder's bound is taken as it is.
@@ -25,7 +25,7 @@ const MOST_TERMS: u32 = 1 << 24;
 /// At b = 1/2: `I_x(a, b) = y T(a, b) + I_x(a + 1, b)` (26.5.16). Remainder: in the second expansion the ratios of
 /// terms are `x (a + b + k) / (a + 1 + k)`, monotone in k with limit x, so
 /// `I_x(a, b) <= y T / (1 - max(x (a + b) / (a + 1), x))`.
-pub(super) fn series(a: f64, b: f64, x: f64, y: f64, tolerance: f64) -> Series {
+pub(in crate::certificate) fn series(a: f64, b: f64, x: f64, y: f64, tolerance: f64) -> Series {
     let (mut a, mut b) = (a, b);
     let mut term = 1.0_f64;
     let mut sum = 0.0_f64;

@@ -11,18 +11,18 @@
 //! The runner-up's bound uses the largest other count, without dividing by the number of classes: the bound grows with
 //! the count, and the largest count is at least that of the class that is truly second.
 
-use super::anytime;
-use super::clopper_pearson;
-use super::counts::Counts;
-use super::error::CertificateError;
-use super::failure_probability::FailureProbability;
-use super::number::Radius;
-use super::plan::{BoundMethod, RadiusMethod, Sides, SmoothingPlan};
-use super::probability::{LowerBound, UpperBound};
-use super::smoothing::{
+use crate::certificate::bounds::anytime;
+use crate::certificate::bounds::clopper_pearson;
+use crate::certificate::error::CertificateError;
+use crate::certificate::numerics::hit_counts::Counts;
+use crate::certificate::numerics::nan_safe::Radius;
+use crate::certificate::numerics::probability::{LowerBound, UpperBound};
+use crate::certificate::parameters::failure_probability::FailureProbability;
+use crate::certificate::radii::smoothing::{
     discount_total_variation, raised_by_total_variation, required_p, required_p_theorem2, theorem2_radius, tight_radius,
 };
-use super::tally::Tally;
+use crate::certificate::votes::smoothing_plan::{BoundMethod, RadiusMethod, Sides, SmoothingPlan};
+use crate::certificate::votes::tally::Tally;
 
 /// Bounds on the exact smoothed network's probabilities; both hold at once with probability at least
 /// `1 - failure_probability`.

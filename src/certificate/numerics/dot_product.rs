@@ -5,7 +5,7 @@
 //! SIAM J. Sci. Comput. 26, 2005, Algorithm 5.3) computes as if in twice the working precision and comes
 //! with a proven error bound. An arbitrary-precision crate would do too, at a hundred times the cost.
 
-use super::number::{lower_or_nothing, upper_or_nothing};
+use crate::certificate::numerics::nan_safe::{lower_or_nothing, upper_or_nothing};
 
 /// The largest part of the exact error that the compensated sum can leave, per unit of `sum |a b|`: the
 /// paper's `gamma_n^2` with n up to 16, and room to spare.
@@ -14,13 +14,13 @@ const COMPENSATED: f64 = 1024.0 * f64::EPSILON * f64::EPSILON;
 /// A number not above `sum a_i b_i`, and within one part in 2^52 of it unless the sum all but cancels.
 ///
 /// Shapes: at most 16 pairs. Minus infinity, which says nothing, where any operation overflows or a number is not finite.
-pub(super) fn dot_lower(pairs: &[(f64, f64)]) -> f64 {
+pub(in crate::certificate) fn dot_lower(pairs: &[(f64, f64)]) -> f64 {
     let (sum, slack) = compensated(pairs);
     lower_or_nothing(if slack == 0.0 { sum } else { (sum - slack).next_down() })
 }
 
 /// A number not below `sum a_i b_i`; infinity where [`dot_lower`] is minus infinity, otherwise alike.
-pub(super) fn dot_upper(pairs: &[(f64, f64)]) -> f64 {
+pub(in crate::certificate) fn dot_upper(pairs: &[(f64, f64)]) -> f64 {
     let (sum, slack) = compensated(pairs);
     upper_or_nothing(if slack == 0.0 { sum } else { (sum + slack).next_up() })
 }

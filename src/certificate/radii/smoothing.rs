@@ -4,15 +4,15 @@
 //! radius is in the units of the float input and rounded down; 0 means that nothing is certified. Up to
 //! alpha = 1/2 the answer is 0. Within 1e-9 of exact, relative, unless that cancels (`docs/concepts/certificates.md`, section 5).
 
-use super::alpha::Alpha;
-use super::exact::{dot_lower, dot_upper};
-use super::normal::{cdf_upper, quantile_lower, quantile_upper};
-use super::number::{Radius, at_least, at_most};
-use super::probability::{LowerBound, Point, UpperBound};
-use super::sigma::Sigma;
-use super::small_width::{scaled_excess, small_width};
+use crate::certificate::numerics::dot_product::{dot_lower, dot_upper};
+use crate::certificate::numerics::nan_safe::{Radius, at_least, at_most};
+use crate::certificate::numerics::normal::{cdf_upper, quantile_lower, quantile_upper};
+use crate::certificate::numerics::probability::{LowerBound, Point, UpperBound};
+use crate::certificate::parameters::alpha::Alpha;
+use crate::certificate::parameters::sigma::Sigma;
+use crate::certificate::radii::near_zero_width::{scaled_excess, small_width};
 
-use super::tight_width::two_sided_width;
+use crate::certificate::radii::two_sided_width::two_sided_width;
 
 /// The paper's radius (arXiv 2311.15165, Theorem 2):
 /// `sigma/2 (Phi^-1(alpha p_lower) - Phi^-1(alpha p_upper + 1 - alpha))`.
@@ -101,7 +101,7 @@ pub fn discount_total_variation(lower: LowerBound, upper: UpperBound, tv: f64) -
 }
 
 /// What a sampled probability must exceed for the exact one to exceed `p`: `p + tv`, rounded up.
-pub(super) fn raised_by_total_variation(p: UpperBound, tv: f64) -> UpperBound {
+pub(in crate::certificate) fn raised_by_total_variation(p: UpperBound, tv: f64) -> UpperBound {
     discount_total_variation(LowerBound::NOTHING, p, tv).1
 }
 

@@ -1,7 +1,7 @@
 //! The mixing weight.
 
-use super::error::CertificateError;
-use super::exact::dot_upper;
+use crate::certificate::error::CertificateError;
+use crate::certificate::numerics::dot_product::dot_upper;
 
 /// `alpha`, the weight of the robust network: `f = ln((1 - alpha) g + alpha h)`.
 ///

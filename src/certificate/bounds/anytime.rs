@@ -4,16 +4,16 @@
 //! inequality it ever reaches `1/delta` with probability at most delta. Robbins, Ann. Math. Statist. 41 (1970);
 //! Howard, Ramdas and others, Ann. Statist. 49 (2021). Derivations: `docs/concepts/certificates.md`.
 
-use super::approx::Approx;
-use super::beta_tail::series;
-use super::counts::Counts;
-use super::divergence::{divergence, slope};
-use super::error::CertificateError;
-use super::failure_probability::FailureProbability;
-use super::number::{at_least, lower_or_nothing};
-use super::probability::{LowerBound, Point, UpperBound};
-use super::root::{Newton, lower_root, score_guess};
-use super::stirling;
+use crate::certificate::error::CertificateError;
+use crate::certificate::numerics::approx::Approx;
+use crate::certificate::numerics::beta_tail::series;
+use crate::certificate::numerics::divergence::{divergence, slope};
+use crate::certificate::numerics::hit_counts::Counts;
+use crate::certificate::numerics::nan_safe::{at_least, lower_or_nothing};
+use crate::certificate::numerics::probability::{LowerBound, Point, UpperBound};
+use crate::certificate::numerics::root_finding::{Newton, lower_root, score_guess};
+use crate::certificate::numerics::stirling;
+use crate::certificate::parameters::failure_probability::FailureProbability;
 use std::f64::consts::{FRAC_2_PI, PI};
 
 /// A lower bound on p from `votes_for_class` hits among `votes`: the lower root of `M_t(p) = 1/delta`, rounded down,
@@ -23,7 +23,7 @@ use std::f64::consts::{FRAC_2_PI, PI};
 /// so the largest lower bound seen so far is valid too. Without votes, or without hits, the bound is 0.
 ///
 /// # Errors
-/// [`CertificateError::Tally`] if there are more hits than votes, or more than [`MAX_VOTES`](super::MAX_VOTES).
+/// [`CertificateError::Tally`] if there are more hits than votes, or more than [`MAX_VOTES`](crate::certificate::MAX_VOTES).
 pub fn lower(
     votes_for_class: u64,
     votes: u64,
@@ -101,7 +101,11 @@ pub fn target_log_e_value(votes_for_class: u64, votes: u64, p0: UpperBound) -> R
 }
 
 /// Whether the evidence reaches `ln(1/delta)`.
-pub(super) fn target_accepted(counts: Counts, p0: UpperBound, failure_probability: FailureProbability) -> bool {
+pub(in crate::certificate) fn target_accepted(
+    counts: Counts,
+    p0: UpperBound,
+    failure_probability: FailureProbability,
+) -> bool {
     let needed = failure_probability.log_inverse_upper();
     log_e_value(counts, p0.point(), needed) >= needed
 }

@@ -4,8 +4,8 @@
 //! so every candidate is checked against the tail with an allowance for `libm`'s error, and stepped
 //! outward until the check holds.
 
-use super::number::{at_least, at_most};
-use super::probability::{LowerBound, Point, UpperBound};
+use crate::certificate::numerics::nan_safe::{at_least, at_most};
+use crate::certificate::numerics::probability::{LowerBound, Point, UpperBound};
 use statrs::function::erf::erfc_inv;
 use std::f64::consts::{FRAC_1_SQRT_2, PI, SQRT_2};
 
@@ -58,7 +58,7 @@ pub fn quantile_upper(p: UpperBound) -> f64 {
 }
 
 /// The density of the standard normal distribution, to within 1e-12 relative for `|x|` up to 30.
-pub(super) fn density(x: f64) -> f64 {
+pub(in crate::certificate) fn density(x: f64) -> f64 {
     libm::exp(-x * x / 2.0) / (2.0 * PI).sqrt()
 }
 

@@ -1,6 +1,6 @@
 //! How often a statistical certificate may be false.
 
-use super::error::CertificateError;
+use crate::certificate::error::CertificateError;
 
 /// The probability, over the server's own noise, that a statistical bound is false. Only formulas call
 /// it delta, and nothing calls it alpha.
@@ -37,7 +37,7 @@ impl FailureProbability {
     }
 
     /// `ln(1 / delta)`, never below the exact value.
-    pub(super) fn log_inverse_upper(self) -> f64 {
+    pub(in crate::certificate) fn log_inverse_upper(self) -> f64 {
         // `ln` is within one unit in the last place; two steps are more than that.
         (-libm::log(self.0)).next_up().next_up()
     }

@@ -1,9 +1,9 @@
 //! One bound or two: decided before the votes that it is about.
 
-use super::error::CertificateError;
-use super::estimate::certify;
-use super::plan::{BoundMethod, Sides, SmoothingPlan};
-use super::tally::Tally;
+use crate::certificate::error::CertificateError;
+use crate::certificate::votes::certify::certify;
+use crate::certificate::votes::smoothing_plan::{BoundMethod, Sides, SmoothingPlan};
+use crate::certificate::votes::tally::Tally;
 
 /// The sides that are projected to prove the larger radius after `planned_votes` estimation votes that look like the
 /// selection votes. The plan's own `sides` is ignored.

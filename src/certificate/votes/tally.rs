@@ -1,7 +1,7 @@
 //! Votes, counted.
 
-use super::counts::MAX_VOTES;
-use super::error::CertificateError;
+use crate::certificate::error::CertificateError;
+use crate::certificate::numerics::hit_counts::MAX_VOTES;
 
 /// The votes of one phase, selection or estimation, in the order of their counter up to some moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -1,7 +1,7 @@
 //! The scale of the noise.
 
-use super::error::CertificateError;
-use super::number::Radius;
+use crate::certificate::error::CertificateError;
+use crate::certificate::numerics::nan_safe::Radius;
 
 /// The standard deviation of the Gaussian noise, in the units of the float input. Positive and finite.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
@@ -27,7 +27,7 @@ impl Sigma {
     }
 
     /// `sigma width`, rounded down; no certificate if it overflows.
-    pub(super) fn times_down(self, width: Radius) -> Radius {
+    pub(in crate::certificate) fn times_down(self, width: Radius) -> Radius {
         Radius::rounded_down(self.0 * width.get())
     }
 }

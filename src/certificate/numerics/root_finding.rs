@@ -1,15 +1,15 @@
 //! Finding a bound: Newton's method for the place, a check from outside for the side.
 
-use super::number::{at_least, at_most};
-use super::probability::{LowerBound, Point};
+use crate::certificate::numerics::nan_safe::{at_least, at_most};
+use crate::certificate::numerics::probability::{LowerBound, Point};
 
 /// What a Newton step needs to know at one point.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Newton {
+pub(in crate::certificate) struct Newton {
     /// How far the function is above its goal.
-    pub(super) residual: f64,
+    pub(in crate::certificate) residual: f64,
     /// Its derivative by the log-odds of p.
-    pub(super) slope: f64,
+    pub(in crate::certificate) slope: f64,
 }
 
 /// The largest p that `rejects` is seen to hold for, next to the root that Newton's method finds from `start`.
@@ -18,7 +18,7 @@ pub(super) struct Newton {
 /// the side that makes Newton's iterates approach from below after the first step. None of that is relied on
 /// for soundness: the answer is whatever `rejects` accepts, found by stepping down in doubling steps. If
 /// nothing is accepted the answer is the bound that says nothing.
-pub(super) fn lower_root(
+pub(in crate::certificate) fn lower_root(
     start: Point,
     newton: impl Fn(Point) -> Newton,
     rejects: impl Fn(Point) -> bool,
@@ -58,7 +58,7 @@ fn log_odds(p: Point) -> f64 {
 }
 
 /// A first guess of the root, from the score interval: `(S - t p)^2 = 2 level t p (1 - p)`, lower root.
-pub(super) fn score_guess(hits: f64, misses: f64, level: f64) -> Point {
+pub(in crate::certificate) fn score_guess(hits: f64, misses: f64, level: f64) -> Point {
     let votes = hits + misses;
     let spread = (level * level + 2.0 * level * hits * misses / votes).sqrt();
     let denominator = votes + 2.0 * level;

@@ -3,21 +3,21 @@
 //! Near 1 an `f64` has no digits left: `1 - 1e-20` is 1. So a bound carries its complement beside it, and the
 //! smaller of the two numbers, the one with all its digits, is what the bound says.
 
-use super::error::CertificateError;
-use super::number::{at_least, at_most};
+use crate::certificate::error::CertificateError;
+use crate::certificate::numerics::nan_safe::{at_least, at_most};
 
 /// An exact point of (0, 1): either `p` or `1 - p`, whichever is at most a half.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Point {
+pub(in crate::certificate) struct Point {
     /// `p` in the lower half, `1 - p` in the upper half; from 0 to 1/2.
-    pub(super) small: f64,
+    pub(in crate::certificate) small: f64,
     /// Whether `small` is the complement.
-    pub(super) upper_half: bool,
+    pub(in crate::certificate) upper_half: bool,
 }
 
 impl Point {
     /// The point `p`, exactly, where `1 - p` need not be a float.
-    pub(super) fn from_value(p: f64) -> Self {
+    pub(in crate::certificate) fn from_value(p: f64) -> Self {
         if p <= 0.5 {
             Self {
                 small: p,
@@ -33,12 +33,12 @@ impl Point {
     }
 
     /// The point `1 - c`.
-    pub(super) fn from_complement(c: f64) -> Self {
+    pub(in crate::certificate) fn from_complement(c: f64) -> Self {
         Self::from_value(c).mirrored()
     }
 
     /// The point with log-odds `u`, to within rounding.
-    pub(super) fn from_log_odds(u: f64) -> Self {
+    pub(in crate::certificate) fn from_log_odds(u: f64) -> Self {
         let odds = libm::exp(-u.abs());
         Self {
             small: at_most(odds / (1.0 + odds), 0.5),
@@ -47,7 +47,7 @@ impl Point {
     }
 
     /// The point `1 - p`.
-    pub(super) fn mirrored(self) -> Self {
+    pub(in crate::certificate) fn mirrored(self) -> Self {
         if self.small >= 0.5 {
             self
         } else {
@@ -59,17 +59,17 @@ impl Point {
     }
 
     /// `p`, correctly rounded.
-    pub(super) fn value(self) -> f64 {
+    pub(in crate::certificate) fn value(self) -> f64 {
         if self.upper_half { 1.0 - self.small } else { self.small }
     }
 
     /// `1 - p`, correctly rounded.
-    pub(super) fn complement(self) -> f64 {
+    pub(in crate::certificate) fn complement(self) -> f64 {
         if self.upper_half { self.small } else { 1.0 - self.small }
     }
 
     /// The point moved towards 0 by about `step`, relative to the smaller of `p` and `1 - p`.
-    pub(super) fn lowered(self, step: f64) -> Self {
+    pub(in crate::certificate) fn lowered(self, step: f64) -> Self {
         if self.upper_half {
             Self::from_complement(at_most((self.small * (1.0 + step)).next_up(), 1.0))
         } else {
@@ -130,7 +130,7 @@ impl LowerBound {
         checked(complement).map(|c| Self::at(Point::from_complement(c)))
     }
 
-    pub(super) fn at(point: Point) -> Self {
+    pub(in crate::certificate) fn at(point: Point) -> Self {
         if point.upper_half {
             Self {
                 value: one_minus_down(point.small),
@@ -144,7 +144,7 @@ impl LowerBound {
         }
     }
 
-    pub(super) fn point(self) -> Point {
+    pub(in crate::certificate) fn point(self) -> Point {
         if self.complement < 0.5 {
             Point {
                 small: self.complement,
@@ -179,7 +179,7 @@ impl LowerBound {
     }
 
     /// The same number read as an upper bound: for guesses that no soundness rests on.
-    pub(super) fn as_upper(self) -> UpperBound {
+    pub(in crate::certificate) fn as_upper(self) -> UpperBound {
         UpperBound::at(self.point())
     }
 
@@ -223,11 +223,11 @@ impl UpperBound {
         LowerBound::from_value(complement).map(LowerBound::of_complement)
     }
 
-    pub(super) fn at(point: Point) -> Self {
+    pub(in crate::certificate) fn at(point: Point) -> Self {
         LowerBound::at(point.mirrored()).of_complement()
     }
 
-    pub(super) fn point(self) -> Point {
+    pub(in crate::certificate) fn point(self) -> Point {
         self.of_complement().point().mirrored()
     }
 
@@ -244,7 +244,7 @@ impl UpperBound {
     }
 
     /// The same number read as a lower bound: for a value that a test showed to be exceeded.
-    pub(super) fn as_lower(self) -> LowerBound {
+    pub(in crate::certificate) fn as_lower(self) -> LowerBound {
         LowerBound::at(self.point())
     }
 

@@ -5,16 +5,16 @@
 //! digits at best; here the tail itself is bounded (`beta_tail.rs`), and a candidate counts only once the tail
 //! at it is certainly small enough.
 
-use super::approx::Approx;
-use super::beta_tail::{Series, series};
-use super::counts::Counts;
-use super::divergence::divergence;
-use super::error::CertificateError;
-use super::failure_probability::FailureProbability;
-use super::number::at_least;
-use super::probability::{LowerBound, Point, UpperBound};
-use super::root::{Newton, lower_root, score_guess};
-use super::stirling;
+use crate::certificate::error::CertificateError;
+use crate::certificate::numerics::approx::Approx;
+use crate::certificate::numerics::beta_tail::{Series, series};
+use crate::certificate::numerics::divergence::divergence;
+use crate::certificate::numerics::hit_counts::Counts;
+use crate::certificate::numerics::nan_safe::at_least;
+use crate::certificate::numerics::probability::{LowerBound, Point, UpperBound};
+use crate::certificate::numerics::root_finding::{Newton, lower_root, score_guess};
+use crate::certificate::numerics::stirling;
+use crate::certificate::parameters::failure_probability::FailureProbability;
 use std::f64::consts::PI;
 
 /// A lower bound on p that holds with probability at least `1 - failure_probability`, given `successes` hits among
@@ -24,7 +24,7 @@ use std::f64::consts::PI;
 /// makes the bound false. With no hits (or no trials) the bound is 0.
 ///
 /// # Errors
-/// [`CertificateError::Tally`] if there are more successes than trials, or more than [`MAX_VOTES`](super::MAX_VOTES).
+/// [`CertificateError::Tally`] if there are more successes than trials, or more than [`MAX_VOTES`](crate::certificate::MAX_VOTES).
 pub fn lower(
     successes: u64,
     trials: u64,

@@ -5,14 +5,14 @@
 //! remainders below 1, whose last digit is worth 1e-16; the leading terms themselves combine into a
 //! relative entropy (see `divergence.rs`).
 
-use super::approx::Approx;
+use crate::certificate::numerics::approx::Approx;
 use std::f64::consts::PI;
 
 /// From here on the series is good to 2e-16; below, the product is short.
 const SERIES_FROM: f64 = 16.0;
 
 /// `ln Gamma(n + 1) - [n ln n - n + ln(2 pi n) / 2]` for whole n >= 1: near `1/(12 n)`.
-pub(super) fn whole(n: f64) -> Approx {
+pub(in crate::certificate) fn whole(n: f64) -> Approx {
     if n >= SERIES_FROM {
         // Enveloping series: the error is below the first term left out, 691 / (360360 n^11).
         let i = 1.0 / (n * n);
@@ -31,7 +31,7 @@ pub(super) fn whole(n: f64) -> Approx {
 }
 
 /// `ln Gamma(n + 1/2) - [n ln n - n + ln(2 pi) / 2]` for whole n >= 0: near `-1/(24 n)`; `-ln(2)/2` at 0.
-pub(super) fn half(n: f64) -> Approx {
+pub(in crate::certificate) fn half(n: f64) -> Approx {
     if n >= SERIES_FROM {
         // The terms are B_2k(1/2) / (2k (2k - 1) n^(2k - 1)); the first one left out is below 2e-16.
         let i = 1.0 / (n * n);

@@ -1,6 +1,6 @@
 //! The softmax temperature of the robust network.
 
-use super::error::CertificateError;
+use crate::certificate::error::CertificateError;
 
 /// `T` in `h = softmax(z / T)`. Positive and finite; 1 changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]

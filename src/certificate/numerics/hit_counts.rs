@@ -1,17 +1,17 @@
 //! Counts of votes as exact floats.
 
-use super::error::CertificateError;
+use crate::certificate::error::CertificateError;
 
 /// The most votes supported: a float holds every count up to this, and half of it, exactly.
 pub const MAX_VOTES: u64 = 1 << 40;
 
 /// How many of some votes went to one class.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Counts {
+pub(in crate::certificate) struct Counts {
     /// Votes for the class.
-    pub(super) hits: f64,
+    pub(in crate::certificate) hits: f64,
     /// All other votes.
-    pub(super) misses: f64,
+    pub(in crate::certificate) misses: f64,
 }
 
 impl Counts {
@@ -19,7 +19,7 @@ impl Counts {
     ///
     /// # Errors
     /// [`CertificateError::Tally`] if there are more hits than votes, or more votes than [`MAX_VOTES`].
-    pub(super) fn new(hits: u64, votes: u64) -> Result<Self, CertificateError> {
+    pub(in crate::certificate) fn new(hits: u64, votes: u64) -> Result<Self, CertificateError> {
         match votes.checked_sub(hits) {
             Some(misses) if votes <= MAX_VOTES => Ok(Self {
                 hits: exact(hits),
@@ -35,12 +35,12 @@ impl Counts {
     }
 
     /// All votes.
-    pub(super) fn votes(self) -> f64 {
+    pub(in crate::certificate) fn votes(self) -> f64 {
         self.hits + self.misses
     }
 
     /// The same votes seen from the other side.
-    pub(super) fn mirrored(self) -> Self {
+    pub(in crate::certificate) fn mirrored(self) -> Self {
         Self {
             hits: self.misses,
             misses: self.hits,

@@ -9,14 +9,14 @@
 /// NaN, an infinity and a negative number become 0. An overflow shows that a formula has left its range, not that
 /// everything is certified.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
-pub(super) struct Radius(f64);
+pub(in crate::certificate) struct Radius(f64);
 
 impl Radius {
     /// No certificate.
-    pub(super) const NONE: Self = Self(0.0);
+    pub(in crate::certificate) const NONE: Self = Self(0.0);
 
     /// The radius itself.
-    pub(super) fn new(radius: f64) -> Self {
+    pub(in crate::certificate) fn new(radius: f64) -> Self {
         if radius.is_finite() && radius > 0.0 {
             Self(radius)
         } else {
@@ -25,7 +25,7 @@ impl Radius {
     }
 
     /// The float below a computed number: below the exact value where that number is its correct rounding.
-    pub(super) fn rounded_down(computed: f64) -> Self {
+    pub(in crate::certificate) fn rounded_down(computed: f64) -> Self {
         // An infinity must not be stepped down, for that is the largest float.
         if computed.is_finite() {
             Self::new(computed.next_down())
@@ -35,33 +35,33 @@ impl Radius {
     }
 
     /// The smaller of two.
-    pub(super) fn smaller(self, other: Self) -> Self {
+    pub(in crate::certificate) fn smaller(self, other: Self) -> Self {
         if other.0 < self.0 { other } else { self }
     }
 
     /// The larger of two.
-    pub(super) fn larger(self, other: Self) -> Self {
+    pub(in crate::certificate) fn larger(self, other: Self) -> Self {
         if other.0 > self.0 { other } else { self }
     }
 
     /// In the units of the float input.
-    pub(super) fn get(self) -> f64 {
+    pub(in crate::certificate) fn get(self) -> f64 {
         self.0
     }
 }
 
 /// `x`, or `floor` where `x` is not above it, as NaN is not.
-pub(super) fn at_least(x: f64, floor: f64) -> f64 {
+pub(in crate::certificate) fn at_least(x: f64, floor: f64) -> f64 {
     if x > floor { x } else { floor }
 }
 
 /// `x`, or `ceiling` where `x` is not below it, as NaN is not.
-pub(super) fn at_most(x: f64, ceiling: f64) -> f64 {
+pub(in crate::certificate) fn at_most(x: f64, ceiling: f64) -> f64 {
     if x < ceiling { x } else { ceiling }
 }
 
 /// The larger of two upper bounds; infinity, which bounds everything, where either is NaN.
-pub(super) fn larger_upper(a: f64, b: f64) -> f64 {
+pub(in crate::certificate) fn larger_upper(a: f64, b: f64) -> f64 {
     if a.is_nan() || b.is_nan() {
         f64::INFINITY
     } else {
@@ -70,11 +70,11 @@ pub(super) fn larger_upper(a: f64, b: f64) -> f64 {
 }
 
 /// A lower bound: minus infinity, which says nothing, unless it is a finite number.
-pub(super) fn lower_or_nothing(bound: f64) -> f64 {
+pub(in crate::certificate) fn lower_or_nothing(bound: f64) -> f64 {
     if bound.is_finite() { bound } else { f64::NEG_INFINITY }
 }
 
 /// An upper bound: infinity, which says nothing, unless it is a finite number.
-pub(super) fn upper_or_nothing(bound: f64) -> f64 {
+pub(in crate::certificate) fn upper_or_nothing(bound: f64) -> f64 {
     if bound.is_finite() { bound } else { f64::INFINITY }
 }

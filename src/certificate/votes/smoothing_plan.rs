@@ -1,9 +1,9 @@
 //! What a smoothed certificate is to prove, and by which bounds.
 
-use super::alpha::Alpha;
-use super::error::CertificateError;
-use super::failure_probability::FailureProbability;
-use super::sigma::Sigma;
+use crate::certificate::error::CertificateError;
+use crate::certificate::parameters::alpha::Alpha;
+use crate::certificate::parameters::failure_probability::FailureProbability;
+use crate::certificate::parameters::sigma::Sigma;
 
 /// The largest radius that a request or the settings may ask for, in the units of the float input. Far beyond any input, and
 /// far from where adding to it or dividing it by the noise overflows.
@@ -12,9 +12,9 @@ pub const MAX_TARGET_RADIUS: f64 = 1e30;
 /// From bounds on probabilities to a radius.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RadiusMethod {
-    /// The largest radius that the bounds allow: [`tight_radius`](super::tight_radius).
+    /// The largest radius that the bounds allow: [`tight_radius`](crate::certificate::tight_radius).
     Tight,
-    /// The paper's, for comparison: [`theorem2_radius`](super::theorem2_radius).
+    /// The paper's, for comparison: [`theorem2_radius`](crate::certificate::theorem2_radius).
     Theorem2,
 }
 
@@ -54,7 +54,7 @@ pub struct SmoothingPlan {
     /// The chance, over the noise, that anything reported is false.
     pub failure_probability: FailureProbability,
     /// Which bounds are drawn. Chosen before the first estimation vote is seen: see
-    /// [`choose_sides`](super::choose_sides).
+    /// [`choose_sides`](crate::certificate::choose_sides).
     pub sides: Sides,
     /// The radius to be proved, in the units of the float input; none to prove as much as the votes allow. Fixed
     /// before the first estimation vote is seen.
