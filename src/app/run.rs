@@ -16,7 +16,7 @@ use tokio::sync::{Notify, oneshot, watch};
 
 use super::watched::{ConfigMetrics, ServerPages};
 use crate::certificate::noise::NoiseSecret;
-use crate::classifier::{ClassifierInfo, CurfewBell, LoadError, NoiseKeys};
+use crate::classifier::{ClassifierInfo, DrainSignal, LoadError, NoiseKeyGenerator};
 use crate::live::{Contents, Live, Loader, PrepareParts, Reloader, Snapshot, Surroundings, digest};
 use crate::rpc::{self, Credentials, CredentialsError, Gate, Listeners};
 use crate::settings::{AccessSettings, Settings, Source};
@@ -80,7 +80,7 @@ pub struct Start {
 }
 
 /// Of the time for a drain, the part after which certifications are answered with the votes that they have.
-const CURFEW: f64 = 0.7;
+const DRAIN_DEADLINE_SHARE: f64 = 0.7;
 
 /// How long the batches that run at the end may take.
 const LAST_BATCHES: Duration = Duration::from_secs(5);
@@ -140,10 +140,10 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
     // Until all is over: the last thing that is asked of a server that stops is why it takes so long.
     let _endpoint = listener.map(|listener| Endpoint::start(listener, pages)).transpose()?;
     let server = async { serving.done.await.map_err(|error| AppError::Server(error.to_string())) };
-    let (curfew_bell, curfew) = CurfewBell::new();
+    let (drain_signal, drain_deadline) = DrainSignal::new();
     let loader = Loader {
-        keys: Arc::new(NoiseKeys::new(secret)),
-        curfew,
+        keys: Arc::new(NoiseKeyGenerator::new(secret)),
+        drain_deadline,
         callers: Handle::current(),
         observer: executors,
     };
@@ -195,7 +195,7 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
         lived = life => lived?,
     }
     let drain_timeout = live.server().drain_timeout;
-    curfew_bell.set(Instant::now() + drain_timeout.mul_f64(CURFEW));
+    drain_signal.set(Instant::now() + drain_timeout.mul_f64(DRAIN_DEADLINE_SHARE));
     // The receiver lives in `server`, which has not ended.
     let _ = close.send(());
     match tokio::time::timeout(drain_timeout, server).await {

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use super::Snapshot;
 use super::contents::files_of;
 use super::retired::Retired;
-use crate::classifier::{Blueprint, Curfew, Engine, LoadError, MixedClassifier, NoiseKeys};
+use crate::classifier::{DrainDeadline, Engine, EngineConfig, LoadError, MixedClassifier, NoiseKeyGenerator};
 use crate::domain::Violations;
 use crate::settings::{self, Settings, check_reload};
 use crate::telemetry::models::ModelObserver;
@@ -19,9 +19,9 @@ use crate::telemetry::models::ModelObserver;
 #[derive(Clone)]
 pub struct Loader {
     /// Keys of the noise.
-    pub keys: Arc<NoiseKeys>,
+    pub keys: Arc<NoiseKeyGenerator>,
     /// When the server stops.
-    pub curfew: Curfew,
+    pub drain_deadline: DrainDeadline,
     /// Where callers are answered.
     pub callers: Handle,
     /// Who is told what the models do.
@@ -69,7 +69,7 @@ impl Loader {
         Engine::load(
             settings,
             Arc::clone(&self.keys),
-            self.curfew.clone(),
+            self.drain_deadline.clone(),
             &self.callers,
             &self.observer,
         )
@@ -82,8 +82,8 @@ impl Loader {
         serving: &Arc<Engine>,
         retired: &Retired,
     ) -> Result<Arc<Engine>, ReloadError> {
-        let read = Blueprint::read(settings).map_err(LoadError::from)?;
-        if read == *serving.blueprint() {
+        let read = EngineConfig::read(settings).map_err(LoadError::from)?;
+        if read == *serving.config() {
             return Ok(Arc::clone(serving));
         }
         if retired.is_full() {

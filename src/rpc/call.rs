@@ -10,7 +10,7 @@ use tonic::codegen::http::{HeaderMap, HeaderValue};
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Response, Status};
 
-use crate::classifier::{Answer, ClassifierError, MixedClassifier};
+use crate::classifier::{ClassifierError, MixedClassifier, PredictionBatch};
 use crate::telemetry::TraceContext;
 use crate::telemetry::call::{
     CallRecord, CertificateCounts, Code, Observer as _, Observers, RequestId, RequestIds, Rpc,
@@ -94,7 +94,7 @@ impl Call {
     }
 
     /// The models have answered.
-    pub(super) fn answered(&mut self, answer: &Answer) {
+    pub(super) fn answered(&mut self, answer: &PredictionBatch) {
         self.record.certificates = CertificateCounts::of(&answer.predictions);
         self.record.timings = answer.timings;
         self.record.rows = answer.rows;

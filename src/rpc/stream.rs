@@ -15,7 +15,7 @@ use tracing::Instrument as _;
 use super::call::{Call, code};
 use super::proto::CertifyStreamResponse;
 use super::{encode, status};
-use crate::classifier::CertificationOrder;
+use crate::classifier::CertificationParams;
 use crate::domain::{Input, Prediction};
 use crate::live::Snapshot;
 use crate::telemetry::call::Code;
@@ -31,7 +31,7 @@ type Message = Result<CertifyStreamResponse, Status>;
 pub(super) struct Growing {
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) input: Input,
-    pub(super) order: CertificationOrder,
+    pub(super) order: CertificationParams,
     pub(super) deadline: Instant,
     pub(super) components: bool,
 }

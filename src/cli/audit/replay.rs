@@ -9,7 +9,7 @@ use anyhow::{Context as _, anyhow, bail};
 use super::recompute::tally;
 use super::{certificates, check};
 use crate::certificate::Tally;
-use crate::classifier::VoteCounter;
+use crate::classifier::VoteReplayer;
 use crate::cli::audit::check::Check;
 use crate::cli::client::{self, Progress, Record};
 use crate::cli::output::{self, EXIT_CODES, Exit};
@@ -63,7 +63,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<()> {
     for (record, _) in &pairs {
         check_model(record, &manifest)?;
     }
-    let mut counters: BTreeMap<usize, VoteCounter> = BTreeMap::new();
+    let mut counters: BTreeMap<usize, VoteReplayer> = BTreeMap::new();
     let mut all = Replayed::ALL_HOLDS;
     for (record, input) in &pairs {
         let counter = match counters.entry(batch_size(record)?) {
@@ -116,8 +116,8 @@ impl Replayed {
     }
 }
 
-fn load(settings: &Settings, batch_size: usize) -> anyhow::Result<VoteCounter> {
-    VoteCounter::load(&settings.models.robust, &settings.runtime, batch_size).context("cannot load the robust model")
+fn load(settings: &Settings, batch_size: usize) -> anyhow::Result<VoteReplayer> {
+    VoteReplayer::load(&settings.models.robust, &settings.runtime, batch_size).context("cannot load the robust model")
 }
 
 /// The batch shape that the certificate names.
@@ -193,7 +193,7 @@ fn check_model(record: &Record, manifest: &Manifest) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn replay(record: &Record, input: &client::Input, counter: &mut VoteCounter) -> anyhow::Result<Replayed> {
+fn replay(record: &Record, input: &client::Input, counter: &mut VoteReplayer) -> anyhow::Result<Replayed> {
     let certificate = &record.certificate;
     if certificate.votes == 0 {
         bail!(
