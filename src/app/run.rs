@@ -13,7 +13,7 @@ use super::error::AppError;
 use super::lifecycle::{Addresses, Lifecycle, Ready};
 use super::observability::Observability;
 use crate::certificate::noise::NoiseSecret;
-use crate::classifier::{Curfew, CurfewBell, NoiseKeys};
+use crate::classifier::{DrainDeadline, DrainSignal, NoiseKeyGenerator};
 use crate::live::{ConfigObserver, Contents, Live, Loader, ReloaderContext, Snapshot};
 use crate::rpc::{self, Credentials, Gate, Listeners};
 use crate::scheduler::ModelObserver;
@@ -37,7 +37,7 @@ pub struct Start {
 }
 
 /// The part of the drain timeout after which certifications end with the votes that they have.
-const CERTIFICATION_SHARE: f64 = 0.7;
+const DRAIN_DEADLINE_SHARE: f64 = 0.7;
 
 /// The time limit for the last batches of the models.
 const LAST_BATCH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -72,7 +72,7 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
     // The endpoint outlives the drain, so an operator can see why a shutdown takes long.
     let _endpoint = observability.serve_metrics(&live, &gate, &serving)?;
     let mut server = Box::pin(async { serving.done.await.map_err(|error| AppError::Server(error.to_string())) });
-    let (drain_signal, drain_deadline) = CurfewBell::new();
+    let (drain_signal, drain_deadline) = DrainSignal::new();
     let loader = loader(start.secret, drain_deadline, observability.model_observer());
     let lifecycle = Lifecycle {
         context: ReloaderContext {
@@ -96,7 +96,7 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
         stopped = lifecycle.run(ready, stop) => stopped?,
     }
     let drain_timeout = live.server().drain_timeout;
-    drain_signal.set(Instant::now() + drain_timeout.mul_f64(CERTIFICATION_SHARE));
+    drain_signal.set(Instant::now() + drain_timeout.mul_f64(DRAIN_DEADLINE_SHARE));
     // `server` holds the receiver and has not ended.
     let _ = close.send(());
     drain(server, drain_timeout).await?;
@@ -107,10 +107,10 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
 }
 
 /// The loader of engines, which wake their callers on this runtime.
-fn loader(secret: NoiseSecret, drain_deadline: Curfew, observer: Arc<dyn ModelObserver>) -> Loader {
+fn loader(secret: NoiseSecret, drain_deadline: DrainDeadline, observer: Arc<dyn ModelObserver>) -> Loader {
     Loader {
-        keys: Arc::new(NoiseKeys::new(secret)),
-        curfew: drain_deadline,
+        keys: Arc::new(NoiseKeyGenerator::new(secret)),
+        drain_deadline,
         callers: Handle::current(),
         observer,
     }

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use super::contents::files_of;
 use super::draining_engines::DrainingEngines;
 use super::snapshot::Snapshot;
-use crate::classifier::{Blueprint, Curfew, Engine, LoadError, MixedClassifier, NoiseKeys};
+use crate::classifier::{DrainDeadline, Engine, EngineConfig, LoadError, MixedClassifier, NoiseKeyGenerator};
 use crate::domain::Violations;
 use crate::scheduler::ModelObserver;
 use crate::settings::{self, Settings, check_reload};
@@ -19,9 +19,9 @@ use crate::settings::{self, Settings, check_reload};
 #[derive(Clone)]
 pub struct Loader {
     /// The source of noise keys. It counts on across reloads, so no key is used twice.
-    pub keys: Arc<NoiseKeys>,
+    pub keys: Arc<NoiseKeyGenerator>,
     /// The time by which certifications end once the server drains.
-    pub curfew: Curfew,
+    pub drain_deadline: DrainDeadline,
     /// The runtime that wakes the callers.
     pub callers: Handle,
     /// Receives the events of the executors.
@@ -69,7 +69,7 @@ impl Loader {
         Engine::load(
             settings,
             Arc::clone(&self.keys),
-            self.curfew.clone(),
+            self.drain_deadline.clone(),
             &self.callers,
             &self.observer,
         )
@@ -82,8 +82,8 @@ impl Loader {
         serving: &Arc<Engine>,
         draining: &DrainingEngines,
     ) -> Result<Arc<Engine>, ReloadError> {
-        let read = Blueprint::read(settings).map_err(LoadError::from)?;
-        if read == *serving.blueprint() {
+        let read = EngineConfig::read(settings).map_err(LoadError::from)?;
+        if read == *serving.config() {
             return Ok(Arc::clone(serving));
         }
         if draining.is_full() {

@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 use super::call::{Call, Calls};
 use super::proto::{CertifyRequest, PredictRequest, PredictResponse};
 use super::{deadline, decode, encode, order, proto, status};
-use crate::classifier::{Answer, CertificationOrder, MixedClassifier};
+use crate::classifier::{CertificationParams, MixedClassifier, PredictionBatch};
 use crate::domain::{Input, Prediction, Violations};
 use crate::live::{Live, Snapshot};
 use crate::settings::ServerSettings;
@@ -67,7 +67,7 @@ pub(super) fn checked(
     request: &CertifyRequest,
     classifier: &MixedClassifier,
     max_inputs: usize,
-) -> Result<(CertificationOrder, Vec<Input>), Status> {
+) -> Result<(CertificationParams, Vec<Input>), Status> {
     let order = order::certify(request, classifier.certification(), classifier.draws_votes());
     both(
         order,
@@ -89,7 +89,7 @@ fn both<A, B>(first: Result<A, Violations>, second: Result<B, Violations>) -> Re
 pub(super) async fn answer(
     classifier: &MixedClassifier,
     inputs: Vec<Input>,
-    order: CertificationOrder,
+    order: CertificationParams,
     deadline: Instant,
     components: bool,
     call: &mut Call,
@@ -104,10 +104,10 @@ pub(super) async fn answer(
 pub(super) async fn ask(
     classifier: &MixedClassifier,
     inputs: Vec<Input>,
-    order: CertificationOrder,
+    order: CertificationParams,
     deadline: Instant,
     call: &mut Call,
-) -> Result<Answer, Status> {
+) -> Result<PredictionBatch, Status> {
     let answer = classifier.predict(inputs, order, deadline).await.map_err(|error| {
         call.failed(&error);
         status::failed(&error)

@@ -12,7 +12,7 @@ use tonic::{Response, Status};
 
 use crate::call::TraceContext;
 use crate::call::{CallRecord, CertificateCounts, Code, Observer as _, Observers, RequestId, RequestIds, Rpc};
-use crate::classifier::{Answer, ClassifierError, MixedClassifier};
+use crate::classifier::{ClassifierError, MixedClassifier, PredictionBatch};
 
 /// The header that names a request, on the way in and on the way out.
 pub(super) const REQUEST_ID: &str = "x-request-id";
@@ -92,7 +92,7 @@ impl Call {
     }
 
     /// The models have answered.
-    pub(super) fn answered(&mut self, answer: &Answer) {
+    pub(super) fn answered(&mut self, answer: &PredictionBatch) {
         self.record.certificates = CertificateCounts::of(&answer.predictions);
         self.record.timings = answer.timings;
         self.record.rows = answer.rows;

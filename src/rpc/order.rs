@@ -2,7 +2,7 @@
 
 use super::proto::{BoundMethod, CertifyRequest, Priority};
 use crate::certificate::{FailureProbability, MAX_TARGET_RADIUS};
-use crate::classifier::CertificationOrder;
+use crate::classifier::CertificationParams;
 use crate::domain::{Bound, Violations};
 use crate::scheduler::Class;
 use crate::settings::CertificateSettings;
@@ -11,8 +11,8 @@ use crate::settings::CertificateSettings;
 ///
 /// # Errors
 /// With the field of each violation, and what was expected.
-pub(super) fn predict(priority: i32, settings: &CertificateSettings) -> Result<CertificationOrder, Violations> {
-    let mut order = CertificationOrder::predict(settings);
+pub(super) fn predict(priority: i32, settings: &CertificateSettings) -> Result<CertificationParams, Violations> {
+    let mut order = CertificationParams::predict(settings);
     let mut wrong = Violations::default();
     order.class = class(priority, order.class, &mut wrong);
     wrong.into_result().map(|()| order)
@@ -27,8 +27,8 @@ pub(super) fn certify(
     request: &CertifyRequest,
     settings: &CertificateSettings,
     votes: bool,
-) -> Result<CertificationOrder, Violations> {
-    let mut order = CertificationOrder::certify(settings);
+) -> Result<CertificationParams, Violations> {
+    let mut order = CertificationParams::certify(settings);
     let mut wrong = Violations::default();
     if let Some(target) = request.target_radius {
         wrong.check(target > 0.0 && target <= MAX_TARGET_RADIUS, "target_radius", || {

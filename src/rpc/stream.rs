@@ -16,7 +16,7 @@ use super::call::{Call, code};
 use super::proto::CertifyStreamResponse;
 use super::{encode, status};
 use crate::call::Code;
-use crate::classifier::CertificationOrder;
+use crate::classifier::CertificationParams;
 use crate::domain::{Input, Prediction};
 use crate::live::Snapshot;
 
@@ -31,7 +31,7 @@ type Message = Result<CertifyStreamResponse, Status>;
 pub(super) struct Growing {
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) input: Input,
-    pub(super) order: CertificationOrder,
+    pub(super) order: CertificationParams,
     pub(super) deadline: Instant,
     pub(super) components: bool,
 }

@@ -7,7 +7,7 @@
 use certimix::certificate::{
     Alpha, FailureProbability, LowerBound, Sigma, argmax, clopper_pearson, mixed_logits, tight_radius,
 };
-use certimix::classifier::VoteCounter;
+use certimix::classifier::VoteReplayer;
 use certimix::domain::{Input, Values};
 use serde::Deserialize;
 
@@ -158,7 +158,7 @@ fn differing(reference: &Reference, images: &[Image], pixels: &[Vec<u8>]) -> usi
     let runtime = setup(reference).settings().runtime;
     let folder = on_the_grid_of(reference);
     let manifest = folder.path().join("smoothed-025.toml");
-    let mut counter = VoteCounter::load(&manifest, &runtime, reference.batch_rows).unwrap();
+    let mut counter = VoteReplayer::load(&manifest, &runtime, reference.batch_rows).unwrap();
     assert_eq!(counter.manifest().sha256, reference.robust_model_sha256);
     let mut differs = |(image, pixels): (&Image, &Vec<u8>)| {
         let (selection, votes) = (reference.selection_votes, reference.votes);

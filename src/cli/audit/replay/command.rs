@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, anyhow, bail};
 
 use crate::certificate::Tally;
-use crate::classifier::VoteCounter;
+use crate::classifier::VoteReplayer;
 use crate::cli::audit::comparison as check;
 use crate::cli::audit::comparison::Check;
 use crate::cli::audit::record_file as certificates;
@@ -65,7 +65,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<()> {
     for (record, _) in &pairs {
         check_model(record, &manifest)?;
     }
-    let mut counters: BTreeMap<usize, VoteCounter> = BTreeMap::new();
+    let mut counters: BTreeMap<usize, VoteReplayer> = BTreeMap::new();
     let mut all = Replayed::ALL_HOLDS;
     for (record, input) in &pairs {
         let counter = match counters.entry(batch_size(record)?) {
@@ -118,8 +118,8 @@ impl Replayed {
     }
 }
 
-fn load(settings: &Settings, batch_size: usize) -> anyhow::Result<VoteCounter> {
-    VoteCounter::load(&settings.models.robust, &settings.runtime, batch_size).context("cannot load the robust model")
+fn load(settings: &Settings, batch_size: usize) -> anyhow::Result<VoteReplayer> {
+    VoteReplayer::load(&settings.models.robust, &settings.runtime, batch_size).context("cannot load the robust model")
 }
 
 /// The batch shape that the certificate names.
@@ -195,7 +195,7 @@ fn check_model(record: &Record, manifest: &Manifest) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn replay(record: &Record, input: &client::Input, counter: &mut VoteCounter) -> anyhow::Result<Replayed> {
+fn replay(record: &Record, input: &client::Input, counter: &mut VoteReplayer) -> anyhow::Result<Replayed> {
     let certificate = &record.certificate;
     if certificate.votes == 0 {
         bail!(
