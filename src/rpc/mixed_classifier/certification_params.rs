@@ -11,7 +11,7 @@ use crate::settings::CertificateSettings;
 ///
 /// # Errors
 /// With the field of each violation, and what was expected.
-pub(super) fn predict(priority: i32, settings: &CertificateSettings) -> Result<CertificationOrder, Violations> {
+pub(in crate::rpc) fn predict(priority: i32, settings: &CertificateSettings) -> Result<CertificationOrder, Violations> {
     let mut order = CertificationOrder::predict(settings);
     let mut wrong = Violations::default();
     order.class = class(priority, order.class, &mut wrong);
@@ -23,7 +23,7 @@ pub(super) fn predict(priority: i32, settings: &CertificateSettings) -> Result<C
 ///
 /// # Errors
 /// With the field of each violation, and what was expected.
-pub(super) fn certify(
+pub(in crate::rpc) fn certify(
     request: &CertifyRequest,
     settings: &CertificateSettings,
     votes: bool,

@@ -14,15 +14,15 @@ use tonic::codegen::http::{Request, Response};
 use tonic::service::Routes;
 
 use super::activity::{Activity, Open};
-use super::answer::Answer;
 use super::counts::ConnectionCounts;
 use super::framing::Framing;
 use super::methods::Methods;
-use super::received::{Due, Received};
+use super::request_body::{Due, Received};
+use super::response_body::Answer;
 use crate::live::Live;
 use crate::rpc::access::Gate;
-use crate::rpc::call::Calls;
-use crate::rpc::{deadline, early_errors};
+use crate::rpc::common::call_tracker::Calls;
+use crate::rpc::common::{deadline, status_correction as early_errors};
 
 /// What the requests of one connection have in common.
 pub(super) struct Entry {

@@ -19,14 +19,14 @@ use tonic::service::Routes;
 
 use super::activity::Activity;
 use super::counts::ConnectionCounts;
-use super::entry::Entry;
 use super::lifetime::{LINGER, Lifetime, Limits, Verdict};
+use super::log_throttle::Pace;
 use super::methods::Methods;
-use super::pace::Pace;
-use super::watched_io::WatchedIo;
+use super::monitored_io::WatchedIo;
+use super::request::Entry;
 use crate::live::Live;
 use crate::rpc::access::Gate;
-use crate::rpc::call::Calls;
+use crate::rpc::common::call_tracker::Calls;
 use crate::settings::ConnectionSettings;
 
 /// Bytes that one stream may have sent and nobody read,
