@@ -105,7 +105,7 @@ impl MixedClassifier {
         deadline: Instant,
     ) -> Result<Answer, ClassifierError> {
         let demand = self.demand(inputs.len(), &order);
-        let room = self.engine.scheduler.admit(order.class, deadline, &demand)?;
+        let room = self.engine.scheduler.admit(order.priority, deadline, &demand)?;
         let Robust::Smoothed(smoother) = &self.engine.robust_kind else {
             return self.predict_rows(inputs.into(), &room).await;
         };
@@ -157,7 +157,7 @@ impl MixedClassifier {
         let room = self
             .engine
             .scheduler
-            .admit(order.class, deadline, &self.demand(1, &order))?;
+            .admit(order.priority, deadline, &self.demand(1, &order))?;
         match &self.engine.robust_kind {
             Robust::Smoothed(smoother) => {
                 let share = Share {
@@ -253,7 +253,7 @@ impl MixedClassifier {
         let back = Instant::now();
         if let Some(sampling) = &robust.certificate.sampling {
             let most = sampling.selection_votes.saturating_add(share.order.vote_budget);
-            self.engine.appetite.learn(room.class(), sampling.votes_drawn, most);
+            self.engine.appetite.learn(room.priority(), sampling.votes_drawn, most);
         }
         let prediction = mix(self.mixture.alpha, standard, self.vouched(robust));
         let mixing = Some(Stage::between(back, Instant::now()));

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::parts::Robust;
 use super::{CertificationOrder, MixedClassifier};
-use crate::domain::PerRole;
-use crate::scheduler::{Class, Demand};
+use crate::domain::{PerRole, Priority};
+use crate::scheduler::Demand;
 
 /// Inputs of one request whose votes are drawn at the same time, at most.
 pub(super) const VOTE_LANES: usize = 4;
@@ -62,23 +62,23 @@ impl Appetite {
         }
     }
 
-    /// Votes that a request of `class` will probably draw of `most`.
+    /// Votes that a request of `priority` will probably draw of `most`.
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "an estimate"
     )]
-    pub(super) fn expected(&self, class: Class, most: u64) -> u64 {
-        let share = self.share.lock().unwrap_or_else(PoisonError::into_inner)[class.index()];
+    pub(super) fn expected(&self, priority: Priority, most: u64) -> u64 {
+        let share = self.share.lock().unwrap_or_else(PoisonError::into_inner)[priority.index()];
         (most as f64 * share).ceil() as u64
     }
 
     /// Learns that `drawn` of `most` were drawn.
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-    pub(super) fn learn(&self, class: Class, drawn: u64, most: u64) {
+    pub(super) fn learn(&self, priority: Priority, drawn: u64, most: u64) {
         let seen = drawn.min(most) as f64 / most.max(1) as f64;
-        let share = &mut self.share.lock().unwrap_or_else(PoisonError::into_inner)[class.index()];
+        let share = &mut self.share.lock().unwrap_or_else(PoisonError::into_inner)[priority.index()];
         *share += (seen - *share) * Self::NEWEST;
     }
 }
@@ -111,7 +111,7 @@ impl MixedClassifier {
             Robust::Smoothed(_) => {
                 let selection = self.certificate.selection_votes;
                 let most = selection.saturating_add(order.vote_budget);
-                let expected = self.engine.appetite.expected(order.class, most).max(selection + 1);
+                let expected = self.engine.appetite.expected(order.priority, most).max(selection + 1);
                 Demand {
                     outstanding: PerRole {
                         standard: inputs,
@@ -171,11 +171,11 @@ mod tests {
     #[test]
     fn the_appetite_is_learnt_from_what_is_eaten() {
         let appetite = Appetite::new();
-        assert_eq!(appetite.expected(Class::Bulk, 1000), 1000);
+        assert_eq!(appetite.expected(Priority::Bulk, 1000), 1000);
         for _ in 0..200 {
-            appetite.learn(Class::Bulk, 100, 1000);
+            appetite.learn(Priority::Bulk, 100, 1000);
         }
-        assert!((100..110).contains(&appetite.expected(Class::Bulk, 1000)));
-        assert_eq!(appetite.expected(Class::Interactive, 1000), 1000);
+        assert!((100..110).contains(&appetite.expected(Priority::Bulk, 1000)));
+        assert_eq!(appetite.expected(Priority::Interactive, 1000), 1000);
     }
 }

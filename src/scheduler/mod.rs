@@ -33,4 +33,3 @@ pub use job::{Outputs, Pending, RowSource, ScheduleError};
 pub use measure::{Measured, best_time, measure_batch_size};
 pub use pool::{QueueSettings, Scheduler};
 pub use reservation::Reservation;
-pub use urgency::Class;

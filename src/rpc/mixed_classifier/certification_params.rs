@@ -3,8 +3,7 @@
 use super::proto::{BoundMethod, CertifyRequest, Priority};
 use crate::certificate::{FailureProbability, MAX_TARGET_RADIUS};
 use crate::classifier::CertificationOrder;
-use crate::domain::{Bound, Violations};
-use crate::scheduler::Class;
+use crate::domain::{self, Bound, Violations};
 use crate::settings::CertificateSettings;
 
 /// Reads how urgent a Predict is, or tells what is wrong with it.
@@ -14,7 +13,7 @@ use crate::settings::CertificateSettings;
 pub(in crate::rpc) fn predict(priority: i32, settings: &CertificateSettings) -> Result<CertificationOrder, Violations> {
     let mut order = CertificationOrder::predict(settings);
     let mut wrong = Violations::default();
-    order.class = class(priority, order.class, &mut wrong);
+    order.priority = class(priority, order.priority, &mut wrong);
     wrong.into_result().map(|()| order)
 }
 
@@ -63,8 +62,8 @@ pub(in crate::rpc) fn certify(
             format!("expected ANYTIME or CLOPPER_PEARSON, found {}", request.bound),
         ),
     }
-    order.class = class(request.priority, order.class, &mut wrong);
-    if order.class == Class::Interactive {
+    order.priority = class(request.priority, order.priority, &mut wrong);
+    if order.priority == domain::Priority::Interactive {
         check_interactive(
             votes.then_some(order.vote_budget),
             settings.interactive_votes,
@@ -74,11 +73,11 @@ pub(in crate::rpc) fn certify(
     wrong.into_result().map(|()| order)
 }
 
-fn class(priority: i32, unspecified: Class, wrong: &mut Violations) -> Class {
+fn class(priority: i32, unspecified: domain::Priority, wrong: &mut Violations) -> domain::Priority {
     match Priority::try_from(priority) {
         Ok(Priority::Unspecified) => unspecified,
-        Ok(Priority::Interactive) => Class::Interactive,
-        Ok(Priority::Bulk) => Class::Bulk,
+        Ok(Priority::Interactive) => domain::Priority::Interactive,
+        Ok(Priority::Bulk) => domain::Priority::Bulk,
         Err(_) => {
             wrong.add("priority", format!("expected INTERACTIVE or BULK, found {priority}"));
             unspecified
