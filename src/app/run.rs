@@ -7,7 +7,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use thiserror::Error;
@@ -17,9 +17,9 @@ use tokio::sync::{Notify, oneshot, watch};
 use super::watched::{ConfigMetrics, ServerPages};
 use crate::certificate::noise::NoiseSecret;
 use crate::classifier::{ClassifierInfo, CurfewBell, LoadError, NoiseKeys};
-use crate::live::{Contents, Live, Loader, PrepareParts, Reloader, Snapshot, Surroundings, digest};
-use crate::rpc::{self, Credentials, CredentialsError, Gate, Listeners};
-use crate::settings::{AccessSettings, Settings, Source};
+use crate::live::{Contents, Live, Loader, PrepareParts, Reloader, Snapshot, Surroundings};
+use crate::rpc::{self, AccessControl, CredentialsError, Listeners};
+use crate::settings::{Settings, Source};
 use crate::telemetry::call::{Observer, Observers};
 use crate::telemetry::metrics::{Endpoint, Metrics, MetricsError, MetricsListener};
 use crate::telemetry::models::ModelObserver;
@@ -106,7 +106,7 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
     let watched = listener.is_some();
     // Before they are read: what changes in between is found by the first look.
     let seen = Contents::of(&settings);
-    let gate = Arc::new(Gate::new(Credentials::prepare(&settings.access, wall_clock())?));
+    let access = Arc::new(AccessControl::new(&settings.access, wall_clock())?);
     let live = Arc::new(Live::new(&settings));
     let (close, closed) = oneshot::channel::<()>();
     let closed = Box::pin(async { drop(closed.await) });
@@ -122,7 +122,7 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
         listeners,
         Arc::clone(&live),
         &settings.open_inference,
-        Arc::clone(&gate),
+        Arc::clone(&access),
         observers,
         closed,
     )
@@ -133,7 +133,7 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
         live: Arc::clone(&live),
         health: health.clone(),
         connections: Arc::clone(&serving.connections),
-        gate: Arc::clone(&gate),
+        access: Arc::clone(&access),
         tracer: traces.as_ref().map(Traces::tracer),
         logs: logs.clone(),
     });
@@ -157,7 +157,7 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
             () = &mut stop => return Ok(()),
         };
         let alpha = settings.mixture.alpha.get();
-        let parts = parts(logs, gate, &settings);
+        let parts = parts(logs, access);
         let surroundings = Surroundings {
             live: Arc::clone(&live),
             loader,
@@ -219,48 +219,20 @@ fn wall_clock() -> SystemTime {
     SystemTime::now()
 }
 
-/// What is prepared beside the models when the settings change. `first` are those in force.
-fn parts(logs: Option<LogHandle>, gate: Arc<Gate>, first: &Settings) -> PrepareParts {
-    let in_force = Arc::new(Mutex::new(Access::of(first)));
+/// Returns the function that prepares the credentials and the log filter of changed settings.
+fn parts(logs: Option<LogHandle>, access: Arc<AccessControl>) -> PrepareParts {
     Arc::new(move |settings: &Settings| {
-        let next = Access::of(settings);
-        let known = in_force.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        // Those in force are not judged again: a certificate that has expired meanwhile must not keep alpha from being changed.
-        let credentials = match next == known {
-            true => None,
-            false => {
-                Some(Credentials::prepare(&settings.access, wall_clock()).map_err(CredentialsError::into_violations)?)
-            }
-        };
-        let (logs, gate, filter) = (logs.clone(), Arc::clone(&gate), settings.log.filter.clone());
-        let in_force = Arc::clone(&in_force);
+        let credentials = access
+            .prepare_reload(&settings.access, wall_clock())
+            .map_err(CredentialsError::into_violations)?;
+        let (logs, filter) = (logs.clone(), settings.log.filter.clone());
         Ok(Box::new(move || {
-            if let Some(credentials) = credentials {
-                gate.swap(credentials);
-                *in_force.lock().unwrap_or_else(PoisonError::into_inner) = next;
-            }
+            credentials.commit();
             if let Some(Err(error)) = logs.map(|logs| logs.set_filter(&filter)) {
                 tracing::error!(%error, "the filter of the log stays as it was");
             }
         }))
     })
-}
-
-/// Who may talk to the server, by its settings and by what their files hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Access {
-    settings: AccessSettings,
-    contents: String,
-}
-
-impl Access {
-    fn of(settings: &Settings) -> Self {
-        let files: Vec<_> = settings.access.files().into_iter().map(|(_, file)| file).collect();
-        Self {
-            settings: settings.access.clone(),
-            contents: digest(&files),
-        }
-    }
 }
 
 /// Tells health checks whether both models work, those that are live.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::classifier::{ClassifierInfo, ModelSummary, RADIUS_BOUNDS, ShadowReport, ShadowRow};
 use crate::domain::PerRole;
 use crate::live::{ConfigObserver, ConfigStatus, Live, Snapshot};
-use crate::rpc::{self, ConnectionCounts, Gate};
+use crate::rpc::{self, AccessControl, ConnectionCounts};
 use crate::telemetry::metrics::{
     ConfigInForce, Connections, Metrics, MetricsError, ModelDescription, Moment, Pages, Reload, Shadow, ShadowCandidate,
 };
@@ -17,7 +17,7 @@ pub(super) struct ServerPages {
     pub(super) live: Arc<Live>,
     pub(super) health: rpc::Health,
     pub(super) connections: Arc<ConnectionCounts>,
-    pub(super) gate: Arc<Gate>,
+    pub(super) access: Arc<AccessControl>,
     pub(super) tracer: Option<Tracer>,
     pub(super) logs: Option<LogHandle>,
 }
@@ -30,7 +30,7 @@ impl Pages for ServerPages {
             load: classifier.map(|classifier| classifier.engine().load_now()),
             serving: self.serves(),
             connections: counted(&self.connections),
-            certificate_expires: self.gate.expires(),
+            certificate_expires: self.access.certificate_expiry(),
             lost_spans: self.tracer.as_ref().map_or(0, Tracer::lost_spans),
             dropped_log_lines: self.logs.as_ref().map_or(0, LogHandle::dropped_lines),
             shadow: classifier.and_then(|classifier| classifier.shadow_report().as_ref().map(shadowed)),

@@ -15,7 +15,7 @@ pub mod open_inference;
 mod router;
 mod unix_socket;
 
-pub use access::{Credentials, CredentialsError, Gate};
+pub use access::{AccessControl, CredentialsError, PreparedCredentials};
 pub use connections::ConnectionCounts;
 pub use health::Health;
 pub use listeners::{ListenError, Listeners};
