@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::error::AppError;
 use crate::call::{Observer, Observers};
 use crate::live::Live;
-use crate::rpc::{Gate, Serving};
+use crate::rpc::{AccessControl, Serving};
 use crate::scheduler::ModelObserver;
 use crate::settings::Settings;
 use crate::telemetry::metrics::{Endpoint, Metrics, MetricsListener, Routes};
@@ -55,7 +55,7 @@ impl Observability {
     pub(super) fn serve_metrics<F>(
         &mut self,
         live: &Arc<Live>,
-        gate: &Arc<Gate>,
+        access: &Arc<AccessControl>,
         serving: &Serving<F>,
     ) -> Result<Option<Endpoint>, AppError> {
         let routes = Routes {
@@ -63,7 +63,7 @@ impl Observability {
             live: Arc::clone(live),
             health: serving.health.clone(),
             connections: Arc::clone(&serving.connections),
-            gate: Arc::clone(gate),
+            access: Arc::clone(access),
             tracer: self.tracer(),
             logs: self.logs.clone(),
         };

@@ -15,7 +15,7 @@ use super::observability::Observability;
 use crate::certificate::noise::NoiseSecret;
 use crate::classifier::{DrainDeadline, DrainSignal, NoiseKeyGenerator};
 use crate::live::{ConfigObserver, Contents, Live, Loader, ReloaderContext, Snapshot};
-use crate::rpc::{self, Credentials, Gate, Listeners};
+use crate::rpc::{self, AccessControl, Listeners};
 use crate::scheduler::ModelObserver;
 use crate::settings::{Settings, Source};
 use crate::telemetry::LogHandle;
@@ -57,20 +57,20 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
     };
     // The contents are read before the files: the first detection finds a change in between.
     let contents = Contents::of(settings);
-    let gate = Arc::new(Gate::new(Credentials::prepare(&settings.access, wall_clock())?));
+    let access = Arc::new(AccessControl::new(&settings.access, wall_clock())?);
     let live = Arc::new(Live::new(settings));
     let (close, closed) = oneshot::channel::<()>();
     let serving = rpc::serve(
         start.listeners,
         Arc::clone(&live),
         &settings.open_inference,
-        Arc::clone(&gate),
+        Arc::clone(&access),
         observability.call_observers(),
         Box::pin(async { drop(closed.await) }),
     )
     .await?;
     // The endpoint outlives the drain, so an operator can see why a shutdown takes long.
-    let _endpoint = observability.serve_metrics(&live, &gate, &serving)?;
+    let _endpoint = observability.serve_metrics(&live, &access, &serving)?;
     let mut server = Box::pin(async { serving.done.await.map_err(|error| AppError::Server(error.to_string())) });
     let (drain_signal, drain_deadline) = DrainSignal::new();
     let loader = loader(start.secret, drain_deadline, observability.model_observer());
@@ -78,7 +78,7 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
         context: ReloaderContext {
             live: Arc::clone(&live),
             loader,
-            prepare_components: prepare_components(start.logs, gate, settings),
+            prepare_components: prepare_components(start.logs, access),
             observer: Arc::clone(&observability.metrics) as Arc<dyn ConfigObserver>,
         },
         settings: start.settings,

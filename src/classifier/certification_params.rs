@@ -1,11 +1,10 @@
 //! What a caller wants of the certificates of one request, within the operator's limits.
 
 use crate::certificate::FailureProbability;
-use crate::domain::Bound;
-use crate::scheduler::Class;
+use crate::domain::{Bound, Priority};
 use crate::settings::CertificateSettings;
 
-/// What to prove, and how hard to try. Only smoothed models look at it, but for `class`.
+/// What to prove, and how hard to try. Only smoothed models look at it, but for `priority`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CertificationParams {
     /// Stop once this radius is proven or out of reach; positive, in the units of the float input.
@@ -17,7 +16,7 @@ pub struct CertificationParams {
     /// How votes become bounds.
     pub bound: Bound,
     /// How urgent the rows are.
-    pub class: Class,
+    pub priority: Priority,
 }
 
 impl CertificationParams {
@@ -29,7 +28,7 @@ impl CertificationParams {
             vote_budget: settings.predict_votes,
             failure_probability: settings.failure_probability,
             bound: settings.bound,
-            class: Class::Interactive,
+            priority: Priority::Interactive,
         }
     }
 
@@ -41,7 +40,7 @@ impl CertificationParams {
             vote_budget: settings.certify_votes,
             failure_probability: settings.failure_probability,
             bound: settings.bound,
-            class: Class::Bulk,
+            priority: Priority::Bulk,
         }
     }
 }

@@ -108,7 +108,7 @@ impl MixedClassifier {
         deadline: Instant,
     ) -> Result<PredictionBatch, ClassifierError> {
         let demand = self.demand(inputs.len(), &order);
-        let room = self.engine.scheduler.admit(order.class, deadline, &demand)?;
+        let room = self.engine.scheduler.admit(order.priority, deadline, &demand)?;
         let RobustInference::Smoothed(smoother) = &self.engine.robust_kind else {
             return self.predict_rows(inputs.into(), &room).await;
         };
@@ -160,7 +160,7 @@ impl MixedClassifier {
         let room = self
             .engine
             .scheduler
-            .admit(order.class, deadline, &self.demand(1, &order))?;
+            .admit(order.priority, deadline, &self.demand(1, &order))?;
         match &self.engine.robust_kind {
             RobustInference::Smoothed(smoother) => {
                 let share = Share {
@@ -258,7 +258,7 @@ impl MixedClassifier {
             let most = sampling.selection_votes.saturating_add(share.order.vote_budget);
             self.engine
                 .vote_forecast
-                .learn(room.class(), sampling.votes_drawn, most);
+                .learn(room.priority(), sampling.votes_drawn, most);
         }
         let prediction = mix(self.mixture.alpha, standard, self.vouched(robust));
         let mixing = Some(Stage::between(back, Instant::now()));

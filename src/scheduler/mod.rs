@@ -37,4 +37,3 @@ pub use measure::{Measured, best_time, measure_batch_size};
 pub use observer::ModelObserver;
 pub use pool::{QueueSettings, Scheduler};
 pub use reservation::Reservation;
-pub use urgency::Class;

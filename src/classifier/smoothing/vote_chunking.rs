@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::classifier::models::served_model::RobustInference;
 use crate::classifier::{CertificationParams, MixedClassifier};
-use crate::domain::PerRole;
-use crate::scheduler::{Class, Demand};
+use crate::domain::{PerRole, Priority};
+use crate::scheduler::Demand;
 
 /// Inputs of one request whose votes are drawn at the same time, at most.
 pub(in crate::classifier) const VOTE_LANES: usize = 4;
@@ -69,16 +69,16 @@ impl VoteForecast {
         clippy::cast_sign_loss,
         reason = "an estimate"
     )]
-    pub(in crate::classifier) fn expected(&self, class: Class, most: u64) -> u64 {
-        let share = self.share.lock().unwrap_or_else(PoisonError::into_inner)[class.index()];
+    pub(in crate::classifier) fn expected(&self, priority: Priority, most: u64) -> u64 {
+        let share = self.share.lock().unwrap_or_else(PoisonError::into_inner)[priority.index()];
         (most as f64 * share).ceil() as u64
     }
 
     /// Learns that `drawn` of `most` were drawn.
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-    pub(in crate::classifier) fn learn(&self, class: Class, drawn: u64, most: u64) {
+    pub(in crate::classifier) fn learn(&self, priority: Priority, drawn: u64, most: u64) {
         let seen = drawn.min(most) as f64 / most.max(1) as f64;
-        let share = &mut self.share.lock().unwrap_or_else(PoisonError::into_inner)[class.index()];
+        let share = &mut self.share.lock().unwrap_or_else(PoisonError::into_inner)[priority.index()];
         *share += (seen - *share) * Self::NEWEST;
     }
 }
@@ -111,7 +111,11 @@ impl MixedClassifier {
             RobustInference::Smoothed(_) => {
                 let selection = self.certificate.selection_votes;
                 let most = selection.saturating_add(order.vote_budget);
-                let expected = self.engine.vote_forecast.expected(order.class, most).max(selection + 1);
+                let expected = self
+                    .engine
+                    .vote_forecast
+                    .expected(order.priority, most)
+                    .max(selection + 1);
                 Demand {
                     outstanding: PerRole {
                         standard: inputs,
@@ -183,11 +187,11 @@ mod tests {
     #[test]
     fn the_appetite_is_learnt_from_what_is_eaten() {
         let vote_forecast = VoteForecast::new();
-        assert_eq!(vote_forecast.expected(Class::Bulk, 1000), 1000);
+        assert_eq!(vote_forecast.expected(Priority::Bulk, 1000), 1000);
         for _ in 0..200 {
-            vote_forecast.learn(Class::Bulk, 100, 1000);
+            vote_forecast.learn(Priority::Bulk, 100, 1000);
         }
-        assert!((100..110).contains(&vote_forecast.expected(Class::Bulk, 1000)));
-        assert_eq!(vote_forecast.expected(Class::Interactive, 1000), 1000);
+        assert!((100..110).contains(&vote_forecast.expected(Priority::Bulk, 1000)));
+        assert_eq!(vote_forecast.expected(Priority::Interactive, 1000), 1000);
     }
 }

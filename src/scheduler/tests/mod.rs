@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use crate::domain::{PerRole, Role};
+use crate::domain::{PerRole, Priority, Role};
 use crate::onnx::{Backend, BackendError, Halt};
 use crate::scheduler::*;
 
@@ -154,7 +154,7 @@ fn outstanding(robust: usize) -> Demand {
 /// Rows of the robust model, from `first` on.
 fn submit(scheduler: &Scheduler, first: u16, count: usize) -> Pending {
     scheduler
-        .admit(Class::Interactive, soon(), &outstanding(count))
+        .admit(Priority::Interactive, soon(), &outstanding(count))
         .unwrap()
         .submit(Box::new(Counting(first)), rows(count))
 }

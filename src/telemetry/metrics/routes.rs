@@ -12,7 +12,7 @@ use super::all::Metrics;
 use super::error::MetricsError;
 use super::server_state::ServerState;
 use crate::live::Live;
-use crate::rpc::{ConnectionCounts, Gate, Health};
+use crate::rpc::{AccessControl, ConnectionCounts, Health};
 use crate::telemetry::logs::LogHandle;
 use crate::telemetry::traces::Tracer;
 
@@ -31,7 +31,7 @@ pub struct Routes {
     /// The counts of the listeners.
     pub connections: Arc<ConnectionCounts>,
     /// The TLS certificates in force.
-    pub gate: Arc<Gate>,
+    pub access: Arc<AccessControl>,
     /// The exporter of traces, if there is one.
     pub tracer: Option<Tracer>,
     /// The logger, if this server controls it.
@@ -74,7 +74,7 @@ impl Routes {
             load: classifier.map(|classifier| classifier.engine().load_now()),
             serving: self.health.is_serving(),
             connections: &self.connections,
-            certificate_expires: self.gate.expires(),
+            certificate_expires: self.access.certificate_expiry(),
             lost_spans: self.tracer.as_ref().map_or(0, Tracer::lost_spans),
             dropped_log_lines: self.logs.as_ref().map_or(0, LogHandle::dropped_lines),
             shadow: shadow.as_ref(),

@@ -153,7 +153,7 @@ mod tests {
     use std::time::SystemTime;
 
     use super::{RADIUS_BOUNDS, ShadowMetrics, ShadowReport, ShadowRow};
-    use crate::classifier::{Histogram, ShadowCounts};
+    use crate::classifier::{RadiusHistogram, ShadowCounts};
     use crate::telemetry::metrics::registry::MetricRegistry;
 
     fn text(registry: &MetricRegistry) -> String {
@@ -166,7 +166,7 @@ mod tests {
         let registry = MetricRegistry::default();
         let metrics = ShadowMetrics::new(&registry).unwrap();
         assert_eq!(text(&registry), "");
-        let mut radii = Histogram::default();
+        let mut radii = RadiusHistogram::default();
         radii.buckets[0] = 1;
         radii.buckets[1] = 2;
         radii.buckets[RADIUS_BOUNDS.len()] = 3;

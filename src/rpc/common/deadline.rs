@@ -15,7 +15,7 @@ const HEADER: &str = "grpc-timeout";
 ///
 /// # Errors
 /// If the `grpc-timeout` header is not what the gRPC protocol says.
-pub(super) fn of(metadata: &MetadataMap, received: Instant, longest: Duration) -> Result<Instant, Violations> {
+pub(in crate::rpc) fn of(metadata: &MetadataMap, received: Instant, longest: Duration) -> Result<Instant, Violations> {
     let answered_in = answered_in(metadata)?.map_or(longest, |answered_in| answered_in.min(longest));
     Ok(received + answered_in)
 }
@@ -24,14 +24,19 @@ pub(super) fn of(metadata: &MetadataMap, received: Instant, longest: Duration) -
 ///
 /// # Errors
 /// As [`of`].
-pub(super) fn of_stream(metadata: &MetadataMap, began: Instant) -> Result<Option<Instant>, Violations> {
+pub(in crate::rpc) fn of_stream(metadata: &MetadataMap, began: Instant) -> Result<Option<Instant>, Violations> {
     // Further off than the clock goes is as good as never.
     Ok(answered_in(metadata)?.and_then(|answered_in| began.checked_add(answered_in)))
 }
 
 /// The moment by which one request of a stream must be answered, `received` when it was read. `timeout_us` is the server's
 /// to keep, from that moment on: the ways there and back are not in it, so nothing is taken off for them.
-pub(super) fn of_message(timeout_us: u64, received: Instant, longest: Duration, stream: Option<Instant>) -> Instant {
+pub(in crate::rpc) fn of_message(
+    timeout_us: u64,
+    received: Instant,
+    longest: Duration,
+    stream: Option<Instant>,
+) -> Instant {
     let own = match timeout_us {
         0 => received + longest,
         timeout_us => received + Duration::from_micros(timeout_us).min(longest),
@@ -40,7 +45,7 @@ pub(super) fn of_message(timeout_us: u64, received: Instant, longest: Duration, 
 }
 
 /// What a call asks for by its header, if it asks for what the protocol knows; who answers it tells what is wrong with it.
-pub(super) fn asked(headers: &HeaderMap) -> Option<Duration> {
+pub(in crate::rpc) fn asked(headers: &HeaderMap) -> Option<Duration> {
     headers.get(HEADER)?.to_str().ok().and_then(parse)
 }
 

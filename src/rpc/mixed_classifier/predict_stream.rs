@@ -12,13 +12,13 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use tokio::task::AbortHandle;
 use tonic::{Status, Streaming};
 
-use super::answering::{Service, answer_predict};
-use super::call::{self, Call, CallStream};
 use super::proto::predict_stream_response::Outcome;
 use super::proto::{PredictStreamRequest, PredictStreamResponse};
-use super::{deadline, early_errors, status};
 use crate::call::Code;
 use crate::domain::Violations;
+use crate::rpc::common::call_tracker::{self as call, Call, CallStream};
+use crate::rpc::common::classify::{Service, answer_predict};
+use crate::rpc::common::{deadline, status, status_correction as early_errors};
 
 type Message = Result<PredictStreamResponse, Status>;
 
@@ -34,7 +34,7 @@ enum Next {
 }
 
 /// The answers to `requests`, in their order, each a call of `calls`. The stream ends by `deadline`, if it has one.
-pub(super) fn answers(
+pub(in crate::rpc) fn answers(
     service: Service,
     calls: CallStream,
     requests: Streaming<PredictStreamRequest>,

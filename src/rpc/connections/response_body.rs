@@ -10,7 +10,7 @@ use tonic::Status;
 use tonic::codegen::http::HeaderMap;
 
 use super::activity::Open;
-use crate::rpc::status;
+use crate::rpc::common::status;
 
 /// An answer, which tells when it waits for the peer, and ends with its connection if it has no end of its own.
 pub(super) struct Answer {

@@ -15,11 +15,11 @@ use crate::call::{CallRecord, CertificateCounts, Code, Observer as _, Observers,
 use crate::classifier::{ClassifierError, MixedClassifier, PredictionBatch};
 
 /// The header that names a request, on the way in and on the way out.
-pub(super) const REQUEST_ID: &str = "x-request-id";
+pub(in crate::rpc) const REQUEST_ID: &str = "x-request-id";
 
 /// Begins calls. Clones share it.
 #[derive(Clone, Debug)]
-pub(super) struct Calls {
+pub(in crate::rpc) struct Calls {
     shared: Arc<Shared>,
 }
 
@@ -33,7 +33,7 @@ struct Shared {
 
 impl Calls {
     /// `observers` are told of each.
-    pub(super) fn new(observers: Observers) -> Self {
+    pub(in crate::rpc) fn new(observers: Observers) -> Self {
         let shared = Shared {
             ids: RequestIds::default(),
             reads_trace_context: observers.reads_trace_context(),
@@ -45,7 +45,7 @@ impl Calls {
     }
 
     /// A call whose headers have come just now.
-    pub(super) fn begin(&self, rpc: Rpc, metadata: &MetadataMap) -> Call {
+    pub(in crate::rpc) fn begin(&self, rpc: Rpc, metadata: &MetadataMap) -> Call {
         let id = metadata.get(REQUEST_ID).map(MetadataValue::as_encoded_bytes);
         let id = id.and_then(RequestId::from_caller);
         let mut call = self.begin_as(rpc, id.unwrap_or_else(|| self.shared.ids.next()), Instant::now());
@@ -57,7 +57,7 @@ impl Calls {
     }
 
     /// A call that no handler has seen, and whose headers nobody has kept.
-    pub(super) fn unseen(&self) -> Call {
+    pub(in crate::rpc) fn unseen(&self) -> Call {
         self.begin_as(Rpc::Other, self.shared.ids.next(), Instant::now())
     }
 
@@ -72,7 +72,7 @@ impl Calls {
 
 /// One call. Dropped without an end, it counts as cancelled.
 #[derive(Debug)]
-pub(super) struct Call {
+pub(in crate::rpc) struct Call {
     record: CallRecord,
     calls: Calls,
     over: bool,
@@ -80,19 +80,19 @@ pub(super) struct Call {
 
 impl Call {
     /// When it was received.
-    pub(super) fn begun(&self) -> Instant {
+    pub(in crate::rpc) fn begun(&self) -> Instant {
         self.record.begun
     }
 
     /// `classifier` is asked for so many inputs.
-    pub(super) fn asks(&mut self, classifier: &MixedClassifier, inputs: usize) {
+    pub(in crate::rpc) fn asks(&mut self, classifier: &MixedClassifier, inputs: usize) {
         self.record.revision = Some(Arc::clone(&classifier.provenance().config_revision));
         self.record.alpha = Some(classifier.provenance().alpha);
         self.record.inputs = inputs;
     }
 
     /// The models have answered.
-    pub(super) fn answered(&mut self, answer: &PredictionBatch) {
+    pub(in crate::rpc) fn answered(&mut self, answer: &PredictionBatch) {
         self.record.certificates = CertificateCounts::of(&answer.predictions);
         self.record.timings = answer.timings;
         self.record.rows = answer.rows;
@@ -101,7 +101,7 @@ impl Call {
     }
 
     /// The models have not answered.
-    pub(super) fn failed(&mut self, error: &ClassifierError) {
+    pub(in crate::rpc) fn failed(&mut self, error: &ClassifierError) {
         self.record.refusal = match error {
             ClassifierError::Refused(refusal) | ClassifierError::TooShort(refusal) => Some(refusal.reason()),
             _ => None,
@@ -109,7 +109,7 @@ impl Call {
     }
 
     /// Ends it with `answer`, which then bears its name.
-    pub(super) fn end<T>(self, mut answer: Result<Response<T>, Status>) -> Result<Response<T>, Status> {
+    pub(in crate::rpc) fn end<T>(self, mut answer: Result<Response<T>, Status>) -> Result<Response<T>, Status> {
         match &mut answer {
             Ok(response) => self.name_in(response.metadata_mut()),
             Err(status) => self.name_in(status.metadata_mut()),
@@ -120,26 +120,26 @@ impl Call {
     }
 
     /// Ends it with `code`.
-    pub(super) fn finish(mut self, code: Code) {
+    pub(in crate::rpc) fn finish(mut self, code: Code) {
         self.over(code);
     }
 
     /// Writes its name into the headers of an answer.
-    pub(super) fn name_in(&self, metadata: &mut MetadataMap) {
+    pub(in crate::rpc) fn name_in(&self, metadata: &mut MetadataMap) {
         if let Ok(id) = MetadataValue::try_from(self.record.id.as_bytes()) {
             metadata.insert(REQUEST_ID, id);
         }
     }
 
     /// The same for an answer that is not tonic's to write.
-    pub(super) fn name_in_headers(&self, headers: &mut HeaderMap) {
+    pub(in crate::rpc) fn name_in_headers(&self, headers: &mut HeaderMap) {
         if let Ok(id) = HeaderValue::from_bytes(self.record.id.as_bytes()) {
             headers.insert(REQUEST_ID, id);
         }
     }
 
     /// Makes it a stream of requests, each a call of its own: it is none itself any more.
-    pub(super) fn into_stream(mut self) -> CallStream {
+    pub(in crate::rpc) fn into_stream(mut self) -> CallStream {
         self.over = true;
         CallStream {
             rpc: self.record.rpc,
@@ -172,7 +172,7 @@ impl Drop for Call {
 
 /// A stream of requests: they bear its name, and a number.
 #[derive(Debug)]
-pub(super) struct CallStream {
+pub(in crate::rpc) struct CallStream {
     rpc: Rpc,
     id: RequestId,
     trace: TraceContext,
@@ -182,7 +182,7 @@ pub(super) struct CallStream {
 
 impl CallStream {
     /// The next request, which was read just now.
-    pub(super) fn next(&mut self) -> Call {
+    pub(in crate::rpc) fn next(&mut self) -> Call {
         self.messages += 1;
         let mut call = self.calls.begin_as(self.rpc, self.id, Instant::now());
         call.record.message = Some(self.messages);
@@ -192,6 +192,6 @@ impl CallStream {
 }
 
 /// The code of an answer.
-pub(super) fn code(status: &Status) -> Code {
+pub(in crate::rpc) fn code(status: &Status) -> Code {
     Code::from_number(status.code().into())
 }

@@ -7,12 +7,13 @@ use tracing::Instrument as _;
 
 use super::proto::{ModelInferRequest, ModelInferResponse};
 use super::statistics::Spent;
-use super::{decode, encode, outputs, parameters};
+use super::{decode_inputs as decode, encode, outputs, request_parameters as parameters};
 use crate::domain::Violations;
 use crate::live::Snapshot;
-use crate::rpc::answering::ask;
-use crate::rpc::call::Call;
-use crate::rpc::{deadline, order, status};
+use crate::rpc::common::call_tracker::Call;
+use crate::rpc::common::classify::ask;
+use crate::rpc::common::{deadline, status};
+use crate::rpc::mixed_classifier::certification_params as order;
 
 /// An answer, with what there is to count of it.
 pub(super) struct Answered {

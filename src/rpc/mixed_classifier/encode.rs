@@ -4,7 +4,7 @@ use super::proto;
 use crate::domain::{Basis, Bound, Certificate, Method, Norm, Prediction, Provenance, Status, StopReason};
 
 /// A prediction; with `components`, g's and h's probabilities too.
-pub(super) fn prediction(prediction: Prediction, labels: &[String], components: bool) -> proto::Prediction {
+pub(in crate::rpc) fn prediction(prediction: Prediction, labels: &[String], components: bool) -> proto::Prediction {
     let probabilities = |log_probs: &[f64]| match components {
         true => log_probs.iter().map(|&log| probability(log)).collect(),
         false => Vec::new(),
@@ -22,7 +22,7 @@ pub(super) fn prediction(prediction: Prediction, labels: &[String], components: 
 }
 
 /// The snapshot that answered.
-pub(super) fn provenance(provenance: &Provenance) -> proto::Provenance {
+pub(in crate::rpc) fn provenance(provenance: &Provenance) -> proto::Provenance {
     proto::Provenance {
         config_revision: provenance.config_revision.to_string(),
         alpha: provenance.alpha,
@@ -85,7 +85,7 @@ fn certificate(certificate: Certificate) -> proto::Certificate {
     message
 }
 
-pub(super) fn basis(basis: Option<Basis>) -> proto::CertificateBasis {
+pub(in crate::rpc) fn basis(basis: Option<Basis>) -> proto::CertificateBasis {
     match basis {
         None => proto::CertificateBasis::Unspecified,
         Some(Basis::Proven) => proto::CertificateBasis::Proven,
@@ -93,7 +93,7 @@ pub(super) fn basis(basis: Option<Basis>) -> proto::CertificateBasis {
     }
 }
 
-pub(super) fn norm(norm: Option<Norm>) -> proto::Norm {
+pub(in crate::rpc) fn norm(norm: Option<Norm>) -> proto::Norm {
     match norm {
         None => proto::Norm::Unspecified,
         Some(Norm::L1) => proto::Norm::L1,
@@ -102,7 +102,7 @@ pub(super) fn norm(norm: Option<Norm>) -> proto::Norm {
     }
 }
 
-pub(super) fn method(method: Option<Method>) -> proto::CertificateMethod {
+pub(in crate::rpc) fn method(method: Option<Method>) -> proto::CertificateMethod {
     match method {
         None => proto::CertificateMethod::Unspecified,
         Some(Method::Theorem1) => proto::CertificateMethod::Theorem1,
@@ -112,7 +112,7 @@ pub(super) fn method(method: Option<Method>) -> proto::CertificateMethod {
     }
 }
 
-pub(super) fn bound(bound: Bound) -> proto::BoundMethod {
+pub(in crate::rpc) fn bound(bound: Bound) -> proto::BoundMethod {
     match bound {
         Bound::Anytime => proto::BoundMethod::Anytime,
         Bound::ClopperPearson => proto::BoundMethod::ClopperPearson,
@@ -120,12 +120,12 @@ pub(super) fn bound(bound: Bound) -> proto::BoundMethod {
 }
 
 /// A length or index that fits 32 bits by the limits of manifests and settings.
-pub(super) fn index(value: usize) -> u32 {
+pub(in crate::rpc) fn index(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
 
 /// A probability, from its logarithm.
-pub(super) fn probability(log: f64) -> f32 {
+pub(in crate::rpc) fn probability(log: f64) -> f32 {
     narrow(log.exp())
 }
 
@@ -134,6 +134,6 @@ pub(super) fn probability(log: f64) -> f32 {
     clippy::cast_possible_truncation,
     reason = "the wire carries logits and probabilities as float32"
 )]
-pub(super) fn narrow(value: f64) -> f32 {
+pub(in crate::rpc) fn narrow(value: f64) -> f32 {
     value as f32
 }

@@ -1,11 +1,11 @@
 //! What other alphas would have answered, on the wire.
 
-use super::info::unix_ms;
+use super::model_info::unix_ms;
 use super::{encode, proto};
 use crate::classifier::{MixedClassifier, RADIUS_BOUNDS, ShadowRow};
 
 /// The answer to GetShadowReport.
-pub(super) fn response(classifier: &MixedClassifier) -> proto::GetShadowReportResponse {
+pub(in crate::rpc) fn response(classifier: &MixedClassifier) -> proto::GetShadowReportResponse {
     let provenance = Some(encode::provenance(classifier.provenance()));
     let Some(report) = classifier.shadow_report() else {
         return proto::GetShadowReportResponse {

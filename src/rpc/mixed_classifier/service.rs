@@ -7,17 +7,18 @@ use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Request, Response, Status, Streaming};
 use tracing::Instrument as _;
 
-use super::answering::{Service, answer, answer_predict, checked, deadline};
-use super::call::Call;
-use super::deadline::of_stream as deadline_of_stream;
 use super::proto::mixed_classifier_server::MixedClassifier;
 use super::proto::{
     CertifyRequest, CertifyResponse, CertifyStreamResponse, GetModelInfoRequest, GetModelInfoResponse,
     GetShadowReportRequest, GetShadowReportResponse, PredictRequest, PredictResponse, PredictStreamRequest,
     PredictStreamResponse,
 };
-use super::{encode, info, predict_stream, shadow, status, stream};
+use super::{certify_stream as stream, encode, model_info as info, predict_stream, shadow_report as shadow};
 use crate::call::Rpc;
+use crate::rpc::common::call_tracker::Call;
+use crate::rpc::common::classify::{Service, answer, answer_predict, checked, deadline};
+use crate::rpc::common::deadline::of_stream as deadline_of_stream;
+use crate::rpc::common::status;
 
 #[tonic::async_trait]
 impl MixedClassifier for Service {

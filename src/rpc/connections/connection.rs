@@ -19,14 +19,14 @@ use tonic::service::Routes;
 
 use super::activity::Activity;
 use super::counts::ConnectionCounts;
-use super::entry::Entry;
 use super::lifetime::{LINGER, Lifetime, Limits, Verdict};
+use super::log_throttle::Pace;
 use super::methods::Methods;
-use super::pace::Pace;
-use super::watched_io::WatchedIo;
+use super::monitored_io::WatchedIo;
+use super::request::Entry;
 use crate::live::Live;
-use crate::rpc::access::Gate;
-use crate::rpc::call::Calls;
+use crate::rpc::access::AccessControl;
+use crate::rpc::common::call_tracker::Calls;
 use crate::settings::ConnectionSettings;
 
 /// Bytes that one stream may have sent and nobody read,
@@ -44,7 +44,7 @@ pub(in crate::rpc) struct Server {
     /// The limits of the next connection and the next request.
     live: Arc<Live>,
     calls: Calls,
-    gate: Arc<Gate>,
+    access: Arc<AccessControl>,
     counts: Arc<ConnectionCounts>,
     /// True once the server stops. Its sender is dropped when what is still open is to be cut.
     stopping: watch::Receiver<bool>,
@@ -58,7 +58,7 @@ impl Server {
         methods: Methods,
         live: Arc<Live>,
         calls: Calls,
-        gate: Arc<Gate>,
+        access: Arc<AccessControl>,
         counts: Arc<ConnectionCounts>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
@@ -67,7 +67,7 @@ impl Server {
             methods: Arc::new(methods),
             live,
             calls,
-            gate,
+            access,
             counts,
             stopping,
             number: AtomicU64::new(0),
@@ -88,19 +88,19 @@ impl Server {
         self.stopping.clone()
     }
 
-    /// Serves a connection by TCP, with TLS if the gate has it.
+    /// Serves a connection by TCP, with TLS if the access has it.
     pub(super) async fn serve_tcp(&self, stream: TcpStream) {
         let born = Instant::now();
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection ended at once");
             return;
         }
-        match self.gate.acceptor() {
-            None => self.serve(stream, born, Some(&self.gate)).await,
+        match self.access.tls_acceptor() {
+            None => self.serve(stream, born, Some(&self.access)).await,
             Some(acceptor) => {
                 // Boxed: the state of TLS would be carried by every connection in plaintext.
                 if let Some(stream) = Box::pin(self.shake_hands(acceptor, stream)).await {
-                    self.serve(stream, born, Some(&self.gate)).await;
+                    self.serve(stream, born, Some(&self.access)).await;
                 }
             }
         }
@@ -138,8 +138,8 @@ impl Server {
         None
     }
 
-    /// Serves HTTP/2 on `io` until one side ends it. With a `gate`, requests show their tokens.
-    pub(super) async fn serve<T>(&self, io: T, born: Instant, gate: Option<&Arc<Gate>>)
+    /// Serves HTTP/2 on `io` until one side ends it. With a `access`, requests show their tokens.
+    pub(super) async fn serve<T>(&self, io: T, born: Instant, access: Option<&Arc<AccessControl>>)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -151,7 +151,7 @@ impl Server {
             methods: Arc::clone(&self.methods),
             counts: Arc::clone(&self.counts),
             activity: Arc::clone(&activity),
-            gate: gate.cloned(),
+            access: access.cloned(),
             closing: closing.clone(),
             calls: self.calls.clone(),
             live: Arc::clone(&self.live),

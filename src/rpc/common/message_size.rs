@@ -15,7 +15,7 @@ const SMALLEST_ANSWER_LIMIT: usize = 4 << 20;
 
 /// A generated server, which fixes its limits when it is made: it is made for each request, a few references in all.
 #[derive(Clone)]
-pub(super) struct Limited<S> {
+pub(in crate::rpc) struct Limited<S> {
     inner: S,
     live: Arc<Live>,
     limit: fn(S, usize, usize) -> S,
@@ -23,7 +23,7 @@ pub(super) struct Limited<S> {
 
 impl<S> Limited<S> {
     /// `limit` sets the most bytes of a request and of an answer.
-    pub(super) fn new(inner: S, live: Arc<Live>, limit: fn(S, usize, usize) -> S) -> Self {
+    pub(in crate::rpc) fn new(inner: S, live: Arc<Live>, limit: fn(S, usize, usize) -> S) -> Self {
         Self { inner, live, limit }
     }
 }

@@ -1,8 +1,8 @@
 //! From the tensor of `certimix.v1` to validated inputs.
 
 use super::proto::{DataType, Tensor};
-use super::tensor::{self, Names, Part};
 use crate::domain::{Input, InputSpec, Values, Violations};
+use crate::rpc::common::tensor_validation::{self as tensor, Names, Part};
 
 const NAMES: Names<'static> = Names {
     field: &field,
@@ -23,7 +23,11 @@ fn field(part: Part) -> String {
 ///
 /// # Errors
 /// With the field of each violation, and what was expected.
-pub(super) fn inputs(tensor: Option<&Tensor>, spec: &InputSpec, max_inputs: usize) -> Result<Vec<Input>, Violations> {
+pub(in crate::rpc) fn inputs(
+    tensor: Option<&Tensor>,
+    spec: &InputSpec,
+    max_inputs: usize,
+) -> Result<Vec<Input>, Violations> {
     let mut wrong = Violations::default();
     let Some(tensor) = tensor else {
         wrong.add("inputs", "is required");

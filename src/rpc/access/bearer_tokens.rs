@@ -1,4 +1,4 @@
-//! Bearer tokens: read from a file, compared without telling by the time how much of one was right.
+//! Bearer tokens: reads them from a file and compares them in constant time.
 
 use std::path::Path;
 
@@ -7,20 +7,21 @@ use tonic::Status;
 use tonic::codegen::http::HeaderMap;
 use tonic::codegen::http::header::AUTHORIZATION;
 
-use super::certificates;
+use super::credential_file::read_file;
 
-/// Tokens in a file, at most: every request is compared with each.
-const MOST_TOKENS: usize = 64;
-/// Bytes of a token: shorter ones are guessed, longer ones are no tokens.
-const LENGTHS: std::ops::RangeInclusive<usize> = 16..=4096;
+/// The most tokens in a file. Each request is compared with every token.
+const MAX_TOKENS: usize = 64;
+/// The length of a token in bytes. A shorter token is easy to guess; a longer line is no token.
+const TOKEN_LENGTHS: std::ops::RangeInclusive<usize> = 16..=4096;
 
-/// Tokens of which one must be shown. Their text appears in no message.
-pub(super) struct Tokens(Vec<Vec<u8>>);
+/// The accepted tokens. A request must carry one of them. No message shows their text.
+pub(super) struct BearerTokens(Vec<Vec<u8>>);
 
-impl Tokens {
-    /// The tokens in the file, one a line; empty lines and those that begin with `#` are none.
+impl BearerTokens {
+    /// Reads the tokens in the file at `path`, one a line. Empty lines and lines that start with `#`
+    /// are skipped.
     pub(super) fn read(path: &Path) -> Result<Self, String> {
-        let bytes = certificates::read(path)?;
+        let bytes = read_file(path)?;
         Self::parse(&bytes).map_err(|reason| format!("{}: {reason}", path.display()))
     }
 
@@ -31,51 +32,50 @@ impl Tokens {
             if line.is_empty() || line.starts_with(b"#") {
                 continue;
             }
-            if !LENGTHS.contains(&line.len()) || !line.iter().all(u8::is_ascii_graphic) {
-                let (least, most) = (LENGTHS.start(), LENGTHS.end());
+            if !TOKEN_LENGTHS.contains(&line.len()) || !line.iter().all(u8::is_ascii_graphic) {
+                let (min, max) = (TOKEN_LENGTHS.start(), TOKEN_LENGTHS.end());
                 return Err(format!(
-                    "line {}: expected one token of {least} to {most} visible ASCII characters",
+                    "line {}: expected one token of {min} to {max} visible ASCII characters",
                     index + 1
                 ));
             }
             tokens.push(line.to_vec());
         }
         match tokens.len() {
-            1..=MOST_TOKENS => Ok(Self(tokens)),
-            count => Err(format!("expected 1 to {MOST_TOKENS} tokens, one a line; found {count}")),
+            1..=MAX_TOKENS => Ok(Self(tokens)),
+            count => Err(format!("expected 1 to {MAX_TOKENS} tokens, one a line; found {count}")),
         }
     }
 
-    /// Whether the `authorization` header shows one of them.
+    /// Checks that the `authorization` header carries one of the tokens.
     ///
     /// # Errors
-    /// UNAUTHENTICATED, with what is missing and without what was found.
+    /// UNAUTHENTICATED. The message states what is missing and never shows what the caller sent.
     pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Status> {
-        let Some(shown) = headers.get(AUTHORIZATION) else {
+        let Some(value) = headers.get(AUTHORIZATION) else {
             return Err(Status::unauthenticated(
-                "this server wants a token: send the metadata \"authorization: Bearer TOKEN\"",
+                "this server requires a token: send the metadata \"authorization: Bearer TOKEN\"",
             ));
         };
-        let shown = shown.as_bytes();
-        let is_bearer = shown
+        let value = value.as_bytes();
+        let is_bearer = value
             .get(..7)
             .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "));
-        let Some(shown) = shown.get(7..).filter(|_| is_bearer) else {
+        let Some(token) = value.get(7..).filter(|_| is_bearer) else {
             return Err(Status::unauthenticated(
                 "authorization: expected \"Bearer TOKEN\", found another scheme",
             ));
         };
-        let shown = shown.trim_ascii();
-        // All are compared: which of them was right is nobody's business either.
-        let known = self
-            .0
-            .iter()
-            .fold(Choice::from(0), |known, token| known | token.as_slice().ct_eq(shown));
-        if bool::from(known) {
+        let token = token.trim_ascii();
+        // This compares every token, so that the time taken does not reveal which one matched.
+        let is_known = self.0.iter().fold(Choice::from(0), |known, accepted| {
+            known | accepted.as_slice().ct_eq(token)
+        });
+        if bool::from(is_known) {
             return Ok(());
         }
         Err(Status::unauthenticated(
-            "the token is not one of this server's; it may have been rotated",
+            "the token is not one of this server's tokens; it may have been rotated",
         ))
     }
 }
@@ -88,15 +88,15 @@ mod tests {
 
     const GOOD: &str = "0123456789abcdef";
 
-    fn check(tokens: &Tokens, authorization: &str) -> Result<(), Status> {
+    fn check(tokens: &BearerTokens, authorization: &str) -> Result<(), Status> {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_str(authorization).unwrap());
         tokens.check(&headers)
     }
 
     #[test]
-    fn one_of_them_is_enough() {
-        let tokens = Tokens::parse(format!("# old\n{GOOD}\r\n\n  fedcba9876543210  \n").as_bytes()).unwrap();
+    fn any_listed_token_is_accepted() {
+        let tokens = BearerTokens::parse(format!("# old\n{GOOD}\r\n\n  fedcba9876543210  \n").as_bytes()).unwrap();
         for good in [GOOD, "fedcba9876543210"] {
             check(&tokens, &format!("Bearer {good}")).unwrap();
             check(&tokens, &format!("bearer  {good}")).unwrap();
@@ -118,18 +118,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_is_told_by_its_line() {
-        for (text, told) in [
+    fn an_invalid_token_is_reported_by_its_line() {
+        for (text, expected) in [
             ("", "found 0"),
             ("# nothing\n", "found 0"),
             ("0123456789abcdef\nshort\n", "line 2"),
             ("two words of a secret", "line 1"),
             ("0123456789abcd\u{e9}f", "line 1"),
         ] {
-            let Err(reason) = Tokens::parse(text.as_bytes()) else {
-                panic!("{text:?} was taken")
+            let Err(reason) = BearerTokens::parse(text.as_bytes()) else {
+                panic!("{text:?} was accepted")
             };
-            assert!(reason.contains(told), "{reason}");
+            assert!(reason.contains(expected), "{reason}");
             assert!(!reason.contains("secret"), "{reason}");
         }
     }

@@ -8,7 +8,7 @@ use crate::domain::Violation;
 use crate::live::{ConfigStatus, Snapshot};
 
 /// The answer to GetModelInfo.
-pub(super) fn response(snapshot: &Snapshot, status: &ConfigStatus) -> proto::GetModelInfoResponse {
+pub(in crate::rpc) fn response(snapshot: &Snapshot, status: &ConfigStatus) -> proto::GetModelInfoResponse {
     let Snapshot { classifier, server } = snapshot;
     let (info, spec, limits) = (classifier.info(), classifier.spec(), classifier.certification());
     proto::GetModelInfoResponse {
@@ -72,7 +72,7 @@ fn violation(wrong: &Violation) -> proto::FieldViolation {
 }
 
 /// A date as the wire has it.
-pub(super) fn unix_ms(moment: SystemTime) -> u64 {
+pub(in crate::rpc) fn unix_ms(moment: SystemTime) -> u64 {
     let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

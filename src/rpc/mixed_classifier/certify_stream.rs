@@ -12,13 +12,14 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use tracing::Instrument as _;
 
-use super::call::{Call, code};
+use super::encode;
 use super::proto::CertifyStreamResponse;
-use super::{encode, status};
 use crate::call::Code;
 use crate::classifier::CertificationParams;
 use crate::domain::{Input, Prediction};
 use crate::live::Snapshot;
+use crate::rpc::common::call_tracker::{Call, code};
+use crate::rpc::common::status;
 
 /// A message is sent when the radius has grown by this part of itself,
 const GROWN_BY: f64 = 0.05;
@@ -28,17 +29,17 @@ const AT_LEAST_EVERY: Duration = Duration::from_millis(250);
 type Message = Result<CertifyStreamResponse, Status>;
 
 /// A stream about to start.
-pub(super) struct Growing {
-    pub(super) snapshot: Arc<Snapshot>,
-    pub(super) input: Input,
-    pub(super) order: CertificationParams,
-    pub(super) deadline: Instant,
-    pub(super) components: bool,
+pub(in crate::rpc) struct Growing {
+    pub(in crate::rpc) snapshot: Arc<Snapshot>,
+    pub(in crate::rpc) input: Input,
+    pub(in crate::rpc) order: CertificationParams,
+    pub(in crate::rpc) deadline: Instant,
+    pub(in crate::rpc) components: bool,
 }
 
 impl Growing {
     /// `call` ends with it.
-    pub(super) fn start(self, call: Call) -> impl Stream<Item = Message> {
+    pub(in crate::rpc) fn start(self, call: Call) -> impl Stream<Item = Message> {
         // One message waits for the reader, the newest answer behind it; the last one has a slot of its own.
         let (messages, receiver) = mpsc::channel(1);
         let (last, ending) = oneshot::channel();

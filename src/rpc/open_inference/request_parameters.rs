@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use super::proto::InferParameter;
 use super::proto::infer_parameter::ParameterChoice;
-use super::words;
+use super::quoting as words;
 use crate::domain::Violations;
 
 /// Names of parameters that are shown when they are not known, at most.

@@ -7,17 +7,17 @@ use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use super::proto::{FieldViolation, RequestError};
 use crate::classifier::ClassifierError;
 use crate::domain::Violations;
 use crate::live::NotLive;
+use crate::rpc::mixed_classifier::proto::{FieldViolation, RequestError};
 
 /// A refused caller is asked to wait for as long as the rows ahead will take, within these bounds: an estimate of nothing must
 /// not bring it back at once, and no queue is worth a longer wait.
 const RETRY_AFTER: RangeInclusive<Duration> = Duration::from_millis(5)..=Duration::from_secs(10);
 
 /// INVALID_ARGUMENT with a field violation for each.
-pub(super) fn invalid(violations: &Violations) -> Status {
+pub(in crate::rpc) fn invalid(violations: &Violations) -> Status {
     let mut details = ErrorDetails::new();
     for violation in &violations.0 {
         details.add_bad_request_violation(&violation.field, &violation.message);
@@ -31,22 +31,22 @@ pub(super) fn invalid(violations: &Violations) -> Status {
 }
 
 /// NOT_FOUND: another model, or another version of it, than the one that is served.
-pub(super) fn unknown_model(message: String) -> Status {
+pub(in crate::rpc) fn unknown_model(message: String) -> Status {
     Status::not_found(message)
 }
 
 /// UNIMPLEMENTED, and what to call instead.
-pub(super) fn unimplemented(message: &str) -> Status {
+pub(in crate::rpc) fn unimplemented(message: &str) -> Status {
     Status::unimplemented(message)
 }
 
 /// UNAVAILABLE while there is nothing to answer with.
-pub(super) fn not_live(reason: NotLive) -> Status {
+pub(in crate::rpc) fn not_live(reason: NotLive) -> Status {
     Status::unavailable(reason.to_string())
 }
 
 /// What the classifier could not do.
-pub(super) fn failed(error: &ClassifierError) -> Status {
+pub(in crate::rpc) fn failed(error: &ClassifierError) -> Status {
     match error {
         ClassifierError::Refused(refusal) => exhausted(refusal.to_string(), refusal.retry_after()),
         ClassifierError::DeadlineExceeded | ClassifierError::TooShort(_) => {
@@ -62,12 +62,12 @@ pub(super) fn failed(error: &ClassifierError) -> Status {
 }
 
 /// What ends a stream when the server stops.
-pub(super) fn stopping() -> Status {
+pub(in crate::rpc) fn stopping() -> Status {
     Status::unavailable("the server is stopping; every request that it has read is answered")
 }
 
 /// What ends a stream, or the watching of health, with its connection.
-pub(super) fn closing() -> Status {
+pub(in crate::rpc) fn closing() -> Status {
     Status::unavailable(
         "this connection is being closed: it is too old (server.max_connection_age), or the server is stopping; every request that \
          it has read is answered, and the next goes by a new connection",
@@ -75,7 +75,7 @@ pub(super) fn closing() -> Status {
 }
 
 /// A request that did not come in time.
-pub(super) fn not_received(within: Duration) -> Status {
+pub(in crate::rpc) fn not_received(within: Duration) -> Status {
     Status::deadline_exceeded(format!(
         "the request did not come whole within {}: the shorter of its own deadline and server.max_request_time",
         humantime::format_duration(within)
@@ -83,12 +83,12 @@ pub(super) fn not_received(within: Duration) -> Status {
 }
 
 /// What ends a stream at its own deadline.
-pub(super) fn stream_deadline() -> Status {
+pub(in crate::rpc) fn stream_deadline() -> Status {
     Status::deadline_exceeded("the stream's own deadline (grpc-timeout) came; every request that was read is answered")
 }
 
 /// The same error as one request of a stream tells it.
-pub(super) fn in_band(status: &Status) -> RequestError {
+pub(in crate::rpc) fn in_band(status: &Status) -> RequestError {
     let details = status.get_error_details();
     let violations = details.bad_request().map(|bad| bad.field_violations.clone());
     let retry_after = details.retry_info().and_then(|retry| retry.retry_delay);

@@ -6,7 +6,7 @@
 use tonic::codegen::http::{HeaderMap, HeaderValue, Response};
 use tonic::{Code, Status};
 
-use super::call::{Calls, REQUEST_ID};
+use super::call_tracker::{Calls, REQUEST_ID};
 use crate::call as telemetry;
 
 const GRPC_STATUS: &str = "grpc-status";
@@ -20,7 +20,7 @@ const NO_MESSAGE: [&str; 4] = [
 ];
 
 /// Corrects a status that tonic gives for a message of a stream.
-pub(super) fn corrected_status(status: Status) -> Status {
+pub(in crate::rpc) fn corrected_status(status: Status) -> Status {
     match corrected_code(&status) {
         Some(code) => Status::new(code, status.message()),
         None => status,
@@ -28,7 +28,7 @@ pub(super) fn corrected_status(status: Status) -> Status {
 }
 
 /// Corrects the status of a response that consists of headers alone. What no handler has seen becomes one of `calls` here.
-pub(super) fn correct<B>(mut response: Response<B>, calls: &Calls) -> Response<B> {
+pub(in crate::rpc) fn correct<B>(mut response: Response<B>, calls: &Calls) -> Response<B> {
     let headers = response.headers_mut();
     let Some(status) = status(headers) else {
         return response;

@@ -14,7 +14,7 @@ use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::framing::Framing;
-use crate::rpc::status;
+use crate::rpc::common::status;
 
 /// What must come in time.
 pub(super) enum Due {

@@ -3,18 +3,20 @@
 use super::proto::{BoundMethod, CertifyRequest, Priority};
 use crate::certificate::{FailureProbability, MAX_TARGET_RADIUS};
 use crate::classifier::CertificationParams;
-use crate::domain::{Bound, Violations};
-use crate::scheduler::Class;
+use crate::domain::{self, Bound, Violations};
 use crate::settings::CertificateSettings;
 
 /// Reads how urgent a Predict is, or tells what is wrong with it.
 ///
 /// # Errors
 /// With the field of each violation, and what was expected.
-pub(super) fn predict(priority: i32, settings: &CertificateSettings) -> Result<CertificationParams, Violations> {
+pub(in crate::rpc) fn predict(
+    priority: i32,
+    settings: &CertificateSettings,
+) -> Result<CertificationParams, Violations> {
     let mut order = CertificationParams::predict(settings);
     let mut wrong = Violations::default();
-    order.class = class(priority, order.class, &mut wrong);
+    order.priority = class(priority, order.priority, &mut wrong);
     wrong.into_result().map(|()| order)
 }
 
@@ -23,7 +25,7 @@ pub(super) fn predict(priority: i32, settings: &CertificateSettings) -> Result<C
 ///
 /// # Errors
 /// With the field of each violation, and what was expected.
-pub(super) fn certify(
+pub(in crate::rpc) fn certify(
     request: &CertifyRequest,
     settings: &CertificateSettings,
     votes: bool,
@@ -63,8 +65,8 @@ pub(super) fn certify(
             format!("expected ANYTIME or CLOPPER_PEARSON, found {}", request.bound),
         ),
     }
-    order.class = class(request.priority, order.class, &mut wrong);
-    if order.class == Class::Interactive {
+    order.priority = class(request.priority, order.priority, &mut wrong);
+    if order.priority == domain::Priority::Interactive {
         check_interactive(
             votes.then_some(order.vote_budget),
             settings.interactive_votes,
@@ -74,11 +76,11 @@ pub(super) fn certify(
     wrong.into_result().map(|()| order)
 }
 
-fn class(priority: i32, unspecified: Class, wrong: &mut Violations) -> Class {
+fn class(priority: i32, unspecified: domain::Priority, wrong: &mut Violations) -> domain::Priority {
     match Priority::try_from(priority) {
         Ok(Priority::Unspecified) => unspecified,
-        Ok(Priority::Interactive) => Class::Interactive,
-        Ok(Priority::Bulk) => Class::Bulk,
+        Ok(Priority::Interactive) => domain::Priority::Interactive,
+        Ok(Priority::Bulk) => domain::Priority::Bulk,
         Err(_) => {
             wrong.add("priority", format!("expected INTERACTIVE or BULK, found {priority}"));
             unspecified

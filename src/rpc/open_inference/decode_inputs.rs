@@ -5,9 +5,9 @@ use bytes::Bytes;
 use super::INPUT;
 use super::proto::model_infer_request::InferInputTensor;
 use super::proto::{InferTensorContents, ModelInferRequest};
-use super::words::quoted;
+use super::quoting::quoted;
 use crate::domain::{Input, InputSpec, Values, Violations};
-use crate::rpc::tensor::{self, Names, Part};
+use crate::rpc::common::tensor_validation::{self as tensor, Names, Part};
 
 /// Takes the inputs out of `request`, or tells everything that is wrong with its tensor.
 ///

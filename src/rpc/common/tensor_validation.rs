@@ -6,31 +6,31 @@ use crate::domain::{Input, InputSpec, Values, Violations};
 
 /// A part of a tensor, for which each protocol has a name of its own.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Part {
+pub(in crate::rpc) enum Part {
     Type,
     Shape,
     Data,
 }
 
 /// How a protocol calls what is wrong.
-pub(super) struct Names<'a> {
+pub(in crate::rpc) struct Names<'a> {
     /// The field of each part. Called for what is wrong alone.
-    pub(super) field: &'a dyn Fn(Part) -> String,
+    pub(in crate::rpc) field: &'a dyn Fn(Part) -> String,
     /// The protocol's word for floats of four bytes.
-    pub(super) float32: &'static str,
+    pub(in crate::rpc) float32: &'static str,
     /// Whether the caller counts bytes, or else values.
-    pub(super) in_bytes: bool,
+    pub(in crate::rpc) in_bytes: bool,
 }
 
 /// What a tensor holds, as its type and shape say.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Layout {
+pub(in crate::rpc) struct Layout {
     written_as: Values,
     count: usize,
 }
 
 /// Checks type and shape. `written_as` is the type, or what stands in its place. Nothing is returned if either is wrong.
-pub(super) fn layout(
+pub(in crate::rpc) fn layout(
     written_as: Result<Values, String>,
     shape: &[i64],
     (spec, max_inputs): (&InputSpec, usize),
@@ -49,7 +49,7 @@ pub(super) fn layout(
 ///
 /// # Errors
 /// If there are more or fewer values than `layout` has, or some are not the model's.
-pub(super) fn inputs(
+pub(in crate::rpc) fn inputs(
     layout: Layout,
     data: &Bytes,
     spec: &InputSpec,

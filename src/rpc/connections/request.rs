@@ -14,15 +14,15 @@ use tonic::codegen::http::{Request, Response};
 use tonic::service::Routes;
 
 use super::activity::{Activity, Open};
-use super::answer::Answer;
 use super::counts::ConnectionCounts;
 use super::framing::Framing;
 use super::methods::Methods;
-use super::received::{Due, Received};
+use super::request_body::{Due, Received};
+use super::response_body::Answer;
 use crate::live::Live;
-use crate::rpc::access::Gate;
-use crate::rpc::call::Calls;
-use crate::rpc::{deadline, early_errors};
+use crate::rpc::access::AccessControl;
+use crate::rpc::common::call_tracker::Calls;
+use crate::rpc::common::{deadline, status_correction as early_errors};
 
 /// What the requests of one connection have in common.
 pub(super) struct Entry {
@@ -31,7 +31,7 @@ pub(super) struct Entry {
     pub(super) counts: Arc<ConnectionCounts>,
     pub(super) activity: Arc<Activity>,
     /// Asks for tokens; none by the Unix socket.
-    pub(super) gate: Option<Arc<Gate>>,
+    pub(super) access: Option<Arc<AccessControl>>,
     /// Comes when the connection is to be closed: it ends what has no end of its own.
     pub(super) closing: CancellationToken,
     /// Whose record each request has.
@@ -77,13 +77,15 @@ impl Entry {
     }
 
     fn admit(&self, request: &Request<Incoming>) -> Result<(), Box<Status>> {
-        let Some(gate) = &self.gate else {
+        let Some(access) = &self.access else {
             return Ok(());
         };
-        gate.admit(request.uri().path(), request.headers()).map_err(|status| {
-            self.counts.unauthenticated.fetch_add(1, Relaxed);
-            Box::new(status)
-        })
+        access
+            .authorize(request.uri().path(), request.headers())
+            .map_err(|status| {
+                self.counts.unauthenticated.fetch_add(1, Relaxed);
+                Box::new(status)
+            })
     }
 }
 

@@ -7,40 +7,45 @@ use futures_util::future::{BoxFuture, Shared};
 use tonic::{Request, Status};
 use tracing::Instrument as _;
 
-use super::call::{Call, Calls};
-use super::proto::{CertifyRequest, PredictRequest, PredictResponse};
-use super::{deadline, decode, encode, order, proto, status};
+use super::call_tracker::{Call, Calls};
+use super::{deadline, status};
 use crate::classifier::{CertificationParams, MixedClassifier, PredictionBatch};
 use crate::domain::{Input, Prediction, Violations};
 use crate::live::{Live, Snapshot};
+use crate::rpc::mixed_classifier::proto::{CertifyRequest, PredictRequest, PredictResponse};
+use crate::rpc::mixed_classifier::{certification_params as order, decode_inputs as decode, encode, proto};
 use crate::settings::ServerSettings;
 
 /// Comes when the server stops: to each listener, and to every stream that would otherwise stay open.
-pub(super) type Stop = Shared<BoxFuture<'static, ()>>;
+pub(in crate::rpc) type Stop = Shared<BoxFuture<'static, ()>>;
 
 /// Answers requests from what is live. Clones share it.
 #[derive(Clone)]
-pub(super) struct Service {
-    pub(super) live: Arc<Live>,
-    pub(super) calls: Calls,
+pub(in crate::rpc) struct Service {
+    pub(in crate::rpc) live: Arc<Live>,
+    pub(in crate::rpc) calls: Calls,
     /// Comes when the server stops.
-    pub(super) stop: Stop,
+    pub(in crate::rpc) stop: Stop,
 }
 
 impl Service {
     /// What a request reads, from its first check to its answer.
-    pub(super) fn snapshot(&self) -> Result<Arc<Snapshot>, Status> {
+    pub(in crate::rpc) fn snapshot(&self) -> Result<Arc<Snapshot>, Status> {
         self.live.load().map_err(status::not_live)
     }
 }
 
 /// When a request must be answered.
-pub(super) fn deadline<T>(request: &Request<T>, server: &ServerSettings, call: &Call) -> Result<Instant, Status> {
+pub(in crate::rpc) fn deadline<T>(
+    request: &Request<T>,
+    server: &ServerSettings,
+    call: &Call,
+) -> Result<Instant, Status> {
     deadline::of(request.metadata(), call.begun(), server.max_request_time).map_err(|wrong| status::invalid(&wrong))
 }
 
 /// A Predict, wherever it comes from, answered by `deadline` from one snapshot.
-pub(super) async fn answer_predict(
+pub(in crate::rpc) async fn answer_predict(
     snapshot: &Snapshot,
     request: PredictRequest,
     deadline: Instant,
@@ -63,7 +68,7 @@ pub(super) async fn answer_predict(
 }
 
 /// Reads the order and the inputs, or tells everything that is wrong with either.
-pub(super) fn checked(
+pub(in crate::rpc) fn checked(
     request: &CertifyRequest,
     classifier: &MixedClassifier,
     max_inputs: usize,
@@ -86,7 +91,7 @@ fn both<A, B>(first: Result<A, Violations>, second: Result<B, Violations>) -> Re
 }
 
 /// Asks the classifier, and writes what it answers.
-pub(super) async fn answer(
+pub(in crate::rpc) async fn answer(
     classifier: &MixedClassifier,
     inputs: Vec<Input>,
     order: CertificationParams,
@@ -101,7 +106,7 @@ pub(super) async fn answer(
 }
 
 /// Asks the classifier. Whatever protocol a request comes by, it is answered here.
-pub(super) async fn ask(
+pub(in crate::rpc) async fn ask(
     classifier: &MixedClassifier,
     inputs: Vec<Input>,
     order: CertificationParams,
