@@ -22,7 +22,7 @@ use super::smoothing::vote_trace::VoteTrace;
 use super::{CertificationParams, ClassifierError, PredictionBatch};
 use crate::certificate::{BoundMethod, Sides, SmoothingPlan, Temperature};
 use crate::domain::{Bound, Input, InputSpec, PerRole, Prediction, Provenance, Stage, Timings, Violations};
-use crate::scheduler::{Outputs, Pending, Reservation};
+use crate::scheduler::{JobHandle, JobOutputs, Reservation};
 use crate::settings::{CertificateSettings, MixtureSettings, Settings};
 
 /// Both models, their mixture and how it is certified: all that a request reads, one snapshot. A change of alpha makes a new one
@@ -181,7 +181,7 @@ impl MixedClassifier {
         };
         let outputs = by(
             room.deadline(),
-            room.submit_with_others(Box::new(InputRows(inputs)), rows),
+            room.submit_coalesced(Box::new(InputRows(inputs)), rows),
         )
         .await?;
         let back = Instant::now();
@@ -335,7 +335,7 @@ impl MixedClassifier {
     }
 }
 
-async fn by(deadline: Instant, pending: Pending) -> Result<Outputs, ClassifierError> {
+async fn by(deadline: Instant, pending: JobHandle) -> Result<JobOutputs, ClassifierError> {
     let outputs = tokio::time::timeout_at(deadline.into(), pending).await;
     Ok(outputs.map_err(|_| ClassifierError::DeadlineExceeded)??)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::LoadError;
 use crate::onnx::{Agreement, Backend as _, Findings, Model, OnnxSession, Verdict, self_test};
-use crate::scheduler::{Measured, best_time, measure_batch_size};
+use crate::scheduler::{MeasuredBatch, best_time, measure_batch_size};
 
 /// What bounds a batch.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +30,7 @@ pub(in crate::classifier) struct SelfTestPolicy {
 /// The sessions of one model.
 pub(in crate::classifier) struct ModelSessions {
     pub(in crate::classifier) sessions: Vec<OnnxSession>,
-    pub(in crate::classifier) batch: Measured,
+    pub(in crate::classifier) batch: MeasuredBatch,
     /// Why it runs one row at a time; none if it need not.
     pub(in crate::classifier) one_row: Option<String>,
     /// Why it is no function, which the operator allows; none if it is one.
@@ -168,7 +168,7 @@ fn open_unseen(
     model: &Arc<Model>,
     count: usize,
     limits: BatchLimits,
-) -> Result<(Vec<OnnxSession>, Measured), LoadError> {
+) -> Result<(Vec<OnnxSession>, MeasuredBatch), LoadError> {
     let name = &model.manifest.name;
     tracing::info!(
         model = name,
@@ -180,7 +180,7 @@ fn open_unseen(
     model.warm(std::slice::from_mut(&mut first))?;
     let row = model.middle();
     let measured = match limits.set {
-        Some(rows) => Measured {
+        Some(rows) => MeasuredBatch {
             rows,
             time: best_time(&mut first, rows, &row)?,
         },

@@ -61,7 +61,7 @@ impl RobustPrediction {
 impl MixedClassifier {
     /// What speaks against certificates now.
     pub(in crate::classifier) fn doubt(&self) -> Option<CertificateRestriction> {
-        let audit = self.engine.scheduler.refuted();
+        let audit = self.engine.scheduler.audit_difference();
         CertificateRestriction::of(&self.engine.caveat, audit, self.certificate.allow_inexact_runtime)
     }
 

@@ -19,7 +19,7 @@ use crate::classifier::ClassifierError;
 use crate::classifier::drain_deadline::DrainDeadline;
 use crate::classifier::prediction::robust_prediction::RobustPrediction;
 use crate::domain::{InputSpec, PerRole, StopReason, Window};
-use crate::scheduler::{Pending, Reservation, ScheduleError};
+use crate::scheduler::{JobHandle, Reservation, ScheduleError};
 
 /// Everything that the loop of one input needs.
 pub(in crate::classifier) struct VoteLoop<'a> {
@@ -64,7 +64,7 @@ impl VoteLoop<'_> {
         let mut window: Option<Window> = None;
         let total = self.terms.selection_votes.saturating_add(self.vote_budget);
         let mut vote_counts = VoteCounts::new(self.classes, self.terms.selection_votes);
-        let mut outstanding: VecDeque<Pending> = VecDeque::with_capacity(self.depth);
+        let mut outstanding: VecDeque<JobHandle> = VecDeque::with_capacity(self.depth);
         let mut submitted = 0;
         let mut best: Option<RobustPrediction> = None;
         let mut drain_deadline = std::pin::pin!(self.drain_deadline.comes());

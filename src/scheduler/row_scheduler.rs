@@ -1,4 +1,4 @@
-//! The scheduler as its callers see it: executors, and a queue before them.
+//! The scheduler: a queue of rows and the executor threads that serve it.
 
 use std::io;
 use std::sync::Arc;
@@ -13,41 +13,42 @@ use super::admission::{Demand, Refusal};
 use super::executor::Executor;
 use super::load::SchedulerLoad;
 use super::observer::ModelObserver;
-use super::post::Post;
-use super::queue::Limits;
+use super::queue::BatchLimits;
+use super::reply_dispatcher::ReplyDispatcher;
 use super::reservation::Reservation;
-use super::shared::Shared;
-use super::speed::Speed;
+use super::row_time::RowTimes;
+use super::shared_state::SharedState;
 use crate::domain::{PerRole, Priority};
 use crate::onnx::Backend;
 
-/// What bounds the queue.
+/// The limits of the queue and the placement of the executors.
 #[derive(Debug, Clone, Copy)]
 pub struct QueueSettings {
-    /// Rows of one model that may be outstanding.
+    /// The largest number of outstanding rows of one model.
     pub rows: usize,
-    /// How long rows may wait for a fuller batch; zero: not at all.
+    /// How long rows may wait for a fuller batch; zero does not wait.
     pub max_delay: Duration,
-    /// Time per row of each model, as measured at start.
+    /// The time per row of each model, measured at start-up.
     pub row_time: PerRole<Duration>,
-    /// Keep each executor on one processor; `None`: where there are as many executors as processors to run on.
+    /// Whether each executor is pinned to one processor. `None` pins if there are as many executors as
+    /// usable processors.
     pub pin: Option<bool>,
 }
 
-/// The executors of both models and their queue.
+/// The executors of both models and their queue. Dropping it stops the executors.
 pub struct Scheduler {
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
     threads: Vec<JoinHandle<()>>,
     max_batch_size: PerRole<usize>,
     output_len: PerRole<usize>,
 }
 
 impl Scheduler {
-    /// Starts a thread for each of `backends`: a session of each model. Callers are answered on `runtime`; `observer` is told what
-    /// the executors do.
+    /// Starts one thread for each element of `backends`, which is a session of each model. Replies are
+    /// sent on `runtime`; `observer` receives the events of the executors.
     ///
     /// # Errors
-    /// If there are no backends, or no thread can be started.
+    /// If there are no backends, or a thread cannot be started.
     pub fn start<B: Backend>(
         backends: Vec<PerRole<B>>,
         settings: QueueSettings,
@@ -60,26 +61,26 @@ impl Scheduler {
         };
         let max_batch_size = PerRole::of(|role| first[role].max_batch_size());
         let output_len = PerRole::of(|role| first[role].output_len());
-        let limits = Limits {
+        let limits = BatchLimits {
             max_batch_size,
             pads: PerRole::of(|role| first[role].pads()),
             max_queue_delay: settings.max_delay,
         };
-        let speed = Speed::new(settings.row_time, max_batch_size, backends.len());
+        let row_times = RowTimes::new(settings.row_time, max_batch_size, backends.len());
         let mut scheduler = Self {
-            shared: Arc::new(Shared::new(limits, settings.rows, speed, backends.len())),
+            shared: Arc::new(SharedState::new(limits, settings.rows, row_times, backends.len())),
             threads: Vec::new(),
             max_batch_size,
             output_len,
         };
-        // The last executor takes it along.
-        let post = Arc::new(Post::start(runtime));
+        // The last executor to end drops the dispatcher.
+        let dispatcher = Arc::new(ReplyDispatcher::start(runtime));
         let processors = processors(settings.pin, backends.len());
         for (number, backends) in backends.into_iter().enumerate() {
             let processor = processors.get(number % processors.len().max(1)).copied();
             let executor = Executor::new(
                 Arc::clone(&scheduler.shared),
-                Arc::clone(&post),
+                Arc::clone(&dispatcher),
                 Arc::clone(observer),
                 backends,
             );
@@ -88,18 +89,19 @@ impl Scheduler {
                 if let Some(processor) = processor
                     && !core_affinity::set_for_current(processor)
                 {
-                    tracing::warn!(executor = number, "cannot be kept on one processor");
+                    tracing::warn!(executor = number, "cannot pin the executor to a processor");
                 }
-                executor.work();
+                executor.run();
             })?);
         }
         Ok(scheduler)
     }
 
-    /// Lets a request in, or refuses at once. Bulk rows are refused earlier: [`bulk_capacity`](super::bulk_capacity).
+    /// Admits a request or refuses it at once. Bulk requests have the smaller capacity
+    /// [`bulk_capacity`](super::bulk_capacity).
     ///
     /// # Errors
-    /// If its rows do not fit beside those admitted already, or its deadline cannot be met behind them.
+    /// If the rows exceed the free capacity, or the deadline cannot be met behind the admitted rows.
     pub fn admit(&self, priority: Priority, deadline: Instant, demand: &Demand) -> Result<Reservation, Refusal> {
         let request = self.shared.admit(priority, deadline, demand)?;
         Ok(Reservation {
@@ -110,42 +112,44 @@ impl Scheduler {
         })
     }
 
-    /// What an audit found that shows that a model is no function of its input; none so far, if none did. Costs a load.
+    /// The first audit result that proves that a model is not a function of its input; `None` if there
+    /// is none. The call costs one atomic load.
     #[must_use]
-    pub fn refuted(&self) -> Option<&str> {
-        self.shared.refuted()
+    pub fn audit_difference(&self) -> Option<&str> {
+        self.shared.audit_difference()
     }
 
-    /// Rows in one run, at most.
+    /// The largest number of rows in one run, by model.
     #[must_use]
     pub fn max_batch_size(&self) -> PerRole<usize> {
         self.max_batch_size
     }
 
-    /// Threads, each with a session of each model.
+    /// The number of executor threads. Each has a session of each model.
     #[must_use]
     pub fn executors(&self) -> usize {
         self.threads.len()
     }
 
-    /// What waits and who works at this moment. It takes the queue's lock for a while if much waits: for those who ask now and then.
+    /// The current load. The call holds the queue lock in proportion to the waiting jobs, so it is meant
+    /// for occasional readers.
     #[must_use]
     pub fn load(&self) -> SchedulerLoad {
         self.shared.load(self.executors())
     }
 
-    /// Whether both models work, from now on.
+    /// A channel with the health of both models.
     #[must_use]
     pub fn healthy(&self) -> watch::Receiver<bool> {
         self.shared.healthy()
     }
 }
 
-/// A processor for each executor, if they are to be pinned.
+/// The processors for the executors; empty if they are not pinned.
 ///
-/// Executors that change processors leave their models' weights behind, and two that were put on the same one run one after the
-/// other. But a process that may run on many more processors than it has executors shares them with others: there the
-/// operating system knows better.
+/// An executor that changes processors leaves the weights of its models in the old cache, and two
+/// executors on one processor run one after the other. But a process with many more processors than
+/// executors shares them with other processes, and there the operating system places threads better.
 fn processors(pin: Option<bool>, executors: usize) -> Vec<CoreId> {
     let usable = core_affinity::get_core_ids().unwrap_or_default();
     if pin.unwrap_or(usable.len() == executors) {
@@ -156,12 +160,12 @@ fn processors(pin: Option<bool>, executors: usize) -> Vec<CoreId> {
 }
 
 impl Drop for Scheduler {
-    /// Waits for the batches that run: a session must not outlive its thread, nor the process's runtime.
+    /// Waits for the running batches: a session must not outlive its thread or ONNX Runtime.
     fn drop(&mut self) {
         self.shared.stop();
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
-                tracing::error!("an executor thread ended by a panic");
+                tracing::error!("an executor thread panicked");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What fails, and whom it concerns.
+//! Tests of failures and of their extent.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::*;
 
 #[tokio::test]
-async fn a_bad_row_fails_its_own_request_alone() {
+async fn a_bad_row_fails_only_its_own_request() {
     let (gate, pass) = gate();
-    let during = move |input: &[f32], _: &Halt| {
+    let on_run = move |input: &[f32], _: &Halt| {
         if input == [0.0] {
             pass(input);
         }
@@ -19,12 +19,12 @@ async fn a_bad_row_fails_its_own_request_alone() {
             _ => Ok(()),
         }
     };
-    let scheduler = scheduler(1, 8, during);
+    let scheduler = scheduler(1, 8, on_run);
     let first = submit(&scheduler, 0, 1);
-    gate.comes();
-    // They meet in one batch.
+    gate.wait_for_run();
+    // These rows share one batch.
     let jobs = [1, 13, 20, 66, 30].map(|row| submit(&scheduler, row, 1));
-    gate.lets_one_pass();
+    gate.open_once();
     in_time(first).await.unwrap();
     let mut answers = Vec::new();
     for job in jobs {
@@ -37,7 +37,7 @@ async fn a_bad_row_fails_its_own_request_alone() {
 }
 
 #[tokio::test]
-async fn inputs_that_the_model_cannot_take_never_turn_health() {
+async fn bad_inputs_never_make_a_model_unhealthy() {
     let scheduler = scheduler(
         1,
         1,
@@ -52,7 +52,7 @@ async fn inputs_that_the_model_cannot_take_never_turn_health() {
 }
 
 #[tokio::test]
-async fn a_broken_session_is_opened_anew() {
+async fn a_broken_session_is_reopened() {
     let (works, opens) = flags();
     let scheduler = fragile(1, &works, &opens);
     works.store(false, Ordering::SeqCst);
@@ -62,13 +62,13 @@ async fn a_broken_session_is_opened_anew() {
 }
 
 #[tokio::test]
-async fn a_model_that_stays_broken_answers_at_once_and_comes_back() {
+async fn a_broken_model_fails_jobs_at_once_and_recovers() {
     let (works, opens) = flags();
     let scheduler = fragile(2, &works, &opens);
     let mut healthy = scheduler.healthy();
     works.store(false, Ordering::SeqCst);
     opens.store(false, Ordering::SeqCst);
-    // The executors find out one after the other; then there is nobody left to wait for.
+    // The executors detect the failure one after the other. Then no executor is left to wait for.
     in_time(async {
         while in_time(submit(&scheduler, 1, 1)).await != Err(ScheduleError::Broken { role: Role::Robust }) {}
     })
@@ -80,31 +80,32 @@ async fn a_model_that_stays_broken_answers_at_once_and_comes_back() {
 }
 
 #[tokio::test]
-async fn one_session_that_stays_broken_does_not_turn_health() {
+async fn one_broken_session_does_not_make_a_model_unhealthy() {
     let (works, opens) = flags();
     let (broken, stays_so) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    let (good, bad): (During, During) = (Arc::new(|_, _| Ok(())), Arc::new(|_, _| Err(failed("broken"))));
-    let with = |during, works, opens| PerRole {
+    let (good, bad): (RunHook, RunHook) = (Arc::new(|_, _| Ok(())), Arc::new(|_, _| Err(failed("broken"))));
+    let with = |on_run, works, opens| PerRole {
         standard: double(1, &good, works, opens),
-        robust: double(1, during, works, opens),
+        robust: double(1, on_run, works, opens),
     };
     let backends = vec![with(&bad, &broken, &stays_so), with(&good, &works, &opens)];
     let scheduler = start(backends, 100);
     in_time(async { while submit(&scheduler, 1, 1).await.is_ok() {} }).await;
     let healthy = scheduler.healthy();
-    // Several attempts to open it anew fail meanwhile, and nothing else happens.
+    // Several retries fail meanwhile.
     tokio::time::sleep(Duration::from_millis(800)).await;
     assert!(*healthy.borrow() && !healthy.has_changed().unwrap());
     in_time(submit(&scheduler, 1, 1)).await.unwrap();
 }
 
-/// Two small rows become ready together, and one executor takes the first, meaning to come back for the second.
+/// Two small rows become ready together. One executor takes the first row and intends to take the
+/// second one next.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_an_executor_leaves_when_its_session_breaks_is_taken_by_another() {
+async fn another_executor_takes_the_rows_of_one_whose_session_breaks() {
     let (gate, pass) = gate();
     let (works, opens) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)));
     let (first, breaks) = (AtomicBool::new(true), Arc::clone(&works));
-    let during: During = Arc::new(move |input, _| {
+    let on_run: RunHook = Arc::new(move |input, _| {
         if !first.swap(false, Ordering::SeqCst) {
             return Ok(());
         }
@@ -112,29 +113,33 @@ async fn what_an_executor_leaves_when_its_session_breaks_is_taken_by_another() {
         breaks.store(false, Ordering::SeqCst);
         Err(failed("broken"))
     });
-    let executor = |_| PerRole::of(|_| double(1, &during, &works, &opens));
-    let scheduler = start_with_rows_of(Duration::from_nanos(100), (0..2).map(executor).collect(), 100);
-    // Both executors sleep.
+    let executor = |_| PerRole::of(|_| double(1, &on_run, &works, &opens));
+    let scheduler = start_with_row_time(Duration::from_nanos(100), (0..2).map(executor).collect(), 100);
+    // Both executors sleep by now.
     tokio::time::sleep(Duration::from_millis(50)).await;
-    let room = || scheduler.admit(Priority::Interactive, soon(), &outstanding(1)).unwrap();
-    let (left, right) = (room(), room());
-    let left = left.submit_with_others(Box::new(Counting(0)), rows(1));
-    let right = right.submit_with_others(Box::new(Counting(1)), rows(1));
+    let reservation = || {
+        scheduler
+            .admit(Priority::Interactive, far_deadline(), &outstanding(1))
+            .unwrap()
+    };
+    let (left, right) = (reservation(), reservation());
+    let left = left.submit_coalesced(Box::new(CountingRows(0)), rows(1));
+    let right = right.submit_coalesced(Box::new(CountingRows(1)), rows(1));
     let both = tokio::spawn(in_time(async { tokio::join!(left, right) }));
     let opening = tokio::task::spawn_blocking(move || {
-        gate.comes();
-        gate.lets_one_pass();
+        gate.wait_for_run();
+        gate.open_once();
     });
     opening.await.unwrap();
     let (left, right) = both.await.unwrap();
     assert!(left.is_err() && right.is_ok(), "{left:?} {right:?}");
 }
 
-/// Too few outputs are no outputs: what has been delivered must not be delivered again.
+/// A batch with too few outputs delivers nothing, so that no row is delivered twice.
 #[tokio::test]
-async fn a_backend_that_answers_too_little_delivers_nothing() {
-    struct Short(Double);
-    impl Backend for Short {
+async fn a_batch_with_too_few_outputs_delivers_nothing() {
+    struct TruncatingModel(DoublingModel);
+    impl Backend for TruncatingModel {
         fn input_len(&self) -> usize {
             self.0.input_len()
         }
@@ -162,7 +167,7 @@ async fn a_backend_that_answers_too_little_delivers_nothing() {
         }
     }
     let (gate, pass) = gate();
-    let during: During = Arc::new(move |input, _| {
+    let on_run: RunHook = Arc::new(move |input, _| {
         if input == [0.0] {
             pass(input);
         }
@@ -175,29 +180,31 @@ async fn a_backend_that_answers_too_little_delivers_nothing() {
         pin: None,
         row_time: PerRole::of(|_| Duration::from_millis(1)),
     };
-    let backends = vec![PerRole::of(|_| Short(double(4, &during, &works, &opens)))];
-    let scheduler = Scheduler::start(backends, settings, &tokio::runtime::Handle::current(), &nobody()).unwrap();
+    let backends = vec![PerRole::of(|_| TruncatingModel(double(4, &on_run, &works, &opens)))];
+    let scheduler = Scheduler::start(backends, settings, &tokio::runtime::Handle::current(), &no_observer()).unwrap();
     let first = submit(&scheduler, 0, 1);
-    gate.comes();
-    // One batch of four rows, which answers three; then each job by itself.
+    gate.wait_for_run();
+    // One batch of four rows returns three outputs; then each job runs alone.
     let (two, other_two) = (submit(&scheduler, 1, 2), submit(&scheduler, 5, 2));
-    gate.lets_one_pass();
+    gate.open_once();
     in_time(first).await.unwrap();
     assert_eq!(in_time(two).await.unwrap().rows.robust, [2.0, 4.0]);
     assert_eq!(in_time(other_two).await.unwrap().rows.robust, [10.0, 12.0]);
 }
 
 #[tokio::test]
-async fn rows_that_cannot_be_made_fail_their_job_alone() {
-    struct Impossible;
-    impl RowSource for Impossible {
+async fn rows_that_cannot_be_produced_fail_only_their_job() {
+    struct FailingSource;
+    impl RowSource for FailingSource {
         fn fill(&self, _: usize, _: &mut [f32]) -> Result<(), String> {
             panic!("cannot be made")
         }
     }
     let scheduler = scheduler(1, 4, |_, _| Ok(()));
-    let room = scheduler.admit(Priority::Interactive, soon(), &outstanding(1)).unwrap();
-    let answer = in_time(room.submit(Box::new(Impossible), rows(1))).await;
+    let reservation = scheduler
+        .admit(Priority::Interactive, far_deadline(), &outstanding(1))
+        .unwrap();
+    let answer = in_time(reservation.submit(Box::new(FailingSource), rows(1))).await;
     assert!(matches!(answer, Err(ScheduleError::Failed(_))), "{answer:?}");
     in_time(submit(&scheduler, 0, 1)).await.unwrap();
 }

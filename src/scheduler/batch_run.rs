@@ -1,62 +1,69 @@
-//! Runs one batch: rows made, run, and delivered; a failure is pinned on the job that it belongs to.
+//! Runs one batch: produces its rows, runs them and delivers the outputs. A failure is attributed to
+//! the job that causes it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::job::{Job, Reply, ScheduleError};
-use super::queue::Slice;
-use super::shared::Work;
+use super::queue::JobSlice;
+use super::row_job::{Job, Reply, ScheduleError};
+use super::shared_state::Work;
 use crate::domain::{Role, RowFlaws};
 use crate::onnx::{Backend, BackendError, Halt};
 
-/// How a batch went.
+/// The outcome of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum BatchOutcome {
     /// The model ran.
     Ran,
-    /// Nobody waited for it any more, or no row of it could be made.
+    /// All its jobs had ended, or none of its rows could be produced.
     Skipped,
-    /// The model failed on at least one job by itself.
+    /// The model failed on at least one job that ran alone.
     Failed,
 }
 
-type Rows = Slice<Arc<Job>>;
+type Rows = JobSlice<Arc<Job>>;
 
-/// What an executor uses again for each batch.
+/// The buffers that an executor reuses for each batch.
 #[derive(Debug, Default)]
-pub(super) struct Scratch {
+pub(super) struct BatchBuffers {
     input: Vec<f32>,
     output: Vec<f32>,
-    /// Whether `output` is what the model gave for `input`.
-    belongs: bool,
-    /// Rows of this batch that were not what they should be.
+    /// Whether `output` is the output of the model for `input`.
+    is_complete: bool,
+    /// The flawed rows of this batch.
     pub(super) flaws: RowFlaws,
-    /// The answers that are complete.
+    /// The replies of the jobs that are complete.
     pub(super) replies: Vec<Reply>,
 }
 
-/// Runs `work`, which was taken just now, on `backend`. The answers that it completes are left in `scratch`; jobs that fail are answered at once.
+/// Runs `work`, which was taken from the queue at `taken`, on `backend`. Complete replies are left in
+/// `buffers`; failed jobs are answered at once.
 ///
-/// Where the model fails on a batch of several jobs, each is run once more by itself, so that one bad row fails nobody
-/// else's.
-pub(super) fn run<B: Backend>(backend: &mut B, work: &Work, taken: Instant, scratch: &mut Scratch) -> Outcome {
+/// If the model fails on a batch of several jobs, each job runs again alone, so one bad row fails only
+/// its own job.
+pub(super) fn run_batch<B: Backend>(
+    backend: &mut B,
+    work: &Work,
+    taken: Instant,
+    buffers: &mut BatchBuffers,
+) -> BatchOutcome {
     let slices: Vec<&Rows> = work.slices.iter().collect();
-    scratch.flaws = RowFlaws::default();
-    match scratch.run(backend, work.role, &slices, taken) {
+    buffers.flaws = RowFlaws::default();
+    match buffers.run(backend, work.role, &slices, taken) {
         Ok(outcome) => outcome,
         Err(reason) => {
             let model = work.role.name();
-            tracing::error!(model, reason, rows = work.rows(), "a batch failed");
+            tracing::error!(model, reason, rows = work.rows(), "batch failed");
             if let [alone] = slices.as_slice() {
                 fail(alone, work.role);
-                return Outcome::Failed;
+                return BatchOutcome::Failed;
             }
-            let mut outcome = Outcome::Skipped;
+            let mut outcome = BatchOutcome::Skipped;
             for slice in slices {
-                let ran = scratch.run(backend, work.role, &[slice], taken).unwrap_or_else(|_| {
+                let ran = buffers.run(backend, work.role, &[slice], taken).unwrap_or_else(|_| {
                     fail(slice, work.role);
-                    Outcome::Failed
+                    BatchOutcome::Failed
                 });
                 outcome = worst(outcome, ran);
             }
@@ -71,41 +78,42 @@ fn fail(slice: &Rows, role: Role) {
         .fail(ScheduleError::Failed(format!("the {} model failed", role.name())));
 }
 
-fn worst(left: Outcome, right: Outcome) -> Outcome {
+fn worst(left: BatchOutcome, right: BatchOutcome) -> BatchOutcome {
     match (left, right) {
-        (Outcome::Failed, _) | (_, Outcome::Failed) => Outcome::Failed,
-        (Outcome::Ran, _) | (_, Outcome::Ran) => Outcome::Ran,
-        (Outcome::Skipped, Outcome::Skipped) => Outcome::Skipped,
+        (BatchOutcome::Failed, _) | (_, BatchOutcome::Failed) => BatchOutcome::Failed,
+        (BatchOutcome::Ran, _) | (_, BatchOutcome::Ran) => BatchOutcome::Ran,
+        (BatchOutcome::Skipped, BatchOutcome::Skipped) => BatchOutcome::Skipped,
     }
 }
 
-impl Scratch {
-    /// Makes the rows of `slices`, runs and delivers them. The error says why the model failed; nobody was answered then.
+impl BatchBuffers {
+    /// Produces the rows of `slices`, runs them and delivers the outputs. On an error of the model, no
+    /// job has been answered.
     fn run<B: Backend>(
         &mut self,
         backend: &mut B,
         role: Role,
         slices: &[&Rows],
         taken: Instant,
-    ) -> Result<Outcome, String> {
+    ) -> Result<BatchOutcome, String> {
         let halt = Arc::new(Halt::new(slices.len()));
         let mut ready = Vec::with_capacity(slices.len());
         self.input.clear();
-        self.belongs = false;
+        self.is_complete = false;
         for slice in slices {
-            if !slice.job.enter(&halt) {
+            if !slice.job.enter_batch(&halt) {
                 halt.leave();
             } else if self.fill(role, slice, backend.input_len()) {
                 ready.push(*slice);
             }
         }
         let ran = if ready.is_empty() {
-            Ok(Outcome::Skipped)
+            Ok(BatchOutcome::Skipped)
         } else {
             self.run_ready(backend, role, &ready, &halt, taken)
         };
         for slice in slices {
-            slice.job.exit(&halt);
+            slice.job.leave_batch(&halt);
         }
         ran
     }
@@ -117,7 +125,7 @@ impl Scratch {
         ready: &[&Rows],
         halt: &Halt,
         taken: Instant,
-    ) -> Result<Outcome, String> {
+    ) -> Result<BatchOutcome, String> {
         let (model, batch) = (role.name(), self.input.len() / backend.input_len().max(1));
         let spans: Vec<_> = ready
             .iter()
@@ -130,11 +138,11 @@ impl Scratch {
         let done = Instant::now();
         match ran {
             Ok(Ok(())) => {
-                // Before the first is delivered: what is delivered once must not be run again.
+                // The check precedes all deliveries, because delivered rows must not run again.
                 if self.output.len() != batch * backend.output_len() {
                     return Err(format!("{batch} rows gave {} values", self.output.len()));
                 }
-                self.belongs = true;
+                self.is_complete = true;
                 self.flaws += RowFlaws::of(&self.output, backend.output_len(), backend.answers_probabilities());
                 let mut outputs = self.output.as_slice();
                 for slice in ready {
@@ -143,23 +151,23 @@ impl Scratch {
                         .extend(slice.job.deliver(role, slice.rows.clone(), mine, taken..done));
                     outputs = rest;
                 }
-                Ok(Outcome::Ran)
+                Ok(BatchOutcome::Ran)
             }
-            Ok(Err(BackendError::Halted)) => Ok(Outcome::Skipped),
+            Ok(Err(BackendError::Halted)) => Ok(BatchOutcome::Skipped),
             Ok(Err(error @ BackendError::Failed { .. })) => Err(error.to_string()),
-            Err(_) => Err("it panicked".to_owned()),
+            Err(_) => Err("the backend panicked".to_owned()),
         }
     }
 
-    /// The rows that the model ran last, and what it gave for them; none if it failed on them.
+    /// The input and the output of the last run; `None` if it failed.
     pub(super) fn last_run(&self) -> Option<(&[f32], &[f32])> {
-        self.belongs.then_some((&self.input, &self.output))
+        self.is_complete.then_some((&self.input, &self.output))
     }
 
-    /// Makes the rows of one slice; its job fails alone if they cannot be made.
+    /// Produces the rows of one slice. Only its job fails if they cannot be produced.
     fn fill(&mut self, role: Role, slice: &Rows, input_len: usize) -> bool {
         let start = self.input.len();
-        let made = catch_unwind(AssertUnwindSafe(|| {
+        let produced = catch_unwind(AssertUnwindSafe(|| {
             for row in slice.rows.clone() {
                 let start = self.input.len();
                 self.input.resize(start + input_len, 0.0);
@@ -167,16 +175,16 @@ impl Scratch {
             }
             Ok(())
         }));
-        let reason = match made {
+        let reason = match produced {
             Ok(Ok(())) => return true,
             Ok(Err(reason)) => reason,
-            Err(_) => "it panicked".to_owned(),
+            Err(_) => "the row source panicked".to_owned(),
         };
         self.input.truncate(start);
-        tracing::error!(model = role.name(), reason, "rows could not be made");
+        tracing::error!(model = role.name(), reason, "cannot produce input rows");
         slice
             .job
-            .fail(ScheduleError::Failed("the input rows could not be made".to_owned()));
+            .fail(ScheduleError::Failed("the input rows could not be produced".to_owned()));
         false
     }
 }

@@ -1,29 +1,29 @@
-//! How large a batch is worth it: measured once, at start.
+//! The choice of the batch size, measured once at start-up.
 
 use std::time::{Duration, Instant};
 
 use crate::onnx::{Backend, BackendError, Halt};
 
-/// A larger batch may lose this part of the best throughput: so much may be noise.
-const TOLERANCE: f64 = 0.97;
-/// Two doublings in a row that give less than this much more: no more are tried.
-const GROWS: f64 = 1.05;
-/// Of each size the best of some runs counts: at least this many,
-const LEAST_RUNS: u32 = 3;
-/// and more while they have taken less than this.
-const LEAST_TIME: Duration = Duration::from_millis(4);
+/// A batch size qualifies with this share of the best throughput. The rest may be noise.
+const MIN_THROUGHPUT_SHARE: f64 = 0.97;
+/// The search ends after two doublings in a row with less growth of the throughput than this.
+const MIN_GROWTH: f64 = 1.05;
+/// The least number of runs of each size. The fastest run counts.
+const MIN_RUNS: u32 = 3;
+/// The least total time of the runs of each size.
+const MIN_TIME: Duration = Duration::from_millis(4);
 
-/// A batch size, and how long a run of it takes.
+/// A batch size and the time of one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Measured {
+pub struct MeasuredBatch {
     /// Rows in one run.
     pub rows: usize,
-    /// Of that run.
+    /// The time of that run.
     pub time: Duration,
 }
 
-impl Measured {
-    /// Time per row.
+impl MeasuredBatch {
+    /// The time per row.
     #[must_use]
     pub fn row_time(&self) -> Duration {
         self.time / u32::try_from(self.rows.max(1)).unwrap_or(u32::MAX)
@@ -34,10 +34,9 @@ impl Measured {
     }
 }
 
-/// Finds the largest batch that loses no throughput, of those of at most `largest` rows that take at most
-/// `max_batch_time`; `row` is a typical input. One row is always allowed.
-///
-/// `resize` gives a backend another batch size.
+/// Finds the largest batch size without a loss of throughput, among the sizes of at most `largest`
+/// rows whose run takes at most `max_batch_time`. One row always qualifies. `row` is a typical input,
+/// and `resize` sets the batch size of a backend.
 ///
 /// # Errors
 /// If a run fails.
@@ -47,13 +46,13 @@ pub fn measure_batch_size<B: Backend>(
     row: &[f32],
     largest: usize,
     max_batch_time: Duration,
-) -> Result<Measured, BackendError> {
+) -> Result<MeasuredBatch, BackendError> {
     let mut measured = Vec::new();
     let mut rows = 1;
     while rows <= largest.max(1) {
         resize(backend, rows);
         let time = best_time(backend, rows, row)?;
-        measured.push(Measured { rows, time });
+        measured.push(MeasuredBatch { rows, time });
         if time > max_batch_time || !grows(&measured) {
             break;
         }
@@ -64,14 +63,14 @@ pub fn measure_batch_size<B: Backend>(
     Ok(chosen)
 }
 
-/// How long one batch of `rows` rows takes.
+/// The time of the fastest of some runs of `rows` rows.
 ///
 /// # Errors
 /// If a run fails.
 pub fn best_time<B: Backend>(backend: &mut B, rows: usize, row: &[f32]) -> Result<Duration, BackendError> {
     let (input, mut output) = (row.repeat(rows), Vec::new());
     let (mut best, mut runs, start) = (Duration::MAX, 0, Instant::now());
-    while runs < LEAST_RUNS || start.elapsed() < LEAST_TIME {
+    while runs < MIN_RUNS || start.elapsed() < MIN_TIME {
         let begin = Instant::now();
         backend.run(rows, &input, &mut output, &Halt::new(1))?;
         best = best.min(begin.elapsed());
@@ -80,24 +79,29 @@ pub fn best_time<B: Backend>(backend: &mut B, rows: usize, row: &[f32]) -> Resul
     Ok(best)
 }
 
-/// Whether one of the last two doublings gave more throughput.
-fn grows(measured: &[Measured]) -> bool {
-    let mut last: Vec<f64> = measured.iter().rev().take(3).map(Measured::rows_per_second).collect();
+/// Whether one of the last two doublings increased the throughput.
+fn grows(measured: &[MeasuredBatch]) -> bool {
+    let mut last: Vec<f64> = measured
+        .iter()
+        .rev()
+        .take(3)
+        .map(MeasuredBatch::rows_per_second)
+        .collect();
     last.reverse();
-    last.len() < 3 || last.windows(2).any(|pair| pair[1] > pair[0] * GROWS)
+    last.len() < 3 || last.windows(2).any(|pair| pair[1] > pair[0] * MIN_GROWTH)
 }
 
-/// The largest batch within `max_batch_time` that loses no throughput: the more rows end at once, the fewer threads are woken for
-/// their answers.
-fn choose(measured: &[Measured], max_batch_time: Duration) -> Measured {
-    let allowed = |one: &&Measured| one.rows == 1 || one.time <= max_batch_time;
+/// The largest batch size within `max_batch_time` without a loss of throughput. A larger batch wakes
+/// fewer threads for its replies.
+fn choose(measured: &[MeasuredBatch], max_batch_time: Duration) -> MeasuredBatch {
+    let allowed = |one: &&MeasuredBatch| one.rows == 1 || one.time <= max_batch_time;
     let best = measured
         .iter()
         .filter(allowed)
-        .map(Measured::rows_per_second)
+        .map(MeasuredBatch::rows_per_second)
         .fold(0.0, f64::max);
-    let enough = |one: &&Measured| allowed(one) && one.rows_per_second() >= best * TOLERANCE;
-    let one = Measured {
+    let enough = |one: &&MeasuredBatch| allowed(one) && one.rows_per_second() >= best * MIN_THROUGHPUT_SHARE;
+    let one = MeasuredBatch {
         rows: 1,
         time: Duration::ZERO,
     };
@@ -108,8 +112,8 @@ fn choose(measured: &[Measured], max_batch_time: Duration) -> Measured {
 mod tests {
     use super::*;
 
-    fn measured(times: &[(usize, u64)]) -> Vec<Measured> {
-        let one = |&(rows, micros)| Measured {
+    fn measured(times: &[(usize, u64)]) -> Vec<MeasuredBatch> {
+        let one = |&(rows, micros)| MeasuredBatch {
             rows,
             time: Duration::from_micros(micros),
         };
@@ -119,7 +123,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(1);
 
     #[test]
-    fn where_larger_batches_gain_nothing_the_time_decides() {
+    fn without_growth_the_time_limit_decides() {
         let convolution = measured(&[(1, 720), (2, 1430), (4, 2830)]);
         assert!(!grows(&convolution));
         assert_eq!(choose(&convolution, Duration::from_millis(3)).rows, 4);
@@ -127,13 +131,13 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_that_loses_is_not_taken() {
+    fn a_batch_size_that_loses_throughput_is_not_chosen() {
         let spills = measured(&[(1, 100), (2, 200), (4, 500), (8, 1600)]);
         assert_eq!(choose(&spills, LONG).rows, 2);
     }
 
     #[test]
-    fn a_batch_that_gains_is_taken_up_to_where_it_ends() {
+    fn a_growing_batch_size_is_chosen_up_to_the_plateau() {
         let layer = measured(&[(1, 20), (2, 20), (4, 20), (8, 21), (16, 40), (32, 90)]);
         assert!(grows(&layer[..4]));
         assert!(!grows(&layer));
@@ -141,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_is_too_long_is_not_taken_though_it_gains() {
+    fn a_batch_over_the_time_limit_is_not_chosen() {
         let slow = measured(&[(1, 10_000), (2, 11_000), (4, 13_000)]);
         assert_eq!(choose(&slow, Duration::from_millis(12)).rows, 2);
         assert_eq!(choose(&slow, Duration::from_millis(1)).rows, 1);

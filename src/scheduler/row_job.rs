@@ -1,4 +1,4 @@
-//! A job: rows of one request that are answered together, and where their outputs go.
+//! A job: rows of one request that are answered together.
 
 use std::future::Future;
 use std::ops::Range;
@@ -14,28 +14,28 @@ use tracing::Span;
 use crate::domain::{PerRole, Role, Window};
 use crate::onnx::Halt;
 
-/// Makes the rows of a job, on the executor's thread, just before they run.
+/// Produces the rows of a job on the executor's thread, just before they run.
 pub trait RowSource: Send + Sync {
     /// Writes row `row` of the job into `out`, which has the model's input length.
     ///
     /// # Errors
-    /// If the row cannot be made; the job then fails, alone.
+    /// If the row cannot be produced. Only this job fails then.
     fn fill(&self, row: usize, out: &mut [f32]) -> Result<(), String>;
 }
 
 /// Why a job has no outputs.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ScheduleError {
-    /// Its deadline passed while it waited.
+    /// The deadline passed while the rows waited.
     #[error("the deadline passed while the rows waited")]
     Expired,
-    /// The model failed on its rows.
+    /// The model failed on the rows.
     #[error("{0}")]
     Failed(String),
-    /// The model has failed on rows that had worked before, and cannot be opened anew at the moment.
-    #[error("the {} model is broken; it is tried again and again", role.name())]
+    /// The model failed on rows that had worked before, and its session cannot be opened at the moment.
+    #[error("the {} model is broken; its session is retried until it opens", role.name())]
     Broken {
-        /// Which model.
+        /// The broken model.
         role: Role,
     },
     /// The scheduler is stopping.
@@ -43,98 +43,100 @@ pub enum ScheduleError {
     Stopping,
 }
 
-/// What came of a job.
+/// The outputs of a job.
 #[derive(Debug, Default, PartialEq)]
-pub struct Outputs {
-    /// The outputs of the job's rows, in their order.
+pub struct JobOutputs {
+    /// The outputs of the rows, in their order, by model.
     pub rows: PerRole<Vec<f32>>,
-    /// When they were asked for and done, of each model that had any.
+    /// When the rows were submitted and finished, for each model with rows.
     pub windows: PerRole<Option<Window>>,
 }
 
-type Answer = Result<Outputs, ScheduleError>;
+type JobResult = Result<JobOutputs, ScheduleError>;
 
-/// The outputs of a job, to come. Dropping it tells the scheduler that nobody waits any more: rows that wait are skipped, and a
-/// run that nobody else waits for is ended.
+/// Waits for the outputs of a job. Dropping it cancels the job: waiting rows are skipped, and a run
+/// that no other job needs is terminated.
 #[derive(Debug)]
-pub struct Pending {
+pub struct JobHandle {
     job: Arc<Job>,
-    receiver: oneshot::Receiver<Answer>,
-    gathering: Gathering,
+    receiver: oneshot::Receiver<JobResult>,
+    notice: SubmissionNotice,
 }
 
-/// Whether the executors have been told of the rows.
+/// Whether the executors have been notified of the rows.
 #[derive(Debug)]
-enum Gathering {
-    /// They have not, and the task has not been polled.
-    Fresh(Arc<dyn Ring>),
-    /// They have not; whoever else was ready has been polled meanwhile.
-    Yielded(Arc<dyn Ring>),
-    /// They have.
-    Over,
+enum SubmissionNotice {
+    /// Not yet, and the handle has not been polled.
+    Due(Arc<dyn WakeExecutors>),
+    /// Not yet; all other ready tasks have been polled since.
+    Yielded(Arc<dyn WakeExecutors>),
+    /// The executors are notified.
+    Sent,
 }
 
-/// Tells the executors that there are rows.
-pub(super) trait Ring: Send + Sync + std::fmt::Debug {
-    fn ring(&self);
+/// Notifies the executors of new rows.
+pub(super) trait WakeExecutors: Send + Sync + std::fmt::Debug {
+    fn wake_executors(&self);
 }
 
-impl Future for Pending {
+impl Future for JobHandle {
     /// The outputs of all rows.
-    type Output = Answer;
+    type Output = JobResult;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
-        match std::mem::replace(&mut self.gathering, Gathering::Over) {
-            Gathering::Fresh(ring) => {
-                // Whoever is ready too submits its rows first, and they share one wake and one batch.
-                self.gathering = Gathering::Yielded(ring);
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<JobResult> {
+        match std::mem::replace(&mut self.notice, SubmissionNotice::Sent) {
+            SubmissionNotice::Due(executors) => {
+                // Other ready tasks submit their rows first, so all share one wake and one batch.
+                self.notice = SubmissionNotice::Yielded(executors);
                 context.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            Gathering::Yielded(ring) => ring.ring(),
-            Gathering::Over => {}
+            SubmissionNotice::Yielded(executors) => executors.wake_executors(),
+            SubmissionNotice::Sent => {}
         }
         Pin::new(&mut self.receiver)
             .poll(context)
-            .map(|answer| answer.unwrap_or(Err(ScheduleError::Stopping)))
+            .map(|result| result.unwrap_or(Err(ScheduleError::Stopping)))
     }
 }
 
-impl Drop for Pending {
+impl Drop for JobHandle {
     fn drop(&mut self) {
         self.job.end();
     }
 }
 
+/// Rows of one request that are answered together.
 pub(super) struct Job {
     pub(super) source: Box<dyn RowSource>,
-    /// The caller's span: the parent of what the executors record.
+    /// The caller's span: the parent of the executors' spans.
     pub(super) span: Span,
     submitted: Instant,
     progress: Mutex<Progress>,
 }
 
-/// The answer to a caller, not sent yet: it is sent when the executor holds no lock that the caller will want.
+/// The outputs for a caller, not sent yet. The executor sends them after it has released the lock
+/// that the caller needs next.
 #[derive(Debug)]
 pub(super) struct Reply {
-    sender: oneshot::Sender<Answer>,
-    outputs: Outputs,
+    sender: oneshot::Sender<JobResult>,
+    outputs: JobOutputs,
 }
 
 impl Reply {
     pub(super) fn send(self) {
-        // A caller that left meanwhile needs no answer.
+        // The caller may have left.
         drop(self.sender.send(Ok(self.outputs)));
     }
 }
 
-/// Until the job has ended.
+/// The state of a job that has not ended.
 struct Progress {
-    outputs: Outputs,
+    outputs: JobOutputs,
     rows_left: usize,
-    /// Taken once it is answered or abandoned.
-    reply: Option<oneshot::Sender<Answer>>,
-    /// The batches that it has rows in.
+    /// `None` once the job is answered or cancelled.
+    reply: Option<oneshot::Sender<JobResult>>,
+    /// The running batches that contain rows of this job.
     running: Vec<Arc<Halt>>,
 }
 
@@ -144,11 +146,11 @@ impl Job {
         rows: PerRole<usize>,
         output_len: PerRole<usize>,
         submitted: Instant,
-        gather: Option<Arc<dyn Ring>>,
-    ) -> (Arc<Self>, Pending) {
+        deferred_wake: Option<Arc<dyn WakeExecutors>>,
+    ) -> (Arc<Self>, JobHandle) {
         let (reply, receiver) = oneshot::channel();
         let progress = Progress {
-            outputs: Outputs {
+            outputs: JobOutputs {
                 rows: PerRole::of(|role| vec![0.0; rows[role] * output_len[role]]),
                 windows: PerRole::default(),
             },
@@ -162,51 +164,53 @@ impl Job {
             submitted,
             progress: Mutex::new(progress),
         });
-        let pending = Pending {
+        let handle = JobHandle {
             job: Arc::clone(&job),
             receiver,
-            gathering: gather.map_or(Gathering::Over, Gathering::Fresh),
+            notice: deferred_wake.map_or(SubmissionNotice::Sent, SubmissionNotice::Due),
         };
-        (job, pending)
+        (job, handle)
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether nobody waits for it: its caller left, or it has failed.
-    pub(super) fn is_over(&self) -> bool {
+    /// Whether the job has ended: its caller left, or it has failed or is answered.
+    pub(super) fn has_ended(&self) -> bool {
         self.progress().reply.is_none()
     }
 
-    /// Its rows are about to run in a batch that `halt` ends; false if nobody waits for it.
-    pub(super) fn enter(&self, halt: &Arc<Halt>) -> bool {
+    /// Records that rows of the job are about to run in the batch of `halt`. Returns false if the
+    /// job has ended.
+    pub(super) fn enter_batch(&self, halt: &Arc<Halt>) -> bool {
         let mut progress = self.progress();
-        let waited_for = progress.reply.is_some();
-        if waited_for {
+        let wanted = progress.reply.is_some();
+        if wanted {
             progress.running.push(Arc::clone(halt));
         }
-        waited_for
+        wanted
     }
 
-    /// The batch that `halt` ends is over.
-    pub(super) fn exit(&self, halt: &Arc<Halt>) {
+    /// Records that the batch of `halt` has ended.
+    pub(super) fn leave_batch(&self, halt: &Arc<Halt>) {
         self.progress().running.retain(|running| !Arc::ptr_eq(running, halt));
     }
 
-    /// Takes the outputs of some rows, which ran during `ran`; with the last ones there is an answer, to be sent.
+    /// Stores the outputs of some rows, which ran during `ran`. Returns the reply once all rows have
+    /// outputs.
     pub(super) fn deliver(&self, role: Role, rows: Range<usize>, values: &[f32], ran: Range<Instant>) -> Option<Reply> {
         let mut progress = self.progress();
         if rows.is_empty() {
             return None;
         }
         let length = values.len() / rows.len();
-        let Some(place) = progress.outputs.rows[role].get_mut(rows.start * length..rows.end * length) else {
+        let Some(destination) = progress.outputs.rows[role].get_mut(rows.start * length..rows.end * length) else {
             drop(progress);
-            self.fail(ScheduleError::Failed("the outputs have no place".to_owned()));
+            self.fail(ScheduleError::Failed("the outputs do not fit the job".to_owned()));
             return None;
         };
-        place.copy_from_slice(values);
+        destination.copy_from_slice(values);
         let window = Window {
             submitted: self.submitted,
             taken: ran.start,
@@ -223,15 +227,15 @@ impl Job {
         Some(Reply { sender, outputs })
     }
 
-    /// Answers the caller that there are no outputs.
+    /// Ends the job with an error.
     pub(super) fn fail(&self, error: ScheduleError) {
         if let Some(reply) = self.end() {
             drop(reply.send(Err(error)));
         }
     }
 
-    /// Nothing more is wanted of it.
-    fn end(&self) -> Option<oneshot::Sender<Answer>> {
+    /// Ends the job, and terminates running batches that no other job needs.
+    fn end(&self) -> Option<oneshot::Sender<JobResult>> {
         let mut progress = self.progress();
         let reply = progress.reply.take();
         let running = std::mem::take(&mut progress.running);
