@@ -65,7 +65,7 @@ const SOLE_USERS: &[(&str, &[&str])] = &[
             "settings",
             "cli",
             "telemetry",
-            "domain/timings",
+            "domain/request_timings",
         ],
     ),
     ("getrandom", &["cli/serve"]),

@@ -15,7 +15,7 @@ use super::shadow::Desk;
 use super::smoother::{Smoother, SmootherError};
 use super::test_rows::test_rows;
 use super::{Blueprint, Engine, ModelSummary, NoiseKeys, doubt};
-use crate::domain::{Basis, Grounds, Guarantee, PerRole, Place, Role, Violations};
+use crate::domain::{Basis, ComputeEnvironment, Guarantee, JustifiedBasis, PerRole, Role, Violations};
 use crate::onnx::{BackendError, Manifest, Model, OnnxError, Runtime, check_pair, grounds, processor};
 use crate::scheduler::{QueueSettings, Scheduler, bulk_capacity};
 use crate::settings::{MAX_BATCH_SIZE, Settings, processors};
@@ -119,9 +119,9 @@ impl Engine {
             standard: grounds(standard, &settings.proof_keys)?,
             robust: grounds(robust, &settings.proof_keys)?,
         };
-        if let Some(Grounds {
+        if let Some(JustifiedBasis {
             basis: Basis::Claimed,
-            why,
+            reason: why,
         }) = &grounds.robust
         {
             tracing::warn!(
@@ -183,7 +183,7 @@ impl Engine {
         };
         Ok(Arc::new(Self {
             blueprint: Blueprint::of(settings, PerRole { standard, robust }),
-            place: Arc::new(Place {
+            place: Arc::new(ComputeEnvironment {
                 standard_batch_size: batches.standard.rows,
                 robust_batch_size: batches.robust.rows,
                 runtime_version: runtime.version(),

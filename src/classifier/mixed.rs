@@ -18,7 +18,9 @@ use super::smoother::Smoother;
 use super::vote_loop::VoteLoop;
 use super::{Answer, CertificationOrder, ClassifierError, lipschitz, smoothed};
 use crate::certificate::{BoundMethod, Sides, SmoothingPlan, Temperature};
-use crate::domain::{Bound, Input, InputSpec, PerRole, Prediction, Provenance, Stage, Timings, Violations};
+use crate::domain::{
+    BoundKind, Input, InputSpec, PerRole, Prediction, Provenance, RequestStage, RequestTimings, Violations,
+};
 use crate::scheduler::{Outputs, Pending, Reservation};
 use crate::settings::{CertificateSettings, MixtureSettings, Settings};
 
@@ -200,13 +202,13 @@ impl MixedClassifier {
                 Ok(mix(self.mixture.alpha, standard, self.vouched(robust)))
             })
             .collect::<Result<Vec<_>, ClassifierError>>()?;
-        let mixing = Some(Stage::between(back, Instant::now()));
+        let mixing = Some(RequestStage::between(back, Instant::now()));
         if let Some(shadow) = &self.shadow {
             shadow.rows(outputs.rows, &predictions);
         }
         Ok(Answer {
             predictions,
-            timings: Timings {
+            timings: RequestTimings {
                 models: outputs.windows,
                 mixing,
             },
@@ -256,13 +258,13 @@ impl MixedClassifier {
             self.engine.appetite.learn(room.class(), sampling.votes_drawn, most);
         }
         let prediction = mix(self.mixture.alpha, standard, self.vouched(robust));
-        let mixing = Some(Stage::between(back, Instant::now()));
+        let mixing = Some(RequestStage::between(back, Instant::now()));
         if let (Some(shadow), Some(trace)) = (&self.shadow, trace) {
             shadow.votes(trace, plan, share.order.vote_budget, snapped.loss, &prediction);
         }
         Ok(Answer {
             predictions: vec![prediction],
-            timings: Timings {
+            timings: RequestTimings {
                 models: PerRole {
                     standard: window,
                     robust: drawn.window,
@@ -292,8 +294,8 @@ impl MixedClassifier {
             sigma: smoother.sigma,
             radius_method: self.certificate.radius,
             bound_method: match order.bound {
-                Bound::Anytime => BoundMethod::Anytime,
-                Bound::ClopperPearson => BoundMethod::ClopperPearson {
+                BoundKind::Anytime => BoundMethod::Anytime,
+                BoundKind::ClopperPearson => BoundMethod::ClopperPearson {
                     votes: order.vote_budget,
                 },
             },

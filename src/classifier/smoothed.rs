@@ -3,12 +3,14 @@
 use super::ballot::Ballot;
 use super::robust::{RobustAnswer, conclude};
 use crate::certificate::{LOG_FLOOR, RadiusMethod, SmoothedRadius, SmoothingPlan, Tally};
-use crate::domain::{Bound, Certificate, InputSpec, Method, Norm, Sampling, Status, StopReason};
+use crate::domain::{
+    BoundKind, Certificate, CertificateMethod, CertificateStatus, InputSpec, Norm, SamplingDetails, StopReason,
+};
 
 /// What is fixed about the certificate of one input before the first vote.
 #[derive(Debug, Clone)]
 pub(super) struct Terms {
-    pub(super) bound: Bound,
+    pub(super) bound: BoundKind,
     pub(super) selection_votes: u64,
     pub(super) noise_key: [u8; 32],
     pub(super) snapping_loss: f64,
@@ -56,12 +58,12 @@ pub(super) fn answer(
 ) -> RobustAnswer {
     let tally = ballot.tally(class);
     let certificate = Certificate {
-        status: Status::Abstained,
+        status: CertificateStatus::Abstained,
         radius: served_radius(proven.radius, terms.snapping_loss),
         norm: Some(Norm::L2),
         method: Some(match plan.radius_method {
-            RadiusMethod::Tight => Method::Tight,
-            RadiusMethod::Theorem2 => Method::Theorem2,
+            RadiusMethod::Tight => CertificateMethod::Tight,
+            RadiusMethod::Theorem2 => CertificateMethod::Theorem2,
         }),
         sampling: Some(sampling(plan, tally, ballot.drawn(), proven, terms)),
         stop_reason,
@@ -71,7 +73,7 @@ pub(super) fn answer(
         Some(reason) => certificate.withdrawn(reason.clone()),
         None => conclude(certificate, spec, || abstention(plan, tally, proven, terms)),
     };
-    let certified_class = (certificate.status == Status::Certified).then_some(class);
+    let certified_class = (certificate.status == CertificateStatus::Certified).then_some(class);
     RobustAnswer {
         log_probs: log_shares(ballot),
         certified_class,
@@ -87,7 +89,7 @@ pub(super) fn unfinished(ballot: &Ballot, terms: &Terms) -> RobustAnswer {
         terms.selection_votes
     );
     let certificate = Certificate {
-        status: Status::Abstained,
+        status: CertificateStatus::Abstained,
         stop_reason: StopReason::Deadline,
         norm: Some(Norm::L2),
         ..Certificate::unavailable(reason)
@@ -99,8 +101,14 @@ pub(super) fn unfinished(ballot: &Ballot, terms: &Terms) -> RobustAnswer {
     }
 }
 
-fn sampling(plan: &SmoothingPlan, tally: Tally, votes_drawn: u64, proven: &SmoothedRadius, terms: &Terms) -> Sampling {
-    Sampling {
+fn sampling(
+    plan: &SmoothingPlan,
+    tally: Tally,
+    votes_drawn: u64,
+    proven: &SmoothedRadius,
+    terms: &Terms,
+) -> SamplingDetails {
+    SamplingDetails {
         failure_probability: plan.failure_probability.get(),
         bound: terms.bound,
         votes: tally.votes,
@@ -128,7 +136,7 @@ fn abstention(plan: &SmoothingPlan, tally: Tally, proven: &SmoothedRadius, terms
         let (radius, loss) = (proven.radius, terms.snapping_loss);
         return format!("the proven radius {radius:.4} is less than the {loss:.4} lost by snapping inputs to the grid");
     }
-    if terms.bound == Bound::ClopperPearson && proven.p_lower.value() == 0.0 && votes_for_class > 0 {
+    if terms.bound == BoundKind::ClopperPearson && proven.p_lower.value() == 0.0 && votes_for_class > 0 {
         return format!(
             "a Clopper-Pearson bound holds for the number of votes fixed beforehand alone; {votes} were drawn"
         );

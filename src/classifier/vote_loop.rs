@@ -18,7 +18,7 @@ use super::smoothed::{self, Terms};
 use super::smoother::{Smoother, Snapped};
 use crate::certificate::noise::NoiseKey;
 use crate::certificate::{Decision, Sides, SmoothingPlan, certify, choose_sides, decide};
-use crate::domain::{InputSpec, PerRole, StopReason, Window};
+use crate::domain::{ExecutionWindow, InputSpec, PerRole, StopReason};
 use crate::scheduler::{Pending, Reservation, ScheduleError};
 
 /// Everything that the loop of one input needs.
@@ -50,7 +50,7 @@ pub(super) struct Drawn {
     /// Votes that were counted.
     pub(super) votes: u64,
     /// When their rows waited and ran.
-    pub(super) window: Option<Window>,
+    pub(super) window: Option<ExecutionWindow>,
 }
 
 impl VoteLoop<'_> {
@@ -61,7 +61,7 @@ impl VoteLoop<'_> {
         key: &NoiseKey,
         grown: &mut (dyn FnMut(RobustAnswer) + Send),
     ) -> Result<(RobustAnswer, Drawn), ClassifierError> {
-        let mut window: Option<Window> = None;
+        let mut window: Option<ExecutionWindow> = None;
         let total = self.terms.selection_votes.saturating_add(self.vote_budget);
         let mut ballot = Ballot::new(self.classes, self.terms.selection_votes);
         let mut outstanding: VecDeque<Pending> = VecDeque::with_capacity(self.depth);
@@ -101,7 +101,7 @@ impl VoteLoop<'_> {
                 Ok(outputs) => outputs?,
             };
             let ran = outputs.windows.robust;
-            window = window.map_or(ran, |window| ran.map(|ran| window.and(ran)));
+            window = window.map_or(ran, |window| ran.map(|ran| window.merge(ran)));
             let chosen_before = ballot.class().is_some();
             let logits = &outputs.rows.robust;
             logits

@@ -3,7 +3,7 @@
 use super::proto::{BoundMethod, CertifyRequest, Priority};
 use crate::certificate::{FailureProbability, MAX_TARGET_RADIUS};
 use crate::classifier::CertificationOrder;
-use crate::domain::{Bound, Violations};
+use crate::domain::{BoundKind, Violations};
 use crate::scheduler::Class;
 use crate::settings::CertificateSettings;
 
@@ -56,8 +56,8 @@ pub(super) fn certify(
     }
     match BoundMethod::try_from(request.bound) {
         Ok(BoundMethod::Unspecified) => {}
-        Ok(BoundMethod::Anytime) => order.bound = Bound::Anytime,
-        Ok(BoundMethod::ClopperPearson) => order.bound = Bound::ClopperPearson,
+        Ok(BoundMethod::Anytime) => order.bound = BoundKind::Anytime,
+        Ok(BoundMethod::ClopperPearson) => order.bound = BoundKind::ClopperPearson,
         Err(_) => wrong.add(
             "bound",
             format!("expected ANYTIME or CLOPPER_PEARSON, found {}", request.bound),
