@@ -65,7 +65,7 @@ const SOLE_USERS: &[(&str, &[&str])] = &[
             "settings",
             "cli",
             "telemetry",
-            "domain/timings",
+            "domain/request_timings",
         ],
     ),
     ("getrandom", &["cli/serve"]),
@@ -166,7 +166,7 @@ fn files_stay_readable() {
     assert!(long.is_empty(), "over {MOST_LINES} lines: {long:?}");
 }
 
-/// `f64::min`, `max` and `clamp` pass over NaN, so an overflow ahead of them ends as a number. `certificate/number.rs` has
+/// `f64::min`, `max` and `clamp` pass over NaN, so an overflow ahead of them ends as a number. `certificate/numerics/nan_safe.rs` has
 /// what the mathematics of a radius uses instead; the noise's integers are a room of their own, and tests may do as they like.
 #[test]
 fn no_radius_goes_through_a_minimum_that_drops_nan() {
@@ -191,5 +191,5 @@ fn no_radius_goes_through_a_minimum_that_drops_nan() {
         }
     }
     assert!(looked_at > 20, "the folder has moved");
-    assert!(wrong.is_empty(), "use certificate/number.rs: {wrong:#?}");
+    assert!(wrong.is_empty(), "use certificate/numerics/nan_safe.rs: {wrong:#?}");
 }

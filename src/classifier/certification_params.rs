@@ -1,7 +1,7 @@
 //! What a caller wants of the certificates of one request, within the operator's limits.
 
 use crate::certificate::FailureProbability;
-use crate::domain::Bound;
+use crate::domain::BoundKind;
 use crate::scheduler::Class;
 use crate::settings::CertificateSettings;
 
@@ -15,7 +15,7 @@ pub struct CertificationParams {
     /// Of each certificate, over the noise.
     pub failure_probability: FailureProbability,
     /// How votes become bounds.
-    pub bound: Bound,
+    pub bound: BoundKind,
     /// How urgent the rows are.
     pub class: Class,
 }

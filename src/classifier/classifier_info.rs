@@ -4,7 +4,7 @@ use super::MixedClassifier;
 use super::models::served_model::RobustInference;
 use super::prediction::robust_prediction::unavailable_reason;
 use crate::certificate::{BoundMethod, RadiusMethod, Sides, SmoothingPlan, Tally, certify};
-use crate::domain::{Grounds, Guarantee, Method, Norm};
+use crate::domain::{CertificateMethod, Guarantee, JustifiedBasis, Norm};
 use crate::onnx::Model;
 
 /// One of the two models.
@@ -23,7 +23,7 @@ pub struct ModelSummary {
     /// Where the proof comes from.
     pub guarantee_source: String,
     /// What the guarantee rests on, and why; none without a guarantee.
-    pub grounds: Option<Grounds>,
+    pub grounds: Option<JustifiedBasis>,
     /// Sessions, each with a thread.
     pub sessions: usize,
     /// Rows in one run, at most.
@@ -35,7 +35,7 @@ pub struct ModelSummary {
 impl ModelSummary {
     pub(super) fn new(
         model: &Model,
-        grounds: Option<Grounds>,
+        grounds: Option<JustifiedBasis>,
         sessions: usize,
         max_batch_size: usize,
         one_row_reason: Option<String>,
@@ -66,7 +66,7 @@ pub struct ClassifierInfo {
     /// The norm of the certificates, if there can be any.
     pub norm: Option<Norm>,
     /// The theorem behind them.
-    pub method: Option<Method>,
+    pub method: Option<CertificateMethod>,
     /// Why no input can be certified; none if one can.
     pub unavailable_reason: Option<String>,
     /// The distance between neighbouring values of a smoothed model's grid; 0 if there is none.
@@ -89,11 +89,11 @@ impl MixedClassifier {
         let unavailable_reason = unavailable_reason(guarantee, &self.mixture).or_else(|| self.doubt()?.unavailable());
         let method = match guarantee {
             Guarantee::None => None,
-            Guarantee::LipschitzProbabilities { .. } => Some(Method::Theorem1),
-            Guarantee::LipschitzLogits { .. } => Some(Method::LogitLipschitz),
+            Guarantee::LipschitzProbabilities { .. } => Some(CertificateMethod::Theorem1),
+            Guarantee::LipschitzLogits { .. } => Some(CertificateMethod::LogitLipschitz),
             Guarantee::GaussianSmoothing { .. } => Some(match self.certificate.radius {
-                RadiusMethod::Tight => Method::Tight,
-                RadiusMethod::Theorem2 => Method::Theorem2,
+                RadiusMethod::Tight => CertificateMethod::Tight,
+                RadiusMethod::Theorem2 => CertificateMethod::Theorem2,
             }),
         };
         let (grid_step, largest_possible_radius) = match &self.engine.robust_kind {

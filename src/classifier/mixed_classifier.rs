@@ -21,7 +21,9 @@ use super::smoothing::vote_loop::VoteLoop;
 use super::smoothing::vote_trace::VoteTrace;
 use super::{CertificationParams, ClassifierError, PredictionBatch};
 use crate::certificate::{BoundMethod, Sides, SmoothingPlan, Temperature};
-use crate::domain::{Bound, Input, InputSpec, PerRole, Prediction, Provenance, Stage, Timings, Violations};
+use crate::domain::{
+    BoundKind, Input, InputSpec, PerRole, Prediction, Provenance, RequestStage, RequestTimings, Violations,
+};
 use crate::scheduler::{Outputs, Pending, Reservation};
 use crate::settings::{CertificateSettings, MixtureSettings, Settings};
 
@@ -203,13 +205,13 @@ impl MixedClassifier {
                 Ok(mix(self.mixture.alpha, standard, self.vouched(robust)))
             })
             .collect::<Result<Vec<_>, ClassifierError>>()?;
-        let mixing = Some(Stage::between(back, Instant::now()));
+        let mixing = Some(RequestStage::between(back, Instant::now()));
         if let Some(shadow) = &self.shadow {
             shadow.rows(outputs.rows, &predictions);
         }
         Ok(PredictionBatch {
             predictions,
-            timings: Timings {
+            timings: RequestTimings {
                 models: outputs.windows,
                 mixing,
             },
@@ -261,13 +263,13 @@ impl MixedClassifier {
                 .learn(room.class(), sampling.votes_drawn, most);
         }
         let prediction = mix(self.mixture.alpha, standard, self.vouched(robust));
-        let mixing = Some(Stage::between(back, Instant::now()));
+        let mixing = Some(RequestStage::between(back, Instant::now()));
         if let (Some(shadow), Some(trace)) = (&self.shadow, trace) {
             shadow.votes(trace, plan, share.order.vote_budget, snapped.loss, &prediction);
         }
         Ok(PredictionBatch {
             predictions: vec![prediction],
-            timings: Timings {
+            timings: RequestTimings {
                 models: PerRole {
                     standard: window,
                     robust: drawn.window,
@@ -297,8 +299,8 @@ impl MixedClassifier {
             sigma: smoother.sigma,
             radius_method: self.certificate.radius,
             bound_method: match order.bound {
-                Bound::Anytime => BoundMethod::Anytime,
-                Bound::ClopperPearson => BoundMethod::ClopperPearson {
+                BoundKind::Anytime => BoundMethod::Anytime,
+                BoundKind::ClopperPearson => BoundMethod::ClopperPearson {
                     votes: order.vote_budget,
                 },
             },

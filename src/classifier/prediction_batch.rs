@@ -1,6 +1,6 @@
 //! The answer to one request, and what it cost.
 
-use crate::domain::{PerRole, Prediction, Timings};
+use crate::domain::{PerRole, Prediction, RequestTimings};
 
 /// The answer to one request, and what it cost.
 #[derive(Debug, Default)]
@@ -8,7 +8,7 @@ pub struct PredictionBatch {
     /// One for each input, in their order.
     pub predictions: Vec<Prediction>,
     /// Where the time went.
-    pub timings: Timings,
+    pub timings: RequestTimings,
     /// Rows whose outputs came back, of each model.
     pub rows: PerRole<u64>,
     /// Votes that were counted, of all inputs.
@@ -21,7 +21,7 @@ impl PredictionBatch {
         self.predictions.extend(next.predictions);
         Self {
             predictions: self.predictions,
-            timings: self.timings.and(next.timings),
+            timings: self.timings.merge(next.timings),
             rows: PerRole::of(|role| self.rows[role].saturating_add(next.rows[role])),
             votes: self.votes.saturating_add(next.votes),
         }

@@ -2,7 +2,7 @@
 
 use super::proto::{DataType, Tensor};
 use super::tensor::{self, Names, Part};
-use crate::domain::{Input, InputSpec, Values, Violations};
+use crate::domain::{Input, InputSpec, ValueEncoding, Violations};
 
 const NAMES: Names<'static> = Names {
     field: &field,
@@ -30,8 +30,8 @@ pub(super) fn inputs(tensor: Option<&Tensor>, spec: &InputSpec, max_inputs: usiz
         return Err(wrong);
     };
     let written_as = match DataType::try_from(tensor.dtype) {
-        Ok(DataType::Uint8) => Ok(Values::UInt8),
-        Ok(DataType::Float32) => Ok(Values::Float32),
+        Ok(DataType::Uint8) => Ok(ValueEncoding::UInt8),
+        Ok(DataType::Float32) => Ok(ValueEncoding::Float32),
         Ok(DataType::Unspecified) | Err(_) => Err(tensor.dtype.to_string()),
     };
     match tensor::layout(written_as, &tensor.shape, (spec, max_inputs), &NAMES, &mut wrong) {

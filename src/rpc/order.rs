@@ -56,8 +56,8 @@ pub(super) fn certify(
     }
     match BoundMethod::try_from(request.bound) {
         Ok(BoundMethod::Unspecified) => {}
-        Ok(BoundMethod::Anytime) => order.bound = Bound::Anytime,
-        Ok(BoundMethod::ClopperPearson) => order.bound = Bound::ClopperPearson,
+        Ok(BoundMethod::Anytime) => order.bound = BoundKind::Anytime,
+        Ok(BoundMethod::ClopperPearson) => order.bound = BoundKind::ClopperPearson,
         Err(_) => wrong.add(
             "bound",
             format!("expected ANYTIME or CLOPPER_PEARSON, found {}", request.bound),

@@ -11,7 +11,7 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 use tracing::Span;
 
-use crate::domain::{PerRole, Role, Window};
+use crate::domain::{ExecutionWindow, PerRole, Role};
 use crate::onnx::Halt;
 
 /// Makes the rows of a job, on the executor's thread, just before they run.
@@ -49,7 +49,7 @@ pub struct Outputs {
     /// The outputs of the job's rows, in their order.
     pub rows: PerRole<Vec<f32>>,
     /// When they were asked for and done, of each model that had any.
-    pub windows: PerRole<Option<Window>>,
+    pub windows: PerRole<Option<ExecutionWindow>>,
 }
 
 type Answer = Result<Outputs, ScheduleError>;
@@ -207,13 +207,13 @@ impl Job {
             return None;
         };
         place.copy_from_slice(values);
-        let window = Window {
+        let window = ExecutionWindow {
             submitted: self.submitted,
             taken: ran.start,
             done: ran.end,
         };
         let known = &mut progress.outputs.windows[role];
-        *known = Some(known.map_or(window, |known| known.and(window)));
+        *known = Some(known.map_or(window, |known| known.merge(window)));
         progress.rows_left = progress.rows_left.saturating_sub(rows.len());
         if progress.rows_left > 0 {
             return None;

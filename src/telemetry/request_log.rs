@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tracing::Level;
 
 use super::call::{CallRecord, Outcome};
-use crate::domain::{Role, Stage};
+use crate::domain::{RequestStage, Role};
 
 const TARGET: &str = "certimix::request";
 /// Lines a second for one outcome, unless every line is asked for.
@@ -28,7 +28,7 @@ pub(super) struct RequestLog {
 macro_rules! line {
     ($level:expr, $call:expr, $trace_id:expr, $left_out:expr) => {{
         let call: &CallRecord = $call;
-        let micros = |stage: Option<Stage>| stage.map(|stage| micros(stage.took));
+        let micros = |stage: Option<RequestStage>| stage.map(|stage| micros(stage.took));
         tracing::event!(
             target: TARGET,
             $level,

@@ -13,7 +13,7 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 
 use super::call::{CallRecord, Code, Outcome};
 use super::traces::Tracer;
-use crate::domain::{Role, Stage};
+use crate::domain::{RequestStage, Role};
 
 /// Bytes of a caller's `tracestate` that are kept. The W3C asks for 512 at least, and allows to drop the rest.
 const LONGEST_TRACE_STATE: usize = 512;
@@ -89,7 +89,7 @@ impl Tracer {
         Some(trace_id)
     }
 
-    fn stage(&self, name: &'static str, stage: Stage, clock: Clock, inside: &Context) {
+    fn stage(&self, name: &'static str, stage: RequestStage, clock: Clock, inside: &Context) {
         let builder = SpanBuilder::from_name(name).with_kind(SpanKind::Internal);
         let builder = builder.with_start_time(clock.wall(stage.start));
         let mut span = self.sdk.build_with_context(builder, inside);

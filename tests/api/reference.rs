@@ -164,7 +164,7 @@ fn differing(reference: &Reference, images: &[Image], pixels: &[Vec<u8>]) -> usi
         let (selection, votes) = (reference.selection_votes, reference.votes);
         let (class, tally) = counter
             .count(
-                &Input::new(pixels.to_vec().into(), Values::UInt8),
+                &Input::new(pixels.to_vec().into(), ValueEncoding::UInt8),
                 key(&image.noise_key),
                 selection,
                 votes,

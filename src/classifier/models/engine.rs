@@ -78,13 +78,13 @@ impl Engine {
             robust_temperature: settings.mixture.robust_temperature.get(),
             standard_model_sha256: self.standard.summary.sha256.clone(),
             robust_model_sha256: self.robust.summary.sha256.clone(),
-            place: Arc::clone(&self.place),
+            environment: Arc::clone(&self.place),
         }
     }
 
     /// Names the settings in force, what both manifests say (the SHA-256 of the models included) and the records of proofs:
     /// whatever an operator changes changes the revision. It is the same on every replica; what a replica has found or
-    /// measured for itself (the batch shapes, the runtime's build, its processor) is told beside it, by [`Place`].
+    /// measured for itself (the batch shapes, the runtime's build, its processor) is told beside it, by [`ComputeEnvironment`].
     fn revision(&self, settings: &Settings) -> String {
         let mut hash = Sha256::new();
         for (key, value) in &settings.effective {

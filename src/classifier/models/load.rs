@@ -121,9 +121,9 @@ impl Engine {
             standard: grounds(standard, &settings.proof_keys)?,
             robust: grounds(robust, &settings.proof_keys)?,
         };
-        if let Some(Grounds {
+        if let Some(JustifiedBasis {
             basis: Basis::Claimed,
-            why,
+            reason: why,
         }) = &grounds.robust
         {
             tracing::warn!(

@@ -76,19 +76,19 @@ impl MixedClassifier {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Certificate, Method, Norm};
+    use crate::domain::{Certificate, CertificateMethod, Norm};
 
     fn certified() -> RobustPrediction {
         RobustPrediction {
             log_probs: vec![-0.1, -3.0],
             certified_class: Some(0),
             certificate: Certificate {
-                status: Status::Certified,
+                status: CertificateStatus::Certified,
                 radius: 0.5,
                 radius_sq_levels: 16,
                 whole_range: true,
                 norm: Some(Norm::L2),
-                method: Some(Method::LogitLipschitz),
+                method: Some(CertificateMethod::LogitLipschitz),
                 ..Certificate::unavailable(String::new())
             },
         }
@@ -107,7 +107,10 @@ mod tests {
         for caveat in ["", "the self-test's"] {
             let answer = certified().under(CertificateRestriction::of(caveat, Some("mates"), false));
             let found = &answer.certificate;
-            assert_eq!((found.status, answer.certified_class), (Status::Unavailable, None));
+            assert_eq!(
+                (found.status, answer.certified_class),
+                (CertificateStatus::Unavailable, None)
+            );
             assert_eq!((found.radius, found.radius_sq_levels, found.method), (0.0, 0, None));
             assert!(!found.whole_range);
             assert!(
@@ -124,7 +127,7 @@ mod tests {
             let doubt = CertificateRestriction::of(caveat, audit, true);
             assert_eq!(doubt.clone().and_then(CertificateRestriction::unavailable), None);
             let found = certified().under(doubt).certificate;
-            assert_eq!((found.status, found.radius), (Status::Certified, 0.5));
+            assert_eq!((found.status, found.radius), (CertificateStatus::Certified, 0.5));
             let said = found.caveat;
             assert!(
                 said.contains(caveat) && said.contains(audit.unwrap_or("")) && !said.is_empty(),

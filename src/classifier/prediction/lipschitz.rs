@@ -4,7 +4,7 @@ use super::robust_prediction::{RobustPrediction, conclude, unavailable_reason};
 use crate::certificate::{
     CertificateError, LogitConstant, Temperature, argmax, log_probabilities, log_softmax, logit_radius, theorem1_radius,
 };
-use crate::domain::{Certificate, Guarantee, InputSpec, Method, Status, are_probabilities};
+use crate::domain::{Certificate, CertificateMethod, CertificateStatus, Guarantee, InputSpec, are_probabilities};
 use crate::onnx::OutputKind;
 use crate::settings::MixtureSettings;
 
@@ -41,8 +41,8 @@ pub(in crate::classifier) fn certify(
     let proper = kind == OutputKind::Logits || are_probabilities(output);
     let usable = finite && proper;
     let (radius, method) = match guarantee {
-        Guarantee::LipschitzProbabilities { .. } if !usable => (0.0, Method::Theorem1),
-        Guarantee::LipschitzLogits { .. } if !usable => (0.0, Method::LogitLipschitz),
+        Guarantee::LipschitzProbabilities { .. } if !usable => (0.0, CertificateMethod::Theorem1),
+        Guarantee::LipschitzLogits { .. } if !usable => (0.0, CertificateMethod::LogitLipschitz),
         Guarantee::LipschitzProbabilities {
             constants,
             neighbourhood,
@@ -52,7 +52,7 @@ pub(in crate::classifier) fn certify(
             // As they are mixed; the clamp is 1-Lipschitz, so the constants hold for it too.
             let probabilities: Vec<f64> = output.iter().map(|&p| f64::from(p).clamp(0.0, 1.0)).collect();
             let radius = theorem1_radius(alpha, &probabilities, constants, *error_bound, *neighbourhood)?;
-            (radius, Method::Theorem1)
+            (radius, CertificateMethod::Theorem1)
         }
         Guarantee::LipschitzLogits {
             constant,
@@ -67,7 +67,7 @@ pub(in crate::classifier) fn certify(
             };
             (
                 logit_radius(alpha, output, mixture.robust_temperature, constant, *error_bound)?,
-                Method::LogitLipschitz,
+                CertificateMethod::LogitLipschitz,
             )
         }
         Guarantee::None | Guarantee::GaussianSmoothing { .. } => {
@@ -77,7 +77,7 @@ pub(in crate::classifier) fn certify(
         }
     };
     let certificate = Certificate {
-        status: Status::Abstained,
+        status: CertificateStatus::Abstained,
         radius,
         norm: guarantee.norm(),
         method: Some(method),
@@ -95,7 +95,7 @@ pub(in crate::classifier) fn certify(
             "the robust model's output is not finite".to_owned()
         }
     });
-    let certified_class = (certificate.status == Status::Certified)
+    let certified_class = (certificate.status == CertificateStatus::Certified)
         .then(|| argmax(&log_probs))
         .flatten();
     Ok(RobustPrediction {
@@ -148,7 +148,7 @@ mod tests {
             let certificate = certified(&output);
             assert_eq!(
                 (certificate.status, certificate.radius),
-                (Status::Abstained, 0.0),
+                (CertificateStatus::Abstained, 0.0),
                 "{output:?}"
             );
             assert!(certificate.reason.contains("sum 1"), "{}", certificate.reason);
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn what_is_not_finite_is_not_certified() {
         for output in [[f32::NAN, 0.0], [f32::INFINITY, 0.0], [1.0, f32::NEG_INFINITY]] {
-            assert_eq!(certified(&output).status, Status::Abstained);
+            assert_eq!(certified(&output).status, CertificateStatus::Abstained);
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the robust model says of one input.
 
 use crate::certificate::{Alpha, radius_sq_levels};
-use crate::domain::{Certificate, Guarantee, InputSpec, Norm, Status};
+use crate::domain::{Certificate, CertificateStatus, Guarantee, InputSpec, Norm};
 use crate::settings::MixtureSettings;
 
 /// The robust model's part of a prediction.
@@ -41,7 +41,7 @@ pub(in crate::classifier) fn conclude(
 ) -> Certificate {
     // A radius that is not a finite number is none.
     if certificate.radius.is_finite() && certificate.radius > 0.0 {
-        certificate.status = Status::Certified;
+        certificate.status = CertificateStatus::Certified;
         if let Some(norm) = certificate.norm {
             let diameter = Diameter::of(spec, norm);
             certificate.whole_range = certificate.radius > diameter.above;
@@ -57,7 +57,7 @@ pub(in crate::classifier) fn conclude(
             certificate.radius_sq_levels = radius_sq_levels(certificate.radius - rounding, 255).unwrap_or(0);
         }
     } else {
-        certificate.status = Status::Abstained;
+        certificate.status = CertificateStatus::Abstained;
         certificate.radius = 0.0;
         certificate.reason = reason();
     }
@@ -149,7 +149,10 @@ mod tests {
     fn what_is_no_number_is_no_radius() {
         for radius in [f64::NAN, f64::INFINITY, 0.0, -1.0] {
             let certificate = concluded(radius, Norm::L2);
-            assert_eq!((certificate.status, certificate.radius), (Status::Abstained, 0.0));
+            assert_eq!(
+                (certificate.status, certificate.radius),
+                (CertificateStatus::Abstained, 0.0)
+            );
         }
     }
 

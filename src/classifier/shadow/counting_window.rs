@@ -128,7 +128,7 @@ impl CountingWindow {
                 failure_probability: crate::certificate::FailureProbability::new(0.001).unwrap(),
                 min_failure_probability: 0.001,
                 radius: crate::certificate::RadiusMethod::Tight,
-                bound: crate::domain::Bound::Anytime,
+                bound: crate::domain::BoundKind::Anytime,
                 selection_votes: 1,
                 predict_votes: 1,
                 predict_target_radius: None,

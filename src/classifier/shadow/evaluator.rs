@@ -3,8 +3,7 @@
 use super::observation::{Observation, ServedPrediction, VoteObservation};
 use super::shadow_counts::ShadowPrediction;
 use crate::certificate::{
-    Alpha, CertificateError, Decision, SmoothingPlan, Tally, Temperature, argmax, certify, choose_sides, decide,
-    mixed_logits,
+    Alpha, CertificateError, SmoothingPlan, Tally, Temperature, argmax, certify, choose_sides, decide, mixed_logits,
 };
 use crate::classifier::models::Engine;
 use crate::classifier::prediction::lipschitz;

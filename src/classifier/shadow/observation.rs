@@ -21,13 +21,14 @@ pub(in crate::classifier) struct ServedPrediction {
 impl ServedPrediction {
     pub(in crate::classifier) fn new(prediction: &Prediction) -> Self {
         let certificate = &prediction.certificate;
-        let votes = |sampling: &crate::domain::Sampling| sampling.votes_drawn.saturating_sub(sampling.selection_votes);
+        let votes =
+            |sampling: &crate::domain::SamplingDetails| sampling.votes_drawn.saturating_sub(sampling.selection_votes);
         Self {
             class: prediction.class,
             standard_class: prediction.standard_class,
             radius: match certificate.status {
-                Status::Certified => certificate.radius,
-                Status::Abstained | Status::Unavailable => 0.0,
+                CertificateStatus::Certified => certificate.radius,
+                CertificateStatus::Abstained | CertificateStatus::Unavailable => 0.0,
             },
             votes: certificate.sampling.as_ref().map_or(0, votes),
         }

@@ -56,12 +56,12 @@ pub(in crate::classifier) fn answer(
 ) -> RobustPrediction {
     let tally = vote_counts.tally(class);
     let certificate = Certificate {
-        status: Status::Abstained,
+        status: CertificateStatus::Abstained,
         radius: served_radius(proven.radius, terms.snapping_loss),
         norm: Some(Norm::L2),
         method: Some(match plan.radius_method {
-            RadiusMethod::Tight => Method::Tight,
-            RadiusMethod::Theorem2 => Method::Theorem2,
+            RadiusMethod::Tight => CertificateMethod::Tight,
+            RadiusMethod::Theorem2 => CertificateMethod::Theorem2,
         }),
         sampling: Some(sampling(plan, tally, vote_counts.drawn(), proven, terms)),
         stop_reason,
@@ -87,7 +87,7 @@ pub(in crate::classifier) fn unfinished(vote_counts: &VoteCounts, terms: &Certif
         terms.selection_votes
     );
     let certificate = Certificate {
-        status: Status::Abstained,
+        status: CertificateStatus::Abstained,
         stop_reason: StopReason::Deadline,
         norm: Some(Norm::L2),
         ..Certificate::unavailable(reason)
@@ -134,7 +134,7 @@ fn abstention(plan: &SmoothingPlan, tally: Tally, proven: &SmoothedRadius, terms
         let (radius, loss) = (proven.radius, terms.snapping_loss);
         return format!("the proven radius {radius:.4} is less than the {loss:.4} lost by snapping inputs to the grid");
     }
-    if terms.bound == Bound::ClopperPearson && proven.p_lower.value() == 0.0 && votes_for_class > 0 {
+    if terms.bound == BoundKind::ClopperPearson && proven.p_lower.value() == 0.0 && votes_for_class > 0 {
         return format!(
             "a Clopper-Pearson bound holds for the number of votes fixed beforehand alone; {votes} were drawn"
         );

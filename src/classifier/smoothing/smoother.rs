@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::noise_key_generator::NoiseKeyGenerator;
 use crate::certificate::noise::{Grid, NoiseError, NoiseKey, NoiseTable, fill_noisy_row};
 use crate::certificate::{CertificateError, Sigma};
-use crate::domain::{Input, InputSpec, Values};
+use crate::domain::{Input, InputSpec, ValueEncoding};
 use crate::scheduler::RowSource;
 
 /// The noise of one smoothed model.
@@ -83,7 +83,7 @@ impl Smoother {
             .collect::<Result<_, NoiseError>>()?;
         Ok(SnappedInput {
             levels,
-            loss: snapping_loss(grid, input.dimension(), input.written_as(), on_grid),
+            loss: snapping_loss(grid, input.dimension(), input.encoding(), on_grid),
         })
     }
 
@@ -107,10 +107,10 @@ impl Smoother {
 ///   grid costs as much again. One on the grid costs the rounding of its values to f32, under a hundredth of that.
 /// - UINT8: x' is bytes as x is, and all bytes are grid points: nothing. The radius then speaks of inputs of bytes, whose
 ///   distances are those of u / 255.
-fn snapping_loss(grid: &Grid, dimension: usize, written_as: Values, on_grid: bool) -> f64 {
+fn snapping_loss(grid: &Grid, dimension: usize, written_as: ValueEncoding, on_grid: bool) -> f64 {
     let of_one = match (written_as, on_grid) {
-        (Values::UInt8, true) => return 0.0,
-        (Values::Float32, true) => (grid.snap_distance() + grid.rounding_distance()).next_up(),
+        (ValueEncoding::UInt8, true) => return 0.0,
+        (ValueEncoding::Float32, true) => (grid.snap_distance() + grid.rounding_distance()).next_up(),
         (_, false) => 2.0 * grid.snap_distance(),
     };
     #[expect(clippy::cast_precision_loss, reason = "dimensions stay far below 2^53")]
@@ -146,7 +146,7 @@ mod tests {
     fn snapped(grid: &Grid, values: &[f32]) -> (Vec<i32>, f64) {
         let snaps: Vec<_> = values.iter().map(|&value| grid.snap(value).unwrap()).collect();
         let on_grid = snaps.iter().all(|(_, exact)| *exact);
-        let loss = snapping_loss(grid, values.len(), Values::Float32, on_grid);
+        let loss = snapping_loss(grid, values.len(), ValueEncoding::Float32, on_grid);
         (snaps.into_iter().map(|(level, _)| level).collect(), loss)
     }
 
@@ -188,12 +188,12 @@ mod tests {
         for multiple in 1..=257 {
             let grid = Grid::new(0.0, 1.0, 255 * multiple).unwrap();
             for byte in 0..=255_u8 {
-                let value = Input::new(vec![byte].into(), Values::UInt8).values()[0];
+                let value = Input::new(vec![byte].into(), ValueEncoding::UInt8).values()[0];
                 let level = i32::from(byte) * i32::try_from(multiple).unwrap();
                 assert_eq!(grid.snap(value), Ok((level, true)), "{byte} of {multiple}");
             }
-            assert_eq!(snapping_loss(&grid, 3072, Values::UInt8, true), 0.0);
-            assert!(snapping_loss(&grid, 3072, Values::UInt8, false) > 0.0);
+            assert_eq!(snapping_loss(&grid, 3072, ValueEncoding::UInt8, true), 0.0);
+            assert!(snapping_loss(&grid, 3072, ValueEncoding::UInt8, false) > 0.0);
         }
     }
 

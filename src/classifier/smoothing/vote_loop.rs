@@ -132,9 +132,9 @@ impl VoteLoop<'_> {
             }
             match decide(&self.plan, vote_counts.tally(class), self.vote_budget)? {
                 Decision::Continue => {}
-                Decision::Stop(certificate::StopReason::TargetReached) => break StopReason::TargetReached,
-                Decision::Stop(certificate::StopReason::TargetOutOfReach) => break StopReason::TargetOutOfReach,
-                Decision::Stop(certificate::StopReason::VoteBudget) => break StopReason::VoteBudget,
+                Decision::TargetReached => break StopReason::TargetReached,
+                Decision::TargetOutOfReach => break StopReason::TargetOutOfReach,
+                Decision::VoteBudget => break StopReason::VoteBudget,
             }
         };
         let drawn = DrawnVotes {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Code, Outcome, RefusalReason, RequestId, Rpc};
-use crate::domain::{PerRole, Prediction, Status, Timings};
+use crate::domain::{CertificateStatus, PerRole, Prediction, RequestTimings};
 use crate::telemetry::TraceContext;
 
 /// Certificates of one call, by their status.
@@ -25,9 +25,9 @@ impl CertificateCounts {
         let mut counts = Self::default();
         for prediction in predictions {
             *match prediction.certificate.status {
-                Status::Certified => &mut counts.certified,
-                Status::Abstained => &mut counts.abstained,
-                Status::Unavailable => &mut counts.unavailable,
+                CertificateStatus::Certified => &mut counts.certified,
+                CertificateStatus::Abstained => &mut counts.abstained,
+                CertificateStatus::Unavailable => &mut counts.unavailable,
             } += 1;
         }
         counts
@@ -56,7 +56,7 @@ pub struct CallRecord {
     /// Of the answer.
     pub certificates: CertificateCounts,
     /// Where the time went until there was an answer; nothing of it is known of a call without one.
-    pub timings: Timings,
+    pub timings: RequestTimings,
     /// Rows that the answer took, of each model.
     pub rows: PerRole<u64>,
     /// Votes that were counted for it.
@@ -83,7 +83,7 @@ impl CallRecord {
             alpha: None,
             inputs: 0,
             certificates: CertificateCounts::default(),
-            timings: Timings::default(),
+            timings: RequestTimings::default(),
             rows: PerRole::default(),
             votes: 0,
             refusal: None,

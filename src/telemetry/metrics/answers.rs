@@ -4,7 +4,7 @@ use prometheus::{Error, Histogram, IntCounter};
 
 use super::buckets;
 use super::maker::Maker;
-use crate::domain::{Prediction, Status, StopReason};
+use crate::domain::{CertificateStatus, Prediction, StopReason};
 use crate::telemetry::call::CallRecord;
 
 pub(super) struct AnswerMetrics {
@@ -80,7 +80,7 @@ impl AnswerMetrics {
 
     fn answer(&self, prediction: &Prediction) {
         let certificate = &prediction.certificate;
-        if certificate.status == Status::Certified {
+        if certificate.status == CertificateStatus::Certified {
             self.radius.observe(certificate.radius);
         }
         match certificate.stop_reason {
