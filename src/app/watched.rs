@@ -27,7 +27,7 @@ impl Pages for ServerPages {
         let snapshot = self.live.load().ok();
         let classifier = snapshot.as_ref().map(|snapshot| &snapshot.classifier);
         self.metrics.text(&Moment {
-            load: classifier.map(|classifier| classifier.engine().load_now()),
+            load: classifier.map(|classifier| classifier.engine().scheduler_load()),
             serving: self.serves(),
             connections: counted(&self.connections),
             certificate_expires: self.gate.expires(),

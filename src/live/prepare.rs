@@ -137,7 +137,7 @@ pub(super) fn prepare(
     let commit = parts(&next)?;
     let engine = loader.engine(&next, serving, retired)?;
     // The snapshot itself is made when it is known with which alpha it begins.
-    engine.check(&next)?;
+    engine.check_settings(&next)?;
     Ok(Prepared {
         settings: next,
         engine,

@@ -3,7 +3,7 @@
 use super::proto::{BoundMethod, CertifyRequest, Priority};
 use crate::certificate::{FailureProbability, MAX_TARGET_RADIUS};
 use crate::classifier::CertificationParams;
-use crate::domain::{Bound, Violations};
+use crate::domain::{BoundKind, Violations};
 use crate::scheduler::Class;
 use crate::settings::CertificateSettings;
 

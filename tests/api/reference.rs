@@ -8,7 +8,7 @@ use certimix::certificate::{
     Alpha, FailureProbability, LowerBound, Sigma, argmax, clopper_pearson, mixed_logits, tight_radius,
 };
 use certimix::classifier::VoteReplayer;
-use certimix::domain::{Input, Values};
+use certimix::domain::{Input, ValueEncoding};
 use serde::Deserialize;
 
 use crate::support::sheet::{pixels, root};
