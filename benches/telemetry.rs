@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use certimix::call::{CallRecord, CertificateCounts, Code, Observer, Observers, RequestIds, Rpc};
-use certimix::domain::{Certificate, PerRole, Prediction, Role, Stage, Status, Timings, Window};
+use certimix::domain::{
+    Certificate, CertificateStatus, ExecutionWindow, PerRole, Prediction, RequestStage, RequestTimings, Role,
+};
 use certimix::rpc::ConnectionCounts;
 use certimix::scheduler::ModelObserver;
 use certimix::telemetry::metrics::{Metrics, ServerState};
@@ -19,7 +21,7 @@ fn prediction() -> Prediction {
         class: 0,
         mixed_logits: log_probs.clone(),
         certificate: Certificate {
-            status: Status::Certified,
+            status: CertificateStatus::Certified,
             radius: 0.3,
             ..Certificate::unavailable("")
         },
@@ -33,16 +35,16 @@ fn prediction() -> Prediction {
 /// One input, both models.
 fn answered(record: &mut CallRecord, predictions: &[Prediction]) {
     let at = |microseconds| record.begun + Duration::from_micros(microseconds);
-    let window = Window {
+    let window = ExecutionWindow {
         submitted: at(3),
         taken: at(9),
         done: at(14),
     };
     record.inputs = 1;
     record.certificates = CertificateCounts::of(predictions);
-    record.timings = Timings {
+    record.timings = RequestTimings {
         models: PerRole::of(|_| Some(window)),
-        mixing: Some(Stage::between(at(19), at(20))),
+        mixing: Some(RequestStage::between(at(19), at(20))),
     };
     record.rows = PerRole::of(|_| 1);
 }

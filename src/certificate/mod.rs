@@ -32,20 +32,23 @@ mod votes;
 )]
 mod tests;
 
+pub use bounds::total_variation::discount_total_variation;
 pub use bounds::{anytime, clopper_pearson};
 pub use error::CertificateError;
 pub use mixture::{LOG_FLOOR, argmax, log_probabilities, log_softmax, mixed_logits};
 pub use numerics::hit_counts::MAX_VOTES;
 pub use numerics::normal;
-pub use numerics::probability::{LowerBound, UpperBound};
+pub use numerics::probability_bounds::{LowerBound, UpperBound};
 pub use parameters::alpha::Alpha;
 pub use parameters::failure_probability::FailureProbability;
 pub use parameters::sigma::Sigma;
 pub use parameters::temperature::Temperature;
 pub use radii::integer_levels::radius_sq_levels;
 pub use radii::lipschitz::{LogitConstant, logit_radius, mixing_allowance, theorem1_radius};
-pub use radii::smoothing::{discount_total_variation, required_p, required_p_theorem2, theorem2_radius, tight_radius};
-pub use votes::certify::{Estimate, SmoothedRadius, certify, estimate, radius_of, target_probability};
+pub use radii::smoothing::{required_p, required_p_theorem2, theorem2_radius, tight_radius};
+pub use votes::certify::{
+    ProbabilityBounds, SmoothedRadius, certify, probability_bounds, radius_of, target_probability,
+};
 pub use votes::decision::{Decision, decide};
 pub use votes::served_radius::{radius_to_prove, served_radius};
 pub use votes::sides::choose_sides;

@@ -24,29 +24,29 @@ impl fmt::Display for Basis {
 
 /// A basis, and in one sentence why it is that.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Grounds {
+pub struct JustifiedBasis {
     /// Proven or claimed.
     pub basis: Basis,
     /// The theorem or the key for a proof; for a claim, what is missing.
-    pub why: String,
+    pub reason: String,
 }
 
-impl Grounds {
+impl JustifiedBasis {
     /// A proof, and by what.
     #[must_use]
-    pub fn proven(why: impl Into<String>) -> Self {
+    pub fn proven(reason: impl Into<String>) -> Self {
         Self {
             basis: Basis::Proven,
-            why: why.into(),
+            reason: reason.into(),
         }
     }
 
     /// A claim, and what it lacks.
     #[must_use]
-    pub fn claimed(why: impl Into<String>) -> Self {
+    pub fn claimed(reason: impl Into<String>) -> Self {
         Self {
             basis: Basis::Claimed,
-            why: why.into(),
+            reason: reason.into(),
         }
     }
 }

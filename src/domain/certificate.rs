@@ -4,7 +4,7 @@ use crate::domain::{Basis, Norm};
 
 /// Whether an answer is proven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
+pub enum CertificateStatus {
     /// Within the radius the answer does not change.
     Certified,
     /// Nothing could be proven about this input.
@@ -15,7 +15,7 @@ pub enum Status {
 
 /// The theorem behind a radius.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
+pub enum CertificateMethod {
     /// Lipschitz probabilities: Theorem 1.
     Theorem1,
     /// Lipschitz logits.
@@ -28,7 +28,7 @@ pub enum Method {
 
 /// How votes become bounds of probabilities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bound {
+pub enum BoundKind {
     /// Valid at every moment.
     Anytime,
     /// For a number of votes fixed beforehand.
@@ -52,11 +52,11 @@ pub enum StopReason {
 
 /// The votes behind a smoothed certificate.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Sampling {
+pub struct SamplingDetails {
     /// Probability, over the noise, that the certificate is wrong.
     pub failure_probability: f64,
     /// How votes became bounds.
-    pub bound: Bound,
+    pub bound: BoundKind,
     /// Estimation votes.
     pub votes: u64,
     /// Estimation votes for the class.
@@ -91,7 +91,7 @@ pub struct Sampling {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Certificate {
     /// Whether it is proven.
-    pub status: Status,
+    pub status: CertificateStatus,
     /// In the units of the float input, rounded down; 0 unless certified.
     pub radius: f64,
     /// Whether the radius covers every input of the range: it is then cut to the range's diameter.
@@ -101,11 +101,11 @@ pub struct Certificate {
     /// The norm of the radius.
     pub norm: Option<Norm>,
     /// The theorem.
-    pub method: Option<Method>,
+    pub method: Option<CertificateMethod>,
     /// Why there is no certificate.
     pub reason: String,
     /// The votes, for a smoothed model.
-    pub sampling: Option<Sampling>,
+    pub sampling: Option<SamplingDetails>,
     /// Why no more votes were drawn.
     pub stop_reason: StopReason,
     /// The largest integer N with sqrt(N) / 255 < radius, for l2 and inputs in [0, 1].
@@ -129,7 +129,7 @@ impl Certificate {
     #[must_use]
     pub fn withdrawn(self, reason: String) -> Self {
         Self {
-            status: Status::Unavailable,
+            status: CertificateStatus::Unavailable,
             radius: 0.0,
             whole_range: false,
             radius_sq_levels: 0,
@@ -143,7 +143,7 @@ impl Certificate {
     #[must_use]
     pub fn unavailable(reason: impl Into<String>) -> Self {
         Self {
-            status: Status::Unavailable,
+            status: CertificateStatus::Unavailable,
             radius: 0.0,
             whole_range: false,
             // Until somebody says better: a word is never taken for a proof.

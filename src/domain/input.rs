@@ -34,14 +34,14 @@ impl InputSpec {
 
 /// How the values of an input are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Values {
+pub enum ValueEncoding {
     /// A byte each: u stands for u / 255.
     UInt8,
     /// Four bytes each, little-endian.
     Float32,
 }
 
-impl Values {
+impl ValueEncoding {
     /// Bytes of one value.
     #[must_use]
     pub fn width(self) -> usize {
@@ -58,33 +58,33 @@ impl Values {
 #[derive(Debug, Clone)]
 pub struct Input {
     bytes: Bytes,
-    written_as: Values,
+    encoding: ValueEncoding,
 }
 
 impl Input {
     /// Row-major values, in the units of the float input. A part of a value at the end is left out.
     #[must_use]
-    pub fn new(bytes: Bytes, written_as: Values) -> Self {
-        Self { bytes, written_as }
+    pub fn new(bytes: Bytes, encoding: ValueEncoding) -> Self {
+        Self { bytes, encoding }
     }
 
     /// From floats.
     #[must_use]
     pub fn from_floats(values: &[f32]) -> Self {
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        Self::new(bytes.into(), Values::Float32)
+        Self::new(bytes.into(), ValueEncoding::Float32)
     }
 
     /// How its values are written.
     #[must_use]
-    pub fn written_as(&self) -> Values {
-        self.written_as
+    pub fn encoding(&self) -> ValueEncoding {
+        self.encoding
     }
 
     /// Values in it.
     #[must_use]
     pub fn dimension(&self) -> usize {
-        self.bytes.len() / self.written_as.width()
+        self.bytes.len() / self.encoding.width()
     }
 
     /// Writes the values into `out`, which must be as long: the one place where u becomes u / 255.
@@ -96,13 +96,13 @@ impl Input {
             let (found, wanted) = (self.dimension(), out.len());
             return Err(format!("an input of {found} values for a model of {wanted}"));
         }
-        match self.written_as {
-            Values::UInt8 => {
+        match self.encoding {
+            ValueEncoding::UInt8 => {
                 for (value, &byte) in out.iter_mut().zip(&self.bytes) {
                     *value = f32::from(byte) / 255.0;
                 }
             }
-            Values::Float32 => {
+            ValueEncoding::Float32 => {
                 for (value, &word) in out.iter_mut().zip(self.bytes.as_chunks::<4>().0) {
                     *value = f32::from_le_bytes(word);
                 }
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn values_are_read_as_they_were_written() {
         assert_eq!(
-            Input::new(vec![0, 51, 255].into(), Values::UInt8).values(),
+            Input::new(vec![0, 51, 255].into(), ValueEncoding::UInt8).values(),
             [0.0, 0.2, 1.0]
         );
         let floats = [0.0, -1.5, f32::MIN_POSITIVE];

@@ -1,7 +1,5 @@
 //! The answer for one input, and the configuration that gave it.
 
-use std::sync::Arc;
-
 use crate::domain::Certificate;
 
 /// The answer for one input, over K classes.
@@ -21,34 +19,4 @@ pub struct Prediction {
     pub standard_class: usize,
     /// What `h` alone would answer.
     pub robust_class: usize,
-}
-
-/// The configuration that answered a request: one snapshot, never mixed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Provenance {
-    /// SHA-256 of the configuration in force, hexadecimal.
-    pub config_revision: Arc<str>,
-    /// Weight of the robust model.
-    pub alpha: f64,
-    /// Temperature of the robust model.
-    pub robust_temperature: f64,
-    /// SHA-256 of the standard ONNX file, hexadecimal.
-    pub standard_model_sha256: String,
-    /// SHA-256 of the robust ONNX file, hexadecimal.
-    pub robust_model_sha256: String,
-    /// What computes, which a replica may have another of.
-    pub place: Arc<Place>,
-}
-
-/// What computes: what the settings and the files do not say, and what the last bits of an answer depend on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// Rows in one run of the standard model, at most.
-    pub standard_batch_size: usize,
-    /// Rows in one run of the robust model, at most; of a smoothed one exactly.
-    pub robust_batch_size: usize,
-    /// ONNX Runtime's build.
-    pub runtime_version: String,
-    /// The kind of the processor.
-    pub processor: String,
 }

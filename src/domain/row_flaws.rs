@@ -6,7 +6,7 @@ use std::ops::AddAssign;
 ///
 /// A softmax in float16 rounds each of its values by up to one part in 2,048, and may so miss 1 by half of this. A softmax over
 /// several rows, whose rows sum to less than 1/2, is far outside.
-pub const PROBABILITY_SLACK: f32 = 1e-3;
+pub const PROBABILITY_TOLERANCE: f32 = 1e-3;
 
 /// Rows that were counted because they were not what they should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,12 +50,12 @@ impl AddAssign for RowFlaws {
     }
 }
 
-/// Whether each value is in [0, 1] and their sum is 1, within [`PROBABILITY_SLACK`]. What is not finite is none.
+/// Whether each value is in [0, 1] and their sum is 1, within [`PROBABILITY_TOLERANCE`]. What is not finite is none.
 #[must_use]
 pub fn are_probabilities(row: &[f32]) -> bool {
-    let range = -PROBABILITY_SLACK..=1.0 + PROBABILITY_SLACK;
+    let range = -PROBABILITY_TOLERANCE..=1.0 + PROBABILITY_TOLERANCE;
     let sum: f32 = row.iter().sum();
-    row.iter().all(|value| range.contains(value)) && (sum - 1.0).abs() <= PROBABILITY_SLACK
+    row.iter().all(|value| range.contains(value)) && (sum - 1.0).abs() <= PROBABILITY_TOLERANCE
 }
 
 fn all_finite(values: &[f32]) -> bool {

@@ -11,7 +11,7 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 use tracing::Span;
 
-use crate::domain::{PerRole, Role, Window};
+use crate::domain::{ExecutionWindow, PerRole, Role};
 use crate::onnx::Halt;
 
 /// Produces the rows of a job on the executor's thread, just before they run.
@@ -49,7 +49,7 @@ pub struct JobOutputs {
     /// The outputs of the rows, in their order, by model.
     pub rows: PerRole<Vec<f32>>,
     /// When the rows were submitted and finished, for each model with rows.
-    pub windows: PerRole<Option<Window>>,
+    pub windows: PerRole<Option<ExecutionWindow>>,
 }
 
 type JobResult = Result<JobOutputs, ScheduleError>;
@@ -211,13 +211,13 @@ impl Job {
             return None;
         };
         destination.copy_from_slice(values);
-        let window = Window {
+        let window = ExecutionWindow {
             submitted: self.submitted,
             taken: ran.start,
             done: ran.end,
         };
         let known = &mut progress.outputs.windows[role];
-        *known = Some(known.map_or(window, |known| known.and(window)));
+        *known = Some(known.map_or(window, |known| known.merge(window)));
         progress.rows_left = progress.rows_left.saturating_sub(rows.len());
         if progress.rows_left > 0 {
             return None;

@@ -9,7 +9,7 @@ use super::tables::mixture::{MixtureSettings, TuningSettings};
 use super::tables::traces::TraceSettings;
 use super::{MetricsSettings, OpenInferenceSettings};
 use crate::certificate::{Alpha, FailureProbability};
-use crate::domain::{Bound, ProofKey};
+use crate::domain::{BoundKind, ProofKey};
 
 pub use super::tables::access::{AccessSettings, TlsSettings};
 pub use super::tables::connections::ConnectionSettings;
@@ -117,7 +117,7 @@ pub struct CertificateSettings {
     /// The theorem for smoothed models.
     pub radius: RadiusMethod,
     /// How votes become bounds.
-    pub bound: Bound,
+    pub bound: BoundKind,
     /// Votes that choose the class and are dropped.
     pub selection_votes: u64,
     /// Estimation votes of Predict, at most.

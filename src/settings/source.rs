@@ -16,7 +16,7 @@ use super::reader::Reader;
 use super::tables::{access, connections, mixture, open_inference, proof_keys, traces};
 use super::{MAX_BATCH_SIZE, log_filter, processors};
 use crate::certificate::{FailureProbability, MAX_TARGET_RADIUS};
-use crate::domain::{Bound, Violations, hex};
+use crate::domain::{BoundKind, Violations, hex};
 
 /// Why settings could not be read.
 #[derive(Debug, Error)]
@@ -227,7 +227,10 @@ fn certificate(reader: &mut Reader) -> Option<CertificateSettings> {
     let bound = reader.choice(
         "certificate.bound",
         "anytime",
-        &[("anytime", Bound::Anytime), ("clopper_pearson", Bound::ClopperPearson)],
+        &[
+            ("anytime", BoundKind::Anytime),
+            ("clopper_pearson", BoundKind::ClopperPearson),
+        ],
     );
     let max_votes = reader.count("certificate.max_votes", 100_000, 1, 1 << 32);
     let selection_votes = reader.count("certificate.selection_votes", 16, 1, 1 << 20);

@@ -6,14 +6,15 @@
 //! at it is certainly small enough.
 
 use crate::certificate::error::CertificateError;
-use crate::certificate::numerics::approx::Approx;
-use crate::certificate::numerics::beta_tail::{Series, series};
+use crate::certificate::numerics::beta_tail::{SeriesBounds, beta_tail_series};
 use crate::certificate::numerics::divergence::divergence;
-use crate::certificate::numerics::hit_counts::Counts;
+use crate::certificate::numerics::hit_counts::HitCounts;
 use crate::certificate::numerics::nan_safe::at_least;
-use crate::certificate::numerics::probability::{LowerBound, Point, UpperBound};
-use crate::certificate::numerics::root_finding::{Newton, lower_root, score_guess};
+use crate::certificate::numerics::probability::Probability;
+use crate::certificate::numerics::probability_bounds::{LowerBound, UpperBound};
+use crate::certificate::numerics::root_finding::{NewtonStep, lower_root, score_interval_guess};
 use crate::certificate::numerics::stirling;
+use crate::certificate::numerics::value_with_error::ValueWithError;
 use crate::certificate::parameters::failure_probability::FailureProbability;
 use std::f64::consts::PI;
 
@@ -30,7 +31,7 @@ pub fn lower(
     trials: u64,
     failure_probability: FailureProbability,
 ) -> Result<LowerBound, CertificateError> {
-    let counts = Counts::new(successes, trials)?;
+    let counts = HitCounts::new(successes, trials)?;
     Ok(lower_of(counts, failure_probability))
 }
 
@@ -44,11 +45,11 @@ pub fn upper(
     trials: u64,
     failure_probability: FailureProbability,
 ) -> Result<UpperBound, CertificateError> {
-    let counts = Counts::new(successes, trials)?;
+    let counts = HitCounts::new(successes, trials)?;
     Ok(lower_of(counts.mirrored(), failure_probability).of_complement())
 }
 
-fn lower_of(counts: Counts, failure_probability: FailureProbability) -> LowerBound {
+fn lower_of(counts: HitCounts, failure_probability: FailureProbability) -> LowerBound {
     if counts.hits == 0.0 {
         return LowerBound::NOTHING;
     }
@@ -57,51 +58,54 @@ fn lower_of(counts: Counts, failure_probability: FailureProbability) -> LowerBou
         // The tail is p^n: solved at once.
         let log_p = goal / counts.hits;
         if log_p < -0.5 {
-            Point::from_value(at_least(libm::exp(log_p), f64::MIN_POSITIVE))
+            Probability::from_value(at_least(libm::exp(log_p), f64::MIN_POSITIVE))
         } else {
-            Point::from_complement(-libm::expm1(log_p))
+            Probability::from_complement(-libm::expm1(log_p))
         }
     } else {
-        score_guess(counts.hits, counts.misses, -goal)
+        score_interval_guess(counts.hits, counts.misses, -goal)
     };
-    let newton = |p: Point| {
+    let newton = |p: Probability| {
         let (first, sum) = log_tail(counts, p);
         // The density over the tail, times dp/du = p (1 - p): with D = I'(p), p D = S T.
-        Newton {
+        NewtonStep {
             residual: first.value + libm::log(sum.upper) - goal,
             slope: counts.hits * p.complement() / sum.upper,
         }
     };
-    let rejects = |p: Point| {
+    let rejects = |p: Probability| {
         let (first, sum) = log_tail(counts, p);
-        let log_sum = Approx {
+        let log_sum = ValueWithError {
             value: libm::log(sum.upper),
             error: f64::EPSILON,
         };
-        Approx::sum(&[first, log_sum]).upper() <= goal
+        ValueWithError::sum(&[first, log_sum]).upper() <= goal
     };
     lower_root(start, newton, rejects)
 }
 
 /// `P(S or more hits)` at p: the log of its first term, `P(exactly S)`, and the sum relative to that.
-fn log_tail(counts: Counts, p: Point) -> (Approx, Series) {
-    let Counts { hits, misses } = counts;
+fn log_tail(counts: HitCounts, p: Probability) -> (ValueWithError, SeriesBounds) {
+    let HitCounts { hits, misses } = counts;
     let divergence = divergence(counts, p).negated();
     let first = if misses == 0.0 {
         divergence
     } else {
         let votes = counts.votes();
         let normaliser = libm::log(votes / hits / misses / (2.0 * PI)) / 2.0;
-        Approx::sum(&[
+        ValueWithError::sum(&[
             divergence,
-            stirling::whole(votes),
-            stirling::whole(hits).negated(),
-            stirling::whole(misses).negated(),
-            Approx {
+            stirling::remainder_at_integer(votes),
+            stirling::remainder_at_integer(hits).negated(),
+            stirling::remainder_at_integer(misses).negated(),
+            ValueWithError {
                 value: normaliser,
                 error: (normaliser.abs() + 2.0) * 2.0 * f64::EPSILON,
             },
         ])
     };
-    (first, series(hits, misses + 1.0, p.value(), p.complement(), 0.0))
+    (
+        first,
+        beta_tail_series(hits, misses + 1.0, p.value(), p.complement(), 0.0),
+    )
 }

@@ -2,3 +2,4 @@
 
 pub mod anytime;
 pub mod clopper_pearson;
+pub(in crate::certificate) mod total_variation;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::stream::NoiseStream;
+use super::chacha::KeyStream;
 
 /// The key from which all noise of one request is drawn.
 ///
@@ -56,7 +56,7 @@ impl NoiseSecret {
     #[must_use]
     pub fn derive(&self, request_number: u64) -> NoiseKey {
         let mut key = [0; 32];
-        NoiseStream::keyed(self.0, request_number).fill_bytes(&mut key);
+        KeyStream::new(self.0, request_number).fill_bytes(&mut key);
         NoiseKey(key)
     }
 }

@@ -23,14 +23,15 @@
 //!
 //! What is assumed: ChaCha20's output cannot be told from uniform words. Everything else is proven or counted.
 
+mod chacha;
 mod error;
-mod fixed;
+mod fixed_point;
 mod grid;
 mod key;
-mod row;
-mod series;
+mod noise_table;
+mod noisy_row;
+mod normal_distribution;
 mod stream;
-mod table;
 mod thresholds;
 
 #[cfg(test)]
@@ -39,7 +40,7 @@ mod tests;
 pub use error::NoiseError;
 pub use grid::{Grid, MAX_GRID_LEVELS, MAX_LEVEL};
 pub use key::{NoiseKey, NoiseSecret};
-pub use row::{fill_noise, fill_noisy_row};
+pub use noise_table::NoiseTable;
+pub use noisy_row::{fill_noise, fill_noisy_row};
 pub use stream::NoiseStream;
-pub use table::NoiseTable;
 pub use thresholds::{MAX_SCALE, MIN_SCALE};

@@ -4,11 +4,11 @@
 //! error bound, and lose digits as the counts grow. A series of positive terms cannot cancel, its remainder
 //! is below a geometric series, and so it is its own check.
 
-use crate::certificate::numerics::nan_safe::{at_least, larger_upper};
+use crate::certificate::numerics::nan_safe::{at_least, max_or_infinity};
 
 /// A sum known to lie between two numbers, relative to its first term.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::certificate) struct Series {
+pub(in crate::certificate) struct SeriesBounds {
     /// Not above the sum.
     pub(in crate::certificate) lower: f64,
     /// Not below the sum; infinite if no bound was reached.
@@ -16,7 +16,7 @@ pub(in crate::certificate) struct Series {
 }
 
 /// After so many terms the remainder's bound is taken as it is.
-const MOST_TERMS: u32 = 1 << 24;
+const MAX_TERMS: u32 = 1 << 24;
 
 /// `I_x(a, b) / T` with `T = Gamma(a + b) / (Gamma(a + 1) Gamma(b)) x^a y^(b - 1)` and `y = 1 - x`, for `a > 0` and b a
 /// positive multiple of 1/2; summed until the remainder is below `tolerance` or 1e-15 of the sum.
@@ -25,7 +25,7 @@ const MOST_TERMS: u32 = 1 << 24;
 /// At b = 1/2: `I_x(a, b) = y T(a, b) + I_x(a + 1, b)` (26.5.16). Remainder: in the second expansion the ratios of
 /// terms are `x (a + b + k) / (a + 1 + k)`, monotone in k with limit x, so
 /// `I_x(a, b) <= y T / (1 - max(x (a + b) / (a + 1), x))`.
-pub(in crate::certificate) fn series(a: f64, b: f64, x: f64, y: f64, tolerance: f64) -> Series {
+pub(in crate::certificate) fn beta_tail_series(a: f64, b: f64, x: f64, y: f64, tolerance: f64) -> SeriesBounds {
     let (mut a, mut b) = (a, b);
     let mut term = 1.0_f64;
     let mut sum = 0.0_f64;
@@ -37,13 +37,13 @@ pub(in crate::certificate) fn series(a: f64, b: f64, x: f64, y: f64, tolerance: 
             second = true;
             term *= y;
         }
-        let ratio = larger_upper(x * (a + b) / (a + 1.0), x);
+        let ratio = max_or_infinity(x * (a + b) / (a + 1.0), x);
         let remainder = if ratio < 1.0 {
             term * if second { 1.0 } else { y } / (1.0 - ratio)
         } else {
             f64::INFINITY
         };
-        if remainder <= at_least(tolerance, sum * 1e-15) || terms == MOST_TERMS {
+        if remainder <= at_least(tolerance, sum * 1e-15) || terms == MAX_TERMS {
             break remainder;
         }
         sum += term;
@@ -61,7 +61,7 @@ pub(in crate::certificate) fn series(a: f64, b: f64, x: f64, y: f64, tolerance: 
     };
     // Each term carries at most seven roundings more than the one before it; each addition one.
     let roundings = (f64::from(terms) * 10.0 + 20.0) * f64::EPSILON;
-    Series {
+    SeriesBounds {
         lower: (sum * (1.0 - roundings)).next_down(),
         upper: ((sum + remainder) * (1.0 + roundings)).next_up(),
     }

@@ -5,7 +5,7 @@
 //! SIAM J. Sci. Comput. 26, 2005, Algorithm 5.3) computes as if in twice the working precision and comes
 //! with a proven error bound. An arbitrary-precision crate would do too, at a hundred times the cost.
 
-use crate::certificate::numerics::nan_safe::{lower_or_nothing, upper_or_nothing};
+use crate::certificate::numerics::nan_safe::{finite_or_infinity, finite_or_neg_infinity};
 
 /// The largest part of the exact error that the compensated sum can leave, per unit of `sum |a b|`: the
 /// paper's `gamma_n^2` with n up to 16, and room to spare.
@@ -16,13 +16,13 @@ const COMPENSATED: f64 = 1024.0 * f64::EPSILON * f64::EPSILON;
 /// Shapes: at most 16 pairs. Minus infinity, which says nothing, where any operation overflows or a number is not finite.
 pub(in crate::certificate) fn dot_lower(pairs: &[(f64, f64)]) -> f64 {
     let (sum, slack) = compensated(pairs);
-    lower_or_nothing(if slack == 0.0 { sum } else { (sum - slack).next_down() })
+    finite_or_neg_infinity(if slack == 0.0 { sum } else { (sum - slack).next_down() })
 }
 
 /// A number not below `sum a_i b_i`; infinity where [`dot_lower`] is minus infinity, otherwise alike.
 pub(in crate::certificate) fn dot_upper(pairs: &[(f64, f64)]) -> f64 {
     let (sum, slack) = compensated(pairs);
-    upper_or_nothing(if slack == 0.0 { sum } else { (sum + slack).next_up() })
+    finite_or_infinity(if slack == 0.0 { sum } else { (sum + slack).next_up() })
 }
 
 /// The compensated sum and a bound on its error; zero where every operation was exact.

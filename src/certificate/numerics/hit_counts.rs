@@ -1,4 +1,4 @@
-//! Counts of votes as exact floats.
+//! HitCounts of votes as exact floats.
 
 use crate::certificate::error::CertificateError;
 
@@ -7,14 +7,14 @@ pub const MAX_VOTES: u64 = 1 << 40;
 
 /// How many of some votes went to one class.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::certificate) struct Counts {
+pub(in crate::certificate) struct HitCounts {
     /// Votes for the class.
     pub(in crate::certificate) hits: f64,
     /// All other votes.
     pub(in crate::certificate) misses: f64,
 }
 
-impl Counts {
+impl HitCounts {
     /// Splits `votes` into `hits` and the rest.
     ///
     /// # Errors

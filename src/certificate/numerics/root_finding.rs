@@ -1,11 +1,12 @@
 //! Finding a bound: Newton's method for the place, a check from outside for the side.
 
 use crate::certificate::numerics::nan_safe::{at_least, at_most};
-use crate::certificate::numerics::probability::{LowerBound, Point};
+use crate::certificate::numerics::probability::Probability;
+use crate::certificate::numerics::probability_bounds::LowerBound;
 
-/// What a Newton step needs to know at one point.
+/// What a NewtonStep step needs to know at one point.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::certificate) struct Newton {
+pub(in crate::certificate) struct NewtonStep {
     /// How far the function is above its goal.
     pub(in crate::certificate) residual: f64,
     /// Its derivative by the log-odds of p.
@@ -19,13 +20,13 @@ pub(in crate::certificate) struct Newton {
 /// for soundness: the answer is whatever `rejects` accepts, found by stepping down in doubling steps. If
 /// nothing is accepted the answer is the bound that says nothing.
 pub(in crate::certificate) fn lower_root(
-    start: Point,
-    newton: impl Fn(Point) -> Newton,
-    rejects: impl Fn(Point) -> bool,
+    start: Probability,
+    newton: impl Fn(Probability) -> NewtonStep,
+    rejects: impl Fn(Probability) -> bool,
 ) -> LowerBound {
     let mut log_odds = log_odds(start);
     for _ in 0..100 {
-        let Newton { residual, slope } = newton(Point::from_log_odds(log_odds));
+        let NewtonStep { residual, slope } = newton(Probability::from_log_odds(log_odds));
         let next = log_odds - residual / slope;
         if !next.is_finite() {
             break;
@@ -36,12 +37,12 @@ pub(in crate::certificate) fn lower_root(
             break;
         }
     }
-    let mut point = Point::from_log_odds(log_odds);
+    let mut point = Probability::from_log_odds(log_odds);
     let mut step = 4.0 * f64::EPSILON;
     // Below the normal range nothing can be checked, and 0 is near enough.
     while point.small >= f64::MIN_POSITIVE {
         if rejects(point) {
-            return LowerBound::at(point);
+            return LowerBound::new(point);
         }
         if step > 1.0 {
             break;
@@ -52,13 +53,13 @@ pub(in crate::certificate) fn lower_root(
     LowerBound::NOTHING
 }
 
-fn log_odds(p: Point) -> f64 {
+fn log_odds(p: Probability) -> f64 {
     let below = libm::log(p.small) - libm::log1p(-p.small);
     if p.upper_half { -below } else { below }
 }
 
 /// A first guess of the root, from the score interval: `(S - t p)^2 = 2 level t p (1 - p)`, lower root.
-pub(in crate::certificate) fn score_guess(hits: f64, misses: f64, level: f64) -> Point {
+pub(in crate::certificate) fn score_interval_guess(hits: f64, misses: f64, level: f64) -> Probability {
     let votes = hits + misses;
     let spread = (level * level + 2.0 * level * hits * misses / votes).sqrt();
     let denominator = votes + 2.0 * level;
@@ -66,8 +67,8 @@ pub(in crate::certificate) fn score_guess(hits: f64, misses: f64, level: f64) ->
     let complement = (misses + level + spread) / denominator;
     let value = hits * hits / votes / (hits + level + spread);
     if value <= complement {
-        Point::from_value(at_most(at_least(value, f64::MIN_POSITIVE), 0.5))
+        Probability::from_value(at_most(at_least(value, f64::MIN_POSITIVE), 0.5))
     } else {
-        Point::from_complement(at_most(at_least(complement, f64::MIN_POSITIVE), 0.5))
+        Probability::from_complement(at_most(at_least(complement, f64::MIN_POSITIVE), 0.5))
     }
 }

@@ -1,7 +1,7 @@
 //! The scale of the noise.
 
 use crate::certificate::error::CertificateError;
-use crate::certificate::numerics::nan_safe::Radius;
+use crate::certificate::numerics::radius::Radius;
 
 /// The standard deviation of the Gaussian noise, in the units of the float input. Positive and finite.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]

@@ -7,7 +7,7 @@
 
 use crate::certificate::error::CertificateError;
 use crate::certificate::numerics::dot_product::{dot_lower, dot_upper};
-use crate::certificate::numerics::nan_safe::Radius;
+use crate::certificate::numerics::radius::Radius;
 use crate::certificate::parameters::alpha::Alpha;
 use crate::certificate::parameters::temperature::Temperature;
 
@@ -60,7 +60,7 @@ pub fn theorem1_radius(
     {
         return Err(CertificateError::Probability(outside));
     }
-    let Some((y, largest, _)) = leader(probabilities) else {
+    let Some((y, largest, _)) = top_two(probabilities) else {
         return Ok(0.0);
     };
     if !alpha.can_certify() {
@@ -119,7 +119,7 @@ pub fn logit_radius(
     check_constant(l)?;
     check_error_bound(error_bound)?;
     let logits: Vec<f64> = logits.iter().map(|&z| f64::from(z)).collect();
-    let Some((y, largest, second)) = leader(&logits) else {
+    let Some((y, largest, second)) = top_two(&logits) else {
         return Ok(0.0);
     };
     if !alpha.can_certify() {
@@ -157,7 +157,7 @@ pub fn logit_radius(
 
 /// The index of the largest value, that value, and the largest of the others. None with fewer than two values, or
 /// with one that is not finite.
-fn leader(values: &[f64]) -> Option<(usize, f64, f64)> {
+fn top_two(values: &[f64]) -> Option<(usize, f64, f64)> {
     if values.iter().any(|v| !v.is_finite()) {
         return None;
     }

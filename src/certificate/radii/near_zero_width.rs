@@ -5,21 +5,22 @@
 
 use crate::certificate::numerics::dot_product::dot_lower;
 use crate::certificate::numerics::normal::density;
-use crate::certificate::numerics::probability::{LowerBound, Point, UpperBound};
+use crate::certificate::numerics::probability::Probability;
+use crate::certificate::numerics::probability_bounds::{LowerBound, UpperBound};
 
 /// Above this the quantiles themselves are good to 1e-9.
 const SMALL: f64 = 1e-3;
 
 /// `alpha p_lower - alpha p_upper - (1 - alpha)`, rounded down, exact to the last digits even where it cancels.
 pub(in crate::certificate) fn scaled_excess(alpha: f64, p_lower: LowerBound, p_upper: UpperBound) -> f64 {
-    let [class_one, class_small] = weighted(alpha, p_lower.point());
-    let [other_one, other_small] = weighted(-alpha, p_upper.point());
+    let [class_one, class_small] = weighted(alpha, p_lower.probability());
+    let [other_one, other_small] = weighted(-alpha, p_upper.probability());
     // alpha - 1 is exact from 1/2 to 1.
     dot_lower(&[class_one, other_one, class_small, other_small, (1.0, alpha - 1.0)])
 }
 
 /// `weight p` as two products.
-fn weighted(weight: f64, p: Point) -> [(f64, f64); 2] {
+fn weighted(weight: f64, p: Probability) -> [(f64, f64); 2] {
     if p.upper_half {
         [(weight, 1.0), (-weight, p.small)]
     } else {
@@ -34,7 +35,7 @@ fn weighted(weight: f64, p: Point) -> [(f64, f64); 2] {
 /// Over an interval of width w centred at m the density averages at most `phi(m) (1 + 0.0453 m^2 w^2)` while
 /// `m w <= 2`: `phi(m + h) + phi(m - h) <= 2 phi(m) cosh(m h)`, and `cosh z <= 1 + 0.5431 z^2` up to 1. The quantiles need only
 /// be near: the allowance covers what their last digits do to the density.
-pub(in crate::certificate) fn small_width(excess: f64, class: f64, runner_up: f64) -> f64 {
+pub(in crate::certificate) fn near_zero_width(excess: f64, class: f64, runner_up: f64) -> f64 {
     let flow = |w: f64| {
         let average = |m: f64| density(m) * (1.0 + 0.0453 * m * m * w * w);
         (average(class - w / 2.0) + average(runner_up + w / 2.0)) * (1.0 + 1e-11)

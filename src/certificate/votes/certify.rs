@@ -13,21 +13,20 @@
 
 use crate::certificate::bounds::anytime;
 use crate::certificate::bounds::clopper_pearson;
+use crate::certificate::bounds::total_variation::{discount_total_variation, raised_by_total_variation};
 use crate::certificate::error::CertificateError;
-use crate::certificate::numerics::hit_counts::Counts;
-use crate::certificate::numerics::nan_safe::Radius;
-use crate::certificate::numerics::probability::{LowerBound, UpperBound};
+use crate::certificate::numerics::hit_counts::HitCounts;
+use crate::certificate::numerics::probability_bounds::{LowerBound, UpperBound};
+use crate::certificate::numerics::radius::Radius;
 use crate::certificate::parameters::failure_probability::FailureProbability;
-use crate::certificate::radii::smoothing::{
-    discount_total_variation, raised_by_total_variation, required_p, required_p_theorem2, theorem2_radius, tight_radius,
-};
+use crate::certificate::radii::smoothing::{required_p, required_p_theorem2, theorem2_radius, tight_radius};
 use crate::certificate::votes::smoothing_plan::{BoundMethod, RadiusMethod, Sides, SmoothingPlan};
 use crate::certificate::votes::tally::Tally;
 
 /// Bounds on the exact smoothed network's probabilities; both hold at once with probability at least
 /// `1 - failure_probability`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Estimate {
+pub struct ProbabilityBounds {
     /// At most `h_y`.
     pub p_lower: LowerBound,
     /// At least every other `h_i`, and at most `1 - p_lower`.
@@ -51,7 +50,7 @@ pub struct SmoothedRadius {
 ///
 /// # Errors
 /// [`CertificateError`] for a plan or counts that cannot be.
-pub fn estimate(plan: &SmoothingPlan, tally: Tally) -> Result<Estimate, CertificateError> {
+pub fn probability_bounds(plan: &SmoothingPlan, tally: Tally) -> Result<ProbabilityBounds, CertificateError> {
     plan.check()?;
     tally.check()?;
     let all = plan.failure_probability;
@@ -78,7 +77,7 @@ pub fn estimate(plan: &SmoothingPlan, tally: Tally) -> Result<Estimate, Certific
         BoundMethod::ClopperPearson { .. } => (LowerBound::NOTHING, UpperBound::NOTHING),
     };
     let (p_lower, p_upper) = discount_total_variation(lower, upper, plan.total_variation);
-    Ok(Estimate {
+    Ok(ProbabilityBounds {
         p_lower,
         p_upper: p_upper.stronger(p_lower.of_complement()),
     })
@@ -92,10 +91,10 @@ pub fn estimate(plan: &SmoothingPlan, tally: Tally) -> Result<Estimate, Certific
 /// # Errors
 /// [`CertificateError`] for a plan or counts that cannot be.
 pub fn certify(plan: &SmoothingPlan, tally: Tally) -> Result<SmoothedRadius, CertificateError> {
-    let Estimate {
+    let ProbabilityBounds {
         mut p_lower,
         mut p_upper,
-    } = estimate(plan, tally)?;
+    } = probability_bounds(plan, tally)?;
     let tested = target_test(plan, tally)?;
     if let Some(p0) = tested {
         p_lower = p_lower.stronger(p0);
@@ -143,7 +142,7 @@ fn target_test(plan: &SmoothingPlan, tally: Tally) -> Result<Option<LowerBound>,
     };
     // The votes are of the noise that was drawn; it must exceed p0 by the total variation.
     let sampled = raised_by_total_variation(p0, plan.total_variation);
-    let counts = Counts::new(tally.votes_for_class, tally.votes)?;
+    let counts = HitCounts::new(tally.votes_for_class, tally.votes)?;
     let share: FailureProbability = plan.failure_probability.half();
     Ok(anytime::target_accepted(counts, sampled, share).then(|| p0.as_lower()))
 }

@@ -1,10 +1,10 @@
 //! When to stop drawing votes. The deadline, and a caller who has left, are decided elsewhere.
 
 use crate::certificate::bounds::anytime;
+use crate::certificate::bounds::total_variation::discount_total_variation;
 use crate::certificate::error::CertificateError;
-use crate::certificate::numerics::probability::UpperBound;
+use crate::certificate::numerics::probability_bounds::UpperBound;
 use crate::certificate::parameters::failure_probability::FailureProbability;
-use crate::certificate::radii::smoothing::discount_total_variation;
 use crate::certificate::votes::certify::{SmoothedRadius, certify, radius_of};
 use crate::certificate::votes::smoothing_plan::{BoundMethod, Sides, SmoothingPlan};
 use crate::certificate::votes::tally::Tally;
@@ -33,7 +33,7 @@ impl Decision {
 /// How sure the votes must be that the target is out of reach. Giving up early is never unsound, so this is loose: at
 /// most one in a hundred provable targets is given up by mistake with one side, two in a hundred with two, which take two
 /// such bounds.
-const HOPELESS: f64 = 0.01;
+const MISTAKEN_STOP_RATE: f64 = 0.01;
 
 /// Certifies `tally` and decides whether to draw more votes. Takes some tens of microseconds.
 ///
@@ -95,7 +95,7 @@ pub(in crate::certificate) fn decide_from(
 
 /// The radius at the far ends of a loose confidence interval: very likely at least the true one.
 fn optimistic_radius(plan: &SmoothingPlan, tally: Tally) -> Result<f64, CertificateError> {
-    let level = FailureProbability::new(HOPELESS)?;
+    let level = FailureProbability::new(MISTAKEN_STOP_RATE)?;
     let class = anytime::upper(tally.votes_for_class, tally.votes, level)?.as_lower();
     let runner_up = match plan.sides {
         Sides::OneSided => UpperBound::NOTHING,

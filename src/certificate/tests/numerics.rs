@@ -1,13 +1,13 @@
 //! The inner parts, where the whole would not show a mistake.
 
-use crate::certificate::numerics::beta_tail::series;
+use crate::certificate::numerics::beta_tail::beta_tail_series;
 use crate::certificate::numerics::divergence::divergence;
 use crate::certificate::numerics::dot_product::{dot_lower, dot_upper};
-use crate::certificate::numerics::hit_counts::Counts;
-use crate::certificate::numerics::nan_safe::Radius;
+use crate::certificate::numerics::hit_counts::HitCounts;
 use crate::certificate::numerics::normal::{cdf_upper, density};
-use crate::certificate::numerics::probability::Point;
-use crate::certificate::radii::near_zero_width::small_width;
+use crate::certificate::numerics::probability::Probability;
+use crate::certificate::numerics::radius::Radius;
+use crate::certificate::radii::near_zero_width::near_zero_width;
 use crate::certificate::{Alpha, Sigma, required_p_theorem2};
 
 /// However early the sum is broken off, the whole lies between the two ends.
@@ -25,13 +25,13 @@ fn a_broken_off_tail_encloses_the_whole() {
         for fraction in [0.05, 0.4, 0.8, 0.99] {
             // Below the mean, where the terms fall from the start.
             let x: f64 = fraction * a / (a + b);
-            let whole = series(a, b, x, 1.0 - x, 0.0);
+            let whole = beta_tail_series(a, b, x, 1.0 - x, 0.0);
             assert!(
                 whole.upper - whole.lower < 1e-10 * whole.upper,
                 "{a} {b} {x}: {whole:?}"
             );
             for tolerance in [1.0, 0.1, 1e-3, 1e-9] {
-                let part = series(a, b, x, 1.0 - x, tolerance);
+                let part = beta_tail_series(a, b, x, 1.0 - x, tolerance);
                 assert!(part.lower <= whole.upper, "{a} {b} {x} {tolerance}");
                 assert!(part.upper >= whole.lower, "{a} {b} {x} {tolerance}: {part:?} {whole:?}");
                 assert!(
@@ -79,9 +79,9 @@ fn sums_of_products_keep_what_cancels() {
 #[test]
 fn the_divergence_knows_its_error() {
     for (hits, votes) in [(1_u64, 10_u64), (500_001, 1_000_000), (999_999_000, 1_000_000_000)] {
-        let counts = Counts::new(hits, votes).unwrap();
+        let counts = HitCounts::new(hits, votes).unwrap();
         for p in [0.3, 0.5, 0.999, 0.999_999] {
-            let point = Point::from_value(p);
+            let point = Probability::from_value(p);
             let here = divergence(counts, point);
             let mirrored = divergence(counts.mirrored(), point.mirrored());
             assert!((here.value - mirrored.value).abs() <= here.error + mirrored.error);
@@ -98,7 +98,7 @@ fn small_widths_take_no_more_than_the_excess() {
         for scale in [1e-4_f64, 1e-5, 1e-7] {
             let density = |x: f64| (-x * x / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
             let rate = density(class) + density(runner_up);
-            let w = small_width(rate * scale, class, runner_up);
+            let w = near_zero_width(rate * scale, class, runner_up);
             let f = |s: f64| density(class - s) + density(runner_up + s);
             let integral = w / 6.0 * (f(0.0) + 4.0 * f(w / 2.0) + f(w));
             assert!(integral <= rate * scale, "{class} {runner_up} {scale}");
@@ -108,9 +108,9 @@ fn small_widths_take_no_more_than_the_excess() {
             );
         }
     }
-    assert_eq!(small_width(-1e-9, 1.0, 0.0), 0.0);
-    assert_eq!(small_width(f64::NAN, 1.0, 0.0), 0.0);
-    assert_eq!(small_width(0.5, 1.0, 0.0), 0.0);
+    assert_eq!(near_zero_width(-1e-9, 1.0, 0.0), 0.0);
+    assert_eq!(near_zero_width(f64::NAN, 1.0, 0.0), 0.0);
+    assert_eq!(near_zero_width(0.5, 1.0, 0.0), 0.0);
 }
 
 /// The integral of `phi(class - s) + phi(runner_up + s)` over [0, w], by Simpson's rule on 64 steps: w is so small that it errs by
@@ -138,7 +138,7 @@ fn a_small_width_is_never_too_wide() {
         for runner_up in [-6.0, -2.5, -0.7, 0.0, 0.4, 2.0, 5.0] {
             for width in [1e-12, 1e-7, 1e-5, 3e-4, 9e-4] {
                 let excess = flow_through(width, class, runner_up);
-                let found = small_width(excess, class, runner_up);
+                let found = near_zero_width(excess, class, runner_up);
                 let taken = flow_through(found, class, runner_up);
                 assert!(
                     taken <= excess * (1.0 - 1e-12),

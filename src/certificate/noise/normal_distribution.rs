@@ -1,43 +1,43 @@
 //! The normal distribution function in fixed point, each result with a proven bound on its error.
 //!
-//! Two ways: the series at 0 ([`Normal::at`]), slow and good for any `0 <= x < 10`; and a Taylor polynomial around such a
-//! point ([`Local`]), which gives its neighbours at the price of a few short multiplications.
+//! Two ways: the series at 0 ([`FixedPointNormal::at`]), slow and good for any `0 <= x < 10`; and a Taylor polynomial around such a
+//! point ([`LocalPolynomial`]), which gives its neighbours at the price of a few short multiplications.
 
 use num_bigint::BigInt;
 
-use super::fixed::{Exact, density_at_zero};
+use super::fixed_point::{ExactFraction, density_at_zero};
 
-/// [`Normal::at`] is off by less than `2^LOST_BITS` ulp.
-pub(super) const LOST_BITS: u32 = 88;
+/// [`FixedPointNormal::at`] is off by less than `2^SERIES_ERROR_BITS` ulp.
+pub(super) const SERIES_ERROR_BITS: u32 = 88;
 
-/// A [`Local`] reaches this many entries to both sides at most.
+/// A [`LocalPolynomial`] reaches this many entries to both sides at most.
 pub(super) const MAX_REACH: u32 = 32;
 
 /// ... and this far in units of the standard deviation: 1/16.
 pub(super) const REACH_PER_SCALE: f64 = 16.0;
 
-/// Degree of a [`Local`]'s polynomial.
+/// Degree of a [`LocalPolynomial`]'s polynomial.
 const DEGREE: u32 = 24;
 
 /// Fractional bits for which [`LOCAL_ERROR_BITS`] is derived.
 pub(super) const LOCAL_BITS: u32 = 384;
 
-/// [`Local::cdf`] is off by less than `2^-LOCAL_ERROR_BITS` when computed with [`LOCAL_BITS`] bits.
+/// [`LocalPolynomial::cdf`] is off by less than `2^-LOCAL_ERROR_BITS` when computed with [`LOCAL_BITS`] bits.
 pub(super) const LOCAL_ERROR_BITS: u32 = 140;
 
 /// The standard normal law computed with a fixed number of fractional bits.
-pub(super) struct Normal {
+pub(super) struct FixedPointNormal {
     bits: u32,
     density_at_zero: BigInt,
 }
 
 /// The distribution function and the density at one point, in fixed point.
-pub(super) struct Point {
+pub(super) struct CdfAndDensity {
     pub(super) cdf: BigInt,
     density: BigInt,
 }
 
-impl Normal {
+impl FixedPointNormal {
     /// `bits` fractional bits, at most 3072.
     pub(super) fn new(bits: u32) -> Self {
         Self {
@@ -55,8 +55,8 @@ impl Normal {
     /// division) and below `t_(n-1) dy / n`; an error made at term m has grown by at most `y^j / j!` at term m + j.
     /// Summed over all terms that is at most `e^y (2N + 11)` for N terms: with `y < 50` and `N <= 2^12` (true up to 3072
     /// bits) below 2^85.2. The divisions by 2n + 1 add below N. The terms left out alternate and fall: below 1. Times
-    /// `x < 10` and `1/sqrt(2 pi) < 0.4`, with 2 ulp of the latter and 1 of `x`: below 2^87.2, so below `2^LOST_BITS`.
-    pub(super) fn at(&self, x: &BigInt) -> Point {
+    /// `x < 10` and `1/sqrt(2 pi) < 0.4`, with 2 ulp of the latter and 1 of `x`: below 2^87.2, so below `2^SERIES_ERROR_BITS`.
+    pub(super) fn at(&self, x: &BigInt) -> CdfAndDensity {
         let y = (x * x) >> (self.bits + 1);
         let mut term = BigInt::from(1) << self.bits;
         let mut density = BigInt::ZERO;
@@ -77,7 +77,7 @@ impl Normal {
         }
         let half = BigInt::from(1) << (self.bits - 1);
         let above = (x * integral) >> self.bits;
-        Point {
+        CdfAndDensity {
             cdf: half + ((above * &self.density_at_zero) >> self.bits),
             density: (density * &self.density_at_zero) >> self.bits,
         }
@@ -85,12 +85,12 @@ impl Normal {
 }
 
 /// Phi near one entry of the table, as a polynomial in the number of entries away from it.
-pub(super) struct Local {
+pub(super) struct LocalPolynomial {
     /// Coefficients in fixed point, highest degree first.
     coefficients: Vec<BigInt>,
 }
 
-impl Local {
+impl LocalPolynomial {
     /// The polynomial around the entry at `x` (below 10, rounded down), for entries up to `reach` away from it.
     /// `normal` must have [`LOCAL_BITS`] bits; `reach <= MAX_REACH` and `reach / scale <= 1/16`.
     ///
@@ -102,7 +102,7 @@ impl Local {
     /// error of the `b_n` and adds below 8 ulp (12 ulp of `x h` times `b_n < 0.4`, `h^2`, shift, division): all stay within
     /// `2^88 + 22` ulp, as do the coefficients. Evaluating is exact in integers, and multiplies the error of degree n by
     /// `reach^n <= 2^(5n)`: below `25 * 2^120 * 2^89 < 2^214` ulp, which is 2^-170 at 384 bits. Together below 2^-140.
-    pub(super) fn new(normal: &Normal, scale: Exact, x: &BigInt, reach: u32) -> Self {
+    pub(super) fn new(normal: &FixedPointNormal, scale: ExactFraction, x: &BigInt, reach: u32) -> Self {
         let bits = normal.bits;
         let point = normal.at(x);
         let mut coefficients = vec![point.cdf];

@@ -1,6 +1,6 @@
 //! Rules of the vote loop: how the failure probability is spent, which sides are bounded, and when it stops.
 
-use super::rules::{plan, tally};
+use super::examples::{plan, tally};
 use super::simulation::Votes;
 use crate::certificate::*;
 
@@ -8,12 +8,12 @@ use crate::certificate::*;
 fn the_failure_probability_is_spent_once() {
     let (delta, tally) = (plan().failure_probability, tally(70, 20, 100));
     let of_class = |share| anytime::lower(70, 100, share).unwrap();
-    let alone = estimate(&plan(), tally).unwrap();
+    let alone = probability_bounds(&plan(), tally).unwrap();
     assert_eq!(
         (alone.p_lower, alone.p_upper),
         (of_class(delta), of_class(delta).of_complement())
     );
-    let tested = estimate(
+    let tested = probability_bounds(
         &SmoothingPlan {
             target_radius: Some(0.1),
             ..plan()
@@ -28,7 +28,7 @@ fn the_failure_probability_is_spent_once() {
             target_radius,
             ..plan()
         };
-        let both = estimate(&two, tally).unwrap();
+        let both = probability_bounds(&two, tally).unwrap();
         assert_eq!(both.p_lower, of_class(delta.half()));
         assert_eq!(
             both.p_upper,
@@ -43,7 +43,7 @@ fn the_failure_probability_is_spent_once() {
         ..plan()
     };
     assert_eq!(
-        estimate(&fixed, tally).unwrap().p_lower,
+        probability_bounds(&fixed, tally).unwrap().p_lower,
         clopper_pearson::lower(70, 100, delta).unwrap()
     );
     let two = SmoothingPlan {
@@ -51,7 +51,7 @@ fn the_failure_probability_is_spent_once() {
         ..fixed
     };
     assert_eq!(
-        estimate(&two, tally).unwrap().p_upper,
+        probability_bounds(&two, tally).unwrap().p_upper,
         clopper_pearson::upper(20, 100, delta.half()).unwrap()
     );
 }
@@ -75,7 +75,7 @@ fn the_target_test_is_held_to_half() {
     assert!(
         radius_of(
             &target,
-            estimate(&target, tally(first, 0, first)).unwrap().p_lower,
+            probability_bounds(&target, tally(first, 0, first)).unwrap().p_lower,
             UpperBound::NOTHING
         ) < 0.25
     );
@@ -103,7 +103,10 @@ fn total_variation_comes_off_everything() {
             total_variation: 0.01,
             ..exact
         };
-        let (exact, off) = (estimate(&exact, votes).unwrap(), estimate(&off, votes).unwrap());
+        let (exact, off) = (
+            probability_bounds(&exact, votes).unwrap(),
+            probability_bounds(&off, votes).unwrap(),
+        );
         assert!((exact.p_lower.value() - off.p_lower.value() - 0.01).abs() < 1e-12);
         assert!((off.p_upper.value() - exact.p_upper.value() - 0.01).abs() < 1e-12);
     }

@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use super::wide::{Wide, slack, wide};
+use super::high_precision_lipschitz::{HighPrecision, high_precision, slack};
 use crate::certificate::{Alpha, LowerBound, Sigma, UpperBound, normal};
 use dashu_float::ops::SquareRoot as _;
 
@@ -13,53 +13,57 @@ use dashu_float::ops::SquareRoot as _;
 const LEAST: f64 = 1e-40;
 
 /// Machin's formula.
-static ROOT_OF_TWO_PI: LazyLock<Wide> = LazyLock::new(|| {
+static ROOT_OF_TWO_PI: LazyLock<HighPrecision> = LazyLock::new(|| {
     let arctan_of_inverse = |n: f64| {
-        let square = wide(n * n);
-        let (mut power, mut sum, mut k) = (wide(1.0) / wide(n), wide(0.0), 0_u32);
-        while power > wide(2.0_f64.powi(-320)) {
-            let term = &power / wide(f64::from(2 * k + 1));
+        let square = high_precision(n * n);
+        let (mut power, mut sum, mut k) = (high_precision(1.0) / high_precision(n), high_precision(0.0), 0_u32);
+        while power > high_precision(2.0_f64.powi(-320)) {
+            let term = &power / high_precision(f64::from(2 * k + 1));
             sum = if k.is_multiple_of(2) { sum + term } else { sum - term };
             power /= &square;
             k += 1;
         }
         sum
     };
-    let pi = wide(16.0) * arctan_of_inverse(5.0) - wide(4.0) * arctan_of_inverse(239.0);
-    (wide(2.0) * pi).sqrt()
+    let pi = high_precision(16.0) * arctan_of_inverse(5.0) - high_precision(4.0) * arctan_of_inverse(239.0);
+    (high_precision(2.0) * pi).sqrt()
 });
 
-fn density(x: &Wide) -> Wide {
+fn density(x: &HighPrecision) -> HighPrecision {
     let square = x * x;
-    let power = if square == Wide::ZERO {
-        wide(1.0)
+    let power = if square == HighPrecision::ZERO {
+        high_precision(1.0)
     } else {
-        (-(square / wide(2.0))).exp()
+        (-(square / high_precision(2.0))).exp()
     };
     power / &*ROOT_OF_TWO_PI
 }
 
 /// `Phi(x)`.
-fn distribution(x: &Wide) -> Wide {
-    let size = if *x < Wide::ZERO { -x.clone() } else { x.clone() };
+fn distribution(x: &HighPrecision) -> HighPrecision {
+    let size = if *x < HighPrecision::ZERO {
+        -x.clone()
+    } else {
+        x.clone()
+    };
     let square = &size * &size;
     let (mut term, mut sum, mut odd) = (size.clone(), size, 1.0);
-    while term > &sum * wide(2.0_f64.powi(-310)) {
+    while term > &sum * high_precision(2.0_f64.powi(-310)) {
         odd += 2.0;
-        term = term * &square / wide(odd);
+        term = term * &square / high_precision(odd);
         sum += &term;
     }
     let beyond = density(x) * sum;
-    if *x < Wide::ZERO {
-        wide(0.5) - beyond
+    if *x < HighPrecision::ZERO {
+        high_precision(0.5) - beyond
     } else {
-        wide(0.5) + beyond
+        high_precision(0.5) + beyond
     }
 }
 
 /// `Phi^-1(p)`, from a start that is right to some ten digits.
-fn quantile(p: &Wide, start: f64) -> Wide {
-    let mut x = wide(start);
+fn quantile(p: &HighPrecision, start: f64) -> HighPrecision {
+    let mut x = high_precision(start);
     for _ in 0..6 {
         x = &x - (distribution(&x) - p) / density(&x);
     }
@@ -67,19 +71,19 @@ fn quantile(p: &Wide, start: f64) -> Wide {
 }
 
 /// A bound as it is, none if one of its tails is too small to compare.
-fn exact(value: f64, complement: f64) -> Option<Wide> {
+fn exact(value: f64, complement: f64) -> Option<HighPrecision> {
     if value.min(complement) < LEAST {
         return None;
     }
     Some(if complement < 0.5 {
-        wide(1.0) - wide(complement)
+        high_precision(1.0) - high_precision(complement)
     } else {
-        wide(value)
+        high_precision(value)
     })
 }
 
 /// Two bounds as they are.
-fn both(lower: LowerBound, upper: UpperBound) -> Option<(Wide, Wide)> {
+fn both(lower: LowerBound, upper: UpperBound) -> Option<(HighPrecision, HighPrecision)> {
     Some((
         exact(lower.value(), lower.complement())?,
         exact(upper.value(), upper.complement())?,
@@ -109,12 +113,12 @@ pub(super) fn tight_allows(
     let (class, other) = both(lower, upper)?;
     let class = quantile(&class, near(lower.value(), lower.complement()));
     let other = quantile(&other, near(upper.value(), upper.complement()));
-    let width = wide(radius) / wide(sigma.get());
-    if width > wide(20.0) {
+    let width = high_precision(radius) / high_precision(sigma.get());
+    if width > high_precision(20.0) {
         return None;
     }
     let margin = distribution(&(&class - &width)) - distribution(&(&other + &width));
-    let needed = (wide(1.0) - wide(alpha.get())) / wide(alpha.get());
+    let needed = (high_precision(1.0) - high_precision(alpha.get())) / high_precision(alpha.get());
     Some(needed <= &margin + slack(&margin))
 }
 
@@ -131,19 +135,19 @@ pub(super) fn theorem2_allows(
     let a = alpha.get();
     let class_start = near(a * lower.value(), (1.0 - a) + a * lower.complement());
     let other_start = near(a * upper.value() + (1.0 - a), a * upper.complement());
-    let (weight, one) = (wide(a), wide(1.0));
+    let (weight, one) = (high_precision(a), high_precision(1.0));
     let class = quantile(&(&weight * class), class_start);
     let other = quantile(&(&weight * other + &one - &weight), other_start);
-    let exact = wide(sigma.get()) / wide(2.0) * (class - other);
-    Some(wide(radius) <= &exact + slack(&exact) * wide(sigma.get()))
+    let exact = high_precision(sigma.get()) / high_precision(2.0) * (class - other);
+    Some(high_precision(radius) <= &exact + slack(&exact) * high_precision(sigma.get()))
 }
 
 /// Against the tables' 60 digits: `Phi(1)`, and its quantile back.
 #[test]
 fn the_reference_knows_the_normal_distribution() {
-    let one = distribution(&wide(1.0));
-    let off = &one - wide(0.841_344_746_068_542_9);
-    assert!(off < wide(1e-16) && off > wide(-1e-16));
-    let back = quantile(&one, 0.999) - wide(1.0);
-    assert!(back < wide(2.0_f64.powi(-280)) && back > wide(-(2.0_f64.powi(-280))));
+    let one = distribution(&high_precision(1.0));
+    let off = &one - high_precision(0.841_344_746_068_542_9);
+    assert!(off < high_precision(1e-16) && off > high_precision(-1e-16));
+    let back = quantile(&one, 0.999) - high_precision(1.0);
+    assert!(back < high_precision(2.0_f64.powi(-280)) && back > high_precision(-(2.0_f64.powi(-280))));
 }

@@ -3,15 +3,15 @@
 use super::error::NoiseError;
 use super::grid::{Grid, MAX_LEVEL};
 use super::key::NoiseKey;
+use super::noise_table::NoiseTable;
 use super::stream::NoiseStream;
-use super::table::NoiseTable;
 
 /// Words drawn at a time: 4 KiB on the stack, long enough for ChaCha's four-block kernel to dominate.
 const CHUNK: usize = 512;
 
 /// Calls `each` with the noise of coordinates 0, 1, ... of vote `vote`, for as many as `items` holds.
 #[inline]
-fn with_noise<T>(
+fn for_each_noise<T>(
     table: &NoiseTable,
     key: &NoiseKey,
     vote: u64,
@@ -39,7 +39,7 @@ fn with_noise<T>(
 /// The integer noise of vote `vote` under `key`: `out[i]` is that of coordinate `i`, in levels.
 pub fn fill_noise(table: &NoiseTable, key: &NoiseKey, vote: u64, out: &mut [i32]) {
     let count = out.len();
-    with_noise(table, key, vote, out.iter_mut(), count, |out, noise| *out = noise);
+    for_each_noise(table, key, vote, out.iter_mut(), count, |out, noise| *out = noise);
 }
 
 /// The input of vote `vote` under `key`: `out[i] = grid.to_value(levels[i] + noise of coordinate i)`.
@@ -69,7 +69,7 @@ pub fn fill_noisy_row(
         return Err(NoiseError::Level { coordinate, level });
     }
     let items = levels.iter().zip(out.iter_mut());
-    with_noise(table, key, vote, items, levels.len(), |(level, out), noise| {
+    for_each_noise(table, key, vote, items, levels.len(), |(level, out), noise| {
         *out = grid.to_value(level + noise);
     });
     Ok(())

@@ -2,14 +2,14 @@
 
 /// A value and a bound on its absolute error.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::certificate) struct Approx {
+pub(in crate::certificate) struct ValueWithError {
     /// The computed value.
     pub(in crate::certificate) value: f64,
     /// The exact value lies within this distance of it.
     pub(in crate::certificate) error: f64,
 }
 
-impl Approx {
+impl ValueWithError {
     /// A number not above the exact value.
     pub(in crate::certificate) fn lower(self) -> f64 {
         (self.value - self.error).next_down()

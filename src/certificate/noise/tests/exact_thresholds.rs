@@ -2,9 +2,11 @@
 
 use num_bigint::{BigInt, BigUint};
 
-use crate_noise::fixed::{Exact, density_at_zero, pi};
-use crate_noise::series::{LOCAL_BITS, LOCAL_ERROR_BITS, LOST_BITS, Local, Normal};
-use crate_noise::thresholds::{finer, floor};
+use crate_noise::fixed_point::{ExactFraction, density_at_zero, pi};
+use crate_noise::normal_distribution::{
+    FixedPointNormal, LOCAL_BITS, LOCAL_ERROR_BITS, LocalPolynomial, SERIES_ERROR_BITS,
+};
+use crate_noise::thresholds::{threshold_from_cdf, threshold_with_more_bits};
 use crate_noise::{MAX_GRID_LEVELS, MAX_LEVEL, MAX_SCALE, MIN_SCALE, NoiseError, NoiseTable};
 
 use super::super as crate_noise;
@@ -15,8 +17,8 @@ const FINE: u32 = 768;
 
 /// `Phi((k + 1/2) / scale)` with `FINE` bits, for k >= 0.
 fn fine(scale: f64, k: u64) -> BigInt {
-    Normal::new(FINE)
-        .at(&Exact::new(scale).divide_half(2 * k + 1, FINE))
+    FixedPointNormal::new(FINE)
+        .at(&ExactFraction::new(scale).divide_half(2 * k + 1, FINE))
         .cdf
 }
 
@@ -44,11 +46,11 @@ fn the_series_is_within_its_proven_error() {
     for scale in [0.5, 63.75, 32768.0] {
         for x in [0.0001, 0.3, 1.0, 2.7, 4.4, 7.0, 9.0, 9.9] {
             let k = (x * scale) as u64;
-            let coarse = Normal::new(LOCAL_BITS)
-                .at(&Exact::new(scale).divide_half(2 * k + 1, LOCAL_BITS))
+            let coarse = FixedPointNormal::new(LOCAL_BITS)
+                .at(&ExactFraction::new(scale).divide_half(2 * k + 1, LOCAL_BITS))
                 .cdf;
             let error = (coarse << (FINE - LOCAL_BITS)) - fine(scale, k);
-            let allowed = BigUint::from(1_u32) << (FINE - LOCAL_BITS + LOST_BITS);
+            let allowed = BigUint::from(1_u32) << (FINE - LOCAL_BITS + SERIES_ERROR_BITS);
             assert!(error.magnitude() < &allowed, "scale {scale}, entry {k}");
         }
     }
@@ -56,11 +58,11 @@ fn the_series_is_within_its_proven_error() {
 
 #[test]
 fn the_polynomial_is_within_its_proven_error_at_its_ends() {
-    let normal = Normal::new(LOCAL_BITS);
+    let normal = FixedPointNormal::new(LOCAL_BITS);
     for (scale, reach) in [(16.0, 1), (63.75, 3), (512.0, 32), (32768.0, 32)] {
         for centre in [f64::from(reach), 1.1 * scale, 4.0 * scale, 9.0 * scale].map(|k| k as u64) {
-            let exact = Exact::new(scale);
-            let local = Local::new(&normal, exact, &exact.divide_half(2 * centre + 1, LOCAL_BITS), reach);
+            let exact = ExactFraction::new(scale);
+            let local = LocalPolynomial::new(&normal, exact, &exact.divide_half(2 * centre + 1, LOCAL_BITS), reach);
             for offset in [-i64::from(reach), -1, 0, 1, i64::from(reach)] {
                 let truth = fine(scale, centre.checked_add_signed(offset).unwrap());
                 let error = (local.cdf(offset) << (FINE - LOCAL_BITS)) - truth;
@@ -101,19 +103,22 @@ fn a_floor_within_its_error_of_an_integer_is_left_to_more_bits() {
     let bits = LOCAL_BITS;
     let integer = BigInt::from(12_345_678_901_234_567_u64) << (bits - 64);
     let (one, error) = (BigInt::from(1), BigInt::from(1000));
-    assert_eq!(floor(&integer, &error, bits), None);
-    assert_eq!(floor(&(&integer + &error - &one), &error, bits), None);
-    assert_eq!(floor(&(&integer + &error), &error, bits), Some(12_345_678_901_234_567));
-    assert_eq!(floor(&(&integer - &error), &error, bits), None);
+    assert_eq!(threshold_from_cdf(&integer, &error, bits), None);
+    assert_eq!(threshold_from_cdf(&(&integer + &error - &one), &error, bits), None);
     assert_eq!(
-        floor(&(&integer - &error - &one), &error, bits),
+        threshold_from_cdf(&(&integer + &error), &error, bits),
+        Some(12_345_678_901_234_567)
+    );
+    assert_eq!(threshold_from_cdf(&(&integer - &error), &error, bits), None);
+    assert_eq!(
+        threshold_from_cdf(&(&integer - &error - &one), &error, bits),
         Some(12_345_678_901_234_566)
     );
     // The way with more bits gives what the table holds.
     let table = NoiseTable::new(63.75).unwrap();
     for k in [0, 1, 63, 200, 578] {
         assert_eq!(
-            finer(63.75, k),
+            threshold_with_more_bits(63.75, k),
             Ok(table.thresholds()[table.reach() as usize + k as usize]),
             "T_{k}"
         );

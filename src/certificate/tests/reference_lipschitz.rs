@@ -1,6 +1,6 @@
 //! Lipschitz radii and mixtures against the tables.
 
-use super::reference::{alpha, assert_below, number, numbers, table};
+use super::reference_tables::{alpha, assert_below, number, numbers, table};
 use crate::certificate::{LogitConstant, Temperature, logit_radius, mixed_logits, theorem1_radius};
 
 #[test]

@@ -3,31 +3,35 @@
 use crate::certificate::{Alpha, LogitConstant, Temperature, mixing_allowance};
 use dashu_float::{FBig, ops::SquareRoot as _, round::mode::HalfEven};
 
-pub(super) type Wide = FBig<HalfEven, 2>;
+pub(super) type HighPrecision = FBig<HalfEven, 2>;
 
 /// Digits kept; inputs are exact.
 const DIGITS: usize = 300;
 
-pub(super) fn wide(x: f64) -> Wide {
-    Wide::try_from(x).unwrap().with_precision(DIGITS).value()
+pub(super) fn high_precision(x: f64) -> HighPrecision {
+    HighPrecision::try_from(x).unwrap().with_precision(DIGITS).value()
 }
 
 /// Rounding of the reference itself.
-pub(super) fn slack(x: &Wide) -> Wide {
-    let size = if *x < Wide::ZERO { -x.clone() } else { x.clone() };
-    (size + wide(1.0)) * wide(2.0_f64.powi(-250))
+pub(super) fn slack(x: &HighPrecision) -> HighPrecision {
+    let size = if *x < HighPrecision::ZERO {
+        -x.clone()
+    } else {
+        x.clone()
+    };
+    (size + high_precision(1.0)) * high_precision(2.0_f64.powi(-250))
 }
 
 /// Whether `radius` is at most `min (a (h_y - h_i - 4 e - allowance) + a - 1) / (a (L_y + L_i))`.
 pub(super) fn theorem1_allows(alpha: Alpha, h: &[f64], constants: &[f64], error: f64, radius: f64) -> bool {
-    let a = wide(alpha.get());
+    let a = high_precision(alpha.get());
     let y = (0..h.len()).fold(0, |y, i| if h[i] > h[y] { i } else { y });
-    let lost = wide(4.0) * wide(error) + wide(mixing_allowance(h.len()));
+    let lost = high_precision(4.0) * high_precision(error) + high_precision(mixing_allowance(h.len()));
     (0..h.len()).filter(|&i| i != y).all(|i| {
-        let margin = &a * (wide(h[y]) - wide(h[i]) - &lost) + &a - wide(1.0);
-        let needed = wide(radius) * &a * (wide(constants[y]) + wide(constants[i]));
+        let margin = &a * (high_precision(h[y]) - high_precision(h[i]) - &lost) + &a - high_precision(1.0);
+        let needed = high_precision(radius) * &a * (high_precision(constants[y]) + high_precision(constants[i]));
         // The products are of one size where the radius is near its bound, so relative slack is enough.
-        needed <= &margin + slack(&margin) * wide(2.0_f64.powi(-20))
+        needed <= &margin + slack(&margin) * high_precision(2.0_f64.powi(-20))
     })
 }
 
@@ -47,18 +51,22 @@ pub(super) fn logit_allows(
     let second = others
         .clone()
         .fold(f64::NEG_INFINITY, |most, i| if z[i] > most { z[i] } else { most });
-    let (a, t, one) = (wide(alpha.get()), wide(temperature.get()), wide(1.0));
-    let mu = (&one - &a) / &a + wide(mixing_allowance(z.len()));
+    let (a, t, one) = (
+        high_precision(alpha.get()),
+        high_precision(temperature.get()),
+        high_precision(1.0),
+    );
+    let mu = (&one - &a) / &a + high_precision(mixing_allowance(z.len()));
     let left = &one - &mu;
-    if left <= Wide::ZERO {
+    if left <= HighPrecision::ZERO {
         return false;
     }
-    let mut crowd = wide(0.0);
+    let mut crowd = high_precision(0.0);
     for j in others {
-        let exponent = (wide(z[j]) - wide(second)) / &t;
+        let exponent = (high_precision(z[j]) - high_precision(second)) / &t;
         // Below e^-1000 nothing is seen of it; leaving it out only raises the reference.
-        if exponent > wide(-1000.0) {
-            crowd += if exponent == Wide::ZERO {
+        if exponent > high_precision(-1000.0) {
+            crowd += if exponent == HighPrecision::ZERO {
                 one.clone()
             } else {
                 exponent.exp()
@@ -66,11 +74,11 @@ pub(super) fn logit_allows(
         }
     }
     let cost = (&one + &mu * crowd).ln() - left.ln();
-    let shift = wide(z[y]) - wide(second) - wide(4.0) * wide(error) - &t * cost;
+    let shift = high_precision(z[y]) - high_precision(second) - high_precision(4.0) * high_precision(error) - &t * cost;
     let (factor, l) = match constant {
-        LogitConstant::Vector(l) => (wide(2.0).sqrt(), l),
-        LogitConstant::PerLogit(l) => (wide(2.0), l),
+        LogitConstant::Vector(l) => (high_precision(2.0).sqrt(), l),
+        LogitConstant::PerLogit(l) => (high_precision(2.0), l),
     };
-    let needed = wide(radius) * factor * wide(l);
-    needed <= &shift + slack(&shift) * wide(2.0_f64.powi(-20))
+    let needed = high_precision(radius) * factor * high_precision(l);
+    needed <= &shift + slack(&shift) * high_precision(2.0_f64.powi(-20))
 }

@@ -1,7 +1,7 @@
 //! The table: from a uniform 64-bit word to a rounded Gaussian.
 
 use super::error::NoiseError;
-use super::thresholds::upper_half;
+use super::thresholds::upper_half_thresholds;
 
 /// Guide buckets for each unit of the scale: about one in six then holds a threshold near the centre.
 const BUCKETS_PER_SCALE: f64 = 16.0;
@@ -11,7 +11,7 @@ const GUIDE_BITS: std::ops::RangeInclusive<u32> = 8..=18;
 
 /// The discretised Gaussian `P(N = k) = Phi((k + 1/2) / s) - Phi((k - 1/2) / s)` on -K..=K, in units of 2^-64.
 ///
-/// `T_k = floor(2^64 Phi((k + 1/2) / s))` for -K <= k < K, each floor exact; a word `u` stands for the smallest k with
+/// `T_k = threshold_from_cdf(2^64 Phi((k + 1/2) / s))` for -K <= k < K, each floor exact; a word `u` stands for the smallest k with
 /// `u < T_k`, and for K when there is none. It depends on nothing but `s`.
 pub struct NoiseTable {
     scale: f64,
@@ -31,7 +31,7 @@ impl NoiseTable {
     /// # Errors
     /// [`NoiseError::Scale`] when `scale` is not within 0.0625..=32768 (or is NaN).
     pub fn new(scale: f64) -> Result<Self, NoiseError> {
-        let upper = upper_half(scale)?;
+        let upper = upper_half_thresholds(scale)?;
         // Phi(-x) = 1 - Phi(x), and 2^64 Phi is never an integer: T_(-k-1) = 2^64 - 1 - T_k.
         let lower = upper.iter().rev().map(|threshold| u64::MAX - threshold);
         let thresholds: Box<[u64]> = lower.chain(upper.iter().copied()).collect();

@@ -48,12 +48,12 @@ pub(super) fn density_at_zero(bits: u32) -> BigInt {
 
 /// A positive normal f64 as the fraction it is: `mantissa * 2^exponent`, nothing rounded.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Exact {
+pub(super) struct ExactFraction {
     mantissa: u64,
     exponent: i32,
 }
 
-impl Exact {
+impl ExactFraction {
     /// The fraction that `value` is. `value` must be positive and normal, as every valid scale is.
     pub(super) fn new(value: f64) -> Self {
         let bits = value.to_bits();

@@ -1,6 +1,6 @@
 //! Bounds from votes against the tables.
 
-use super::reference::{assert_above, assert_below, count, failure_probability, table, upper_bound};
+use super::reference_tables::{assert_above, assert_below, count, failure_probability, table, upper_bound};
 use crate::certificate::{CertificateError, FailureProbability, LowerBound, UpperBound, anytime, clopper_pearson};
 use serde_json::Value;
 
