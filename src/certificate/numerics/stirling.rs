@@ -1,17 +1,17 @@
-//! What Stirling's formula leaves out of `ln Gamma`, at whole and half numbers.
+//! The remainder of Stirling's formula for `ln Gamma`, at integers and half-integers.
 //!
-//! Why not a crate's `ln_gamma`: at a million votes it is near 1e7, so its last digit is worth 1e-9, and the
-//! bounds on `1 - p` lose what the issue asks for. Taking Stirling's leading terms out on paper leaves
-//! remainders below 1, whose last digit is worth 1e-16; the leading terms themselves combine into a
-//! relative entropy (see `divergence.rs`).
+//! Why not a crate's `ln_gamma`: at a million votes it is near 1e7, so its last digit is worth
+//! 1e-9, and bounds on `1 - p` lose the required accuracy. With Stirling's leading terms removed
+//! analytically the remainders are below 1, and their last digit is worth 1e-16. The leading terms
+//! combine into a relative entropy (see `divergence.rs`).
 
 use crate::certificate::numerics::value_with_error::ValueWithError;
 use std::f64::consts::PI;
 
-/// From here on the series is good to 2e-16; below, the product is short.
+/// From here on the series is accurate to 2e-16; below, the product is short.
 const SERIES_FROM: f64 = 16.0;
 
-/// `ln Gamma(n + 1) - [n ln n - n + ln(2 pi n) / 2]` for whole n >= 1: near `1/(12 n)`.
+/// `ln Gamma(n + 1) - [n ln n - n + ln(2 pi n) / 2]` for integer n >= 1: near `1/(12 n)`.
 pub(in crate::certificate) fn remainder_at_integer(n: f64) -> ValueWithError {
     if n >= SERIES_FROM {
         // Enveloping series: the error is below the first term left out, 691 / (360360 n^11).
@@ -30,7 +30,8 @@ pub(in crate::certificate) fn remainder_at_integer(n: f64) -> ValueWithError {
     ValueWithError { value, error: 4e-14 }
 }
 
-/// `ln Gamma(n + 1/2) - [n ln n - n + ln(2 pi) / 2]` for whole n >= 0: near `-1/(24 n)`; `-ln(2)/2` at 0.
+/// `ln Gamma(n + 1/2) - [n ln n - n + ln(2 pi) / 2]` for integer n >= 0: near `-1/(24 n)`;
+/// `-ln(2)/2` at 0.
 pub(in crate::certificate) fn remainder_at_half_integer(n: f64) -> ValueWithError {
     if n >= SERIES_FROM {
         // The terms are B_2k(1/2) / (2k (2k - 1) n^(2k - 1)); the first one left out is below 2e-16.

@@ -1,4 +1,4 @@
-//! The scale of the noise.
+//! The standard deviation of the noise.
 
 use crate::certificate::error::CertificateError;
 use crate::certificate::numerics::radius::Radius;
@@ -8,7 +8,7 @@ use crate::certificate::numerics::radius::Radius;
 pub struct Sigma(f64);
 
 impl Sigma {
-    /// Takes a positive finite standard deviation.
+    /// Accepts a positive finite standard deviation.
     ///
     /// # Errors
     /// [`CertificateError::Sigma`] otherwise.
@@ -20,13 +20,13 @@ impl Sigma {
         }
     }
 
-    /// The standard deviation itself.
+    /// The standard deviation.
     #[must_use]
     pub fn get(self) -> f64 {
         self.0
     }
 
-    /// `sigma width`, rounded down; no certificate if it overflows.
+    /// `sigma width`, rounded down; [`Radius::NONE`] if the product overflows.
     pub(in crate::certificate) fn times_down(self, width: Radius) -> Radius {
         Radius::rounded_down(self.0 * width.get())
     }

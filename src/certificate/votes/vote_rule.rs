@@ -1,9 +1,11 @@
-//! The rule that every consumer of votes follows: choose the sides, certify each tally, keep the best radius, decide.
+//! The rule that every consumer of votes follows: choose the sides, certify each tally, keep the
+//! best radius, decide.
 //!
-//! The rule is a pure state machine without a clock, threads or randomness. The vote loop of a request drives it with
-//! tallies as they arrive; the evaluation of shadow alphas and a replay drive it with recorded tallies. The types fix the
-//! order that soundness needs: only [`VoteRule::select`] makes an [`EstimationPhase`], so the sides are chosen once and
-//! before the first estimation vote.
+//! The rule is a pure state machine without a clock, threads or randomness. The vote loop of a
+//! request drives it with tallies as they arrive; the evaluation of shadow alphas and a replay
+//! drive it with recorded tallies. The types fix the order that soundness needs: only
+//! [`VoteRule::select`] makes an [`EstimationPhase`], so the sides are chosen once and before the
+//! first estimation vote.
 
 use crate::certificate::error::CertificateError;
 use crate::certificate::votes::certify::{SmoothedRadius, certify};
@@ -43,7 +45,8 @@ impl VoteRule {
     }
 }
 
-/// The estimation phase: looks at growing tallies of the same estimation votes and keeps the best radius.
+/// The estimation phase: it looks at growing tallies of the same estimation votes and keeps the
+/// best radius.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EstimationPhase {
     rule: VoteRule,
@@ -51,12 +54,13 @@ pub struct EstimationPhase {
 }
 
 impl EstimationPhase {
-    /// Certifies `tally` once, keeps the result if its served radius is the largest so far, and decides whether to draw
-    /// more votes.
+    /// Certifies `tally` once, keeps the result if its served radius is the largest so far, and
+    /// decides whether to draw more votes.
     ///
-    /// `tally` counts all estimation votes so far, and none of the selection votes. The bounds hold at all looks at once,
-    /// so the best look may be reported whatever the later ones show. The driver stops at the first decision other than
-    /// [`Decision::Continue`]; a further look is still sound.
+    /// `tally` counts all estimation votes so far, and none of the selection votes. The bounds hold
+    /// at all looks at once, so the best look may be reported whatever the later ones show. The
+    /// driver stops at the first decision other than [`Decision::Continue`]; a further look is
+    /// still sound.
     ///
     /// # Errors
     /// [`CertificateError`] for contradictory counts.
