@@ -3,7 +3,8 @@
 use crate::certificate::error::CertificateError;
 use crate::certificate::numerics::radius::Radius;
 
-/// The standard deviation of the Gaussian noise, in the units of the float input. Positive and finite.
+/// The standard deviation of the Gaussian noise, in the units of the float input. Positive and
+/// finite.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Sigma(f64);
 

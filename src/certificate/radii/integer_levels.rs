@@ -42,10 +42,9 @@ fn square(root: u128) -> (u128, u128) {
 
 /// `ceil((high 2^128 + low) 2^shift) - 1`, at most `u64::MAX`. The number is positive.
 fn ceiling_less_one((high, low): (u128, u128), shift: i64) -> u64 {
-    // A shift of 0 or more means a normal float: its mantissa is at least 2^52 and the square at
-    // least 2^104.
     if shift >= 0 {
-        // Then the float is a normal one, so that its mantissa is at least 2^52 and the square at least 2^104.
+        // A shift of 0 or more means a normal float: its mantissa is at least 2^52 and the square
+        // at least 2^104.
         return u64::MAX;
     }
     // The ceiling minus one equals the floor of (number - 1) / 2^down: both count the whole steps

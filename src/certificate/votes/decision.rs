@@ -16,7 +16,8 @@ pub enum Decision {
     Continue,
     /// Stop: the votes prove the target radius.
     TargetReached,
-    /// Stop: the remaining budget cannot prove the target radius, or the target is very likely false.
+    /// Stop: the remaining budget cannot prove the target radius, or the target is very likely
+    /// false.
     TargetOutOfReach,
     /// Stop: the vote budget is drawn.
     VoteBudget,

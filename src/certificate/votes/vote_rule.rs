@@ -18,7 +18,7 @@ use crate::certificate::votes::tally::Tally;
 /// Everything that is fixed before the first vote of one input.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct VoteRule {
-    /// What to prove, and by which bounds. [`select`](Self::select) replaces its `sides`.
+    /// The plan to prove. [`select`](Self::select) replaces its `sides`.
     pub plan: SmoothingPlan,
     /// Number of classes of the model.
     pub classes: usize,
@@ -98,7 +98,8 @@ impl EstimationPhase {
         &self.rule.plan
     }
 
-    /// The first look with the largest served radius; none until a look certifies a positive radius.
+    /// The first look with the largest served radius; `None` until a look certifies a positive
+    /// radius.
     #[must_use]
     pub fn best(&self) -> Option<&BestLook> {
         self.best.as_ref()
@@ -114,7 +115,7 @@ impl EstimationPhase {
 /// The result of one look at the estimation votes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Look {
-    /// What this tally proves.
+    /// The result for this tally.
     pub proven: SmoothedRadius,
     /// The proven radius less the deductions: see [`served_radius`].
     pub served_radius: f64,
@@ -129,7 +130,7 @@ pub struct Look {
 pub struct BestLook {
     /// The estimation votes at that look.
     pub tally: Tally,
-    /// What they prove.
+    /// The result for that tally.
     pub proven: SmoothedRadius,
     /// The proven radius less the deductions: see [`served_radius`].
     pub served_radius: f64,
