@@ -19,7 +19,7 @@ use crate::certificate::noise::NoiseSecret;
 use crate::classifier::{ClassifierInfo, CurfewBell, LoadError, NoiseKeys};
 use crate::live::{Contents, Live, Loader, PrepareParts, Reloader, Snapshot, Surroundings, digest};
 use crate::rpc::{self, Credentials, CredentialsError, Gate, Listeners};
-use crate::settings::{AccessSettings, Settings, Source};
+use crate::settings::{AccessSettings, Settings, SettingsSource};
 use crate::telemetry::call::{Observer, Observers};
 use crate::telemetry::metrics::{Endpoint, Metrics, MetricsError, MetricsListener};
 use crate::telemetry::models::ModelObserver;
@@ -68,7 +68,7 @@ pub struct Start {
     /// What it serves.
     pub settings: Settings,
     /// Where they were read from, and are read again from when they change.
-    pub source: Source,
+    pub source: SettingsSource,
     /// Where.
     pub listeners: Listeners,
     /// Keys the noise: the caller draws it from the operating system, tests fix it.

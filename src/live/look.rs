@@ -8,7 +8,7 @@ use super::prepare::{self, PrepareParts, Prepared, ReloadError};
 use super::retired::Retired;
 use super::{Contents, Loader};
 use crate::classifier::Engine;
-use crate::settings::{self, Settings, Source};
+use crate::settings::{self, Settings, SettingsSource};
 
 /// A file that is said to be complete is believed when it is the same after this long;
 const SETTLED_AFTER: Duration = Duration::from_millis(2);
@@ -27,7 +27,7 @@ pub(super) enum Look {
 
 /// What a look needs. It waits for disks and for models, and is taken off the threads that answer requests.
 pub(super) struct Eye {
-    pub(super) source: Source,
+    pub(super) source: SettingsSource,
     pub(super) loader: Loader,
     pub(super) parts: PrepareParts,
     /// What is in force,
@@ -71,7 +71,7 @@ impl Eye {
     }
 
     /// The text of the settings file once it stays the same; none if it does not.
-    fn settled(&self, complete: bool) -> Result<Option<String>, settings::LoadError> {
+    fn settled(&self, complete: bool) -> Result<Option<String>, settings::SettingsError> {
         let mut text = self.source.read();
         let known = |text: &str| settings::sha256(text) == self.seen.file_sha256;
         if let Ok(same) = &text

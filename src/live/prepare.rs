@@ -39,7 +39,7 @@ pub type PrepareParts = Arc<dyn Fn(&Settings) -> Result<Commit, Violations> + Se
 pub enum ReloadError {
     /// The settings file.
     #[error(transparent)]
-    Settings(#[from] settings::LoadError),
+    Settings(#[from] settings::SettingsError),
     /// Keys that this process cannot change, or values that do not fit.
     #[error("{0}")]
     Refused(#[from] Violations),

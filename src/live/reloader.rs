@@ -16,7 +16,7 @@ use super::{ConfigStatus, Contents, Live, Loader, Snapshot};
 use crate::certificate::Alpha;
 use crate::classifier::Engine;
 use crate::domain::Violations;
-use crate::settings::{Hint, Settings, Source, Watch};
+use crate::settings::{ChangeHint, FileWatcher, Settings, SettingsSource};
 
 /// The files are looked at this often even if nobody says that they have changed.
 const LOOK_ANYWAY: Duration = Duration::from_secs(5);
@@ -26,7 +26,7 @@ const LONGEST_PATIENCE: Duration = Duration::from_secs(320);
 
 /// Watches the files of a configuration, and brings what they say into force.
 pub struct Reloader {
-    source: Source,
+    source: SettingsSource,
     around: Surroundings,
     /// What the files ask for, as far as it is in force.
     settings: Settings,
@@ -74,7 +74,7 @@ impl Reloader {
     /// If the settings do not fit the models.
     pub fn start(
         settings: Settings,
-        source: Source,
+        source: SettingsSource,
         seen: Contents,
         engine: Arc<Engine>,
         around: Surroundings,
@@ -108,13 +108,13 @@ impl Reloader {
     pub async fn run(mut self, reload: Arc<Notify>) {
         let (changed, complete) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
         let (tell, told_complete) = (Arc::clone(&changed), Arc::clone(&complete));
-        let hear = move |hint: Hint| {
-            if hint == Hint::Complete {
+        let hear = move |hint: ChangeHint| {
+            if hint == ChangeHint::Complete {
                 told_complete.store(true, Ordering::Relaxed);
             }
             tell.notify_one();
         };
-        let mut watch = match Watch::start(self.source.path(), hear) {
+        let mut watch = match FileWatcher::start(self.source.path(), hear) {
             Ok(watch) => Some(watch),
             Err(reason) => {
                 tracing::warn!(
@@ -147,11 +147,11 @@ impl Reloader {
     }
 
     /// Watches the files that are named now.
-    fn follow(&self, watch: Option<&mut Watch>) {
+    fn follow(&self, watch: Option<&mut FileWatcher>) {
         let Some(watch) = watch else { return };
         let files = files_of(&self.settings);
         let all = files.iter().map(PathBuf::as_path).chain([self.source.path()]);
-        for wrong in watch.follow(all) {
+        for wrong in watch.set_files(all) {
             tracing::debug!(wrong, "a folder cannot be watched");
         }
     }
