@@ -1,10 +1,10 @@
-//! The documents agree with the code.
+//! The reference documents agree with the code.
 //!
-//! `UPDATE_DOCS=1 cargo test --test documents` rewrites the documents that are generated.
+//! `UPDATE_DOCS=1 cargo test --test reference_docs` rewrites the documents that are rendered from code.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-mod links;
+mod index;
 mod manifests;
 mod settings;
 
@@ -30,6 +30,6 @@ fn assert_rendered(path: &str, rendered: &str) {
         .find(|(committed, rendered)| committed != rendered);
     assert!(
         committed == rendered,
-        "{path} is out of date: run `UPDATE_DOCS=1 cargo test --test documents`; first difference: {difference:?}"
+        "{path} is out of date: run `UPDATE_DOCS=1 cargo test --test reference_docs`; first difference: {difference:?}"
     );
 }
