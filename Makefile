@@ -34,7 +34,7 @@ bench-quick: runtime ## the same in 3 minutes, to see that it works; writes unde
 	$(CARGO) bench --locked --bench serving -- --quick $(ARGS)
 
 bench-parts: runtime ## time of certificates, noise and inference (docs/measurements.md)
-	$(CARGO) bench --locked --bench certificate --bench noise --bench row
+	$(CARGO) bench --locked --bench certificate --bench noise --bench inference
 
 format:
 	$(CARGO) fmt --check

@@ -4,23 +4,23 @@
 //! minutes and writes under target/. Arguments: `cargo bench --bench serving -- --help`.
 
 mod args;
-mod arrivals;
-mod bare;
+mod arrival_times;
+mod bare_runtime;
 mod cases;
-mod echo;
-mod load;
-mod machine;
+mod closed_loop;
+mod echo_server;
+mod interference;
 mod markdown;
-mod models;
-mod monitor;
-mod open;
-mod plan;
+mod open_loop;
+mod process_usage;
 mod progress;
+mod provenance;
+mod raw_client;
 mod report;
-mod server;
-mod stats;
-mod usage;
-mod wire;
+mod run_plan;
+mod server_process;
+mod statistics;
+mod testbed;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -29,12 +29,12 @@ use clap::Parser as _;
 
 use args::Args;
 use cases::Bench;
-use machine::Origin;
-use models::World;
-use monitor::Monitor;
-use plan::Plan;
+use interference::Monitor;
 use progress::Progress;
+use provenance::Origin;
 use report::Report;
+use run_plan::Plan;
+use testbed::World;
 
 fn main() -> anyhow::Result<()> {
     // `cargo test --all-targets` and test listers start this program too, without `--bench`: there is nothing to test.
@@ -43,7 +43,7 @@ fn main() -> anyhow::Result<()> {
     }
     let args = Args::parse();
     if let Some(answer) = &args.echo {
-        return echo::serve(answer);
+        return echo_server::serve(answer);
     }
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let library = root.join(".runtime/onnxruntime/libonnxruntime.so");
@@ -54,13 +54,13 @@ fn main() -> anyhow::Result<()> {
     let origin = Origin::now(&root, &library, args.quick, args.server.as_deref())?;
     note(&origin.line());
 
-    let environment = bare::load_runtime(&library)?;
+    let environment = bare_runtime::load_runtime(&library)?;
     let bench = Bench {
         world: World::new(root.clone(), args.server.clone(), library, environment)?,
         plan,
         progress: Progress::new(),
     };
-    let tried = std::fs::read_to_string(root.join("benches/serving/tried.md"))?;
+    let tried = std::fs::read_to_string(root.join("benches/serving/experiments.md"))?;
     for (letter, run) in cases::ALL {
         if !args.only.is_empty() && !args.only.iter().any(|only| only == letter) {
             continue;

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::machine::Origin;
-use super::report::{Finding, Report, Section, Table};
+use crate::provenance::Origin;
+use crate::report::{Finding, Report, Section, Table};
 
 const TOP: &str = "\
 # Benchmarks: the server against the runtime underneath

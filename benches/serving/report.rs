@@ -6,9 +6,9 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use super::machine::Origin;
-use super::monitor::Disturbance;
-use super::stats::Spread;
+use crate::interference::Disturbance;
+use crate::provenance::Origin;
+use crate::statistics::Spread;
 
 /// Every case's latest section.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -160,7 +160,7 @@ impl Report {
         std::fs::create_dir_all(folder)?;
         let json = serde_json::to_string_pretty(self)? + "\n";
         std::fs::write(folder.join("benchmarks.json"), json)?;
-        std::fs::write(folder.join("benchmarks.md"), super::markdown::page(self, tried))?;
+        std::fs::write(folder.join("benchmarks.md"), crate::markdown::page(self, tried))?;
         Ok(())
     }
 }

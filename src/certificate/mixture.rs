@@ -3,9 +3,9 @@
 //! Lemma 1 needs every `g_i` in [0, 1], whatever the standard network returns: NaN, infinities and numbers out of
 //! range become probabilities here, before they are mixed.
 
-use super::alpha::Alpha;
-use super::number::{at_least, at_most};
-use super::temperature::Temperature;
+use super::numerics::nan_safe::{at_least, at_most};
+use super::parameters::alpha::Alpha;
+use super::parameters::temperature::Temperature;
 
 /// The least log probability: `ln` of the smallest normal float, about -708.4. It stands for probability 0, so that
 /// mixed logits are always finite.

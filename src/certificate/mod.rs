@@ -15,35 +15,14 @@
 //! Rounding: a lower bound, a radius and a log e-value are rounded down, an upper bound up, each within 1e-9 of the
 //! exact value unless that cancels (section 5 of the document says where). What overflows or is NaN proves nothing. A radius of 0 is no certificate.
 
-mod alpha;
-pub mod anytime;
-mod approx;
-mod beta_tail;
-pub mod clopper_pearson;
-mod counts;
-mod divergence;
+mod bounds;
 mod error;
-mod estimate;
-mod exact;
-mod failure_probability;
-mod levels;
-mod lipschitz;
 mod mixture;
 pub mod noise;
-pub mod normal;
-mod number;
-mod plan;
-mod probability;
-mod root;
-mod sides;
-mod sigma;
-mod small_width;
-mod smoothing;
-mod stirling;
-mod stopping;
-mod tally;
-mod temperature;
-mod tight_width;
+mod numerics;
+mod parameters;
+mod radii;
+mod votes;
 
 #[cfg(test)]
 #[allow(
@@ -53,19 +32,23 @@ mod tight_width;
 )]
 mod tests;
 
-pub use alpha::Alpha;
-pub use counts::MAX_VOTES;
+pub use bounds::{anytime, clopper_pearson};
 pub use error::CertificateError;
-pub use estimate::{Estimate, SmoothedRadius, certify, estimate, radius_of, target_probability};
-pub use failure_probability::FailureProbability;
-pub use levels::radius_sq_levels;
-pub use lipschitz::{LogitConstant, logit_radius, mixing_allowance, theorem1_radius};
 pub use mixture::{LOG_FLOOR, argmax, log_probabilities, log_softmax, mixed_logits};
-pub use plan::{BoundMethod, MAX_TARGET_RADIUS, RadiusMethod, Sides, SmoothingPlan};
-pub use probability::{LowerBound, UpperBound};
-pub use sides::choose_sides;
-pub use sigma::Sigma;
-pub use smoothing::{discount_total_variation, required_p, required_p_theorem2, theorem2_radius, tight_radius};
-pub use stopping::{Decision, StopReason, decide};
-pub use tally::Tally;
-pub use temperature::Temperature;
+pub use numerics::hit_counts::MAX_VOTES;
+pub use numerics::normal;
+pub use numerics::probability::{LowerBound, UpperBound};
+pub use parameters::alpha::Alpha;
+pub use parameters::failure_probability::FailureProbability;
+pub use parameters::sigma::Sigma;
+pub use parameters::temperature::Temperature;
+pub use radii::integer_levels::radius_sq_levels;
+pub use radii::lipschitz::{LogitConstant, logit_radius, mixing_allowance, theorem1_radius};
+pub use radii::smoothing::{discount_total_variation, required_p, required_p_theorem2, theorem2_radius, tight_radius};
+pub use votes::certify::{Estimate, SmoothedRadius, certify, estimate, radius_of, target_probability};
+pub use votes::decision::{Decision, decide};
+pub use votes::served_radius::{radius_to_prove, served_radius};
+pub use votes::sides::choose_sides;
+pub use votes::smoothing_plan::{BoundMethod, MAX_TARGET_RADIUS, RadiusMethod, Sides, SmoothingPlan};
+pub use votes::tally::Tally;
+pub use votes::vote_rule::{BestLook, EstimationPhase, Look, VoteRule};

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use super::speed::{Rows, Speed};
-use super::urgency::{Class, Urgency};
-use crate::domain::{PerRole, Role};
-use crate::telemetry::call::RefusalReason;
+use super::urgency::Urgency;
+use crate::call::RefusalReason;
+use crate::domain::{PerRole, Priority, Role};
 
 /// The estimate is off now and then; a request is let in if a tenth more than it still fits.
 const SLACK: f64 = 1.1;
@@ -151,16 +151,16 @@ impl Admissions {
     /// Lets a request in, or says why not.
     pub(super) fn admit(
         &mut self,
-        class: Class,
+        priority: Priority,
         deadline: Instant,
         demand: &Demand,
         now: Instant,
         speed: &Speed,
     ) -> Result<Urgency, Refusal> {
-        self.check_room(class, demand, speed)?;
+        self.check_room(priority, demand, speed)?;
         let demand = &until(deadline.saturating_duration_since(now), demand, speed);
         let request = Urgency {
-            class,
+            priority,
             deadline,
             arrival: self.arrivals + 1,
         };
@@ -168,7 +168,7 @@ impl Admissions {
         self.arrivals += 1;
         for role in Role::ALL {
             self.outstanding[role] += demand.outstanding[role];
-            self.expected[class.index()][role] += demand.expected[role];
+            self.expected[priority.index()][role] += demand.expected[role];
         }
         let left = Left {
             expected: demand.expected,
@@ -178,10 +178,10 @@ impl Admissions {
         Ok(request)
     }
 
-    fn check_room(&self, class: Class, demand: &Demand, speed: &Speed) -> Result<(), Refusal> {
-        let capacity = match class {
-            Class::Interactive => self.capacity,
-            Class::Bulk => bulk_capacity(self.capacity),
+    fn check_room(&self, priority: Priority, demand: &Demand, speed: &Speed) -> Result<(), Refusal> {
+        let capacity = match priority {
+            Priority::Interactive => self.capacity,
+            Priority::Bulk => bulk_capacity(self.capacity),
         };
         for role in Role::ALL {
             let (admitted, wanted) = (self.outstanding[role], demand.outstanding[role]);
@@ -202,20 +202,20 @@ impl Admissions {
         let later = || {
             self.live
                 .range(*request..)
-                .take_while(|(other, _)| other.class == request.class)
+                .take_while(|(other, _)| other.priority == request.priority)
         };
         let behind = later().fold(Rows::default(), |sum, (_, left)| plus(&sum, &left.expected));
-        let mut ahead = minus(&self.expected[request.class.index()], &behind);
-        if request.class == Class::Bulk {
-            ahead = plus(&ahead, &self.expected[Class::Interactive.index()]);
+        let mut ahead = minus(&self.expected[request.priority.index()], &behind);
+        if request.priority == Priority::Bulk {
+            ahead = plus(&ahead, &self.expected[Priority::Interactive.index()]);
         }
         let fits = |rows: &Rows, deadline: Instant| {
             let left = deadline.saturating_duration_since(now);
             speed.wait(rows).as_secs_f64() * SLACK <= left.as_secs_f64()
         };
-        // With nobody of its class or a more urgent one there it is tried, whatever the estimate says: only runs can correct that.
+        // With nobody of its priority or a more urgent one there it is tried, whatever the estimate says: only runs can correct that.
         let first = self.live.first_key_value();
-        let idle = first.is_none_or(|(first, _)| first.class > request.class);
+        let idle = first.is_none_or(|(first, _)| first.priority > request.priority);
         if !idle && !fits(&plus(&ahead, &demand.needed), request.deadline) {
             let left = request.deadline.saturating_duration_since(now);
             if !fits(&demand.needed, request.deadline) {
@@ -256,7 +256,7 @@ impl Admissions {
         left.needed[role] = left.needed[role].saturating_sub(rows);
         let fewer = left.expected[role].min(rows);
         left.expected[role] -= fewer;
-        let sum = &mut self.expected[request.class.index()][role];
+        let sum = &mut self.expected[request.priority.index()][role];
         *sum = sum.saturating_sub(fewer);
     }
 
@@ -265,7 +265,7 @@ impl Admissions {
         let Some(left) = self.live.remove(request) else {
             return;
         };
-        let sum = &mut self.expected[request.class.index()];
+        let sum = &mut self.expected[request.priority.index()];
         *sum = minus(sum, &left.expected);
         for role in Role::ALL {
             self.outstanding[role] = self.outstanding[role].saturating_sub(outstanding[role]);

@@ -8,12 +8,12 @@ use super::audit::{Audit, Audited};
 use super::batch::{Outcome, Scratch, run};
 use super::condition::Repair;
 use super::flaw_log::FlawLog;
+use super::observer::ModelObserver;
 use super::post::Post;
 use super::queue::Taker;
 use super::shared::{Done, Next, Shared, Work};
 use crate::domain::{PerRole, Role, RowFlaws};
 use crate::onnx::Backend;
-use crate::telemetry::models::ModelObserver;
 
 /// Batches of one model in a row, at most, while equally urgent rows of the other wait. A processor that changes models for each
 /// row fetches the weights of both anew each time; one that never changes would starve one of them.

@@ -11,15 +11,15 @@ use tokio::sync::watch;
 
 use super::admission::{Demand, Refusal};
 use super::executor::Executor;
+use super::load::SchedulerLoad;
+use super::observer::ModelObserver;
 use super::post::Post;
 use super::queue::Limits;
 use super::reservation::Reservation;
 use super::shared::Shared;
 use super::speed::Speed;
-use super::urgency::Class;
-use crate::domain::PerRole;
+use crate::domain::{PerRole, Priority};
 use crate::onnx::Backend;
-use crate::telemetry::models::{ModelObserver, SchedulerLoad};
 
 /// What bounds the queue.
 #[derive(Debug, Clone, Copy)]
@@ -100,8 +100,8 @@ impl Scheduler {
     ///
     /// # Errors
     /// If its rows do not fit beside those admitted already, or its deadline cannot be met behind them.
-    pub fn admit(&self, class: Class, deadline: Instant, demand: &Demand) -> Result<Reservation, Refusal> {
-        let request = self.shared.admit(class, deadline, demand)?;
+    pub fn admit(&self, priority: Priority, deadline: Instant, demand: &Demand) -> Result<Reservation, Refusal> {
+        let request = self.shared.admit(priority, deadline, demand)?;
         Ok(Reservation {
             shared: Arc::clone(&self.shared),
             request,

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use super::urgency::{Class, Urgency};
-use crate::domain::{PerRole, Role};
-use crate::telemetry::models::WaitingRows;
+use super::load::WaitingRows;
+use super::urgency::Urgency;
+use crate::domain::{PerRole, Priority, Role};
 
 /// What bounds a batch.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +25,7 @@ pub(super) struct Taker {
     /// The models that it can run.
     pub(super) able: PerRole<bool>,
     /// The model that it would rather go on with, whose weights are in its processor's cache: where rows of both wait, of the
-    /// same class, it may.
+    /// same priority, it may.
     pub(super) prefers: Option<Role>,
     /// Other executors that have nothing to do: it leaves them their share of what waits.
     pub(super) idle_others: usize,
@@ -34,7 +34,7 @@ pub(super) struct Taker {
 impl Taker {
     fn would_rather(self, one: (Urgency, Role), other: (Urgency, Role)) -> bool {
         let preferred = |(_, role)| self.prefers == Some(role);
-        if one.0.class == other.0.class && preferred(one) != preferred(other) {
+        if one.0.priority == other.0.priority && preferred(one) != preferred(other) {
             return preferred(one);
         }
         one.0 < other.0
@@ -183,13 +183,13 @@ impl<J: Clone> Queue<J> {
         PerRole::of(|role| self.lanes[role].rows)
     }
 
-    /// Rows of `class` that wait, without those whose caller left, and how long the first have waited. Looks at every job: for those
+    /// Rows of `priority` that wait, without those whose caller left, and how long the first have waited. Looks at every job: for those
     /// who ask now and then.
-    pub(super) fn waiting(&self, class: Class, now: Instant, dead: impl Fn(&J) -> bool) -> PerRole<WaitingRows> {
+    pub(super) fn waiting(&self, priority: Priority, now: Instant, dead: impl Fn(&J) -> bool) -> PerRole<WaitingRows> {
         let of = |role: Role| {
             let mut found = WaitingRows::default();
             for ((urgency, _), waiting) in &self.lanes[role].waiting {
-                if urgency.class == class && !dead(&waiting.job) {
+                if urgency.priority == priority && !dead(&waiting.job) {
                     found.rows += waiting.rows.len();
                     found.oldest = found.oldest.max(now.saturating_duration_since(waiting.since));
                 }

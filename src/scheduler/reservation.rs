@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Class;
 use super::job::{Job, Pending, Ring as _, RowSource};
 use super::shared::Shared;
 use super::urgency::Urgency;
-use crate::domain::PerRole;
+use crate::domain::{PerRole, Priority};
 
 /// Room for the rows of one request. It is given back when this is dropped.
 pub struct Reservation {
@@ -20,8 +19,8 @@ pub struct Reservation {
 impl Reservation {
     /// How urgent its rows are, before their deadline.
     #[must_use]
-    pub fn class(&self) -> Class {
-        self.request.class
+    pub fn priority(&self) -> Priority {
+        self.request.priority
     }
 
     /// By when its rows must have started: those that have not are answered [`ScheduleError::Expired`](super::ScheduleError).

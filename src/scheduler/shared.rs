@@ -16,11 +16,11 @@ use super::admission::{Admissions, Demand, Refusal};
 use super::bell::Bell;
 use super::condition::Condition;
 use super::job::{Job, Ring, ScheduleError};
+use super::load::SchedulerLoad;
 use super::queue::{Batch, Limits, Queue, Taker};
 use super::speed::{Rows, Speed};
-use super::urgency::{Class, Urgency};
-use crate::domain::{PerRole, Role};
-use crate::telemetry::models::SchedulerLoad;
+use super::urgency::Urgency;
+use crate::domain::{PerRole, Priority, Role};
 
 /// About what it takes to wake a thread: rows that wait less than this wake nobody.
 const WORTH_WAKING: Duration = Duration::from_micros(40);
@@ -98,11 +98,11 @@ impl Shared {
         self.refuted.get().map(String::as_str)
     }
 
-    pub(super) fn admit(&self, class: Class, deadline: Instant, demand: &Demand) -> Result<Urgency, Refusal> {
+    pub(super) fn admit(&self, priority: Priority, deadline: Instant, demand: &Demand) -> Result<Urgency, Refusal> {
         let state = &mut *self.state();
         state
             .admissions
-            .admit(class, deadline, demand, Instant::now(), &state.speed)
+            .admit(priority, deadline, demand, Instant::now(), &state.speed)
     }
 
     pub(super) fn release(&self, request: &Urgency, outstanding: &PerRole<usize>) {
@@ -112,10 +112,10 @@ impl Shared {
     /// What waits and who works at this moment.
     pub(super) fn load(&self, executors: usize) -> SchedulerLoad {
         let (state, now) = (self.state(), Instant::now());
-        let waiting = |class| state.queue.waiting(class, now, |job| job.is_over());
+        let waiting = |priority| state.queue.waiting(priority, now, |job| job.is_over());
         SchedulerLoad {
-            interactive: waiting(Class::Interactive),
-            bulk: waiting(Class::Bulk),
+            interactive: waiting(Priority::Interactive),
+            bulk: waiting(Priority::Bulk),
             admitted: state.admissions.outstanding(),
             capacity: state.admissions.capacity(),
             executors,

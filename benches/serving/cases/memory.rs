@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, ensure};
 
-use super::super::arrivals::bursts;
-use super::super::load::{Crowd, on_this_thread};
-use super::super::machine::Origin;
-use super::super::models::{Models, Served};
-use super::super::monitor::Disturbance;
-use super::super::open::follow;
-use super::super::report::{Finding, Section, Unit};
-use super::super::stats::slope;
-use super::super::usage::memory_of;
-use super::super::wire::{Call, connect};
 use super::Bench;
+use crate::arrival_times::bursts;
+use crate::closed_loop::{Crowd, on_this_thread};
+use crate::interference::Disturbance;
+use crate::open_loop::follow;
+use crate::process_usage::memory_of;
+use crate::provenance::Origin;
+use crate::raw_client::{Call, connect};
+use crate::report::{Finding, Section, Unit};
+use crate::statistics::slope;
+use crate::testbed::{Models, Served};
 
 const CALLERS: usize = 16;
 const QUEUED: usize = 2000;

@@ -1,24 +1,24 @@
 //! The cases, a file each. Each starts the servers that it needs, measures, and returns its section.
 
-mod certify;
-mod controller;
+mod certify_throughput;
+mod config_reload;
+mod load_levels;
 mod memory;
-mod one_caller;
 mod overload;
-mod pairs;
-mod reloading;
+mod paired_rounds;
+mod predict_beside_certify;
 mod saturation;
-mod sizes;
-mod urgent;
-mod ways_in;
+mod single_caller;
+mod tiny_models;
+mod transports;
 
-use super::load::{Latencies, Traffic, latencies, quantile_ms};
-use super::machine::Origin;
-use super::models::World;
-use super::plan::Plan;
-use super::progress::Progress;
-use super::report::Section;
-use super::stats::median;
+use crate::closed_loop::{Latencies, Traffic, latencies, quantile_ms};
+use crate::progress::Progress;
+use crate::provenance::Origin;
+use crate::report::Section;
+use crate::run_plan::Plan;
+use crate::statistics::median;
+use crate::testbed::World;
 
 pub struct Bench {
     pub world: World,
@@ -31,15 +31,15 @@ type Run = fn(&Bench, &Origin) -> anyhow::Result<Section>;
 /// By the letters of the issue "The scheduler: as fast as the runtime underneath, and fair under load", and two more.
 pub const ALL: &[(&str, Run)] = &[
     ("a", saturation::run),
-    ("b", one_caller::run),
-    ("c", controller::run),
-    ("d", urgent::run),
-    ("e", certify::run),
+    ("b", single_caller::run),
+    ("c", tiny_models::run),
+    ("d", predict_beside_certify::run),
+    ("e", certify_throughput::run),
     ("f", overload::run),
     ("g", memory::run),
-    ("h", sizes::run),
-    ("i", ways_in::run),
-    ("j", reloading::run),
+    ("h", load_levels::run),
+    ("i", transports::run),
+    ("j", config_reload::run),
 ];
 
 /// The median over what was measured once a round.

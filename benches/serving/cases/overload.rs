@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use tonic::Code;
 
-use super::super::arrivals::{bursts, poisson};
-use super::super::load::{Traffic, closed, on_this_thread, per};
-use super::super::machine::Origin;
-use super::super::models::{Models, Served};
-use super::super::monitor::Disturbance;
-use super::super::open::{Outcome, follow};
-use super::super::report::{Finding, Section, Table, Unit};
-use super::super::stats::quantile;
-use super::super::usage::{cpu_of, cpu_of_this_thread};
-use super::super::wire::{Call, connect};
 use super::{Bench, fine_ms, median_of, ms, per_second};
+use crate::arrival_times::{bursts, poisson};
+use crate::closed_loop::{Traffic, closed, on_this_thread, per};
+use crate::interference::Disturbance;
+use crate::open_loop::{Outcome, follow};
+use crate::process_usage::{cpu_of, cpu_of_this_thread};
+use crate::provenance::Origin;
+use crate::raw_client::{Call, connect};
+use crate::report::{Finding, Section, Table, Unit};
+use crate::statistics::quantile;
+use crate::testbed::{Models, Served};
 
 const DEADLINE: Duration = Duration::from_millis(250);
 const OVERLOAD: f64 = 2.0;

@@ -1,12 +1,12 @@
 //! (a) Pairs a second at saturation, and what the server costs beyond inference.
 
-use super::super::bare::Bare;
-use super::super::load::Traffic;
-use super::super::machine::Origin;
-use super::super::models::Models;
-use super::super::monitor::Disturbance;
-use super::super::report::{Finding, Section, Table, Unit};
-use super::{Bench, costs, fine_ms, median_of, p50_p99, pairs, per_second};
+use super::{Bench, costs, fine_ms, median_of, p50_p99, paired_rounds, per_second};
+use crate::bare_runtime::Bare;
+use crate::closed_loop::Traffic;
+use crate::interference::Disturbance;
+use crate::provenance::Origin;
+use crate::report::{Finding, Section, Table, Unit};
+use crate::testbed::Models;
 
 const CALLERS: usize = 16;
 const LARGER_BATCHES: [usize; 2] = [4, 16];
@@ -14,7 +14,7 @@ const LARGER_BATCHES: [usize; 2] = [4, 16];
 pub fn run(bench: &Bench, origin: &Origin) -> anyhow::Result<Section> {
     let served = bench.world.serve(Models::Pairs, &[])?;
     let mut bare = bench.world.bare(Models::Pairs)?;
-    let rounds = pairs::rounds(bench, &served.server, &mut bare, CALLERS, &LARGER_BATCHES)?;
+    let rounds = paired_rounds::rounds(bench, &served.server, &mut bare, CALLERS, &LARGER_BATCHES)?;
     let (server, below) = (
         median_of(&rounds.server, Traffic::rate),
         median_of(&rounds.bare, |bare| bare.rate),

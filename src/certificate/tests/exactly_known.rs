@@ -1,7 +1,7 @@
 //! Classifiers whose smoothed probabilities are known exactly: the radius is never above the truth, and on half-spaces it
 //! is the truth.
 
-use crate::certificate::normal::{cdf_lower, cdf_upper, quantile_lower, quantile_upper};
+use crate::certificate::numerics::normal::{cdf_lower, cdf_upper, quantile_lower, quantile_upper};
 use crate::certificate::{
     Alpha, LOG_FLOOR, LowerBound, Sigma, UpperBound, argmax, mixed_logits, theorem2_radius, tight_radius,
 };

@@ -134,14 +134,8 @@ fn a_fixed_number_of_votes_certifies_at_that_number_only() {
     assert_eq!(certify(&fixed, tally(101, 0, 101)).unwrap().radius, 0.0);
     assert!(certify(&fixed, tally(100, 0, 100)).unwrap().radius > 0.1);
     assert_eq!(decide(&fixed, tally(99, 0, 99), 50).unwrap(), Decision::Continue);
-    assert_eq!(
-        decide(&fixed, tally(100, 0, 100), 50).unwrap(),
-        Decision::Stop(StopReason::TargetReached)
-    );
-    assert_eq!(
-        decide(&fixed, tally(50, 0, 100), 50).unwrap(),
-        Decision::Stop(StopReason::VoteBudget)
-    );
+    assert_eq!(decide(&fixed, tally(100, 0, 100), 50).unwrap(), Decision::TargetReached);
+    assert_eq!(decide(&fixed, tally(50, 0, 100), 50).unwrap(), Decision::VoteBudget);
 }
 
 #[test]
@@ -150,34 +144,27 @@ fn the_loop_stops_when_it_should() {
         target_radius: Some(0.25),
         ..plan()
     };
-    let stop = |reason| Decision::Stop(reason);
     assert_eq!(decide(&target, tally(0, 0, 0), 1000).unwrap(), Decision::Continue);
     assert_eq!(
         decide(&target, tally(100, 0, 100), 1000).unwrap(),
-        stop(StopReason::TargetReached)
+        Decision::TargetReached
     );
     // Reached counts before the budget.
     assert_eq!(
         decide(&target, tally(100, 0, 100), 100).unwrap(),
-        stop(StopReason::TargetReached)
+        Decision::TargetReached
     );
-    assert_eq!(
-        decide(&target, tally(17, 3, 20), 20).unwrap(),
-        stop(StopReason::VoteBudget)
-    );
+    assert_eq!(decide(&target, tally(17, 3, 20), 20).unwrap(), Decision::VoteBudget);
     // Ten votes cannot prove it, even if all are for the class.
-    assert_eq!(
-        decide(&target, tally(0, 0, 0), 10).unwrap(),
-        stop(StopReason::TargetOutOfReach)
-    );
+    assert_eq!(decide(&target, tally(0, 0, 0), 10).unwrap(), Decision::TargetOutOfReach);
     assert_eq!(
         decide(&target, tally(20, 10, 30), 45).unwrap(),
-        stop(StopReason::TargetOutOfReach)
+        Decision::TargetOutOfReach
     );
     // Half of many votes: not true, though the budget is large.
     assert_eq!(
         decide(&target, tally(50, 50, 100), 1_000_000).unwrap(),
-        stop(StopReason::TargetOutOfReach)
+        Decision::TargetOutOfReach
     );
     let two = SmoothingPlan {
         sides: Sides::TwoSided,
@@ -185,19 +172,13 @@ fn the_loop_stops_when_it_should() {
     };
     assert_eq!(
         decide(&two, tally(50, 50, 100), 1_000_000).unwrap(),
-        stop(StopReason::TargetOutOfReach)
+        Decision::TargetOutOfReach
     );
     assert_eq!(decide(&two, tally(10, 1, 11), 1_000_000).unwrap(), Decision::Continue);
-    assert_eq!(
-        decide(&two, tally(10, 1, 11), 12).unwrap(),
-        stop(StopReason::TargetOutOfReach)
-    );
+    assert_eq!(decide(&two, tally(10, 1, 11), 12).unwrap(), Decision::TargetOutOfReach);
     // Without a target the whole budget is drawn.
     assert_eq!(decide(&plan(), tally(0, 99, 99), 100).unwrap(), Decision::Continue);
-    assert_eq!(
-        decide(&plan(), tally(0, 99, 100), 100).unwrap(),
-        stop(StopReason::VoteBudget)
-    );
+    assert_eq!(decide(&plan(), tally(0, 99, 100), 100).unwrap(), Decision::VoteBudget);
 }
 
 #[test]
@@ -240,7 +221,7 @@ fn deciding_takes_the_votes_that_the_design_says() {
                     break decision;
                 }
             };
-            assert!(p < 0.95 || decision == Decision::Stop(StopReason::TargetReached));
+            assert!(p < 0.95 || decision == Decision::TargetReached);
             drawn += votes.votes as f64 / f64::from(runs);
         }
         assert!((least..most).contains(&drawn), "p = {p}: {drawn} votes");
@@ -265,7 +246,7 @@ fn both_radius_methods_are_served() {
     };
     assert_eq!(
         decide(&beyond, tally(0, 0, 0), 1 << 40).unwrap(),
-        Decision::Stop(StopReason::TargetOutOfReach)
+        Decision::TargetOutOfReach
     );
     assert!(!certify(&beyond, votes).unwrap().target_accepted);
     let p = LowerBound::from_value(0.99).unwrap();

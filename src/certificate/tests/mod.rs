@@ -14,5 +14,6 @@ mod simulation;
 mod tables_lipschitz;
 mod tables_radii;
 mod tables_votes;
+mod vote_rule;
 mod wide;
 mod wide_normal;

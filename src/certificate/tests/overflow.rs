@@ -1,7 +1,9 @@
 //! What overflows, is NaN or is not finite certifies nothing.
 
-use crate::certificate::exact::{dot_lower, dot_upper};
-use crate::certificate::number::{Radius, at_least, at_most, larger_upper, lower_or_nothing, upper_or_nothing};
+use crate::certificate::numerics::dot_product::{dot_lower, dot_upper};
+use crate::certificate::numerics::nan_safe::{
+    Radius, at_least, at_most, larger_upper, lower_or_nothing, upper_or_nothing,
+};
 use crate::certificate::{
     Alpha, CertificateError, FailureProbability, LogitConstant, LowerBound, Sigma, Temperature, UpperBound,
     logit_radius, radius_sq_levels, theorem1_radius, theorem2_radius, tight_radius,

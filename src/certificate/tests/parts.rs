@@ -1,13 +1,14 @@
 //! The inner parts, where the whole would not show a mistake.
 
-use crate::certificate::beta_tail::series;
-use crate::certificate::divergence::divergence;
-use crate::certificate::exact::{dot_lower, dot_upper};
-use crate::certificate::normal::{cdf_upper, density};
-use crate::certificate::number::Radius;
-use crate::certificate::probability::Point;
-use crate::certificate::small_width::small_width;
-use crate::certificate::{Alpha, Sigma, counts::Counts, required_p_theorem2};
+use crate::certificate::numerics::beta_tail::series;
+use crate::certificate::numerics::divergence::divergence;
+use crate::certificate::numerics::dot_product::{dot_lower, dot_upper};
+use crate::certificate::numerics::hit_counts::Counts;
+use crate::certificate::numerics::nan_safe::Radius;
+use crate::certificate::numerics::normal::{cdf_upper, density};
+use crate::certificate::numerics::probability::Point;
+use crate::certificate::radii::near_zero_width::small_width;
+use crate::certificate::{Alpha, Sigma, required_p_theorem2};
 
 /// However early the sum is broken off, the whole lies between the two ends.
 #[test]

@@ -94,7 +94,7 @@ fn below_one_half_nothing_is_certified() {
     };
     assert_eq!(
         decide(&target, tally(0, 0, 0), 1000).unwrap(),
-        Decision::Stop(StopReason::TargetOutOfReach)
+        Decision::TargetOutOfReach
     );
 }
 

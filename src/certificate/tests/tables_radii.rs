@@ -1,7 +1,7 @@
 //! Quantiles, radii and levels against the tables.
 
 use super::reference::{alpha, assert_above, assert_below, count, lower_bound, number, sigma, table, upper_bound};
-use crate::certificate::normal::{cdf_lower, cdf_upper, quantile_lower, quantile_upper};
+use crate::certificate::numerics::normal::{cdf_lower, cdf_upper, quantile_lower, quantile_upper};
 use crate::certificate::{
     Alpha, LowerBound, Sigma, UpperBound, radius_sq_levels, required_p, required_p_theorem2, theorem2_radius,
     tight_radius,

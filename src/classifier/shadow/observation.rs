@@ -1,25 +1,25 @@
 //! What one request leaves for the candidates.
 
-use super::trace::Trace;
 use crate::certificate::SmoothingPlan;
+use crate::classifier::smoothing::vote_trace::VoteTrace;
 use crate::domain::{PerRole, Prediction, Status, StopReason};
 
-use super::counts::Verdict;
+use super::shadow_counts::ShadowPrediction;
 
 /// What was answered to one input.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Served {
-    pub(super) class: usize,
+pub(in crate::classifier) struct ServedPrediction {
+    pub(in crate::classifier) class: usize,
     /// What `g` alone would have answered.
-    pub(super) standard_class: usize,
+    pub(in crate::classifier) standard_class: usize,
     /// 0 if not certified.
-    pub(super) radius: f64,
+    pub(in crate::classifier) radius: f64,
     /// Estimation votes that were drawn.
-    pub(super) votes: u64,
+    pub(in crate::classifier) votes: u64,
 }
 
-impl Served {
-    pub(super) fn new(prediction: &Prediction) -> Self {
+impl ServedPrediction {
+    pub(in crate::classifier) fn new(prediction: &Prediction) -> Self {
         let certificate = &prediction.certificate;
         let votes = |sampling: &crate::domain::Sampling| sampling.votes_drawn.saturating_sub(sampling.selection_votes);
         Self {
@@ -34,8 +34,8 @@ impl Served {
     }
 
     /// The alpha that serves, judged as the candidates are.
-    pub(super) fn verdict(&self) -> Verdict {
-        Verdict {
+    pub(in crate::classifier) fn verdict(&self) -> ShadowPrediction {
+        ShadowPrediction {
             class: self.class,
             radius: self.radius,
             votes: self.votes,
@@ -47,43 +47,43 @@ impl Served {
 
 /// What the models said, and what was made of it.
 #[derive(Debug)]
-pub(super) enum Observation {
+pub(in crate::classifier) enum Observation {
     /// One row of each model for each input.
     Rows {
         outputs: PerRole<Vec<f32>>,
-        served: Vec<Served>,
+        served: Vec<ServedPrediction>,
     },
     /// The votes for one input.
-    Votes(Box<Votes>),
+    VoteObservation(Box<VoteObservation>),
 }
 
 /// The votes for one input, and under which terms they were drawn.
 #[derive(Debug)]
-pub(super) struct Votes {
+pub(in crate::classifier) struct VoteObservation {
     /// `ln g`.
-    pub(super) standard_log_probs: Vec<f64>,
-    pub(super) trace: Trace,
+    pub(in crate::classifier) standard_log_probs: Vec<f64>,
+    pub(in crate::classifier) trace: VoteTrace,
     /// As it was asked for; its alpha and sides are those that served.
-    pub(super) plan: SmoothingPlan,
-    pub(super) vote_budget: u64,
-    pub(super) snapping_loss: f64,
-    pub(super) stop_reason: StopReason,
-    pub(super) served: Served,
+    pub(in crate::classifier) plan: SmoothingPlan,
+    pub(in crate::classifier) vote_budget: u64,
+    pub(in crate::classifier) snapping_loss: f64,
+    pub(in crate::classifier) stop_reason: StopReason,
+    pub(in crate::classifier) served: ServedPrediction,
 }
 
 impl Observation {
-    pub(super) fn inputs(&self) -> u64 {
+    pub(in crate::classifier) fn inputs(&self) -> u64 {
         match self {
             Self::Rows { served, .. } => u64::try_from(served.len()).unwrap_or(u64::MAX),
-            Self::Votes(_) => 1,
+            Self::VoteObservation(_) => 1,
         }
     }
 
     /// How many numbers it holds: what it costs to keep.
-    pub(super) fn size(&self) -> usize {
+    pub(in crate::classifier) fn size(&self) -> usize {
         match self {
             Self::Rows { outputs, served } => outputs.standard.len() + outputs.robust.len() + 4 * served.len(),
-            Self::Votes(votes) => 2 * votes.standard_log_probs.len() + votes.trace.size(),
+            Self::VoteObservation(votes) => 2 * votes.standard_log_probs.len() + votes.trace.size(),
         }
     }
 }

@@ -46,10 +46,10 @@ fn room_is_all_or_none_and_comes_back() {
         ..Demand::default()
     };
     let first = admissions
-        .admit(Class::Interactive, far, &wide(8), now, &speed)
+        .admit(Priority::Interactive, far, &wide(8), now, &speed)
         .unwrap();
     let refused = admissions
-        .admit(Class::Interactive, far, &wide(3), now, &speed)
+        .admit(Priority::Interactive, far, &wide(3), now, &speed)
         .unwrap_err();
     assert!(
         matches!(
@@ -69,7 +69,7 @@ fn room_is_all_or_none_and_comes_back() {
     // Twice gives nothing more back.
     admissions.release(&first, &wide(8).outstanding);
     admissions
-        .admit(Class::Interactive, far, &wide(10), now, &speed)
+        .admit(Priority::Interactive, far, &wide(10), now, &speed)
         .unwrap();
 }
 
@@ -82,10 +82,12 @@ fn bulk_leaves_room_for_interactive_rows() {
         outstanding: PerRole { standard: 0, robust },
         ..Demand::default()
     };
-    admissions.admit(Class::Bulk, far, &wide(6), now, &speed).unwrap();
-    admissions.admit(Class::Bulk, far, &wide(1), now, &speed).unwrap_err();
+    admissions.admit(Priority::Bulk, far, &wide(6), now, &speed).unwrap();
     admissions
-        .admit(Class::Interactive, far, &wide(2), now, &speed)
+        .admit(Priority::Bulk, far, &wide(1), now, &speed)
+        .unwrap_err();
+    admissions
+        .admit(Priority::Interactive, far, &wide(2), now, &speed)
         .unwrap();
 }
 
@@ -96,11 +98,11 @@ fn a_deadline_behind_too_many_rows_is_refused() {
     // Each takes two executors a millisecond.
     for _ in 0..50 {
         admissions
-            .admit(Class::Interactive, now + 60 * MS, &one(), now, &speed)
+            .admit(Priority::Interactive, now + 60 * MS, &one(), now, &speed)
             .unwrap();
     }
     let refused = admissions
-        .admit(Class::Interactive, now + 60 * MS, &votes(60, 60), now, &speed)
+        .admit(Priority::Interactive, now + 60 * MS, &votes(60, 60), now, &speed)
         .unwrap_err();
     let expected = Refusal::TooLate {
         left: 60 * MS,
@@ -115,9 +117,9 @@ fn a_deadline_behind_too_many_rows_is_refused() {
 fn a_deadline_that_an_idle_machine_could_not_meet_is_told_so() {
     let (now, speed) = (Instant::now(), speed(1));
     let mut admissions = Admissions::new(1000);
-    let first = admissions.admit(Class::Interactive, now + 900 * MS, &one(), now, &speed);
+    let first = admissions.admit(Priority::Interactive, now + 900 * MS, &one(), now, &speed);
     first.unwrap();
-    let refused = admissions.admit(Class::Interactive, now + 10 * MS, &votes(19, 19), now, &speed);
+    let refused = admissions.admit(Priority::Interactive, now + 10 * MS, &votes(19, 19), now, &speed);
     let expected = Refusal::TooShort {
         left: 10 * MS,
         alone: 20 * MS,
@@ -132,14 +134,14 @@ fn an_earlier_deadline_goes_before_and_is_let_in() {
     let mut admissions = Admissions::new(1000);
     for _ in 0..80 {
         admissions
-            .admit(Class::Interactive, now + 200 * MS, &one(), now, &speed)
+            .admit(Priority::Interactive, now + 200 * MS, &one(), now, &speed)
             .unwrap();
     }
     // Behind the 80 it would be too late; before them it is not, and they have time.
     admissions
-        .admit(Class::Interactive, now + 10 * MS, &one(), now, &speed)
+        .admit(Priority::Interactive, now + 10 * MS, &one(), now, &speed)
         .unwrap();
-    let late = admissions.admit(Class::Interactive, now + 210 * MS, &votes(300, 300), now, &speed);
+    let late = admissions.admit(Priority::Interactive, now + 210 * MS, &votes(300, 300), now, &speed);
     assert!(matches!(late, Err(Refusal::TooLate { .. })), "{late:?}");
 }
 
@@ -149,16 +151,16 @@ fn nobody_is_pushed_over_the_deadline_by_a_later_arrival() {
     let mut admissions = Admissions::new(1000);
     for _ in 0..50 {
         admissions
-            .admit(Class::Interactive, now + 115 * MS, &one(), now, &speed)
+            .admit(Priority::Interactive, now + 115 * MS, &one(), now, &speed)
             .unwrap();
     }
     // 100 ms of work are there, 110 with the slack; 10 more before it would be too much.
     let refused = admissions
-        .admit(Class::Interactive, now + 60 * MS, &votes(9, 9), now, &speed)
+        .admit(Priority::Interactive, now + 60 * MS, &votes(9, 9), now, &speed)
         .unwrap_err();
     assert!(matches!(refused, Refusal::Crowded { .. }), "{refused:?}");
     admissions
-        .admit(Class::Interactive, now + 60 * MS, &one(), now, &speed)
+        .admit(Priority::Interactive, now + 60 * MS, &one(), now, &speed)
         .unwrap();
 }
 
@@ -168,14 +170,14 @@ fn an_idle_machine_tries_whatever_it_believes() {
     let mut admissions = Admissions::new(1000);
     let hopeless = votes(1000, 1000);
     let first = admissions
-        .admit(Class::Interactive, now + MS, &hopeless, now, &speed)
+        .admit(Priority::Interactive, now + MS, &hopeless, now, &speed)
         .unwrap();
     admissions
-        .admit(Class::Interactive, now + 2 * MS, &hopeless, now, &speed)
+        .admit(Priority::Interactive, now + 2 * MS, &hopeless, now, &speed)
         .unwrap_err();
     admissions.release(&first, &hopeless.outstanding);
     admissions
-        .admit(Class::Interactive, now + 2 * MS, &hopeless, now, &speed)
+        .admit(Priority::Interactive, now + 2 * MS, &hopeless, now, &speed)
         .unwrap();
 }
 
@@ -184,10 +186,10 @@ fn what_is_done_is_no_longer_ahead() {
     let (now, speed) = (Instant::now(), speed(1));
     let mut admissions = Admissions::new(1000);
     let first = admissions
-        .admit(Class::Interactive, now + 50 * MS, &votes(100, 17), now, &speed)
+        .admit(Priority::Interactive, now + 50 * MS, &votes(100, 17), now, &speed)
         .unwrap();
     let next = |admissions: &mut Admissions| {
-        let admitted = admissions.admit(Class::Interactive, now + 60 * MS, &votes(10, 10), now, &speed);
+        let admitted = admissions.admit(Priority::Interactive, now + 60 * MS, &votes(10, 10), now, &speed);
         admitted.map(|request| admissions.release(&request, &votes(10, 10).outstanding))
     };
     next(&mut admissions).unwrap_err();
@@ -207,19 +209,19 @@ fn bulk_waits_for_everything_interactive() {
     let mut admissions = Admissions::new(1000);
     for _ in 0..20 {
         admissions
-            .admit(Class::Interactive, now + 900 * MS, &one(), now, &speed)
+            .admit(Priority::Interactive, now + 900 * MS, &one(), now, &speed)
             .unwrap();
     }
     let refused = admissions
-        .admit(Class::Bulk, now + 50 * MS, &votes(1000, 17), now, &speed)
+        .admit(Priority::Bulk, now + 50 * MS, &votes(1000, 17), now, &speed)
         .unwrap_err();
     assert!(matches!(refused, Refusal::TooLate { .. }), "{refused:?}");
     // An interactive one does not wait for bulk.
     admissions
-        .admit(Class::Bulk, now + 500 * MS, &votes(1000, 17), now, &speed)
+        .admit(Priority::Bulk, now + 500 * MS, &votes(1000, 17), now, &speed)
         .unwrap();
     admissions
-        .admit(Class::Interactive, now + 50 * MS, &one(), now, &speed)
+        .admit(Priority::Interactive, now + 50 * MS, &one(), now, &speed)
         .unwrap();
 }
 
@@ -241,7 +243,7 @@ proptest! {
                 needed: rows(count, count),
             };
             let alone = live.is_empty();
-            if let Ok(request) = admissions.admit(Class::Interactive, now + u32::try_from(deadline).unwrap() * MS, &demand, now, &speed) {
+            if let Ok(request) = admissions.admit(Priority::Interactive, now + u32::try_from(deadline).unwrap() * MS, &demand, now, &speed) {
                 // The one that an idle machine tries may be hopeless; it is left out of what follows.
                 let wait = speed.wait(&demand.needed).as_secs_f64();
                 let hopeless = alone && wait * SLACK > (request.deadline - now).as_secs_f64();
@@ -275,7 +277,9 @@ fn a_budget_that_its_own_deadline_cuts_is_not_held_against_others() {
     for pair in [[ends_soon, has_time], [has_time, ends_soon]] {
         let mut admissions = Admissions::new(1000);
         for (deadline, demand) in pair {
-            admissions.admit(Class::Bulk, deadline, &demand, now, &speed).unwrap();
+            admissions
+                .admit(Priority::Bulk, deadline, &demand, now, &speed)
+                .unwrap();
         }
     }
 }
@@ -289,9 +293,9 @@ fn an_interactive_request_with_only_bulk_beside_it_is_tried() {
     }
     let mut admissions = Admissions::new(1000);
     admissions
-        .admit(Class::Bulk, now + 3_600_000 * MS, &votes(100_000, 17), now, &speed)
+        .admit(Priority::Bulk, now + 3_600_000 * MS, &votes(100_000, 17), now, &speed)
         .unwrap();
     admissions
-        .admit(Class::Interactive, now + 2 * MS, &one(), now, &speed)
+        .admit(Priority::Interactive, now + 2 * MS, &one(), now, &speed)
         .unwrap();
 }

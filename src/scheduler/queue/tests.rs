@@ -26,9 +26,9 @@ fn limits(standard: usize, robust: usize, delay: u64) -> Limits {
     }
 }
 
-fn request(class: Class, deadline: Instant, arrival: u64) -> Urgency {
+fn request(priority: Priority, deadline: Instant, arrival: u64) -> Urgency {
     Urgency {
-        class,
+        priority,
         deadline,
         arrival,
     }
@@ -51,9 +51,19 @@ fn shape<J: Clone>(taken: &Taken<J>) -> Vec<(J, Range<usize>)> {
 fn urgent_rows_go_first_and_bulk_fills_the_rest() {
     let start = Instant::now();
     let mut queue = Queue::new(limits(1, 8, 0));
-    queue.push(&"bulk", request(Class::Bulk, at(start, 5), 1), robust(10), start);
-    queue.push(&"late", request(Class::Interactive, at(start, 50), 2), robust(2), start);
-    queue.push(&"soon", request(Class::Interactive, at(start, 10), 3), robust(1), start);
+    queue.push(&"bulk", request(Priority::Bulk, at(start, 5), 1), robust(10), start);
+    queue.push(
+        &"late",
+        request(Priority::Interactive, at(start, 50), 2),
+        robust(2),
+        start,
+    );
+    queue.push(
+        &"soon",
+        request(Priority::Interactive, at(start, 10), 3),
+        robust(1),
+        start,
+    );
     let taken = queue.take(start, ANY, |_| false);
     assert_eq!(shape(&taken), [("soon", 0..1), ("late", 0..2), ("bulk", 0..5)]);
     assert_eq!(shape(&queue.take(start, ANY, |_| false)), [("bulk", 5..10)]);
@@ -65,10 +75,10 @@ fn the_most_urgent_row_chooses_the_model() {
     let start = Instant::now();
     let mut queue = Queue::new(limits(4, 4, 0));
     let both = PerRole { standard: 1, robust: 1 };
-    queue.push(&"bulk", request(Class::Bulk, at(start, 5), 1), both, start);
+    queue.push(&"bulk", request(Priority::Bulk, at(start, 5), 1), both, start);
     queue.push(
         &"votes",
-        request(Class::Interactive, at(start, 10), 2),
+        request(Priority::Interactive, at(start, 10), 2),
         robust(2),
         start,
     );
@@ -85,7 +95,7 @@ fn a_model_that_is_not_able_is_left_alone() {
     let start = Instant::now();
     let mut queue = Queue::new(limits(4, 4, 0));
     let both = PerRole { standard: 1, robust: 1 };
-    queue.push(&"job", request(Class::Interactive, at(start, 5), 1), both, start);
+    queue.push(&"job", request(Priority::Interactive, at(start, 5), 1), both, start);
     let taker = Taker {
         able: PerRole {
             standard: false,
@@ -109,12 +119,12 @@ fn a_streak_goes_on_among_equals_alone() {
     for (arrival, deadline) in [(1, 5), (2, 9)] {
         queue.push(
             &arrival,
-            request(Class::Interactive, at(start, deadline), arrival),
+            request(Priority::Interactive, at(start, deadline), arrival),
             both,
             start,
         );
     }
-    queue.push(&3, request(Class::Bulk, at(start, 1), 3), robust(1), start);
+    queue.push(&3, request(Priority::Bulk, at(start, 1), 3), robust(1), start);
     let robust_first = Taker {
         prefers: Some(Role::Robust),
         ..ANY
@@ -132,7 +142,7 @@ fn idle_executors_are_left_their_share_except_of_a_batch_that_is_padded() {
     let start = Instant::now();
     let mut queue = Queue::new(limits(8, 8, 0));
     let rows = PerRole { standard: 7, robust: 8 };
-    queue.push(&"job", request(Class::Interactive, at(start, 5), 1), rows, start);
+    queue.push(&"job", request(Priority::Interactive, at(start, 5), 1), rows, start);
     let sharing = Taker { idle_others: 2, ..ANY };
     // A third of 15, of 10 and of 8; then a whole batch.
     for expected in [0..5, 5..7, 0..8] {
@@ -146,12 +156,22 @@ fn late_and_dead_jobs_do_not_run() {
     let mut queue = Queue::new(limits(3, 3, 0));
     queue.push(
         &"expired",
-        request(Class::Interactive, at(start, 1), 1),
+        request(Priority::Interactive, at(start, 1), 1),
         robust(3),
         start,
     );
-    queue.push(&"dead", request(Class::Interactive, at(start, 9), 2), robust(3), start);
-    queue.push(&"alive", request(Class::Interactive, at(start, 9), 3), robust(3), start);
+    queue.push(
+        &"dead",
+        request(Priority::Interactive, at(start, 9), 2),
+        robust(3),
+        start,
+    );
+    queue.push(
+        &"alive",
+        request(Priority::Interactive, at(start, 9), 3),
+        robust(3),
+        start,
+    );
     let taken = queue.take(at(start, 1), ANY, |job| *job == "dead");
     assert_eq!(taken.expired, ["expired"]);
     assert_eq!(shape(&taken), [("alive", 0..3)]);
@@ -162,7 +182,7 @@ fn jobs_of_callers_who_left_are_swept_before_they_pile_up() {
     let start = Instant::now();
     let mut queue = Queue::new(limits(100, 100, 0));
     for job in 0..100u64 {
-        queue.push(&job, request(Class::Bulk, at(start, 1000), job), robust(3), start);
+        queue.push(&job, request(Priority::Bulk, at(start, 1000), job), robust(3), start);
         queue.sweep(10, |job| job % 50 != 0);
         assert!(queue.rows().robust <= 10, "{:?}", queue.rows());
     }
@@ -178,13 +198,13 @@ fn jobs_of_callers_who_left_are_swept_before_they_pile_up() {
 fn rows_wait_for_a_fuller_batch_only_if_they_are_told_to_and_never_past_half_their_time() {
     let start = Instant::now();
     let mut queue = Queue::new(limits(4, 4, 10));
-    queue.push(&1, request(Class::Interactive, at(start, 1000), 1), robust(1), start);
+    queue.push(&1, request(Priority::Interactive, at(start, 1000), 1), robust(1), start);
     let taken = queue.take(at(start, 9), ANY, |_| false);
     assert_eq!((taken.batch, taken.next), (None, Some(at(start, 10))));
     // Not even for its turn: less urgent rows that have waited long enough bring it along.
     queue.push(
         &2,
-        request(Class::Interactive, at(start, 500), 2),
+        request(Priority::Interactive, at(start, 500), 2),
         robust(1),
         at(start, 9),
     );
@@ -194,14 +214,14 @@ fn rows_wait_for_a_fuller_batch_only_if_they_are_told_to_and_never_past_half_the
     );
     queue.push(
         &3,
-        request(Class::Interactive, at(start, 16), 3),
+        request(Priority::Interactive, at(start, 16), 3),
         robust(1),
         at(start, 12),
     );
     assert_eq!(queue.take(at(start, 13), ANY, |_| false).next, Some(at(start, 14)));
     assert_eq!(shape(&queue.take(at(start, 14), ANY, |_| false)), [(3, 0..1)]);
     // A full batch does not wait.
-    queue.push(&4, request(Class::Bulk, at(start, 500), 4), robust(4), at(start, 20));
+    queue.push(&4, request(Priority::Bulk, at(start, 500), 4), robust(4), at(start, 20));
     assert_eq!(shape(&queue.take(at(start, 20), ANY, |_| false)), [(4, 0..4)]);
 }
 
@@ -231,9 +251,9 @@ impl Checked {
         }
     }
 
-    fn push(&mut self, rows: PerRole<usize>, class: Class, deadline: u64) {
+    fn push(&mut self, rows: PerRole<usize>, priority: Priority, deadline: u64) {
         let (job, now) = (self.jobs.len(), at(self.start, self.clock));
-        let request = request(class, at(self.start, deadline), job as u64);
+        let request = request(priority, at(self.start, deadline), job as u64);
         self.queue.push(&job, request, rows, now);
         self.jobs.push((request, rows));
         self.done.push(PerRole::default());
@@ -294,7 +314,7 @@ impl Checked {
         if self.limits.max_queue_delay.is_zero() {
             let first = batch.slices[0].request;
             for other in Role::ALL.into_iter().filter(|&other| able[other]) {
-                let equal = |best: Urgency| taker.prefers == Some(role) && best.class == first.class;
+                let equal = |best: Urgency| taker.prefers == Some(role) && best.priority == first.priority;
                 let best = most_urgent(&before[other]);
                 assert!(
                     best.is_none_or(|best| first <= best || equal(best)),
@@ -325,15 +345,15 @@ fn every_small_history_keeps_the_rules() {
         |checked| {
             checked.push(
                 PerRole { standard: 1, robust: 1 },
-                Class::Interactive,
+                Priority::Interactive,
                 checked.clock + 2,
             )
         },
-        |checked| checked.push(robust(3), Class::Bulk, checked.clock + 3),
+        |checked| checked.push(robust(3), Priority::Bulk, checked.clock + 3),
         |checked| {
             checked.push(
                 PerRole { standard: 2, robust: 0 },
-                Class::Interactive,
+                Priority::Interactive,
                 checked.clock + 1,
             )
         },
@@ -419,8 +439,8 @@ proptest! {
         for step in steps {
             match step {
                 Step::Push { rows, bulk, deadline } => {
-                    let class = if bulk { Class::Bulk } else { Class::Interactive };
-                    checked.push(rows, class, deadline);
+                    let priority = if bulk { Priority::Bulk } else { Priority::Interactive };
+                    checked.push(rows, priority, deadline);
                 }
                 Step::Take { taker, later } => {
                     checked.clock += later;

@@ -116,7 +116,7 @@ async fn what_an_executor_leaves_when_its_session_breaks_is_taken_by_another() {
     let scheduler = start_with_rows_of(Duration::from_nanos(100), (0..2).map(executor).collect(), 100);
     // Both executors sleep.
     tokio::time::sleep(Duration::from_millis(50)).await;
-    let room = || scheduler.admit(Class::Interactive, soon(), &outstanding(1)).unwrap();
+    let room = || scheduler.admit(Priority::Interactive, soon(), &outstanding(1)).unwrap();
     let (left, right) = (room(), room());
     let left = left.submit_with_others(Box::new(Counting(0)), rows(1));
     let right = right.submit_with_others(Box::new(Counting(1)), rows(1));
@@ -196,7 +196,7 @@ async fn rows_that_cannot_be_made_fail_their_job_alone() {
         }
     }
     let scheduler = scheduler(1, 4, |_, _| Ok(()));
-    let room = scheduler.admit(Class::Interactive, soon(), &outstanding(1)).unwrap();
+    let room = scheduler.admit(Priority::Interactive, soon(), &outstanding(1)).unwrap();
     let answer = in_time(room.submit(Box::new(Impossible), rows(1))).await;
     assert!(matches!(answer, Err(ScheduleError::Failed(_))), "{answer:?}");
     in_time(submit(&scheduler, 0, 1)).await.unwrap();

@@ -9,10 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use crate::domain::{PerRole, Role};
+use crate::domain::{PerRole, Priority, Role};
 use crate::onnx::{Backend, BackendError, Halt};
 use crate::scheduler::*;
-use crate::telemetry::models::ModelObserver;
 
 type During = Arc<dyn Fn(&[f32], &Halt) -> Result<(), BackendError> + Send + Sync>;
 
@@ -155,7 +154,7 @@ fn outstanding(robust: usize) -> Demand {
 /// Rows of the robust model, from `first` on.
 fn submit(scheduler: &Scheduler, first: u16, count: usize) -> Pending {
     scheduler
-        .admit(Class::Interactive, soon(), &outstanding(count))
+        .admit(Priority::Interactive, soon(), &outstanding(count))
         .unwrap()
         .submit(Box::new(Counting(first)), rows(count))
 }

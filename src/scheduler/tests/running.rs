@@ -32,7 +32,7 @@ async fn the_two_rows_of_one_job_run_at_the_same_time() {
         outstanding: PerRole { standard: 1, robust: 1 },
         ..Demand::default()
     };
-    let room = scheduler.admit(Class::Interactive, soon(), &demand).unwrap();
+    let room = scheduler.admit(Priority::Interactive, soon(), &demand).unwrap();
     let outputs = in_time(room.submit(Box::new(Counting(3)), demand.outstanding))
         .await
         .unwrap();
@@ -108,7 +108,7 @@ async fn a_run_that_everybody_left_is_ended() {
 async fn late_rows_are_answered_without_a_run() {
     let scheduler = scheduler(1, 1, |_, _| Err(failed("must not run")));
     let room = scheduler
-        .admit(Class::Interactive, Instant::now(), &outstanding(1))
+        .admit(Priority::Interactive, Instant::now(), &outstanding(1))
         .unwrap();
     let late = in_time(room.submit(Box::new(Counting(0)), rows(1))).await;
     assert_eq!(late, Err(ScheduleError::Expired));
@@ -117,10 +117,20 @@ async fn late_rows_are_answered_without_a_run() {
 #[tokio::test]
 async fn room_is_bounded_and_comes_back() {
     let scheduler = scheduler(1, 4, |_, _| Ok(()));
-    let room = scheduler.admit(Class::Interactive, soon(), &outstanding(80)).unwrap();
-    assert!(scheduler.admit(Class::Interactive, soon(), &outstanding(30)).is_err());
+    let room = scheduler
+        .admit(Priority::Interactive, soon(), &outstanding(80))
+        .unwrap();
+    assert!(
+        scheduler
+            .admit(Priority::Interactive, soon(), &outstanding(30))
+            .is_err()
+    );
     drop(room);
-    assert!(scheduler.admit(Class::Interactive, soon(), &outstanding(100)).is_ok());
+    assert!(
+        scheduler
+            .admit(Priority::Interactive, soon(), &outstanding(100))
+            .is_ok()
+    );
 }
 
 /// However many rows of a bulk job wait, an interactive row waits for no more than the batch that runs.
@@ -131,7 +141,7 @@ async fn an_interactive_row_waits_for_one_bulk_batch_at_most() {
         pass(input);
         Ok(())
     });
-    let room = scheduler.admit(Class::Bulk, soon(), &outstanding(50)).unwrap();
+    let room = scheduler.admit(Priority::Bulk, soon(), &outstanding(50)).unwrap();
     let bulk = room.submit(Box::new(Counting(100)), rows(50));
     assert_eq!(gate.comes(), [100.0, 101.0]);
     let urgent = submit(&scheduler, 1, 1);
