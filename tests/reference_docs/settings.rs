@@ -8,7 +8,7 @@ use crate::assert_rendered;
 
 const PATH: &str = "docs/reference/settings.md";
 /// The text above the tables.
-const HEAD: &str = include_str!("settings_head.md");
+const HEAD: &str = include_str!("settings_head.md.in");
 
 /// What each table is for, in the order of the document.
 const TABLES: [(&str, &str); 11] = [
