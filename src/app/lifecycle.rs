@@ -14,7 +14,7 @@ use super::health::follow_engines;
 use crate::classifier::{ClassifierInfo, Engine, LoadError};
 use crate::live::{Contents, Reloader, ReloaderContext};
 use crate::rpc;
-use crate::settings::{Settings, Source};
+use crate::settings::{Settings, SettingsSource};
 
 /// The report of a server that is ready to serve.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ pub(super) struct Addresses {
 /// Everything that the models of a server need while they serve.
 pub(super) struct Lifecycle {
     pub(super) settings: Settings,
-    pub(super) source: Source,
+    pub(super) source: SettingsSource,
     /// The contents of the files that `settings` were read from.
     pub(super) contents: Contents,
     pub(super) context: ReloaderContext,

@@ -17,7 +17,7 @@ use crate::classifier::{DrainDeadline, DrainSignal, NoiseKeyGenerator};
 use crate::live::{ConfigObserver, Contents, Live, Loader, ReloaderContext, Snapshot};
 use crate::rpc::{self, AccessControl, Listeners};
 use crate::scheduler::ModelObserver;
-use crate::settings::{Settings, Source};
+use crate::settings::{Settings, SettingsSource};
 use crate::telemetry::LogHandle;
 
 /// The inputs of a server.
@@ -25,7 +25,7 @@ pub struct Start {
     /// The settings to serve.
     pub settings: Settings,
     /// The source of the settings, from which a reload reads them again.
-    pub source: Source,
+    pub source: SettingsSource,
     /// The bound listeners.
     pub listeners: Listeners,
     /// The secret of the noise keys. The command draws it from the operating system; tests fix it.

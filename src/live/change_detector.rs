@@ -7,7 +7,7 @@ use super::contents::{Contents, files_of};
 use super::draining_engines::DrainingEngines;
 use super::prepare::{self, Loader, PrepareComponents, Prepared, ReloadError};
 use crate::classifier::Engine;
-use crate::settings::{self, Settings, Source};
+use crate::settings::{self, Settings, SettingsSource};
 
 /// A file whose writer has closed it is complete if it is still the same after this time.
 const SETTLE_TIME_CLOSED: Duration = Duration::from_millis(2);
@@ -30,7 +30,7 @@ pub(super) enum Detection {
 /// The inputs of one detection. A detection waits for disks and for models, so it runs on a
 /// blocking thread.
 pub(super) struct ChangeDetector {
-    pub(super) source: Source,
+    pub(super) source: SettingsSource,
     pub(super) loader: Loader,
     pub(super) prepare_components: PrepareComponents,
     /// The settings in force.
@@ -84,7 +84,7 @@ impl ChangeDetector {
     }
 
     /// The text of the settings file once two reads agree; `None` if they never do.
-    fn read_settled(&self, closed: bool) -> Result<Option<String>, settings::LoadError> {
+    fn read_settled(&self, closed: bool) -> Result<Option<String>, settings::SettingsError> {
         let mut text = self.source.read();
         let is_last = |text: &str| settings::sha256(text) == self.last_contents.file_sha256;
         if let Ok(same) = &text

@@ -39,7 +39,7 @@ pub type PrepareComponents = Arc<dyn Fn(&Settings) -> Result<Commit, Violations>
 pub enum ReloadError {
     /// The settings file cannot be read, or it is invalid.
     #[error(transparent)]
-    Settings(#[from] settings::LoadError),
+    Settings(#[from] settings::SettingsError),
     /// The change touches keys that only a restart can change, or values that do not fit.
     #[error("{0}")]
     Rejected(#[from] Violations),

@@ -17,7 +17,7 @@ use super::status::ConfigStatus;
 use crate::certificate::Alpha;
 use crate::classifier::Engine;
 use crate::domain::Violations;
-use crate::settings::{Hint, Settings, Source, Watch};
+use crate::settings::{ChangeHint, FileWatcher, Settings, SettingsSource};
 
 /// How often the reloader compares the files without a file-system event.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
@@ -28,7 +28,7 @@ const MAX_RETRY_DELAY: Duration = Duration::from_secs(320);
 
 /// Watches the configuration files and puts their changes in force.
 pub struct Reloader {
-    source: Source,
+    source: SettingsSource,
     context: ReloaderContext,
     /// The settings in force. A ramp may not have reached their alpha yet.
     settings: Settings,
@@ -78,7 +78,7 @@ impl Reloader {
     /// If the settings do not fit the models.
     pub fn start(
         settings: Settings,
-        source: Source,
+        source: SettingsSource,
         contents: Contents,
         engine: Arc<Engine>,
         context: ReloaderContext,
@@ -113,13 +113,13 @@ impl Reloader {
     pub async fn run(mut self, reload: Arc<Notify>) {
         let (changed, closed) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
         let (changed_by_hint, closed_by_hint) = (Arc::clone(&changed), Arc::clone(&closed));
-        let on_hint = move |hint: Hint| {
-            if hint == Hint::Complete {
+        let on_hint = move |hint: ChangeHint| {
+            if hint == ChangeHint::Complete {
                 closed_by_hint.store(true, Ordering::Relaxed);
             }
             changed_by_hint.notify_one();
         };
-        let mut watch = match Watch::start(self.source.path(), on_hint) {
+        let mut watch = match FileWatcher::start(self.source.path(), on_hint) {
             Ok(watch) => Some(watch),
             Err(reason) => {
                 tracing::warn!(reason, interval = ?POLL_INTERVAL, "cannot watch the config files; polling them");
@@ -149,11 +149,11 @@ impl Reloader {
     }
 
     /// Watches the files that the settings in force name.
-    fn watch_named_files(&self, watch: Option<&mut Watch>) {
+    fn watch_named_files(&self, watch: Option<&mut FileWatcher>) {
         let Some(watch) = watch else { return };
         let files = files_of(&self.settings);
         let all = files.iter().map(PathBuf::as_path).chain([self.source.path()]);
-        for failure in watch.follow(all) {
+        for failure in watch.set_files(all) {
             tracing::debug!(failure, "cannot watch a folder");
         }
     }

@@ -1,72 +1,92 @@
-//! Who may talk to the server: `[tls]`, and the tokens and the plaintext of `[server]`.
+//! Access control: `[tls]`, and the bearer tokens and the plaintext permission of `[server]`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::server::LISTEN;
+use crate::settings::key::Key;
 use crate::settings::reader::Reader;
 
-/// The files that say who may talk to the server.
+/// The files that decide which callers the TCP listener accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessSettings {
-    /// TLS by TCP, or plaintext.
+    /// TLS for TCP connections; `None` for plaintext.
     pub tls: Option<TlsSettings>,
-    /// Tokens of which a caller by TCP must show one.
+    /// File of bearer tokens. A caller over TCP must present one of them.
     pub bearer_token_file: Option<PathBuf>,
 }
 
-/// `[tls]`: PEM files, relative to the settings file.
+/// `[tls]`: paths of PEM files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsSettings {
-    /// The server's certificate, and those between it and its authority.
+    /// The server's certificate, followed by its intermediate certificates.
     pub certificate: PathBuf,
-    /// The certificate's private key.
+    /// The private key of the certificate.
     pub key: PathBuf,
-    /// Authorities of which one must have signed the caller's certificate; `None`: callers need none.
+    /// Authorities for client certificates; `None` if callers need no certificate.
     pub client_ca: Option<PathBuf>,
 }
 
 impl AccessSettings {
-    /// Every file that is named, with its key.
+    /// Every file that is set, with its key.
     #[must_use]
     pub fn files(&self) -> Vec<(&'static str, PathBuf)> {
         let tls = self.tls.as_ref();
         [
-            ("tls.certificate", tls.map(|tls| tls.certificate.clone())),
-            ("tls.key", tls.map(|tls| tls.key.clone())),
-            ("tls.client_ca", tls.and_then(|tls| tls.client_ca.clone())),
-            ("server.bearer_token_file", self.bearer_token_file.clone()),
+            (CERTIFICATE, tls.map(|tls| tls.certificate.clone())),
+            (PRIVATE_KEY, tls.map(|tls| tls.key.clone())),
+            (CLIENT_CA, tls.and_then(|tls| tls.client_ca.clone())),
+            (BEARER_TOKEN_FILE, self.bearer_token_file.clone()),
         ]
         .into_iter()
-        .filter_map(|(key, path)| path.map(|path| (key, path)))
+        .filter_map(|(key, path)| path.map(|path| (key.name, path)))
         .collect()
     }
 }
 
+const CERTIFICATE: Key = Key::live(
+    "tls.certificate",
+    "PEM file of the server's certificate, followed by its intermediate certificates.",
+);
+const PRIVATE_KEY: Key = Key::live("tls.key", "PEM file of the certificate's private key.");
+const CLIENT_CA: Key = Key::live(
+    "tls.client_ca",
+    "PEM file of certificate authorities. Callers must then present a certificate that one of them has signed (mTLS).",
+);
+const BEARER_TOKEN_FILE: Key = Key::live(
+    "server.bearer_token_file",
+    "File of 1 to 64 bearer tokens, one a line. Callers over TCP must then present one of them.",
+);
+const ALLOW_PLAINTEXT: Key = Key::live(
+    "server.allow_plaintext",
+    "Allows plaintext on an address that other machines can reach.",
+);
+
 pub(in crate::settings) fn read(reader: &mut Reader, listen: SocketAddr) -> AccessSettings {
-    let certificate = reader.optional_path("tls.certificate");
-    let key = reader.optional_path("tls.key");
-    let client_ca = reader.optional_path("tls.client_ca");
-    let bearer_token_file = reader.optional_path("server.bearer_token_file");
-    let allow_plaintext = reader.flag("server.allow_plaintext", false);
-    reader.check(certificate.is_some() || key.is_none(), "tls.certificate", || {
+    let certificate = reader.optional_path(CERTIFICATE);
+    let key = reader.optional_path(PRIVATE_KEY);
+    let client_ca = reader.optional_path(CLIENT_CA);
+    let bearer_token_file = reader.optional_path(BEARER_TOKEN_FILE);
+    let allow_plaintext = reader.flag(ALLOW_PLAINTEXT, false);
+    reader.check(certificate.is_some() || key.is_none(), CERTIFICATE, || {
         "is missing: tls.key is set, and TLS needs both".to_owned()
     });
-    reader.check(key.is_some() || certificate.is_none(), "tls.key", || {
+    reader.check(key.is_some() || certificate.is_none(), PRIVATE_KEY, || {
         "is missing: tls.certificate is set, and TLS needs both".to_owned()
     });
-    let is_tls = certificate.is_some() || key.is_some();
-    reader.check(is_tls || client_ca.is_none(), "tls.certificate", || {
-        "is missing: tls.client_ca is set, and callers show their certificates by TLS alone".to_owned()
+    let has_tls = certificate.is_some() || key.is_some();
+    reader.check(has_tls || client_ca.is_none(), CERTIFICATE, || {
+        "is missing: tls.client_ca is set, and callers present certificates over TLS only".to_owned()
     });
-    // Half a pair is told once, above.
-    let is_meant = listen.ip().is_loopback() || is_tls || client_ca.is_some() || allow_plaintext;
-    reader.check(is_meant, "server.listen", || {
-        let what = match bearer_token_file {
+    // The checks above already report an incomplete TLS table.
+    let is_intended = listen.ip().is_loopback() || has_tls || client_ca.is_some() || allow_plaintext;
+    reader.check(is_intended, LISTEN, || {
+        let exposed = match bearer_token_file {
             Some(_) => "requests, answers and tokens",
             None => "requests and answers",
         };
         format!(
-            "{listen} is reached from other machines, and {what} would travel in the clear: set tls.certificate and tls.key, \
+            "other machines can reach {listen}, and {exposed} would travel in plaintext: set tls.certificate and tls.key, \
              or server.allow_plaintext = true if the network is trusted"
         )
     });

@@ -1,14 +1,16 @@
-//! `[mixture]`: how the two models are weighed, and what keeps an operator from weighing them by mistake.
+//! `[mixture]`: the weights of the two models, and the limits on changing them.
 
 use std::time::Duration;
 
 use crate::certificate::{Alpha, Temperature};
+use crate::settings::key::Key;
 use crate::settings::reader::Reader;
 
-/// Candidates for alpha, at most: each costs a mixture and a certificate an input.
-const MOST_SHADOWS: usize = 16;
+/// Most shadow alphas. Each costs a mixture and a certificate per input.
+const MAX_SHADOW_ALPHAS: usize = 16;
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// `[mixture]`: what an answer depends on.
+/// The part of `[mixture]` that answers depend on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MixtureSettings {
     /// Weight of the robust model.
@@ -17,43 +19,61 @@ pub struct MixtureSettings {
     pub robust_temperature: Temperature,
 }
 
-/// `[mixture]`: how alpha is changed.
+/// The part of `[mixture]` that controls how alpha changes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TuningSettings {
-    /// The alpha that is asked for: that of the mixture, unless that is on its way here.
+    /// The configured alpha. During a ramp, the alpha of the mixture is still on its way to this value.
     pub target_alpha: Alpha,
-    /// How long alpha takes from its old value to a new one, in a straight line; zero: at once.
+    /// How long alpha takes to change linearly from its old value to a new one; zero for at once.
     pub alpha_ramp: Duration,
-    /// Candidates for alpha, each of which is told what it would have answered; ascending, none twice.
+    /// Candidate alphas that the server evaluates on live traffic: ascending, without duplicates.
     pub shadow_alphas: Vec<Alpha>,
 }
 
+const ALPHA: Key = Key::live(
+    "mixture.alpha",
+    "Weight of the robust model. Certificates need more than 0.5; at 1 the standard model has no influence.",
+);
+const ALPHA_MIN: Key = Key::live("mixture.alpha_min", "Guard rail: the smallest alpha that is accepted.");
+const ALPHA_MAX: Key = Key::live("mixture.alpha_max", "Guard rail: the largest alpha that is accepted.");
+
 pub(in crate::settings) fn read(reader: &mut Reader) -> Option<(MixtureSettings, TuningSettings)> {
+    let is_weight = |alpha: f64| Alpha::new(alpha).is_ok();
     let expected = "a number from 0 to 1, the weight of the robust model";
-    let weight = |alpha: f64| Alpha::new(alpha).is_ok();
-    let alpha = reader.float("mixture.alpha", 0.76, expected, weight);
-    let alpha_min = reader.float("mixture.alpha_min", 0.0, "a number from 0 to 1", weight);
-    let alpha_max = reader.float("mixture.alpha_max", 1.0, "a number from 0 to 1", weight);
-    reader.check(alpha_min <= alpha_max, "mixture.alpha_min", || {
+    let alpha = reader.float(ALPHA, 0.76, expected, is_weight);
+    let alpha_min = reader.float(ALPHA_MIN, 0.0, "a number from 0 to 1", is_weight);
+    let alpha_max = reader.float(ALPHA_MAX, 1.0, "a number from 0 to 1", is_weight);
+    reader.check(alpha_min <= alpha_max, ALPHA_MIN, || {
         format!("is over mixture.alpha_max = {alpha_max}")
     });
-    reader.check((alpha_min..=alpha_max).contains(&alpha), "mixture.alpha", || {
+    reader.check((alpha_min..=alpha_max).contains(&alpha), ALPHA, || {
         format!("{alpha} is outside the guard rails mixture.alpha_min = {alpha_min} to mixture.alpha_max = {alpha_max}")
     });
-    let robust_temperature = reader.float("mixture.robust_temperature", 1.0, "a number from 1e-6 to 1e6", |t| {
-        (1e-6..=1e6).contains(&t)
-    });
+    let robust_temperature = reader.float(
+        Key::live(
+            "mixture.robust_temperature",
+            "T of `h = softmax(z / T)` for a robust model that returns logits and is not smoothed.",
+        ),
+        1.0,
+        "a number from 1e-6 to 1e6",
+        |t| (1e-6..=1e6).contains(&t),
+    );
     let alpha_ramp = reader.duration(
-        "mixture.alpha_ramp",
+        Key::live(
+            "mixture.alpha_ramp",
+            "How long alpha takes to change linearly from its old value to a new one. `\"0s\"` changes it at once.",
+        ),
         Duration::ZERO,
-        Duration::ZERO,
-        Duration::from_secs(24 * 3600),
+        Duration::ZERO..=DAY,
     );
     let mut shadow_alphas = reader.floats(
-        "mixture.shadow_alphas",
-        MOST_SHADOWS,
+        Key::live(
+            "mixture.shadow_alphas",
+            "Candidate alphas that the server evaluates on live traffic without serving them.",
+        ),
+        MAX_SHADOW_ALPHAS,
         "a list of at most 16 numbers from 0 to 1, such as [0.6, 0.9]",
-        weight,
+        is_weight,
     );
     shadow_alphas.sort_by(f64::total_cmp);
     shadow_alphas.dedup();

@@ -1,35 +1,45 @@
-//! `[open_inference]`: the second protocol.
+//! `[open_inference]`: the Open Inference Protocol (KServe v2).
 
+use crate::settings::key::Key;
 use crate::settings::reader::Reader;
 
-/// Bytes of a name, at most: it comes back with every answer.
-const LONGEST_NAME: usize = 128;
+/// Longest model name in bytes. Every response carries the name.
+const MAX_NAME_LENGTH: usize = 128;
 
 /// `[open_inference]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenInferenceSettings {
-    /// Answer `inference.GRPCInferenceService` at all.
+    /// Serves `inference.GRPCInferenceService`.
     pub enabled: bool,
-    /// What callers name the model.
+    /// The name by which callers address the model.
     pub model_name: String,
 }
 
 pub(in crate::settings) fn read(reader: &mut Reader) -> OpenInferenceSettings {
     OpenInferenceSettings {
-        enabled: reader.flag("open_inference.enabled", true),
+        enabled: reader.flag(
+            Key::restart_only(
+                "open_inference.enabled",
+                "Serves the Open Inference Protocol, `inference.GRPCInferenceService`.",
+            ),
+            true,
+        ),
         model_name: reader.text(
-            "open_inference.model_name",
+            Key::restart_only(
+                "open_inference.model_name",
+                "The name by which callers of the Open Inference Protocol address the model.",
+            ),
             "certimix".to_owned(),
             "a name of 1 to 128 letters, digits, '_', '-', '.' or '/'",
-            |name| is_name(name).then(|| name.to_owned()),
+            |name| is_model_name(name).then(|| name.to_owned()),
         ),
     }
 }
 
-/// What a client can put into a URL or a command line as it is.
-fn is_name(name: &str) -> bool {
-    let usual = |letter: u8| letter.is_ascii_alphanumeric() || b"_-./".contains(&letter);
-    (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(usual)
+/// Whether a client can write the name into a URL or a command line without quoting.
+fn is_model_name(name: &str) -> bool {
+    let is_unreserved = |letter: u8| letter.is_ascii_alphanumeric() || b"_-./".contains(&letter);
+    (1..=MAX_NAME_LENGTH).contains(&name.len()) && name.bytes().all(is_unreserved)
 }
 
 #[cfg(test)]
@@ -37,12 +47,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_those_that_need_no_quotes() {
+    fn model_names_need_no_quoting() {
         for name in ["certimix", "cifar-10_v2.1", "vision/cifar10", "1"] {
-            assert!(is_name(name), "{name}");
+            assert!(is_model_name(name), "{name}");
         }
-        for name in ["", "two words", "ümlaut", "a\n", &"x".repeat(LONGEST_NAME + 1)] {
-            assert!(!is_name(name), "{name}");
+        for name in ["", "two words", "ümlaut", "a\n", &"x".repeat(MAX_NAME_LENGTH + 1)] {
+            assert!(!is_model_name(name), "{name}");
         }
     }
 }

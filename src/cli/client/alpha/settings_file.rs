@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use toml_edit::{DocumentMut, Item, Value};
 
 use crate::certificate::Alpha;
-use crate::settings::{self, Source};
+use crate::settings::{self, SettingsSource};
 
 /// What Kubernetes calls the symlink to a ConfigMap's newest version.
 const CONFIG_MAP_DATA: &str = "..data";
@@ -80,7 +80,7 @@ impl SettingsFile {
 
     /// What a server would refuse is not written. Only of this section: others may be set by variables of the server's own.
     fn check(&self, text: &str) -> anyhow::Result<()> {
-        let Err(error) = Source::new(&self.path, []).parse(text) else {
+        let Err(error) = SettingsSource::new(&self.path, []).parse(text) else {
             return Ok(());
         };
         let violations = error.violations().0;
