@@ -236,7 +236,7 @@ fn parts(logs: Option<LogHandle>, access: Arc<AccessControl>) -> PrepareParts {
 }
 
 /// Tells health checks whether both models work, those that are live.
-async fn follow(mut engines: watch::Receiver<watch::Receiver<bool>>, health: &rpc::Health) {
+async fn follow(mut engines: watch::Receiver<watch::Receiver<bool>>, health: &rpc::HealthReporter) {
     let mut healthy = engines.borrow_and_update().clone();
     loop {
         tokio::select! {

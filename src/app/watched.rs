@@ -15,7 +15,7 @@ use crate::telemetry::{LogHandle, Tracer};
 pub(super) struct ServerPages {
     pub(super) metrics: Arc<Metrics>,
     pub(super) live: Arc<Live>,
-    pub(super) health: rpc::Health,
+    pub(super) health: rpc::HealthReporter,
     pub(super) connections: Arc<ConnectionCounts>,
     pub(super) access: Arc<AccessControl>,
     pub(super) tracer: Option<Tracer>,
@@ -48,7 +48,7 @@ fn counted(counts: &ConnectionCounts) -> Connections {
         accepted: counts.accepted(),
         refused: counts.refused(),
         failed_handshakes: counts.failed_handshakes(),
-        cut: counts.cut(),
+        cut: counts.aborted(),
         unauthenticated: counts.unauthenticated(),
     }
 }
