@@ -1,4 +1,4 @@
-"""Where the files of this repository are."""
+"""Paths of the files in this repository."""
 
 from pathlib import Path
 

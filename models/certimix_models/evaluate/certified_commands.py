@@ -17,7 +17,12 @@ def _add_vote_plan_arguments(parser: argparse.ArgumentParser) -> None:
         default=VOTE_RADII,
         help="radii to prove, in l2 (default: 0 to 0.75 in steps of 0.125)",
     )
-    parser.add_argument("--failure-probability", type=float, default=0.001, help="of each certificate (default: 0.001)")
+    parser.add_argument(
+        "--failure-probability",
+        type=float,
+        default=0.001,
+        help="failure probability of each certificate (default: 0.001)",
+    )
     parser.add_argument(
         "--budget", type=int, default=PUBLISHED_VOTES, help="most votes for one image (default: 100000)"
     )
@@ -25,7 +30,7 @@ def _add_vote_plan_arguments(parser: argparse.ArgumentParser) -> None:
         "--resolution",
         type=float,
         default=RADIUS_RESOLUTION,
-        help="of radii, in units of sigma; finer costs more votes (default: 0.1)",
+        help="step in radius, in units of sigma; finer costs more votes (default: 0.1)",
     )
 
 
@@ -41,7 +46,7 @@ def _add_draw_votes_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--shard", default="0/1", help="i/n: every n-th of the images, from the i-th (default: 0/1)")
     add_threads(parser)
-    parser.add_argument("--seed", type=int, default=0, help="of the noise (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the noise (default: 0)")
     add_work_dir(parser)
     parser.add_argument(
         "--cache",
@@ -99,7 +104,7 @@ Votes are drawn to prove certain radii. Between these radii more votes would rai
 
 
 def _add_simulate_votes_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--images", type=int, default=4000, help="to simulate (default: 4000)")
+    parser.add_argument("--images", type=int, default=4000, help="number of images to simulate (default: 4000)")
     _add_vote_plan_arguments(parser)
 
 
@@ -123,11 +128,18 @@ def _add_certified_curves_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lipschitz", type=Path, default=BUNDLED_MODELS / "lipschitz.toml", help="manifest of the Lipschitz h"
     )
-    parser.add_argument("--votes", type=Path, default=RESULTS / "votes_smoothed-025.csv", help="of the smoothed h")
     parser.add_argument(
-        "--wider-votes", type=Path, default=RESULTS / "far_votes_smoothed-050.csv", help="of an h with a larger sigma"
+        "--votes", type=Path, default=RESULTS / "votes_smoothed-025.csv", help="votes of the smoothed h"
     )
-    parser.add_argument("--levels", type=float, nargs="+", default=[0.90, 0.85, 0.80, 0.75], help="of clean accuracy")
+    parser.add_argument(
+        "--wider-votes",
+        type=Path,
+        default=RESULTS / "far_votes_smoothed-050.csv",
+        help="votes of an h with a larger sigma",
+    )
+    parser.add_argument(
+        "--levels", type=float, nargs="+", default=[0.90, 0.85, 0.80, 0.75], help="levels of clean accuracy"
+    )
     parser.add_argument(
         "--every", type=int, default=1, help="for the Lipschitz network: use every n-th test image (default: 1)"
     )

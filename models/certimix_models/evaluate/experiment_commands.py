@@ -14,7 +14,9 @@ _EXPERIMENTS = "certimix_models.evaluate.experiments"
 
 def _add_alpha_curve_arguments(parser: argparse.ArgumentParser) -> None:
     add_pgd_options(parser, images=500)
-    parser.add_argument("--alphas", type=float, nargs="+", default=MIX_ALPHAS, help="at which MIX runs, beside 0 and 1")
+    parser.add_argument(
+        "--alphas", type=float, nargs="+", default=MIX_ALPHAS, help="alphas at which MIX runs, beside 0 and 1"
+    )
 
 
 ALPHA_CURVE = Command(
@@ -39,7 +41,7 @@ authors' own curves, from their notebook, beside ours.
 def _add_margins_arguments(parser: argparse.ArgumentParser) -> None:
     _add_alpha_curve_arguments(parser)
     parser.add_argument(
-        "--alpha", type=float, default=0.8, help="of the mixture's rows; one of --alphas (default: 0.8)"
+        "--alpha", type=float, default=0.8, help="alpha of the mixture's rows; one of --alphas (default: 0.8)"
     )
 
 
@@ -141,15 +143,20 @@ def _add_autoattack_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--case", choices=["linf", "l2", "both"], default="both", help="the norm of the attack (default: both)"
     )
-    parser.add_argument("--alphas", type=float, nargs="+", default=[0, 0.5, 0.75, 0.9, 1], help="of the mixtures")
+    parser.add_argument(
+        "--alphas", type=float, nargs="+", default=[0, 0.5, 0.75, 0.9, 1], help="alphas of the mixtures"
+    )
     parser.add_argument(
         "--adversarial", type=Path, default=BUNDLED_MODELS / "adversarial.toml", help="manifest of h in l-infinity"
     )
     parser.add_argument("--lipschitz", type=Path, default=BUNDLED_MODELS / "lipschitz.toml", help="manifest of h in l2")
     parser.add_argument(
-        "--temperature", type=float, default=TEMPERATURE["l2"], help="of the Lipschitz h: softmax(z / temperature)"
+        "--temperature",
+        type=float,
+        default=TEMPERATURE["l2"],
+        help="temperature of the Lipschitz h: softmax(z / temperature)",
     )
-    parser.add_argument("--images", type=int, default=100, help="evenly spaced in the test set (default: 100)")
+    parser.add_argument("--images", type=int, default=100, help="number of test images, evenly spaced (default: 100)")
     parser.add_argument(
         "--full", action="store_true", help="AutoAttack's own numbers of steps, targets and queries, and FAB"
     )
@@ -184,7 +191,7 @@ def _add_certificate_attack_arguments(parser: argparse.ArgumentParser) -> None:
         "--family",
         choices=["lipschitz", "smoothed", "both"],
         default="both",
-        help="of the certificates (default: both)",
+        help="family of the certificates (default: both)",
     )
     parser.add_argument("--certificates", type=Path, nargs="*", default=[], help="answers of the server, JSON lines")
     parser.add_argument(
@@ -204,18 +211,21 @@ def _add_certificate_attack_arguments(parser: argparse.ArgumentParser) -> None:
         help="attack only the N of inside_radius.csv that came nearest to breaking; writes inside_radius_nearest.csv",
     )
     computed = parser.add_argument_group("without --certificates")
-    computed.add_argument("--alpha", type=float, default=0.76, help="of the mixture (default: 0.76)")
+    computed.add_argument("--alpha", type=float, default=0.76, help="alpha of the mixture (default: 0.76)")
     computed.add_argument(
         "--temperature",
         type=float,
         default=TEMPERATURE["l2"],
-        help="of the Lipschitz network: h = softmax(z / temperature)",
+        help="temperature of the Lipschitz h: softmax(z / temperature)",
     )
     computed.add_argument(
-        "--votes", type=int, default=1000, help="for each certificate of the smoothed network (default: 1000)"
+        "--votes", type=int, default=1000, help="votes for each certificate of the smoothed network (default: 1000)"
     )
     computed.add_argument(
-        "--failure-probability", type=float, default=1e-6, help="of each of these certificates (default: 1e-6)"
+        "--failure-probability",
+        type=float,
+        default=1e-6,
+        help="failure probability of each certificate (default: 1e-6)",
     )
 
 

@@ -12,7 +12,7 @@ def add_work_dir(parser: argparse.ArgumentParser) -> None:
 
 
 def add_threads(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--threads", type=int, default=1, help="of PyTorch and ONNX Runtime (default: 1)")
+    parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch and ONNX Runtime (default: 1)")
 
 
 def add_results(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def add_experiment_options(parser: argparse.ArgumentParser) -> None:
         "--standard", type=Path, default=BUNDLED_MODELS / "standard.toml", help="manifest of g (default: standard.toml)"
     )
     add_threads(parser)
-    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
     add_work_dir(parser)
     parser.add_argument(
         "--results-dir",
@@ -44,10 +44,12 @@ def add_experiment_options(parser: argparse.ArgumentParser) -> None:
 def add_pgd_options(parser: argparse.ArgumentParser, images: int) -> None:
     """The options of every experiment with PGD in one norm; `images` is the default of --images."""
     add_experiment_options(parser)
-    parser.add_argument("--norm", choices=["linf", "l2"], default="linf", help="of the attack (default: linf)")
+    parser.add_argument("--norm", choices=["linf", "l2"], default="linf", help="norm of the attack (default: linf)")
     parser.add_argument("--epsilon", type=float, help="radius of the attack (default: 8/255, in l2 0.5)")
     parser.add_argument("--robust", type=Path, help="manifest of h (default: adversarial.toml, in l2 lipschitz.toml)")
     parser.add_argument("--temperature", type=float, help="h is softmax(z / temperature) (default: 1, in l2 0.2)")
-    parser.add_argument("--images", type=int, default=images, help=f"evenly spaced in the test set (default: {images})")
-    parser.add_argument("--steps", type=int, default=PGD_STEPS, help=f"of PGD (default: {PGD_STEPS})")
+    parser.add_argument(
+        "--images", type=int, default=images, help=f"number of test images, evenly spaced (default: {images})"
+    )
+    parser.add_argument("--steps", type=int, default=PGD_STEPS, help=f"steps of PGD (default: {PGD_STEPS})")
     parser.add_argument("--tag", default="", help="suffix of the file names, for a run with other settings")

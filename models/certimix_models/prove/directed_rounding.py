@@ -14,7 +14,7 @@ import numpy as np
 
 FLOAT64_UNIT = 2.0**-53
 UNIT_ROUNDOFF = {np.dtype(np.float32): 2.0**-24, np.dtype(np.float64): FLOAT64_UNIT}
-SMALLEST_NORMAL = 2.0**-126  # of float32; larger than that of float64
+SMALLEST_NORMAL = 2.0**-126  # float32's; larger than float64's
 
 
 def next_up(value: float) -> float:

@@ -1,4 +1,4 @@
-"""What the rules of all operators use: tensors, attributes, and the rejection of a node."""
+"""The base of all operator rules: tensors, attributes, and the rejection of a node."""
 
 import numpy as np
 from onnx import NodeProto, helper

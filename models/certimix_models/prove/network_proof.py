@@ -27,13 +27,13 @@ class ProofStep:
     name: str
     shape: tuple[int, ...]
     lipschitz: float  # from the network's input to this node
-    factor: float  # by which this node multiplied the constant
+    factor: float  # the factor by which this node multiplied the constant
     error: float  # rounding error of the whole tensor, in l2
 
 
 @dataclass(frozen=True)
 class Proof:
-    """What is proved about a network's output: the vector is `lipschitz`-Lipschitz in l2, and each
+    """The proof about a network's output: the vector is `lipschitz`-Lipschitz in l2, and each
     element is computed to within `error`.
     """
 

@@ -51,7 +51,7 @@ def conv(node: NodeProto, inputs: list[Tensor], opset: int) -> TensorView:
     is_torus = not any(settings.get("pads", [0])) and is_torus_padding(view.index, kernel.shape[2:], stride, output)
     source = view.bounds if is_torus else view.materialise()
     norm_bound = convolution_norm_bound(kernel, stride, output, is_torus)
-    # of each bias: one for each pixel, and for each image if a Reshape made several of one
+    # copies of each bias: one for each pixel, and for each image if a Reshape made several of one
     bias_copies = result.size // kernel.shape[0]
     return linear_layer(
         source,

@@ -17,7 +17,7 @@ CHECKER_ID = "models/evaluate/lipschitz_bound.py"
 
 
 def record_path(model: Path) -> Path:
-    """Where the record of an ONNX file is."""
+    """The path of the record that belongs to an ONNX file."""
     return model.with_suffix(".proof.json")
 
 

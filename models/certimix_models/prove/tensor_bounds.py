@@ -23,8 +23,8 @@ class TensorBounds:
     # products that a runtime may still be summing when the next addend comes; 0 if nothing can join
     # the sum
     open_terms: int = 0
-    # of that sum: at least the norm of the sums of its terms' absolute values, to which roundings
-    # are relative
+    # at least the norm of the sums of the open terms' absolute values, to which roundings are
+    # relative
     open_magnitude: float = 0.0
     # multiplications by constants that a runtime may defer into the next layer's weights
     pending_factors: int = 0

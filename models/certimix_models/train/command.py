@@ -10,9 +10,16 @@ from certimix_models.train.model_summaries import MODEL_SUMMARIES
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", choices=MODEL_SUMMARIES, help="the bundled model to train")
-    parser.add_argument("--seed", type=int, default=1, help="of the weights and the batches (default: 1)")
-    parser.add_argument("--threads", type=int, default=1, help="default: 1, so that 2 cores train two models at once")
-    parser.add_argument("--work-dir", type=Path, default=DEFAULT_WORK_DIR, help="for the data set and the checkpoints")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the weights and the batches (default: 1)")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=1,
+        help="threads of PyTorch (default: 1, so that 2 cores can train two models at once)",
+    )
+    parser.add_argument(
+        "--work-dir", type=Path, default=DEFAULT_WORK_DIR, help="folder of the data set and the checkpoints"
+    )
 
 
 TRAIN = Command(

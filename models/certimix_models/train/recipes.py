@@ -27,7 +27,7 @@ class Recipe:
     shift: int = 4
     muon_rate: float = 0.24
     adam_rate: float = 0.06
-    sigma: float = 0.0  # of the noise, in units of the image in [0, 1]
+    sigma: float = 0.0  # standard deviation of the noise, in units of the image in [0, 1]
 
 
 def smoothed(shape: NetworkShape, sigma: float, consistency: float, epochs: int) -> Recipe:

@@ -40,7 +40,7 @@ class AttackBudget:
     steps: int = 30
     steps_targeted: int = 15
     steps_smallest: int = 60
-    restarts: int = 2  # of the attacks on both networks; half as many on one network
+    restarts: int = 2  # for attacks on both networks; half as many for one network
 
     def scaled_by(self, factor: int) -> "AttackBudget":
         return AttackBudget(*(value * factor for value in astuple(self)))

@@ -24,7 +24,7 @@ from certimix_models.evaluate.mathematics.confidence_bounds import clopper_pears
 from certimix_models.evaluate.networks.bundled_model import BundledModel, pixels_to_floats
 from certimix_models.evaluate.networks.noisy_votes import count_votes, noisy_copies
 
-FALSE_ALARM_PROBABILITY = 1e-4  # of each image that is evaluated
+FALSE_ALARM_PROBABILITY = 1e-4  # for each evaluated image
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ class CertifiedCurve:
     alpha: float
     temperature: float
     clean: float
-    radii: np.ndarray  # of the reported images; 0 where the certified class is wrong
+    radii: np.ndarray  # one for each reported image; 0 where the certified class is wrong
     # the radius up to which the curve is known, because no votes were drawn for more
     known_up_to: float = RADIUS_GRID[-1]
     unreachable_beyond: float = math.inf  # no number of votes certifies beyond this

@@ -17,7 +17,7 @@ from certimix_models.evaluate.smoothed_votes.certified_accuracy import COHEN
 from certimix_models.repository import BUNDLED_MODELS, RESULTS
 
 TABLE = RESULTS / "cost.csv"
-WIDTHS, BLOCKS = ((16, 32, 64), 18)  # of ResNet-110 for CIFAR: three stages of 18 blocks of two convolutions
+WIDTHS, BLOCKS = ((16, 32, 64), 18)  # ResNet-110 for CIFAR: three stages of 18 blocks of two convolutions
 
 
 def run(options: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ differences themselves. Among equal distances the earlier image wins.
 import numpy as np
 
 BLOCK = 5_000
-UNIT_ROUNDOFF = 2.0**-24  # of float32
+UNIT_ROUNDOFF = 2.0**-24  # float32
 
 
 class NearestNeighbour:

@@ -26,7 +26,7 @@ ATTACKS = ["clean", "STD", "ROB", "MIX", "worst"]
 AUTOATTACK = ["apgd-ce", "apgd-t", "fab-t", "square"]
 
 
-RADII = [0, 0.14, 0.25, 0.5, 0.75]  # of Fig. 3; 0.14 is just under 36/255
+RADII = [0, 0.14, 0.25, 0.5, 0.75]  # for Fig. 3; 0.14 is just under 36/255
 
 
 CLEAN_LEVELS = [88, 85, 80, 75, 70]
@@ -56,7 +56,7 @@ def alpha_table(name: str) -> Table:
 
 def margins_table(name: str) -> Table:
     """The mean margins."""
-    head = ["model", "images", "answers", "how many", "mean margin", "95 % interval", "median"]
+    head = ["model", "images", "answers", "count", "mean margin", "95 % interval", "median"]
     rows = read_rows(name)
     body = [
         [
@@ -106,7 +106,7 @@ def authors_comparison_table(_: str) -> Table:
     for norm in ("linf", "l2"):
         rows, ratio = read_rows(f"choice-of-r-{norm}"), read_rows(f"authors-ratio-{norm}")
         if caption_of(rows[0], rows[0]["images"]) != caption_of(ratio[0], ratio[0]["images"]):
-            raise SystemExit(f"choice-of-r-{norm}.csv and authors-ratio-{norm}.csv are not of the same settings")
+            raise SystemExit(f"choice-of-r-{norm}.csv and authors-ratio-{norm}.csv have different settings")
         ours = measured_curves(rows) | measured_curves(ratio)
         theirs = {curve: points for curve in ours if (points := published_curves.attacked_against_clean(norm, curve))}
         half = max(float(row["attacked_high"]) - float(row["attacked_low"]) for row in rows) / 2
@@ -117,7 +117,7 @@ def authors_comparison_table(_: str) -> Table:
                 columns.append(
                     {curve: retained_accuracy(found[curve], found["one-probabilities"], share) for curve in theirs}
                 )
-    caption = f"In per cent of what h keeps by itself. Ours are of {rows[0]['images']} images, each uncertain by up to ± {' and '.join(uncertainties)}."
+    caption = f"In per cent of the attacked accuracy of h alone. Ours are of {rows[0]['images']} images, each uncertain by up to ± {' and '.join(uncertainties)}."
     names = {
         curve: "ratio of the largest, probabilities" if curve == "ratio-probabilities" else f"`{curve}`"
         for curve in columns[0]
@@ -154,7 +154,7 @@ def certified_table(name: str) -> Table:
     radii = sorted({radius for shares in lines.values() for radius in shares})
     body = [[*line, *(shares.get(at, "-") for at in radii)] for line, shares in lines.items()]
     return Table(
-        ["classifier", "sigma", "multiply-adds a vote", "votes an image", *(f"r = {at:g}" for at in radii)], body
+        ["classifier", "sigma", "multiply-adds per vote", "votes per image", *(f"r = {at:g}" for at in radii)], body
     )
 
 
@@ -169,13 +169,13 @@ def certificate_attacks_table(name: str) -> Table:
             closest = f"smallest perturbation found: {min(found):.2f} times the radius, median {median(found):.2f}"
         else:
             needed = max(float(row["needed"]) for row in rows)
-            closest = f"least margin of h found: {min(float(row['margin']) for row in rows):.3f}, needed {needed:.3f}"
+            closest = (
+                f"smallest margin of h found: {min(float(row['margin']) for row in rows):.3f}, needed {needed:.3f}"
+            )
             for multiple in ("3", "6"):
                 margins_beyond = [float(row[f"margin_at_{multiple}"]) for row in rows if row[f"margin_at_{multiple}"]]
                 below = sum(margin < needed for margin in margins_beyond)
-                closest += (
-                    f"; the same attack at {multiple} times the radius: below it for {below} of {len(margins_beyond)}"
-                )
+                closest += f"; at {multiple} times the radius below it for {below} of {len(margins_beyond)}"
         broken = sum(float(row["broken"]) != 0 for row in rows)
         body.append(
             [
@@ -188,9 +188,7 @@ def certificate_attacks_table(name: str) -> Table:
                 str(broken),
             ]
         )
-    return Table(
-        ["certificate", "alpha", "T", "attacked", "median radius", "how near the attacks came", "broken"], body
-    )
+    return Table(["certificate", "alpha", "T", "attacked", "median radius", "closest attack", "broken"], body)
 
 
 def autoattack_table(name: str) -> Table:
@@ -280,7 +278,7 @@ def accuracy_table(name: str) -> Table:
                 ", ".join(shares),
             ]
         )
-    return Table(["model", "file", "multiply-adds an image", "of 10,000 test images"], body)
+    return Table(["model", "file", "multiply-adds per image", "of 10,000 test images"], body)
 
 
 def multiply_adds() -> dict[str, str]:

@@ -56,13 +56,13 @@ class RadiusGoal:
 
 @dataclass(frozen=True)
 class VotePlan:
-    """What to prove, and the most votes to spend on it."""
+    """The radii to prove, and the most votes to spend on them."""
 
     sigma: float
     radii: tuple[float, ...]
     failure_probability: float
     budget: int
-    resolution: float = RADIUS_RESOLUTION  # of radii, in units of sigma; finer costs more votes
+    resolution: float = RADIUS_RESOLUTION  # step in radius, in units of sigma; finer costs more votes
 
     def goals(self) -> list[RadiusGoal]:
         return [self.goal(radius) for radius in sorted(self.radii)]
