@@ -38,7 +38,7 @@ SAMPLES = Command(
 Writes the test images that are committed beside the models, for tests, examples and the README:
 
   models/cifar10/samples/       every 500th test image as INDEX-LABEL.png, and labels.csv
-  models/cifar10/test_100.png   every 100th test image, one row of pixels an image, with
+  models/cifar10/test_100.png   every 100th test image, one row of pixels for each, with
                                 test_100_labels.json
 
 Each run writes the same bytes.

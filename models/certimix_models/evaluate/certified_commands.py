@@ -70,7 +70,7 @@ Measures certified accuracy against radius of smoothed models, beside Cohen and 
   certimix_models evaluate draw-votes models/cifar10/smoothed-025.toml --shard 1/2
 
 ONNX Runtime draws the votes from the bundled file, for every 20th test image: 100 votes select the
-class, then as many as the stopping rule asks for. The counts of each image are kept at once in
+class, then as many as the stopping rule requires. The counts of each image are kept at once in
 .cache/results/certified, so that a run that is stopped continues there. Shards may run side by side
 or one after another. After the last image the command writes docs/results/votes_MODEL.csv, and
 from all such files certified.csv and certified.png.

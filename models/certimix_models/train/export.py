@@ -44,7 +44,7 @@ kind = "logits"            # or "probabilities"
 
 NO_GUARANTEE = """\
 kind = "none"
-source = "{about}: nothing is proven of it"
+source = "{about}; no proven guarantee"
 """
 
 SMOOTHING_GUARANTEE = """\

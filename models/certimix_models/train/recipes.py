@@ -11,7 +11,7 @@ from certimix_models.train.lipschitz_network import LipschitzNet
 
 EPSILON = 8 / 255
 
-LARGE = NetworkShape((64, 256, 256))  # 118 million multiply-adds an image
+LARGE = NetworkShape((64, 256, 256))  # 118 million multiply-adds for one image
 MEDIUM = NetworkShape((48, 128, 192))  # 48 million
 TINY = NetworkShape((24, 56, 112), stem_kernel=4, stem_stride=2, stem_padding=1)  # 4.5 million
 

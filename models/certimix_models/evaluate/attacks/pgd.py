@@ -35,7 +35,7 @@ def pgd_attack(
             function, epsilon, step, steps, random_start=False, eps_for_division=GRADIENT_EPSILON
         )
     adversarial = attack(images, labels).detach()
-    distance = perturbation_norms(adversarial - images, norm).max().item()
+    distance = difference_norms(adversarial - images, norm).max().item()
     if (
         distance > epsilon * (1 + DISTANCE_TOLERANCE) + DISTANCE_TOLERANCE
         or adversarial.min() < 0
@@ -45,6 +45,6 @@ def pgd_attack(
     return adversarial
 
 
-def perturbation_norms(differences: Tensor, norm: str) -> Tensor:
+def difference_norms(differences: Tensor, norm: str) -> Tensor:
     """[N] norms of the differences."""
     return torch.linalg.vector_norm(differences.flatten(1), ord=float("inf") if norm == "linf" else 2, dim=1)

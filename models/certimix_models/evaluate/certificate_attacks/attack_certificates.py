@@ -70,7 +70,8 @@ def attack_family(
         certificates = [certificate for certificate in certificates if certificate.index in nearest]
     if len({(certificate.alpha, certificate.temperature) for certificate in certificates}) != 1:
         raise SystemExit("the certificates have several alphas or temperatures: attack each group by itself")
-    budget = (smoothed_attack if smoothed else lipschitz_attack).AttackBudget().scaled_by(options.effort)
+    default_budget = smoothed_attack.SmoothedAttackBudget() if smoothed else lipschitz_attack.LipschitzAttackBudget()
+    budget = default_budget.scaled_by(options.effort)
     settings |= {"effort": asdict(budget), "certificates": [certificate.settings() for certificate in certificates]}
     if smoothed:
         settings["attacks"] = [name for name, *_ in smoothed_attack.ATTACKS]

@@ -34,7 +34,7 @@ OVERSHOOT = 1.02  # the boundaries of torch and ONNX Runtime differ in the last 
 
 
 @dataclass(frozen=True)
-class AttackBudget:
+class LipschitzAttackBudget:
     """The numbers of steps and restarts."""
 
     steps: int = 30
@@ -42,8 +42,8 @@ class AttackBudget:
     steps_smallest: int = 60
     restarts: int = 2  # for attacks on both networks; half as many for one network
 
-    def scaled_by(self, factor: int) -> "AttackBudget":
-        return AttackBudget(*(value * factor for value in astuple(self)))
+    def scaled_by(self, factor: int) -> "LipschitzAttackBudget":
+        return LipschitzAttackBudget(*(value * factor for value in astuple(self)))
 
 
 class MarginEvaluator:
@@ -67,7 +67,11 @@ class MarginEvaluator:
 
 
 def attack_lipschitz(
-    g: BundledModel, h: BundledModel, certificates: list[AttackedCertificate], pixels: np.ndarray, budget: AttackBudget
+    g: BundledModel,
+    h: BundledModel,
+    certificates: list[AttackedCertificate],
+    pixels: np.ndarray,
+    budget: LipschitzAttackBudget,
 ) -> tuple[list[dict], dict]:
     """The rows of results and the strongest adversarial images. All certificates have the same
     alpha and temperature.
@@ -102,7 +106,7 @@ def attack_lipschitz(
     }
 
 
-def _all_attacks(g, h, alpha, x, y, r, budget: AttackBudget):
+def _all_attacks(g, h, alpha, x, y, r, budget: LipschitzAttackBudget):
     """Runs every attack inside the ball and yields its name and its images."""
     mixture = AlphaMixture(g, h, alpha)
     untargeted_attacks = {
@@ -123,7 +127,7 @@ def _all_attacks(g, h, alpha, x, y, r, budget: AttackBudget):
         yield ("mixture each class", minimise_margin(TargetedMargin(mixture, y, targets), x, r, budget.steps_targeted))
 
 
-def _smallest_perturbations(g, h, alpha, x, y, r, budget: AttackBudget) -> dict[str, list[np.ndarray]]:
+def _smallest_perturbations(g, h, alpha, x, y, r, budget: LipschitzAttackBudget) -> dict[str, list[np.ndarray]]:
     worst_case = find_smallest_perturbation(WorstCaseMargin(h, alpha, y), x, r, budget.steps_smallest).numpy()
     mixture = find_smallest_perturbation(
         UntargetedMargin(AlphaMixture(g, h, alpha), y), x, r, budget.steps_smallest

@@ -28,7 +28,7 @@ FALSE_ALARM_PROBABILITY = 1e-4  # for each evaluated image
 
 
 @dataclass(frozen=True)
-class AttackBudget:
+class SmoothedAttackBudget:
     """The numbers of steps, copies and votes. The fields are part of the settings of the raw
     results.
     """
@@ -40,7 +40,7 @@ class AttackBudget:
     beyond: tuple[float, ...] = (3.0, 6.0)  # multiples of the radius, where the same attack should succeed
     beyond_every: int = 5  # for every n-th certificate
 
-    def scaled_by(self, factor: int) -> "AttackBudget":
+    def scaled_by(self, factor: int) -> "SmoothedAttackBudget":
         more = {name: getattr(self, name) * factor for name in ("steps", "copies", "choosing", "judging")}
         return replace(self, **more)
 
@@ -51,7 +51,7 @@ def attack_smoothed(
     certificates: list[AttackedCertificate],
     first: int,
     pixels: np.ndarray,
-    budget: AttackBudget,
+    budget: SmoothedAttackBudget,
     seed: int,
 ) -> tuple[list[dict], dict]:
     """The rows of results and the worst images inside the radius. `first` is the position of the
@@ -68,9 +68,8 @@ def attack_smoothed(
             | _evaluate_image(g, h, worst_image, certificate, budget, generator)
         )
         row["squares"] = int(((worst_image.astype(np.int64) - levels.astype(np.int64)) ** 2).sum())
-        row["clean_margin"] = _vote_margin(count_votes(h, levels, budget.judging, generator), certificate.class_index)[
-            0
-        ]
+        clean_votes = count_votes(h, levels, budget.judging, generator)
+        row["clean_margin"] = _vote_margin(clean_votes, certificate.class_index)[0]
         for multiple in budget.beyond:
             row[f"margin_at_{multiple:g}"] = ""
             if position % budget.beyond_every == 0:
@@ -85,7 +84,12 @@ def attack_smoothed(
 
 
 def _worst_image(
-    h, levels: np.ndarray, certificate: AttackedCertificate, squared_radius: int, budget: AttackBudget, generator
+    h,
+    levels: np.ndarray,
+    certificate: AttackedCertificate,
+    squared_radius: int,
+    budget: SmoothedAttackBudget,
+    generator,
 ) -> tuple[np.ndarray, str]:
     """The image with the lowest margin among the results of all attacks, by votes under the same
     noise for each.
@@ -104,7 +108,7 @@ def _worst_image(
 
 
 def _descend(
-    h, levels, y: int, squared_radius: int, loss, random_start: bool, budget: AttackBudget, generator
+    h, levels, y: int, squared_radius: int, loss, random_start: bool, budget: SmoothedAttackBudget, generator
 ) -> np.ndarray:
     """Projected gradient descent of the expected margin over real perturbations. The gradient is
     taken at whole levels.
@@ -160,7 +164,7 @@ def _vote_margin(votes: np.ndarray, y: int) -> tuple[float, int]:
 
 
 def _evaluate_image(
-    g, h, worst_image: np.ndarray, certificate: AttackedCertificate, budget: AttackBudget, generator
+    g, h, worst_image: np.ndarray, certificate: AttackedCertificate, budget: SmoothedAttackBudget, generator
 ) -> dict:
     """The columns with the result, from fresh votes."""
     y, mu = certificate.class_index, certificate_formulas.required_margin(certificate.alpha)

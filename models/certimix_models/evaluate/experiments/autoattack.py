@@ -43,7 +43,7 @@ ATTACKS = ["apgd-ce", "apgd-t", "fab-t", "square"]
 
 
 @dataclass(frozen=True)
-class AttackBudget:
+class AutoAttackBudget:
     """The numbers of steps, targets and queries. `--full` uses AutoAttack's own."""
 
     steps: int = 50
@@ -55,7 +55,7 @@ class AttackBudget:
         return f"{self.steps} steps; {self.targets} targets; {self.queries} queries" + "; FAB" * self.fab
 
 
-FULL_BUDGET = AttackBudget(steps=100, targets=9, queries=5000, fab=True)
+FULL_BUDGET = AutoAttackBudget(steps=100, targets=9, queries=5000, fab=True)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class AttackCase:
     h: BundledModel
     temperature: float
     alphas: list[float]
-    budget: AttackBudget
+    budget: AutoAttackBudget
     seed: int
 
 
@@ -97,7 +97,7 @@ def attack_norm(
     """The rows of the images, and the identities of the models."""
     robust, temperature = (options.adversarial, 1.0) if norm == "linf" else (options.lipschitz, options.temperature)
     g, h = load_model(options.standard, options.threads), load_model(robust, options.threads)
-    budget = FULL_BUDGET if options.full else AttackBudget()
+    budget = FULL_BUDGET if options.full else AutoAttackBudget()
     # h alone comes first: an image that breaks it breaks most mixtures, and h is the cheapest to
     # attack.
     case = AttackCase(norm, g, h, temperature, sorted(options.alphas, reverse=True), budget, options.seed)
@@ -152,7 +152,7 @@ def attack_chunk(
     for i, row in enumerate(rows):
         row |= {f"alpha {alpha:g}": str(states[alpha][i]) for alpha in case.alphas}
     for alpha in case.alphas:
-        for row, radius in zip(rows, certified_radii(case, alpha, images, labels), strict=True):
+        for row, radius in zip(rows, certified_label_radii(case, alpha, images, labels), strict=True):
             row |= {f"radius {alpha:g}": f"{radius:.6g}"} if radius is not None else {}
     return rows, {"index": indices, "images": images, "adversarial": adversarial_images, "alphas": case.alphas}
 
@@ -237,7 +237,7 @@ def run_attack(
         return attack.perturb(torch.from_numpy(images), torch.from_numpy(labels)).numpy()
 
 
-def certified_radii(case: AttackCase, alpha: float, images: np.ndarray, labels: np.ndarray) -> list[float | None]:
+def certified_label_radii(case: AttackCase, alpha: float, images: np.ndarray, labels: np.ndarray) -> list[float | None]:
     """If h has a proof in this norm: the radius where the certified class is the right one, else 0."""
     guarantee = case.h.manifest["guarantee"]
     if guarantee["kind"] != "lipschitz_logits" or guarantee["norm"] != case.norm or alpha <= 0.5:
