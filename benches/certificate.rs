@@ -1,4 +1,5 @@
-//! Time of the mathematics of one certificate: it must be invisible next to one row of inference.
+//! The time of the mathematics of one certificate. It must be negligible next to the inference of
+//! one row.
 //!
 //! `cargo bench --bench certificate`
 

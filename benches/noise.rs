@@ -1,6 +1,8 @@
-//! Noise generation for one CIFAR-sized row (3072 values, sigma 0.25), in ns per value, on the grid of bytes and on the
-//! bundled models' of 65,535 levels: the key stream alone, the table alone, and a whole noisy row. Criterion reports
-//! elements per second; 1 Gelem/s is 1 ns per value.
+//! Noise generation for one CIFAR-sized row (3072 values, sigma 0.25), in ns per value.
+//!
+//! The grids are the grid of bytes and the bundled models' grid of 65,535 levels. The cases are the
+//! key stream alone, the table alone, and a whole noisy row. Criterion reports elements per second;
+//! 1 Gelem/s is 1 ns per value.
 
 use std::hint::black_box;
 

@@ -1,4 +1,5 @@
-//! Tests of the noise: exactness against high precision, statistics against the law, and the promises of replay.
+//! Tests of the noise: exactness against high precision, statistics against the distribution, and
+//! replay.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -32,7 +33,7 @@ fn noise(table: &NoiseTable, key: &NoiseKey, vote: u64, count: usize) -> Vec<i32
     out
 }
 
-/// Phi in f64 by the `libm` crate, which shares nothing with the table's fixed-point series.
+/// Phi in f64 from the `libm` crate, which is independent of the table's fixed-point series.
 fn phi(x: f64) -> f64 {
     0.5 * libm::erfc(-x / std::f64::consts::SQRT_2)
 }
