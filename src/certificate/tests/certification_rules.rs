@@ -77,7 +77,7 @@ fn the_target_test_uses_half_of_the_failure_probability() {
         radius_of(
             &target,
             probability_bounds(&target, tally(first, 0, first)).unwrap().p_lower,
-            UpperBound::NOTHING
+            UpperBound::TRIVIAL
         ) < 0.25
     );
     // Two sides and a fixed number of votes have no target test: it would be a third statement from
@@ -257,7 +257,7 @@ fn both_radius_methods_are_supported() {
     assert!(!certify(&beyond, votes).unwrap().target_accepted);
     let p = LowerBound::from_value(0.99).unwrap();
     assert_eq!(
-        radius_of(&plan(), p, UpperBound::NOTHING),
-        tight_radius(plan().alpha, plan().sigma, p, UpperBound::NOTHING)
+        radius_of(&plan(), p, UpperBound::TRIVIAL),
+        tight_radius(plan().alpha, plan().sigma, p, UpperBound::TRIVIAL)
     );
 }

@@ -4,7 +4,7 @@
 //! A failure at any number of votes counts. This is the strongest stopping rule: an adversary who
 //! sees every vote, and stops when the bound looks worst, does no better.
 
-use super::simulation::{Cache, MOST_FAILURES, RUNS, SimulatedVotes};
+use super::simulation::{Cache, MAX_FAILURES, RUNS, SimulatedVotes};
 use crate::certificate::{
     Alpha, BoundMethod, Decision, FailureProbability, LowerBound, RadiusMethod, Sides, Sigma, SmoothedRadius,
     SmoothingPlan, Tally, UpperBound, anytime, certify, choose_sides, clopper_pearson, decide, tight_radius,
@@ -40,7 +40,7 @@ fn anytime_bounds_hold_at_every_moment_at_once() {
     let upper = Cache::fill(VOTES, |s, t| anytime::upper(s, t, delta()).unwrap().value());
     for (seed, p) in [(1, 0.05), (2, 0.5), (3, 0.9), (4, 0.99)] {
         let failures = runs_ever(seed, p, |s, t| lower.get(s, t) > p || upper.get(s, t) < p);
-        assert!(failures <= MOST_FAILURES, "p = {p}: {failures}");
+        assert!(failures <= MAX_FAILURES, "p = {p}: {failures}");
         // A bound that never fails is looser than necessary.
         assert!(failures >= RUNS / 400, "p = {p}: {failures}");
     }
@@ -59,7 +59,7 @@ fn the_target_test_holds_at_every_moment_at_once() {
         let target = UpperBound::from_value(p0).unwrap();
         let evidence = Cache::fill(VOTES, |s, t| anytime::target_log_e_value(s, t, target).unwrap());
         let accepted = runs_ever(seed, p, |s, t| evidence.get(s, t) >= needed);
-        assert!(accepted <= MOST_FAILURES, "p0 = {p0}, p = {p}: {accepted}");
+        assert!(accepted <= MAX_FAILURES, "p0 = {p0}, p = {p}: {accepted}");
         if p >= p0 {
             assert!(accepted >= RUNS / 200, "p0 = {p0}: {accepted}");
         }
@@ -171,7 +171,7 @@ fn two_sided_radii_with_the_split_hold_at_every_look() {
         }
         failures += u32::from(ever);
     }
-    assert!(failures <= MOST_FAILURES, "{failures}");
+    assert!(failures <= MAX_FAILURES, "{failures}");
 }
 
 /// The whole procedure: selection, the choice of sides, batches, the stopping rule, and the
@@ -242,6 +242,6 @@ fn the_whole_procedure_keeps_its_failure_probability() {
     ];
     for (seed, h, target) in cases {
         let failures = false_certificates_of_the_procedure(seed, h, target);
-        assert!(failures <= MOST_FAILURES, "{h:?}, target {target:?}: {failures}");
+        assert!(failures <= MAX_FAILURES, "{h:?}, target {target:?}: {failures}");
     }
 }

@@ -106,7 +106,7 @@ impl RandomInputs {
         } else {
             LowerBound::from_complement(p)
         };
-        bound.unwrap_or(LowerBound::NOTHING)
+        bound.unwrap_or(LowerBound::TRIVIAL)
     }
 
     fn count(&mut self) -> u64 {

@@ -31,7 +31,7 @@ proptest! {
         let (alpha, sigma) = (Alpha::new(a).unwrap(), Sigma::new(s).unwrap());
         let d = z * s;
         let p = cdf_lower((d / s).next_down());
-        let got = tight_radius(alpha, sigma, p, UpperBound::NOTHING);
+        let got = tight_radius(alpha, sigma, p, UpperBound::TRIVIAL);
         let half_over = UpperBound::from_complement((2.0 * a - 1.0) / (2.0 * a)).unwrap();
         let truth = (d - s * quantile_upper(half_over)).max(0.0);
         prop_assert!(got <= truth * (1.0 + 1e-12) + 1e-12 * s);
@@ -42,7 +42,7 @@ proptest! {
             let outside = phi((d - got * (1.0 + 1e-6) - 1e-9 * s) / s);
             prop_assert_eq!(answer_under_attack(alpha, outside, 1.0 - outside), 1);
         }
-        prop_assert!(theorem2_radius(alpha, sigma, p, UpperBound::NOTHING) <= got * (1.0 + 1e-12));
+        prop_assert!(theorem2_radius(alpha, sigma, p, UpperBound::TRIVIAL) <= got * (1.0 + 1e-12));
     }
 
     /// The class is y where `x > d`, i where `x < -e`, and another class between. At x = 0,
@@ -77,7 +77,7 @@ proptest! {
         let h = |rho: f64| in_ball(rho, outer, s) - in_ball(rho, inner, s);
         let rho = inner + place * thickness;
         let p = at_least(h(rho));
-        for radius in [tight_radius(alpha, sigma, p, UpperBound::NOTHING), theorem2_radius(alpha, sigma, p, UpperBound::NOTHING)] {
+        for radius in [tight_radius(alpha, sigma, p, UpperBound::TRIVIAL), theorem2_radius(alpha, sigma, p, UpperBound::TRIVIAL)] {
             // The ball of that radius reaches every distance from the centre between these two, and
             // only the distance matters.
             let needed = 1.0 / (2.0 * a);

@@ -116,7 +116,7 @@ fn near_zero_widths_stay_within_the_excess() {
 
 /// The integral of `phi(class - s) + phi(runner_up + s)` over [0, w], by Simpson's rule on 64
 /// steps. The width is so small that the error is below a rounding.
-fn flow_through(w: f64, class: f64, runner_up: f64) -> f64 {
+fn integrated_loss(w: f64, class: f64, runner_up: f64) -> f64 {
     let at = |s: f64| density(class - s) + density(runner_up + s);
     let step = w / 64.0;
     let weight = |k: u32| {
@@ -138,9 +138,9 @@ fn a_near_zero_width_is_never_too_large() {
     for class in [-6.0, -3.0, -1.0, -0.1, 0.0, 0.3, 1.5, 4.0, 6.0] {
         for runner_up in [-6.0, -2.5, -0.7, 0.0, 0.4, 2.0, 5.0] {
             for width in [1e-12, 1e-7, 1e-5, 3e-4, 9e-4] {
-                let excess = flow_through(width, class, runner_up);
+                let excess = integrated_loss(width, class, runner_up);
                 let found = near_zero_width(excess, class, runner_up);
-                let taken = flow_through(found, class, runner_up);
+                let taken = integrated_loss(found, class, runner_up);
                 assert!(
                     taken <= excess * (1.0 - 1e-12),
                     "{class} {runner_up} {width}: {taken} of {excess}"

@@ -66,7 +66,7 @@ proptest! {
             prop_assert!(no_less(radius(less, sigma, best, upper), radius(less, sigma, p, upper)));
             prop_assert!(no_less(radius(more, sigma, p, upper), radius(less, sigma, p, upper)));
             // Less information about the runner-up cannot increase the radius.
-            prop_assert!(no_less(radius(more, sigma, p, upper), radius(more, sigma, p, UpperBound::NOTHING)));
+            prop_assert!(no_less(radius(more, sigma, p, upper), radius(more, sigma, p, UpperBound::TRIVIAL)));
         }
     }
 
@@ -74,12 +74,12 @@ proptest! {
     fn required_p_is_sufficient_and_not_larger(a in 0.51..1.0_f64, s in 0.05..5.0_f64, w in 0.01..5.0_f64) {
         let (alpha, sigma, target) = (Alpha::new(a).unwrap(), Sigma::new(s).unwrap(), w * s);
         let p0 = required_p(alpha, sigma, target);
-        let at = |c: f64| tight_radius(alpha, sigma, LowerBound::from_complement(c).unwrap(), UpperBound::NOTHING);
+        let at = |c: f64| tight_radius(alpha, sigma, LowerBound::from_complement(c).unwrap(), UpperBound::TRIVIAL);
         prop_assert!(at(p0.complement()) >= target * (1.0 - 1e-12));
         prop_assert!(at(p0.complement() * (1.0 + 1e-6)) < target);
         let p0 = required_p_theorem2(alpha, sigma, target);
         if p0.complement() > 1e-6 {
-            let at = |c: f64| theorem2_radius(alpha, sigma, LowerBound::from_complement(c).unwrap(), UpperBound::NOTHING);
+            let at = |c: f64| theorem2_radius(alpha, sigma, LowerBound::from_complement(c).unwrap(), UpperBound::TRIVIAL);
             prop_assert!(at(p0.complement()) >= target * (1.0 - 1e-9));
             prop_assert!(at(p0.complement() * 1.001 + 1e-6) < target);
         }

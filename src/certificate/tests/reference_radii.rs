@@ -98,8 +98,8 @@ fn integer_levels_are_exact() {
 fn the_worked_example_has_the_documented_radii() {
     let (a, s) = (Alpha::new(0.76).unwrap(), Sigma::new(0.5).unwrap());
     let p = LowerBound::from_value(0.99).unwrap();
-    let tight = tight_radius(a, s, p, UpperBound::NOTHING);
-    let theorem2 = theorem2_radius(a, s, p, UpperBound::NOTHING);
+    let tight = tight_radius(a, s, p, UpperBound::TRIVIAL);
+    let theorem2 = theorem2_radius(a, s, p, UpperBound::TRIVIAL);
     assert!((tight - 0.960).abs() < 5e-4, "{tight}");
     assert!((theorem2 - 0.341).abs() < 5e-4, "{theorem2}");
 }
@@ -108,11 +108,11 @@ fn the_worked_example_has_the_documented_radii() {
 fn a_certain_class_has_a_finite_radius() {
     let (a, s) = (Alpha::new(0.76).unwrap(), Sigma::new(0.5).unwrap());
     let certain = LowerBound::from_value(1.0).unwrap();
-    let radius = tight_radius(a, s, certain, UpperBound::NOTHING);
+    let radius = tight_radius(a, s, certain, UpperBound::TRIVIAL);
     assert!((18.0..20.0).contains(&radius), "{radius}");
     // At alpha = 1/2 Lemma 1 needs a margin of 1, which no ball keeps.
     assert_eq!(
-        tight_radius(Alpha::new(0.5).unwrap(), s, certain, UpperBound::NOTHING),
+        tight_radius(Alpha::new(0.5).unwrap(), s, certain, UpperBound::TRIVIAL),
         0.0
     );
 }

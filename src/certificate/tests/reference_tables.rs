@@ -8,7 +8,7 @@ use std::path::Path;
 const CLOSE: f64 = 1e-9;
 
 /// Below the normal range floats have lost digits, so any value there is accepted.
-const NOTHING: f64 = f64::MIN_POSITIVE;
+const SMALLEST_NORMAL: f64 = f64::MIN_POSITIVE;
 
 pub(super) fn table(name: &str) -> Vec<Value> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -82,7 +82,7 @@ pub(super) fn assert_below(got: f64, exact: &Value, context: &str) {
     let down = next_to(exact, "down");
     assert!(got <= down, "{context}: {got:e} is above the exact {}", exact["exact"]);
     assert!(
-        down - got <= CLOSE * down.abs() + NOTHING,
+        down - got <= CLOSE * down.abs() + SMALLEST_NORMAL,
         "{context}: {got:e} is far below the exact {}",
         exact["exact"]
     );
@@ -94,7 +94,7 @@ pub(super) fn assert_above(got: f64, exact: &Value, context: &str) {
     let up = next_to(exact, "up");
     assert!(got >= up, "{context}: {got:e} is below the exact {}", exact["exact"]);
     assert!(
-        got - up <= CLOSE * up.abs() + NOTHING,
+        got - up <= CLOSE * up.abs() + SMALLEST_NORMAL,
         "{context}: {got:e} is far above the exact {}",
         exact["exact"]
     );

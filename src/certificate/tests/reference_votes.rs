@@ -80,15 +80,15 @@ fn huge_counts_give_bounds_or_errors() {
 #[test]
 fn without_hits_the_lower_bound_is_trivial() {
     let delta = FailureProbability::new(0.05).unwrap();
-    assert_eq!(anytime::lower(0, 0, delta).unwrap(), LowerBound::NOTHING);
-    assert_eq!(anytime::upper(0, 0, delta).unwrap(), UpperBound::NOTHING);
-    assert_eq!(clopper_pearson::lower(0, 0, delta).unwrap(), LowerBound::NOTHING);
-    assert_eq!(clopper_pearson::upper(7, 7, delta).unwrap(), UpperBound::NOTHING);
+    assert_eq!(anytime::lower(0, 0, delta).unwrap(), LowerBound::TRIVIAL);
+    assert_eq!(anytime::upper(0, 0, delta).unwrap(), UpperBound::TRIVIAL);
+    assert_eq!(clopper_pearson::lower(0, 0, delta).unwrap(), LowerBound::TRIVIAL);
+    assert_eq!(clopper_pearson::upper(7, 7, delta).unwrap(), UpperBound::TRIVIAL);
 }
 
 #[test]
 fn no_evidence_shows_that_a_probability_exceeds_one() {
-    let evidence = anytime::target_log_e_value(1000, 1000, UpperBound::NOTHING).unwrap();
+    let evidence = anytime::target_log_e_value(1000, 1000, UpperBound::TRIVIAL).unwrap();
     assert_eq!(evidence, f64::NEG_INFINITY);
 }
 

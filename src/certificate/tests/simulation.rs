@@ -39,7 +39,7 @@ impl SimulatedVotes {
 pub(super) const RUNS: u32 = 20_000;
 /// The largest plausible number of failures in all runs if each has probability 0.05 or less: the
 /// mean plus five standard deviations.
-pub(super) const MOST_FAILURES: u32 = 1_000 + 5 * 31;
+pub(super) const MAX_FAILURES: u32 = 1_000 + 5 * 31;
 
 /// A function of (hits, votes), computed once per pair.
 pub(super) struct Cache {

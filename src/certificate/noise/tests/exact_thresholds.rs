@@ -10,7 +10,7 @@ use crate::certificate::noise::normal_distribution::{
 use crate::certificate::noise::thresholds::{threshold_from_cdf, threshold_with_more_bits};
 use crate::certificate::noise::{MAX_GRID_LEVELS, MAX_LEVEL, MAX_SCALE, MIN_SCALE, NoiseError, NoiseTable};
 
-use super::phi;
+use super::samples::phi;
 
 /// Bits of the recomputation; its own error is below 2^-680.
 const FINE: u32 = 768;

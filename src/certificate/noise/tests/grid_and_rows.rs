@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{counting_key, noise};
+use super::samples::{counting_key, noise};
 use crate::certificate::noise::{Grid, MAX_LEVEL, NoiseError, NoiseTable, fill_noisy_row};
 
 #[test]

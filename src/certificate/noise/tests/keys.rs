@@ -1,6 +1,6 @@
 //! Keys, secrets and streams: published vectors, redacted text, and independence of order.
 
-use super::{counting_key, noise};
+use super::samples::{counting_key, noise};
 use crate::certificate::noise::{NoiseKey, NoiseSecret, NoiseStream, NoiseTable};
 
 /// `count` bytes of the stream, as hexadecimal digits.

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::noise;
+use super::samples::noise;
 use crate::certificate::noise::{Grid, NoiseKey, NoiseTable, fill_noisy_row};
 
 fn reference() -> Value {

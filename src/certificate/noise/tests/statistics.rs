@@ -1,7 +1,7 @@
 //! The drawn noise against its distribution. The keys are fixed, so each test always gives the same
 //! result.
 
-use super::{counting_key, noise, phi};
+use super::samples::{counting_key, noise, phi};
 use crate::certificate::noise::{NoiseKey, NoiseTable};
 
 /// Draws per test: enough to detect a scale that is 2% off (see
