@@ -8,7 +8,7 @@
 //! conditions: alpha is at least 1/2, and the robust network keeps
 //! `h_y - h_i >= (1 - alpha) / alpha` on the ball for every other class i (Bai, Anderson and
 //! Sojoudi, arXiv 2311.15165, Lemma 1). Each function here turns a property of `h` into the radius
-//! of such a ball, never a larger radius than can be proved. `docs/concepts/certificates.md` has the
+//! of such a ball, never a larger radius than can be proved. `docs/certificates.md` has the
 //! derivations.
 //!
 //! - The served logits: [`mixed_logits`], from [`Alpha`] and two rows of log probabilities.
@@ -60,7 +60,7 @@ pub use votes::certify::{
 };
 pub use votes::decision::{Decision, decide};
 pub use votes::served_radius::{radius_to_prove, served_radius};
-pub use votes::sides::choose_sides;
+pub use votes::side_selection::choose_sides;
 pub use votes::smoothing_plan::{BoundMethod, MAX_TARGET_RADIUS, RadiusMethod, Sides, SmoothingPlan};
 pub use votes::tally::Tally;
 pub use votes::vote_rule::{BestLook, EstimationPhase, Look, VoteRule};

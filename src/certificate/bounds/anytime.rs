@@ -3,7 +3,7 @@
 //! A mixture of likelihood ratios over Beta(1/2, 1/2) is a martingale with mean 1 under the
 //! hypothesis p. By Ville's inequality it ever reaches `1/delta` with probability at most delta.
 //! Robbins, Ann. Math. Statist. 41 (1970); Howard, Ramdas and others, Ann. Statist. 49 (2021).
-//! Derivations: `docs/concepts/certificates.md`.
+//! Derivations: `docs/certificates.md`.
 
 use crate::certificate::error::CertificateError;
 use crate::certificate::numerics::beta_tail::beta_tail_series;
@@ -53,7 +53,7 @@ pub fn upper(
 
 fn lower_of(counts: HitCounts, failure_probability: FailureProbability) -> LowerBound {
     if counts.hits == 0.0 {
-        return LowerBound::NOTHING;
+        return LowerBound::TRIVIAL;
     }
     // M_t(p) >= 1/delta where the divergence exceeds this level.
     let threshold = ValueWithError {

@@ -3,7 +3,7 @@
 //! `h_i(x) = P(F(x + N(0, sigma^2 I)) = i)`; `p_lower` is at most `h_y`, and `p_upper` is at least
 //! every other `h_i`. Each radius is in the units of the float input and rounded down; 0 certifies
 //! nothing. For alpha up to 1/2 the radius is 0. Radii are within 1e-9 of exact, relative, unless
-//! digits cancel (`docs/concepts/certificates.md`, section 5).
+//! digits cancel (`docs/certificates.md`, section 5).
 
 use crate::certificate::numerics::dot_product::{dot_lower, dot_upper};
 use crate::certificate::numerics::nan_safe::at_least;
@@ -41,7 +41,7 @@ pub fn theorem2_radius(alpha: Alpha, sigma: Sigma, p_lower: LowerBound, p_upper:
 /// The largest r with
 /// `Phi(Phi^-1(p_lower) - r/sigma) - Phi(Phi^-1(p_upper) + r/sigma) >= (1 - alpha)/alpha`.
 ///
-/// Beyond the paper; `docs/concepts/certificates.md` derives it. No larger radius follows from the two
+/// Beyond the paper; `docs/certificates.md` derives it. No larger radius follows from the two
 /// bounds alone. `p_upper` counts as `min(p_upper, 1 - p_lower)`. If the minimum is `1 - p_lower`,
 /// the radius is `sigma (Phi^-1(p_lower) - Phi^-1(1 / (2 alpha)))`.
 #[must_use]
@@ -65,12 +65,12 @@ pub fn tight_radius(alpha: Alpha, sigma: Sigma, p_lower: LowerBound, p_upper: Up
 /// The lower bound on `h_y` from which the tight radius, with `p_upper = 1 - p_lower`, is at least
 /// `radius`: `p0 = Phi(radius/sigma + Phi^-1(1 / (2 alpha)))`, rounded up.
 ///
-/// `radius` is in the units of the float input. The result is [`UpperBound::NOTHING`] (p0 = 1) if
+/// `radius` is in the units of the float input. The result is [`UpperBound::TRIVIAL`] (p0 = 1) if
 /// no probability is enough: for alpha of 1/2 or less, and for a radius that is NaN or too large.
 #[must_use]
 pub fn required_p(alpha: Alpha, sigma: Sigma, radius: f64) -> UpperBound {
     if !alpha.can_certify() {
-        return UpperBound::NOTHING;
+        return UpperBound::TRIVIAL;
     }
     let widths = (radius / sigma.get()).next_up();
     cdf_upper((widths + quantile_upper(half_over(alpha))).next_up())
@@ -81,7 +81,7 @@ pub fn required_p(alpha: Alpha, sigma: Sigma, radius: f64) -> UpperBound {
 #[must_use]
 pub fn required_p_theorem2(alpha: Alpha, sigma: Sigma, radius: f64) -> UpperBound {
     if !alpha.can_certify() {
-        return UpperBound::NOTHING;
+        return UpperBound::TRIVIAL;
     }
     let p = cdf_upper((radius / sigma.get()).next_up()).probability();
     // 1 - p/alpha = (alpha - p) / alpha.
@@ -91,7 +91,7 @@ pub fn required_p_theorem2(alpha: Alpha, sigma: Sigma, radius: f64) -> UpperBoun
         dot_lower(&[(1.0, alpha.get()), (-1.0, p.small)])
     };
     let complement = (left_over / alpha.get()).next_down();
-    UpperBound::from_complement(at_least(complement, 0.0)).unwrap_or(UpperBound::NOTHING)
+    UpperBound::from_complement(at_least(complement, 0.0)).unwrap_or(UpperBound::TRIVIAL)
 }
 
 /// `1 / (2 alpha)`, rounded up. For alpha >= 1/2 it is at least 1/2, so its complement represents
@@ -124,7 +124,7 @@ fn mixed_lower(alpha: Alpha, p: LowerBound) -> LowerBound {
     } else {
         LowerBound::from_value(value)
     };
-    bound.unwrap_or(LowerBound::NOTHING)
+    bound.unwrap_or(LowerBound::TRIVIAL)
 }
 
 /// `alpha p + 1 - alpha`, rounded up. Its complement is `alpha (1 - p)`.
