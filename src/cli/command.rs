@@ -3,9 +3,9 @@
 use std::future::Future;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use super::{audit, check_config, client, output, serve};
+use super::{audit, check_config, client, completions, man_pages, output, serve};
 
 /// Serves and checks classifiers that are both accurate and certifiably robust.
 ///
@@ -39,6 +39,10 @@ enum Command {
     Verify(audit::VerifyArgs),
     /// Draw the votes of a served certificate again, and compare them
     Replay(audit::ReplayArgs),
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write one page for each command
+    Man(man_pages::ManArgs),
 }
 
 /// Runs the selected command, and returns its exit code.
@@ -55,6 +59,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Radius(args) => audit::run_radius(&args),
         Command::Verify(args) => audit::run_verify(&args),
         Command::Replay(args) => audit::run_replay(&args),
+        Command::Completions(args) => completions::run(&args, Cli::command()),
+        Command::Man(args) => man_pages::run(&args, Cli::command()),
     };
     output::finish(&result)
 }
@@ -65,4 +71,53 @@ fn block_on(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result
         .enable_all()
         .build()?
         .block_on(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::ValueEnum as _;
+
+    #[test]
+    fn command_line_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn each_shell_completes_every_command() {
+        for shell in clap_complete::Shell::value_variants() {
+            let script = String::from_utf8(completions::script(*shell, Cli::command())).unwrap();
+            for command in Cli::command().get_subcommands() {
+                assert!(script.contains(command.get_name()), "{shell}: {}", command.get_name());
+            }
+            assert!(script.contains("target-radius"), "{shell} does not complete options");
+        }
+    }
+
+    #[test]
+    fn each_command_has_a_manual_page() {
+        let pages = man_pages::render_all(Cli::command()).unwrap();
+        let names: Vec<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
+        let commands: Vec<_> = Cli::command()
+            .get_subcommands()
+            .map(|command| format!("certimix-{}.1", command.get_name()))
+            .collect();
+        for expected in ["certimix.1", "certimix-alpha-get.1", "certimix-alpha-set.1"] {
+            assert!(names.contains(&expected), "{names:?}");
+        }
+        for expected in &commands {
+            assert!(names.contains(&expected.as_str()), "{expected} is not in {names:?}");
+        }
+        assert!(!names.iter().any(|name| name.contains("help")), "{names:?}");
+        let (_, certify) = pages.iter().find(|(name, _)| name == "certimix-certify.1").unwrap();
+        let certify = str::from_utf8(certify).unwrap();
+        for expected in [
+            ".TH certimix-certify 1",
+            "certimix certify cat.png",
+            r"\-\-target\-radius",
+            ".SH NOTES",
+        ] {
+            assert!(certify.contains(expected), "{expected} is not in {certify}");
+        }
+    }
 }
