@@ -23,7 +23,8 @@ pub async fn termination_signal() {
     tracing::info!(signal, "stopping");
 }
 
-/// Returns a handle that is notified at each SIGHUP. Without a handler, SIGHUP would end the process.
+/// Returns a handle that is notified at each SIGHUP. Without a handler, SIGHUP would end the
+/// process.
 ///
 /// # Errors
 /// If the signal handler cannot be installed.

@@ -9,7 +9,8 @@ use super::{audit, check_config, client, completions, man_pages, output, serve};
 
 /// Serves and checks classifiers that are both accurate and certifiably robust.
 ///
-/// Start a server with `certimix serve CONFIG` (or `make run`), then classify images with `certimix predict IMAGE...`.
+/// Start a server with `certimix serve CONFIG` (or `make run`), then classify images with
+/// `certimix predict IMAGE...`.
 #[derive(Debug, Parser)]
 #[command(name = "certimix", version, after_help = output::EXIT_CODES)]
 pub struct Cli {

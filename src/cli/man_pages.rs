@@ -18,8 +18,8 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(super) struct ManArgs {
-    /// Write certimix.1 and one page for each command (certimix-predict.1, ...) into this directory; create it if it is
-    /// missing. Without it, print certimix(1)
+    /// Write certimix.1 and one page for each command (certimix-predict.1, ...) into this
+    /// directory; create it if it is missing. Without it, print certimix(1)
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -48,14 +48,16 @@ pub(super) fn render_all(command: clap::Command) -> io::Result<Vec<(String, Vec<
     Ok(pages)
 }
 
-/// Gives every subcommand its full name (`certimix-alpha-set`). The generated `help` subcommand needs no page.
+/// Gives every subcommand its full name (`certimix-alpha-set`). The generated `help` subcommand
+/// needs no page.
 fn built(command: clap::Command) -> clap::Command {
     let mut command = command.disable_help_subcommand(true);
     command.build();
     command
 }
 
-/// One page. The sections are those of [`Man::render`], but the help text after the options keeps its layout.
+/// One page. The sections are those of [`Man::render`], but the help text after the options keeps
+/// its layout.
 fn render(command: clap::Command) -> io::Result<Vec<u8>> {
     let after_help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let has_subcommands = command.has_subcommands();
@@ -77,7 +79,8 @@ fn render(command: clap::Command) -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// Indented lines (examples, tables) are printed as they are. All other lines are filled as paragraphs.
+/// Indented lines (examples, tables) are printed as they are. All other lines are filled as
+/// paragraphs.
 fn notes_section(text: &str) -> Roff {
     let mut roff = Roff::default();
     roff.control("SH", ["NOTES"]);

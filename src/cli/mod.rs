@@ -5,7 +5,8 @@
 //! - [`audit`] holds the commands that check served certificates offline.
 //! - [`completions`] and [`man_pages`] are for packagers.
 //!
-//! [`command`] parses the command line and dispatches. [`output`] is the only module that writes to stdout and stderr.
+//! [`command`] parses the command line and dispatches. [`output`] is the only module that writes to
+//! stdout and stderr.
 
 pub mod audit;
 mod check_config;

@@ -1,7 +1,7 @@
 //! The only module that writes to stdout and stderr, and the exit codes.
 //!
-//! Results go to stdout. Progress, advice and errors go to stderr. A closed pipe (`certimix ... | head`) is not an error:
-//! the command ends silently.
+//! Results go to stdout. Progress, advice and errors go to stderr. A closed pipe
+//! (`certimix ... | head`) is not an error: the command ends silently.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -14,7 +14,8 @@ Exit codes:
   1  an error, or a result that does not hold
   2  wrong usage, or (verify) a certificate that cannot be verified by itself";
 
-/// Ends a command with this exit code and prints nothing: the command has already explained the reason.
+/// Ends a command with this exit code and prints nothing: the command has already explained the
+/// reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("exit code {0}")]
 pub struct SilentExit(pub u8);
@@ -22,7 +23,8 @@ pub struct SilentExit(pub u8);
 /// Writes one line to stdout and flushes it.
 ///
 /// # Errors
-/// The error of the operating system. If the reader has closed the pipe: [`SilentExit`] with code 0.
+/// The error of the operating system. If the reader has closed the pipe: [`SilentExit`] with code
+/// 0.
 pub fn line(text: impl Display) -> anyhow::Result<()> {
     bytes(format!("{text}\n").as_bytes())
 }
@@ -30,7 +32,7 @@ pub fn line(text: impl Display) -> anyhow::Result<()> {
 /// Writes bytes to stdout and flushes them.
 ///
 /// # Errors
-/// As for [`line`].
+/// As for [`line()`].
 pub fn bytes(bytes: &[u8]) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout
@@ -46,7 +48,8 @@ fn stdout_error(error: io::Error) -> anyhow::Error {
     anyhow::Error::new(error).context("cannot write to stdout")
 }
 
-/// Writes one line of advice to stderr. A write error is ignored, because there is no other place to report it.
+/// Writes one line of advice to stderr. A write error is ignored, because there is no other place
+/// to report it.
 pub fn note(text: impl Display) {
     writeln!(io::stderr().lock(), "{text}").unwrap_or_default();
 }
@@ -63,8 +66,8 @@ pub fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
-/// Converts the result of a command into its exit code. Prints an error and its causes to stderr, on one line and without
-/// a backtrace.
+/// Converts the result of a command into its exit code. Prints an error and its causes to stderr,
+/// on one line and without a backtrace.
 pub fn finish(result: &anyhow::Result<()>) -> ExitCode {
     let Err(error) = result else {
         return ExitCode::SUCCESS;

@@ -9,7 +9,8 @@ use super::output;
 /// A command that takes less time shows no bar.
 const SHOW_AFTER: Duration = Duration::from_secs(2);
 
-/// A bar on stderr that appears after two seconds, only on a terminal, and disappears when it is dropped.
+/// A bar on stderr that appears after two seconds, only on a terminal, and disappears when it is
+/// dropped.
 pub(super) struct DelayedProgressBar {
     bar: ProgressBar,
     started: Instant,

@@ -31,7 +31,8 @@ pub(super) struct ServeArgs {
     config: PathBuf,
 }
 
-/// How long the process waits for a model that is still loading when the server stops. Loading cannot be interrupted.
+/// How long the process waits for a model that is still loading when the server stops. Loading
+/// cannot be interrupted.
 const LOADING_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Runs the server until a signal stops it.
@@ -40,7 +41,8 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let settings = source.parse(&source.read()?)?;
     // Dropped last, so that every log line is written.
     let logs = telemetry::init_logs(&settings.log);
-    // A single thread is the current one: a multi-threaded runtime with one worker would pass all work between two threads.
+    // A single thread is the current one: a multi-threaded runtime with one worker would pass all
+    // work between two threads.
     let mut builder = match settings.server.threads {
         1 => Builder::new_current_thread(),
         threads => {
@@ -81,7 +83,8 @@ async fn serve(settings: Settings, source: Source, logs: LogHandle) -> anyhow::R
     Ok(())
 }
 
-/// Reports that the server is ready, with its addresses and models: one line for people, or one JSON log line.
+/// Reports that the server is ready, with its addresses and models: one line for people, or one
+/// JSON log line.
 fn report_ready(log_format: LogFormat, ready: Ready) {
     let Ready {
         address,
@@ -90,7 +93,8 @@ fn report_ready(log_format: LogFormat, ready: Ready) {
         info,
         alpha,
     } = ready;
-    // The form that `certimix predict --address` accepts. It is absolute, so that it is valid in every working directory.
+    // The form that `certimix predict --address` accepts. It is absolute, so that it is valid in
+    // every working directory.
     let unix_socket = unix_socket.map(|path| format!("unix:{}", std::path::absolute(&path).unwrap_or(path).display()));
     let (standard, robust, provider) = (info.standard.name, info.robust.name, info.robust.provider);
     match log_format {

@@ -60,7 +60,8 @@ impl FieldComparison {
         Self::new(field, &served, &recomputed, status)
     }
 
-    /// Compares a number that must not fall below `recomputed` by more than `tolerance`. NaN differs.
+    /// Compares a number that must not fall below `recomputed` by more than `tolerance`. NaN
+    /// differs.
     pub(super) fn at_least(field: &'static str, served: f64, recomputed: f64, tolerance: f64) -> Self {
         let Self { status, .. } = Self::at_most(field, -served, -recomputed, tolerance);
         Self::new(field, &served, &recomputed, status)

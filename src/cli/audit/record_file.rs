@@ -23,7 +23,8 @@ pub(super) fn read_records(path: &Path) -> anyhow::Result<Vec<PredictionRecord>>
     parse_records(&text).with_context(|| format!("{name}: expected the output of `certimix predict --json`"))
 }
 
-/// Parses JSON objects, one after the other. A formatter may have spread an object over several lines.
+/// Parses JSON objects, one after the other. A formatter may have spread an object over several
+/// lines.
 fn parse_records(text: &str) -> anyhow::Result<Vec<PredictionRecord>> {
     let records: Vec<PredictionRecord> = serde_json::Deserializer::from_str(text)
         .into_iter()

@@ -10,8 +10,8 @@ use crate::rpc::proto;
 /// The input files, the server, and the format of the output.
 #[derive(Debug, Clone, clap::Args)]
 pub struct InferenceArgs {
-    /// Inputs: PNG or JPEG images of the model's size, or .npy arrays (uint8 or float32). An array holds one input of the
-    /// model's shape, or a batch of them ([N, ...])
+    /// Inputs: PNG or JPEG images of the model's size, or .npy arrays (uint8 or float32). An array
+    /// holds one input of the model's shape, or a batch of them ([N, ...])
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
@@ -19,11 +19,13 @@ pub struct InferenceArgs {
     #[command(flatten)]
     pub connection: ConnectionArgs,
 
-    /// Print one JSON object a line instead of the table. `certimix verify` and `certimix replay` read this format
+    /// Print one JSON object a line instead of the table. `certimix verify` and `certimix replay`
+    /// read this format
     #[arg(long)]
     pub json: bool,
 
-    /// A CSV file of lines "file,label" with the true classes. Without it, the true class of `0007-ship.png` is ship
+    /// A CSV file of lines "file,label" with the true classes. Without it, the true class of
+    /// `0007-ship.png` is ship
     #[arg(long, value_name = "CSV")]
     pub labels: Option<PathBuf>,
 
@@ -31,17 +33,18 @@ pub struct InferenceArgs {
     #[arg(long)]
     pub components: bool,
 
-    /// Resize images that do not have the model's size. The certificate is then about the resized image
+    /// Resize images that do not have the model's size. The certificate is then about the resized
+    /// image
     #[arg(long)]
     pub resize: bool,
 
-    /// Inputs in each request. With 1, the time shown is that of one input. With more, it is that of the whole request, and
-    /// up to four requests are in flight at once
+    /// Inputs in each request. With 1, the time shown is that of one input. With more, it is that
+    /// of the whole request, and up to four requests are in flight at once
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
     pub batch: u32,
 
-    /// The priority of the requests. Interactive rows run before all bulk rows [default: interactive for predict, bulk for
-    /// certify]
+    /// The priority of the requests. Interactive rows run before all bulk rows [default:
+    /// interactive for predict, bulk for certify]
     #[arg(long, value_enum)]
     pub priority: Option<PriorityArg>,
 }

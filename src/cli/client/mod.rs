@@ -1,11 +1,13 @@
 //! The clients of a running server: `certimix predict`, `certify`, `info`, `alpha` and `shadow`.
 //!
-//! Each command has a folder. The steps that commands share have folders too, in the order in which a command uses them:
+//! Each command has a folder. The steps that commands share have folders too, in the order in which
+//! a command uses them:
 //!
 //! 1. [`connection`] connects to the server, with TLS and tokens, and explains the server's errors.
 //! 2. [`input`] converts files into inputs of the served model.
 //! 3. [`requests`] groups inputs into requests and sends them.
-//! 4. [`results`] converts predictions into records and prints them, as JSON lines or as a table with a summary.
+//! 4. [`results`] converts predictions into records and prints them, as JSON lines or as a table
+//!    with a summary.
 
 mod alpha;
 mod certify;

@@ -73,7 +73,8 @@ struct InvalidLine {
 /// Evaluates the queries on stdin.
 ///
 /// # Errors
-/// When stdin cannot be read or stdout cannot be written; [`SilentExit`] with 1 if a line was invalid.
+/// When stdin cannot be read or stdout cannot be written; [`SilentExit`] with 1 if a line was
+/// invalid.
 pub fn run(_: &RadiusArgs) -> anyhow::Result<()> {
     let mut all_valid = true;
     for (index, line) in io::stdin().lock().lines().enumerate() {

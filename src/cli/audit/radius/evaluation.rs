@@ -54,7 +54,7 @@ fn evaluate(query: &RadiusQuery) -> Result<RadiusResult, CertificateError> {
             };
             Ok(RadiusResult {
                 radius: Some(radius),
-                ..bounds_only(*p_lower, *p_upper)
+                ..result_with_bounds(*p_lower, *p_upper)
             })
         }
         RadiusQuery::Theorem1 {
@@ -89,7 +89,7 @@ fn evaluate(query: &RadiusQuery) -> Result<RadiusResult, CertificateError> {
             with_radius: false,
         } => {
             let estimate = estimate(plan, *tally)?;
-            Ok(bounds_only(estimate.p_lower, estimate.p_upper))
+            Ok(result_with_bounds(estimate.p_lower, estimate.p_upper))
         }
         RadiusQuery::Votes {
             plan,
@@ -101,13 +101,13 @@ fn evaluate(query: &RadiusQuery) -> Result<RadiusResult, CertificateError> {
             Ok(RadiusResult {
                 radius: Some(proven.radius),
                 target_accepted,
-                ..bounds_only(proven.p_lower, proven.p_upper)
+                ..result_with_bounds(proven.p_lower, proven.p_upper)
             })
         }
     }
 }
 
-fn bounds_only(p_lower: LowerBound, p_upper: UpperBound) -> RadiusResult {
+fn result_with_bounds(p_lower: LowerBound, p_upper: UpperBound) -> RadiusResult {
     RadiusResult {
         p_lower: Some(p_lower.value()),
         p_lower_complement: Some(p_lower.complement()),

@@ -35,7 +35,8 @@ pub(super) fn in_field(field: &'static str) -> impl Fn(CertificateError) -> Fiel
     move |error| FieldError::new(field, error.to_string())
 }
 
-/// Takes fields out of a JSON object. At the end no field may be left. A null field counts as absent.
+/// Takes fields out of a JSON object. At the end no field may be left. A null field counts as
+/// absent.
 #[derive(Debug)]
 pub(super) struct FieldReader(Map<String, Value>);
 

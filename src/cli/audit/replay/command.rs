@@ -53,8 +53,8 @@ pub struct ReplayArgs {
 /// Replays the certificates of the input.
 ///
 /// # Errors
-/// When a file cannot be read, or the input or the model is not that of the certificate; [`SilentExit`] with 1 when votes or
-/// deductions differ.
+/// When a file cannot be read, or the input or the model is not that of the certificate;
+/// [`SilentExit`] with 1 when votes or deductions differ.
 pub fn run(args: &ReplayArgs) -> anyhow::Result<()> {
     let records = read_records(&args.certificate)?;
     let variables =
@@ -91,7 +91,8 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<()> {
 struct ReplayResult {
     /// Whether the votes are equal to the served votes.
     votes_match: bool,
-    /// Whether the certificate subtracts at least the required losses for the grid and the noise table.
+    /// Whether the certificate subtracts at least the required losses for the grid and the noise
+    /// table.
     deductions_suffice: bool,
 }
 
@@ -182,7 +183,8 @@ fn replay(record: &PredictionRecord, input: &ModelInput, counter: &mut VoteCount
 fn compare_votes(record: &PredictionRecord, class: usize, drawn: Tally) -> Vec<FieldComparison> {
     let served = record.certificate.estimation_tally();
     let mut comparisons = Vec::new();
-    // Without a certificate, the record names the mixture's class, but the counts are those of the selected class.
+    // Without a certificate, the record names the mixture's class, but the counts are those of the
+    // selected class.
     if record.is_certified() {
         comparisons.push(FieldComparison::equal(
             "class_index",

@@ -7,7 +7,8 @@ use crate::certificate::{
 use crate::cli::audit::comparison::{FieldComparison, all_hold};
 use crate::cli::client::{CertificateRecord, PredictionRecord};
 
-/// The relative difference that is accepted, because elementary functions differ in the last digits between machines.
+/// The relative difference that is accepted, because elementary functions differ in the last digits
+/// between machines.
 const TOLERANCE: f64 = 1e-12;
 
 /// The result of the verification of one certificate.
@@ -87,7 +88,8 @@ fn recompute_smoothed(record: &PredictionRecord, radius_method: RadiusMethod) ->
     let mut comparisons = vec![
         FieldComparison::at_most("lower_bound", certificate.lower_bound, lower, lower * TOLERANCE),
         FieldComparison::at_least("upper_bound", certificate.upper_bound, upper, upper * TOLERANCE),
-        // The tolerance is that of the radius before the loss: a subtraction does not make a number more exact.
+        // The tolerance is that of the radius before the loss: a subtraction does not make a number
+        // more exact.
         FieldComparison::at_most("radius", certificate.radius, radius, proven.radius * TOLERANCE),
     ];
     if is_certified {

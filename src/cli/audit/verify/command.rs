@@ -37,7 +37,8 @@ pub struct VerifyArgs {
 /// Verifies every certificate in the files.
 ///
 /// # Errors
-/// When a file cannot be read or parsed; [`SilentExit`] with 1 or 2 when a certificate does not hold.
+/// When a file cannot be read or parsed; [`SilentExit`] with 1 or 2 when a certificate does not
+/// hold.
 pub fn run(args: &VerifyArgs) -> anyhow::Result<()> {
     let mut results = Vec::new();
     for path in &args.certificates {
@@ -77,8 +78,8 @@ fn print_result(record: &PredictionRecord, result: &VerificationResult) -> anyho
     }
 }
 
-/// Whether a certificate of a float32 input subtracts nothing for perturbed inputs beside the grid. Older servers served
-/// such certificates.
+/// Whether a certificate of a float32 input subtracts nothing for perturbed inputs beside the grid.
+/// Older servers served such certificates.
 fn covers_grid_inputs_only(record: &PredictionRecord) -> bool {
     record.is_certified() && record.input_dtype == "float32" && record.certificate.snapping_loss == 0.0
 }

@@ -45,7 +45,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Changes alpha in the settings file, and waits until the server uses it.
 ///
 /// # Errors
-/// When the file cannot be edited, the server uses another file, rejects the change, or does not use it in time.
+/// When the file cannot be edited, the server uses another file, rejects the change, or does not
+/// use it in time.
 pub(super) async fn set(args: SetArgs) -> anyhow::Result<()> {
     let alpha = Alpha::new(args.alpha)?;
     let file = SettingsFile::open(&args.config)?;

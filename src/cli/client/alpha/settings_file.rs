@@ -79,8 +79,8 @@ impl SettingsFile {
         Ok(SettingsText(text))
     }
 
-    /// Rejects an alpha that the server would reject. Other keys are not checked: environment variables of the server may
-    /// override them.
+    /// Rejects an alpha that the server would reject. Other keys are not checked: environment
+    /// variables of the server may override them.
     fn check_alpha(&self, text: &str) -> anyhow::Result<()> {
         let Err(error) = Source::new(&self.path, []).parse(text) else {
             return Ok(());
@@ -92,8 +92,8 @@ impl SettingsFile {
         bail!("{}: {}", violation.field, violation.message)
     }
 
-    /// Replaces the file atomically with `new`, and keeps its owner and permissions. Fails if the file has changed since it
-    /// was read.
+    /// Replaces the file atomically with `new`, and keeps its owner and permissions. Fails if the
+    /// file has changed since it was read.
     pub(super) fn replace(&self, new: &SettingsText) -> anyhow::Result<()> {
         self.replace_if_unchanged(&self.text, new)
     }

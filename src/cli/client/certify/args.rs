@@ -40,7 +40,8 @@ pub struct CertifyArgs {
     #[arg(long, value_name = "N")]
     pub votes: Option<u64>,
 
-    /// The probability, over the server's own noise, that a certificate is false [default: the operator's]
+    /// The probability, over the server's own noise, that a certificate is false [default: the
+    /// operator's]
     #[arg(long, value_name = "P")]
     pub failure_probability: Option<f64>,
 

@@ -12,8 +12,8 @@ use crate::cli::client::results::{PredictionRecord, ResultPrinter, certificate_t
 use crate::cli::{output, progress_bar};
 use crate::rpc::proto::CertifyStreamResponse;
 
-/// Opens one stream for each input, one after the other. With `--json`, prints every message. Otherwise prints messages as
-/// status lines, and the last message of each stream in the table.
+/// Opens one stream for each input, one after the other. With `--json`, prints every message.
+/// Otherwise prints messages as status lines, and the last message of each stream in the table.
 pub(super) async fn run(args: &CertifyArgs, session: InferenceSession) -> anyhow::Result<()> {
     let mut printer = ResultPrinter::new(args.inference.json);
     let outcome = certify_all(args, &session, &mut printer).await;

@@ -12,11 +12,13 @@ use crate::cli::output;
 /// The authority that the client trusts, and the client's own certificate and token.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct CredentialArgs {
-    /// Trust a server whose certificate is signed by this authority, a PEM file. Required for an https:// address
+    /// Trust a server whose certificate is signed by this authority, a PEM file. Required for an
+    /// https:// address
     #[arg(long, value_name = "FILE", env = "CERTIMIX_TLS_CA", hide_env_values = true)]
     pub tls_ca: Option<PathBuf>,
 
-    /// The name in the server's certificate, if it is not the host of the address (for example through a port-forward)
+    /// The name in the server's certificate, if it is not the host of the address (for example
+    /// through a port-forward)
     #[arg(long, value_name = "NAME", requires = "tls_ca")]
     pub tls_name: Option<String>,
 
@@ -28,8 +30,9 @@ pub struct CredentialArgs {
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     pub tls_key: Option<PathBuf>,
 
-    /// A file whose first line is a token, for a server that requires one (server.bearer_token_file). There is no option for
-    /// the token itself, because every user of a machine can read its command lines
+    /// A file whose first line is a token, for a server that requires one
+    /// (server.bearer_token_file). There is no option for the token itself, because every user of a
+    /// machine can read its command lines
     #[arg(long, value_name = "FILE", env = "CERTIMIX_TOKEN_FILE", hide_env_values = true)]
     pub token_file: Option<PathBuf>,
 }
@@ -58,7 +61,8 @@ impl CredentialArgs {
         Ok(Some(tls))
     }
 
-    /// The `authorization` header, if there is a token file. Warns if the token is sent over a network without encryption.
+    /// The `authorization` header, if there is a token file. Warns if the token is sent over a
+    /// network without encryption.
     pub(super) fn authorization(&self, url: &str) -> anyhow::Result<Option<MetadataValue<Ascii>>> {
         let Some(path) = &self.token_file else {
             return Ok(None);

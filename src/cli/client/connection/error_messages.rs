@@ -1,4 +1,5 @@
-//! Readable messages for the server's errors: what happened, which fields are wrong, and what to do next.
+//! Readable messages for the server's errors: what happened, which fields are wrong, and what to do
+//! next.
 
 use std::error::Error;
 use std::time::Duration;
@@ -11,7 +12,8 @@ use crate::rpc::proto::{self, RequestError};
 /// The message with which tonic's client ends a call at its deadline. The code is CANCELLED.
 const CLIENT_TIMEOUT_MESSAGE: &str = "Timeout expired";
 
-/// Advice for a closed connection. The client may see the TLS alert, the end of the stream or a failed write first.
+/// Advice for a closed connection. The client may see the TLS alert, the end of the stream or a
+/// failed write first.
 const CONNECTION_CLOSED_ADVICE: &str = "The server closed the connection. If it requires TLS, use https:// and --tls-ca. \
                                         If it requires client certificates (tls.client_ca), give a certificate that it \
                                         trusts with --tls-certificate and --tls-key.";
@@ -33,7 +35,8 @@ fn root_cause<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static)
     cause
 }
 
-/// Advice for a failed TLS handshake. rustls has no stable error codes, so this matches words of its messages.
+/// Advice for a failed TLS handshake. rustls has no stable error codes, so this matches words of
+/// its messages.
 fn tls_advice(cause: &str) -> Option<&'static str> {
     let advice = [
         (

@@ -1,4 +1,5 @@
-//! The connection to the server: address, TLS and tokens, and readable messages for the server's errors.
+//! The connection to the server: address, TLS and tokens, and readable messages for the server's
+//! errors.
 
 mod credentials;
 pub(super) mod error_messages;

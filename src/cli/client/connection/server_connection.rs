@@ -18,13 +18,15 @@ const DEFAULT_ADDRESS: &str = "http://127.0.0.1:50051";
 /// Longer than any local connection takes, and short enough to notice that nothing listens.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A response holds a few dozen bytes for each class and input. This suffices for the largest batch.
+/// A response holds a few dozen bytes for each class and input. This suffices for the largest
+/// batch.
 const MAX_RESPONSE_BYTES: usize = 64 << 20;
 
 /// The address of the server, the deadline of requests, and the credentials.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ConnectionArgs {
-    /// The server's address: http://HOST:PORT, https://HOST:PORT for TLS, HOST:PORT, or unix:/path/to/socket
+    /// The server's address: http://HOST:PORT, https://HOST:PORT for TLS, HOST:PORT, or
+    /// unix:/path/to/socket
     #[arg(
         long,
         value_name = "URL",
@@ -34,7 +36,8 @@ pub struct ConnectionArgs {
     )]
     pub address: String,
 
-    /// The deadline of each request, such as 500ms or 10s. The server stops drawing votes shortly before
+    /// The deadline of each request, such as 500ms or 10s. The server stops drawing votes shortly
+    /// before
     #[arg(long, value_name = "DURATION", default_value = "10s")]
     pub deadline: humantime::Duration,
 
@@ -91,7 +94,8 @@ impl ServerConnection {
         request
     }
 
-    /// A request with the token only. On a bidirectional stream, a deadline would end the whole stream.
+    /// A request with the token only. On a bidirectional stream, a deadline would end the whole
+    /// stream.
     pub(in crate::cli::client) fn request_without_deadline<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         if let Some(token) = &self.authorization {

@@ -34,7 +34,7 @@ pub(super) fn info_rows(info: &GetModelInfoResponse) -> Vec<(&'static str, Strin
         rows.push(("input", input_text(input)));
     }
     rows.push(("classes", format!("{}: {}", info.labels.len(), info.labels.join(", "))));
-    rows.push(("certificate", certificate_text(info)));
+    rows.push(("certificate", certificate_kind_text(info)));
     if let Some(limits) = &info.certification {
         rows.push(("predict", predict_text(limits)));
         rows.push(("certify", certify_text(limits)));
@@ -125,7 +125,7 @@ fn input_text(input: &InputInfo) -> String {
     )
 }
 
-fn certificate_text(info: &GetModelInfoResponse) -> String {
+fn certificate_kind_text(info: &GetModelInfoResponse) -> String {
     if !info.unavailable_reason.is_empty() {
         return format!("none: {}", info.unavailable_reason);
     }
@@ -199,7 +199,7 @@ mod tests {
             unavailable_reason: "alpha is below 1/2".into(),
             ..info()
         };
-        assert_eq!(certificate_text(&none), "none: alpha is below 1/2");
+        assert_eq!(certificate_kind_text(&none), "none: alpha is below 1/2");
     }
 
     #[test]

@@ -10,7 +10,8 @@ use super::{image, npy};
 /// Reads one file. An image holds one input, an array one or several.
 ///
 /// # Errors
-/// When the file cannot be read or does not fit the model. The message names the file, its content and the expected content.
+/// When the file cannot be read or does not fit the model. The message names the file, its content
+/// and the expected content.
 pub fn read_file(path: &Path, spec: &InputSpec, resize: bool) -> anyhow::Result<Vec<ModelInput>> {
     let extension = path
         .extension()

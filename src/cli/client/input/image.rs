@@ -1,7 +1,8 @@
 //! Reads images as channels-first bytes.
 //!
-//! Every value stays as it is in the file. Therefore images with 16 bits a channel, and colour images for a model of grey
-//! images, are rejected. A grey image gives each of three channels the same value. An opaque alpha channel is dropped.
+//! Every value stays as it is in the file. Therefore images with 16 bits a channel, and colour
+//! images for a model of grey images, are rejected. A grey image gives each of three channels the
+//! same value. An opaque alpha channel is dropped.
 
 use std::path::Path;
 
@@ -33,7 +34,8 @@ pub(super) fn read_image(path: &Path, spec: &InputSpec, resize: bool) -> anyhow:
     })
 }
 
-/// Converts an image to channels-first bytes of the model's size. Also returns whether the image was resized.
+/// Converts an image to channels-first bytes of the model's size. Also returns whether the image
+/// was resized.
 fn convert(image: DynamicImage, spec: &InputSpec, resize: bool) -> anyhow::Result<(Vec<u8>, bool)> {
     let &[channels @ (1 | 3), height, width] = spec.shape.as_slice() else {
         bail!(
@@ -48,7 +50,8 @@ fn convert(image: DynamicImage, spec: &InputSpec, resize: bool) -> anyhow::Resul
             spec.high
         );
     }
-    // A certificate is about the values that are sent. The caller makes every conversion that would change them.
+    // A certificate is about the values that are sent. The caller makes every conversion that would
+    // change them.
     if bits_per_channel(&image) != 8 {
         bail!(
             "has {} bits a channel, expected 8: convert it, or use a .npy file of float32",

@@ -1,7 +1,8 @@
 //! Converts files into inputs of the served model.
 //!
-//! [`files`] selects the reader by the extension: [`image`] for PNG and JPEG, [`npy`] for NumPy arrays. Both produce
-//! [`model_input`]s. [`true_labels`] finds the true class of an input where it is known.
+//! [`files`] selects the reader by the extension: [`image`] for PNG and JPEG, [`npy`] for NumPy
+//! arrays. Both produce [`model_input`]s. [`true_labels`] finds the true class of an input where it
+//! is known.
 
 mod files;
 mod image;

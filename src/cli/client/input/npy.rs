@@ -18,7 +18,8 @@ pub(super) fn read_npy(path: &Path, spec: &InputSpec) -> anyhow::Result<Vec<Mode
     parse(BufReader::new(file), bytes, &name, spec).with_context(|| name.clone())
 }
 
-/// `file_bytes` is the length of the file. It limits the size in the header, before any memory is allocated.
+/// `file_bytes` is the length of the file. It limits the size in the header, before any memory is
+/// allocated.
 fn parse(file: impl Read, file_bytes: u64, name: &str, spec: &InputSpec) -> anyhow::Result<Vec<ModelInput>> {
     let file = NpyFile::new(file).context("is not a NumPy array")?;
     let dtype = data_type(&file.dtype())?;
@@ -62,7 +63,8 @@ fn parse(file: impl Read, file_bytes: u64, name: &str, spec: &InputSpec) -> anyh
         .collect())
 }
 
-/// The array's type as a wire type. Other types are rejected, because a conversion could change the values.
+/// The array's type as a wire type. Other types are rejected, because a conversion could change the
+/// values.
 fn data_type(dtype: &DType) -> anyhow::Result<DataType> {
     if let DType::Plain(plain) = dtype {
         match (plain.type_char(), plain.num_bytes()) {
@@ -111,7 +113,8 @@ fn row_major<T: Copy>(values: Vec<T>, shape: &[usize], order: Order) -> Vec<T> {
     if order == Order::C {
         return values;
     }
-    // In Fortran order the first index has stride 1, the second has the length of the first side, and so on.
+    // In Fortran order the first index has stride 1, the second has the length of the first side,
+    // and so on.
     let mut offsets = vec![0_usize];
     let mut stride = 1;
     for &side in shape {

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 
-/// The true class of each file: from a CSV file if there is one, otherwise from names such as `0007-ship.png`.
+/// The true class of each file: from a CSV file if there is one, otherwise from names such as
+/// `0007-ship.png`.
 #[derive(Debug, Default)]
 pub(in crate::cli::client) struct TrueLabels {
     classes: Vec<String>,
@@ -60,7 +61,8 @@ impl TrueLabels {
             .cloned()
     }
 
-    /// The true class of an input, if it is known. The CSV file may give the whole path or only the file name.
+    /// The true class of an input, if it is known. The CSV file may give the whole path or only the
+    /// file name.
     pub(in crate::cli::client) fn label_of(&self, input: &str) -> Option<String> {
         let path = Path::new(input);
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or(input);

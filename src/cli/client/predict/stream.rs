@@ -17,8 +17,8 @@ use crate::cli::progress_bar::DelayedProgressBar;
 use crate::rpc::proto::predict_stream_response::Outcome;
 use crate::rpc::proto::{PredictRequest, PredictStreamRequest, PredictStreamResponse};
 
-/// The server enforces the deadline of each request and responds with an error. If no message arrives within this time after
-/// the deadline, the client gives up.
+/// The server enforces the deadline of each request and responds with an error. If no message
+/// arrives within this time after the deadline, the client gives up.
 const GRACE_PERIOD: Duration = Duration::from_millis(500);
 
 /// Sends every input and prints the responses, in the format of the unary command.

@@ -19,8 +19,8 @@ pub(super) struct BatchLimits {
     pub message_bytes: u64,
 }
 
-/// Cuts the inputs, in their order, into batches. The inputs of a batch have one type and stay within the limits. Each batch
-/// is a range of indices.
+/// Cuts the inputs, in their order, into batches. The inputs of a batch have one type and stay
+/// within the limits. Each batch is a range of indices.
 pub(super) fn plan_batches(inputs: &[ModelInput], limits: BatchLimits) -> anyhow::Result<Vec<Range<usize>>> {
     let max_data_bytes = limits.message_bytes.saturating_sub(OVERHEAD_BYTES);
     let mut batches: Vec<Range<usize>> = Vec::new();

@@ -84,7 +84,8 @@ impl InferenceSession {
         let mut in_flight: VecDeque<(Range<usize>, JoinHandle<TimedResponse>)> = VecDeque::new();
         let mut batches = batches.into_iter();
         loop {
-            // New requests join at the back, and responses are awaited at the front: this keeps the order of the inputs.
+            // New requests join at the back, and responses are awaited at the front: this keeps the
+            // order of the inputs.
             while in_flight.len() < max_in_flight
                 && let Some(batch) = batches.next()
             {

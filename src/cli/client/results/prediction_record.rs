@@ -1,8 +1,9 @@
-//! One prediction as one line of JSON: the output of `predict --json` and `certify --json`, and the input of
-//! `certimix verify` and `certimix replay`.
+//! One prediction as one line of JSON: the output of `predict --json` and `certify --json`, and the
+//! input of `certimix verify` and `certimix replay`.
 //!
-//! Fields have the names of `certimix.v1`. Enums are short lower-case names, bytes are hexadecimal. A record holds all that an
-//! audit needs: the counts and settings behind the bounds, the noise key, the hashes of the input and of both models.
+//! Fields have the names of `certimix.v1`. Enums are short lower-case names, bytes are hexadecimal.
+//! A record holds all that an audit needs: the counts and settings behind the bounds, the noise
+//! key, the hashes of the input and of both models.
 
 use std::time::Duration;
 
@@ -29,7 +30,8 @@ pub struct PredictionRecord {
     pub resized: bool,
     /// The true class, where it is known.
     pub true_label: Option<String>,
-    /// The time from the request to its response, measured by the client, in ms. A request may hold several inputs.
+    /// The time from the request to its response, measured by the client, in ms. A request may hold
+    /// several inputs.
     pub time_ms: f64,
     /// In a stream: whether this is the last message.
     #[serde(rename = "final", default, skip_serializing_if = "Option::is_none")]
@@ -222,10 +224,53 @@ impl From<proto::Provenance> for ProvenanceRecord {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::cli::client::results::test_record::certified_record;
     use serde_json::Value;
+
+    /// A certified prediction "cat" by 112 of 112 votes.
+    pub(in crate::cli::client::results) fn certified_record() -> PredictionRecord {
+        let input = ModelInput {
+            name: "7-cat.png".into(),
+            dtype: proto::DataType::Uint8,
+            shape: vec![1],
+            data: vec![9],
+            resized: false,
+        };
+        let certificate = proto::Certificate {
+            status: proto::CertificateStatus::Certified.into(),
+            radius: 0.251_39,
+            basis: proto::CertificateBasis::Proven.into(),
+            norm: proto::Norm::L2.into(),
+            method: proto::CertificateMethod::Tight.into(),
+            failure_probability: 1e-6,
+            bound: proto::BoundMethod::Anytime.into(),
+            votes: 112,
+            votes_for_class: 112,
+            noise_key: vec![0xab, 0x01],
+            stop_reason: proto::StopReason::TargetReached.into(),
+            ..Default::default()
+        };
+        let prediction = proto::Prediction {
+            class_index: 3,
+            label: "cat".into(),
+            mixed_logits: vec![-0.1, -2.5],
+            certificate: Some(certificate),
+            ..Default::default()
+        };
+        let provenance = proto::Provenance {
+            alpha: 0.76,
+            config_revision: "0123456789abcdef".into(),
+            ..Default::default()
+        };
+        PredictionRecord::new(
+            &input,
+            Some("cat".into()),
+            Duration::from_micros(4250),
+            prediction,
+            provenance,
+        )
+    }
 
     #[test]
     fn fields_have_the_names_of_the_wire() -> anyhow::Result<()> {

@@ -33,7 +33,8 @@ impl ResultPrinter {
         Ok(())
     }
 
-    /// Prints the table and the summary. Call it after an error too: the predictions received before it are valid.
+    /// Prints the table and the summary. Call it after an error too: the predictions received
+    /// before it are valid.
     pub(in crate::cli::client) fn finish(self) -> anyhow::Result<()> {
         if self.records.is_empty() {
             return Ok(());

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::format::{confidence_percent, rounded_radius, short_revision};
 use super::prediction_record::PredictionRecord;
+use super::text_format::{confidence_percent, rounded_radius, short_revision};
 
 /// The number of reasons that are listed. The others are counted together.
 const MAX_REASONS: usize = 3;
 
-/// The lines of the summary: the correct and the certified predictions, the configuration, and the reasons for missing
-/// certificates.
+/// The lines of the summary: the correct and the certified predictions, the configuration, and the
+/// reasons for missing certificates.
 pub(super) fn summary_lines(records: &[PredictionRecord], elapsed: Duration) -> Vec<String> {
     if records.is_empty() {
         return Vec::new();
@@ -61,7 +61,8 @@ fn median(values: &mut [f64]) -> Option<f64> {
     values.get(values.len().saturating_sub(1) / 2).copied()
 }
 
-/// The distinct values of a field, in order. There are several if the configuration changed while the command ran.
+/// The distinct values of a field, in order. There are several if the configuration changed while
+/// the command ran.
 fn distinct_values(records: &[PredictionRecord], field: impl Fn(&PredictionRecord) -> String) -> String {
     let mut values: Vec<String> = Vec::new();
     for value in records.iter().map(field) {
@@ -145,7 +146,7 @@ fn caveat_lines(records: &[PredictionRecord]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::client::results::test_record::certified_record;
+    use crate::cli::client::results::prediction_record::tests::certified_record;
 
     #[test]
     fn the_first_line_summarizes_all_records() {

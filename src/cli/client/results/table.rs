@@ -6,8 +6,8 @@ use std::path::Path;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table};
 
-use super::format::{certificate_text, rounded_radius};
 use super::prediction_record::PredictionRecord;
+use super::text_format::{certificate_text, rounded_radius};
 
 const HEADER: [&str; 6] = [
     "file",
@@ -21,7 +21,8 @@ const HEADER: [&str; 6] = [
 /// Number columns, aligned to the right.
 const NUMBER_COLUMNS: [usize; 2] = [3, 5];
 
-/// A table with one row for each prediction. Colours appear on a terminal only; the mark of a wrong prediction always appears.
+/// A table with one row for each prediction. Colours appear on a terminal only; the mark of a wrong
+/// prediction always appears.
 pub(super) fn result_table(records: &[PredictionRecord]) -> Table {
     let mut table = Table::new();
     table
@@ -86,7 +87,7 @@ fn row(record: &PredictionRecord) -> [String; 6] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::client::results::test_record::certified_record;
+    use crate::cli::client::results::prediction_record::tests::certified_record;
 
     #[test]
     fn a_certified_row() {

@@ -57,7 +57,8 @@ Examples:
 
 /// Show how other values of alpha would have answered the live traffic
 ///
-/// On a terminal the table is updated every second. Where stdout is not a terminal it is printed once.
+/// On a terminal the table is updated every second. Where stdout is not a terminal it is printed
+/// once.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = format!("{HELP}\n\n{EXIT_CODES}"))]
 pub struct ShadowArgs {
@@ -69,7 +70,8 @@ pub struct ShadowArgs {
     #[arg(long)]
     pub once: bool,
 
-    /// Print one JSON object a line: certimix.v1's GetShadowReportResponse, at every interval, or one with --once
+    /// Print one JSON object a line: certimix.v1's GetShadowReportResponse, at every interval, or
+    /// one with --once
     #[arg(long)]
     pub json: bool,
 

@@ -1,4 +1,5 @@
-//! The output of `certimix shadow --json`: `GetShadowReportResponse` with the field names of the wire.
+//! The output of `certimix shadow --json`: `GetShadowReportResponse` with the field names of the
+//! wire.
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! `certimix shadow`: shows how other values of alpha would have answered the live traffic.
 //!
-//! [`command`] polls the server's report. [`table`] lays it out. [`row_text`] formats the numbers of one row. [`json`] is the
-//! report for programs.
+//! [`command`] polls the server's report. [`table`] lays it out. [`row_text`] formats the numbers
+//! of one row. [`json`] is the report for programs.
 
 mod command;
 mod json;

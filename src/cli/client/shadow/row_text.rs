@@ -51,7 +51,8 @@ pub(super) fn likely_share(row: &ShadowRow) -> String {
     )
 }
 
-/// The change of the certified share against the served alpha, in percentage points. With open inputs it is a lower bound.
+/// The change of the certified share against the served alpha, in percentage points. With open
+/// inputs it is a lower bound.
 pub(super) fn certified_change(row: &ShadowRow, serving: &ShadowRow) -> String {
     if row.inputs == 0 {
         return "-".to_owned();
@@ -61,7 +62,8 @@ pub(super) fn certified_change(row: &ShadowRow, serving: &ShadowRow) -> String {
     format!("{sign}{change:+.1}")
 }
 
-/// The lower edge of the median's bucket: half of the radii are at least this. Of two middle radii the upper one counts.
+/// The lower edge of the median's bucket: half of the radii are at least this. Of two middle radii
+/// the upper one counts.
 pub(super) fn median_radius(radii: &[u64], bounds: &[f64]) -> String {
     let total: u64 = radii.iter().sum();
     if total == 0 {

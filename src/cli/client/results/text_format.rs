@@ -2,7 +2,8 @@
 
 use super::prediction_record::CertificateRecord;
 
-/// Formats a radius with four decimals, rounded down: a printed radius must not exceed the proven one.
+/// Formats a radius with four decimals, rounded down: a printed radius must not exceed the proven
+/// one.
 pub(in crate::cli::client) fn rounded_radius(radius: f64) -> String {
     let rounded = (radius * 1e4).floor() / 1e4;
     if rounded > 0.0 || radius <= 0.0 {
@@ -12,8 +13,8 @@ pub(in crate::cli::client) fn rounded_radius(radius: f64) -> String {
     }
 }
 
-/// The kind of a certificate and its basis: "tight, 99.9999 % (112/112 votes)", "Lipschitz logits, proven", "Lipschitz
-/// logits, claimed". The summary below the table explains these words.
+/// The kind of a certificate and its basis: "tight, 99.9999 % (112/112 votes)", "Lipschitz logits,
+/// proven", "Lipschitz logits, claimed". The summary below the table explains these words.
 pub(in crate::cli::client) fn certificate_text(certificate: &CertificateRecord) -> String {
     let has_votes = certificate.votes > 0;
     let votes = format!("({}/{} votes)", certificate.votes_for_class, certificate.votes);
@@ -42,7 +43,8 @@ pub(in crate::cli::client) fn certificate_text(certificate: &CertificateRecord) 
     }
 }
 
-/// The basis of a certificate. Older servers do not send it; such a certificate must not look proven.
+/// The basis of a certificate. Older servers do not send it; such a certificate must not look
+/// proven.
 fn basis_text(basis: &str) -> &str {
     match basis {
         "" | "unspecified" => "basis unknown",
@@ -60,7 +62,8 @@ pub(in crate::cli::client) fn method_title(method: &str) -> &str {
     }
 }
 
-/// The probability that a certificate is correct, in percent, never rounded up. It has as many digits as it has nines.
+/// The probability that a certificate is correct, in percent, never rounded up. It has as many
+/// digits as it has nines.
 pub(super) fn confidence_percent(failure_probability: f64) -> String {
     if failure_probability < 1e-12 {
         return format!("all but {failure_probability:e}");
@@ -83,7 +86,7 @@ pub(in crate::cli::client) fn short_revision(revision: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::client::results::test_record::certified_record;
+    use crate::cli::client::results::prediction_record::tests::certified_record;
 
     #[test]
     fn a_proven_certificate_without_votes_has_no_confidence() {
