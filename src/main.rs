@@ -1,4 +1,4 @@
-//! Parses the command line and runs the command.
+//! Parses the command line and runs the selected command.
 
 use std::process::ExitCode;
 

@@ -1,39 +1,42 @@
-//! The signals that a server listens to.
+//! The Unix signals that the server handles.
 
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
-/// Ends when SIGTERM or SIGINT comes.
-pub async fn signalled() {
-    let wait = |kind| async move {
+/// Waits for SIGTERM or SIGINT.
+pub async fn termination_signal() {
+    let wait_for = |kind| async move {
         match signal(kind) {
             Ok(mut signal) => drop(signal.recv().await),
             Err(error) => {
-                tracing::warn!(%error, "a signal cannot be listened for; the server stops only by being killed");
+                tracing::warn!(%error, "signal handler not installed; only SIGKILL stops the server");
                 std::future::pending::<()>().await;
             }
         }
     };
-    tokio::select! {
-        () = wait(SignalKind::terminate()) => tracing::info!("SIGTERM: stopping"),
-        () = wait(SignalKind::interrupt()) => tracing::info!("SIGINT: stopping"),
-    }
+    let signal = tokio::select! {
+        () = wait_for(SignalKind::terminate()) => "SIGTERM",
+        () = wait_for(SignalKind::interrupt()) => "SIGINT",
+    };
+    tracing::info!(signal, "stopping");
 }
 
-/// Tells of each SIGHUP, which would end the process otherwise.
+/// Returns a handle that is notified at each SIGHUP. Without a handler, SIGHUP would end the
+/// process.
 ///
 /// # Errors
-/// If the signal cannot be listened for.
-pub fn hangups() -> std::io::Result<Arc<Notify>> {
-    let (told, mut hangup) = (Arc::new(Notify::new()), signal(SignalKind::hangup())?);
-    let tell = Arc::clone(&told);
+/// If the signal handler cannot be installed.
+pub fn reload_signals() -> std::io::Result<Arc<Notify>> {
+    let mut hangups = signal(SignalKind::hangup())?;
+    let reload_requested = Arc::new(Notify::new());
+    let notifier = Arc::clone(&reload_requested);
     tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            tracing::info!("SIGHUP: looking at the configuration");
-            tell.notify_one();
+        while hangups.recv().await.is_some() {
+            tracing::info!(signal = "SIGHUP", "reload requested");
+            notifier.notify_one();
         }
     });
-    Ok(told)
+    Ok(reload_requested)
 }

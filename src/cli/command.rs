@@ -1,17 +1,18 @@
-//! The command line, and which command it names.
+//! The command line, and the dispatch to the selected command.
 
 use std::future::Future;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use super::{audit, check_config, client, output, serve};
+use super::{audit, check_config, client, completions, man_pages, output, serve};
 
-/// Serves and checks classifiers that are accurate and provably hard to fool.
+/// Serves and checks classifiers that are both accurate and certifiably robust.
 ///
-/// Start a server with `certimix serve CONFIG` (or `make run`), then ask it: `certimix predict IMAGE…`.
+/// Start a server with `certimix serve CONFIG` (or `make run`), then classify images with
+/// `certimix predict IMAGE...`.
 #[derive(Debug, Parser)]
-#[command(version, after_help = output::EXIT_CODES)]
+#[command(name = "certimix", version, after_help = output::EXIT_CODES)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -23,45 +24,101 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Check a settings file, and show every setting in force
     CheckConfig(check_config::CheckConfigArgs),
-    /// Classify images with certificates
+    /// Classify images, and show a certificate for each
     Predict(client::PredictArgs),
     /// Certify images with your own target radius, votes and failure probability
     Certify(client::CertifyArgs),
-    /// Show what a server serves
+    /// Show the models, guarantee, alpha and limits of a server
     Info(client::InfoArgs),
     /// Show or change alpha, the weight of the robust model, of a running server
     Alpha(client::AlphaArgs),
-    /// Show what other alphas would have answered to the live traffic
+    /// Show how other values of alpha would have answered the live traffic
     Shadow(client::ShadowArgs),
     /// Compute bounds and radii, JSON lines in and out
     Radius(audit::RadiusArgs),
     /// Recompute served certificates from their own counts
     Verify(audit::VerifyArgs),
-    /// Draw the votes of a served certificate again
+    /// Draw the votes of a served certificate again, and compare them
     Replay(audit::ReplayArgs),
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write one page for each command
+    Man(man_pages::ManArgs),
 }
 
-/// Runs the command.
+/// Runs the selected command, and returns its exit code.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Command::Serve(args) => serve::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
-        Command::Predict(args) => on_this_thread(client::run_predict(args)),
-        Command::Certify(args) => on_this_thread(client::run_certify(args)),
-        Command::Info(args) => on_this_thread(client::run_info(args)),
-        Command::Alpha(args) => on_this_thread(client::run_alpha(args)),
-        Command::Shadow(args) => on_this_thread(client::run_shadow(args)),
+        Command::Predict(args) => block_on(client::run_predict(args)),
+        Command::Certify(args) => block_on(client::run_certify(args)),
+        Command::Info(args) => block_on(client::run_info(args)),
+        Command::Alpha(args) => block_on(client::run_alpha(args)),
+        Command::Shadow(args) => block_on(client::run_shadow(args)),
         Command::Radius(args) => audit::run_radius(&args),
         Command::Verify(args) => audit::run_verify(&args),
         Command::Replay(args) => audit::run_replay(&args),
+        Command::Completions(args) => completions::run(&args, Cli::command()),
+        Command::Man(args) => man_pages::run(&args, Cli::command()),
     };
     output::finish(&result)
 }
 
-fn on_this_thread(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+/// Runs a client command on a single-threaded runtime.
+fn block_on(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
         .block_on(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::ValueEnum as _;
+
+    #[test]
+    fn command_line_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn each_shell_completes_every_command() {
+        for shell in clap_complete::Shell::value_variants() {
+            let script = String::from_utf8(completions::script(*shell, Cli::command())).unwrap();
+            for command in Cli::command().get_subcommands() {
+                assert!(script.contains(command.get_name()), "{shell}: {}", command.get_name());
+            }
+            assert!(script.contains("target-radius"), "{shell} does not complete options");
+        }
+    }
+
+    #[test]
+    fn each_command_has_a_manual_page() {
+        let pages = man_pages::render_all(Cli::command()).unwrap();
+        let names: Vec<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
+        let commands: Vec<_> = Cli::command()
+            .get_subcommands()
+            .map(|command| format!("certimix-{}.1", command.get_name()))
+            .collect();
+        for expected in ["certimix.1", "certimix-alpha-get.1", "certimix-alpha-set.1"] {
+            assert!(names.contains(&expected), "{names:?}");
+        }
+        for expected in &commands {
+            assert!(names.contains(&expected.as_str()), "{expected} is not in {names:?}");
+        }
+        assert!(!names.iter().any(|name| name.contains("help")), "{names:?}");
+        let (_, certify) = pages.iter().find(|(name, _)| name == "certimix-certify.1").unwrap();
+        let certify = str::from_utf8(certify).unwrap();
+        for expected in [
+            ".TH certimix-certify 1",
+            "certimix certify cat.png",
+            r"\-\-target\-radius",
+            ".SH NOTES",
+        ] {
+            assert!(certify.contains(expected), "{expected} is not in {certify}");
+        }
+    }
 }

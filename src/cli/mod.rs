@@ -1,14 +1,21 @@
 //! The commands.
 //!
-//! [`serve`] and [`check_config`] are for operators, [`client`] for people who ask a running server, [`audit`] for people
-//! who check what it said. [`output`] is the only place that writes to the terminal.
+//! - [`serve`] and [`check_config`] are for operators.
+//! - [`client`] holds the commands that send requests to a running server.
+//! - [`audit`] holds the commands that check served certificates offline.
+//! - [`completions`] and [`man_pages`] are for packagers.
+//!
+//! [`command`] parses the command line and dispatches. [`output`] is the only module that writes to
+//! stdout and stderr.
 
 pub mod audit;
 mod check_config;
 pub mod client;
 mod command;
+mod completions;
+mod man_pages;
 pub mod output;
-pub(crate) mod progress_bar;
+mod progress_bar;
 mod serve;
 
 pub use command::{Cli, run};

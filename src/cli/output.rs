@@ -1,7 +1,7 @@
-//! What the commands print: the only place that writes to stdout and stderr.
+//! The only module that writes to stdout and stderr, and the exit codes.
 //!
-//! Answers go to stdout, everything else (progress, advice, errors) to stderr. A reader that leaves (`certimix … | head`)
-//! is no error: the command ends quietly.
+//! Results go to stdout. Progress, advice and errors go to stderr. A closed pipe
+//! (`certimix ... | head`) is not an error: the command ends silently.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -10,57 +10,69 @@ use std::process::ExitCode;
 /// The exit codes of every command, for its `--help`.
 pub const EXIT_CODES: &str = "\
 Exit codes:
-  0  all is well
-  1  an error, or an answer that does not hold
-  2  wrong usage, or (verify) a certificate that cannot be checked by itself";
+  0  success
+  1  an error, or a result that does not hold
+  2  wrong usage, or (verify) a certificate that cannot be verified by itself";
 
-/// Ends a command with a code of its own, after it has itself said why.
+/// Ends a command with this exit code and prints nothing: the command has already explained the
+/// reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("exit code {0}")]
-pub struct Exit(pub u8);
+pub struct SilentExit(pub u8);
 
-/// Writes one line to stdout and sends it off.
+/// Writes one line to stdout and flushes it.
 ///
 /// # Errors
-/// What the operating system says. If the reader has left: [`Exit`] with code 0, so that the command ends quietly.
+/// The error of the operating system. If the reader has closed the pipe: [`SilentExit`] with code
+/// 0.
 pub fn line(text: impl Display) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{text}")
-        .and_then(|()| out.flush())
-        .map_err(printing_failed)
+    bytes(format!("{text}\n").as_bytes())
 }
 
-fn printing_failed(error: io::Error) -> anyhow::Error {
+/// Writes bytes to stdout and flushes them.
+///
+/// # Errors
+/// As for [`line()`].
+pub fn bytes(bytes: &[u8]) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout
+        .write_all(bytes)
+        .and_then(|()| stdout.flush())
+        .map_err(stdout_error)
+}
+
+fn stdout_error(error: io::Error) -> anyhow::Error {
     if error.kind() == io::ErrorKind::BrokenPipe {
-        return Exit(0).into();
+        return SilentExit(0).into();
     }
     anyhow::Error::new(error).context("cannot write to stdout")
 }
 
-/// Writes one line of advice to stderr. If even that fails there is nobody left to tell.
+/// Writes one line of advice to stderr. A write error is ignored, because there is no other place
+/// to report it.
 pub fn note(text: impl Display) {
     writeln!(io::stderr().lock(), "{text}").unwrap_or_default();
 }
 
-/// Whether a person watches stdout.
+/// Whether stdout is a terminal.
 #[must_use]
 pub fn stdout_is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Whether a person watches stderr.
+/// Whether stderr is a terminal.
 #[must_use]
 pub fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
-/// Turns the result of a command into its exit code, and tells the error on stderr: one sentence and its causes, no
-/// backtrace.
+/// Converts the result of a command into its exit code. Prints an error and its causes to stderr,
+/// on one line and without a backtrace.
 pub fn finish(result: &anyhow::Result<()>) -> ExitCode {
     let Err(error) = result else {
         return ExitCode::SUCCESS;
     };
-    if let Some(Exit(code)) = error.downcast_ref::<Exit>() {
+    if let Some(SilentExit(code)) = error.downcast_ref::<SilentExit>() {
         return ExitCode::from(*code);
     }
     note(format_args!("error: {error:#}"));
@@ -72,16 +84,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reader_that_left_is_no_error() {
-        let left = printing_failed(io::ErrorKind::BrokenPipe.into());
-        assert_eq!(finish(&Err(left)), ExitCode::SUCCESS);
-        let full = printing_failed(io::ErrorKind::StorageFull.into());
+    fn a_closed_pipe_is_not_an_error() {
+        let closed = stdout_error(io::ErrorKind::BrokenPipe.into());
+        assert_eq!(finish(&Err(closed)), ExitCode::SUCCESS);
+        let full = stdout_error(io::ErrorKind::StorageFull.into());
         assert_eq!(finish(&Err(full)), ExitCode::FAILURE);
     }
 
     #[test]
-    fn a_command_may_choose_its_code() {
-        assert_eq!(finish(&Err(Exit(2).into())), ExitCode::from(2));
+    fn a_command_can_set_its_exit_code() {
+        assert_eq!(finish(&Err(SilentExit(2).into())), ExitCode::from(2));
         assert_eq!(finish(&Err(anyhow::anyhow!("no"))), ExitCode::FAILURE);
         assert_eq!(finish(&Ok(())), ExitCode::SUCCESS);
     }

@@ -1,76 +1,69 @@
-//! A bar on stderr for what takes longer than two seconds, where a person watches.
+//! Progress on the terminal: a bar for long commands, and lines that change in place.
 
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::cli::output;
+use super::output;
 
-/// Anything faster needs no bar.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// A command that takes less time shows no bar.
+const SHOW_AFTER: Duration = Duration::from_secs(2);
 
-/// Hidden until it is needed; gone when it is dropped.
-pub struct Progress {
+/// A bar on stderr that appears after two seconds, only on a terminal, and disappears when it is
+/// dropped.
+pub(super) struct DelayedProgressBar {
     bar: ProgressBar,
     started: Instant,
-    shown: bool,
+    is_shown: bool,
 }
 
-impl Progress {
-    /// A bar of `total` things, called `unit`.
+impl DelayedProgressBar {
+    /// A bar that counts to `total`. `unit` is the plural name of the counted items.
     #[must_use]
-    pub fn new(total: u64, unit: &str) -> Self {
+    pub(super) fn new(total: u64, unit: &str) -> Self {
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
         let style = ProgressStyle::with_template(&format!("{{bar:30}} {{pos}}/{{len}} {unit}, {{eta}} left"));
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Self {
             bar,
             started: Instant::now(),
-            shown: false,
+            is_shown: false,
         }
     }
 
-    /// So many are done.
-    pub fn set(&mut self, done: u64) {
-        self.bar.set_position(done);
-        if !self.shown && self.started.elapsed() > PATIENCE && output::stderr_is_terminal() {
+    /// Sets the number of completed items.
+    pub(super) fn set_position(&mut self, completed: u64) {
+        self.bar.set_position(completed);
+        if !self.is_shown && self.started.elapsed() > SHOW_AFTER && output::stderr_is_terminal() {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
-            self.shown = true;
+            self.is_shown = true;
         }
     }
 
-    /// So many more are done.
-    pub fn advance(&mut self, more: u64) {
-        self.set(self.bar.position() + more);
-    }
-
-    /// A line that changes in place, for a stream.
-    pub(crate) fn live_line() -> ProgressBar {
-        let bar = ProgressBar::new_spinner();
-        if !output::stdout_is_terminal() {
-            bar.set_draw_target(ProgressDrawTarget::hidden());
-        }
-        bar
-    }
-
-    /// Some lines on stdout that change in place.
-    pub(crate) fn live_lines() -> ProgressBar {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
-        bar.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
-        bar
+    /// Adds to the number of completed items.
+    pub(super) fn advance(&mut self, completed: u64) {
+        self.set_position(self.bar.position() + completed);
     }
 }
 
-impl std::fmt::Debug for Progress {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Progress")
-            .field("done", &self.bar.position())
-            .finish_non_exhaustive()
-    }
-}
-
-impl Drop for Progress {
+impl Drop for DelayedProgressBar {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// A status line on stderr that changes in place. Hidden where stdout is not a terminal.
+pub(super) fn status_line() -> ProgressBar {
+    let line = ProgressBar::new_spinner();
+    if !output::stdout_is_terminal() {
+        line.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    line
+}
+
+/// A block of lines on stdout that changes in place.
+pub(super) fn live_block() -> ProgressBar {
+    let block = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
+    block.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    block
 }

@@ -15,64 +15,77 @@ use crate::settings::{LogFormat, Settings, SettingsSource};
 use crate::telemetry::LogHandle;
 use crate::{shutdown, telemetry};
 
+const HELP: &str = "\
+An environment variable overrides a key of the file: CERTIMIX__MIXTURE__ALPHA=0.8 overrides mixture.alpha.
+`certimix check-config` shows all keys.
+
+SIGTERM or SIGINT stops the server. Requests in flight finish first, for at most server.drain_timeout.
+SIGHUP reloads the settings.";
+
 /// Arguments of `certimix serve`.
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Every key of the file can be overridden by a variable: mixture.alpha by CERTIMIX__MIXTURE__ALPHA=0.8.
-`certimix check-config` shows all keys. SIGTERM stops the server: requests in flight finish first, for at most server.drain_timeout.")]
+#[command(after_help = HELP)]
 pub(super) struct ServeArgs {
-    /// The settings, a TOML file; paths in it are relative to it
+    /// The settings, a TOML file. Paths in it are relative to its directory
     #[arg(env = "CERTIMIX_CONFIG")]
     config: PathBuf,
 }
 
-/// How long a model that is still loading when the server stops may take; it cannot be interrupted.
-const LOADING_LEFT: Duration = Duration::from_secs(1);
+/// How long the process waits for a model that is still loading when the server stops. Loading
+/// cannot be interrupted.
+const LOADING_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Runs the server until it is told to stop.
+/// Runs the server until a signal stops it.
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let source = SettingsSource::new(&args.config, std::env::vars());
     let settings = source.parse(&source.read()?)?;
-    // Dropped last, when all that is told has been told.
+    // Dropped last, so that every log line is written.
     let logs = telemetry::init_logs(&settings.log);
-    // With one thread, that is this one: a runtime of one worker would hand everything from here to there.
-    let mut runtime = match settings.server.threads {
+    // A single thread is the current one: a multi-threaded runtime with one worker would pass all
+    // work between two threads.
+    let mut builder = match settings.server.threads {
         1 => Builder::new_current_thread(),
         threads => {
-            let mut runtime = Builder::new_multi_thread();
-            runtime.worker_threads(threads);
-            runtime
+            let mut builder = Builder::new_multi_thread();
+            builder.worker_threads(threads);
+            builder
         }
     };
-    let runtime = runtime
+    let runtime = builder
         .enable_all()
         .build()
-        .context("cannot start the server's threads (server.threads)")?;
+        .context("server.threads: cannot start the server's threads")?;
     let result = runtime.block_on(serve(settings, source, logs.handle()));
-    runtime.shutdown_timeout(LOADING_LEFT);
+    runtime.shutdown_timeout(LOADING_TIMEOUT);
     drop(logs);
     result
 }
 
 async fn serve(settings: Settings, source: SettingsSource, logs: LogHandle) -> anyhow::Result<()> {
-    let format = settings.log.format;
+    let log_format = settings.log.format;
     let listeners = Listeners::bind(&settings.server).await?;
     let mut secret = [0; 32];
-    getrandom::fill(&mut secret).context("the operating system gives no randomness for the noise")?;
+    getrandom::fill(&mut secret).context("cannot read random bytes from the operating system for the noise secret")?;
     let start = Start {
         settings,
         source,
         listeners,
         secret: NoiseSecret::new(secret),
         logs: Some(logs),
-        reload: shutdown::hangups().context("SIGHUP cannot be listened for")?,
+        reload: shutdown::reload_signals().context("cannot install the SIGHUP handler")?,
     };
-    app::run(start, |ready| announce(format, ready), shutdown::signalled()).await?;
+    app::run(
+        start,
+        |ready| report_ready(log_format, ready),
+        shutdown::termination_signal(),
+    )
+    .await?;
     Ok(())
 }
 
-/// One line that says that it is ready, where, and what it serves: for people, or as one more JSON line.
-fn announce(format: LogFormat, ready: Ready) {
+/// Reports that the server is ready, with its addresses and models: one line for people, or one
+/// JSON log line.
+fn report_ready(log_format: LogFormat, ready: Ready) {
     let Ready {
         address,
         unix_socket,
@@ -80,24 +93,25 @@ fn announce(format: LogFormat, ready: Ready) {
         info,
         alpha,
     } = ready;
-    // As `certimix predict --address` takes it, from wherever it is called.
+    // The form that `certimix predict --address` accepts. It is absolute, so that it is valid in
+    // every working directory.
     let unix_socket = unix_socket.map(|path| format!("unix:{}", std::path::absolute(&path).unwrap_or(path).display()));
     let (standard, robust, provider) = (info.standard.name, info.robust.name, info.robust.provider);
-    match format {
+    match log_format {
         LogFormat::Json => {
             tracing::info!(%address, unix_socket, metrics = metrics.map(tracing::field::display), standard, robust, provider, alpha, "ready")
         }
         LogFormat::Human => {
-            let also = unix_socket.map(|socket| format!(" and {socket}")).unwrap_or_default();
+            let unix_socket = unix_socket.map(|socket| format!(" and {socket}")).unwrap_or_default();
             let metrics = metrics
                 .map(|address| format!("; metrics on {address}"))
                 .unwrap_or_default();
             output::note(format!(
-                "certimix is ready on {address}{also}, serving {standard} + {robust} on {provider}, alpha {alpha}{metrics}"
+                "certimix is ready on {address}{unix_socket}, serving {standard} + {robust} on {provider}, alpha {alpha}{metrics}"
             ));
         }
     }
     if let Some(reason) = &info.unavailable_reason {
-        tracing::warn!("NOTHING CAN BE CERTIFIED: {reason}");
+        tracing::warn!(%reason, "nothing can be certified");
     }
 }

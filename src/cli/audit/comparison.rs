@@ -1,95 +1,98 @@
-//! What was served beside what was found, field by field.
+//! Compares a served certificate with the recomputed one, field by field.
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Cell, Color, ContentArrangement, Table};
 
-/// How a served value stands to the recomputed one.
+/// How a served value relates to the recomputed one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// The same, up to the last digits.
+pub(super) enum FieldStatus {
+    /// The values are equal, up to the last digits.
     Same,
-    /// Less is claimed than is true: sound.
+    /// The served value claims less than is true. This is sound.
     Weaker,
-    /// More is claimed than is true, or something else.
+    /// The served value claims more than is true, or the values differ in another way.
     Differs,
 }
 
-/// One field.
+/// One field of a certificate, served and recomputed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Check {
-    /// Its name on the wire.
+pub(super) struct FieldComparison {
+    /// The field's name in `certimix.v1`.
     pub field: &'static str,
-    /// What the certificate says.
+    /// The value in the certificate.
     pub served: String,
-    /// What was found.
-    pub found: String,
-    /// How they compare.
-    pub verdict: Verdict,
+    /// The value that this command computed.
+    pub recomputed: String,
+    /// The result of the comparison.
+    pub status: FieldStatus,
 }
 
-impl Check {
-    fn new(field: &'static str, served: &impl ToString, found: &impl ToString, verdict: Verdict) -> Self {
+impl FieldComparison {
+    fn new(field: &'static str, served: &impl ToString, recomputed: &impl ToString, status: FieldStatus) -> Self {
         Self {
             field,
             served: served.to_string(),
-            found: found.to_string(),
-            verdict,
+            recomputed: recomputed.to_string(),
+            status,
         }
     }
 
-    /// Two values that must be equal.
-    pub(crate) fn equal<T: PartialEq + ToString>(field: &'static str, served: &T, found: &T) -> Self {
-        let verdict = if served == found {
-            Verdict::Same
+    /// Compares two values that must be equal.
+    pub(super) fn equal<T: PartialEq + ToString>(field: &'static str, served: &T, recomputed: &T) -> Self {
+        let status = if served == recomputed {
+            FieldStatus::Same
         } else {
-            Verdict::Differs
+            FieldStatus::Differs
         };
-        Self::new(field, served, found, verdict)
+        Self::new(field, served, recomputed, status)
     }
 
-    /// A number that must not exceed `found` by more than `tolerance`.
-    pub(crate) fn at_most(field: &'static str, served: f64, found: f64, tolerance: f64) -> Self {
-        let verdict = if (served - found).abs() <= tolerance {
-            Verdict::Same
-        } else if served < found {
-            Verdict::Weaker
+    /// Compares a number that must not exceed `recomputed` by more than `tolerance`. NaN differs.
+    pub(super) fn at_most(field: &'static str, served: f64, recomputed: f64, tolerance: f64) -> Self {
+        let status = if (served - recomputed).abs() <= tolerance {
+            FieldStatus::Same
+        } else if served < recomputed {
+            FieldStatus::Weaker
         } else {
-            // NaN ends up here too.
-            Verdict::Differs
+            // Every comparison with NaN is false, so NaN ends here.
+            FieldStatus::Differs
         };
-        Self::new(field, &served, &found, verdict)
+        Self::new(field, &served, &recomputed, status)
     }
 
-    /// A number that must not fall short of `found` by more than `tolerance`.
-    pub(crate) fn at_least(field: &'static str, served: f64, found: f64, tolerance: f64) -> Self {
-        let Self { verdict, .. } = Self::at_most(field, -served, -found, tolerance);
-        Self::new(field, &served, &found, verdict)
+    /// Compares a number that must not fall below `recomputed` by more than `tolerance`. NaN
+    /// differs.
+    pub(super) fn at_least(field: &'static str, served: f64, recomputed: f64, tolerance: f64) -> Self {
+        let Self { status, .. } = Self::at_most(field, -served, -recomputed, tolerance);
+        Self::new(field, &served, &recomputed, status)
     }
 }
 
-/// Whether all is sound.
-pub(crate) fn all_hold(checks: &[Check]) -> bool {
-    checks.iter().all(|check| check.verdict != Verdict::Differs)
+/// Whether no field differs.
+pub(super) fn all_hold(comparisons: &[FieldComparison]) -> bool {
+    comparisons
+        .iter()
+        .all(|comparison| comparison.status != FieldStatus::Differs)
 }
 
-/// One row a field; `found` says what the third column is.
-pub(crate) fn table(checks: &[Check], found: &str) -> Table {
+/// A table with one row for each field. `recomputed_title` is the heading of the third column.
+pub(super) fn comparison_table(comparisons: &[FieldComparison], recomputed_title: &str) -> Table {
     let mut table = Table::new();
     table
         .load_style(UTF8_FULL_CONDENSED)
         .set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["field", "served", found, ""]);
-    for check in checks {
-        let verdict = match check.verdict {
-            Verdict::Same => Cell::new("same"),
-            Verdict::Weaker => Cell::new("sound: claims less"),
-            Verdict::Differs => Cell::new("✗ DIFFERS").fg(Color::Red),
+    table.set_header(["field", "served", recomputed_title, ""]);
+    for comparison in comparisons {
+        let status = match comparison.status {
+            FieldStatus::Same => Cell::new("same"),
+            FieldStatus::Weaker => Cell::new("sound: claims less"),
+            FieldStatus::Differs => Cell::new("✗ DIFFERS").fg(Color::Red),
         };
         table.add_row([
-            Cell::new(check.field),
-            Cell::new(&check.served),
-            Cell::new(&check.found),
-            verdict,
+            Cell::new(comparison.field),
+            Cell::new(&comparison.served),
+            Cell::new(&comparison.recomputed),
+            status,
         ]);
     }
     table
@@ -100,28 +103,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_too_much_is_wrong() {
-        let verdict = |served| Check::at_most("radius", served, 1.0, 1e-12).verdict;
+    fn only_a_larger_claim_differs() {
+        let status = |served| FieldComparison::at_most("radius", served, 1.0, 1e-12).status;
         assert_eq!(
-            [1.0, 1.0 + 1e-13, 0.9, 1.1, f64::NAN].map(verdict),
+            [1.0, 1.0 + 1e-13, 0.9, 1.1, f64::NAN].map(status),
             [
-                Verdict::Same,
-                Verdict::Same,
-                Verdict::Weaker,
-                Verdict::Differs,
-                Verdict::Differs
+                FieldStatus::Same,
+                FieldStatus::Same,
+                FieldStatus::Weaker,
+                FieldStatus::Differs,
+                FieldStatus::Differs
             ]
         );
-        let verdict = |served| Check::at_least("upper_bound", served, 1.0, 1e-12).verdict;
-        assert_eq!([1.1, 0.9].map(verdict), [Verdict::Weaker, Verdict::Differs]);
+        let status = |served| FieldComparison::at_least("upper_bound", served, 1.0, 1e-12).status;
+        assert_eq!([1.1, 0.9].map(status), [FieldStatus::Weaker, FieldStatus::Differs]);
     }
 
     #[test]
-    fn one_difference_is_enough() {
-        let same = Check::equal("votes", &1, &1);
-        let other = Check::equal("votes", &1, &2);
+    fn one_difference_fails_the_comparison() {
+        let same = FieldComparison::equal("votes", &1, &1);
+        let other = FieldComparison::equal("votes", &1, &2);
         assert!(all_hold(std::slice::from_ref(&same)) && !all_hold(&[same, other.clone()]));
-        let text = table(&[other], "drawn again").force_no_tty().to_string();
+        let text = comparison_table(&[other], "drawn again").force_no_tty().to_string();
         assert!(text.contains("drawn again") && text.contains("DIFFERS"), "{text}");
     }
 }

@@ -4,12 +4,15 @@
 //! - `certimix verify` ([`verify`]) recomputes served certificates from their own counts.
 //! - `certimix replay` ([`replay`]) draws the votes behind a certificate again and compares them.
 //!
-//! `record_file` reads served certificates. `comparison` compares served values with recomputed ones.
+//! [`record_file`] reads served certificates. [`comparison`] compares served values with recomputed
+//! ones.
 
 mod comparison;
 mod radius;
 mod record_file;
 mod replay;
+#[cfg(test)]
+mod test_records;
 mod verify;
 
 pub use radius::{RadiusArgs, run as run_radius};

@@ -1,14 +1,14 @@
-//! Reads certificates as `predict --json` and `certify --json` print them.
+//! Reads files of records as `certimix predict --json` and `certimix certify --json` print them.
 
 use std::io::{self, Read as _};
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
 
-use crate::cli::client::Record;
+use crate::cli::client::PredictionRecord;
 
-/// All certificates of a file, or of stdin if it is called `-`.
-pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<Record>> {
+/// Reads all records of a file, or of stdin if `path` is `-`.
+pub(super) fn read_records(path: &Path) -> anyhow::Result<Vec<PredictionRecord>> {
     let name = path.display();
     let text = if path == Path::new("-") {
         let mut text = String::new();
@@ -20,16 +20,17 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<Record>> {
     } else {
         std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?
     };
-    parse(&text).with_context(|| format!("{name} is not what `certimix predict --json` prints"))
+    parse_records(&text).with_context(|| format!("{name}: expected the output of `certimix predict --json`"))
 }
 
-/// Objects one after the other: one a line, or spread over lines by a formatter.
-fn parse(text: &str) -> anyhow::Result<Vec<Record>> {
-    let records: Vec<Record> = serde_json::Deserializer::from_str(text)
+/// Parses JSON objects, one after the other. A formatter may have spread an object over several
+/// lines.
+fn parse_records(text: &str) -> anyhow::Result<Vec<PredictionRecord>> {
+    let records: Vec<PredictionRecord> = serde_json::Deserializer::from_str(text)
         .into_iter()
         .collect::<Result<_, _>>()?;
     if records.is_empty() {
-        bail!("it is empty");
+        bail!("the file is empty");
     }
     Ok(records)
 }
@@ -37,22 +38,22 @@ fn parse(text: &str) -> anyhow::Result<Vec<Record>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::audit::verify::certificate_verifier::tests::example;
+    use crate::cli::audit::test_records::certified_record;
 
     #[test]
-    fn lines_and_formatted_objects() -> anyhow::Result<()> {
-        let record = example();
+    fn single_line_and_formatted_objects_are_read() -> anyhow::Result<()> {
+        let record = certified_record();
         let line = serde_json::to_string(&record)?;
         let pretty = serde_json::to_string_pretty(&record)?;
-        assert_eq!(parse(&format!("{line}\n{line}\n"))?.len(), 2);
-        assert_eq!(parse(&pretty)?, [record]);
+        assert_eq!(parse_records(&format!("{line}\n{line}\n"))?.len(), 2);
+        assert_eq!(parse_records(&pretty)?, [record]);
         Ok(())
     }
 
     #[test]
-    fn what_is_no_certificate_is_said_to_be_none() {
-        assert!(parse("").is_err());
-        let text = parse("{\"file\": \"x\"}").map_or_else(|error| format!("{error:#}"), |_| String::new());
+    fn other_files_are_rejected() {
+        assert!(parse_records("").is_err());
+        let text = parse_records("{\"file\": \"x\"}").map_or_else(|error| format!("{error:#}"), |_| String::new());
         assert!(text.contains("missing field") && text.contains("line 1"), "{text}");
     }
 }

@@ -1,17 +1,17 @@
-//! What `predict` and `certify` have in common.
+//! The arguments that `certimix predict` and `certimix certify` share.
 
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use crate::cli::client::connection::server_connection::ConnectionArgs;
+use super::connection::ConnectionArgs;
 use crate::rpc::proto;
 
-/// Files in, and how the answers are shown.
+/// The input files, the server, and the format of the output.
 #[derive(Debug, Clone, clap::Args)]
-pub struct CommonArgs {
-    /// Inputs: PNG or JPEG images of the model's size, or .npy arrays (uint8 or float32), each one input of the model's
-    /// shape or a batch of them ([N, ...])
+pub struct InferenceArgs {
+    /// Inputs: PNG or JPEG images of the model's size, or .npy arrays (uint8 or float32). An array
+    /// holds one input of the model's shape, or a batch of them ([N, ...])
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
@@ -19,55 +19,59 @@ pub struct CommonArgs {
     #[command(flatten)]
     pub connection: ConnectionArgs,
 
-    /// One JSON object a line instead of the table: the input for `certimix verify` and `certimix replay`
+    /// Print one JSON object a line instead of the table. `certimix verify` and `certimix replay`
+    /// read this format
     #[arg(long)]
     pub json: bool,
 
-    /// A CSV file of lines "file,label" with the true classes. Without it, `0007-ship.png` is taken for a ship
+    /// A CSV file of lines "file,label" with the true classes. Without it, the true class of
+    /// `0007-ship.png` is ship
     #[arg(long, value_name = "CSV")]
     pub labels: Option<PathBuf>,
 
-    /// Also ask for the probabilities of each of the two models (shown with --json)
+    /// Also request the probabilities of each of the two models (printed with --json)
     #[arg(long)]
     pub components: bool,
 
-    /// Resize images that are not of the model's size. The certificate is then about the resized image
+    /// Resize images that do not have the model's size. The certificate is then about the resized
+    /// image
     #[arg(long)]
     pub resize: bool,
 
-    /// Inputs a request. With 1 the time shown is that of one input alone; with more, that of its whole request, and
-    /// up to four requests are under way at once
+    /// Inputs in each request. With 1, the time shown is that of one input. With more, it is that
+    /// of the whole request, and up to four requests are in flight at once
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
     pub batch: u32,
 
-    /// How urgent this is: interactive rows run before all bulk rows [default: interactive for predict, bulk for certify]
+    /// The priority of the requests. Interactive rows run before all bulk rows [default:
+    /// interactive for predict, bulk for certify]
     #[arg(long, value_enum)]
-    pub priority: Option<Priority>,
+    pub priority: Option<PriorityArg>,
 }
 
-/// How urgent a request is.
+/// The priority of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Priority {
-    /// Somebody waits for it. For certify within the operator's limit (`certimix info`)
+pub enum PriorityArg {
+    /// Someone waits for the response. For certify, within the operator's limit (`certimix info`)
     Interactive,
-    /// Whenever there is room
+    /// Run when no interactive request is waiting
     Bulk,
 }
 
-impl CommonArgs {
-    /// Requests under way at once: one where times matter, a few where throughput does.
+impl InferenceArgs {
+    /// The number of requests in flight: one where latency matters, four where throughput matters.
     #[must_use]
-    pub fn in_flight(&self) -> usize {
+    pub fn max_in_flight(&self) -> usize {
         if self.batch > 1 { 4 } else { 1 }
     }
 
-    /// The priority as the wire names it.
+    /// The priority as a value of `certimix.v1.Priority`.
     #[must_use]
-    pub fn priority(&self) -> i32 {
+    pub fn wire_priority(&self) -> i32 {
         let priority = match self.priority {
             None => proto::Priority::Unspecified,
-            Some(Priority::Interactive) => proto::Priority::Interactive,
-            Some(Priority::Bulk) => proto::Priority::Bulk,
+            Some(PriorityArg::Interactive) => proto::Priority::Interactive,
+            Some(PriorityArg::Bulk) => proto::Priority::Bulk,
         };
         priority.into()
     }

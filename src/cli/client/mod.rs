@@ -1,11 +1,13 @@
 //! The clients of a running server: `certimix predict`, `certify`, `info`, `alpha` and `shadow`.
 //!
-//! Each command has a folder. The shared steps have folders too, in the order in which a command uses them:
+//! Each command has a folder. The steps that commands share have folders too, in the order in which
+//! a command uses them:
 //!
-//! - `connection` connects to the server, with TLS and tokens, and explains the server's errors;
-//! - `input` converts files into inputs of the served model;
-//! - `requests` groups inputs into requests and sends them;
-//! - `results` converts predictions into records and prints them, as JSON lines or as a table with a summary.
+//! 1. [`connection`] connects to the server, with TLS and tokens, and explains the server's errors.
+//! 2. [`input`] converts files into inputs of the served model.
+//! 3. [`requests`] groups inputs into requests and sends them.
+//! 4. [`results`] converts predictions into records and prints them, as JSON lines or as a table
+//!    with a summary.
 
 mod alpha;
 mod certify;
@@ -20,10 +22,10 @@ mod shadow;
 
 pub use alpha::{AlphaArgs, run as run_alpha};
 pub use certify::{CertifyArgs, run as run_certify};
-pub use connection::server_connection::ConnectionArgs;
-pub use inference_args::CommonArgs;
+pub use connection::{ConnectionArgs, CredentialArgs};
+pub use inference_args::InferenceArgs;
 pub use info::{InfoArgs, run as run_info};
-pub use input::model_input::{Input, InputSpec, read_file};
+pub use input::{InputSpec, ModelInput, read_file};
 pub use predict::{PredictArgs, run as run_predict};
-pub use results::prediction_record::{CertificateRecord, ProvenanceRecord, Record};
+pub use results::{CertificateRecord, PredictionRecord, ProvenanceRecord};
 pub use shadow::{ShadowArgs, run as run_shadow};

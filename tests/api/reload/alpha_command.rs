@@ -1,4 +1,4 @@
-//! `certimix alpha get` and `set`, on the real binary against a server of the real binary.
+//! `certimix alpha get` and `set`: the compiled binary as the client and as the server.
 
 use std::fs;
 
@@ -20,7 +20,7 @@ fn setup() -> Setup {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn set_returns_when_the_server_answers_with_it() {
+async fn set_returns_when_the_server_uses_the_alpha() {
     let setup = setup();
     let (server, file, address) = server(&setup);
     let set = [
@@ -59,7 +59,7 @@ async fn set_waits_for_the_end_of_a_ramp() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_refused_leaves_the_file_as_it_was() {
+async fn a_rejected_alpha_leaves_the_file_unchanged() {
     let setup = setup();
     let (server, file, address) = server(&setup);
     let before = fs::read_to_string(&file).unwrap();
@@ -67,7 +67,7 @@ async fn what_is_refused_leaves_the_file_as_it_was() {
     assert!(set("0.3").contains("mixture.alpha_min = 0.4"));
     assert!(set("1.5").contains("1.5"));
     assert_eq!(fs::read_to_string(&file).unwrap(), before);
-    // The server alone knows that a file it needs is gone.
+    // Only the server detects that a manifest is missing.
     let broken = before.replace("linear_h.toml", "missing.toml");
     fs::write(&file, &broken).unwrap();
     server
@@ -75,7 +75,7 @@ async fn what_is_refused_leaves_the_file_as_it_was() {
         .await;
     let message = set("0.7");
     assert!(
-        message.contains("refuses") && message.contains("missing.toml"),
+        message.contains("rejects") && message.contains("missing.toml"),
         "{message}"
     );
     assert_eq!(fs::read_to_string(&file).unwrap(), broken);

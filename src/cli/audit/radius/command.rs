@@ -1,15 +1,15 @@
-//! `certimix radius`: the mathematics as a command.
+//! `certimix radius`.
 
 use std::io::{self, BufRead as _};
 
 use anyhow::Context as _;
 use serde::Serialize;
 
-use crate::cli::audit::radius::evaluation::answer;
-use crate::cli::audit::radius::field_reader::FieldError;
-use crate::cli::output::{self, EXIT_CODES, Exit};
+use super::evaluation::evaluate_line;
+use super::field_reader::FieldError;
+use crate::cli::output::{self, EXIT_CODES, SilentExit};
 
-const HELP: &str = r#"Every line of stdin is a JSON object, every line of stdout its answer, in order. Fields:
+const HELP: &str = r#"Each line of stdin is a query, a JSON object. Each line of stdout is a result, in the same order. Fields of a query:
 
 From bounds on a smoothed network's probabilities:
   method              "tight" or "theorem2"
@@ -29,29 +29,30 @@ From a network with Lipschitz probabilities:
 From a network with Lipschitz logits:
   method              "logit_lipschitz"
   alpha
-  logits              z, one for each class; rounded to float32, as networks put them out
+  logits              z, one for each class; rounded to float32, the type in which networks compute them
   temperature         T of h = softmax(z / T) [default: 1]
   constant            L
-  constant_kind       "vector" (the logits together, l2) or "per_logit" (each by itself, any norm)
+  constant_kind       "vector" (all logits together, l2) or "per_logit" (each logit by itself, any norm)
   error_bound         rounding error of each logit [default: 0]
 
 From votes:
   bound               "anytime" or "clopper_pearson"
-  votes               all of them
+  votes               all votes
   votes_for_class
-  votes_for_runner_up the largest count of another class; if it is there, both classes are bounded,
+  votes_for_runner_up the largest count of another class; if it is present, both classes are bounded,
                       each with half of the failure probability
   failure_probability
-  total_variation     of the noise from the exact Gaussian [default: 0]
-  method, alpha, sigma   also compute a radius, "tight" unless "theorem2" is asked for
-  target_radius       test this radius too (anytime, one class: with half of the failure probability)
+  total_variation     distance of the noise from the exact Gaussian [default: 0]
+  method, alpha, sigma   also compute a radius, with "tight" unless method is "theorem2"
+  target_radius       also test this radius (anytime, one class: with half of the failure probability)
 
-Any line:
-  id                  comes back instead of the question
+In every query:
+  id                  copied to the result, which then does not repeat the query
 
-Answers: id or input, p_lower, p_lower_complement (1 - p_lower, with all its digits), p_upper, radius, target_accepted.
-Lower bounds and radii are rounded down, upper bounds up. A radius of 0 is no certificate. A line that is wrong is answered
-with {"line": …, "error": {"field": …, "message": …}}; the others are answered all the same, and the exit code is 1.
+Fields of a result: id or input, p_lower, p_lower_complement (1 - p_lower, with all its digits), p_upper, radius,
+target_accepted. Lower bounds and radii are rounded down, upper bounds up. A radius of 0 is no certificate.
+An invalid line gives {"line": ..., "error": {"field": ..., "message": ...}}. The other lines are still evaluated, and the
+exit code is 1.
 
 Examples:
   echo '{"method": "tight", "alpha": 0.76, "sigma": 0.5, "p_lower": 0.99}' | certimix radius
@@ -62,35 +63,33 @@ Examples:
 #[command(after_help = format!("{HELP}\n\n{EXIT_CODES}"))]
 pub struct RadiusArgs {}
 
-/// The answer to a line that is wrong.
+/// The output for an invalid line.
 #[derive(Serialize)]
-struct Wrong {
+struct InvalidLine {
     line: usize,
     error: FieldError,
 }
 
-/// Answers the questions on stdin.
+/// Evaluates the queries on stdin.
 ///
 /// # Errors
-/// When stdin cannot be read or stdout not be written, and [`Exit`] with 1 if a line was wrong.
+/// When stdin cannot be read or stdout cannot be written; [`SilentExit`] with 1 if a line was
+/// invalid.
 pub fn run(_: &RadiusArgs) -> anyhow::Result<()> {
-    let mut all_well = true;
-    for (number, line) in io::stdin().lock().lines().enumerate() {
+    let mut all_valid = true;
+    for (index, line) in io::stdin().lock().lines().enumerate() {
         let line = line.context("cannot read stdin")?;
         if line.trim().is_empty() {
             continue;
         }
-        match answer(&line) {
-            Ok(answer) => output::line(serde_json::to_string(&answer)?)?,
+        match evaluate_line(&line) {
+            Ok(result) => output::line(serde_json::to_string(&result)?)?,
             Err(error) => {
-                all_well = false;
-                let wrong = Wrong {
-                    line: number + 1,
-                    error,
-                };
-                output::line(serde_json::to_string(&wrong)?)?;
+                all_valid = false;
+                let invalid = InvalidLine { line: index + 1, error };
+                output::line(serde_json::to_string(&invalid)?)?;
             }
         }
     }
-    if all_well { Ok(()) } else { Err(Exit(1).into()) }
+    if all_valid { Ok(()) } else { Err(SilentExit(1).into()) }
 }

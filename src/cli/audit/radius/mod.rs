@@ -1,7 +1,7 @@
 //! `certimix radius`: bounds and radii from JSON lines.
 //!
-//! `json_object` reads a line, `query` checks its fields with a `field_reader`, `evaluation` computes the result, and
-//! `command` prints it.
+//! [`json_object`] reads a line. [`query`] checks its fields with a [`field_reader`].
+//! [`evaluation`] computes the result. [`command`] prints it.
 
 mod command;
 mod evaluation;

@@ -6,41 +6,40 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow, bail};
 
+use super::matching::{check_model, match_inputs, read_inputs};
 use crate::certificate::Tally;
 use crate::classifier::VoteReplayer;
-use crate::cli::audit::comparison as check;
-use crate::cli::audit::comparison::Check;
-use crate::cli::audit::record_file as certificates;
-use crate::cli::audit::verify::certificate_verifier::tally;
-use crate::cli::client::{self, Record};
-use crate::cli::output::{self, EXIT_CODES, Exit};
-use crate::cli::progress_bar::Progress;
+use crate::cli::audit::comparison::{FieldComparison, all_hold, comparison_table};
+use crate::cli::audit::record_file::read_records;
+use crate::cli::client::{ModelInput, PredictionRecord};
+use crate::cli::output::{self, EXIT_CODES, SilentExit};
+use crate::cli::progress_bar::DelayedProgressBar;
 use crate::domain;
 use crate::onnx::Manifest;
 use crate::rpc::proto::DataType;
 use crate::settings::{self, MAX_BATCH_SIZE, Settings};
 
 const HELP: &str = "\
-The certificate names its input, its models and the key of its noise. All three are checked, then the same votes are drawn \
-again and counted. The settings must name the robust model of that server and its execution provider: a model on other \
-hardware may round otherwise, and a few votes may then differ without any fraud.
+A certificate names its input, its models and the key of its noise. The command checks all three, draws the same votes \
+again, and compares the counts. The settings must name the server's robust model and its execution provider. A model may \
+round differently on other hardware, and a few votes may then differ although the certificate is genuine.
 
 Example:
   certimix predict cat.png --json > cat.json && certimix replay cat.json --input cat.png";
 
-/// Draw the votes behind a certificate again
+/// Draw the votes behind a certificate again, and compare them
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = format!("{HELP}\n\n{EXIT_CODES}"))]
 pub struct ReplayArgs {
-    /// What `certimix predict --json` or `certimix certify --json` printed; - for stdin
+    /// Output of `certimix predict --json` or `certimix certify --json`; - for stdin
     #[arg(value_name = "CERTIFICATE")]
     pub certificate: PathBuf,
 
-    /// The input: an image or a .npy file. Of a certificate with several lines, those about this input are replayed
+    /// The input, an image or a .npy file. Only the certificates of this input are replayed
     #[arg(long, value_name = "FILE")]
     pub input: PathBuf,
 
-    /// The server's settings
+    /// The server's settings file
     #[arg(
         long,
         value_name = "FILE",
@@ -51,282 +50,231 @@ pub struct ReplayArgs {
     pub config: PathBuf,
 }
 
-/// Draws the votes again.
+/// Replays the certificates of the input.
 ///
 /// # Errors
-/// When a file cannot be read, or input or model are not those of the certificate; [`Exit`] with 1 when votes differ.
+/// When a file cannot be read, or the input or the model is not that of the certificate;
+/// [`SilentExit`] with 1 when votes or deductions differ.
 pub fn run(args: &ReplayArgs) -> anyhow::Result<()> {
-    let records = certificates::read(&args.certificate)?;
+    let records = read_records(&args.certificate)?;
     let variables =
         std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
     let settings = settings::load(&args.config, variables)?;
     let manifest = Manifest::read(&settings.models.robust)?;
-    let pairs = pairs(args, records, &manifest)?;
+    let is_resized = records.iter().any(|record| record.resized);
+    let inputs = read_inputs(&args.input, &manifest, is_resized)?;
+    let pairs = match_inputs(records, &inputs).with_context(|| format!("--input {}", args.input.display()))?;
     for (record, _) in &pairs {
         check_model(record, &manifest)?;
     }
     let mut counters: BTreeMap<usize, VoteReplayer> = BTreeMap::new();
-    let mut all = Replayed::ALL_HOLDS;
+    let mut total = ReplayResult::ALL_HOLD;
     for (record, input) in &pairs {
         let counter = match counters.entry(batch_size(record)?) {
             Entry::Occupied(loaded) => loaded.into_mut(),
             Entry::Vacant(missing) => {
-                let counter = load(&settings, *missing.key())?;
+                let counter = load_counter(&settings, *missing.key())?;
                 missing.insert(counter)
             }
         };
-        all = all.and(replay(record, input, counter)?);
+        total = total.and(replay(record, input, counter)?);
     }
-    output::line(all.summary())?;
-    if all == Replayed::ALL_HOLDS {
+    output::line(total.summary())?;
+    if total == ReplayResult::ALL_HOLD {
         return Ok(());
     }
-    Err(Exit(1).into())
+    Err(SilentExit(1).into())
 }
 
-/// What a replay found.
+/// The result of one replay, or of several together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Replayed {
-    /// Whether the votes are those that were served.
-    votes: bool,
-    /// Whether as much was taken off for the grid and the noise table as must be.
-    deductions: bool,
+struct ReplayResult {
+    /// Whether the votes are equal to the served votes.
+    votes_match: bool,
+    /// Whether the certificate subtracts at least the required losses for the grid and the noise
+    /// table.
+    deductions_suffice: bool,
 }
 
-impl Replayed {
-    const ALL_HOLDS: Self = Self {
-        votes: true,
-        deductions: true,
+impl ReplayResult {
+    const ALL_HOLD: Self = Self {
+        votes_match: true,
+        deductions_suffice: true,
     };
 
     fn and(self, other: Self) -> Self {
         Self {
-            votes: self.votes && other.votes,
-            deductions: self.deductions && other.deductions,
+            votes_match: self.votes_match && other.votes_match,
+            deductions_suffice: self.deductions_suffice && other.deductions_suffice,
         }
     }
 
     fn summary(self) -> &'static str {
-        match (self.votes, self.deductions) {
+        match (self.votes_match, self.deductions_suffice) {
             (true, true) => "the votes are the same",
             (true, false) => {
-                "the votes are the same, but too little is taken off: a float32 certificate of an older server speaks of \
-                 perturbed inputs on the grid alone"
+                "the votes are the same, but too little is subtracted: a float32 certificate of an older server is valid \
+                 for perturbed inputs on the grid alone"
             }
-            (false, _) => "the votes differ: is it the same execution provider, on the same kind of processor?",
+            (false, _) => {
+                "the votes differ: check that the execution provider and the kind of processor are those of the server"
+            }
         }
     }
 }
 
-fn load(settings: &Settings, batch_size: usize) -> anyhow::Result<VoteReplayer> {
+fn load_counter(settings: &Settings, batch_size: usize) -> anyhow::Result<VoteReplayer> {
     VoteReplayer::load(&settings.models.robust, &settings.runtime, batch_size).context("cannot load the robust model")
 }
 
-/// The batch shape that the certificate names.
-fn batch_size(record: &Record) -> anyhow::Result<usize> {
-    let named = usize::try_from(record.certificate.batch_size).unwrap_or(0);
-    if !(1..=MAX_BATCH_SIZE).contains(&named) {
+/// The batch size that the certificate names.
+fn batch_size(record: &PredictionRecord) -> anyhow::Result<usize> {
+    let batch_size = usize::try_from(record.certificate.batch_size).unwrap_or(0);
+    if !(1..=MAX_BATCH_SIZE).contains(&batch_size) {
         bail!(
-            "{}: batch_size is {named}, expected 1 to {MAX_BATCH_SIZE}: the certificate must name it",
+            "{}: batch_size is {batch_size}, expected 1 to {MAX_BATCH_SIZE}",
             record.file
         );
     }
-    Ok(named)
+    Ok(batch_size)
 }
 
-/// The certificates that are about the given input, each with it.
-fn pairs(args: &ReplayArgs, records: Vec<Record>, manifest: &Manifest) -> anyhow::Result<Vec<(Record, client::Input)>> {
-    let spec = client::InputSpec {
-        shape: manifest.input.shape.clone(),
-        accepts_uint8: manifest.input.accepts_uint8(),
-        low: manifest.input.low,
-        high: manifest.input.high,
-    };
-    let resize = records.iter().any(|record| record.resized);
-    let inputs = client::read_file(&args.input, &spec, resize)?;
-    let claimed: Vec<String> = records.iter().map(|record| record.input_sha256.clone()).collect();
-    let matching = |record: Record| {
-        let input = inputs
-            .iter()
-            .find(|input| input.sha256() == record.input_sha256)?
-            .clone();
-        Some((record, input))
-    };
-    let pairs: Vec<_> = records.into_iter().filter_map(matching).collect();
-    if pairs.is_empty() {
-        let found: Vec<String> = inputs.iter().map(client::Input::sha256).collect();
-        bail!(
-            "{} is not the input of this certificate: its values have the SHA-256 {}, the certificate says {}",
-            args.input.display(),
-            few(&found),
-            few(&claimed)
-        );
-    }
-    Ok(pairs)
-}
-
-/// The first of some hashes, and how many more there are.
-fn few(hashes: &[String]) -> String {
-    match hashes {
-        [] => "none".to_owned(),
-        [one] => one.clone(),
-        [first, rest @ ..] => format!("{first} and {} more", rest.len()),
-    }
-}
-
-/// Whether the settings name the model that the certificate is about.
-fn check_model(record: &Record, manifest: &Manifest) -> anyhow::Result<()> {
-    let claimed = &record.provenance.robust_model_sha256;
-    if *claimed != manifest.sha256 {
-        bail!(
-            "the certificate is about the robust model {claimed}, the settings name {} ({})",
-            manifest.sha256,
-            manifest.path.display()
-        );
-    }
-    if let domain::Guarantee::GaussianSmoothing { sigma, .. } = manifest.guarantee
-        && sigma.to_bits() != record.certificate.sigma.to_bits()
-    {
-        bail!(
-            "the certificate's noise has sigma {}, the manifest says {sigma}",
-            record.certificate.sigma
-        );
-    }
-    Ok(())
-}
-
-fn replay(record: &Record, input: &client::Input, counter: &mut VoteReplayer) -> anyhow::Result<Replayed> {
+/// Draws the votes of one certificate again, and prints the comparison.
+fn replay(record: &PredictionRecord, input: &ModelInput, counter: &mut VoteReplayer) -> anyhow::Result<ReplayResult> {
     let certificate = &record.certificate;
     if certificate.votes == 0 {
-        bail!(
-            "{}: no estimation votes were drawn, there is nothing to replay",
-            record.file
-        );
+        bail!("{}: votes is 0, so there is nothing to replay", record.file);
     }
-    let key = key(&certificate.noise_key)?;
-    let mut progress = Progress::new(certificate.selection_votes.saturating_add(certificate.votes), "votes");
+    let key = parse_noise_key(&certificate.noise_key)?;
+    let values = server_values(input);
+    let total_votes = certificate.selection_votes.saturating_add(certificate.votes);
+    let mut progress = DelayedProgressBar::new(total_votes, "votes");
     let drawn = counter.count(
-        &values(input),
+        &values,
         key,
         certificate.selection_votes,
         certificate.votes,
-        |done| progress.set(done),
+        |completed| progress.set_position(completed),
     );
     drop(progress);
-    let (class, found) = drawn.map_err(|why| anyhow!("{}: {why}", record.file))?;
+    let (class, tally) = drawn.map_err(|error| anyhow!("{}: {error}", record.file))?;
     let (snapping_loss, total_variation) = counter
-        .deductions(&values(input))
-        .map_err(|why| anyhow!("{}: {why}", record.file))?;
-    let votes = compare(record, class, found);
+        .deductions(&values)
+        .map_err(|error| anyhow!("{}: {error}", record.file))?;
+    let votes = compare_votes(record, class, tally);
     let deductions = [
-        Check::at_least("snapping_loss", certificate.snapping_loss, snapping_loss, 0.0),
-        Check::at_least("total_variation", certificate.total_variation, total_variation, 0.0),
+        FieldComparison::at_least("snapping_loss", certificate.snapping_loss, snapping_loss, 0.0),
+        FieldComparison::at_least("total_variation", certificate.total_variation, total_variation, 0.0),
     ];
-    let replayed = Replayed {
-        votes: check::all_hold(&votes),
-        deductions: check::all_hold(&deductions),
+    let result = ReplayResult {
+        votes_match: all_hold(&votes),
+        deductions_suffice: all_hold(&deductions),
     };
-    let checks: Vec<Check> = votes.into_iter().chain(deductions).collect();
+    let comparisons: Vec<FieldComparison> = votes.into_iter().chain(deductions).collect();
     output::line(format_args!(
         "{}: {}, {} votes",
         record.file, record.label, certificate.votes
     ))?;
-    output::line(check::table(&checks, "drawn again"))?;
-    Ok(replayed)
+    output::line(comparison_table(&comparisons, "drawn again"))?;
+    Ok(result)
 }
 
-/// The counts that were served beside those that were drawn again.
-fn compare(record: &Record, class: usize, found: Tally) -> Vec<Check> {
-    let served = tally(record);
-    let mut checks = Vec::new();
-    // Without a certificate the class is the mixture's, and the counts are about the one that the selection chose.
+/// Compares the served counts with those that were drawn again.
+fn compare_votes(record: &PredictionRecord, class: usize, drawn: Tally) -> Vec<FieldComparison> {
+    let served = record.certificate.estimation_tally();
+    let mut comparisons = Vec::new();
+    // Without a certificate, the record names the mixture's class, but the counts are those of the
+    // selected class.
     if record.is_certified() {
-        checks.push(Check::equal(
+        comparisons.push(FieldComparison::equal(
             "class_index",
             &u64::from(record.class_index),
             &(class as u64),
         ));
     }
-    checks.push(Check::equal("votes", &served.votes, &found.votes));
-    checks.push(Check::equal(
-        "votes_for_class",
-        &served.votes_for_class,
-        &found.votes_for_class,
-    ));
-    checks.push(Check::equal(
-        "votes_for_runner_up",
-        &served.votes_for_runner_up,
-        &found.votes_for_runner_up,
-    ));
-    checks
+    comparisons.extend([
+        FieldComparison::equal("votes", &served.votes, &drawn.votes),
+        FieldComparison::equal("votes_for_class", &served.votes_for_class, &drawn.votes_for_class),
+        FieldComparison::equal(
+            "votes_for_runner_up",
+            &served.votes_for_runner_up,
+            &drawn.votes_for_runner_up,
+        ),
+    ]);
+    comparisons
 }
 
-/// The values as the server read them.
-fn values(input: &client::Input) -> domain::Input {
-    let written_as = match input.dtype {
+/// The input's values as the server read them.
+fn server_values(input: &ModelInput) -> domain::Input {
+    let encoding = match input.dtype {
         DataType::Uint8 => domain::ValueEncoding::UInt8,
         _ => domain::ValueEncoding::Float32,
     };
-    domain::Input::new(input.data.clone().into(), written_as)
+    domain::Input::new(input.data.clone().into(), encoding)
 }
 
-/// 32 bytes from hexadecimal.
-fn key(text: &str) -> anyhow::Result<[u8; 32]> {
-    domain::bytes_of_hex(text).with_context(|| format!("noise_key {text:?} is not 64 hexadecimal digits"))
+/// Parses 32 bytes from hexadecimal digits.
+fn parse_noise_key(text: &str) -> anyhow::Result<[u8; 32]> {
+    domain::bytes_of_hex(text).with_context(|| format!("noise_key is {text:?}, expected 64 hexadecimal digits"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::audit::comparison::all_hold;
-    use crate::cli::audit::verify::certificate_verifier::tests::example;
+    use crate::cli::audit::test_records::certified_record;
 
     #[test]
-    fn the_same_votes_and_others() {
-        let mut record = example();
-        let found = tally(&record);
-        assert!(all_hold(&compare(&record, 3, found)));
-        assert!(!all_hold(&compare(&record, 4, found)));
-        assert!(!all_hold(&compare(
+    fn equal_votes_hold_and_other_votes_differ() {
+        let mut record = certified_record();
+        let tally = record.certificate.estimation_tally();
+        assert!(all_hold(&compare_votes(&record, 3, tally)));
+        assert!(!all_hold(&compare_votes(&record, 4, tally)));
+        assert!(!all_hold(&compare_votes(
             &record,
             3,
             Tally {
-                votes_for_class: found.votes_for_class - 1,
-                ..found
+                votes_for_class: tally.votes_for_class - 1,
+                ..tally
             }
         )));
         record.certificate.status = "abstained".into();
-        assert!(all_hold(&compare(&record, 4, found)));
+        assert!(all_hold(&compare_votes(&record, 4, tally)));
     }
 
     #[test]
-    fn the_summary_tells_other_votes_from_too_little_taken_off() {
-        let summary = |votes, deductions| Replayed { votes, deductions }.and(Replayed::ALL_HOLDS).summary();
+    fn the_summary_distinguishes_votes_from_deductions() {
+        let summary = |votes_match, deductions_suffice| {
+            let result = ReplayResult {
+                votes_match,
+                deductions_suffice,
+            };
+            result.and(ReplayResult::ALL_HOLD).summary()
+        };
         assert_eq!(summary(true, true), "the votes are the same");
         assert!(summary(true, false).contains("on the grid alone"));
         assert!(summary(false, true).contains("the votes differ"));
     }
 
     #[test]
-    fn keys() -> anyhow::Result<()> {
-        assert_eq!(key(&"0f".repeat(32))?, [15; 32]);
+    fn noise_keys_are_64_hexadecimal_digits() -> anyhow::Result<()> {
+        assert_eq!(parse_noise_key(&"0f".repeat(32))?, [15; 32]);
         for wrong in [String::new(), "0f".repeat(31), "0g".repeat(32), "é".repeat(32)] {
-            assert!(key(&wrong).is_err(), "{wrong}");
+            assert!(parse_noise_key(&wrong).is_err(), "{wrong}");
         }
         Ok(())
     }
 
     #[test]
-    fn values_are_read_as_the_server_reads_them() {
-        let mut input = client::Input {
+    fn values_equal_those_of_the_server() {
+        let mut input = ModelInput {
             name: "x".into(),
             dtype: DataType::Uint8,
             shape: vec![1],
             data: vec![255, 0, 51, 1],
             resized: false,
         };
-        assert_eq!(values(&input).values(), [1.0, 0.0, 0.2, 1.0 / 255.0]);
+        assert_eq!(server_values(&input).values(), [1.0, 0.0, 0.2, 1.0 / 255.0]);
         (input.dtype, input.data) = (DataType::Float32, 1.5_f32.to_le_bytes().to_vec());
-        assert_eq!(values(&input).values(), [1.5]);
+        assert_eq!(server_values(&input).values(), [1.5]);
     }
 }

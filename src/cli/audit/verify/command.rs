@@ -2,18 +2,19 @@
 
 use std::path::PathBuf;
 
-use crate::cli::audit::comparison as check;
-use crate::cli::audit::record_file as certificates;
-use crate::cli::audit::verify::certificate_verifier::{Finding, recompute};
-use crate::cli::client::Record;
-use crate::cli::output::{self, Exit};
+use super::certificate_verifier::{VerificationResult, verify_certificate};
+use crate::cli::audit::comparison::comparison_table;
+use crate::cli::audit::record_file::read_records;
+use crate::cli::client::PredictionRecord;
+use crate::cli::output::{self, SilentExit};
 
 const HELP: &str = "\
-The bounds, the radius and radius_sq_levels are computed again from the certificate's own votes, sigma, alpha, failure \
-probability, target radius and losses, and compared with those served. A radius may be smaller than what the votes prove, \
-never larger. That the votes themselves are honest is for `certimix replay` to find out.
+The command recomputes the bounds, the radius and radius_sq_levels from the certificate's own votes, sigma, alpha, failure \
+probability, target radius and losses, and compares them with the served values. A served radius may be smaller than the \
+votes prove, never larger. `certimix replay` checks that the votes themselves are genuine.
 
-A certificate of a Lipschitz model rests on the model's output, which it does not carry: it cannot be verified alone.
+A certificate of a Lipschitz model depends on the model's output, which the certificate does not carry. It cannot be \
+verified by itself.
 
 Examples:
   certimix predict cat.png --json > cat.json && certimix verify cat.json
@@ -21,74 +22,76 @@ Examples:
 
 Exit codes:
   0  every certificate holds, or claims nothing
-  1  one claims more than its votes prove, or there was an error
+  1  a certificate claims more than its votes prove, or there was an error
   2  none does, but one cannot be verified by itself; also wrong usage";
 
-/// Compute served certificates again from their own counts
+/// Recompute served certificates from their own counts
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = HELP)]
 pub struct VerifyArgs {
-    /// What `certimix predict --json` or `certimix certify --json` printed; - for stdin
+    /// Output of `certimix predict --json` or `certimix certify --json`; - for stdin
     #[arg(required = true, value_name = "CERTIFICATE")]
     pub certificates: Vec<PathBuf>,
 }
 
-/// Checks every certificate in the files.
+/// Verifies every certificate in the files.
 ///
 /// # Errors
-/// When a file cannot be read or holds something else; [`Exit`] with 1 or 2 when not all hold.
+/// When a file cannot be read or parsed; [`SilentExit`] with 1 or 2 when a certificate does not
+/// hold.
 pub fn run(args: &VerifyArgs) -> anyhow::Result<()> {
-    let mut findings = Vec::new();
+    let mut results = Vec::new();
     for path in &args.certificates {
-        for record in certificates::read(path)? {
-            let finding = recompute(&record);
-            show(&record, &finding)?;
-            findings.push(finding);
+        for record in read_records(path)? {
+            let result = verify_certificate(&record);
+            print_result(&record, &result)?;
+            results.push(result);
         }
     }
-    output::line(summary(&findings))?;
-    match exit_code(&findings) {
+    output::line(summary(&results))?;
+    match exit_code(&results) {
         0 => Ok(()),
-        code => Err(Exit(code).into()),
+        code => Err(SilentExit(code).into()),
     }
 }
 
-fn show(record: &Record, finding: &Finding) -> anyhow::Result<()> {
+fn print_result(record: &PredictionRecord, result: &VerificationResult) -> anyhow::Result<()> {
     let title = format!(
         "{}: {}, {} ({})",
         record.file, record.label, record.certificate.status, record.certificate.method
     );
-    match finding {
-        Finding::Checked(checks) => {
+    match result {
+        VerificationResult::Recomputed(comparisons) => {
             output::line(title)?;
-            if speaks_of_the_grid_alone(record) {
+            if covers_grid_inputs_only(record) {
                 output::line(
-                    "  it speaks of perturbed inputs on the model's grid alone: nothing is taken off for others",
+                    "  valid for perturbed inputs on the model's grid only: no loss is subtracted for other inputs",
                 )?;
             }
-            output::line(check::table(checks, "recomputed"))
+            output::line(comparison_table(comparisons, "recomputed"))
         }
-        Finding::NoClaim => output::line(format_args!("{title}: claims nothing")),
-        Finding::NotVerifiable(why) => output::line(format_args!(
-            "{title}: not verifiable from the certificate alone: {why}"
+        VerificationResult::NoClaim => output::line(format_args!("{title}: claims nothing")),
+        VerificationResult::NotVerifiable(reason) => output::line(format_args!(
+            "{title}: not verifiable from the certificate alone: {reason}"
         )),
-        Finding::Impossible(why) => output::line(format_args!("{title}: ✗ cannot be: {why}")),
+        VerificationResult::Impossible(reason) => output::line(format_args!("{title}: ✗ impossible: {reason}")),
     }
 }
 
-/// Whether a certificate of a float32 input takes nothing off for a perturbed input beside the grid, as older servers'.
-fn speaks_of_the_grid_alone(record: &Record) -> bool {
+/// Whether a certificate of a float32 input subtracts nothing for perturbed inputs beside the grid.
+/// Older servers served such certificates.
+fn covers_grid_inputs_only(record: &PredictionRecord) -> bool {
     record.is_certified() && record.input_dtype == "float32" && record.certificate.snapping_loss == 0.0
 }
 
-fn summary(findings: &[Finding]) -> String {
-    let unverifiable = findings
+fn summary(results: &[VerificationResult]) -> String {
+    let unverifiable = results
         .iter()
-        .filter(|finding| matches!(finding, Finding::NotVerifiable(_)))
+        .filter(|result| matches!(result, VerificationResult::NotVerifiable(_)))
         .count();
-    let hold = findings.iter().filter(|finding| finding.holds()).count();
-    let fail = findings.len() - hold - unverifiable;
-    let mut text = format!("{hold} of {} hold", findings.len());
+    let hold = results.iter().filter(|result| result.holds()).count();
+    let fail = results.len() - hold - unverifiable;
+    let mut text = format!("{hold} of {} hold", results.len());
     if fail > 0 {
         text.push_str(&format!(", {fail} claim more than their votes prove"));
     }
@@ -98,12 +101,14 @@ fn summary(findings: &[Finding]) -> String {
     text
 }
 
-fn exit_code(findings: &[Finding]) -> u8 {
-    if findings.iter().all(Finding::holds) {
+/// The exit code of the worst result.
+fn exit_code(results: &[VerificationResult]) -> u8 {
+    if results.iter().all(VerificationResult::holds) {
         return 0;
     }
-    let is_only_unverifiable = |finding: &Finding| finding.holds() || matches!(finding, Finding::NotVerifiable(_));
-    if findings.iter().all(is_only_unverifiable) {
+    let holds_or_is_unverifiable =
+        |result: &VerificationResult| result.holds() || matches!(result, VerificationResult::NotVerifiable(_));
+    if results.iter().all(holds_or_is_unverifiable) {
         2
     } else {
         1
@@ -113,31 +118,31 @@ fn exit_code(findings: &[Finding]) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::audit::verify::certificate_verifier::tests::example;
+    use crate::cli::audit::test_records::certified_record;
 
     #[test]
-    fn an_older_certificate_of_floats_is_read_as_it_was_meant() {
-        let mut record = example();
+    fn an_older_float_certificate_covers_grid_inputs_only() {
+        let mut record = certified_record();
         record.input_dtype = "float32".to_owned();
         record.certificate.snapping_loss = 0.0;
-        assert!(speaks_of_the_grid_alone(&record));
-        assert!(recompute(&record).holds());
+        assert!(covers_grid_inputs_only(&record));
+        assert!(verify_certificate(&record).holds());
         record.certificate.snapping_loss = 1e-9;
-        assert!(!speaks_of_the_grid_alone(&record));
+        assert!(!covers_grid_inputs_only(&record));
         record.certificate.snapping_loss = 0.0;
         record.input_dtype = "uint8".to_owned();
-        assert!(!speaks_of_the_grid_alone(&record));
+        assert!(!covers_grid_inputs_only(&record));
     }
 
     #[test]
-    fn the_worst_finding_decides() {
-        let unverifiable = Finding::NotVerifiable(String::new());
-        let impossible = Finding::Impossible(String::new());
+    fn the_worst_result_sets_the_exit_code() {
+        let unverifiable = VerificationResult::NotVerifiable(String::new());
+        let impossible = VerificationResult::Impossible(String::new());
         assert_eq!(exit_code(&[]), 0);
-        assert_eq!(exit_code(&[Finding::NoClaim]), 0);
-        assert_eq!(exit_code(&[Finding::NoClaim, unverifiable.clone()]), 2);
+        assert_eq!(exit_code(&[VerificationResult::NoClaim]), 0);
+        assert_eq!(exit_code(&[VerificationResult::NoClaim, unverifiable.clone()]), 2);
         assert_eq!(exit_code(&[impossible.clone(), unverifiable.clone()]), 1);
-        let text = summary(&[Finding::NoClaim, unverifiable, impossible]);
+        let text = summary(&[VerificationResult::NoClaim, unverifiable, impossible]);
         assert_eq!(
             text,
             "1 of 3 hold, 1 claim more than their votes prove, 1 cannot be verified alone"

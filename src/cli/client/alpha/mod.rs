@@ -1,6 +1,8 @@
-//! `certimix alpha` reads and changes alpha of a running server.
+//! `certimix alpha`: reads and changes alpha of a running server.
 
-pub(super) mod command;
-pub(super) mod settings_file;
+mod command;
+mod served_alpha;
+mod set;
+mod settings_file;
 
 pub use command::{AlphaArgs, run};

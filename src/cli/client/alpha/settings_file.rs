@@ -1,4 +1,4 @@
-//! A settings file that is edited: one value changes, the rest stays as it is.
+//! Edits one value of a settings file, and keeps all other text.
 
 use std::fs::{self, Metadata};
 use std::io::Write as _;
@@ -11,61 +11,62 @@ use toml_edit::{DocumentMut, Item, Value};
 use crate::certificate::Alpha;
 use crate::settings::{self, SettingsSource};
 
-/// What Kubernetes calls the symlink to a ConfigMap's newest version.
-const CONFIG_MAP_DATA: &str = "..data";
+/// The name of Kubernetes' symlink to the newest version of a ConfigMap.
+const CONFIG_MAP_SYMLINK: &str = "..data";
 
-/// A settings file as it was found.
-pub(crate) struct SettingsFile {
-    /// The file itself, behind every symlink.
+/// A settings file, and its text at the time of reading.
+pub(super) struct SettingsFile {
+    /// The path of the file with all symlinks resolved.
     path: PathBuf,
-    named: PathBuf,
-    text: Text,
+    /// The path as the caller gave it, for messages.
+    given_path: PathBuf,
+    text: SettingsText,
 }
 
 /// The text of a settings file.
-pub(crate) struct Text(String);
+pub(super) struct SettingsText(String);
 
-impl Text {
-    /// As the server names it.
-    pub(crate) fn sha256(&self) -> String {
+impl SettingsText {
+    /// The SHA-256 that the server reports for this text.
+    pub(super) fn sha256(&self) -> String {
         settings::sha256(&self.0)
     }
 }
 
 impl SettingsFile {
     /// Reads the file at `path`.
-    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
-        let cannot = || format!("cannot read the settings file {}", path.display());
-        let text = Text(fs::read_to_string(path).with_context(cannot)?);
-        let folder = path.parent().unwrap_or(Path::new(""));
-        if fs::symlink_metadata(folder.join(CONFIG_MAP_DATA)).is_ok() {
+    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
+        let message = || format!("cannot read the settings file {}", path.display());
+        let text = SettingsText(fs::read_to_string(path).with_context(message)?);
+        let directory = path.parent().unwrap_or(Path::new(""));
+        if fs::symlink_metadata(directory.join(CONFIG_MAP_SYMLINK)).is_ok() {
             bail!(
-                "{} comes from a Kubernetes ConfigMap, and is changed there: kubectl edit configmap …",
+                "{} comes from a Kubernetes ConfigMap: change it there, with kubectl edit configmap ...",
                 path.display()
             );
         }
         Ok(Self {
-            path: fs::canonicalize(path).with_context(cannot)?,
-            named: path.to_path_buf(),
+            path: fs::canonicalize(path).with_context(message)?,
+            given_path: path.to_path_buf(),
             text,
         })
     }
 
-    /// As the server names it.
-    pub(crate) fn sha256(&self) -> String {
+    /// The SHA-256 that the server reports for the text that was read.
+    pub(super) fn sha256(&self) -> String {
         self.text.sha256()
     }
 
-    /// The same with another `mixture.alpha`.
-    pub(crate) fn with_alpha(&self, alpha: Alpha) -> anyhow::Result<Text> {
-        let cannot = || format!("{} is not TOML", self.named.display());
-        let mut document: DocumentMut = self.text.0.parse().with_context(cannot)?;
+    /// The text with another `mixture.alpha`.
+    pub(super) fn with_alpha(&self, alpha: Alpha) -> anyhow::Result<SettingsText> {
+        let message = || format!("{} is not valid TOML", self.given_path.display());
+        let mut document: DocumentMut = self.text.0.parse().with_context(message)?;
         let mixture = document.entry("mixture").or_insert_with(toml_edit::table);
         let Some(mixture) = mixture.as_table_like_mut() else {
-            bail!("{}: mixture is not a table", self.named.display());
+            bail!("{}: mixture: expected a table", self.given_path.display());
         };
         let mut value = Value::from(alpha.get());
-        // What stands around the old value, such as a comment behind it.
+        // Keeps the white space and the comment around the old value.
         if let Some(old) = mixture.get("alpha").and_then(Item::as_value) {
             *value.decor_mut() = old.decor().clone();
         }
@@ -74,41 +75,43 @@ impl SettingsFile {
             None => drop(mixture.insert("alpha", Item::Value(value))),
         }
         let text = document.to_string();
-        self.check(&text)?;
-        Ok(Text(text))
+        self.check_alpha(&text)?;
+        Ok(SettingsText(text))
     }
 
-    /// What a server would refuse is not written. Only of this section: others may be set by variables of the server's own.
-    fn check(&self, text: &str) -> anyhow::Result<()> {
+    /// Rejects an alpha that the server would reject. Other keys are not checked: environment
+    /// variables of the server may override them.
+    fn check_alpha(&self, text: &str) -> anyhow::Result<()> {
         let Err(error) = SettingsSource::new(&self.path, []).parse(text) else {
             return Ok(());
         };
         let violations = error.violations().0;
-        let Some(wrong) = violations.iter().find(|wrong| wrong.field == "mixture.alpha") else {
+        let Some(violation) = violations.iter().find(|violation| violation.field == "mixture.alpha") else {
             return Ok(());
         };
-        bail!("{}: {}", wrong.field, wrong.message)
+        bail!("{}: {}", violation.field, violation.message)
     }
 
-    /// Puts `new` in the file's place in one step, with its owner and permissions. What somebody else has written meanwhile stays.
-    pub(crate) fn replace(&self, new: &Text) -> anyhow::Result<()> {
-        self.put(&self.text, new)
+    /// Replaces the file atomically with `new`, and keeps its owner and permissions. Fails if the
+    /// file has changed since it was read.
+    pub(super) fn replace(&self, new: &SettingsText) -> anyhow::Result<()> {
+        self.replace_if_unchanged(&self.text, new)
     }
 
-    fn put(&self, expected: &Text, new: &Text) -> anyhow::Result<()> {
+    fn replace_if_unchanged(&self, expected: &SettingsText, new: &SettingsText) -> anyhow::Result<()> {
         self.write(expected, new)
-            .with_context(|| format!("cannot change {}", self.named.display()))
+            .with_context(|| format!("cannot change {}", self.given_path.display()))
     }
 
-    /// Undoes [`SettingsFile::replace`], unless somebody else has changed the file since.
-    pub(crate) fn put_back(&self, new: &Text) -> anyhow::Result<()> {
-        self.put(new, &self.text)
+    /// Undoes [`SettingsFile::replace`]. Fails if the file has changed since.
+    pub(super) fn restore(&self, new: &SettingsText) -> anyhow::Result<()> {
+        self.replace_if_unchanged(new, &self.text)
     }
 
-    fn write(&self, expected: &Text, text: &Text) -> anyhow::Result<()> {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
+    fn write(&self, expected: &SettingsText, text: &SettingsText) -> anyhow::Result<()> {
+        let directory = self.path.parent().unwrap_or(Path::new("."));
         let before: Metadata = fs::metadata(&self.path)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(directory)?;
         file.write_all(text.0.as_bytes())?;
         file.as_file().set_permissions(before.permissions())?;
         let now = file.as_file().metadata()?;
@@ -117,7 +120,7 @@ impl SettingsFile {
         }
         file.as_file().sync_all()?;
         if fs::read_to_string(&self.path)? != expected.0 {
-            bail!("somebody else has changed it meanwhile");
+            bail!("another process has changed it in the meantime");
         }
         file.persist(&self.path)?;
         Ok(())
@@ -129,14 +132,14 @@ mod tests {
     use super::*;
 
     fn with_alpha(text: &str, alpha: f64) -> anyhow::Result<String> {
-        let folder = tempfile::tempdir()?;
-        let path = folder.path().join("certimix.toml");
+        let directory = tempfile::tempdir()?;
+        let path = directory.path().join("certimix.toml");
         fs::write(&path, text)?;
         Ok(SettingsFile::open(&path)?.with_alpha(Alpha::new(alpha)?)?.0)
     }
 
     #[test]
-    fn one_value_changes_and_comments_stay() -> anyhow::Result<()> {
+    fn one_value_changes_and_comments_are_kept() -> anyhow::Result<()> {
         let cases = [
             (
                 "# top\n[mixture]\nalpha = 0.76   # why\nx = 1 # y\n",
@@ -160,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_guard_rails_forbid_is_not_written() -> anyhow::Result<()> {
+    fn an_alpha_outside_the_configured_range_is_rejected() -> anyhow::Result<()> {
         let error = with_alpha("[mixture]\nalpha = 0.76\nalpha_min = 0.6\n", 0.5).unwrap_err();
         assert!(error.to_string().contains("mixture.alpha_min = 0.6"), "{error}");
         assert!(with_alpha("mixture = 3\n", 0.5).is_err());
@@ -169,13 +172,31 @@ mod tests {
     }
 
     #[test]
-    fn a_config_map_is_not_edited() -> anyhow::Result<()> {
-        let folder = tempfile::tempdir()?;
-        std::os::unix::fs::symlink(".", folder.path().join(CONFIG_MAP_DATA))?;
-        let path = folder.path().join("certimix.toml");
+    fn a_file_of_a_config_map_is_not_edited() -> anyhow::Result<()> {
+        let directory = tempfile::tempdir()?;
+        std::os::unix::fs::symlink(".", directory.path().join(CONFIG_MAP_SYMLINK))?;
+        let path = directory.path().join("certimix.toml");
         fs::write(&path, "")?;
         let error = SettingsFile::open(&path).err().map(|error| error.to_string());
         assert!(error.is_some_and(|error| error.contains("kubectl")));
+        Ok(())
+    }
+
+    #[test]
+    fn a_concurrent_change_is_kept() -> anyhow::Result<()> {
+        let directory = tempfile::tempdir()?;
+        let path = directory.path().join("certimix.toml");
+        fs::write(&path, "mixture.alpha = 0.6\n")?;
+        let file = SettingsFile::open(&path)?;
+        let edited = file.with_alpha(Alpha::new(0.7)?)?;
+        fs::write(&path, "mixture.alpha = 0.8\n")?;
+        assert!(file.replace(&edited).is_err());
+        assert_eq!(fs::read_to_string(&path)?, "mixture.alpha = 0.8\n");
+        fs::write(&path, "mixture.alpha = 0.6\n")?;
+        file.replace(&edited)?;
+        assert_eq!(fs::read_to_string(&path)?, "mixture.alpha = 0.7\n");
+        file.restore(&edited)?;
+        assert_eq!(fs::read_to_string(&path)?, "mixture.alpha = 0.6\n");
         Ok(())
     }
 }

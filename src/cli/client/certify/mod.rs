@@ -1,6 +1,8 @@
-//! `certimix certify` certifies files with the caller's own parameters.
+//! `certimix certify`: certifies files with the caller's own parameters.
 
-pub(super) mod command;
-pub(super) mod stream;
+mod args;
+mod command;
+mod stream;
 
-pub use command::{CertifyArgs, run};
+pub use args::CertifyArgs;
+pub use command::run;

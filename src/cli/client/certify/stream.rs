@@ -1,85 +1,98 @@
-//! `certimix certify --stream`: the radius as it grows.
+//! `certimix certify --stream`: shows the radius while it grows.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
-use crate::cli::client::certify::command::CertifyArgs;
-use crate::cli::client::connection::error_messages as failure;
-use crate::cli::client::input::model_input::Input;
-use crate::cli::client::requests::inference_session::{Session, milliseconds, tensor};
-use crate::cli::client::results::prediction_record::Record;
-use crate::cli::client::results::printer::Report;
-use crate::cli::client::results::table;
-use crate::cli::output;
-use crate::cli::progress_bar::Progress;
+use super::args::CertifyArgs;
+use crate::cli::client::connection::error_messages;
+use crate::cli::client::input::ModelInput;
+use crate::cli::client::requests::{InferenceSession, stack_inputs};
+use crate::cli::client::results::{PredictionRecord, ResultPrinter, certificate_text, rounded_radius};
+use crate::cli::{output, progress_bar};
 use crate::rpc::proto::CertifyStreamResponse;
 
-/// One stream an input, one after the other. JSON shows every message; otherwise messages are lines and the last of each
-/// stream goes into the table.
-pub(crate) async fn run(args: &CertifyArgs, session: Session) -> anyhow::Result<()> {
-    let mut report = Report::new(args.common.json);
-    let outcome = follow_all(args, &session, &mut report).await;
-    report.finish().and(outcome)
+/// Opens one stream for each input, one after the other. With `--json`, prints every message.
+/// Otherwise prints messages as status lines, and the last message of each stream in the table.
+pub(super) async fn run(args: &CertifyArgs, session: InferenceSession) -> anyhow::Result<()> {
+    let mut printer = ResultPrinter::new(args.inference.json);
+    let outcome = certify_all(args, &session, &mut printer).await;
+    printer.finish().and(outcome)
 }
 
-async fn follow_all(args: &CertifyArgs, session: &Session, report: &mut Report) -> anyhow::Result<()> {
+async fn certify_all(
+    args: &CertifyArgs,
+    session: &InferenceSession,
+    printer: &mut ResultPrinter,
+) -> anyhow::Result<()> {
     for input in &session.inputs {
-        follow(args, session, input, report).await?;
+        certify_one(args, session, input, printer).await?;
     }
     Ok(())
 }
 
-async fn follow(args: &CertifyArgs, session: &Session, input: &Input, report: &mut Report) -> anyhow::Result<()> {
+async fn certify_one(
+    args: &CertifyArgs,
+    session: &InferenceSession,
+    input: &ModelInput,
+    printer: &mut ResultPrinter,
+) -> anyhow::Result<()> {
+    let json = args.inference.json;
     let started = Instant::now();
     let request = session
         .connection
-        .request(args.request(tensor(std::slice::from_ref(input))));
+        .request(args.request(stack_inputs(std::slice::from_ref(input))));
     let mut client = session.connection.client.clone();
-    let answer = client
+    let response = client
         .certify_stream(request)
         .await
-        .map_err(|status| failure::explain(&status))?;
-    let mut messages = answer.into_inner();
-    let live = Progress::live_line();
-    let mut last: Option<Record> = None;
-    while let Some(message) = messages.message().await.map_err(|status| failure::explain(&status))? {
-        let record = record(session, input, message, milliseconds(started.elapsed()))?;
-        if args.common.json {
-            report.add(record.clone())?;
+        .map_err(|status| error_messages::from_status(&status))?;
+    let mut messages = response.into_inner();
+    let status_line = progress_bar::status_line();
+    let mut last: Option<PredictionRecord> = None;
+    while let Some(message) = messages
+        .message()
+        .await
+        .map_err(|status| error_messages::from_status(&status))?
+    {
+        let record = record_of(session, input, message, started.elapsed())?;
+        if json {
+            printer.add(record.clone())?;
         } else if output::stdout_is_terminal() {
-            live.set_message(line(&record));
+            status_line.set_message(status_text(&record));
         } else {
-            output::line(line(&record))?;
+            output::line(status_text(&record))?;
         }
         last = Some(record);
     }
-    live.finish_and_clear();
+    status_line.finish_and_clear();
     let last = last.filter(|record| record.is_final == Some(true));
     let last = last.with_context(|| format!("{}: the stream ended before its last message", input.name))?;
-    if args.common.json { Ok(()) } else { report.add(last) }
+    if json { Ok(()) } else { printer.add(last) }
 }
 
-fn record(session: &Session, input: &Input, message: CertifyStreamResponse, time_ms: f64) -> anyhow::Result<Record> {
-    let prediction = message
-        .prediction
-        .context("the server sent a message without a prediction")?;
-    let provenance = message
-        .provenance
-        .context("the server does not say which configuration answered")?;
-    let mut record = Record::new(input, session.labels.of(&input.name), time_ms, prediction, provenance);
+fn record_of(
+    session: &InferenceSession,
+    input: &ModelInput,
+    message: CertifyStreamResponse,
+    elapsed: Duration,
+) -> anyhow::Result<PredictionRecord> {
+    let prediction = message.prediction.context("the server's message has no prediction")?;
+    let provenance = message.provenance.context("the server's message has no provenance")?;
+    let true_label = session.true_labels.label_of(&input.name);
+    let mut record = PredictionRecord::new(input, true_label, elapsed, prediction, provenance);
     record.is_final = Some(message.r#final);
     Ok(record)
 }
 
-/// One message in one line.
-fn line(record: &Record) -> String {
+/// One message as a line of text.
+fn status_text(record: &PredictionRecord) -> String {
     format!(
         "{}: {} within {}, {} after {:.1} s",
         record.file,
         record.label,
-        table::radius(record.certificate.radius),
-        table::certificate(&record.certificate),
+        rounded_radius(record.certificate.radius),
+        certificate_text(&record.certificate),
         record.time_ms / 1e3,
     )
 }

@@ -1,4 +1,4 @@
-//! TLS and tokens, as a caller names them.
+//! The client's TLS settings and its bearer token.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -9,43 +9,46 @@ use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
 use crate::cli::output;
 
-/// Whom to trust, and how to show who asks.
+/// The authority that the client trusts, and the client's own certificate and token.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct SecurityArgs {
-    /// Trust a server whose certificate this authority has signed, a PEM file. For an https:// address
+pub struct CredentialArgs {
+    /// Trust a server whose certificate is signed by this authority, a PEM file. Required for an
+    /// https:// address
     #[arg(long, value_name = "FILE", env = "CERTIMIX_TLS_CA", hide_env_values = true)]
     pub tls_ca: Option<PathBuf>,
 
-    /// The name that the server's certificate must bear, if it is not the host of the address: through a port-forward, say
+    /// The name in the server's certificate, if it is not the host of the address (for example
+    /// through a port-forward)
     #[arg(long, value_name = "NAME", requires = "tls_ca")]
     pub tls_name: Option<String>,
 
-    /// Your own certificate, a PEM file, for a server that asks for one (tls.client_ca)
+    /// Your own certificate, a PEM file, for a server that requires one (tls.client_ca)
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_certificate: Option<PathBuf>,
 
-    /// The private key of --tls-certificate
+    /// The private key of --tls-certificate, a PEM file
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     pub tls_key: Option<PathBuf>,
 
-    /// A file whose first line is a token, for a server that asks for one (server.bearer_token_file). A file, because what is
-    /// on a command line is seen by everybody on the machine
+    /// A file whose first line is a token, for a server that requires one
+    /// (server.bearer_token_file). There is no option for the token itself, because every user of a
+    /// machine can read its command lines
     #[arg(long, value_name = "FILE", env = "CERTIMIX_TOKEN_FILE", hide_env_values = true)]
     pub token_file: Option<PathBuf>,
 }
 
-impl SecurityArgs {
-    /// TLS for `url`, if that says https.
-    pub(crate) fn tls(&self, url: &str) -> anyhow::Result<Option<ClientTlsConfig>> {
+impl CredentialArgs {
+    /// The TLS configuration for `url`; `None` unless it is an `https://` address.
+    pub(super) fn tls_config(&self, url: &str) -> anyhow::Result<Option<ClientTlsConfig>> {
         if !url.starts_with("https://") {
             ensure!(
                 self.tls_ca.is_none() && self.tls_certificate.is_none(),
-                "--tls-ca and --tls-certificate are for TLS, and {url} is no https:// address"
+                "--address {url}: expected an https:// address with --tls-ca or --tls-certificate"
             );
             return Ok(None);
         }
         let Some(authority) = &self.tls_ca else {
-            bail!("{url} wants TLS: name the authority that has signed the server's certificate with --tls-ca FILE");
+            bail!("--tls-ca is missing: {url} uses TLS, name the authority that signed the server's certificate");
         };
         let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(authority, "--tls-ca")?));
         if let Some(name) = &self.tls_name {
@@ -58,37 +61,40 @@ impl SecurityArgs {
         Ok(Some(tls))
     }
 
-    /// What to show as `authorization`. Says so if it goes over a network in the clear.
-    pub(crate) fn authorization(&self, url: &str) -> anyhow::Result<Option<MetadataValue<Ascii>>> {
+    /// The `authorization` header, if there is a token file. Warns if the token is sent over a
+    /// network without encryption.
+    pub(super) fn authorization(&self, url: &str) -> anyhow::Result<Option<MetadataValue<Ascii>>> {
         let Some(path) = &self.token_file else {
             return Ok(None);
         };
         let text = read(path, "--token-file")?;
-        let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
-        let token = lines
-            .into_iter()
-            .find(|line| !line.is_empty() && !line.starts_with(b"#"));
-        let token = token.and_then(|token| str::from_utf8(token).ok());
+        let token = first_token(&text).and_then(|token| str::from_utf8(token).ok());
         let value = token.and_then(|token| MetadataValue::try_from(format!("Bearer {token}")).ok());
         let Some(mut value) = value else {
             bail!("--token-file {}: expected a token in the first line", path.display());
         };
         value.set_sensitive(true);
-        if is_seen_by_others(url) {
+        if is_plaintext_to_another_machine(url) {
             output::note(format!(
-                "warning: the token travels in the clear to {url}; use https:// unless the network is trusted"
+                "warning: the token is sent to {url} without encryption; use https:// unless the network is trusted"
             ));
         }
         Ok(Some(value))
     }
 }
 
-fn read(path: &Path, flag: &str) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("{flag}: cannot read {}", path.display()))
+/// The first line that is neither empty nor a comment.
+fn first_token(text: &[u8]) -> Option<&[u8]> {
+    text.split(|&byte| byte == b'\n')
+        .map(<[u8]>::trim_ascii)
+        .find(|line| !line.is_empty() && !line.starts_with(b"#"))
 }
 
-/// Plaintext to another machine.
-fn is_seen_by_others(url: &str) -> bool {
+fn read(path: &Path, option: &str) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("{option}: cannot read {}", path.display()))
+}
+
+fn is_plaintext_to_another_machine(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("http://") else {
         return false;
     };
@@ -100,10 +106,10 @@ fn is_seen_by_others(url: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_seen_by_others;
+    use super::*;
 
     #[test]
-    fn only_this_machine_is_private() {
+    fn loopback_unix_and_tls_are_not_plaintext_to_another_machine() {
         for private in [
             "http://127.0.0.1:50051",
             "http://[::1]:1",
@@ -111,10 +117,16 @@ mod tests {
             "unix:/a",
             "https://far",
         ] {
-            assert!(!is_seen_by_others(private), "{private}");
+            assert!(!is_plaintext_to_another_machine(private), "{private}");
         }
         for public in ["http://10.0.0.1:50051", "http://certimix:50051", "http://certimix"] {
-            assert!(is_seen_by_others(public), "{public}");
+            assert!(is_plaintext_to_another_machine(public), "{public}");
         }
+    }
+
+    #[test]
+    fn comments_and_empty_lines_before_the_token_are_skipped() {
+        assert_eq!(first_token(b"# rotated\n\n  secret \nolder\n"), Some(&b"secret"[..]));
+        assert_eq!(first_token(b"# nothing\n\n"), None);
     }
 }

@@ -1,5 +1,10 @@
-//! The connection to the server: address, TLS and tokens, and readable messages for the server's errors.
+//! The connection to the server: address, TLS and tokens, and readable messages for the server's
+//! errors.
 
-pub(super) mod credentials;
+mod credentials;
 pub(super) mod error_messages;
-pub(super) mod server_connection;
+mod server_connection;
+
+pub use credentials::CredentialArgs;
+pub use server_connection::ConnectionArgs;
+pub(super) use server_connection::ServerConnection;

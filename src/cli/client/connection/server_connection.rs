@@ -1,4 +1,4 @@
-//! Reaching the server, and asking it what it serves.
+//! Connects to the server and sends requests with a deadline and a token.
 
 use std::time::Duration;
 
@@ -7,65 +7,78 @@ use tonic::Request;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 
-use crate::cli::client::connection::credentials::SecurityArgs;
-use crate::cli::client::connection::error_messages as failure;
+use super::credentials::CredentialArgs;
+use super::error_messages;
 use crate::rpc::proto::mixed_classifier_client::MixedClassifierClient;
 use crate::rpc::proto::{GetModelInfoRequest, GetModelInfoResponse};
 
-/// Where `make run` listens.
-const LOCAL: &str = "http://127.0.0.1:50051";
+/// The address on which `make run` listens.
+const DEFAULT_ADDRESS: &str = "http://127.0.0.1:50051";
 
-/// Longer than any local connection takes, short enough to find out that nothing listens.
+/// Longer than any local connection takes, and short enough to notice that nothing listens.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// An answer holds some dozen bytes a class and input: this is room for the largest batch.
-const MAX_ANSWER_BYTES: usize = 64 << 20;
+/// A response holds a few dozen bytes for each class and input. This suffices for the largest
+/// batch.
+const MAX_RESPONSE_BYTES: usize = 64 << 20;
 
-/// Where the server is, and how long it may take.
+/// The address of the server, the deadline of requests, and the credentials.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ConnectionArgs {
-    /// The server's address: http://HOST:PORT, https://HOST:PORT for TLS, HOST:PORT, or unix:/path/to/socket
-    #[arg(long, value_name = "URL", env = "CERTIMIX_ADDRESS", hide_env_values = true, default_value = LOCAL)]
+    /// The server's address: http://HOST:PORT, https://HOST:PORT for TLS, HOST:PORT, or
+    /// unix:/path/to/socket
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "CERTIMIX_ADDRESS",
+        hide_env_values = true,
+        default_value = DEFAULT_ADDRESS
+    )]
     pub address: String,
 
-    /// How long each request may take, such as 500ms or 10s. The server stops drawing votes shortly before
+    /// The deadline of each request, such as 500ms or 10s. The server stops drawing votes shortly
+    /// before
     #[arg(long, value_name = "DURATION", default_value = "10s")]
     pub deadline: humantime::Duration,
 
     /// TLS and tokens
     #[command(flatten)]
-    pub security: SecurityArgs,
+    pub credentials: CredentialArgs,
 }
 
-/// A connected client.
+/// A connected client of `certimix.v1`.
 #[derive(Debug, Clone)]
-pub(crate) struct Connection {
-    /// The generated client; clones share the connection.
+pub(in crate::cli::client) struct ServerConnection {
+    /// The generated client. Clones share the connection.
     pub client: MixedClassifierClient<Channel>,
-    /// The address as it was dialled.
+    /// The address with its scheme.
     pub address: String,
-    deadline: Duration,
+    /// The deadline of each request.
+    pub deadline: Duration,
     authorization: Option<MetadataValue<Ascii>>,
 }
 
-impl Connection {
-    /// Connects now, so that a server that is not there is told before any file is read.
-    pub(crate) async fn open(args: &ConnectionArgs) -> anyhow::Result<Self> {
-        let address = url(&args.address)?;
+impl ServerConnection {
+    /// Connects immediately, so that an unreachable server is reported before any file is read.
+    pub(in crate::cli::client) async fn open(args: &ConnectionArgs) -> anyhow::Result<Self> {
+        let address = with_scheme(&args.address)?;
         let deadline = Duration::from(args.deadline);
-        let authorization = args.security.authorization(&address)?;
+        let authorization = args.credentials.authorization(&address)?;
         let mut endpoint = Endpoint::from_shared(address.clone())
-            .with_context(|| format!("{address} is not an address such as http://127.0.0.1:50051 or unix:/run/c.sock"))?
+            .with_context(|| {
+                format!("--address {address}: expected an address such as http://127.0.0.1:50051 or unix:/run/c.sock")
+            })?
             .connect_timeout(CONNECT_TIMEOUT.min(deadline));
-        if let Some(tls) = args.security.tls(&address)? {
-            let told = "TLS cannot be used: are --tls-ca, --tls-certificate and --tls-key PEM files?";
-            endpoint = endpoint.tls_config(tls).context(told)?;
+        if let Some(tls) = args.credentials.tls_config(&address)? {
+            endpoint = endpoint
+                .tls_config(tls)
+                .context("cannot set up TLS: expected PEM files in --tls-ca, --tls-certificate and --tls-key")?;
         }
         let channel = endpoint
             .connect()
             .await
-            .map_err(|error| failure::unreachable(&address, &error))?;
-        let client = MixedClassifierClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES);
+            .map_err(|error| error_messages::unreachable(&address, &error))?;
+        let client = MixedClassifierClient::new(channel).max_decoding_message_size(MAX_RESPONSE_BYTES);
         Ok(Self {
             client,
             address,
@@ -74,37 +87,35 @@ impl Connection {
         })
     }
 
-    /// How long a request may take.
-    pub(crate) fn deadline(&self) -> Duration {
-        self.deadline
-    }
-
-    /// A request that carries the deadline, and the token if there is one.
-    pub(crate) fn request<T>(&self, message: T) -> Request<T> {
-        let mut request = self.stream(message);
+    /// A request with the deadline, and with the token if there is one.
+    pub(in crate::cli::client) fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = self.request_without_deadline(message);
         request.set_timeout(self.deadline);
         request
     }
 
-    /// A request without a deadline, which would be that of a whole stream.
-    pub(crate) fn stream<T>(&self, messages: T) -> Request<T> {
-        let mut request = Request::new(messages);
+    /// A request with the token only. On a bidirectional stream, a deadline would end the whole
+    /// stream.
+    pub(in crate::cli::client) fn request_without_deadline<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
         if let Some(token) = &self.authorization {
             request.metadata_mut().insert("authorization", token.clone());
         }
         request
     }
 
-    /// What is served.
-    pub(crate) async fn model_info(&self) -> anyhow::Result<GetModelInfoResponse> {
+    /// Calls `GetModelInfo`.
+    pub(in crate::cli::client) async fn model_info(&self) -> anyhow::Result<GetModelInfoResponse> {
         let request = self.request(GetModelInfoRequest {});
-        let answer = self.client.clone().get_model_info(request).await;
-        Ok(answer.map_err(|status| failure::explain(&status))?.into_inner())
+        let response = self.client.clone().get_model_info(request).await;
+        Ok(response
+            .map_err(|status| error_messages::from_status(&status))?
+            .into_inner())
     }
 }
 
-/// `host:port` is short for `http://host:port`; a Unix socket is `unix:` and its path.
-fn url(address: &str) -> anyhow::Result<String> {
+/// Adds `http://` to `host:port`. A Unix socket is `unix:` and its path.
+fn with_scheme(address: &str) -> anyhow::Result<String> {
     match address.strip_prefix("unix:") {
         Some("" | "//") => bail!("--address {address}: the path of the socket is missing, such as unix:/run/c.sock"),
         Some(_) => return Ok(address.to_owned()),
@@ -114,25 +125,25 @@ fn url(address: &str) -> anyhow::Result<String> {
         None => Ok(format!("http://{address}")),
         Some(("http" | "https", _)) => Ok(address.to_owned()),
         Some((scheme, _)) => {
-            bail!("--address {address}: only http://, https:// and unix: are supported, not {scheme}://")
+            bail!("--address {address}: expected http://, https:// or unix:, found {scheme}://")
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::url;
+    use super::with_scheme;
 
     #[test]
-    fn addresses() -> anyhow::Result<()> {
-        assert_eq!(url("127.0.0.1:50051")?, "http://127.0.0.1:50051");
-        assert_eq!(url("http://[::1]:1")?, "http://[::1]:1");
-        assert_eq!(url("https://example.com:1")?, "https://example.com:1");
-        assert_eq!(url("unix:/run/certimix.sock")?, "unix:/run/certimix.sock");
-        assert_eq!(url("unix:///run/certimix.sock")?, "unix:///run/certimix.sock");
-        assert_eq!(url("unix:beside.sock")?, "unix:beside.sock");
+    fn addresses_without_a_scheme_are_http() -> anyhow::Result<()> {
+        assert_eq!(with_scheme("127.0.0.1:50051")?, "http://127.0.0.1:50051");
+        assert_eq!(with_scheme("http://[::1]:1")?, "http://[::1]:1");
+        assert_eq!(with_scheme("https://example.com:1")?, "https://example.com:1");
+        assert_eq!(with_scheme("unix:/run/certimix.sock")?, "unix:/run/certimix.sock");
+        assert_eq!(with_scheme("unix:///run/certimix.sock")?, "unix:///run/certimix.sock");
+        assert_eq!(with_scheme("unix:beside.sock")?, "unix:beside.sock");
         for wrong in ["ftp://example.com", "unix:", "unix://"] {
-            assert!(url(wrong).is_err(), "{wrong}");
+            assert!(with_scheme(wrong).is_err(), "{wrong}");
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
-//! `certimix info` shows the served models, guarantee and limits.
+//! `certimix info`: shows the served models, guarantee and limits, as [`text`] or as [`json`].
 
-pub(super) mod command;
+mod command;
+mod json;
+mod text;
 
 pub use command::{InfoArgs, run};

@@ -1,5 +1,8 @@
-//! Images to channels-first bytes, with every value as the file has it: 16 bits a channel, and colours for a model of grey
-//! images, are refused. A grey image gives each of three channels the same value, and an opaque alpha channel is left out.
+//! Reads images as channels-first bytes.
+//!
+//! Every value stays as it is in the file. Therefore images with 16 bits a channel, and colour
+//! images for a model of grey images, are rejected. A grey image gives each of three channels the
+//! same value. An opaque alpha channel is dropped.
 
 use std::path::Path;
 
@@ -7,14 +10,14 @@ use anyhow::{Context as _, bail};
 use image::imageops::FilterType;
 use image::{DynamicImage, GenericImageView as _, ImageReader};
 
-use crate::cli::client::input::model_input::{Input, InputSpec};
+use super::model_input::{InputSpec, ModelInput};
 use crate::rpc::proto::DataType;
 
 /// Reads a PNG or JPEG file as one uint8 input.
-pub(crate) fn read(path: &Path, spec: &InputSpec, resize: bool) -> anyhow::Result<Input> {
+pub(super) fn read_image(path: &Path, spec: &InputSpec, resize: bool) -> anyhow::Result<ModelInput> {
     let name = path.display().to_string();
     let reader = ImageReader::open(path).with_context(|| name.clone())?;
-    // By content: a JPEG that is called .png is still an image.
+    // The content decides the format: a JPEG named .png is read.
     let image = reader
         .with_guessed_format()
         .with_context(|| name.clone())?
@@ -22,7 +25,7 @@ pub(crate) fn read(path: &Path, spec: &InputSpec, resize: bool) -> anyhow::Resul
         .with_context(|| name.clone())?;
     let (data, resized) = convert(image, spec, resize).with_context(|| name.clone())?;
     let shape = spec.shape.iter().filter_map(|&side| i64::try_from(side).ok()).collect();
-    Ok(Input {
+    Ok(ModelInput {
         name,
         dtype: DataType::Uint8,
         shape,
@@ -31,35 +34,37 @@ pub(crate) fn read(path: &Path, spec: &InputSpec, resize: bool) -> anyhow::Resul
     })
 }
 
-/// Channels-first bytes of an image of the model's size, and whether it had to be resized.
+/// Converts an image to channels-first bytes of the model's size. Also returns whether the image
+/// was resized.
 fn convert(image: DynamicImage, spec: &InputSpec, resize: bool) -> anyhow::Result<(Vec<u8>, bool)> {
     let &[channels @ (1 | 3), height, width] = spec.shape.as_slice() else {
         bail!(
-            "is an image, but the model's inputs have the shape {:?}: give a .npy file",
+            "is an image, but the model's inputs have the shape {:?}: use a .npy file",
             spec.shape
         );
     };
     if !spec.accepts_uint8 {
         bail!(
-            "is an image, but the model takes float32 in [{}, {}]: give a .npy file",
+            "is an image, but the model accepts only float32 in [{}, {}]: use a .npy file",
             spec.low,
             spec.high
         );
     }
-    // A certificate is about the values that are sent: what would change them is left to the caller.
+    // A certificate is about the values that are sent. The caller makes every conversion that would
+    // change them.
     if bits_per_channel(&image) != 8 {
         bail!(
-            "has {} bits a channel, and the model takes 8 from an image: convert it, or give a .npy file of float32",
+            "has {} bits a channel, expected 8: convert it, or use a .npy file of float32",
             bits_per_channel(&image)
         );
     }
     if channels == 1 && !is_grey(&image) {
-        bail!("has colours, but the model takes grey images: convert it to grey first");
+        bail!("has colours, but the model accepts grey images only: convert it to grey first");
     }
     if has_transparency(&image) {
         bail!("has transparent pixels: flatten it onto a background first");
     }
-    let (image, resized) = fit(image, width, height, resize)?;
+    let (image, resized) = fit_to_size(image, width, height, resize)?;
     if channels == 1 {
         return Ok((image.into_luma8().into_raw(), resized));
     }
@@ -73,7 +78,7 @@ fn bits_per_channel(image: &DynamicImage) -> u16 {
     color.bits_per_pixel() / u16::from(color.channel_count()).max(1)
 }
 
-/// Whether red, green and blue are alike in every pixel, so that one of them says all.
+/// Whether red, green and blue are equal in every pixel.
 fn is_grey(image: &DynamicImage) -> bool {
     !image.color().has_color()
         || image
@@ -85,17 +90,18 @@ fn has_transparency(image: &DynamicImage) -> bool {
     image.color().has_alpha() && image.pixels().any(|(_, _, pixel)| pixel.0[3] != u8::MAX)
 }
 
-fn fit(image: DynamicImage, width: usize, height: usize, resize: bool) -> anyhow::Result<(DynamicImage, bool)> {
-    let (wanted_width, wanted_height) = (u32::try_from(width)?, u32::try_from(height)?);
-    if image.dimensions() == (wanted_width, wanted_height) {
+/// Resizes the image if its size differs and `resize` is set.
+fn fit_to_size(image: DynamicImage, width: usize, height: usize, resize: bool) -> anyhow::Result<(DynamicImage, bool)> {
+    let (expected_width, expected_height) = (u32::try_from(width)?, u32::try_from(height)?);
+    if image.dimensions() == (expected_width, expected_height) {
         return Ok((image, false));
     }
     if !resize {
         let (has_width, has_height) = image.dimensions();
-        bail!("is {has_width}x{has_height} pixels, but the model takes {width}x{height}: give --resize to resize it");
+        bail!("is {has_width}x{has_height} pixels, expected {width}x{height}: use --resize to resize it");
     }
     Ok((
-        image.resize_exact(wanted_width, wanted_height, FilterType::Triangle),
+        image.resize_exact(expected_width, expected_height, FilterType::Triangle),
         true,
     ))
 }
@@ -114,7 +120,7 @@ mod tests {
         }
     }
 
-    /// 2 wide, 1 high.
+    /// An image 2 pixels wide and 1 pixel high.
     fn two_pixels() -> DynamicImage {
         RgbImage::from_fn(2, 1, |x, _| if x == 0 { Rgb([1, 2, 3]) } else { Rgb([4, 5, 6]) }).into()
     }
@@ -133,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn grey_goes_both_ways() -> anyhow::Result<()> {
+    fn grey_images_fit_one_and_three_channels() -> anyhow::Result<()> {
         let grey: DynamicImage = GrayImage::from_pixel(1, 1, Luma([7])).into();
         assert_eq!(convert(grey.clone(), &spec(&[3, 1, 1]), false)?.0, [7, 7, 7]);
         assert_eq!(convert(grey, &spec(&[1, 1, 1]), false)?.0, [7]);
@@ -143,13 +149,13 @@ mod tests {
     }
 
     #[test]
-    fn no_value_is_changed_in_silence() -> anyhow::Result<()> {
+    fn images_that_need_a_conversion_are_rejected() -> anyhow::Result<()> {
         let deep: DynamicImage = image::ImageBuffer::<Luma<u16>, _>::from_pixel(1, 1, Luma([700])).into();
         let text = message(convert(deep, &spec(&[3, 1, 1]), false));
         assert!(text.contains("16 bits"), "{text}");
         let text = message(convert(two_pixels(), &spec(&[1, 1, 2]), false));
         assert!(text.contains("grey"), "{text}");
-        // Grey that is written as colours loses nothing, whatever the weights of a conversion.
+        // Grey stored as colours keeps its value, whatever the weights of the conversion.
         for value in 0..=255 {
             let grey: DynamicImage = RgbImage::from_pixel(1, 1, Rgb([value; 3])).into();
             assert_eq!(convert(grey, &spec(&[1, 1, 1]), false)?.0, [value]);
@@ -158,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn no_image_is_resized_in_silence() -> anyhow::Result<()> {
+    fn an_image_is_resized_on_request_only() -> anyhow::Result<()> {
         let text = message(convert(two_pixels(), &spec(&[3, 32, 32]), false));
         assert!(
             text.contains("2x1") && text.contains("32x32") && text.contains("--resize"),
@@ -170,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn transparency_is_refused_and_an_opaque_alpha_is_dropped() -> anyhow::Result<()> {
+    fn transparency_is_rejected_and_an_opaque_alpha_is_dropped() -> anyhow::Result<()> {
         let clear: DynamicImage = RgbaImage::from_pixel(1, 1, Rgba([1, 2, 3, 254])).into();
         assert!(message(convert(clear, &spec(&[3, 1, 1]), false)).contains("transparent"));
         let opaque: DynamicImage = RgbaImage::from_pixel(1, 1, Rgba([1, 2, 3, 255])).into();
@@ -179,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn models_that_take_no_images_say_so() {
+    fn images_for_other_models_are_rejected() {
         assert!(message(convert(two_pixels(), &spec(&[8]), false)).contains(".npy"));
         let floats = InputSpec {
             accepts_uint8: false,

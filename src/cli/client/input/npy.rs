@@ -1,4 +1,4 @@
-//! NumPy arrays to inputs.
+//! Reads NumPy arrays.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -7,19 +7,20 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use npyz::{DType, NpyFile, Order, TypeChar};
 
-use crate::cli::client::input::model_input::{Input, InputSpec};
+use super::model_input::{InputSpec, ModelInput};
 use crate::rpc::proto::DataType;
 
 /// Reads a `.npy` file: one input of the model's shape, or a batch of them.
-pub(crate) fn read(path: &Path, spec: &InputSpec) -> anyhow::Result<Vec<Input>> {
+pub(super) fn read_npy(path: &Path, spec: &InputSpec) -> anyhow::Result<Vec<ModelInput>> {
     let name = path.display().to_string();
     let file = File::open(path).with_context(|| name.clone())?;
     let bytes = file.metadata().with_context(|| name.clone())?.len();
     parse(BufReader::new(file), bytes, &name, spec).with_context(|| name.clone())
 }
 
-/// `file_bytes` is the length of the file: a header may promise more than there is.
-fn parse(file: impl Read, file_bytes: u64, name: &str, spec: &InputSpec) -> anyhow::Result<Vec<Input>> {
+/// `file_bytes` is the length of the file. It limits the size in the header, before any memory is
+/// allocated.
+fn parse(file: impl Read, file_bytes: u64, name: &str, spec: &InputSpec) -> anyhow::Result<Vec<ModelInput>> {
     let file = NpyFile::new(file).context("is not a NumPy array")?;
     let dtype = data_type(&file.dtype())?;
     let shape: Vec<usize> = file
@@ -28,9 +29,13 @@ fn parse(file: impl Read, file_bytes: u64, name: &str, spec: &InputSpec) -> anyh
         .filter_map(|&side| usize::try_from(side).ok())
         .collect();
     let batch = batch_size(&shape, spec)?;
-    let width = if dtype == DataType::Uint8 { 1 } else { 4 };
-    if file.len().checked_mul(width).is_none_or(|needed| needed > file_bytes) {
-        bail!("is cut short: its header promises the shape {shape:?}");
+    let value_bytes = if dtype == DataType::Uint8 { 1 } else { 4 };
+    if file
+        .len()
+        .checked_mul(value_bytes)
+        .is_none_or(|needed| needed > file_bytes)
+    {
+        bail!("is cut short: its header gives the shape {shape:?}");
     }
     let order = file.order();
     let data = if dtype == DataType::Uint8 {
@@ -39,26 +44,27 @@ fn parse(file: impl Read, file_bytes: u64, name: &str, spec: &InputSpec) -> anyh
         let values = row_major(file.into_vec::<f32>()?, &shape, order);
         values.iter().flat_map(|value| value.to_le_bytes()).collect()
     };
-    let one: Vec<i64> = spec.shape.iter().filter_map(|&side| i64::try_from(side).ok()).collect();
-    let input = |name, data: &[u8]| Input {
+    let input_shape: Vec<i64> = spec.shape.iter().filter_map(|&side| i64::try_from(side).ok()).collect();
+    let input = |name, data: &[u8]| ModelInput {
         name,
         dtype,
-        shape: one.clone(),
+        shape: input_shape.clone(),
         data: data.to_vec(),
         resized: false,
     };
     let Some(batch) = batch else {
         return Ok(vec![input(name.to_owned(), &data)]);
     };
-    let each = (data.len() / batch).max(1);
+    let input_bytes = (data.len() / batch).max(1);
     Ok(data
-        .chunks(each)
+        .chunks(input_bytes)
         .enumerate()
         .map(|(index, data)| input(format!("{name}[{index}]"), data))
         .collect())
 }
 
-/// The type on the wire. Anything else is refused: a conversion would change the input behind its owner's back.
+/// The array's type as a wire type. Other types are rejected, because a conversion could change the
+/// values.
 fn data_type(dtype: &DType) -> anyhow::Result<DataType> {
     if let DType::Plain(plain) = dtype {
         match (plain.type_char(), plain.num_bytes()) {
@@ -73,7 +79,7 @@ fn data_type(dtype: &DType) -> anyhow::Result<DataType> {
     )
 }
 
-/// `None` for a single input, N for a batch.
+/// N for a batch, `None` for a single input.
 fn batch_size(shape: &[usize], spec: &InputSpec) -> anyhow::Result<Option<usize>> {
     if shape == spec.shape {
         return Ok(None);
@@ -102,12 +108,13 @@ fn is_channels_last(shape: &[usize], spec: &InputSpec) -> bool {
     shape.ends_with(&[height, width, channels])
 }
 
-/// Values in row-major order, whichever way the file holds them.
+/// Returns the values in row-major (C) order.
 fn row_major<T: Copy>(values: Vec<T>, shape: &[usize], order: Order) -> Vec<T> {
     if order == Order::C {
         return values;
     }
-    // In Fortran order the first index runs fastest: its stride is 1, the next one's the first side, and so on.
+    // In Fortran order the first index has stride 1, the second has the length of the first side,
+    // and so on.
     let mut offsets = vec![0_usize];
     let mut stride = 1;
     for &side in shape {
@@ -136,8 +143,8 @@ mod tests {
         }
     }
 
-    /// A version 1.0 file as NumPy writes it.
-    fn npy(descr: &str, fortran: bool, shape: &str, data: &[u8]) -> Vec<u8> {
+    /// A .npy file of version 1.0.
+    fn npy_file(descr: &str, fortran: bool, shape: &str, data: &[u8]) -> Vec<u8> {
         let fortran = if fortran { "True" } else { "False" };
         let mut header = format!("{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {shape}, }}");
         while (10 + header.len() + 1) % 64 != 0 {
@@ -148,7 +155,7 @@ mod tests {
         [b"\x93NUMPY\x01\x00", length.as_slice(), header.as_bytes(), data].concat()
     }
 
-    fn read(bytes: &[u8], spec: &InputSpec) -> anyhow::Result<Vec<Input>> {
+    fn read(bytes: &[u8], spec: &InputSpec) -> anyhow::Result<Vec<ModelInput>> {
         parse(bytes, bytes.len() as u64, "x.npy", spec)
     }
 
@@ -158,12 +165,12 @@ mod tests {
 
     #[test]
     fn one_input_and_a_batch() -> anyhow::Result<()> {
-        let one = read(&npy("|u1", false, "(2, 2)", &[1, 2, 3, 4]), &spec(&[2, 2]))?;
+        let one = read(&npy_file("|u1", false, "(2, 2)", &[1, 2, 3, 4]), &spec(&[2, 2]))?;
         assert_eq!(
             (one[0].name.as_str(), one[0].dtype, one[0].data.as_slice()),
             ("x.npy", DataType::Uint8, &[1, 2, 3, 4][..])
         );
-        let batch = read(&npy("|u1", false, "(2, 2)", &[1, 2, 3, 4]), &spec(&[2]))?;
+        let batch = read(&npy_file("|u1", false, "(2, 2)", &[1, 2, 3, 4]), &spec(&[2]))?;
         let parts: Vec<_> = batch
             .iter()
             .map(|input| (input.name.as_str(), input.data.as_slice()))
@@ -173,17 +180,17 @@ mod tests {
     }
 
     #[test]
-    fn fortran_order_is_turned_round() -> anyhow::Result<()> {
+    fn fortran_order_becomes_row_major() -> anyhow::Result<()> {
         // [[1, 2, 3], [4, 5, 6]] stored by columns.
-        let inputs = read(&npy("|u1", true, "(2, 3)", &[1, 4, 2, 5, 3, 6]), &spec(&[2, 3]))?;
+        let inputs = read(&npy_file("|u1", true, "(2, 3)", &[1, 4, 2, 5, 3, 6]), &spec(&[2, 3]))?;
         assert_eq!(inputs[0].data, [1, 2, 3, 4, 5, 6]);
         Ok(())
     }
 
     #[test]
-    fn floats_arrive_little_endian() -> anyhow::Result<()> {
+    fn floats_become_little_endian() -> anyhow::Result<()> {
         for (descr, bytes) in [("<f4", 1.5_f32.to_le_bytes()), (">f4", 1.5_f32.to_be_bytes())] {
-            let inputs = read(&npy(descr, false, "(1,)", &bytes), &spec(&[1]))?;
+            let inputs = read(&npy_file(descr, false, "(1,)", &bytes), &spec(&[1]))?;
             assert_eq!(
                 (inputs[0].dtype, inputs[0].data.as_slice()),
                 (DataType::Float32, &1.5_f32.to_le_bytes()[..])
@@ -193,9 +200,9 @@ mod tests {
     }
 
     #[test]
-    fn other_types_are_refused_by_name() {
+    fn other_types_are_rejected_by_name() {
         for (descr, bytes) in [("<f8", 8), ("<i8", 8), ("|b1", 1), ("|i1", 1), ("<f2", 2)] {
-            let text = message(&npy(descr, false, "(1,)", &vec![0; bytes]), &spec(&[1]));
+            let text = message(&npy_file(descr, false, "(1,)", &vec![0; bytes]), &spec(&[1]));
             assert!(
                 text.contains(descr) && text.contains("expected uint8 or float32"),
                 "{text}"
@@ -204,19 +211,19 @@ mod tests {
     }
 
     #[test]
-    fn wrong_shapes_are_refused() {
-        let text = message(&npy("|u1", false, "(4, 5, 3)", &[0; 60]), &spec(&[3, 4, 5]));
+    fn wrong_shapes_are_rejected() {
+        let text = message(&npy_file("|u1", false, "(4, 5, 3)", &[0; 60]), &spec(&[3, 4, 5]));
         assert!(
             text.contains("[4, 5, 3]") && text.contains("[3, 4, 5]") && text.contains("channels first"),
             "{text}"
         );
-        assert!(message(&npy("|u1", false, "(0, 2)", &[]), &spec(&[2])).contains("no input"));
-        assert!(message(&npy("|u1", false, "()", &[1]), &spec(&[2])).contains("expected [2]"));
+        assert!(message(&npy_file("|u1", false, "(0, 2)", &[]), &spec(&[2])).contains("no input"));
+        assert!(message(&npy_file("|u1", false, "()", &[1]), &spec(&[2])).contains("expected [2]"));
     }
 
     #[test]
-    fn a_header_that_promises_too_much_is_refused() {
-        let text = message(&npy("|u1", false, "(1099511627776, 2)", &[1, 2]), &spec(&[2]));
+    fn a_header_larger_than_the_file_is_rejected() {
+        let text = message(&npy_file("|u1", false, "(1099511627776, 2)", &[1, 2]), &spec(&[2]));
         assert!(text.contains("cut short"), "{text}");
         assert!(message(b"not an array", &spec(&[2])).contains("not a NumPy array"));
     }

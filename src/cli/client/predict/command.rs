@@ -1,12 +1,13 @@
-//! `certimix predict`.
+//! The arguments of `certimix predict`, and the unary form of the command.
 
-use crate::cli::client::inference_args::CommonArgs;
-use crate::cli::client::predict::stream as predict_stream;
-use crate::cli::client::requests::inference_session::{Answer, Session};
+use super::stream;
+use crate::cli::client::connection::ServerConnection;
+use crate::cli::client::inference_args::InferenceArgs;
+use crate::cli::client::requests::{InferenceSession, ResponseBatch};
 use crate::cli::output::EXIT_CODES;
 use crate::rpc::proto::PredictRequest;
 
-const EXAMPLES: &str = "\
+const HELP: &str = "\
 Examples:
   certimix predict models/cifar10/samples/*.png
   certimix predict images.npy --labels labels.csv --batch 64
@@ -14,52 +15,50 @@ Examples:
   certimix predict *.npy --stream --address unix:/run/certimix.sock --deadline 20ms
   certimix predict cat.png --json > cat.json; certimix verify cat.json
 
-The radius is in the units of the float input (for images, pixels in [0, 1]): no change of the input that is smaller, \
-in the norm that the line under the table names, can change the predicted class. \
-It is never larger than the whole range of inputs.
+The radius is in the units of the float input (for images, pixels in [0, 1]). No change of the input that is smaller, in the \
+norm that the line under the table names, can change the predicted class. The radius never exceeds the range of inputs.
 
-The column \"certificate\" says what that rests on. \"proven\": a signed record about exactly this model. \"claimed\": the \
-word of the model's manifest. \"99.9999 %\": the probability, over the server's own noise, that one certificate is right; \
-N inputs at failure probability delta each fail, any one of them, with at most N * delta together.
+The column \"certificate\" shows the basis of the radius:
+  proven     a signed record about exactly this model
+  claimed    the model's manifest alone
+  99.9999 %  the probability, over the server's own noise, that one certificate is correct;
+             N inputs at failure probability delta: at most N * delta that any of them is false
 
---json prints one object a line: file, input_sha256 (of the values as sent), input_dtype, input_shape, resized, \
-true_label, time_ms, and every field of certimix.v1's Prediction, with its certificate and provenance, under the names \
-that the .proto file gives them. Enums are short lower-case words, noise_key is hexadecimal.";
+--json prints one object a line: file, input_sha256 (of the values as sent), input_dtype, input_shape, resized, true_label, \
+time_ms, and every field of certimix.v1's Prediction, with its certificate and provenance, under the names of the .proto \
+file. Enums are short lower-case words, noise_key is hexadecimal.";
 
-/// Classify files and show how far each answer is proven
+/// Classify files, and show a certificate for each
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+#[command(after_help = format!("{HELP}\n\n{EXIT_CODES}"))]
 pub struct PredictArgs {
     /// Files, server, output
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub inference: InferenceArgs,
 
-    /// Send everything over one PredictStream, as a control loop would
+    /// Send all inputs over one PredictStream, as a control loop does
     #[arg(long)]
     pub stream: bool,
 }
 
-/// Asks the server for a prediction of each file.
+/// Sends each file as a `Predict` request, or all of them over a `PredictStream`.
 ///
 /// # Errors
-/// A file that does not fit the model, or a server that cannot be reached or refuses.
+/// When a file does not fit the model, or the server is unreachable or rejects a request.
 pub async fn run(args: PredictArgs) -> anyhow::Result<()> {
-    let session = Session::open(&args.common).await?;
+    let session = InferenceSession::open(&args.inference).await?;
     if args.stream {
-        return predict_stream::run(&args.common, session).await;
+        return stream::run(&args.inference, session).await;
     }
-    let (include_components, priority) = (args.common.components, args.common.priority());
-    let send = move |connection: crate::cli::client::connection::server_connection::Connection, inputs| async move {
+    let (include_components, priority) = (args.inference.components, args.inference.wire_priority());
+    let send = move |connection: ServerConnection, inputs| async move {
         let request = connection.request(PredictRequest {
             inputs: Some(inputs),
             include_components,
             priority,
         });
-        let answer = connection.client.clone().predict(request).await?.into_inner();
-        Ok(Answer {
-            predictions: answer.predictions,
-            provenance: answer.provenance,
-        })
+        let response = connection.client.clone().predict(request).await?;
+        Ok(ResponseBatch::from(response.into_inner()))
     };
-    session.run(&args.common, send).await
+    session.run_unary(&args.inference, send).await
 }

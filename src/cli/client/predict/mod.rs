@@ -1,6 +1,6 @@
-//! `certimix predict` classifies files and shows their certificates.
+//! `certimix predict`: classifies files and shows their certificates.
 
-pub(super) mod command;
-pub(super) mod stream;
+mod command;
+mod stream;
 
 pub use command::{PredictArgs, run};

@@ -1,4 +1,4 @@
-//! `certimix predict --stream`: all inputs over one PredictStream, as a control loop would ask.
+//! `certimix predict --stream`: sends all inputs over one `PredictStream`, as a control loop does.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -9,99 +9,102 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
-use crate::cli::client::connection::error_messages as failure;
-use crate::cli::client::connection::server_connection::Connection;
-use crate::cli::client::inference_args::CommonArgs;
-use crate::cli::client::requests::inference_session::{Answer, Session, tensor};
-use crate::cli::client::results::printer::Report;
-use crate::cli::progress_bar::Progress;
+use crate::cli::client::connection::{ServerConnection, error_messages};
+use crate::cli::client::inference_args::InferenceArgs;
+use crate::cli::client::requests::{InferenceSession, ResponseBatch, stack_inputs};
+use crate::cli::client::results::ResultPrinter;
+use crate::cli::progress_bar::DelayedProgressBar;
 use crate::rpc::proto::predict_stream_response::Outcome;
 use crate::rpc::proto::{PredictRequest, PredictStreamRequest, PredictStreamResponse};
 
-/// The server keeps the deadline of each request and says so; this long after it, it is taken for gone.
-const GRACE: Duration = Duration::from_millis(500);
+/// The server enforces the deadline of each request and responds with an error. If no message
+/// arrives within this time after the deadline, the client gives up.
+const GRACE_PERIOD: Duration = Duration::from_millis(500);
 
-/// Sends every input and shows the answers, as without the stream.
-pub(crate) async fn run(args: &CommonArgs, session: Session) -> anyhow::Result<()> {
-    let plan = session.plan(args)?;
-    let mut report = Report::new(args.json);
-    let outcome = exchange(args, &session, plan, &mut report).await;
-    report.finish().and(outcome)
+/// Sends every input and prints the responses, in the format of the unary command.
+pub(super) async fn run(args: &InferenceArgs, session: InferenceSession) -> anyhow::Result<()> {
+    let batches = session.plan_batches(args)?;
+    let mut printer = ResultPrinter::new(args.json);
+    let outcome = exchange(args, &session, batches, &mut printer).await;
+    printer.finish().and(outcome)
 }
 
 async fn exchange(
-    args: &CommonArgs,
-    session: &Session,
-    plan: Vec<Range<usize>>,
-    report: &mut Report,
+    args: &InferenceArgs,
+    session: &InferenceSession,
+    batches: Vec<Range<usize>>,
+    printer: &mut ResultPrinter,
 ) -> anyhow::Result<()> {
-    let in_flight = args.in_flight();
-    let (requests, outgoing) = mpsc::channel(in_flight);
-    let mut messages = open(&session.connection, ReceiverStream::new(outgoing)).await?;
-    let mut progress = Progress::new(session.inputs.len() as u64, "inputs");
-    let mut waiting: VecDeque<(Range<usize>, Instant)> = VecDeque::new();
-    let mut plan = plan.into_iter();
+    let max_in_flight = args.max_in_flight();
+    let (requests, outgoing) = mpsc::channel(max_in_flight);
+    let mut responses = open_stream(&session.connection, ReceiverStream::new(outgoing)).await?;
+    let mut progress = DelayedProgressBar::new(session.inputs.len() as u64, "inputs");
+    let mut in_flight: VecDeque<(Range<usize>, Instant)> = VecDeque::new();
+    let mut batches = batches.into_iter();
     loop {
-        while waiting.len() < in_flight
-            && let Some(range) = plan.next()
+        while in_flight.len() < max_in_flight
+            && let Some(batch) = batches.next()
         {
-            let request = request(args, session, range.clone());
-            // A stream that has ended says why with its next message.
+            let request = stream_request(args, session, batch.clone());
+            // If the stream has ended, sending fails, and the next message carries the reason.
             let _ = requests.send(request).await;
-            waiting.push_back((range, Instant::now()));
+            in_flight.push_back((batch, Instant::now()));
         }
-        let Some((range, sent)) = waiting.pop_front() else {
+        let Some((batch, sent)) = in_flight.pop_front() else {
             return Ok(());
         };
-        let patience = session.connection.deadline().saturating_add(GRACE);
-        let answer = next(&mut messages, patience.saturating_sub(sent.elapsed())).await?;
-        let inputs = session.inputs.get(range).unwrap_or_default();
-        session.report(inputs, answer, sent.elapsed(), report)?;
+        let timeout = response_timeout(&session.connection).saturating_sub(sent.elapsed());
+        let response = next_response(&mut responses, timeout).await?;
+        let inputs = session.inputs.get(batch).unwrap_or_default();
+        session.print_response(inputs, response, sent.elapsed(), printer)?;
         progress.advance(inputs.len() as u64);
     }
 }
 
-async fn open(
-    connection: &Connection,
+async fn open_stream(
+    connection: &ServerConnection,
     outgoing: ReceiverStream<PredictStreamRequest>,
 ) -> anyhow::Result<Streaming<PredictStreamResponse>> {
     let mut client = connection.client.clone();
-    let opened = tokio::time::timeout(
-        connection.deadline().saturating_add(GRACE),
-        client.predict_stream(connection.stream(outgoing)),
-    )
-    .await;
-    let opened = opened.map_err(|_| failure::explain(&too_late()))?;
-    Ok(opened.map_err(|status| failure::explain(&status))?.into_inner())
+    let call = client.predict_stream(connection.request_without_deadline(outgoing));
+    let opened = tokio::time::timeout(response_timeout(connection), call).await;
+    let opened = opened.unwrap_or_else(|_| Err(timeout_status()));
+    Ok(opened
+        .map_err(|status| error_messages::from_status(&status))?
+        .into_inner())
 }
 
-fn request(args: &CommonArgs, session: &Session, range: Range<usize>) -> PredictStreamRequest {
-    let inputs = session.inputs.get(range).unwrap_or_default();
-    let timeout = session.connection.deadline().max(Duration::from_micros(1));
+fn stream_request(args: &InferenceArgs, session: &InferenceSession, batch: Range<usize>) -> PredictStreamRequest {
+    let inputs = session.inputs.get(batch).unwrap_or_default();
+    let timeout = session.connection.deadline.max(Duration::from_micros(1));
     PredictStreamRequest {
         request: Some(PredictRequest {
-            inputs: Some(tensor(inputs)),
+            inputs: Some(stack_inputs(inputs)),
             include_components: args.components,
-            priority: args.priority(),
+            priority: args.wire_priority(),
         }),
         timeout_us: u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX),
     }
 }
 
-async fn next(messages: &mut Streaming<PredictStreamResponse>, left: Duration) -> anyhow::Result<Answer> {
-    let message = tokio::time::timeout(left, messages.message()).await;
-    let message = message.unwrap_or_else(|_| Err(too_late()));
-    let message = message.map_err(|status| failure::explain(&status))?;
-    match message.context("the stream ended before its last answer")?.outcome {
-        Some(Outcome::Response(response)) => Ok(Answer {
-            predictions: response.predictions,
-            provenance: response.provenance,
-        }),
-        Some(Outcome::Error(error)) => Err(failure::explain_in_band(&error)),
-        None => bail!("the server sent neither an answer nor an error"),
+async fn next_response(
+    responses: &mut Streaming<PredictStreamResponse>,
+    timeout: Duration,
+) -> anyhow::Result<ResponseBatch> {
+    let message = tokio::time::timeout(timeout, responses.message()).await;
+    let message = message.unwrap_or_else(|_| Err(timeout_status()));
+    let message = message.map_err(|status| error_messages::from_status(&status))?;
+    match message.context("the stream ended before the last response")?.outcome {
+        Some(Outcome::Response(response)) => Ok(response.into()),
+        Some(Outcome::Error(error)) => Err(error_messages::from_request_error(&error)),
+        None => bail!("the server's message has neither a response nor an error"),
     }
 }
 
-fn too_late() -> Status {
-    Status::deadline_exceeded("the server did not answer")
+fn response_timeout(connection: &ServerConnection) -> Duration {
+    connection.deadline.saturating_add(GRACE_PERIOD)
+}
+
+fn timeout_status() -> Status {
+    Status::deadline_exceeded("the server did not respond")
 }

@@ -1,9 +1,11 @@
-//! The enums of the wire as short lower-case words: `CERTIFICATE_STATUS_CERTIFIED` is "certified".
+//! The wire's enums as short lower-case names: `CERTIFICATE_STATUS_CERTIFIED` becomes "certified".
 
-use crate::rpc::proto::{BoundMethod, CertificateBasis, CertificateMethod, CertificateStatus, Norm, StopReason};
+use crate::rpc::proto::{
+    BoundMethod, CertificateBasis, CertificateMethod, CertificateStatus, DataType, Norm, StopReason,
+};
 
-/// A value of an enum that this client does not know keeps its number.
-fn short(prefix: &str, name: Option<&'static str>, value: i32) -> String {
+/// Removes the prefix. A value that this client does not know keeps its number: "unknown_99".
+fn short_name(prefix: &str, name: Option<&'static str>, value: i32) -> String {
     match name {
         Some(name) => name.strip_prefix(prefix).unwrap_or(name).to_ascii_lowercase(),
         None => format!("unknown_{value}"),
@@ -11,57 +13,48 @@ fn short(prefix: &str, name: Option<&'static str>, value: i32) -> String {
 }
 
 /// "certified", "abstained", "unavailable".
-pub(crate) fn status(value: i32) -> String {
-    short(
-        "CERTIFICATE_STATUS_",
-        CertificateStatus::try_from(value).ok().map(|known| known.as_str_name()),
-        value,
-    )
+pub(super) fn status_name(value: i32) -> String {
+    let known = CertificateStatus::try_from(value).ok();
+    short_name("CERTIFICATE_STATUS_", known.map(|known| known.as_str_name()), value)
 }
 
 /// "l1", "l2", "linf".
-pub(crate) fn norm(value: i32) -> String {
-    short(
-        "NORM_",
-        Norm::try_from(value).ok().map(|known| known.as_str_name()),
-        value,
-    )
+pub(in crate::cli::client) fn norm_name(value: i32) -> String {
+    let known = Norm::try_from(value).ok();
+    short_name("NORM_", known.map(|known| known.as_str_name()), value)
 }
 
 /// "theorem1", "logit_lipschitz", "theorem2", "tight".
-pub(crate) fn method(value: i32) -> String {
-    short(
-        "CERTIFICATE_METHOD_",
-        CertificateMethod::try_from(value).ok().map(|known| known.as_str_name()),
-        value,
-    )
+pub(in crate::cli::client) fn method_name(value: i32) -> String {
+    let known = CertificateMethod::try_from(value).ok();
+    short_name("CERTIFICATE_METHOD_", known.map(|known| known.as_str_name()), value)
 }
 
 /// "proven", "claimed".
-pub(crate) fn basis(value: i32) -> String {
-    short(
-        "CERTIFICATE_BASIS_",
-        CertificateBasis::try_from(value).ok().map(|known| known.as_str_name()),
-        value,
-    )
+pub(in crate::cli::client) fn basis_name(value: i32) -> String {
+    let known = CertificateBasis::try_from(value).ok();
+    short_name("CERTIFICATE_BASIS_", known.map(|known| known.as_str_name()), value)
 }
 
 /// "anytime", "clopper_pearson".
-pub(crate) fn bound(value: i32) -> String {
-    short(
-        "BOUND_METHOD_",
-        BoundMethod::try_from(value).ok().map(|known| known.as_str_name()),
-        value,
-    )
+pub(in crate::cli::client) fn bound_name(value: i32) -> String {
+    let known = BoundMethod::try_from(value).ok();
+    short_name("BOUND_METHOD_", known.map(|known| known.as_str_name()), value)
 }
 
 /// "target_reached", "target_out_of_reach", "vote_budget", "deadline", "not_sampled".
-pub(crate) fn stop_reason(value: i32) -> String {
-    short(
-        "STOP_REASON_",
-        StopReason::try_from(value).ok().map(|known| known.as_str_name()),
-        value,
-    )
+pub(super) fn stop_reason_name(value: i32) -> String {
+    let known = StopReason::try_from(value).ok();
+    short_name("STOP_REASON_", known.map(|known| known.as_str_name()), value)
+}
+
+/// "uint8", "float32".
+pub(super) fn dtype_name(dtype: DataType) -> &'static str {
+    match dtype {
+        DataType::Uint8 => "uint8",
+        DataType::Float32 => "float32",
+        DataType::Unspecified => "unspecified",
+    }
 }
 
 #[cfg(test)]
@@ -69,14 +62,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn short_words() {
-        assert_eq!(status(CertificateStatus::Certified.into()), "certified");
-        assert_eq!(norm(Norm::Linf.into()), "linf");
-        assert_eq!(method(CertificateMethod::LogitLipschitz.into()), "logit_lipschitz");
-        assert_eq!(basis(CertificateBasis::Claimed.into()), "claimed");
-        assert_eq!(bound(BoundMethod::ClopperPearson.into()), "clopper_pearson");
-        assert_eq!(stop_reason(StopReason::TargetOutOfReach.into()), "target_out_of_reach");
-        assert_eq!(norm(0), "unspecified");
-        assert_eq!(norm(99), "unknown_99");
+    fn names_are_short_and_lower_case() {
+        assert_eq!(status_name(CertificateStatus::Certified.into()), "certified");
+        assert_eq!(norm_name(Norm::Linf.into()), "linf");
+        assert_eq!(method_name(CertificateMethod::LogitLipschitz.into()), "logit_lipschitz");
+        assert_eq!(basis_name(CertificateBasis::Claimed.into()), "claimed");
+        assert_eq!(bound_name(BoundMethod::ClopperPearson.into()), "clopper_pearson");
+        assert_eq!(
+            stop_reason_name(StopReason::TargetOutOfReach.into()),
+            "target_out_of_reach"
+        );
+        assert_eq!(norm_name(0), "unspecified");
+        assert_eq!(norm_name(99), "unknown_99");
     }
 }

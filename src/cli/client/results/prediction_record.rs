@@ -1,54 +1,58 @@
-//! One answer as one line of JSON: what `predict --json` and `certify --json` print, and what `certimix verify` and
-//! `certimix replay` read.
+//! One prediction as one line of JSON: the output of `predict --json` and `certify --json`, and the
+//! input of `certimix verify` and `certimix replay`.
 //!
-//! Fields have the names of `certimix.v1`, enums are short lower-case words, bytes hexadecimal. It holds all that an
-//! audit needs: the counts and settings behind the bounds, the noise key, the hashes of the input and of both models.
+//! Fields have the names of `certimix.v1`. Enums are short lower-case names, bytes are hexadecimal.
+//! A record holds all that an audit needs: the counts and settings behind the bounds, the noise
+//! key, the hashes of the input and of both models.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cli::client::input::model_input::Input;
-use crate::cli::client::results::enum_names as names;
+use super::enum_names;
+use crate::certificate::Tally;
+use crate::cli::client::input::ModelInput;
 use crate::domain::hex;
 use crate::rpc::proto;
-use crate::rpc::proto::DataType;
 
-/// An answer about one input.
+/// The prediction for one input.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Record {
-    /// The file, with `[i]` behind it for input i of a batch.
+pub struct PredictionRecord {
+    /// The path of the file. For input i of a batch, followed by `[i]`.
     pub file: String,
     /// SHA-256 of the values as sent, hexadecimal.
     pub input_sha256: String,
     /// "uint8" or "float32".
     pub input_dtype: String,
-    /// One input, without N.
+    /// The shape of the input, without N.
     pub input_shape: Vec<i64>,
     /// Whether the image was resized before it was sent.
     pub resized: bool,
     /// The true class, where it is known.
     pub true_label: Option<String>,
-    /// From the request to its answer, as the client saw it; a request may hold several inputs.
+    /// The time from the request to its response, measured by the client, in ms. A request may hold
+    /// several inputs.
     pub time_ms: f64,
-    /// Of a stream: whether this is its last message.
+    /// In a stream: whether this is the last message.
     #[serde(rename = "final", default, skip_serializing_if = "Option::is_none")]
     pub is_final: Option<bool>,
-    /// Index of the class.
+    /// The index of the predicted class.
     pub class_index: u32,
-    /// Its name.
+    /// The name of the predicted class.
     pub label: String,
     /// `ln((1 - alpha) g + alpha h)` for each class.
     pub mixed_logits: Vec<f32>,
-    /// g, if it was asked for.
+    /// g, if it was requested.
     pub standard_probabilities: Vec<f32>,
-    /// h, if it was asked for.
+    /// h, if it was requested.
     pub robust_probabilities: Vec<f32>,
-    /// The class of g alone.
+    /// The class that g alone predicts.
     pub standard_class_index: u32,
-    /// The class of h alone.
+    /// The class that h alone predicts.
     pub robust_class_index: u32,
-    /// The proof.
+    /// The certificate.
     pub certificate: CertificateRecord,
-    /// What answered.
+    /// The configuration and models that computed the prediction.
     pub provenance: ProvenanceRecord,
 }
 
@@ -83,7 +87,7 @@ pub struct CertificateRecord {
     pub sigma: f64,
     pub total_variation: f64,
     pub caveat: String,
-    // Servers before them did not tell these two.
+    // Older servers do not send the fields below.
     #[serde(default)]
     pub basis: String,
     #[serde(default)]
@@ -103,7 +107,7 @@ pub struct ProvenanceRecord {
     pub robust_model_sha256: String,
     pub server_version: String,
     pub robust_temperature: f64,
-    // Servers before them did not tell the rest.
+    // Older servers do not send the fields below.
     #[serde(default)]
     pub standard_batch_size: u32,
     #[serde(default)]
@@ -114,23 +118,23 @@ pub struct ProvenanceRecord {
     pub processor: String,
 }
 
-impl Record {
-    /// Joins what was asked and what was answered.
-    pub(crate) fn new(
-        input: &Input,
+impl PredictionRecord {
+    /// Combines an input and its prediction.
+    pub(in crate::cli::client) fn new(
+        input: &ModelInput,
         true_label: Option<String>,
-        time_ms: f64,
+        elapsed: Duration,
         prediction: proto::Prediction,
         provenance: proto::Provenance,
     ) -> Self {
         Self {
             file: input.name.clone(),
             input_sha256: input.sha256(),
-            input_dtype: dtype_name(input.dtype).to_owned(),
+            input_dtype: enum_names::dtype_name(input.dtype).to_owned(),
             input_shape: input.shape.clone(),
             resized: input.resized,
             true_label,
-            time_ms,
+            time_ms: elapsed.as_secs_f64() * 1e3,
             is_final: None,
             class_index: prediction.class_index,
             label: prediction.label,
@@ -144,38 +148,41 @@ impl Record {
         }
     }
 
-    /// Whether the answer is proven.
+    /// Whether the prediction has a certificate.
     #[must_use]
     pub fn is_certified(&self) -> bool {
         self.certificate.status == "certified"
     }
 
-    /// Whether the answer is right, where the true class is known.
+    /// Whether the prediction is correct, if the true class is known.
     #[must_use]
     pub fn is_correct(&self) -> Option<bool> {
         self.true_label.as_ref().map(|label| *label == self.label)
     }
 }
 
-/// "uint8" or "float32".
-pub(crate) fn dtype_name(dtype: DataType) -> &'static str {
-    match dtype {
-        DataType::Uint8 => "uint8",
-        DataType::Float32 => "float32",
-        DataType::Unspecified => "unspecified",
+impl CertificateRecord {
+    /// The estimation votes that the certificate counts.
+    #[must_use]
+    pub fn estimation_tally(&self) -> Tally {
+        Tally {
+            votes: self.votes,
+            votes_for_class: self.votes_for_class,
+            votes_for_runner_up: self.votes_for_runner_up,
+        }
     }
 }
 
 impl From<proto::Certificate> for CertificateRecord {
     fn from(certificate: proto::Certificate) -> Self {
         Self {
-            status: names::status(certificate.status),
+            status: enum_names::status_name(certificate.status),
             radius: certificate.radius,
-            norm: names::norm(certificate.norm),
-            method: names::method(certificate.method),
+            norm: enum_names::norm_name(certificate.norm),
+            method: enum_names::method_name(certificate.method),
             reason: certificate.reason,
             failure_probability: certificate.failure_probability,
-            bound: names::bound(certificate.bound),
+            bound: enum_names::bound_name(certificate.bound),
             votes: certificate.votes,
             votes_for_class: certificate.votes_for_class,
             votes_for_runner_up: certificate.votes_for_runner_up,
@@ -184,7 +191,7 @@ impl From<proto::Certificate> for CertificateRecord {
             batch_size: certificate.batch_size,
             lower_bound: certificate.lower_bound,
             upper_bound: certificate.upper_bound,
-            stop_reason: names::stop_reason(certificate.stop_reason),
+            stop_reason: enum_names::stop_reason_name(certificate.stop_reason),
             noise_key: hex(&certificate.noise_key),
             radius_sq_levels: certificate.radius_sq_levels,
             two_sided: certificate.two_sided,
@@ -193,7 +200,7 @@ impl From<proto::Certificate> for CertificateRecord {
             sigma: certificate.sigma,
             total_variation: certificate.total_variation,
             caveat: certificate.caveat,
-            basis: names::basis(certificate.basis),
+            basis: enum_names::basis_name(certificate.basis),
             whole_range: certificate.whole_range,
         }
     }
@@ -217,15 +224,15 @@ impl From<proto::Provenance> for ProvenanceRecord {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+pub(super) mod tests {
     use super::*;
     use serde_json::Value;
 
-    /// A certified answer "cat", for the tests of this folder.
-    pub(crate) fn example() -> Record {
-        let input = Input {
+    /// A certified prediction "cat" by 112 of 112 votes.
+    pub(in crate::cli::client::results) fn certified_record() -> PredictionRecord {
+        let input = ModelInput {
             name: "7-cat.png".into(),
-            dtype: DataType::Uint8,
+            dtype: proto::DataType::Uint8,
             shape: vec![1],
             data: vec![9],
             resized: false,
@@ -256,12 +263,18 @@ pub(crate) mod tests {
             config_revision: "0123456789abcdef".into(),
             ..Default::default()
         };
-        Record::new(&input, Some("cat".into()), 4.25, prediction, provenance)
+        PredictionRecord::new(
+            &input,
+            Some("cat".into()),
+            Duration::from_micros(4250),
+            prediction,
+            provenance,
+        )
     }
 
     #[test]
-    fn the_shape_of_a_line() -> anyhow::Result<()> {
-        let line = serde_json::to_string(&example())?;
+    fn fields_have_the_names_of_the_wire() -> anyhow::Result<()> {
+        let line = serde_json::to_string(&certified_record())?;
         assert!(!line.contains('\n'));
         let value: Value = serde_json::from_str(&line)?;
         assert_eq!(value["file"], "7-cat.png");
@@ -280,22 +293,22 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again() -> anyhow::Result<()> {
-        let mut record = example();
+    fn a_written_record_is_read_again() -> anyhow::Result<()> {
+        let mut record = certified_record();
         record.is_final = Some(true);
-        let again: Record = serde_json::from_str(&serde_json::to_string(&record)?)?;
+        let again: PredictionRecord = serde_json::from_str(&serde_json::to_string(&record)?)?;
         assert_eq!(again, record);
         Ok(())
     }
 
-    /// What an earlier server has answered is still read.
+    /// Records of older servers are still read.
     #[test]
-    fn a_line_without_a_basis_is_read() -> anyhow::Result<()> {
-        let mut value = serde_json::to_value(example())?;
+    fn a_record_without_a_basis_is_read() -> anyhow::Result<()> {
+        let mut value = serde_json::to_value(certified_record())?;
         for (part, name) in [("certificate", "basis"), ("provenance", "processor")] {
             value[part].as_object_mut().and_then(|fields| fields.remove(name));
         }
-        let record: Record = serde_json::from_value(value)?;
+        let record: PredictionRecord = serde_json::from_value(value)?;
         assert_eq!(
             (record.certificate.basis.as_str(), record.provenance.processor.as_str()),
             ("", "")

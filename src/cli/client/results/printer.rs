@@ -1,22 +1,22 @@
-//! Shows the answers: each at once as JSON, or all in the end as a table.
+//! Prints predictions: each at once as a JSON line, or all at the end as a table with a summary.
 
 use std::time::Instant;
 
-use crate::cli::client::results::prediction_record::Record;
-use crate::cli::client::results::summary::summary;
-use crate::cli::client::results::table::table;
+use super::prediction_record::PredictionRecord;
+use super::summary::summary_lines;
+use super::table::result_table;
 use crate::cli::output;
 
-/// Answers so far.
-pub(crate) struct Report {
+/// Prints records, and collects those for the table.
+pub(in crate::cli::client) struct ResultPrinter {
     json: bool,
-    records: Vec<Record>,
+    records: Vec<PredictionRecord>,
     started: Instant,
 }
 
-impl Report {
-    /// An empty report; the time counts from here.
-    pub(crate) fn new(json: bool) -> Self {
+impl ResultPrinter {
+    /// Starts the clock for the summary.
+    pub(in crate::cli::client) fn new(json: bool) -> Self {
         Self {
             json,
             records: Vec::new(),
@@ -24,8 +24,8 @@ impl Report {
         }
     }
 
-    /// Takes the next answer.
-    pub(crate) fn add(&mut self, record: Record) -> anyhow::Result<()> {
+    /// Prints the record as JSON, or keeps it for the table.
+    pub(in crate::cli::client) fn add(&mut self, record: PredictionRecord) -> anyhow::Result<()> {
         if self.json {
             return output::line(serde_json::to_string(&record)?);
         }
@@ -33,13 +33,14 @@ impl Report {
         Ok(())
     }
 
-    /// Shows what is left to show; also after an error, since the answers that came are as good as ever.
-    pub(crate) fn finish(self) -> anyhow::Result<()> {
+    /// Prints the table and the summary. Call it after an error too: the predictions received
+    /// before it are valid.
+    pub(in crate::cli::client) fn finish(self) -> anyhow::Result<()> {
         if self.records.is_empty() {
             return Ok(());
         }
-        output::line(table(&self.records))?;
-        for line in summary(&self.records, self.started.elapsed()) {
+        output::line(result_table(&self.records))?;
+        for line in summary_lines(&self.records, self.started.elapsed()) {
             output::line(line)?;
         }
         Ok(())

@@ -1,74 +1,71 @@
-//! What a run says in the end.
+//! The summary below the table.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::cli::client::results::prediction_record::Record;
-use crate::cli::client::results::table;
+use super::prediction_record::PredictionRecord;
+use super::text_format::{confidence_percent, rounded_radius, short_revision};
 
-/// Reasons shown; the rest is counted.
+/// The number of reasons that are listed. The others are counted together.
 const MAX_REASONS: usize = 3;
 
-/// The last lines: how many right, how many proven, under which configuration, and why some are not proven.
-pub(crate) fn summary(records: &[Record], elapsed: Duration) -> Vec<String> {
+/// The lines of the summary: the correct and the certified predictions, the configuration, and the
+/// reasons for missing certificates.
+pub(super) fn summary_lines(records: &[PredictionRecord], elapsed: Duration) -> Vec<String> {
     if records.is_empty() {
         return Vec::new();
     }
-    let mut parts = vec![correct(records), certified(records)];
+    let mut parts = vec![correct_text(records), certified_text(records)];
     parts.push(format!(
         "alpha {}",
-        distinct(records, |record| record.provenance.alpha.to_string())
+        distinct_values(records, |record| record.provenance.alpha.to_string())
     ));
     parts.push(format!(
         "config {}",
-        distinct(records, |record| short_revision(&record.provenance.config_revision))
+        distinct_values(records, |record| short_revision(&record.provenance.config_revision))
     ));
     parts.push(format!("{:.1} s", elapsed.as_secs_f64()));
     let mut lines = vec![parts.join(" · ")];
-    lines.extend(reasons(records));
-    lines.extend(meanings(records));
-    lines.extend(caveats(records));
+    lines.extend(reason_lines(records));
+    lines.extend(legend_lines(records));
+    lines.extend(caveat_lines(records));
     lines
 }
 
-fn correct(records: &[Record]) -> String {
-    let known: Vec<bool> = records.iter().filter_map(Record::is_correct).collect();
+fn correct_text(records: &[PredictionRecord]) -> String {
+    let known: Vec<bool> = records.iter().filter_map(PredictionRecord::is_correct).collect();
     if known.is_empty() {
         return format!("{} inputs, true classes unknown", records.len());
     }
-    let right = known.iter().filter(|&&right| right).count();
-    format!("{right} of {} correct", known.len())
+    let correct = known.iter().filter(|&&correct| correct).count();
+    format!("{correct} of {} correct", known.len())
 }
 
-fn certified(records: &[Record]) -> String {
-    let proven: Vec<&Record> = records.iter().filter(|record| record.is_certified()).collect();
-    let mut radii: Vec<f64> = proven.iter().map(|record| record.certificate.radius).collect();
+fn certified_text(records: &[PredictionRecord]) -> String {
+    let certified: Vec<&PredictionRecord> = records.iter().filter(|record| record.is_certified()).collect();
+    let mut radii: Vec<f64> = certified.iter().map(|record| record.certificate.radius).collect();
     let Some(median) = median(&mut radii) else {
         return "none certified".to_owned();
     };
-    let norm = distinct(records, |record| record.certificate.norm.clone());
+    let norm = distinct_values(records, |record| record.certificate.norm.clone());
     format!(
         "{} certified, median radius {} ({norm})",
-        proven.len(),
-        table::radius(median)
+        certified.len(),
+        rounded_radius(median)
     )
 }
 
-/// The lower of the two in the middle, so that the number is one that was served.
+/// The median; of two middle values the lower one, so that the result is a served radius.
 fn median(values: &mut [f64]) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     values.get(values.len().saturating_sub(1) / 2).copied()
 }
 
-/// The first 12 digits are enough to tell two configurations apart.
-pub(crate) fn short_revision(revision: &str) -> String {
-    revision.chars().take(12).collect()
-}
-
-/// One value, or all of them where the configuration changed while the command ran.
-fn distinct(records: &[Record], of: impl Fn(&Record) -> String) -> String {
+/// The distinct values of a field, in order. There are several if the configuration changed while
+/// the command ran.
+fn distinct_values(records: &[PredictionRecord], field: impl Fn(&PredictionRecord) -> String) -> String {
     let mut values: Vec<String> = Vec::new();
-    for value in records.iter().map(of) {
+    for value in records.iter().map(field) {
         if !values.contains(&value) {
             values.push(value);
         }
@@ -76,7 +73,8 @@ fn distinct(records: &[Record], of: impl Fn(&Record) -> String) -> String {
     values.join(", then ")
 }
 
-fn reasons(records: &[Record]) -> Vec<String> {
+/// The reasons for missing certificates, the most frequent first.
+fn reason_lines(records: &[PredictionRecord]) -> Vec<String> {
     let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for record in records.iter().filter(|record| !record.is_certified()) {
         *counts
@@ -96,25 +94,28 @@ fn reasons(records: &[Record]) -> Vec<String> {
     lines
 }
 
-/// What the words and numbers of the column "certificate" mean, each that is there once.
-fn meanings(records: &[Record]) -> Vec<String> {
+/// Explains the words and numbers in the column "certificate", each once.
+fn legend_lines(records: &[PredictionRecord]) -> Vec<String> {
     let certified = || records.iter().filter(|record| record.is_certified());
     let mut lines: Vec<String> = Vec::new();
-    for certificate in certified().map(|record| &record.certificate).filter(|of| of.votes > 0) {
+    for certificate in certified()
+        .map(|record| &record.certificate)
+        .filter(|certificate| certificate.votes > 0)
+    {
         let delta = certificate.failure_probability;
         let line = format!(
             "{}: the probability, over the server's own noise, that one certificate is right; of N such, all are right with at \
              least 1 - N x {delta:e}",
-            table::confidence(delta)
+            confidence_percent(delta)
         );
         if !lines.contains(&line) {
             lines.push(line);
         }
     }
-    let count = |holds: &dyn Fn(&Record) -> bool| certified().filter(|record| holds(record)).count();
+    let count = |matches: &dyn Fn(&PredictionRecord) -> bool| certified().filter(|record| matches(record)).count();
     if count(&|record| record.certificate.basis == "claimed") > 0 {
         lines.push(
-            "claimed: the radius is right if the model's manifest is; `certimix info` says what a proof lacks"
+            "claimed: the radius is correct if the model's manifest is; `certimix info` shows what a proof lacks"
                 .to_owned(),
         );
     }
@@ -130,7 +131,8 @@ fn meanings(records: &[Record]) -> Vec<String> {
     lines
 }
 
-fn caveats(records: &[Record]) -> Vec<String> {
+/// Each caveat once. An asterisk in the table refers to it.
+fn caveat_lines(records: &[PredictionRecord]) -> Vec<String> {
     let mut caveats: Vec<String> = Vec::new();
     for record in records {
         let line = format!("* {}", record.certificate.caveat);
@@ -144,31 +146,31 @@ fn caveats(records: &[Record]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::client::results::prediction_record::tests::example;
+    use crate::cli::client::results::prediction_record::tests::certified_record;
 
     #[test]
-    fn one_line_says_it_all() {
-        let mut wrong = example();
+    fn the_first_line_summarizes_all_records() {
+        let mut wrong = certified_record();
         wrong.label = "dog".into();
         wrong.certificate.radius = 0.1;
-        let lines = summary(&[example(), wrong], Duration::from_millis(1250));
+        let lines = summary_lines(&[certified_record(), wrong], Duration::from_millis(1250));
         let expected =
             "1 of 2 correct · 2 certified, median radius 0.1000 (l2) · alpha 0.76 · config 0123456789ab · 1.2 s";
-        let meaning = "99.9999 %: the probability, over the server's own noise, that one certificate is right; of N such, all are \
+        let legend = "99.9999 %: the probability, over the server's own noise, that one certificate is right; of N such, all are \
                        right with at least 1 - N x 1e-6";
-        assert_eq!(lines, [expected, meaning]);
+        assert_eq!(lines, [expected, legend]);
     }
 
     #[test]
-    fn reasons_are_counted_and_a_changed_configuration_is_told() {
-        let mut records: Vec<Record> = (0..5).map(|_| example()).collect();
+    fn reasons_are_counted_and_configuration_changes_are_shown() {
+        let mut records: Vec<PredictionRecord> = (0..5).map(|_| certified_record()).collect();
         for (record, reason) in records.iter_mut().zip(["few votes", "few votes", "a", "b", "c"]) {
             record.certificate.status = "abstained".into();
             record.certificate.reason = reason.into();
             record.true_label = None;
         }
         records[4].provenance.config_revision = "fff".into();
-        let lines = summary(&records, Duration::ZERO);
+        let lines = summary_lines(&records, Duration::ZERO);
         assert!(
             lines[0].starts_with("5 inputs, true classes unknown · none certified"),
             "{lines:?}"
@@ -186,27 +188,27 @@ mod tests {
     }
 
     #[test]
-    fn nothing_gives_nothing() {
-        assert!(summary(&[], Duration::ZERO).is_empty());
+    fn without_records_there_is_no_summary() {
+        assert!(summary_lines(&[], Duration::ZERO).is_empty());
     }
 
     #[test]
-    fn a_claim_is_told_from_a_proof_and_the_whole_range_from_a_number() {
+    fn claims_proofs_and_whole_range_radii_are_explained() {
         let lipschitz = |basis: &str, whole_range| {
-            let mut record = example();
+            let mut record = certified_record();
             record.certificate.votes = 0;
             record.certificate.method = "logit_lipschitz".into();
             record.certificate.basis = basis.into();
             record.certificate.whole_range = whole_range;
             record
         };
-        let claimed = meanings(&[lipschitz("claimed", true), lipschitz("claimed", false)]);
+        let claimed = legend_lines(&[lipschitz("claimed", true), lipschitz("claimed", false)]);
         assert!(
             claimed[0].starts_with("claimed: ") && claimed[1].starts_with("1 cover the whole"),
             "{claimed:?}"
         );
         assert_eq!(claimed.len(), 2);
-        let proven = meanings(&[lipschitz("proven", false)]);
+        let proven = legend_lines(&[lipschitz("proven", false)]);
         assert!(proven.len() == 1 && proven[0].starts_with("proven: "), "{proven:?}");
     }
 }

@@ -1,67 +1,66 @@
-//! `certimix shadow`.
+//! The arguments of `certimix shadow`, and the polling of the report.
 
 use std::time::Duration;
 
 use anyhow::bail;
-use serde_json::{Value, json};
 
-use crate::cli::client::connection::error_messages as failure;
-use crate::cli::client::connection::server_connection::{Connection, ConnectionArgs};
-use crate::cli::client::results::enum_names as names;
-use crate::cli::client::results::prediction_record::ProvenanceRecord;
-use crate::cli::client::shadow::table as shadow_table;
+use super::json::report_json;
+use super::table::{header_lines, report_table};
+use crate::cli::client::connection::{ConnectionArgs, ServerConnection, error_messages};
 use crate::cli::output::{self, EXIT_CODES};
-use crate::cli::progress_bar::Progress;
-use crate::rpc::proto::{GetShadowReportRequest, GetShadowReportResponse, ShadowRow};
+use crate::cli::progress_bar;
+use crate::rpc::proto::{GetShadowReportRequest, GetShadowReportResponse};
 
-/// Said where there is nothing to show.
+/// Printed where the server has no candidates.
 const NO_CANDIDATES: &str = "\
 the server has no shadow alphas: set mixture.shadow_alphas in its settings file, such as
   [mixture]
   shadow_alphas = [0.6, 0.7, 0.9]
-and it counts from then on, without a restart";
+The server then starts to count, without a restart.";
 
-const HOW_TO_CHOOSE: &str = "\
-How to pick the next alpha:
+const HELP: &str = "\
+How to choose the next alpha:
   1. List candidates around the alpha in force, in the server's settings file:
        mixture.shadow_alphas = [0.7, 0.8, 0.9]
-     The server takes them up while it serves. They change no answer and hold up no request.
-  2. Watch this table under real traffic until the numbers stand still.
-  3. A larger alpha listens more to the robust model: more is certified, with larger radii,
-     and it agrees less with the standard model, which is the more accurate one: \"as g\" is
-     the price, where nobody knows the true classes. A smaller alpha is the other way round;
-     under 0.5 nothing can be certified.
-  4. Take the smallest alpha that certifies as much as you need: put it into mixture.alpha.
+     The server loads them while it serves. They change no answer and delay no request.
+  2. Watch this table under real traffic until the numbers are stable.
+  3. With a larger alpha, more inputs are certified, with larger radii, and the mixture agrees
+     less with the standard model, which is the more accurate one. Where the true classes are
+     unknown, \"as g\" estimates this loss of accuracy. A smaller alpha has the opposite effect.
+     At 0.5 and below nothing can be certified.
+  4. Take the smallest alpha that certifies enough inputs: set mixture.alpha to it.
 
 Columns:
-  same       answered the class that was served
-  as g       answered the class that the standard model alone would have answered
-  certified  would have been certified. For a smoothed model \"40–70 %\": 40 % on the votes
-             that were drawn for the alpha that serves; for the other 30 % this alpha would
-             have drawn more votes, so there is no telling
-  likely     the same if the votes that were not drawn had fallen like those that were:
-             a guess, not a bound
-  change     of the certified share, in points, against the alpha that serves
-  gained     inputs that were served without a certificate and would have had one
-  lost       the other way round
-  median     half of the certified radii are at least this, from the histogram, rounded down
-  radii      the histogram, one bar a bucket, from the smallest radius in sight to the largest
-  votes      estimation votes an input that this alpha would have drawn
-A terminal of less than 120 columns shows the most telling of them.
+  same       share of inputs with the class that was served
+  as g       share of inputs with the class of the standard model alone
+  certified  share of inputs with a certificate. For a smoothed model \"40–70 %\" means: 40 %
+             on the votes that were drawn for the served alpha; for the other 30 %, this alpha
+             would have drawn more votes, and the result is unknown
+  likely     the certified share if the missing votes were distributed like the drawn ones:
+             an estimate, not a bound
+  change     change of the certified share against the served alpha, in percentage points
+  gained     inputs with a certificate from this alpha, but not from the served one
+  lost       inputs with a certificate from the served alpha, but not from this one
+  median     a lower bound for half of the certified radii, from the histogram, rounded down
+  radii      the histogram, one bar for each bucket, from the smallest radius to the largest
+  votes      mean number of estimation votes that this alpha would have drawn for an input
+A terminal of less than 120 columns shows the most important columns.
 
-The counts begin anew when they would not compare like with like: another alpha, other
-candidates, models or [certificate]. They are statistics of the traffic, never certificates.
+The counts restart when old and new ones would not be comparable: after a change of alpha, of
+the candidates, of the models or of [certificate]. They are statistics of the traffic, not
+certificates.
 
 Examples:
   certimix shadow
   certimix shadow --once
   certimix shadow --json --interval 10s | jq '.candidates[] | {alpha, certified, inputs}'";
 
-/// Show what other alphas would have answered to the live traffic
+/// Show how other values of alpha would have answered the live traffic
 ///
-/// In a terminal the table is drawn anew every second. Where stdout is no terminal it is printed once.
+/// On a terminal the table is updated every second. Where stdout is not a terminal it is printed
+/// once.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = format!("{HOW_TO_CHOOSE}\n\n{EXIT_CODES}"))]
+#[command(after_help = format!("{HELP}\n\n{EXIT_CODES}"))]
 pub struct ShadowArgs {
     /// The server
     #[command(flatten)]
@@ -71,51 +70,55 @@ pub struct ShadowArgs {
     #[arg(long)]
     pub once: bool,
 
-    /// One JSON object a line: certimix.v1's GetShadowReportResponse, one every interval, or one with --once
+    /// Print one JSON object a line: certimix.v1's GetShadowReportResponse, at every interval, or
+    /// one with --once
     #[arg(long)]
     pub json: bool,
 
-    /// How often to ask
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = interval, conflicts_with = "once")]
+    /// The time between two requests
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = parse_interval, conflicts_with = "once")]
     pub interval: Duration,
 }
 
-fn interval(text: &str) -> Result<Duration, String> {
+/// The shortest interval, so that the command does not load the server.
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
+
+fn parse_interval(text: &str) -> Result<Duration, String> {
     let interval: Duration = text
         .parse::<humantime::Duration>()
         .map_err(|error| error.to_string())?
         .into();
-    if interval < Duration::from_millis(100) {
+    if interval < MIN_INTERVAL {
         return Err("expected 100ms or more".to_owned());
     }
     Ok(interval)
 }
 
-/// Shows what the server counted.
+/// Calls `GetShadowReport` once or repeatedly, and prints the report.
 ///
 /// # Errors
-/// A server that cannot be reached, or one without candidates where there is no waiting for them.
+/// When the server is unreachable, or it has no candidates and the command does not wait for them.
 pub async fn run(args: ShadowArgs) -> anyhow::Result<()> {
-    let connection = Connection::open(&args.connection).await?;
+    let connection = ServerConnection::open(&args.connection).await?;
     if args.json {
-        return follow_json(&connection, &args).await;
+        return print_json(&connection, &args).await;
     }
     if args.once || !output::stdout_is_terminal() {
-        return show_once(&connection).await;
+        return print_once(&connection).await;
     }
-    let live = Progress::live_lines();
+    let live_block = progress_bar::live_block();
     let outcome = tokio::select! {
-        outcome = follow(&connection, args.interval, |text| live.set_message(text)) => outcome,
+        outcome = follow(&connection, args.interval, |text| live_block.set_message(text)) => outcome,
         interrupted = tokio::signal::ctrl_c() => interrupted.map_err(Into::into),
     };
-    // What was seen last stays on the screen.
-    live.abandon();
+    // The last table stays on the screen.
+    live_block.abandon();
     outcome
 }
 
-async fn follow_json(connection: &Connection, args: &ShadowArgs) -> anyhow::Result<()> {
+async fn print_json(connection: &ServerConnection, args: &ShadowArgs) -> anyhow::Result<()> {
     loop {
-        output::line(as_json(&ask(connection).await?))?;
+        output::line(report_json(&shadow_report(connection).await?))?;
         if args.once {
             return Ok(());
         }
@@ -123,57 +126,36 @@ async fn follow_json(connection: &Connection, args: &ShadowArgs) -> anyhow::Resu
     }
 }
 
-async fn show_once(connection: &Connection) -> anyhow::Result<()> {
-    let report = ask(connection).await?;
+async fn print_once(connection: &ServerConnection) -> anyhow::Result<()> {
+    let report = shadow_report(connection).await?;
     if report.serving.is_none() {
         bail!(NO_CANDIDATES);
     }
-    for line in shadow_table::header(&report) {
+    for line in header_lines(&report) {
         output::line(line)?;
     }
-    output::line(shadow_table::table(&report))
+    output::line(report_table(&report))
 }
 
-async fn follow(connection: &Connection, interval: Duration, show: impl Fn(String)) -> anyhow::Result<()> {
+async fn follow(connection: &ServerConnection, interval: Duration, show: impl Fn(String)) -> anyhow::Result<()> {
     loop {
-        let report = ask(connection).await?;
+        let report = shadow_report(connection).await?;
         show(if report.serving.is_none() {
-            format!("{NO_CANDIDATES}\nWaiting for them …")
+            format!("{NO_CANDIDATES}\nWaiting for them ...")
         } else {
-            let table = shadow_table::table(&report).to_string();
-            [shadow_table::header(&report), vec![table]].concat().join("\n")
+            let table = report_table(&report).to_string();
+            [header_lines(&report), vec![table]].concat().join("\n")
         });
         tokio::time::sleep(interval).await;
     }
 }
 
-async fn ask(connection: &Connection) -> anyhow::Result<GetShadowReportResponse> {
+async fn shadow_report(connection: &ServerConnection) -> anyhow::Result<GetShadowReportResponse> {
     let request = connection.request(GetShadowReportRequest {});
-    let answer = connection.client.clone().get_shadow_report(request).await;
-    Ok(answer.map_err(|status| failure::explain(&status))?.into_inner())
-}
-
-fn as_json(report: &GetShadowReportResponse) -> Value {
-    json!({
-        "provenance": report.provenance.clone().map(ProvenanceRecord::from),
-        "serving": report.serving.as_ref().map(row_json),
-        "candidates": report.candidates.iter().map(row_json).collect::<Vec<_>>(),
-        "since_unix_ms": report.since_unix_ms,
-        "since_revision": report.since_revision,
-        "on_the_way": report.on_the_way,
-        "dropped": report.dropped,
-        "radius_bounds": report.radius_bounds,
-        "norm": names::norm(report.norm),
-        "draws_votes": report.draws_votes,
-    })
-}
-
-fn row_json(row: &ShadowRow) -> Value {
-    json!({
-        "alpha": row.alpha, "inputs": row.inputs, "agreements": row.agreements,
-        "standard_agreements": row.standard_agreements, "certified": row.certified, "gained": row.gained,
-        "lost": row.lost, "unfinished": row.unfinished, "open": row.open, "likely": row.likely, "votes": row.votes, "radii": row.radii, "radius_sum": row.radius_sum,
-    })
+    let response = connection.client.clone().get_shadow_report(request).await;
+    Ok(response
+        .map_err(|status| error_messages::from_status(&status))?
+        .into_inner())
 }
 
 #[cfg(test)]
@@ -181,16 +163,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn intervals() {
-        assert_eq!(interval("2s"), Ok(Duration::from_secs(2)));
+    fn intervals_have_a_minimum() {
+        assert_eq!(parse_interval("2s"), Ok(Duration::from_secs(2)));
         for wrong in ["0s", "99ms", "soon", ""] {
-            assert!(interval(wrong).is_err(), "{wrong}");
+            assert!(parse_interval(wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn the_message_without_candidates_names_the_key() {
         assert!(NO_CANDIDATES.contains("mixture.shadow_alphas"));
-        assert_eq!(as_json(&GetShadowReportResponse::default())["serving"], Value::Null);
     }
 }

@@ -1,6 +1,11 @@
-//! `certimix shadow` shows the statistics of candidate alphas.
+//! `certimix shadow`: shows how other values of alpha would have answered the live traffic.
+//!
+//! [`command`] polls the server's report. [`table`] lays it out. [`row_text`] formats the numbers
+//! of one row. [`json`] is the report for programs.
 
-pub(super) mod command;
-pub(super) mod table;
+mod command;
+mod json;
+mod row_text;
+mod table;
 
 pub use command::{ShadowArgs, run};

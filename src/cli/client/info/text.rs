@@ -1,0 +1,216 @@
+//! The output of `certimix info` for people.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use crate::cli::client::connection::error_messages::violation_lines;
+use crate::cli::client::results::{bound_name, method_name, method_title, norm_name, rounded_radius, short_revision};
+use crate::rpc::proto::{
+    CertificateBasis, CertificationLimits, ConfigStatus, GetModelInfoResponse, InputInfo, ModelInfo, Provenance,
+};
+
+/// The rows of the table: a title and a text, the most important first.
+pub(super) fn info_rows(info: &GetModelInfoResponse) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    let provenance = info.provenance.clone().unwrap_or_default();
+    let revision = short_revision(&provenance.config_revision);
+    rows.push((
+        "server",
+        format!("Certimix {}, config {revision}", provenance.server_version),
+    ));
+    rows.push((
+        "mixture",
+        format!(
+            "alpha {} (weight of the robust model), temperature {}",
+            provenance.alpha, provenance.robust_temperature
+        ),
+    ));
+    rows.push(("runs on", platform_text(&provenance)));
+    for (title, model) in [("standard", &info.standard), ("robust", &info.robust)] {
+        if let Some(model) = model {
+            rows.push((title, model_text(model)));
+        }
+    }
+    if let Some(input) = &info.input {
+        rows.push(("input", input_text(input)));
+    }
+    rows.push(("classes", format!("{}: {}", info.labels.len(), info.labels.join(", "))));
+    rows.push(("certificate", certificate_kind_text(info)));
+    if let Some(limits) = &info.certification {
+        rows.push(("predict", predict_text(limits)));
+        rows.push(("certify", certify_text(limits)));
+    }
+    rows.push((
+        "requests",
+        format!("up to {} inputs, {} bytes", info.max_inputs, info.max_message_bytes),
+    ));
+    if let Some(config) = &info.config {
+        rows.push(("config", config_text(config)));
+    }
+    rows
+}
+
+fn config_text(config: &ConfigStatus) -> String {
+    let since = UNIX_EPOCH + Duration::from_millis(config.since_unix_ms);
+    let mut text = format!(
+        "in force since {}, {} reload(s), {} rejected",
+        humantime::format_rfc3339_seconds(since),
+        config.reloads,
+        config.failed_reloads
+    );
+    if let Some(error) = &config.pending_error {
+        let violations = violation_lines(&error.violations);
+        text.push_str(&format!("\nnot in force, the current files are rejected:{violations}"));
+    }
+    text
+}
+
+/// The properties in which replicas of one configuration may differ.
+fn platform_text(provenance: &Provenance) -> String {
+    let Provenance {
+        standard_batch_size,
+        robust_batch_size,
+        runtime_version,
+        processor,
+        ..
+    } = provenance;
+    format!(
+        "{processor}, ONNX Runtime {runtime_version}; one run has {standard_batch_size} standard or {robust_batch_size} robust rows"
+    )
+}
+
+fn model_text(model: &ModelInfo) -> String {
+    let note = if model.provider_note.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", model.provider_note)
+    };
+    let source = if model.guarantee_source.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", model.guarantee_source)
+    };
+    let basis = match model.guarantee_basis() {
+        CertificateBasis::Unspecified => String::new(),
+        CertificateBasis::Proven => format!("\nproven: {}", model.guarantee_basis_reason),
+        CertificateBasis::Claimed => format!("\nclaimed, not proven: {}", model.guarantee_basis_reason),
+    };
+    let rows = if model.one_row_reason.is_empty() {
+        format!("batches up to {}", model.max_batch_size)
+    } else {
+        format!(
+            "one row at a time\nrow independence not proven: {}",
+            model.one_row_reason
+        )
+    };
+    format!(
+        "{} on {}{note}, {} session(s), {rows}\nguarantee: {}{source}{basis}\nsha256 {}",
+        model.name, model.provider, model.sessions, model.guarantee, model.sha256
+    )
+}
+
+fn input_text(input: &InputInfo) -> String {
+    let types = if input.accepts_uint8 {
+        "uint8 or float32"
+    } else {
+        "float32"
+    };
+    let grid = if input.grid_step > 0.0 {
+        format!(", grid step {:.6}", input.grid_step)
+    } else {
+        String::new()
+    };
+    format!(
+        "{} {:?}, {types} in [{}, {}]{grid}",
+        input.name, input.shape, input.low, input.high
+    )
+}
+
+fn certificate_kind_text(info: &GetModelInfoResponse) -> String {
+    if !info.unavailable_reason.is_empty() {
+        return format!("none: {}", info.unavailable_reason);
+    }
+    let (method, norm) = (method_name(info.method), norm_name(info.norm));
+    let largest = match info.largest_possible_radius {
+        radius if radius > 0.0 => format!(", radius at most {}", rounded_radius(radius)),
+        _ => String::new(),
+    };
+    format!("{}, {norm}{largest}", method_title(&method))
+}
+
+fn predict_text(limits: &CertificationLimits) -> String {
+    if limits.predict_votes == 0 {
+        return "no votes needed".to_owned();
+    }
+    let target = match limits.predict_target_radius {
+        radius if radius > 0.0 => format!("stops at radius {radius}"),
+        _ => "draws all of them".to_owned(),
+    };
+    format!("up to {} votes, {target}", limits.predict_votes)
+}
+
+fn certify_text(limits: &CertificationLimits) -> String {
+    if limits.max_votes == 0 {
+        return "no votes needed".to_owned();
+    }
+    format!(
+        "{} votes by default, up to {}, after {} selection votes\n\
+         bound {}, failure probability {:e}, at least {:e}\n{}",
+        limits.default_votes,
+        limits.max_votes,
+        limits.selection_votes,
+        bound_name(limits.bound),
+        limits.failure_probability,
+        limits.min_failure_probability,
+        match limits.interactive_votes {
+            0 => "never with priority interactive".to_owned(),
+            votes => format!("priority interactive with up to {votes} votes"),
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rpc::proto::{CertificateMethod, Norm};
+
+    fn info() -> GetModelInfoResponse {
+        GetModelInfoResponse {
+            robust: Some(ModelInfo {
+                name: "h".into(),
+                guarantee: "gaussian smoothing".into(),
+                ..Default::default()
+            }),
+            labels: vec!["cat".into(), "dog".into()],
+            norm: Norm::L2.into(),
+            method: CertificateMethod::Tight.into(),
+            largest_possible_radius: 1.5,
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn the_guarantee_or_the_reason_for_its_absence_is_shown() {
+        let rows = info_rows(&info());
+        assert!(
+            rows.contains(&("certificate", "tight, l2, radius at most 1.5000".into())),
+            "{rows:?}"
+        );
+        let none = GetModelInfoResponse {
+            unavailable_reason: "alpha is below 1/2".into(),
+            ..info()
+        };
+        assert_eq!(certificate_kind_text(&none), "none: alpha is below 1/2");
+    }
+
+    #[test]
+    fn a_claim_is_not_shown_as_a_proof() {
+        let model = |basis: CertificateBasis| ModelInfo {
+            guarantee_basis: basis.into(),
+            guarantee_basis_reason: "no record".into(),
+            ..Default::default()
+        };
+        assert!(model_text(&model(CertificateBasis::Claimed)).contains("\nclaimed, not proven: no record\n"));
+        assert!(model_text(&model(CertificateBasis::Proven)).contains("\nproven: "));
+        assert!(!model_text(&ModelInfo::default()).contains("proven"));
+    }
+}
