@@ -1,4 +1,5 @@
-//! The time of one batch of the bundled smoothed model on one session, and of the noise of the batch.
+//! The time of one batch of the bundled smoothed model on one session, and of the noise of that
+//! batch.
 //!
 //! `make runtime && cargo bench --bench inference`
 

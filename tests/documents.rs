@@ -124,7 +124,7 @@ fn relative_links_resolve() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
-/// The paths such as `docs/metrics.md` in `text` that start from the root of the repository.
+/// The paths such as `docs/reference/metrics.md` in `text` that start from the root of the repository.
 fn document_paths(text: &str) -> BTreeSet<&str> {
     let is_path = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.' | '/');
     text.split(|letter: char| !is_path(letter))
@@ -148,6 +148,37 @@ fn document_paths_in_text_and_comments_resolve() {
         }
     }
     assert!(checked > 20, "the documents were not found");
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
+/// The first folders of the paths that `source_paths` finds.
+const SOURCE_FOLDERS: [&str; 8] = [
+    "benches/", "config/", "deploy/", "models/", "proto/", "scripts/", "src/", "tests/",
+];
+
+/// The inline code of a Markdown document that is a path from the root of the repository.
+fn source_paths(text: &str) -> Vec<&str> {
+    let is_path = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.' | '/');
+    lines_with_code(text)
+        .filter_map(|(code, line)| (!code).then_some(line))
+        .flat_map(|line| line.split('`').skip(1).step_by(2))
+        .filter(|code| SOURCE_FOLDERS.iter().any(|folder| code.starts_with(folder)) && code.chars().all(is_path))
+        .collect()
+}
+
+#[test]
+fn source_paths_in_documents_resolve() {
+    let mut missing = Vec::new();
+    let mut checked = 0;
+    for (document, text) in files(&["md"]) {
+        for path in source_paths(&text) {
+            checked += 1;
+            if !repository().join(path).exists() && !document.parent().unwrap().join(path).exists() {
+                missing.push(format!("{}: {path}", shown(&document)));
+            }
+        }
+    }
+    assert!(checked > 20, "the paths were not found");
     assert!(missing.is_empty(), "{missing:#?}");
 }
 

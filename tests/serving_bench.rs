@@ -74,7 +74,8 @@ fn poisson_arrivals_have_the_requested_rate_and_exponential_gaps() {
     assert_eq!(arrivals, arrival_times::poisson(1000.0, 20 * SECOND, 1));
 }
 
-/// docs/benchmarks.md and docs/benchmarks.json are as `cargo bench --bench serving -- --render` writes them.
+/// docs/benchmarks.md and docs/benchmarks.json are as `cargo bench --bench serving -- --render`
+/// writes them.
 #[test]
 fn the_committed_report_is_rendered_from_its_data() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

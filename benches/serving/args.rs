@@ -16,7 +16,8 @@ pub struct Args {
     /// Measure these cases only, such as a,h; the report keeps its earlier figures of the others
     #[arg(long, value_delimiter = ',', value_parser = known_case)]
     pub only: Vec<String>,
-    /// The folder of benchmarks.md and benchmarks.json [default: docs, or target/benchmarks with --quick]
+    /// The folder of benchmarks.md and benchmarks.json [default: docs; with --quick,
+    /// target/benchmarks]
     #[arg(long)]
     pub out: Option<PathBuf>,
     /// Another certimix binary than the one of this build

@@ -1,6 +1,7 @@
 //! A client that encodes each request once and decodes no answer.
 //!
-//! The load generator shares the processors with the server, so it must use as little of them as possible.
+//! The load generator shares the processors with the server, so it must use as little of them as
+//! possible.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -92,7 +92,8 @@ impl ServerProcess {
 
 impl Drop for ServerProcess {
     fn drop(&mut self) {
-        // The server has no state to lose. `wait` leaves no zombie and frees the memory before the next case.
+        // The server has no state to lose. `wait` leaves no zombie and frees the memory before the
+        // next case.
         drop(self.child.kill());
         drop(self.child.wait());
         interference::unregister_process(self.pid());

@@ -1,4 +1,6 @@
-//! Medians, ranges, quantiles and slopes. These functions are pure; `tests/serving_bench.rs` tests them.
+//! Medians, ranges, quantiles and slopes.
+//!
+//! These functions are pure; `tests/serving_bench.rs` tests them.
 
 use serde::{Deserialize, Serialize};
 

@@ -9,7 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use prost::Message as _;
 
 use super::format::{ms_3_decimals, per_second};
-use super::pooling::median_of;
+use super::round_statistics::median_of;
 use crate::async_runtime::block_on_this_thread;
 use crate::bare_runtime::saturate_robust;
 use crate::context::BenchContext;

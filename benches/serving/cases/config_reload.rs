@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use certimix::rpc::proto::{GetModelInfoRequest, GetModelInfoResponse};
 
 use super::format::{callers_text, per_second};
-use super::pooling::{median_of, p50_p99};
+use super::round_statistics::{median_of, p50_p99};
 use crate::closed_loop::{ClosedLoopResult, run_closed_loop};
 use crate::context::BenchContext;
 use crate::latency::quantile_ms;

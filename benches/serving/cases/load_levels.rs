@@ -2,7 +2,7 @@
 
 use super::format::{callers_text, ms_3_decimals, per_second};
 use super::paired_rounds::measure_paired_rounds;
-use super::pooling::{median_of, p50_p99};
+use super::round_statistics::{median_of, p50_p99};
 use crate::bare_runtime::BareLoopResult;
 use crate::closed_loop::ClosedLoopResult;
 use crate::context::BenchContext;

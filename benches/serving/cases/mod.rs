@@ -1,4 +1,5 @@
-//! The cases, one file each. A case starts the servers that it needs, measures, and returns its report.
+//! The cases, one file each. A case starts the servers that it needs, measures, and returns its
+//! report.
 
 mod certify_throughput;
 mod config_reload;
@@ -7,9 +8,9 @@ mod load_levels;
 mod memory;
 mod overload;
 mod paired_rounds;
-mod pooling;
 mod predict_beside_certify;
 mod registry;
+mod round_statistics;
 mod saturation;
 mod single_caller;
 mod tiny_models;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tonic::Code;
 
 use super::format::{ms, ms_3_decimals, per_second};
-use super::pooling::median_of;
+use super::round_statistics::median_of;
 use crate::arrival_times::{bursts, poisson};
 use crate::async_runtime::block_on_this_thread;
 use crate::closed_loop::{ClosedLoopResult, run_closed_loop};

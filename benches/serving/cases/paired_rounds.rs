@@ -36,8 +36,8 @@ impl PairedRounds {
     }
 }
 
-/// Measures `callers` against one bare pair (one caller), or against the bare loop on every processor
-/// (more callers).
+/// Measures `callers` against one bare pair (one caller), or against the bare loop on every
+/// processor (more callers).
 pub fn measure_paired_rounds(
     context: &BenchContext,
     server: &ServerProcess,

@@ -9,7 +9,7 @@ use certimix::rpc::proto::{GetModelInfoRequest, GetModelInfoResponse, PredictRes
 use prost::Message as _;
 
 use super::format::ms;
-use super::pooling::median_of;
+use super::round_statistics::median_of;
 use crate::arrival_times::evenly_spaced;
 use crate::async_runtime::block_on_this_thread;
 use crate::bare_runtime::{BareModelPair, saturate_robust};
@@ -197,7 +197,8 @@ fn measure_rounds(
     Ok(rounds)
 }
 
-/// Sends Predict at its rate beside `certify_callers` callers of Certify, and cancels those at the end.
+/// Sends Predict at its rate beside `certify_callers` callers of Certify, and cancels those at the
+/// end.
 fn measure_predict(
     context: &BenchContext,
     kind: &PredictKind,

@@ -2,7 +2,7 @@
 
 use super::format::{ms_3_decimals, per_second};
 use super::paired_rounds::measure_paired_rounds;
-use super::pooling::{cpu_costs, median_of, p50_p99};
+use super::round_statistics::{cpu_costs, median_of, p50_p99};
 use crate::bare_runtime::BareLoopResult;
 use crate::closed_loop::ClosedLoopResult;
 use crate::context::BenchContext;

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 
 use super::format::ms;
-use super::pooling::{cpu_costs, median_of, p50_p99};
+use super::round_statistics::{cpu_costs, median_of, p50_p99};
 use crate::bare_runtime::{BareLoopResult, run_in_parallel};
 use crate::closed_loop::{ClosedLoopResult, run_closed_loop};
 use crate::context::BenchContext;

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 
 use super::format::{callers_text, ms_3_decimals, per_second};
-use super::pooling::{median_of, p50_p99};
+use super::round_statistics::{median_of, p50_p99};
 use crate::closed_loop::{ClosedLoopResult, run_closed_loop};
 use crate::context::BenchContext;
 use crate::provenance::Provenance;

@@ -12,7 +12,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
 
 use super::format::{ms_3_decimals, per_second};
-use super::pooling::{median_of, p50_p99};
+use super::round_statistics::{median_of, p50_p99};
 use crate::async_runtime::block_on_this_thread;
 use crate::context::BenchContext;
 use crate::latency::{LatencyHistogram, latency_histogram, ms_per, nanoseconds, quantile_ms};
