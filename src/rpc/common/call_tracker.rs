@@ -1,7 +1,7 @@
 //! Tracks each call from its first header to its end, and passes its record to the observers.
 //!
-//! A handler begins a [`TrackedCall`] and ends it with its result. If the caller leaves, tonic drops
-//! the handler and with it the call. The drop ends the call as cancelled.
+//! A handler begins a [`TrackedCall`] and ends it with its result. If the caller leaves, tonic
+//! drops the handler and with it the call. The drop ends the call as cancelled.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -141,8 +141,8 @@ impl TrackedCall {
         }
     }
 
-    /// Turns the call into a stream whose messages are calls of their own. The stream itself is then
-    /// no longer a call.
+    /// Turns the call into a stream whose messages are calls of their own. The stream itself is
+    /// then no longer a call.
     pub(in crate::rpc) fn into_stream(mut self) -> StreamCallTracker {
         self.has_ended = true;
         StreamCallTracker {
@@ -174,8 +174,8 @@ impl Drop for TrackedCall {
     }
 }
 
-/// Begins a tracked call for each message of a request stream. The calls share the request ID of the
-/// stream and are numbered from 1.
+/// Begins a tracked call for each message of a request stream. The calls share the request ID of
+/// the stream and are numbered from 1.
 #[derive(Debug)]
 pub(in crate::rpc) struct StreamCallTracker {
     rpc: Rpc,

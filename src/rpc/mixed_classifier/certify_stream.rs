@@ -1,8 +1,9 @@
-//! CertifyStream: sends the certificate of one input as its radius grows, as fast as the caller reads.
+//! CertifyStream: sends the certificate of one input as its radius grows, as fast as the caller
+//! reads.
 //!
 //! A task draws the votes and writes its newest prediction into a slot of one. The response stream
-//! takes the prediction in the slot when the caller is ready. A slow caller misses steps of the growth
-//! and delays nothing. The task ends when the caller leaves.
+//! takes the prediction in the slot when the caller is ready. A slow caller misses steps of the
+//! growth and delays nothing. The task ends when the caller leaves.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -41,8 +42,8 @@ pub(super) struct CertifyStream {
 impl CertifyStream {
     /// Starts to draw votes, and returns the responses. `call` ends with the last response.
     pub(super) fn start(self, call: TrackedCall) -> impl Stream<Item = StreamItem> {
-        // One response waits for the caller, with the newest prediction behind it. The last response
-        // has a slot of its own.
+        // One response waits for the caller, with the newest prediction behind it. The last
+        // response has a slot of its own.
         let (updates, receiver) = mpsc::channel(1);
         let (last, last_receiver) = oneshot::channel();
         tokio::spawn(
@@ -75,8 +76,8 @@ impl CertifyStream {
         };
         let answer = tokio::select! {
             answer = answer => answer,
-            // The caller left, so nothing reads the rest. The sender of `predictions` lives as long as
-            // `answer`.
+            // The caller left, so nothing reads the rest. The sender of `predictions` lives as long
+            // as `answer`.
             () = forward_updates => return,
             () = updates.closed() => return,
         };

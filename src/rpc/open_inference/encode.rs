@@ -11,7 +11,7 @@ use super::uncertified_reasons::uncertified_reasons;
 use crate::domain::{Prediction, Provenance, Status};
 use crate::rpc::common::float32::{nearest_f32, probability_from_log};
 
-/// The response to a ModelInfer that asks for `outputs`, in their order.
+/// The response to a ModelInfer that requests `outputs`, in their order.
 pub(super) fn infer_response(
     predictions: &[Prediction],
     outputs: &[Output],
@@ -64,8 +64,9 @@ pub(super) fn provenance_parameters(provenance: &Provenance) -> [(&'static str, 
     ]
 }
 
-/// The parameters of a response: the provenance, the properties of the certificates, and the reasons
-/// why inputs are not certified. The properties are the same for all certificates of one response.
+/// The parameters of a response: the provenance, the properties of the certificates, and the
+/// reasons why inputs are not certified. The properties are the same for all certificates of one
+/// response.
 fn response_parameters(predictions: &[Prediction], provenance: &Provenance) -> HashMap<String, InferParameter> {
     use ParameterChoice::{DoubleParam, StringParam};
     let first = predictions.iter().find(|prediction| is_certified(prediction));

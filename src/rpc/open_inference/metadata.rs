@@ -6,8 +6,8 @@ use super::proto::model_metadata_response::TensorMetadata;
 use super::proto::{ModelMetadataResponse, ServerMetadataResponse};
 use crate::classifier::MixedClassifier;
 
-/// The Triton extensions that this server supports: ModelConfig, ModelStatistics, and the parameters
-/// priority and timeout.
+/// The Triton extensions that this server supports: ModelConfig, ModelStatistics, and the
+/// parameters priority and timeout.
 const EXTENSIONS: [&str; 3] = ["model_configuration", "statistics", "schedule_policy"];
 
 /// The metadata of the server.

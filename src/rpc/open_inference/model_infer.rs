@@ -23,8 +23,8 @@ pub(super) struct InferResult {
     pub(super) durations: InferDurations,
 }
 
-/// Checks `request`, classifies its inputs with `snapshot`, and encodes the response. The request ends
-/// by `deadline` or by its own timeout, whichever is earlier.
+/// Checks `request`, classifies its inputs with `snapshot`, and encodes the response. The request
+/// ends by `deadline` or by its own timeout, whichever is earlier.
 pub(super) async fn model_infer(
     snapshot: &Snapshot,
     request: ModelInferRequest,

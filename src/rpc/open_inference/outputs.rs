@@ -4,7 +4,7 @@ use super::proto::{DataType, ModelInferRequest};
 use super::quoting::quoted;
 use crate::domain::{InputSpec, Violations};
 
-/// A value that a request can ask for. Each input has one.
+/// A value that a request can select. Each input has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Output {
     LogProbs,
@@ -25,8 +25,8 @@ impl Output {
         Self::RobustProbs,
     ];
 
-    /// The outputs of a request that names none. The probabilities of the two models are left out: they
-    /// cost bytes, and few callers read them.
+    /// The outputs of a request that names none. The probabilities of the two models are left out:
+    /// they cost bytes, and few callers read them.
     pub(super) const DEFAULT: [Self; 4] = [Self::LogProbs, Self::Class, Self::Radius, Self::Certified];
 
     pub(super) fn name(self) -> &'static str {
@@ -72,7 +72,7 @@ pub(super) fn wire_length(length: usize) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
 }
 
-/// The outputs that `request` asks for, in its order.
+/// The outputs that `request` selects, in its order.
 pub(super) fn requested_outputs(request: &ModelInferRequest, violations: &mut Violations) -> Vec<Output> {
     if request.outputs.is_empty() {
         return Output::DEFAULT.to_vec();

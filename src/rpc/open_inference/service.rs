@@ -60,8 +60,8 @@ impl OpenInferenceService {
         Ok(())
     }
 
-    /// Answers a ModelInfer and records it in the statistics. A request that fails before its model is
-    /// known to be the one served is not recorded.
+    /// Answers a ModelInfer and records it in the statistics. A request that fails before its model
+    /// is known to be the one served is not recorded.
     async fn infer_with_statistics(
         &self,
         request: Request<ModelInferRequest>,
