@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::model_identity::MODEL_VERSION;
-use super::outputs::{Output, wire_length};
+use super::outputs::{InferOutput, wire_i64};
 use super::proto::infer_parameter::ParameterChoice;
 use super::proto::model_infer_response::InferOutputTensor;
 use super::proto::{InferParameter, ModelInferResponse};
@@ -14,12 +14,12 @@ use crate::rpc::common::float32::{nearest_f32, probability_from_log};
 /// The response to a ModelInfer that requests `outputs`, in their order.
 pub(super) fn infer_response(
     predictions: &[Prediction],
-    outputs: &[Output],
+    outputs: &[InferOutput],
     classes: usize,
     provenance: &Provenance,
 ) -> ModelInferResponse {
-    let tensor = |output: &Output| {
-        let mut shape = vec![wire_length(predictions.len())];
+    let tensor = |output: &InferOutput| {
+        let mut shape = vec![wire_i64(predictions.len())];
         shape.extend(output.shape(classes));
         InferOutputTensor {
             name: output.name().to_owned(),
@@ -54,11 +54,8 @@ pub(super) fn provenance_parameters(provenance: &Provenance) -> [(&'static str, 
             StringParam(provenance.robust_model_sha256.clone()),
         ),
         ("server_version", StringParam(env!("CARGO_PKG_VERSION").to_owned())),
-        (
-            "standard_batch_size",
-            Int64Param(wire_length(place.standard_batch_size)),
-        ),
-        ("robust_batch_size", Int64Param(wire_length(place.robust_batch_size))),
+        ("standard_batch_size", Int64Param(wire_i64(place.standard_batch_size))),
+        ("robust_batch_size", Int64Param(wire_i64(place.robust_batch_size))),
         ("runtime_version", StringParam(place.runtime_version.clone())),
         ("processor", StringParam(place.processor.clone())),
     ]
@@ -94,30 +91,30 @@ fn response_parameters(predictions: &[Prediction], provenance: &Provenance) -> H
 }
 
 /// The values of one output, little-endian.
-fn raw_values(output: Output, predictions: &[Prediction]) -> Vec<u8> {
+fn raw_values(output: InferOutput, predictions: &[Prediction]) -> Vec<u8> {
     match output {
-        Output::LogProbs => floats(predictions, |prediction| &prediction.mixed_logits, nearest_f32),
-        Output::StandardProbs => floats(
+        InferOutput::LogProbs => floats(predictions, |prediction| &prediction.mixed_logits, nearest_f32),
+        InferOutput::StandardProbs => floats(
             predictions,
             |prediction| &prediction.standard_log_probs,
             probability_from_log,
         ),
-        Output::RobustProbs => floats(
+        InferOutput::RobustProbs => floats(
             predictions,
             |prediction| &prediction.robust_log_probs,
             probability_from_log,
         ),
-        Output::Class => {
-            let classes = predictions.iter().map(|prediction| wire_length(prediction.class));
+        InferOutput::Class => {
+            let classes = predictions.iter().map(|prediction| wire_i64(prediction.class));
             classes.flat_map(i64::to_le_bytes).collect()
         }
-        Output::Radius => {
+        InferOutput::Radius => {
             let radii = predictions
                 .iter()
                 .map(|prediction| round_down_to_f32(certified_radius(prediction)));
             radii.flat_map(f32::to_le_bytes).collect()
         }
-        Output::Certified => predictions
+        InferOutput::Certified => predictions
             .iter()
             .map(|prediction| u8::from(is_certified(prediction)))
             .collect(),

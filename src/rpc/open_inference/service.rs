@@ -48,13 +48,13 @@ impl OpenInferenceService {
         if name != served {
             let found = quoted(name);
             return Err(status::unknown_model(format!(
-                "unknown model {found}: this server serves the model \"{served}\""
+                "unknown model {found}: expected \"{served}\""
             )));
         }
         if !["", MODEL_VERSION].contains(&version) {
             let found = quoted(version);
             return Err(status::unknown_model(format!(
-                "unknown version {found} of \"{served}\": the only version is \"{MODEL_VERSION}\""
+                "unknown version {found} of \"{served}\": expected version \"{MODEL_VERSION}\""
             )));
         }
         Ok(())
