@@ -16,9 +16,9 @@ use super::connections::{ConnectionCounts, ConnectionServer, accept};
 use super::health::HealthReporter;
 use super::listeners::Listeners;
 use super::routes::ServerRoutes;
+use crate::call::Observers;
 use crate::live::Live;
 use crate::settings::OpenInferenceSettings;
-use crate::telemetry::call::Observers;
 
 /// A running server.
 pub struct RunningServer<F> {

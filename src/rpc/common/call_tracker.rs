@@ -10,11 +10,9 @@ use tonic::codegen::http::{HeaderMap, HeaderValue};
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Response, Status};
 
-use crate::classifier::{Answer, ClassifierError, MixedClassifier};
-use crate::telemetry::TraceContext;
-use crate::telemetry::call::{
-    CallRecord, CertificateCounts, Code, Observer as _, Observers, RequestId, RequestIds, Rpc,
-};
+use crate::call::TraceContext;
+use crate::call::{CallRecord, CertificateCounts, Code, Observer as _, Observers, RequestId, RequestIds, Rpc};
+use crate::classifier::{ClassifierError, MixedClassifier, PredictionBatch};
 
 /// The header that carries the request ID, in requests and responses.
 pub(in crate::rpc) const REQUEST_ID: &str = "x-request-id";
@@ -53,7 +51,7 @@ impl CallTracker {
         let mut call = self.begin_with_id(rpc, id.unwrap_or_else(|| self.shared.ids.next()), Instant::now());
         if self.shared.reads_trace_context {
             let header = |name| metadata.get(name).and_then(|value| value.to_str().ok());
-            call.record.trace = TraceContext::read(header("traceparent"), header("tracestate"));
+            call.record.trace = TraceContext::parse(header("traceparent"), header("tracestate"));
         }
         call
     }
@@ -94,7 +92,7 @@ impl TrackedCall {
     }
 
     /// Records the classifier's answer and reports its predictions.
-    pub(in crate::rpc) fn record_answer(&mut self, answer: &Answer) {
+    pub(in crate::rpc) fn record_answer(&mut self, answer: &PredictionBatch) {
         self.record.certificates = CertificateCounts::of(&answer.predictions);
         self.record.timings = answer.timings;
         self.record.rows = answer.rows;

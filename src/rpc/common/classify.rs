@@ -6,7 +6,7 @@ use tonic::Status;
 
 use super::call_tracker::TrackedCall;
 use super::status;
-use crate::classifier::{Answer, CertificationOrder, MixedClassifier};
+use crate::classifier::{CertificationParams, MixedClassifier, PredictionBatch};
 use crate::domain::Input;
 
 /// Classifies `inputs` by `deadline`, and records the result or the error in `call`.
@@ -16,10 +16,10 @@ use crate::domain::Input;
 pub(in crate::rpc) async fn classify(
     classifier: &MixedClassifier,
     inputs: Vec<Input>,
-    params: CertificationOrder,
+    params: CertificationParams,
     deadline: Instant,
     call: &mut TrackedCall,
-) -> Result<Answer, Status> {
+) -> Result<PredictionBatch, Status> {
     let answer = classifier.predict(inputs, params, deadline).await.map_err(|error| {
         call.record_error(&error);
         status::classifier_error(&error)

@@ -8,7 +8,7 @@ use tonic::codegen::http::{HeaderMap, HeaderValue, Response};
 use tonic::{Code, Status};
 
 use super::call_tracker::{CallTracker, REQUEST_ID};
-use crate::telemetry::call as telemetry;
+use crate::call as telemetry;
 
 const GRPC_STATUS: &str = "grpc-status";
 

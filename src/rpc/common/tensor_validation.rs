@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::domain::{Input, InputSpec, Values, Violations};
+use crate::domain::{Input, InputSpec, ValueEncoding, Violations};
 
 /// A field of a tensor. Each protocol has its own name for it.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +25,7 @@ pub(in crate::rpc) struct ProtocolNames<'a> {
 /// The checked data type and number of inputs of a tensor.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::rpc) struct TensorLayout {
-    data_type: Values,
+    data_type: ValueEncoding,
     inputs: usize,
 }
 
@@ -33,7 +33,7 @@ pub(in crate::rpc) struct TensorLayout {
 ///
 /// `data_type` holds the caller's text if the protocol does not define that type.
 pub(in crate::rpc) fn check_layout(
-    data_type: Result<Values, String>,
+    data_type: Result<ValueEncoding, String>,
     shape: &[i64],
     (spec, max_inputs): (&InputSpec, usize),
     names: &ProtocolNames<'_>,
@@ -73,7 +73,7 @@ pub(in crate::rpc) fn split_inputs(
         };
         return Err(Violations::one((names.field)(TensorField::Data), message));
     }
-    if data_type == Values::Float32 {
+    if data_type == ValueEncoding::Float32 {
         check_floats(data, spec, names)?;
     }
     let input = |index: usize| {
@@ -85,14 +85,14 @@ pub(in crate::rpc) fn split_inputs(
 
 /// Checks that the model accepts the data type.
 fn check_data_type(
-    found: Result<Values, String>,
+    found: Result<ValueEncoding, String>,
     spec: &InputSpec,
     names: &ProtocolNames<'_>,
     violations: &mut Violations,
-) -> Option<Values> {
+) -> Option<ValueEncoding> {
     let float32 = names.float32;
     let message = match found {
-        Ok(Values::UInt8) if !spec.accepts_uint8() => format!(
+        Ok(ValueEncoding::UInt8) if !spec.accepts_uint8() => format!(
             "expected {float32}: this model's values go from {} to {}, and UINT8 means 0 to 1 in steps of 1/255",
             spec.low, spec.high
         ),

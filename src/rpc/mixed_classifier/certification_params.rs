@@ -2,16 +2,16 @@
 
 use super::proto::{BoundMethod, CertifyRequest, Priority as WirePriority};
 use crate::certificate::{FailureProbability, MAX_TARGET_RADIUS};
-use crate::classifier::CertificationOrder;
-use crate::domain::{Bound, Priority, Violations};
+use crate::classifier::CertificationParams;
+use crate::domain::{BoundKind, Priority, Violations};
 use crate::settings::CertificateSettings;
 
 /// The parameters of a Predict with `priority`.
 ///
 /// # Errors
 /// The field and what was expected, if the priority is unknown.
-pub(super) fn for_predict(priority: i32, settings: &CertificateSettings) -> Result<CertificationOrder, Violations> {
-    let mut params = CertificationOrder::predict(settings);
+pub(super) fn for_predict(priority: i32, settings: &CertificateSettings) -> Result<CertificationParams, Violations> {
+    let mut params = CertificationParams::predict(settings);
     let mut violations = Violations::default();
     params.priority = read_priority(priority, params.priority, &mut violations);
     violations.into_result().map(|()| params)
@@ -25,8 +25,8 @@ pub(super) fn for_certify(
     request: &CertifyRequest,
     settings: &CertificateSettings,
     draws_votes: bool,
-) -> Result<CertificationOrder, Violations> {
-    let mut params = CertificationOrder::certify(settings);
+) -> Result<CertificationParams, Violations> {
+    let mut params = CertificationParams::certify(settings);
     let mut violations = Violations::default();
     if let Some(target) = request.target_radius {
         violations.check(target > 0.0 && target <= MAX_TARGET_RADIUS, "target_radius", || {
@@ -54,8 +54,8 @@ pub(super) fn for_certify(
     }
     match BoundMethod::try_from(request.bound) {
         Ok(BoundMethod::Unspecified) => {}
-        Ok(BoundMethod::Anytime) => params.bound = Bound::Anytime,
-        Ok(BoundMethod::ClopperPearson) => params.bound = Bound::ClopperPearson,
+        Ok(BoundMethod::Anytime) => params.bound = BoundKind::Anytime,
+        Ok(BoundMethod::ClopperPearson) => params.bound = BoundKind::ClopperPearson,
         Err(_) => violations.add(
             "bound",
             format!("expected ANYTIME or CLOPPER_PEARSON, found {}", request.bound),

@@ -7,7 +7,7 @@ use tracing::Instrument as _;
 
 use super::proto::{CertifyRequest, CertifyResponse};
 use super::{certification_params, decode_inputs, encode};
-use crate::classifier::{CertificationOrder, MixedClassifier};
+use crate::classifier::{CertificationParams, MixedClassifier};
 use crate::domain::Input;
 use crate::live::Snapshot;
 use crate::rpc::common::call_tracker::TrackedCall;
@@ -42,7 +42,7 @@ pub(super) fn validate(
     request: &CertifyRequest,
     classifier: &MixedClassifier,
     max_inputs: usize,
-) -> Result<(CertificationOrder, Vec<Input>), Status> {
+) -> Result<(CertificationParams, Vec<Input>), Status> {
     status::both_valid(
         certification_params::for_certify(request, classifier.certification(), classifier.draws_votes()),
         decode_inputs::decode_inputs(request.inputs.as_ref(), classifier.spec(), max_inputs),

@@ -16,12 +16,12 @@ use tracing::Instrument as _;
 
 use super::encode;
 use super::proto::CertifyStreamResponse;
-use crate::classifier::CertificationOrder;
+use crate::call::Code;
+use crate::classifier::CertificationParams;
 use crate::domain::{Input, Prediction};
 use crate::live::Snapshot;
 use crate::rpc::common::call_tracker::{TrackedCall, recorded_code};
 use crate::rpc::common::status;
-use crate::telemetry::call::Code;
 
 /// A radius that has grown by more than this fraction of itself is sent at once.
 const IMMEDIATE_GROWTH: f64 = 0.05;
@@ -34,7 +34,7 @@ type StreamItem = Result<CertifyStreamResponse, Status>;
 pub(super) struct CertifyStream {
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) input: Input,
-    pub(super) params: CertificationOrder,
+    pub(super) params: CertificationParams,
     pub(super) deadline: Instant,
     pub(super) include_components: bool,
 }
@@ -63,7 +63,7 @@ impl CertifyStream {
             }
         };
         let classifier = &self.snapshot.classifier;
-        let answer = classifier.predict_growing(self.input.clone(), self.params, self.deadline, &mut on_growth);
+        let answer = classifier.predict_with_updates(self.input.clone(), self.params, self.deadline, &mut on_growth);
         let forward_updates = async {
             while predictions.changed().await.is_ok() {
                 let prediction = predictions.borrow_and_update().clone();

@@ -1,7 +1,7 @@
 //! Decodes the tensor of a `certimix.v1` request into validated inputs.
 
 use super::proto::{DataType, Tensor};
-use crate::domain::{Input, InputSpec, Values, Violations};
+use crate::domain::{Input, InputSpec, ValueEncoding, Violations};
 use crate::rpc::common::tensor_validation::{ProtocolNames, TensorField, check_layout, split_inputs};
 
 const NAMES: ProtocolNames<'static> = ProtocolNames {
@@ -32,8 +32,8 @@ pub(super) fn decode_inputs(
         return Err(Violations::one("inputs", "is required"));
     };
     let data_type = match DataType::try_from(tensor.dtype) {
-        Ok(DataType::Uint8) => Ok(Values::UInt8),
-        Ok(DataType::Float32) => Ok(Values::Float32),
+        Ok(DataType::Uint8) => Ok(ValueEncoding::UInt8),
+        Ok(DataType::Float32) => Ok(ValueEncoding::Float32),
         Ok(DataType::Unspecified) | Err(_) => Err(tensor.dtype.to_string()),
     };
     let mut violations = Violations::default();

@@ -3,7 +3,9 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::proto;
-use crate::domain::{Basis, Bound, Certificate, Method, Norm, Prediction, Provenance, Status, StopReason};
+use crate::domain::{
+    Basis, BoundKind, Certificate, CertificateMethod, CertificateStatus, Norm, Prediction, Provenance, StopReason,
+};
 use crate::rpc::common::float32::{nearest_f32, probability_from_log};
 
 /// Encodes predictions; with `include_components`, also the probabilities of both models.
@@ -47,18 +49,18 @@ pub(super) fn provenance(provenance: &Provenance) -> proto::Provenance {
         robust_model_sha256: provenance.robust_model_sha256.clone(),
         server_version: env!("CARGO_PKG_VERSION").to_owned(),
         robust_temperature: provenance.robust_temperature,
-        standard_batch_size: index(provenance.place.standard_batch_size),
-        robust_batch_size: index(provenance.place.robust_batch_size),
-        runtime_version: provenance.place.runtime_version.clone(),
-        processor: provenance.place.processor.clone(),
+        standard_batch_size: index(provenance.environment.standard_batch_size),
+        robust_batch_size: index(provenance.environment.robust_batch_size),
+        runtime_version: provenance.environment.runtime_version.clone(),
+        processor: provenance.environment.processor.clone(),
     }
 }
 
 fn certificate(certificate: Certificate) -> proto::Certificate {
     let status = match certificate.status {
-        Status::Certified => proto::CertificateStatus::Certified,
-        Status::Abstained => proto::CertificateStatus::Abstained,
-        Status::Unavailable => proto::CertificateStatus::Unavailable,
+        CertificateStatus::Certified => proto::CertificateStatus::Certified,
+        CertificateStatus::Abstained => proto::CertificateStatus::Abstained,
+        CertificateStatus::Unavailable => proto::CertificateStatus::Unavailable,
     };
     let stop_reason = match certificate.stop_reason {
         StopReason::TargetReached => proto::StopReason::TargetReached,
@@ -67,7 +69,7 @@ fn certificate(certificate: Certificate) -> proto::Certificate {
         StopReason::Deadline => proto::StopReason::Deadline,
         StopReason::NotSampled => proto::StopReason::NotSampled,
     };
-    let certificate_basis = (certificate.status != Status::Unavailable).then(|| certificate.basis());
+    let certificate_basis = (certificate.status != CertificateStatus::Unavailable).then(|| certificate.basis());
     let mut message = proto::Certificate {
         basis: basis(certificate_basis).into(),
         whole_range: certificate.whole_range,
@@ -119,20 +121,20 @@ pub(super) fn norm(norm: Option<Norm>) -> proto::Norm {
     }
 }
 
-pub(super) fn method(method: Option<Method>) -> proto::CertificateMethod {
+pub(super) fn method(method: Option<CertificateMethod>) -> proto::CertificateMethod {
     match method {
         None => proto::CertificateMethod::Unspecified,
-        Some(Method::Theorem1) => proto::CertificateMethod::Theorem1,
-        Some(Method::LogitLipschitz) => proto::CertificateMethod::LogitLipschitz,
-        Some(Method::Theorem2) => proto::CertificateMethod::Theorem2,
-        Some(Method::Tight) => proto::CertificateMethod::Tight,
+        Some(CertificateMethod::Theorem1) => proto::CertificateMethod::Theorem1,
+        Some(CertificateMethod::LogitLipschitz) => proto::CertificateMethod::LogitLipschitz,
+        Some(CertificateMethod::Theorem2) => proto::CertificateMethod::Theorem2,
+        Some(CertificateMethod::Tight) => proto::CertificateMethod::Tight,
     }
 }
 
-pub(super) fn bound(bound: Bound) -> proto::BoundMethod {
+pub(super) fn bound(bound: BoundKind) -> proto::BoundMethod {
     match bound {
-        Bound::Anytime => proto::BoundMethod::Anytime,
-        Bound::ClopperPearson => proto::BoundMethod::ClopperPearson,
+        BoundKind::Anytime => proto::BoundMethod::Anytime,
+        BoundKind::ClopperPearson => proto::BoundMethod::ClopperPearson,
     }
 }
 

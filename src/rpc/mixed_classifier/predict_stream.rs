@@ -18,13 +18,13 @@ use super::predict::predict_response;
 use super::proto::predict_stream_response::Outcome;
 use super::proto::{PredictStreamRequest, PredictStreamResponse};
 use super::request_error::request_error;
+use crate::call::Code;
 use crate::domain::Violations;
 use crate::rpc::common::call_tracker::{StreamCallTracker, TrackedCall, recorded_code};
 use crate::rpc::common::deadline::stream_message_deadline;
 use crate::rpc::common::handler_context::HandlerContext;
 use crate::rpc::common::status;
 use crate::rpc::common::status_correction::correct_status;
-use crate::telemetry::call::Code;
 
 type StreamItem = Result<PredictStreamResponse, Status>;
 

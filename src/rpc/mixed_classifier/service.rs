@@ -16,12 +16,12 @@ use super::proto::{
     PredictStreamResponse,
 };
 use super::{model_info, predict_stream, shadow_report};
+use crate::call::Rpc;
 use crate::domain::Violations;
 use crate::rpc::common::call_tracker::TrackedCall;
 use crate::rpc::common::deadline::stream_deadline;
 use crate::rpc::common::handler_context::HandlerContext;
 use crate::rpc::common::status;
-use crate::telemetry::call::Rpc;
 
 /// The handlers. Each one begins a tracked call and ends it with its result.
 pub(in crate::rpc) struct MixedClassifierService {

@@ -18,7 +18,7 @@ pub(super) fn response(classifier: &MixedClassifier) -> proto::GetShadowReportRe
         candidates: report.candidates.iter().map(shadow_row).collect(),
         since_unix_ms: encode::unix_ms(report.since),
         since_revision: report.since_revision,
-        on_the_way: report.on_the_way,
+        on_the_way: report.alpha_ramping,
         dropped: report.dropped,
         radius_bounds: RADIUS_BOUNDS.to_vec(),
         norm: encode::norm(classifier.info().norm).into(),

@@ -6,7 +6,7 @@ use super::model_identity::INPUT_NAME;
 use super::proto::model_infer_request::InferInputTensor;
 use super::proto::{InferTensorContents, ModelInferRequest};
 use super::quoting::quoted;
-use crate::domain::{Input, InputSpec, Values, Violations};
+use crate::domain::{Input, InputSpec, ValueEncoding, Violations};
 use crate::rpc::common::tensor_validation::{ProtocolNames, TensorField, check_layout, split_inputs};
 
 /// Decodes the tensor of `request` into at most `max_inputs` inputs of the model.
@@ -31,8 +31,8 @@ pub(super) fn decode_inputs(
         "expected none: this server has no shared memory, and no encoding but that of the datatype".to_owned()
     });
     let data_type = match tensor.datatype.as_str() {
-        "UINT8" => Ok(Values::UInt8),
-        "FP32" => Ok(Values::Float32),
+        "UINT8" => Ok(ValueEncoding::UInt8),
+        "FP32" => Ok(ValueEncoding::Float32),
         other => Err(quoted(other)),
     };
     let known_type = data_type.as_ref().ok().copied();
@@ -74,7 +74,7 @@ struct TensorData {
 fn tensor_data(
     tensor: &InferInputTensor,
     raw: &[Bytes],
-    data_type: Option<Values>,
+    data_type: Option<ValueEncoding>,
     violations: &mut Violations,
 ) -> Option<TensorData> {
     let typed = tensor.contents.as_ref();
@@ -110,7 +110,7 @@ fn tensor_data(
 }
 
 /// Converts typed contents to little-endian bytes. Only the list for `data_type` may hold values.
-fn typed_bytes(contents: &InferTensorContents, data_type: Values, violations: &mut Violations) -> Option<Bytes> {
+fn typed_bytes(contents: &InferTensorContents, data_type: ValueEncoding, violations: &mut Violations) -> Option<Bytes> {
     let expected_list = list_for(data_type);
     let mut has_other_lists = false;
     for (name, _) in list_lengths(contents)
@@ -127,11 +127,11 @@ fn typed_bytes(contents: &InferTensorContents, data_type: Values, violations: &m
         return None;
     }
     match data_type {
-        Values::Float32 => {
+        ValueEncoding::Float32 => {
             let values = &contents.fp32_contents;
             Some(values.iter().flat_map(|value| value.to_le_bytes()).collect())
         }
-        Values::UInt8 => {
+        ValueEncoding::UInt8 => {
             let values = &contents.uint_contents;
             let bytes: Result<Vec<u8>, _> = values.iter().map(|&value| u8::try_from(value)).collect();
             if bytes.is_err() {
@@ -147,10 +147,10 @@ fn typed_bytes(contents: &InferTensorContents, data_type: Values, violations: &m
 }
 
 /// The name of the list that holds the values of `data_type`.
-fn list_for(data_type: Values) -> &'static str {
+fn list_for(data_type: ValueEncoding) -> &'static str {
     match data_type {
-        Values::UInt8 => "uint_contents",
-        Values::Float32 => "fp32_contents",
+        ValueEncoding::UInt8 => "uint_contents",
+        ValueEncoding::Float32 => "fp32_contents",
     }
 }
 

@@ -8,7 +8,7 @@ use super::proto::infer_parameter::ParameterChoice;
 use super::proto::model_infer_response::InferOutputTensor;
 use super::proto::{InferParameter, ModelInferResponse};
 use super::uncertified_reasons::uncertified_reasons;
-use crate::domain::{Prediction, Provenance, Status};
+use crate::domain::{CertificateStatus, Prediction, Provenance};
 use crate::rpc::common::float32::{nearest_f32, probability_from_log};
 
 /// The response to a ModelInfer that requests `outputs`, in their order.
@@ -40,7 +40,7 @@ pub(super) fn infer_response(
 /// The provenance of a response. Each value has the name of its field in `certimix.v1.Provenance`.
 pub(super) fn provenance_parameters(provenance: &Provenance) -> [(&'static str, ParameterChoice); 10] {
     use ParameterChoice::{DoubleParam, Int64Param, StringParam};
-    let place = &provenance.place;
+    let place = &provenance.environment;
     [
         ("config_revision", StringParam(provenance.config_revision.to_string())),
         ("alpha", DoubleParam(provenance.alpha)),
@@ -127,7 +127,7 @@ fn floats(predictions: &[Prediction], values_of: fn(&Prediction) -> &[f64], conv
 }
 
 fn is_certified(prediction: &Prediction) -> bool {
-    prediction.certificate.status == Status::Certified
+    prediction.certificate.status == CertificateStatus::Certified
 }
 
 /// The radius of a certified prediction, else 0: only a certificate proves a radius.

@@ -17,11 +17,11 @@ use super::proto::{
 use super::quoting::quoted;
 use super::statistics::InferStatisticsRecorder;
 use super::{metadata, model_config};
+use crate::call::Rpc;
 use crate::rpc::common::call_tracker::TrackedCall;
 use crate::rpc::common::handler_context::HandlerContext;
 use crate::rpc::common::status;
 use crate::rpc::health::HealthReporter;
-use crate::telemetry::call::Rpc;
 
 /// The handlers. Each one begins a tracked call and ends it with its result.
 pub(in crate::rpc) struct OpenInferenceService {

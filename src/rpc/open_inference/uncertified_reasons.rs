@@ -1,6 +1,6 @@
 //! Lists why inputs of a response are not certified, as the text of one parameter.
 
-use crate::domain::{Prediction, Status};
+use crate::domain::{CertificateStatus, Prediction};
 
 /// The most reasons, and the most inputs for each, in the text. A response may have thousands of
 /// inputs.
@@ -13,7 +13,7 @@ pub(super) fn uncertified_reasons(predictions: &[Prediction]) -> Option<String> 
     let mut unlisted = 0_usize;
     for (index, prediction) in predictions.iter().enumerate() {
         let certificate = &prediction.certificate;
-        if certificate.status == Status::Certified {
+        if certificate.status == CertificateStatus::Certified {
             continue;
         }
         let reason = certificate.reason.as_str();
@@ -67,7 +67,7 @@ mod tests {
     fn each_reason_is_listed_once_and_long_lists_are_cut() {
         let certified = Prediction {
             certificate: Certificate {
-                status: Status::Certified,
+                status: CertificateStatus::Certified,
                 ..Certificate::unavailable("")
             },
             ..prediction("")
