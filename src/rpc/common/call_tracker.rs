@@ -91,14 +91,14 @@ impl TrackedCall {
         self.record.inputs = inputs;
     }
 
-    /// Records the classifier's answer and reports its predictions.
-    pub(in crate::rpc) fn record_answer(&mut self, answer: &PredictionBatch) {
-        self.record.certificates = CertificateCounts::of(&answer.predictions);
-        self.record.timings = answer.timings;
-        self.record.rows = answer.rows;
-        self.record.votes = answer.votes;
+    /// Records the classifier's results and reports the predictions.
+    pub(in crate::rpc) fn record_predictions(&mut self, batch: &PredictionBatch) {
+        self.record.certificates = CertificateCounts::of(&batch.predictions);
+        self.record.timings = batch.timings;
+        self.record.rows = batch.rows;
+        self.record.votes = batch.votes;
         let observers = &self.tracker.shared.observers;
-        observers.answered(&self.record, &answer.predictions);
+        observers.answered(&self.record, &batch.predictions);
     }
 
     /// Records the classifier's error.

@@ -63,7 +63,7 @@ impl CertifyStream {
             }
         };
         let classifier = &self.snapshot.classifier;
-        let answer = classifier.predict_with_updates(self.input.clone(), self.params, self.deadline, &mut on_growth);
+        let batch = classifier.predict_with_updates(self.input.clone(), self.params, self.deadline, &mut on_growth);
         let forward_updates = async {
             while predictions.changed().await.is_ok() {
                 let prediction = predictions.borrow_and_update().clone();
@@ -74,18 +74,18 @@ impl CertifyStream {
                 }
             }
         };
-        let answer = tokio::select! {
-            answer = answer => answer,
+        let result = tokio::select! {
+            result = batch => result,
             // The caller left, so nothing reads the rest. The sender of `predictions` lives as long
-            // as `answer`.
+            // as `batch`.
             () = forward_updates => return,
             () = updates.closed() => return,
         };
-        let item = match answer {
-            Ok(mut answer) => {
-                call.record_answer(&answer);
+        let item = match result {
+            Ok(mut batch) => {
+                call.record_predictions(&batch);
                 let missing = || status::internal("there is no answer");
-                let prediction = answer.predictions.pop().ok_or_else(missing);
+                let prediction = batch.predictions.pop().ok_or_else(missing);
                 prediction.map(|prediction| self.response(prediction, true))
             }
             Err(error) => {

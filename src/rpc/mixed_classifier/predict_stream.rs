@@ -103,7 +103,7 @@ fn start(
     call: TrackedCall,
     stream_deadline: Option<Instant>,
 ) -> impl Future<Output = StreamItem> {
-    let mut outcome = Box::pin(answer(context, request, call, stream_deadline));
+    let mut outcome = Box::pin(outcome_of(context, request, call, stream_deadline));
     // The first poll runs until the request is in the queue. Requests are therefore admitted in the
     // order in which they arrived, whichever task runs first. A refused request needs no task.
     if let Some(outcome) = outcome.as_mut().now_or_never() {
@@ -126,7 +126,7 @@ fn item(outcome: Outcome) -> StreamItem {
 }
 
 /// Answers one request and ends its call.
-async fn answer(
+async fn outcome_of(
     context: HandlerContext,
     request: PredictStreamRequest,
     mut call: TrackedCall,

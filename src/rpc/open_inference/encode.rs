@@ -40,7 +40,7 @@ pub(super) fn infer_response(
 /// The provenance of a response. Each value has the name of its field in `certimix.v1.Provenance`.
 pub(super) fn provenance_parameters(provenance: &Provenance) -> [(&'static str, ParameterChoice); 10] {
     use ParameterChoice::{DoubleParam, Int64Param, StringParam};
-    let place = &provenance.environment;
+    let environment = &provenance.environment;
     [
         ("config_revision", StringParam(provenance.config_revision.to_string())),
         ("alpha", DoubleParam(provenance.alpha)),
@@ -54,10 +54,13 @@ pub(super) fn provenance_parameters(provenance: &Provenance) -> [(&'static str, 
             StringParam(provenance.robust_model_sha256.clone()),
         ),
         ("server_version", StringParam(env!("CARGO_PKG_VERSION").to_owned())),
-        ("standard_batch_size", Int64Param(wire_i64(place.standard_batch_size))),
-        ("robust_batch_size", Int64Param(wire_i64(place.robust_batch_size))),
-        ("runtime_version", StringParam(place.runtime_version.clone())),
-        ("processor", StringParam(place.processor.clone())),
+        (
+            "standard_batch_size",
+            Int64Param(wire_i64(environment.standard_batch_size)),
+        ),
+        ("robust_batch_size", Int64Param(wire_i64(environment.robust_batch_size))),
+        ("runtime_version", StringParam(environment.runtime_version.clone())),
+        ("processor", StringParam(environment.processor.clone())),
     ]
 }
 
