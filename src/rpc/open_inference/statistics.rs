@@ -11,7 +11,7 @@ use super::proto::{InferStatistics, ModelStatistics, StatisticDuration};
 pub(super) struct InferDurations {
     /// From the arrival of the request to the encoded response.
     pub(super) total: Duration,
-    /// Until an executor took the first rows: [`crate::domain::Timings::queue`].
+    /// Until an executor took the first rows: [`crate::domain::RequestTimings::queue`].
     pub(super) queue: Duration,
     /// Decoding and checks.
     pub(super) compute_input: Duration,
