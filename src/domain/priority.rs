@@ -5,7 +5,8 @@
 pub enum Priority {
     /// A caller waits in a loop. This is the default of a prediction.
     Interactive,
-    /// Many rows that use the capacity which interactive rows leave. This is the default of a certification.
+    /// Many rows that use the capacity which interactive rows leave. This is the default of a
+    /// certification.
     Bulk,
 }
 

@@ -12,8 +12,8 @@ const LIVENESS: &str = "liveness";
 
 /// Sets the status that health checks return.
 ///
-/// The status of each service is the server's readiness. The status of `liveness` is SERVING as long as
-/// the server runs.
+/// The status of each service is the server's readiness. The status of `liveness` is SERVING as
+/// long as the server runs.
 #[derive(Clone)]
 pub struct HealthReporter {
     reporter: tonic_health::server::HealthReporter,
@@ -22,8 +22,8 @@ pub struct HealthReporter {
 }
 
 impl HealthReporter {
-    /// A reporter and its gRPC service. The status of `services` and of the whole server (`""`) starts
-    /// as NOT_SERVING.
+    /// A reporter and its gRPC service. The status of `services` and of the whole server (`""`)
+    /// starts as NOT_SERVING.
     pub(super) async fn new(services: &[String]) -> (Self, HealthServer<impl Health>) {
         let (reporter, service) = health_reporter();
         let whole_server = std::iter::once(String::new());

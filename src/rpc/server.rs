@@ -31,11 +31,12 @@ pub struct RunningServer<F> {
     pub connections: Arc<ConnectionCounts>,
 }
 
-/// Serves the connections of `listeners` until `shutdown` completes. `access` authenticates TCP callers,
-/// and `observers` receive every call.
+/// Serves the connections of `listeners` until `shutdown` completes. `access` authenticates TCP
+/// callers, and `observers` receive every call.
 ///
-/// At shutdown the server closes the listeners, begins a graceful close of every connection, and waits
-/// for open requests. A connection without requests closes at once, or is aborted after a second.
+/// At shutdown the server closes the listeners, begins a graceful close of every connection, and
+/// waits for open requests. A connection without requests closes at once, or is aborted after a
+/// second.
 ///
 /// # Errors
 /// The services cannot be built.

@@ -1,7 +1,8 @@
 //! A listener on a Unix socket, which creates and removes its socket file.
 //!
-//! Before it binds, the listener checks the file at its path. A socket without a listener remains from
-//! a server that was killed, and the new listener replaces it. Anything else at the path is an error.
+//! Before it binds, the listener checks the file at its path. A socket without a listener remains
+//! from a server that was killed, and the new listener replaces it. Anything else at the path is an
+//! error.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -27,8 +28,8 @@ pub(super) enum UnixSocketError {
 
 /// A listener on a Unix socket. Dropping it removes the socket file.
 pub(super) struct UnixSocketListener {
-    // The file is dropped first. A client that connects during the drop then finds no file, rather than
-    // a socket that refuses.
+    // The file is dropped first. A client that connects during the drop then finds no file, rather
+    // than a socket that refuses.
     file: SocketFile,
     pub(super) listener: UnixListener,
 }
@@ -41,7 +42,8 @@ impl UnixSocketListener {
         socket.bind(path)?;
         let file = SocketFile::at(path)?;
         fs::set_permissions(path, Permissions::from_mode(mode))?;
-        // Before this call the socket refuses every connection, whatever the permissions of the file.
+        // Before this call the socket refuses every connection, whatever the permissions of the
+        // file.
         let listener = socket.listen(BACKLOG)?;
         Ok(Self { file, listener })
     }

@@ -67,11 +67,11 @@ impl AccessControl {
         })
     }
 
-    /// Reads the credentials that `settings` name, without putting them in force. `now` is wall-clock
-    /// time.
+    /// Reads the credentials that `settings` name, without putting them in force. `now` is
+    /// wall-clock time.
     ///
-    /// If neither the settings nor the files differ from those in force, this checks nothing again: a
-    /// certificate that expires while it is in force must not block a change of another setting.
+    /// If neither the settings nor the files differ from those in force, this checks nothing again:
+    /// a certificate that expires while it is in force must not block a change of another setting.
     ///
     /// # Errors
     /// A file cannot be used. The error holds every reason with its key.
@@ -80,8 +80,8 @@ impl AccessControl {
         settings: &AccessSettings,
         now: SystemTime,
     ) -> Result<PreparedCredentials, CredentialsError> {
-        // The digest comes first: a file that changes before it is read differs from its digest, and
-        // the next reload reads it again.
+        // The digest comes first: a file that changes before it is read differs from its digest,
+        // and the next reload reads it again.
         let source = CredentialsSource::of(settings);
         let next = match source == self.in_force.load().source {
             true => None,

@@ -18,8 +18,8 @@ const TOKEN_LENGTHS: std::ops::RangeInclusive<usize> = 16..=4096;
 pub(super) struct BearerTokens(Vec<Vec<u8>>);
 
 impl BearerTokens {
-    /// Reads the tokens in the file at `path`, one a line. Empty lines and lines that start with `#`
-    /// are skipped.
+    /// Reads the tokens in the file at `path`, one a line. Empty lines and lines that start with
+    /// `#` are skipped.
     pub(super) fn read(path: &Path) -> Result<Self, String> {
         let bytes = read_file(path)?;
         Self::parse(&bytes).map_err(|reason| format!("{}: {reason}", path.display()))

@@ -1,9 +1,9 @@
 //! Authentication of TCP callers: TLS, client certificates and bearer tokens.
 //!
 //! A reload has two steps. [`AccessControl::prepare_reload`] reads the files and may fail;
-//! [`PreparedCredentials::commit`] puts the new credentials in force and cannot fail. Each handshake
-//! and each request loads the credentials in force. Certificates and tokens therefore change while
-//! connections are open, and those connections stay open.
+//! [`PreparedCredentials::commit`] puts the new credentials in force and cannot fail. Each
+//! handshake and each request loads the credentials in force. Certificates and tokens therefore
+//! change while connections are open, and those connections stay open.
 
 mod access_control;
 mod bearer_tokens;

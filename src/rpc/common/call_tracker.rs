@@ -1,7 +1,7 @@
 //! Tracks each call from its first header to its end, and passes its record to the observers.
 //!
-//! A handler begins a [`TrackedCall`] and ends it with its result. If the caller leaves, tonic drops
-//! the handler and with it the call. The drop ends the call as cancelled.
+//! A handler begins a [`TrackedCall`] and ends it with its result. If the caller leaves, tonic
+//! drops the handler and with it the call. The drop ends the call as cancelled.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -91,14 +91,14 @@ impl TrackedCall {
         self.record.inputs = inputs;
     }
 
-    /// Records the classifier's answer and reports its predictions.
-    pub(in crate::rpc) fn record_answer(&mut self, answer: &PredictionBatch) {
-        self.record.certificates = CertificateCounts::of(&answer.predictions);
-        self.record.timings = answer.timings;
-        self.record.rows = answer.rows;
-        self.record.votes = answer.votes;
+    /// Records the classifier's results and reports the predictions.
+    pub(in crate::rpc) fn record_predictions(&mut self, batch: &PredictionBatch) {
+        self.record.certificates = CertificateCounts::of(&batch.predictions);
+        self.record.timings = batch.timings;
+        self.record.rows = batch.rows;
+        self.record.votes = batch.votes;
         let observers = &self.tracker.shared.observers;
-        observers.answered(&self.record, &answer.predictions);
+        observers.answered(&self.record, &batch.predictions);
     }
 
     /// Records the classifier's error.
@@ -139,8 +139,8 @@ impl TrackedCall {
         }
     }
 
-    /// Turns the call into a stream whose messages are calls of their own. The stream itself is then
-    /// no longer a call.
+    /// Turns the call into a stream whose messages are calls of their own. The stream itself is
+    /// then no longer a call.
     pub(in crate::rpc) fn into_stream(mut self) -> StreamCallTracker {
         self.has_ended = true;
         StreamCallTracker {
@@ -172,8 +172,8 @@ impl Drop for TrackedCall {
     }
 }
 
-/// Begins a tracked call for each message of a request stream. The calls share the request ID of the
-/// stream and are numbered from 1.
+/// Begins a tracked call for each message of a request stream. The calls share the request ID of
+/// the stream and are numbered from 1.
 #[derive(Debug)]
 pub(in crate::rpc) struct StreamCallTracker {
     rpc: Rpc,

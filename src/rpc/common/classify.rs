@@ -9,7 +9,7 @@ use super::status;
 use crate::classifier::{CertificationParams, MixedClassifier, PredictionBatch};
 use crate::domain::Input;
 
-/// Classifies `inputs` by `deadline`, and records the result or the error in `call`.
+/// Classifies `inputs` by `deadline`, and records the predictions or the error in `call`.
 ///
 /// # Errors
 /// The status of the classifier's error.
@@ -20,10 +20,10 @@ pub(in crate::rpc) async fn classify(
     deadline: Instant,
     call: &mut TrackedCall,
 ) -> Result<PredictionBatch, Status> {
-    let answer = classifier.predict(inputs, params, deadline).await.map_err(|error| {
+    let batch = classifier.predict(inputs, params, deadline).await.map_err(|error| {
         call.record_error(&error);
         status::classifier_error(&error)
     })?;
-    call.record_answer(&answer);
-    Ok(answer)
+    call.record_predictions(&batch);
+    Ok(batch)
 }

@@ -1,7 +1,7 @@
 //! Computes the deadline of a request, a stream and a message of a stream.
 //!
-//! The server reads `grpc-timeout` itself and uses no timeout of tonic. A tonic timeout ends the call
-//! with CANCELLED and loses what was computed until then.
+//! The server reads `grpc-timeout` itself and uses no timeout of tonic. A tonic timeout ends the
+//! call with CANCELLED and loses what was computed until then.
 
 use std::time::{Duration, Instant};
 

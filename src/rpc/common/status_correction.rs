@@ -1,8 +1,8 @@
 //! Corrects the code of errors that tonic returns before it calls a handler.
 //!
 //! A message over the size limit is RESOURCE_EXHAUSTED, not OUT_OF_RANGE. Bytes that are no message
-//! are the caller's error, so their code is INVALID_ARGUMENT, not INTERNAL. A compressed message that
-//! does not name its compression stays INTERNAL, as gRPC requires.
+//! are the caller's error, so their code is INVALID_ARGUMENT, not INTERNAL. A compressed message
+//! that does not name its compression stays INTERNAL, as gRPC requires.
 
 use tonic::codegen::http::{HeaderMap, HeaderValue, Response};
 use tonic::{Code, Status};

@@ -14,8 +14,8 @@ use super::connection::ConnectionServer;
 use super::log_throttle::LogThrottle;
 use crate::rpc::unix_socket::UnixSocketListener;
 
-/// The pause after a failure that the next attempt would repeat, such as a lack of file descriptors.
-/// Without it the loop would keep a processor busy.
+/// The pause after a failure that the next attempt would repeat, such as a lack of file
+/// descriptors. Without it the loop would keep a processor busy.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// A listener whose connections the server can serve.
@@ -74,8 +74,8 @@ pub(in crate::rpc) async fn accept<L: ConnectionListener>(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            // This task alone adds connections, so the limit holds between the check and the count. A
-            // reload to a lower limit closes no connection.
+            // This task alone adds connections, so the limit holds between the check and the count.
+            // A reload to a lower limit closes no connection.
             Ok(connection) if open.load(Relaxed) < server.max_connections() => {
                 let guard = OpenConnectionGuard::new(Arc::clone(&server), Arc::clone(&open));
                 let server = Arc::clone(&server);

@@ -45,7 +45,8 @@ impl ConnectionActivity {
     }
 }
 
-/// One open request, from its headers to the last part of its response. Dropping it ends the request.
+/// One open request, from its headers to the last part of its response. Dropping it ends the
+/// request.
 pub(super) struct OpenRequest {
     activity: Arc<ConnectionActivity>,
     is_unread: bool,

@@ -33,8 +33,8 @@ use crate::settings::ConnectionSettings;
 const STREAM_WINDOW: u32 = 256 << 10;
 /// The flow-control window of all streams of one connection, in bytes.
 ///
-/// h2 ends a connection if unread frames of a few bytes fill half of its window. With these windows, a
-/// stream of small requests that waits for its turn fills its own window long before.
+/// h2 ends a connection if unread frames of a few bytes fill half of its window. With these
+/// windows, a stream of small requests that waits for its turn fills its own window long before.
 const CONNECTION_WINDOW: u32 = 32 << 20;
 
 /// Serves connections. It holds the state that all connections share.
@@ -138,7 +138,8 @@ impl ConnectionServer {
         None
     }
 
-    /// Serves HTTP/2 on `io` until one side ends it. With `access`, every request needs a valid token.
+    /// Serves HTTP/2 on `io` until one side ends it. With `access`, every request needs a valid
+    /// token.
     pub(super) async fn serve_http2<T>(&self, io: T, accepted_at: Instant, access: Option<&Arc<AccessControl>>)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -185,8 +186,8 @@ impl ConnectionServer {
                 LifetimeAction::CloseGracefully(reason, until) => {
                     tracing::debug!(?reason, "connection closing");
                     connection.as_mut().graceful_shutdown();
-                    // The token comes second. A caller whose stream ends may send its next request at
-                    // once, and must then use a new connection.
+                    // The token comes second. A caller whose stream ends may send its next request
+                    // at once, and must then use a new connection.
                     closing.cancel();
                     timer.as_mut().reset(until.into());
                 }

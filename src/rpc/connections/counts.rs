@@ -32,8 +32,8 @@ impl ConnectionCounts {
         self.failed_handshakes.load(Relaxed)
     }
 
-    /// Connections that the server closed without the peer's cooperation: the peer was silent, stayed
-    /// beyond the grace period, or read no responses.
+    /// Connections that the server closed without the peer's cooperation: the peer was silent,
+    /// stayed beyond the grace period, or read no responses.
     #[must_use]
     pub fn aborted(&self) -> u64 {
         self.aborted.load(Relaxed)

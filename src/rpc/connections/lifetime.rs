@@ -9,8 +9,8 @@ use crate::settings::ConnectionSettings;
 /// longer than any network round trip.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How often a connection is checked within one timeout. A connection therefore closes at most a quarter
-/// of its timeout too late.
+/// How often a connection is checked within one timeout. A connection therefore closes at most a
+/// quarter of its timeout too late.
 const CHECKS_PER_TIMEOUT: u32 = 4;
 
 /// The time limits of one connection.
@@ -69,7 +69,8 @@ pub(super) enum CloseReason {
 pub(super) enum LifetimeAction {
     /// Check again at this time at the latest.
     Wait(Instant),
-    /// Begin a graceful close, which ends once the open requests are answered. Check again at this time.
+    /// Begin a graceful close, which ends once the open requests are answered. Check again at this
+    /// time.
     CloseGracefully(CloseReason, Instant),
     /// Close the connection now.
     Abort(CloseReason),
@@ -104,8 +105,8 @@ impl ConnectionLifetime {
         }
     }
 
-    /// Begins the shutdown of the server. Another limit, for all connections together, bounds how long
-    /// open requests may take.
+    /// Begins the shutdown of the server. Another limit, for all connections together, bounds how
+    /// long open requests may take.
     pub(super) fn begin_shutdown(&mut self) {
         self.is_shutting_down = true;
     }

@@ -1,13 +1,13 @@
 //! Accepts connections, serves HTTP/2 on them, and closes those that are idle, too old or blocked.
 //!
-//! The server does not use tonic's connection loop. That loop has no limit on connections, closes no
-//! silent peer, ends connections of the same age together, and waits at shutdown for every peer that
-//! keeps a connection open.
+//! The server does not use tonic's connection loop. That loop has no limit on connections, closes
+//! no silent peer, ends connections of the same age together, and waits at shutdown for every peer
+//! that keeps a connection open.
 //!
-//! [`mod@accept`] accepts connections, and [`connection`] serves one of them. [`lifetime`] decides when
-//! a connection ends, as a pure function of the time and of the counts in [`activity`]. [`request`]
-//! passes each request to its handler; [`request_body`] limits how long the request may take to arrive,
-//! and [`response_body`] records when the peer reads the response.
+//! [`mod@accept`] accepts connections, and [`connection`] serves one of them. [`lifetime`] decides
+//! when a connection ends, as a pure function of the time and of the counts in [`activity`].
+//! [`request`] passes each request to its handler; [`request_body`] limits how long the request may
+//! take to arrive, and [`response_body`] records when the peer reads the response.
 
 mod accept;
 mod activity;

@@ -1,5 +1,5 @@
-//! Wraps the I/O of a connection and detects two conditions that HTTP/2 does not report: the arrival of
-//! the preface, and a peer that reads nothing.
+//! Wraps the I/O of a connection and detects two conditions that HTTP/2 does not report: the
+//! arrival of the preface, and a peer that reads nothing.
 
 use std::io;
 use std::pin::Pin;
@@ -39,8 +39,8 @@ impl<T> MonitoredIo<T> {
 
     /// Fails a write that has been pending for longer than `write_timeout`.
     ///
-    /// Without this check, a connection whose keepalive has timed out would wait forever to write its
-    /// last frame.
+    /// Without this check, a connection whose keepalive has timed out would wait forever to write
+    /// its last frame.
     fn with_timeout<R>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
         if written.is_ready() {
             self.write_timer = None;

@@ -1,4 +1,5 @@
-//! Passes one request to its handler: checks its token, limits its arrival, and corrects its response.
+//! Passes one request to its handler: checks its token, limits its arrival, and corrects its
+//! response.
 
 use std::convert::Infallible;
 use std::future::Future;

@@ -1,7 +1,7 @@
 //! The body of a request, with a limit on the time it takes to arrive.
 //!
-//! A timer starts only when the body has to wait for bytes. A request that arrives in one piece needs
-//! no timer.
+//! A timer starts only when the body has to wait for bytes. A request that arrives in one piece
+//! needs no timer.
 
 use std::error::Error;
 use std::pin::Pin;

@@ -86,8 +86,8 @@ fn read_priority(priority: i32, default: Priority, violations: &mut Violations) 
 
 /// Checks that an interactive Certify stays within `max_votes`, the operator's limit.
 ///
-/// Interactive rows run before all bulk rows. An interactive Certify with a large budget would delay
-/// every Predict.
+/// Interactive rows run before all bulk rows. An interactive Certify with a large budget would
+/// delay every Predict.
 fn check_interactive(vote_budget: Option<u64>, max_votes: u64, violations: &mut Violations) {
     match vote_budget {
         _ if max_votes == 0 => violations.add(

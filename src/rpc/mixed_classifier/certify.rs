@@ -25,11 +25,11 @@ pub(super) async fn certify_response(
     let (params, inputs) = validate(&request, classifier, snapshot.server.max_inputs)?;
     call.record_request(classifier, inputs.len());
     let span = tracing::debug_span!("certify", inputs = inputs.len());
-    let answer = classify(classifier, inputs, params, deadline, call)
+    let batch = classify(classifier, inputs, params, deadline, call)
         .instrument(span)
         .await?;
     Ok(CertifyResponse {
-        predictions: encode::predictions(answer.predictions, classifier.labels(), request.include_components),
+        predictions: encode::predictions(batch.predictions, classifier.labels(), request.include_components),
         provenance: Some(encode::provenance(classifier.provenance())),
     })
 }

@@ -1,8 +1,9 @@
-//! CertifyStream: sends the certificate of one input as its radius grows, as fast as the caller reads.
+//! CertifyStream: sends the certificate of one input as its radius grows, as fast as the caller
+//! reads.
 //!
 //! A task draws the votes and writes its newest prediction into a slot of one. The response stream
-//! takes the prediction in the slot when the caller is ready. A slow caller misses steps of the growth
-//! and delays nothing. The task ends when the caller leaves.
+//! takes the prediction in the slot when the caller is ready. A slow caller misses steps of the
+//! growth and delays nothing. The task ends when the caller leaves.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -41,8 +42,8 @@ pub(super) struct CertifyStream {
 impl CertifyStream {
     /// Starts to draw votes, and returns the responses. `call` ends with the last response.
     pub(super) fn start(self, call: TrackedCall) -> impl Stream<Item = StreamItem> {
-        // One response waits for the caller, with the newest prediction behind it. The last response
-        // has a slot of its own.
+        // One response waits for the caller, with the newest prediction behind it. The last
+        // response has a slot of its own.
         let (updates, receiver) = mpsc::channel(1);
         let (last, last_receiver) = oneshot::channel();
         tokio::spawn(
@@ -62,7 +63,7 @@ impl CertifyStream {
             }
         };
         let classifier = &self.snapshot.classifier;
-        let answer = classifier.predict_with_updates(self.input.clone(), self.params, self.deadline, &mut on_growth);
+        let batch = classifier.predict_with_updates(self.input.clone(), self.params, self.deadline, &mut on_growth);
         let forward_updates = async {
             while predictions.changed().await.is_ok() {
                 let prediction = predictions.borrow_and_update().clone();
@@ -73,18 +74,18 @@ impl CertifyStream {
                 }
             }
         };
-        let answer = tokio::select! {
-            answer = answer => answer,
-            // The caller left, so nothing reads the rest. The sender of `predictions` lives as long as
-            // `answer`.
+        let result = tokio::select! {
+            result = batch => result,
+            // The caller left, so nothing reads the rest. The sender of `predictions` lives as long
+            // as `batch`.
             () = forward_updates => return,
             () = updates.closed() => return,
         };
-        let item = match answer {
-            Ok(mut answer) => {
-                call.record_answer(&answer);
+        let item = match result {
+            Ok(mut batch) => {
+                call.record_predictions(&batch);
                 let missing = || status::internal("there is no answer");
-                let prediction = answer.predictions.pop().ok_or_else(missing);
+                let prediction = batch.predictions.pop().ok_or_else(missing);
                 prediction.map(|prediction| self.response(prediction, true))
             }
             Err(error) => {

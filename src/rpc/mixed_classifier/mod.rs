@@ -1,10 +1,10 @@
 //! The handlers of `certimix.v1.MixedClassifier`.
 //!
 //! [`service`] implements the generated trait. [`predict`] and [`certify`] answer one request:
-//! [`decode_inputs`] and [`certification_params`] check it, `common::classify` classifies its inputs,
-//! and [`encode`] writes the response. [`predict_stream`] and [`certify_stream`] are the streams.
-//! [`model_info`] and [`shadow_report`] describe the server. [`request_error`] encodes the error of one
-//! request of a stream.
+//! [`decode_inputs`] and [`certification_params`] check it, `common::classify` classifies its
+//! inputs, and [`encode`] writes the response. [`predict_stream`] and [`certify_stream`] are the
+//! streams. [`model_info`] and [`shadow_report`] describe the server. [`request_error`] encodes the
+//! error of one request of a stream.
 
 mod certification_params;
 mod certify;

@@ -25,11 +25,11 @@ pub(super) async fn predict_response(
     let (params, inputs) = status::both_valid(params, inputs)?;
     call.record_request(classifier, inputs.len());
     let span = tracing::debug_span!("predict", inputs = inputs.len());
-    let answer = classify(classifier, inputs, params, deadline, call)
+    let batch = classify(classifier, inputs, params, deadline, call)
         .instrument(span)
         .await?;
     Ok(PredictResponse {
-        predictions: encode::predictions(answer.predictions, classifier.labels(), request.include_components),
+        predictions: encode::predictions(batch.predictions, classifier.labels(), request.include_components),
         provenance: Some(encode::provenance(classifier.provenance())),
     })
 }

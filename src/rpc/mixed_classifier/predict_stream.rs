@@ -1,9 +1,10 @@
 //! PredictStream: answers the requests of one stream in their order.
 //!
-//! The response stream pulls requests. It reads one whenever fewer than `server.stream_window` are in
-//! progress, and spawns a task for each. A caller that does not read its responses therefore leaves no
-//! unfinished work in the models' queues. It blocks its own stream only: at most a window of finished
-//! responses waits, and the server reads no further. Dropping the stream aborts its tasks.
+//! The response stream pulls requests. It reads one whenever fewer than `server.stream_window` are
+//! in progress, and spawns a task for each. A caller that does not read its responses therefore
+//! leaves no unfinished work in the models' queues. It blocks its own stream only: at most a window
+//! of finished responses waits, and the server reads no further. Dropping the stream aborts its
+//! tasks.
 
 use std::future::Future;
 use std::time::Instant;
@@ -65,8 +66,8 @@ fn events(
     stream::unfold(Some((context.shutdown, calls, requests)), move |state| async move {
         let (mut shutdown, mut calls, mut requests) = state?;
         let event = tokio::select! {
-            // The server must answer every request that it reads. During a shutdown it reads no more,
-            // even if requests are available.
+            // The server must answer every request that it reads. During a shutdown it reads no
+            // more, even if requests are available.
             biased;
             () = &mut shutdown => StreamEvent::End(status::stream_shutdown()),
             () = sleep_until(deadline) => StreamEvent::End(status::stream_deadline_exceeded()),
@@ -102,7 +103,7 @@ fn start(
     call: TrackedCall,
     stream_deadline: Option<Instant>,
 ) -> impl Future<Output = StreamItem> {
-    let mut outcome = Box::pin(answer(context, request, call, stream_deadline));
+    let mut outcome = Box::pin(outcome_of(context, request, call, stream_deadline));
     // The first poll runs until the request is in the queue. Requests are therefore admitted in the
     // order in which they arrived, whichever task runs first. A refused request needs no task.
     if let Some(outcome) = outcome.as_mut().now_or_never() {
@@ -125,7 +126,7 @@ fn item(outcome: Outcome) -> StreamItem {
 }
 
 /// Answers one request and ends its call.
-async fn answer(
+async fn outcome_of(
     context: HandlerContext,
     request: PredictStreamRequest,
     mut call: TrackedCall,

@@ -60,7 +60,8 @@ pub(super) fn decode_inputs(
     violations.into_result().and(inputs)
 }
 
-/// The values of a tensor in little-endian bytes, and whether the request carried them as raw bytes.
+/// The values of a tensor in little-endian bytes, and whether the request carried them as raw
+/// bytes.
 struct TensorData {
     bytes: Bytes,
     is_raw: bool,

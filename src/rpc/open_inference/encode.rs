@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::model_identity::MODEL_VERSION;
-use super::outputs::{Output, wire_length};
+use super::outputs::{InferOutput, wire_i64};
 use super::proto::infer_parameter::ParameterChoice;
 use super::proto::model_infer_response::InferOutputTensor;
 use super::proto::{InferParameter, ModelInferResponse};
@@ -11,15 +11,15 @@ use super::uncertified_reasons::uncertified_reasons;
 use crate::domain::{CertificateStatus, Prediction, Provenance};
 use crate::rpc::common::float32::{nearest_f32, probability_from_log};
 
-/// The response to a ModelInfer that asks for `outputs`, in their order.
+/// The response to a ModelInfer that requests `outputs`, in their order.
 pub(super) fn infer_response(
     predictions: &[Prediction],
-    outputs: &[Output],
+    outputs: &[InferOutput],
     classes: usize,
     provenance: &Provenance,
 ) -> ModelInferResponse {
-    let tensor = |output: &Output| {
-        let mut shape = vec![wire_length(predictions.len())];
+    let tensor = |output: &InferOutput| {
+        let mut shape = vec![wire_i64(predictions.len())];
         shape.extend(output.shape(classes));
         InferOutputTensor {
             name: output.name().to_owned(),
@@ -40,7 +40,7 @@ pub(super) fn infer_response(
 /// The provenance of a response. Each value has the name of its field in `certimix.v1.Provenance`.
 pub(super) fn provenance_parameters(provenance: &Provenance) -> [(&'static str, ParameterChoice); 10] {
     use ParameterChoice::{DoubleParam, Int64Param, StringParam};
-    let place = &provenance.environment;
+    let environment = &provenance.environment;
     [
         ("config_revision", StringParam(provenance.config_revision.to_string())),
         ("alpha", DoubleParam(provenance.alpha)),
@@ -56,16 +56,17 @@ pub(super) fn provenance_parameters(provenance: &Provenance) -> [(&'static str, 
         ("server_version", StringParam(env!("CARGO_PKG_VERSION").to_owned())),
         (
             "standard_batch_size",
-            Int64Param(wire_length(place.standard_batch_size)),
+            Int64Param(wire_i64(environment.standard_batch_size)),
         ),
-        ("robust_batch_size", Int64Param(wire_length(place.robust_batch_size))),
-        ("runtime_version", StringParam(place.runtime_version.clone())),
-        ("processor", StringParam(place.processor.clone())),
+        ("robust_batch_size", Int64Param(wire_i64(environment.robust_batch_size))),
+        ("runtime_version", StringParam(environment.runtime_version.clone())),
+        ("processor", StringParam(environment.processor.clone())),
     ]
 }
 
-/// The parameters of a response: the provenance, the properties of the certificates, and the reasons
-/// why inputs are not certified. The properties are the same for all certificates of one response.
+/// The parameters of a response: the provenance, the properties of the certificates, and the
+/// reasons why inputs are not certified. The properties are the same for all certificates of one
+/// response.
 fn response_parameters(predictions: &[Prediction], provenance: &Provenance) -> HashMap<String, InferParameter> {
     use ParameterChoice::{DoubleParam, StringParam};
     let first = predictions.iter().find(|prediction| is_certified(prediction));
@@ -93,30 +94,30 @@ fn response_parameters(predictions: &[Prediction], provenance: &Provenance) -> H
 }
 
 /// The values of one output, little-endian.
-fn raw_values(output: Output, predictions: &[Prediction]) -> Vec<u8> {
+fn raw_values(output: InferOutput, predictions: &[Prediction]) -> Vec<u8> {
     match output {
-        Output::LogProbs => floats(predictions, |prediction| &prediction.mixed_logits, nearest_f32),
-        Output::StandardProbs => floats(
+        InferOutput::LogProbs => floats(predictions, |prediction| &prediction.mixed_logits, nearest_f32),
+        InferOutput::StandardProbs => floats(
             predictions,
             |prediction| &prediction.standard_log_probs,
             probability_from_log,
         ),
-        Output::RobustProbs => floats(
+        InferOutput::RobustProbs => floats(
             predictions,
             |prediction| &prediction.robust_log_probs,
             probability_from_log,
         ),
-        Output::Class => {
-            let classes = predictions.iter().map(|prediction| wire_length(prediction.class));
+        InferOutput::Class => {
+            let classes = predictions.iter().map(|prediction| wire_i64(prediction.class));
             classes.flat_map(i64::to_le_bytes).collect()
         }
-        Output::Radius => {
+        InferOutput::Radius => {
             let radii = predictions
                 .iter()
                 .map(|prediction| round_down_to_f32(certified_radius(prediction)));
             radii.flat_map(f32::to_le_bytes).collect()
         }
-        Output::Certified => predictions
+        InferOutput::Certified => predictions
             .iter()
             .map(|prediction| u8::from(is_certified(prediction)))
             .collect(),

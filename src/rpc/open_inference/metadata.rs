@@ -1,13 +1,13 @@
 //! Builds the responses to ServerMetadata and ModelMetadata.
 
 use super::model_identity::{INPUT_NAME, MODEL_VERSION, PLATFORM};
-use super::outputs::{Output, input_shape};
+use super::outputs::{InferOutput, input_shape};
 use super::proto::model_metadata_response::TensorMetadata;
 use super::proto::{ModelMetadataResponse, ServerMetadataResponse};
 use crate::classifier::MixedClassifier;
 
-/// The Triton extensions that this server supports: ModelConfig, ModelStatistics, and the parameters
-/// priority and timeout.
+/// The Triton extensions that this server supports: ModelConfig, ModelStatistics, and the
+/// parameters priority and timeout.
 const EXTENSIONS: [&str; 3] = ["model_configuration", "statistics", "schedule_policy"];
 
 /// The metadata of the server.
@@ -35,7 +35,7 @@ pub(super) fn model_metadata(name: &str, classifier: &MixedClassifier) -> ModelM
         versions: vec![MODEL_VERSION.to_owned()],
         platform: PLATFORM.to_owned(),
         inputs: vec![tensor(INPUT_NAME, "FP32", input_shape(classifier.spec()))],
-        outputs: Output::ALL
+        outputs: InferOutput::ALL
             .map(|output| tensor(output.name(), output.datatype(), output.shape(classes)))
             .to_vec(),
     }

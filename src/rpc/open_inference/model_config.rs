@@ -2,7 +2,7 @@
 
 use super::encode::provenance_parameters;
 use super::model_identity::{INPUT_NAME, PLATFORM};
-use super::outputs::{Output, input_shape};
+use super::outputs::{InferOutput, input_shape};
 use super::proto::infer_parameter::ParameterChoice;
 use super::proto::model_config::SchedulingChoice;
 use super::proto::{DataType, ModelConfig, ModelDynamicBatching, ModelInput, ModelOutput, ModelParameter};
@@ -11,7 +11,7 @@ use crate::classifier::MixedClassifier;
 /// The configuration of the model `name`, which accepts up to `max_inputs` inputs in one request.
 pub(super) fn model_config(name: &str, classifier: &MixedClassifier, max_inputs: usize) -> ModelConfig {
     let classes = classifier.labels().len();
-    let output = |output: Output| ModelOutput {
+    let output = |output: InferOutput| ModelOutput {
         name: output.name().to_owned(),
         data_type: output.data_type().into(),
         dims: output.shape(classes),
@@ -36,7 +36,7 @@ pub(super) fn model_config(name: &str, classifier: &MixedClassifier, max_inputs:
             data_type: DataType::TypeFp32.into(),
             dims: input_shape(classifier.spec()),
         }],
-        output: Output::ALL.map(output).to_vec(),
+        output: InferOutput::ALL.map(output).to_vec(),
         parameters: provenance_parameters(classifier.provenance())
             .into_iter()
             .map(parameter)

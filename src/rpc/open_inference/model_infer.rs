@@ -23,8 +23,8 @@ pub(super) struct InferResult {
     pub(super) durations: InferDurations,
 }
 
-/// Checks `request`, classifies its inputs with `snapshot`, and encodes the response. The request ends
-/// by `deadline` or by its own timeout, whichever is earlier.
+/// Checks `request`, classifies its inputs with `snapshot`, and encodes the response. The request
+/// ends by `deadline` or by its own timeout, whichever is earlier.
 pub(super) async fn model_infer(
     snapshot: &Snapshot,
     request: ModelInferRequest,
@@ -48,12 +48,12 @@ pub(super) async fn model_infer(
     call.record_request(classifier, input_count);
     let decoded_at = Instant::now();
     let span = tracing::debug_span!("model_infer", inputs = input_count);
-    let answer = classify(classifier, inputs, params, deadline, call)
+    let batch = classify(classifier, inputs, params, deadline, call)
         .instrument(span)
         .await?;
     let classified_at = Instant::now();
     let mut response = encode::infer_response(
-        &answer.predictions,
+        &batch.predictions,
         &outputs,
         classifier.labels().len(),
         classifier.provenance(),
@@ -61,7 +61,7 @@ pub(super) async fn model_infer(
     response.model_name = request.model_name;
     response.id = request.id;
     let encoded_at = Instant::now();
-    let queue = answer.timings.queue().map(|queue| queue.took).unwrap_or_default();
+    let queue = batch.timings.queue().map(|queue| queue.took).unwrap_or_default();
     Ok(InferResult {
         response,
         inputs: input_count,

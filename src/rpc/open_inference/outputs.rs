@@ -4,9 +4,9 @@ use super::proto::{DataType, ModelInferRequest};
 use super::quoting::quoted;
 use crate::domain::{InputSpec, Violations};
 
-/// A value that a request can ask for. Each input has one.
+/// A value that a request can select. Each input has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Output {
+pub(super) enum InferOutput {
     LogProbs,
     Class,
     Radius,
@@ -15,7 +15,7 @@ pub(super) enum Output {
     RobustProbs,
 }
 
-impl Output {
+impl InferOutput {
     pub(super) const ALL: [Self; 6] = [
         Self::LogProbs,
         Self::Class,
@@ -25,8 +25,8 @@ impl Output {
         Self::RobustProbs,
     ];
 
-    /// The outputs of a request that names none. The probabilities of the two models are left out: they
-    /// cost bytes, and few callers read them.
+    /// The outputs of a request that names none. The probabilities of the two models are left out:
+    /// they cost bytes, and few callers read them.
     pub(super) const DEFAULT: [Self; 4] = [Self::LogProbs, Self::Class, Self::Radius, Self::Certified];
 
     pub(super) fn name(self) -> &'static str {
@@ -56,7 +56,7 @@ impl Output {
     /// The shape for one input of a model with `classes` classes.
     pub(super) fn shape(self, classes: usize) -> Vec<i64> {
         match self {
-            Self::LogProbs | Self::StandardProbs | Self::RobustProbs => vec![wire_length(classes)],
+            Self::LogProbs | Self::StandardProbs | Self::RobustProbs => vec![wire_i64(classes)],
             Self::Class | Self::Radius | Self::Certified => Vec::new(),
         }
     }
@@ -64,20 +64,20 @@ impl Output {
 
 /// The shape of one input of the model.
 pub(super) fn input_shape(spec: &InputSpec) -> Vec<i64> {
-    spec.shape.iter().map(|&length| wire_length(length)).collect()
+    spec.shape.iter().map(|&length| wire_i64(length)).collect()
 }
 
-/// Converts a length to the type of the wire.
-pub(super) fn wire_length(length: usize) -> i64 {
+/// Converts a length or an index to the integer type of the wire.
+pub(super) fn wire_i64(length: usize) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
 }
 
-/// The outputs that `request` asks for, in its order.
-pub(super) fn requested_outputs(request: &ModelInferRequest, violations: &mut Violations) -> Vec<Output> {
+/// The outputs that `request` selects, in its order.
+pub(super) fn requested_outputs(request: &ModelInferRequest, violations: &mut Violations) -> Vec<InferOutput> {
     if request.outputs.is_empty() {
-        return Output::DEFAULT.to_vec();
+        return InferOutput::DEFAULT.to_vec();
     }
-    if request.outputs.len() > Output::ALL.len() {
+    if request.outputs.len() > InferOutput::ALL.len() {
         let found = request.outputs.len();
         violations.add(
             "outputs",
@@ -93,7 +93,10 @@ pub(super) fn requested_outputs(request: &ModelInferRequest, violations: &mut Vi
                 "expected none: this server has no classification extension and no shared memory",
             );
         }
-        match Output::ALL.into_iter().find(|output| output.name() == requested.name) {
+        match InferOutput::ALL
+            .into_iter()
+            .find(|output| output.name() == requested.name)
+        {
             Some(output) if outputs.contains(&output) => violations.add(
                 format!("outputs[{index}].name"),
                 format!("expected each output once, found \"{}\" again", output.name()),
@@ -109,5 +112,5 @@ pub(super) fn requested_outputs(request: &ModelInferRequest, violations: &mut Vi
 }
 
 fn output_names() -> String {
-    Output::ALL.map(Output::name).join(", ")
+    InferOutput::ALL.map(InferOutput::name).join(", ")
 }

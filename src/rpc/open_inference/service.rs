@@ -48,20 +48,20 @@ impl OpenInferenceService {
         if name != served {
             let found = quoted(name);
             return Err(status::unknown_model(format!(
-                "unknown model {found}: this server serves the model \"{served}\""
+                "unknown model {found}: expected \"{served}\""
             )));
         }
         if !["", MODEL_VERSION].contains(&version) {
             let found = quoted(version);
             return Err(status::unknown_model(format!(
-                "unknown version {found} of \"{served}\": the only version is \"{MODEL_VERSION}\""
+                "unknown version {found} of \"{served}\": expected version \"{MODEL_VERSION}\""
             )));
         }
         Ok(())
     }
 
-    /// Answers a ModelInfer and records it in the statistics. A request that fails before its model is
-    /// known to be the one served is not recorded.
+    /// Answers a ModelInfer and records it in the statistics. A request that fails before its model
+    /// is known to be the one served is not recorded.
     async fn infer_with_statistics(
         &self,
         request: Request<ModelInferRequest>,

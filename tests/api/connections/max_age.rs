@@ -57,7 +57,7 @@ async fn a_loop_over_many_ages_loses_nothing() {
         }
     }
     for _ in 0..5 {
-        server.line_with("asked to end why=Age");
+        server.line_with("connection closing reason=Age");
     }
 }
 

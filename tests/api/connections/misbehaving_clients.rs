@@ -193,7 +193,7 @@ async fn the_idle_come_back_by_themselves() {
     let mut client = Client::new(channel(server.address()).await);
     for _ in 0..3 {
         predict(&mut client).await;
-        server.line_with("asked to end why=Idle");
+        server.line_with("connection closing reason=Idle");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     predict(&mut client).await;

@@ -79,7 +79,7 @@ async fn callers_show_certificates_where_they_must() {
     assert!(!is_answered(connect(address, servers.client_config()).await).await);
     assert!(!is_answered(connect(address, with(&servers.sign(VALID_NOW))).await).await);
     assert!(!is_answered(connect(address, with(&clients.sign((2000, 2001)))).await).await);
-    server.line_with("TLS was not agreed on");
+    server.line_with("TLS handshake failed");
 
     let url = format!("https://localhost:{}", address.port());
     let common = ["info", "--json", "--address", &url, "--tls-ca", ca.to_str().unwrap()];
