@@ -102,7 +102,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> ServerSettings {
         drain_delay: reader.duration(
             Key::live(
                 "server.drain_delay",
-                "How long the server keeps accepting requests after it was asked to stop and health checks report `NOT_SERVING`.",
+                "How long the server still accepts requests after a signal to stop, while health checks report `NOT_SERVING`.",
             ),
             Duration::ZERO,
             Duration::ZERO..=HOUR,
