@@ -1,4 +1,4 @@
-//! Time of a batch of the bundled smoothed model on one session, beside the noise of the same batch.
+//! The time of one batch of the bundled smoothed model on one session, and of the noise of the batch.
 //!
 //! `make runtime && cargo bench --bench inference`
 

@@ -1,25 +1,29 @@
-//! What it costs to be watched: the record of one call, and metrics that observe it. `cargo bench --bench telemetry`.
+//! The cost of telemetry: the record of one call, and the metrics that observe it.
 //!
-//! It is on the path of every request, of which the smallest takes some 25 us of the server's processor.
+//! `cargo bench --bench telemetry`
+//!
+//! Every request pays this cost. The smallest request takes about 25 us of processor time.
 
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use certimix::call::{CallRecord, CertificateCounts, Code, Observer, Observers, RequestIds, Rpc};
-use certimix::domain::{Certificate, PerRole, Prediction, Role, Stage, Status, Timings, Window};
+use certimix::domain::{
+    Certificate, CertificateStatus, ExecutionWindow, PerRole, Prediction, RequestStage, RequestTimings, Role,
+};
 use certimix::rpc::ConnectionCounts;
 use certimix::scheduler::ModelObserver;
 use certimix::telemetry::metrics::{Metrics, ServerState};
 use criterion::{Criterion, criterion_group, criterion_main};
 
-fn prediction() -> Prediction {
+fn certified_prediction() -> Prediction {
     let log_probs = vec![0.7f64.ln(), 0.2f64.ln(), 0.1f64.ln()];
     Prediction {
         class: 0,
         mixed_logits: log_probs.clone(),
         certificate: Certificate {
-            status: Status::Certified,
+            status: CertificateStatus::Certified,
             radius: 0.3,
             ..Certificate::unavailable("")
         },
@@ -30,30 +34,30 @@ fn prediction() -> Prediction {
     }
 }
 
-/// One input, both models.
-fn answered(record: &mut CallRecord, predictions: &[Prediction]) {
+/// Fills in the record of an answered call with one input and both models.
+fn fill_record(record: &mut CallRecord, predictions: &[Prediction]) {
     let at = |microseconds| record.begun + Duration::from_micros(microseconds);
-    let window = Window {
+    let window = ExecutionWindow {
         submitted: at(3),
         taken: at(9),
         done: at(14),
     };
     record.inputs = 1;
     record.certificates = CertificateCounts::of(predictions);
-    record.timings = Timings {
+    record.timings = RequestTimings {
         models: PerRole::of(|_| Some(window)),
-        mixing: Some(Stage::between(at(19), at(20))),
+        mixing: Some(RequestStage::between(at(19), at(20))),
     };
     record.rows = PerRole::of(|_| 1);
 }
 
-fn call(criterion: &mut Criterion) {
-    let (ids, predictions) = (RequestIds::default(), [prediction()]);
+fn telemetry(criterion: &mut Criterion) {
+    let (ids, predictions) = (RequestIds::default(), [certified_prediction()]);
     let Ok(metrics) = Metrics::new().map(Arc::new) else {
         return;
     };
     for (name, observers) in [
-        ("call, nobody watches", Observers::default()),
+        ("call, no observer", Observers::default()),
         (
             "call, with metrics",
             Observers::new([Arc::clone(&metrics) as Arc<dyn Observer>]),
@@ -62,7 +66,7 @@ fn call(criterion: &mut Criterion) {
         criterion.bench_function(name, |bencher| {
             bencher.iter(|| {
                 let mut record = CallRecord::new(Rpc::Predict, ids.next(), Instant::now());
-                answered(&mut record, &predictions);
+                fill_record(&mut record, &predictions);
                 observers.answered(&record, &predictions);
                 record.code = Code::OK;
                 record.total = record.begun.elapsed();
@@ -88,5 +92,5 @@ fn call(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, call);
+criterion_group!(benches, telemetry);
 criterion_main!(benches);

@@ -1,13 +1,15 @@
-//! When the requests of an open loop are to be sent, whatever the server does. Pure; `tests/serving_bench.rs` tests it.
+//! The times at which an open loop sends its requests, independent of the server.
+//!
+//! These functions are pure; `tests/serving_bench.rs` tests them.
 
 use std::time::Duration;
 
-/// Evenly, `rate` a second.
-pub fn paced(rate: f64, length: Duration) -> Vec<Duration> {
+/// `rate` requests a second at even intervals.
+pub fn evenly_spaced(rate: f64, length: Duration) -> Vec<Duration> {
     bursts(rate, 1, length)
 }
 
-/// `size` at once, so often that `rate` come in a second.
+/// Bursts of `size` requests at one moment, `rate` requests a second on average.
 pub fn bursts(rate: f64, size: usize, length: Duration) -> Vec<Duration> {
     let gap = Duration::from_secs_f64(size as f64 / rate);
     (0..)
@@ -17,10 +19,10 @@ pub fn bursts(rate: f64, size: usize, length: Duration) -> Vec<Duration> {
         .collect()
 }
 
-/// A Poisson process of `rate` a second: independent callers who know nothing of each other.
+/// A Poisson process of `rate` requests a second, which models independent callers.
 pub fn poisson(rate: f64, length: Duration, seed: u64) -> Vec<Duration> {
     let mut random = fastrand::Rng::with_seed(seed);
-    // ln(1 - u): u may be 0, and is never 1.
+    // The argument is 1 - u because u may be 0 and is never 1.
     let gaps = std::iter::repeat_with(|| -(1.0 - random.f64()).ln() / rate);
     gaps.scan(0.0, |at, gap| {
         *at += gap;

@@ -1,5 +1,6 @@
-//! The runtime underneath, with nothing around it: loops over `ort` on the files that the server serves, with the same
-//! session settings (src/onnx/model.rs) and as many threads.
+//! ONNX Runtime with nothing around it: loops over `ort` on the files that the server serves.
+//!
+//! The sessions have the settings of the server (src/onnx/model.rs). The loops use as many threads.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -13,39 +14,42 @@ use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::TensorRef;
 
-use crate::closed_loop::{Latencies, latencies, nanos, per};
-use crate::process_usage::cpu_of_this_thread;
+use crate::latency::{LatencyHistogram, latency_histogram, ms_per, nanoseconds};
+use crate::process_usage::thread_cpu_time;
 
 /// Runs before a window, to fill caches.
 const WARM_UP_RUNS: usize = 8;
 
-/// One session and the rows that it is fed in turn.
-pub struct Net {
+/// One session, and the rows that it runs in turn.
+pub struct BareModel {
     session: Session,
     shape: Vec<usize>,
     rows: Vec<f32>,
     next: usize,
 }
 
-/// One thread's sessions: both models.
-pub struct Pair {
-    pub g: Net,
-    pub h: Net,
+/// The sessions of one thread: one of each model.
+pub struct BareModelPair {
+    /// `g` in the report.
+    pub standard: BareModel,
+    /// `h` in the report.
+    pub robust: BareModel,
 }
 
-/// What a bare loop did in a window.
-pub struct Bare {
+/// The result of a bare loop in one window.
+pub struct BareLoopResult {
     pub runs: u64,
     /// Runs a second, summed over the threads.
     pub rate: f64,
-    /// Of its threads.
+    /// Processor time, summed over the threads.
     pub cpu: Duration,
-    pub latencies: Latencies,
+    pub latencies: LatencyHistogram,
 }
 
-impl Bare {
+impl BareLoopResult {
+    /// Processor time of a run in milliseconds.
     pub fn cpu_ms(&self) -> f64 {
-        per(self.cpu, self.runs)
+        ms_per(self.cpu, self.runs)
     }
 }
 
@@ -54,10 +58,10 @@ pub fn load_runtime(library: &Path) -> anyhow::Result<Environment> {
     Ok(builder.with_name("bench").with_telemetry(false).build()?)
 }
 
-impl Net {
-    /// `shape` is that of one row; `rows` are at least as many as the largest batch.
+impl BareModel {
+    /// `shape` is the shape of one row. `rows` must hold at least as many rows as the largest batch.
     pub fn open(environment: &Environment, file: &Path, shape: &[usize], rows: &[Vec<f32>]) -> anyhow::Result<Self> {
-        let built = || -> ort::Result<Session> {
+        let open_session = || -> ort::Result<Session> {
             Session::builder(environment)?
                 .with_optimization_level(GraphOptimizationLevel::All)?
                 .with_intra_threads(1)?
@@ -68,7 +72,7 @@ impl Net {
                 .commit_from_file(file)
         };
         Ok(Self {
-            session: built()?,
+            session: open_session()?,
             shape: shape.to_vec(),
             rows: rows.concat(),
             next: 0,
@@ -77,13 +81,16 @@ impl Net {
 
     /// Runs the next `batch` rows.
     pub fn run(&mut self, batch: usize) -> anyhow::Result<()> {
-        let length: usize = self.shape.iter().product();
-        let available = self.rows.len() / length;
+        let row_length: usize = self.shape.iter().product();
+        let available = self.rows.len() / row_length;
         if self.next + batch > available {
             self.next = 0;
         }
-        let from = self.next * length;
-        let values = self.rows.get(from..from + batch * length).context("too few rows")?;
+        let start = self.next * row_length;
+        let values = self
+            .rows
+            .get(start..start + batch * row_length)
+            .context("too few rows")?;
         self.next += batch;
         let shape: Vec<usize> = std::iter::once(batch).chain(self.shape.iter().copied()).collect();
         let input = TensorRef::from_array_view((shape, values))?;
@@ -94,93 +101,101 @@ impl Net {
     }
 }
 
-/// The ceiling: each thread runs g, then h, on `batch` inputs, as fast as it can. Counts pairs.
-pub fn saturate(pairs: &mut [Pair], batch: usize, window: Duration) -> anyhow::Result<Bare> {
-    on_threads(pairs, batch, window, |pair| {
-        pair.g.run(batch)?;
-        pair.h.run(batch)
+/// The upper limit of throughput. Each thread runs the standard model, then the robust one, on
+/// `batch` inputs without a pause. Counts pairs.
+pub fn saturate_pairs(pairs: &mut [BareModelPair], batch: usize, window: Duration) -> anyhow::Result<BareLoopResult> {
+    loop_on_threads(pairs, batch, window, |pair| {
+        pair.standard.run(batch)?;
+        pair.robust.run(batch)
     })
 }
 
-/// The same with h alone. Counts rows.
-pub fn saturate_h(pairs: &mut [Pair], batch: usize, window: Duration) -> anyhow::Result<Bare> {
-    on_threads(pairs, batch, window, |pair| pair.h.run(batch))
+/// The same with the robust model alone. Counts rows.
+pub fn saturate_robust(pairs: &mut [BareModelPair], batch: usize, window: Duration) -> anyhow::Result<BareLoopResult> {
+    loop_on_threads(pairs, batch, window, |pair| pair.robust.run(batch))
 }
 
-fn on_threads(
-    pairs: &mut [Pair],
+fn loop_on_threads(
+    pairs: &mut [BareModelPair],
     batch: usize,
     window: Duration,
-    run: impl Fn(&mut Pair) -> anyhow::Result<()> + Sync,
-) -> anyhow::Result<Bare> {
+    run: impl Fn(&mut BareModelPair) -> anyhow::Result<()> + Sync,
+) -> anyhow::Result<BareLoopResult> {
     let run = &run;
     thread::scope(|scope| {
         let threads: Vec<_> = pairs
             .iter_mut()
-            .map(|pair| scope.spawn(move || looped(window, batch, || run(pair))))
+            .map(|pair| scope.spawn(move || loop_for(window, batch, || run(pair))))
             .collect();
-        let mut all = Bare {
+        let mut total = BareLoopResult {
             runs: 0,
             rate: 0.0,
             cpu: Duration::ZERO,
-            latencies: latencies()?,
+            latencies: latency_histogram()?,
         };
         for thread in threads {
-            let one = thread.join().map_err(|_| anyhow!("a bare loop panicked"))??;
-            all.runs += one.runs;
-            all.rate += one.rate;
-            all.cpu += one.cpu;
-            all.latencies.add(one.latencies)?;
+            let result = thread.join().map_err(|_| anyhow!("a bare loop panicked"))??;
+            total.runs += result.runs;
+            total.rate += result.rate;
+            total.cpu += result.cpu;
+            total.latencies.add(result.latencies)?;
         }
-        Ok(all)
+        Ok(total)
     })
 }
 
-fn looped(window: Duration, batch: usize, mut run: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Bare> {
+fn loop_for(
+    window: Duration,
+    batch: usize,
+    mut run: impl FnMut() -> anyhow::Result<()>,
+) -> anyhow::Result<BareLoopResult> {
     for _ in 0..WARM_UP_RUNS {
         run()?;
     }
-    let mut latencies = latencies()?;
-    let (start, cpu) = (Instant::now(), cpu_of_this_thread()?);
+    let mut latencies = latency_histogram()?;
+    let (start, cpu) = (Instant::now(), thread_cpu_time()?);
     let mut last = start;
     while last - start < window {
         run()?;
         let now = Instant::now();
-        latencies.saturating_record(nanos(now - last));
+        latencies.saturating_record(nanoseconds(now - last));
         last = now;
     }
     let runs = latencies.len() * batch as u64;
-    Ok(Bare {
+    Ok(BareLoopResult {
         runs,
         rate: runs as f64 / (last - start).as_secs_f64(),
-        cpu: cpu_of_this_thread()?.saturating_sub(cpu),
+        cpu: thread_cpu_time()?.saturating_sub(cpu),
         latencies,
     })
 }
 
-/// One pair at a time, g and h at once: the caller runs h and another thread g, as a program would that is written by hand.
-pub fn together(pair: &mut Pair, window: Duration) -> anyhow::Result<Bare> {
-    let Pair { g, h } = pair;
+/// Runs one pair at a time, both models at once: this thread runs the robust model and another
+/// thread the standard one, as a hand-written program would.
+pub fn run_in_parallel(pair: &mut BareModelPair, window: Duration) -> anyhow::Result<BareLoopResult> {
+    let BareModelPair { standard, robust } = pair;
     thread::scope(|scope| {
-        let (ask, asked) = sync_channel::<()>(1);
-        let (tell, told) = sync_channel::<anyhow::Result<()>>(1);
-        let other = scope.spawn(move || -> anyhow::Result<Duration> {
-            let cpu = cpu_of_this_thread()?;
-            while asked.recv().is_ok() {
-                tell.send(g.run(1))?;
+        let (run_sender, run_receiver) = sync_channel::<()>(1);
+        let (done_sender, done_receiver) = sync_channel::<anyhow::Result<()>>(1);
+        let helper = scope.spawn(move || -> anyhow::Result<Duration> {
+            let cpu = thread_cpu_time()?;
+            while run_receiver.recv().is_ok() {
+                done_sender.send(standard.run(1))?;
             }
-            Ok(cpu_of_this_thread()?.saturating_sub(cpu))
+            Ok(thread_cpu_time()?.saturating_sub(cpu))
         });
-        let both = || {
-            ask.send(())?;
-            h.run(1)?;
-            told.recv()?
+        let run_both = || {
+            run_sender.send(())?;
+            robust.run(1)?;
+            done_receiver.recv()?
         };
-        let looped = looped(window, 1, both);
-        drop(ask);
-        let others = other.join().map_err(|_| anyhow!("the thread of g panicked"))??;
-        let mut looped = looped?;
-        looped.cpu += others;
-        Ok(looped)
+        let result = loop_for(window, 1, run_both);
+        drop(run_sender);
+        let helper_cpu = helper
+            .join()
+            .map_err(|_| anyhow!("the thread of the standard model panicked"))??;
+        let mut result = result?;
+        result.cpu += helper_cpu;
+        Ok(result)
     })
 }

@@ -1,173 +1,150 @@
-//! A closed loop: callers who each send their next request when the last one is answered.
+//! A closed loop: each caller sends its next request after the answer to its last one.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use hdrhistogram::Histogram;
 use tonic::transport::Channel;
 
-use crate::process_usage::{cpu_of, cpu_of_this_thread};
-use crate::raw_client::{Call, connect};
-use crate::server_process::Server;
+use crate::async_runtime::block_on_this_thread;
+use crate::latency::{LatencyHistogram, latency_histogram, ms_per, nanoseconds};
+use crate::process_usage::{cpu_time, thread_cpu_time};
+use crate::raw_client::{EncodedCall, connect};
+use crate::server_process::ServerProcess;
 
-/// How long callers may take to end after a window: the longest request.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// The time that callers have to end after a window; it covers the longest request.
+const CALLERS_END_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Latencies in nanoseconds, to three digits.
-pub type Latencies = Histogram<u64>;
-
-pub fn latencies() -> anyhow::Result<Latencies> {
-    Ok(Histogram::new_with_bounds(1000, 600_000_000_000, 3)?)
-}
-
-/// The quantile `q` in milliseconds.
-pub fn quantile_ms(latencies: &Latencies, q: f64) -> f64 {
-    latencies.value_at_quantile(q) as f64 / 1e6
-}
-
-/// What one window saw.
+/// The result of one window.
 #[derive(Debug)]
-pub struct Traffic {
+pub struct ClosedLoopResult {
     pub answers: u64,
     pub time: Duration,
-    pub latencies: Latencies,
-    /// Failed requests by their code.
+    pub latencies: LatencyHistogram,
+    /// The number of failed requests, by code and message.
     pub failures: BTreeMap<String, u64>,
     pub server_cpu: Duration,
-    /// Of the load generator.
-    pub own_cpu: Duration,
+    pub generator_cpu: Duration,
 }
 
-impl Traffic {
+impl ClosedLoopResult {
+    /// Answers a second.
     pub fn rate(&self) -> f64 {
         self.answers as f64 / self.time.as_secs_f64()
     }
 
-    pub fn server_ms(&self) -> f64 {
-        per(self.server_cpu, self.answers)
+    /// The server's processor time of an answer in milliseconds.
+    pub fn server_cpu_ms(&self) -> f64 {
+        ms_per(self.server_cpu, self.answers)
     }
 
-    pub fn own_ms(&self) -> f64 {
-        per(self.own_cpu, self.answers)
+    /// The load generator's processor time of an answer in milliseconds.
+    pub fn generator_cpu_ms(&self) -> f64 {
+        ms_per(self.generator_cpu, self.answers)
     }
 }
 
-/// Milliseconds for each of `count`.
-pub fn per(time: Duration, count: u64) -> f64 {
-    time.as_secs_f64() * 1e3 / count.max(1) as f64
-}
-
-/// Runs the load on this thread alone.
-pub fn on_this_thread<T>(load: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(load)
-}
-
-/// Sends `call` from `callers` callers, and measures a window once all are under way. No request may fail.
-pub fn closed(
-    server: &Server,
-    call: &Call,
+/// Sends `call` from `callers` callers and measures a window after `warm_up`. No request may fail.
+pub fn run_closed_loop(
+    server: &ServerProcess,
+    call: &EncodedCall,
     callers: usize,
     warm_up: Duration,
     window: Duration,
-) -> anyhow::Result<Traffic> {
-    let traffic = on_this_thread(async {
-        let crowd = Crowd::new(connect(server.address, callers).await?)?;
-        let watch = async {
+) -> anyhow::Result<ClosedLoopResult> {
+    let result = block_on_this_thread(async {
+        let pool = CallerPool::new(connect(server.address, callers).await?)?;
+        let measurement = async {
             tokio::time::sleep(warm_up).await;
-            let before = (Instant::now(), cpu_of(server.pid())?, cpu_of_this_thread()?);
-            crowd.counting.set(true);
+            let before = (Instant::now(), cpu_time(server.pid())?, thread_cpu_time()?);
+            pool.recording.set(true);
             tokio::time::sleep(window).await;
-            crowd.counting.set(false);
-            crowd.over.set(true);
-            let (time, server_cpu, own_cpu) = before;
+            pool.recording.set(false);
+            pool.stopping.set(true);
+            let (start, server_cpu, generator_cpu) = before;
             anyhow::Ok((
-                time.elapsed(),
-                cpu_of(server.pid())?.saturating_sub(server_cpu),
-                cpu_of_this_thread()?.saturating_sub(own_cpu),
+                start.elapsed(),
+                cpu_time(server.pid())?.saturating_sub(server_cpu),
+                thread_cpu_time()?.saturating_sub(generator_cpu),
             ))
         };
-        let ran = async { tokio::join!(watch, crowd.run(call, callers)).0 };
-        let (time, server_cpu, own_cpu) = tokio::time::timeout(warm_up + window + PATIENCE, ran)
+        let both = async { tokio::join!(measurement, pool.run(call, callers)).0 };
+        let (time, server_cpu, generator_cpu) = tokio::time::timeout(warm_up + window + CALLERS_END_TIMEOUT, both)
             .await
             .context("requests hang")??;
-        let latencies = crowd.seen.into_inner();
-        Ok(Traffic {
+        let latencies = pool.latencies.into_inner();
+        Ok(ClosedLoopResult {
             answers: latencies.len(),
             time,
             latencies,
-            failures: crowd.failures.into_inner(),
+            failures: pool.failures.into_inner(),
             server_cpu,
-            own_cpu,
+            generator_cpu,
         })
     })?;
     ensure!(
-        traffic.failures.is_empty() && traffic.answers > 0,
+        result.failures.is_empty() && result.answers > 0,
         "requests failed or none was answered: {:?}",
-        traffic.failures
+        result.failures
     );
-    Ok(traffic)
+    Ok(result)
 }
 
-/// The callers and what they share.
-pub struct Crowd {
+/// The callers' shared state.
+pub struct CallerPool {
     channels: Vec<Channel>,
-    pub counting: Cell<bool>,
-    pub over: Cell<bool>,
-    pub seen: RefCell<Latencies>,
+    /// While true, callers record the latencies of their answers.
+    pub recording: Cell<bool>,
+    /// Once true, callers send no further request.
+    pub stopping: Cell<bool>,
+    pub latencies: RefCell<LatencyHistogram>,
     pub failures: RefCell<BTreeMap<String, u64>>,
 }
 
-impl Crowd {
+impl CallerPool {
     pub fn new(channels: Vec<Channel>) -> anyhow::Result<Self> {
         Ok(Self {
             channels,
-            counting: Cell::new(false),
-            over: Cell::new(false),
-            seen: RefCell::new(latencies()?),
+            recording: Cell::new(false),
+            stopping: Cell::new(false),
+            latencies: RefCell::new(latency_histogram()?),
             failures: RefCell::default(),
         })
     }
 
-    /// Until it is over, and every caller has the answer that it waits for.
-    pub async fn run(&self, call: &Call, callers: usize) {
-        let mut callers: FuturesUnordered<_> = (0..callers).map(|number| self.caller(number, call)).collect();
+    /// Runs the callers until `stopping` is set and every outstanding request is answered.
+    pub async fn run(&self, call: &EncodedCall, callers: usize) {
+        let mut callers: FuturesUnordered<_> = (0..callers).map(|index| self.run_caller(index, call)).collect();
         while callers.next().await.is_some() {}
     }
 
-    async fn caller(&self, number: usize, call: &Call) {
-        let Some(channel) = self.channels.get(number % self.channels.len().max(1)) else {
+    async fn run_caller(&self, index: usize, call: &EncodedCall) {
+        let Some(channel) = self.channels.get(index % self.channels.len().max(1)) else {
             return;
         };
-        // Each begins with another message.
-        let mut turn = number * 7;
-        while !self.over.get() {
+        // Each caller starts with a different message.
+        let mut turn = index * 7;
+        while !self.stopping.get() {
             let start = Instant::now();
             let answer = call.send(turn, channel.clone(), None).await;
             turn += 1;
             if let Err(status) = answer {
                 *self.failures.borrow_mut().entry(describe(&status)).or_default() += 1;
-                // A server that refuses everything must not be asked in a tight loop.
+                // Avoids a tight loop against a server that refuses everything.
                 tokio::time::sleep(Duration::from_millis(1)).await;
-            } else if self.counting.get() {
-                self.seen.borrow_mut().saturating_record(nanos(start.elapsed()));
+            } else if self.recording.get() {
+                self.latencies
+                    .borrow_mut()
+                    .saturating_record(nanoseconds(start.elapsed()));
             }
         }
     }
 }
 
-/// The name of the code, such as `ResourceExhausted`, with what the server says where that is no matter of load.
+/// The name of the code, such as `ResourceExhausted`, and the server's message.
 fn describe(status: &tonic::Status) -> String {
     format!("{:?}: {}", status.code(), status.message())
-}
-
-pub fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

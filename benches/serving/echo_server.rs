@@ -1,5 +1,5 @@
-//! The least that a server of this service can do: decode the request, and answer Predict at once with a response of the
-//! same size as the real one's. What it reaches is what tonic and tokio leave.
+//! The lower limit of a server of this service: it decodes a request of Predict and returns a fixed
+//! response of the same size as the real one. Its throughput is the limit of tonic and tokio.
 
 use std::path::Path;
 
@@ -15,24 +15,25 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::server_process::READY;
+use crate::console::print_line;
+use crate::server_process::READY_PREFIX;
 
-struct Echo {
-    answer: PredictResponse,
+struct EchoService {
+    response: PredictResponse,
 }
 
-fn not_here<T>() -> Result<Response<T>, Status> {
+fn unimplemented<T>() -> Result<Response<T>, Status> {
     Err(Status::unimplemented("this server only answers Predict"))
 }
 
 #[tonic::async_trait]
-impl MixedClassifier for Echo {
+impl MixedClassifier for EchoService {
     async fn predict(&self, _request: Request<PredictRequest>) -> Result<Response<PredictResponse>, Status> {
-        Ok(Response::new(self.answer.clone()))
+        Ok(Response::new(self.response.clone()))
     }
 
     async fn certify(&self, _request: Request<CertifyRequest>) -> Result<Response<CertifyResponse>, Status> {
-        not_here()
+        unimplemented()
     }
 
     type CertifyStreamStream = tokio_stream::Empty<Result<CertifyStreamResponse, Status>>;
@@ -41,7 +42,7 @@ impl MixedClassifier for Echo {
         &self,
         _request: Request<CertifyRequest>,
     ) -> Result<Response<Self::CertifyStreamStream>, Status> {
-        not_here()
+        unimplemented()
     }
 
     type PredictStreamStream = tokio_stream::Empty<Result<PredictStreamResponse, Status>>;
@@ -50,35 +51,37 @@ impl MixedClassifier for Echo {
         &self,
         _request: Request<Streaming<PredictStreamRequest>>,
     ) -> Result<Response<Self::PredictStreamStream>, Status> {
-        not_here()
+        unimplemented()
     }
 
     async fn get_model_info(
         &self,
         _request: Request<GetModelInfoRequest>,
     ) -> Result<Response<GetModelInfoResponse>, Status> {
-        not_here()
+        unimplemented()
     }
 
     async fn get_shadow_report(
         &self,
         _request: Request<GetShadowReportRequest>,
     ) -> Result<Response<GetShadowReportResponse>, Status> {
-        not_here()
+        unimplemented()
     }
 }
 
-/// Serves until it is killed, on the kind of runtime that `certimix serve` has on so few processors (server.threads).
-pub fn serve(answer: &Path) -> anyhow::Result<()> {
-    let answer = PredictResponse::decode(std::fs::read(answer)?.as_slice())?;
+/// Serves the response in the file `response` until the process is killed.
+///
+/// The runtime is the one that `certimix serve` uses on so few processors (`server.threads`).
+pub fn serve(response: &Path) -> anyhow::Result<()> {
+    let response = PredictResponse::decode(std::fs::read(response)?.as_slice())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        super::note(&format!("{READY}{}, an echo", listener.local_addr()?));
+        print_line(&format!("{READY_PREFIX}{}, an echo", listener.local_addr()?));
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         Server::builder()
             .max_concurrent_streams(1024)
-            .add_service(MixedClassifierServer::new(Echo { answer }))
+            .add_service(MixedClassifierServer::new(EchoService { response }))
             .serve_with_incoming(incoming)
             .await?;
         Ok(())

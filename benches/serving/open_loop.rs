@@ -1,5 +1,7 @@
-//! An open loop: requests are sent when a schedule says so, however many are still unanswered, and latency counts from the
-//! moment that the schedule says: a server that stalls cannot hide it by slowing the load.
+//! An open loop: it sends requests at scheduled times, however many are unanswered.
+//!
+//! Latency counts from the scheduled time, so a server that stalls cannot hide the stall by slowing
+//! the load.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -12,60 +14,61 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tonic::Code;
 use tonic::transport::Channel;
 
-use crate::raw_client::Call;
+use crate::raw_client::EncodedCall;
 
-/// One request; times since the schedule began.
+/// The outcome of one request. Times count from the start of the schedule.
 #[derive(Debug)]
-pub struct Outcome {
-    pub intended: Duration,
+pub struct RequestOutcome {
+    pub scheduled: Duration,
     pub sent: Duration,
     pub answered: Duration,
     pub code: Code,
     pub answer: Option<Bytes>,
 }
 
-impl Outcome {
-    /// As a caller sees it who wanted to send at the intended moment, in milliseconds.
+impl RequestOutcome {
+    /// The time from the scheduled time to the answer in milliseconds.
     pub fn latency_ms(&self) -> f64 {
-        self.answered.saturating_sub(self.intended).as_secs_f64() * 1e3
+        self.answered.saturating_sub(self.scheduled).as_secs_f64() * 1e3
     }
 
-    /// How late the generator was, in milliseconds.
-    pub fn lateness_ms(&self) -> f64 {
-        self.sent.saturating_sub(self.intended).as_secs_f64() * 1e3
+    /// The time by which the generator missed the schedule in milliseconds.
+    pub fn send_delay_ms(&self) -> f64 {
+        self.sent.saturating_sub(self.scheduled).as_secs_f64() * 1e3
     }
 }
 
-/// Sends `call` at each moment of `schedule`, and returns when all are answered. `waiting` always tells how many wait.
-pub async fn follow(
+/// Sends `call` at each time of `schedule` and returns after the last answer. `outstanding` always
+/// holds the number of unanswered requests.
+pub async fn run_open_loop(
     schedule: Vec<Duration>,
-    call: &Call,
+    call: &EncodedCall,
     channels: &[Channel],
     deadline: Option<Duration>,
-    waiting: &AtomicUsize,
-) -> anyhow::Result<Vec<Outcome>> {
+    outstanding: &AtomicUsize,
+) -> anyhow::Result<Vec<RequestOutcome>> {
     let start = Instant::now();
-    let mut due = pace(schedule, start)?;
+    let mut due = spawn_timer(schedule, start)?;
     let mut outcomes = Vec::new();
     let mut requests = FuturesUnordered::new();
     let mut turn = 0;
-    let mut scheduled = true;
-    while scheduled || !requests.is_empty() {
+    let mut schedule_open = true;
+    while schedule_open || !requests.is_empty() {
         tokio::select! {
-            // Sending first: an answer is noticed a little later, a late request is not what was planned.
+            // Sending comes first: a late request breaks the schedule, a late look at an answer does not.
             biased;
-            next = due.recv(), if scheduled => {
-                let Some(intended) = next else {
-                    scheduled = false;
+            next = due.recv(), if schedule_open => {
+                let Some(scheduled) = next else {
+                    schedule_open = false;
                     continue;
                 };
                 let channel = channels.get(turn % channels.len().max(1)).context("no connection")?;
-                requests.push(request(start, intended, turn, call, channel.clone(), deadline));
-                waiting.fetch_add(1, Ordering::Relaxed);
+                requests.push(send_request(start, scheduled, turn, call, channel.clone(), deadline));
+                outstanding.fetch_add(1, Ordering::Relaxed);
                 turn += 1;
             }
             Some(outcome) = requests.next(), if !requests.is_empty() => {
-                waiting.fetch_sub(1, Ordering::Relaxed);
+                outstanding.fetch_sub(1, Ordering::Relaxed);
                 outcomes.push(outcome);
             }
         }
@@ -73,18 +76,18 @@ pub async fn follow(
     Ok(outcomes)
 }
 
-async fn request(
+async fn send_request(
     start: Instant,
-    intended: Duration,
+    scheduled: Duration,
     turn: usize,
-    call: &Call,
+    call: &EncodedCall,
     channel: Channel,
     deadline: Option<Duration>,
-) -> Outcome {
+) -> RequestOutcome {
     let sent = start.elapsed();
     let answer = call.send(turn, channel, deadline).await;
-    Outcome {
-        intended,
+    RequestOutcome {
+        scheduled,
         sent,
         answered: start.elapsed(),
         code: answer.as_ref().map_or_else(tonic::Status::code, |_| Code::Ok),
@@ -92,16 +95,17 @@ async fn request(
     }
 }
 
-/// Tells each moment when it comes. On a thread of its own, because tokio's timer counts whole milliseconds.
-fn pace(schedule: Vec<Duration>, start: Instant) -> anyhow::Result<UnboundedReceiver<Duration>> {
-    let (tell, due) = unbounded_channel();
-    std::thread::Builder::new().name("pace".to_owned()).spawn(move || {
-        for intended in schedule {
-            let left = intended.saturating_sub(start.elapsed());
-            if !left.is_zero() {
-                std::thread::sleep(left);
+/// Sends each scheduled time when it comes. The timer has its own thread because tokio's timer
+/// counts whole milliseconds.
+fn spawn_timer(schedule: Vec<Duration>, start: Instant) -> anyhow::Result<UnboundedReceiver<Duration>> {
+    let (sender, due) = unbounded_channel();
+    std::thread::Builder::new().name("timer".to_owned()).spawn(move || {
+        for scheduled in schedule {
+            let remaining = scheduled.saturating_sub(start.elapsed());
+            if !remaining.is_zero() {
+                std::thread::sleep(remaining);
             }
-            if tell.send(intended).is_err() {
+            if sender.send(scheduled).is_err() {
                 return;
             }
         }

@@ -1,11 +1,11 @@
-//! Processor time and memory of processes, as Linux counts them.
+//! Processor time and memory of processes, as Linux reports them.
 
 use std::time::Duration;
 
 use procfs::process::Process;
 
 /// User and system time of all threads of a process so far.
-pub fn cpu_of(pid: u32) -> anyhow::Result<Duration> {
+pub fn cpu_time(pid: u32) -> anyhow::Result<Duration> {
     let stat = process(pid)?.stat()?;
     let ticks = stat.utime + stat.stime;
     Ok(Duration::from_secs_f64(
@@ -13,16 +13,16 @@ pub fn cpu_of(pid: u32) -> anyhow::Result<Duration> {
     ))
 }
 
-/// Resident bytes of a process.
-pub fn memory_of(pid: u32) -> anyhow::Result<u64> {
+/// Resident memory of a process in bytes.
+pub fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
     Ok(process(pid)?.status()?.vmrss.unwrap_or_default() * 1024)
 }
 
-/// Time that this thread has run on a processor, to the nanosecond.
-pub fn cpu_of_this_thread() -> anyhow::Result<Duration> {
+/// Processor time of the current thread so far, in steps of a nanosecond.
+pub fn thread_cpu_time() -> anyhow::Result<Duration> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
-    let ran = text.split_whitespace().next().unwrap_or_default().parse()?;
-    Ok(Duration::from_nanos(ran))
+    let nanoseconds = text.split_whitespace().next().unwrap_or_default().parse()?;
+    Ok(Duration::from_nanos(nanoseconds))
 }
 
 fn process(pid: u32) -> anyhow::Result<Process> {

@@ -1,4 +1,4 @@
-//! What was measured on: for the machine's line of each section.
+//! When, where and on what a case was measured.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,25 +7,25 @@ use std::time::SystemTime;
 use procfs::{CpuInfo, Current as _, Meminfo};
 use serde::{Deserialize, Serialize};
 
-/// When, where and of what a section was measured.
+/// The circumstances of a measurement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
+pub struct Provenance {
     pub date: String,
     pub machine: String,
     pub onnxruntime: String,
     pub revision: String,
-    /// Quick runs are for a look, not for a report.
+    /// A quick run checks that the benchmark works; its figures are not for a report.
     pub quick: bool,
-    /// The name of another binary than the one of the revision.
+    /// The file name of the server binary, if it is not the one of the revision.
     pub other_server: Option<String>,
 }
 
-impl Origin {
+impl Provenance {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the date of a report, which nothing is computed from"
+        reason = "the date appears in the report; nothing is computed from it"
     )]
-    pub fn now(root: &Path, library: &Path, quick: bool, other_server: Option<&Path>) -> anyhow::Result<Self> {
+    pub fn collect(root: &Path, library: &Path, quick: bool, other_server: Option<&Path>) -> anyhow::Result<Self> {
         let date = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let cpu = CpuInfo::current()?;
@@ -36,8 +36,8 @@ impl Origin {
         Ok(Self {
             date,
             machine: format!("{cores} cores of {model}, {gib:.0} GiB, Linux {kernel}"),
-            onnxruntime: onnxruntime(library).unwrap_or_else(|| "unknown".to_owned()),
-            revision: revision(root).unwrap_or_else(|| "unknown".to_owned()),
+            onnxruntime: onnxruntime_version(library).unwrap_or_else(|| "unknown".to_owned()),
+            revision: git_revision(root).unwrap_or_else(|| "unknown".to_owned()),
             quick,
             other_server: other_server
                 .and_then(Path::file_name)
@@ -45,7 +45,7 @@ impl Origin {
         })
     }
 
-    /// One line.
+    /// One line for the report.
     pub fn line(&self) -> String {
         let Self {
             date,
@@ -54,25 +54,25 @@ impl Origin {
             revision,
             ..
         } = self;
-        let quick = if self.quick { ", a QUICK run" } else { "" };
+        let quick = if self.quick { ", **a quick run**" } else { "" };
         let other = self
             .other_server
             .as_ref()
-            .map_or_else(String::new, |name| format!(", ANOTHER SERVER BINARY: {name}"));
+            .map_or_else(String::new, |name| format!(", **another server binary**: {name}"));
         format!("{machine}; ONNX Runtime {onnxruntime}; revision {revision}; {date}{quick}{other}")
     }
 }
 
-fn git(root: &Path, arguments: &[&str]) -> Option<String> {
+fn git_output(root: &Path, arguments: &[&str]) -> Option<String> {
     let output = Command::new("git").current_dir(root).args(arguments).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| text.trim().to_owned())
 }
 
-/// The commit, and whether the sources differ from it.
-fn revision(root: &Path) -> Option<String> {
-    let commit = git(root, &["rev-parse", "--short=10", "HEAD"])?;
-    let changed = git(
+/// The commit, with a mark if the sources differ from it.
+fn git_revision(root: &Path) -> Option<String> {
+    let commit = git_output(root, &["rev-parse", "--short=10", "HEAD"])?;
+    let changed = git_output(
         root,
         &["status", "--porcelain", "--", "src", "Cargo.lock", "build.rs", "proto"],
     )?;
@@ -80,8 +80,8 @@ fn revision(root: &Path) -> Option<String> {
     Some(commit + mark)
 }
 
-/// The version, from the last line that the runtime's build information has it in, or else from what fetched it.
-fn onnxruntime(library: &Path) -> Option<String> {
+/// The version that the script which fetches the library pins.
+fn onnxruntime_version(library: &Path) -> Option<String> {
     let script = library.ancestors().nth(3)?.join("scripts/fetch_onnxruntime.py");
     let text = std::fs::read_to_string(script).ok()?;
     let (_, rest) = text.split_once("\nVERSION = \"")?;

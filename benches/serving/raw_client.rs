@@ -1,5 +1,6 @@
-//! A lean client: requests are encoded once, answers are not decoded, so that the load costs as little as it can of the
-//! processors that it shares with the server.
+//! A client that encodes each request once and decodes no answer.
+//!
+//! The load generator shares the processors with the server, so it must use as little of them as possible.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,17 +12,17 @@ use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
-/// One connection a caller, up to this many.
-const MOST_CONNECTIONS: usize = 16;
+/// Each caller has its own connection, up to this number.
+const MAX_CONNECTIONS: usize = 16;
 
 /// A method, and encoded messages that are sent in turn.
 #[derive(Debug, Clone)]
-pub struct Call {
+pub struct EncodedCall {
     path: PathAndQuery,
     messages: Vec<Bytes>,
 }
 
-impl Call {
+impl EncodedCall {
     /// A method of `certimix.v1.MixedClassifier`.
     pub fn new(method: &str, messages: &[impl prost::Message]) -> anyhow::Result<Self> {
         Ok(Self {
@@ -30,12 +31,12 @@ impl Call {
         })
     }
 
-    /// Bytes of the first message.
-    pub fn payload(&self) -> usize {
+    /// The length of the first message in bytes.
+    pub fn message_bytes(&self) -> usize {
         self.messages.first().map_or(0, Bytes::len)
     }
 
-    /// Sends the message of this turn and waits for the answer's bytes.
+    /// Sends the message of this turn and returns the bytes of the answer.
     pub async fn send(&self, turn: usize, channel: Channel, deadline: Option<Duration>) -> Result<Bytes, Status> {
         let message = self.messages.get(turn % self.messages.len().max(1));
         let mut request = Request::new(message.cloned().unwrap_or_default());
@@ -44,26 +45,26 @@ impl Call {
         }
         let mut client = Grpc::new(channel);
         client.ready().await.map_err(|error| Status::from_error(error.into()))?;
-        let response = client.unary(request, self.path.clone(), Raw).await?;
+        let response = client.unary(request, self.path.clone(), BytesCodec).await?;
         Ok(response.into_inner())
     }
 }
 
-/// The connections of `callers` callers.
+/// Opens the connections of `callers` callers.
 pub async fn connect(address: SocketAddr, callers: usize) -> anyhow::Result<Vec<Channel>> {
     let endpoint = Endpoint::from_shared(format!("http://{address}"))?.tcp_nodelay(true);
     let mut channels = Vec::new();
-    for _ in 0..callers.clamp(1, MOST_CONNECTIONS) {
+    for _ in 0..callers.clamp(1, MAX_CONNECTIONS) {
         channels.push(endpoint.connect().await?);
     }
     Ok(channels)
 }
 
-/// Messages as the bytes that they are.
+/// A codec that passes messages on as bytes.
 #[derive(Debug, Clone, Copy)]
-struct Raw;
+struct BytesCodec;
 
-impl Codec for Raw {
+impl Codec for BytesCodec {
     type Encode = Bytes;
     type Decode = Bytes;
     type Encoder = Self;
@@ -78,7 +79,7 @@ impl Codec for Raw {
     }
 }
 
-impl Encoder for Raw {
+impl Encoder for BytesCodec {
     type Item = Bytes;
     type Error = Status;
 
@@ -88,7 +89,7 @@ impl Encoder for Raw {
     }
 }
 
-impl Decoder for Raw {
+impl Decoder for BytesCodec {
     type Item = Bytes;
     type Error = Status;
 

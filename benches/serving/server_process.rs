@@ -1,4 +1,4 @@
-//! A server in a process of its own, killed when this is dropped.
+//! A server in its own process.
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
@@ -12,20 +12,21 @@ use anyhow::{Context as _, bail};
 use prost::Message;
 use prost::bytes::Bytes;
 
-use crate::closed_loop::on_this_thread;
+use crate::async_runtime::block_on_this_thread;
 use crate::interference;
-use crate::raw_client::{Call, connect};
+use crate::raw_client::{EncodedCall, connect};
 
-/// What both servers say on stderr when they serve.
-pub const READY: &str = "certimix is ready on ";
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Both servers print this on standard error, followed by the address, when they serve.
+pub const READY_PREFIX: &str = "certimix is ready on ";
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-pub struct Server {
+/// A running server. Dropping it kills the process.
+pub struct ServerProcess {
     child: Child,
     pub address: SocketAddr,
 }
 
-impl Server {
+impl ServerProcess {
     /// Starts `program` and waits until it is ready.
     pub fn start(program: &Path, arguments: &[&OsStr]) -> anyhow::Result<Self> {
         let mut command = Command::new(program);
@@ -34,7 +35,7 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        // Whatever surrounds the bench must not configure the server.
+        // The environment of the benchmark must not configure the server.
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("CERTIMIX") {
                 command.env_remove(name);
@@ -46,27 +47,27 @@ impl Server {
                 .with_context(|| format!("cannot start {}", program.display()))?,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
         };
-        interference::ours(server.pid());
-        let errors = server.child.stderr.take().context("no stderr")?;
-        let (tell, lines) = channel();
-        // Reads to the end, so that the server never waits for a reader.
+        interference::register_process(server.pid());
+        let stderr = server.child.stderr.take().context("no stderr")?;
+        let (sender, lines) = channel();
+        // The thread reads to the end, so that the server never waits for a reader.
         std::thread::spawn(move || {
-            for line in BufReader::new(errors).lines().map_while(Result::ok) {
-                drop(tell.send(line));
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                drop(sender.send(line));
             }
         });
-        let mut said = Vec::new();
+        let mut printed = Vec::new();
         loop {
-            match lines.recv_timeout(PATIENCE) {
-                Ok(line) => match line.split_once(READY) {
+            match lines.recv_timeout(TIMEOUT) {
+                Ok(line) => match line.split_once(READY_PREFIX) {
                     Some((_, rest)) => {
                         server.address = rest.split([',', ' ']).next().unwrap_or_default().parse()?;
                         return Ok(server);
                     }
-                    None => said.push(line),
+                    None => printed.push(line),
                 },
-                Err(RecvTimeoutError::Timeout) => bail!("the server is not ready in time: {said:#?}"),
-                Err(RecvTimeoutError::Disconnected) => bail!("the server ended: {said:#?}"),
+                Err(RecvTimeoutError::Timeout) => bail!("the server is not ready in time: {printed:#?}"),
+                Err(RecvTimeoutError::Disconnected) => bail!("the server ended: {printed:#?}"),
             }
         }
     }
@@ -75,25 +76,25 @@ impl Server {
         self.child.id()
     }
 
-    /// Asks once.
-    pub fn ask<A: Message + Default>(&self, method: &str, request: impl Message) -> anyhow::Result<A> {
-        Ok(A::decode(self.ask_bytes(&Call::new(method, &[request])?)?)?)
+    /// Sends one request and decodes the response.
+    pub fn call<A: Message + Default>(&self, method: &str, request: impl Message) -> anyhow::Result<A> {
+        Ok(A::decode(self.call_raw(&EncodedCall::new(method, &[request])?)?)?)
     }
 
-    /// Asks once, and leaves the answer as it is.
-    pub fn ask_bytes(&self, call: &Call) -> anyhow::Result<Bytes> {
-        on_this_thread(async {
+    /// Sends one request and returns the bytes of the response.
+    pub fn call_raw(&self, call: &EncodedCall) -> anyhow::Result<Bytes> {
+        block_on_this_thread(async {
             let channel = connect(self.address, 1).await?.pop().context("no connection")?;
-            Ok(call.send(0, channel, Some(PATIENCE)).await?)
+            Ok(call.send(0, channel, Some(TIMEOUT)).await?)
         })
     }
 }
 
-impl Drop for Server {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
-        // It has nothing to lose; waiting for it leaves no zombie and frees its memory before the next case.
+        // The server has no state to lose. `wait` leaves no zombie and frees the memory before the next case.
         drop(self.child.kill());
         drop(self.child.wait());
-        interference::gone(self.pid());
+        interference::unregister_process(self.pid());
     }
 }

@@ -8,7 +8,7 @@ use super::outcome::{Outcome, RefusalReason};
 use super::request_id::RequestId;
 use super::rpc::Rpc;
 use super::trace_context::TraceContext;
-use crate::domain::{PerRole, Prediction, Status, Timings};
+use crate::domain::{CertificateStatus, PerRole, Prediction, RequestTimings};
 
 /// The number of certificates of one call, by status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,9 +28,9 @@ impl CertificateCounts {
         let mut counts = Self::default();
         for prediction in predictions {
             *match prediction.certificate.status {
-                Status::Certified => &mut counts.certified,
-                Status::Abstained => &mut counts.abstained,
-                Status::Unavailable => &mut counts.unavailable,
+                CertificateStatus::Certified => &mut counts.certified,
+                CertificateStatus::Abstained => &mut counts.abstained,
+                CertificateStatus::Unavailable => &mut counts.unavailable,
             } += 1;
         }
         counts
@@ -59,7 +59,7 @@ pub struct CallRecord {
     /// The certificates of the response.
     pub certificates: CertificateCounts,
     /// The time by stage until the response was ready; empty for a call without a response.
-    pub timings: Timings,
+    pub timings: RequestTimings,
     /// The rows that the response took, by model.
     pub rows: PerRole<u64>,
     /// The votes counted for the response.
@@ -86,7 +86,7 @@ impl CallRecord {
             alpha: None,
             inputs: 0,
             certificates: CertificateCounts::default(),
-            timings: Timings::default(),
+            timings: RequestTimings::default(),
             rows: PerRole::default(),
             votes: 0,
             refusal: None,

@@ -1,26 +1,28 @@
-//! What a caller wants of the certificates of one request, within the operator's limits.
+//! The certification parameters of one request, within the limits of the operator.
 
 use crate::certificate::FailureProbability;
-use crate::domain::{Bound, Priority};
+use crate::domain::BoundKind;
+use crate::domain::Priority;
 use crate::settings::CertificateSettings;
 
-/// What to prove, and how hard to try. Only smoothed models look at it, but for `priority`.
+/// The certification parameters of one request. Only smoothed models use them, except for `class`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CertificationParams {
-    /// Stop once this radius is proven or out of reach; positive, in the units of the float input.
+    /// The radius at which to stop: the votes prove it or show that it is out of reach. Positive, in
+    /// the units of the float input.
     pub target_radius: Option<f64>,
-    /// Estimation votes at most; at least 1.
+    /// The most estimation votes; at least 1.
     pub vote_budget: u64,
-    /// Of each certificate, over the noise.
+    /// The failure probability of each certificate, over the noise.
     pub failure_probability: FailureProbability,
-    /// How votes become bounds.
-    pub bound: Bound,
-    /// How urgent the rows are.
+    /// How votes become bounds on probabilities.
+    pub bound: BoundKind,
+    /// The scheduling class of the rows.
     pub priority: Priority,
 }
 
 impl CertificationParams {
-    /// What Predict draws.
+    /// The parameters of Predict.
     #[must_use]
     pub fn predict(settings: &CertificateSettings) -> Self {
         Self {
@@ -32,7 +34,7 @@ impl CertificationParams {
         }
     }
 
-    /// What Certify draws when the caller names nothing.
+    /// The default parameters of Certify.
     #[must_use]
     pub fn certify(settings: &CertificateSettings) -> Self {
         Self {

@@ -1,39 +1,44 @@
-//! When a server that stops wants its answers, however long they were to take.
+//! The deadline that a draining server sets for its certifications, however long they may run.
 
 use std::time::Instant;
 
 use tokio::sync::watch;
 
-/// Tells every certification of the process when to stop drawing.
+/// Sets the drain deadline for every certification of the process.
 #[derive(Debug)]
 pub struct DrainSignal(watch::Sender<Option<Instant>>);
 
-/// What a certification listens to. Clones hear the same bell.
+/// The receiving side of a [`DrainSignal`]. All clones receive the same deadline.
 #[derive(Debug, Clone)]
 pub struct DrainDeadline(watch::Receiver<Option<Instant>>);
 
 impl DrainSignal {
-    /// A bell, and who hears it.
+    /// Creates a signal and its receiver.
     #[must_use]
     pub fn new() -> (Self, DrainDeadline) {
         let (sender, receiver) = watch::channel(None);
         (Self(sender), DrainDeadline(receiver))
     }
 
-    /// From `moment` on nothing more is drawn: what has votes is answered with them.
-    pub fn set(&self, moment: Instant) {
-        self.0.send_replace(Some(moment));
+    /// Sets the deadline. From `deadline` on, certifications draw no more votes and answer with the
+    /// votes that they have.
+    pub fn set(&self, deadline: Instant) {
+        self.0.send_replace(Some(deadline));
     }
 }
 
 impl DrainDeadline {
-    /// Comes at the moment that was set, or never.
-    pub(super) async fn comes(&self) {
-        // A receiver of its own for each waiter: this one is shared.
-        let mut heard = self.0.clone();
-        let set = heard.wait_for(Option::is_some).await.ok().and_then(|moment| *moment);
-        match set {
-            Some(moment) => tokio::time::sleep_until(moment.into()).await,
+    /// Completes when a deadline is set and has passed. Never completes otherwise.
+    pub(super) async fn reached(&self) {
+        // Each waiter needs its own receiver, because this one is shared.
+        let mut receiver = self.0.clone();
+        let deadline = receiver
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|deadline| *deadline);
+        match deadline {
+            Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
             None => std::future::pending().await,
         }
     }

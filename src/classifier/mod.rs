@@ -16,11 +16,15 @@
 
 mod certification_params;
 mod classifier_info;
+mod demand;
 mod drain_deadline;
 mod error;
+mod inference_context;
 mod input_rows;
 mod mixed_classifier;
 mod models;
+mod predict_rows;
+mod predict_votes;
 mod prediction;
 mod prediction_batch;
 mod shadow;

@@ -1,27 +1,27 @@
-//! The answer to one request, and what it cost.
+//! The predictions for one request, and their cost.
 
-use crate::domain::{PerRole, Prediction, Timings};
+use crate::domain::{PerRole, Prediction, RequestTimings};
 
-/// The answer to one request, and what it cost.
+/// The predictions for one request, and their cost.
 #[derive(Debug, Default)]
 pub struct PredictionBatch {
-    /// One for each input, in their order.
+    /// One prediction for each input, in the order of the inputs.
     pub predictions: Vec<Prediction>,
-    /// Where the time went.
-    pub timings: Timings,
-    /// Rows whose outputs came back, of each model.
+    /// How the time was spent.
+    pub timings: RequestTimings,
+    /// The rows whose outputs came back, for each model.
     pub rows: PerRole<u64>,
-    /// Votes that were counted, of all inputs.
+    /// The counted votes of all inputs.
     pub votes: u64,
 }
 
 impl PredictionBatch {
-    /// With the answer for the next inputs.
-    pub(super) fn and(mut self, next: Self) -> Self {
+    /// Appends the predictions of `next` and adds its cost.
+    pub(super) fn append(mut self, next: Self) -> Self {
         self.predictions.extend(next.predictions);
         Self {
             predictions: self.predictions,
-            timings: self.timings.and(next.timings),
+            timings: self.timings.merge(next.timings),
             rows: PerRole::of(|role| self.rows[role].saturating_add(next.rows[role])),
             votes: self.votes.saturating_add(next.votes),
         }

@@ -139,7 +139,7 @@ pub(super) fn prepare(
     let commit = prepare_components(&next)?;
     let engine = loader.engine_for(&next, serving, draining)?;
     // The reloader builds the snapshot: only it has the alpha at which a ramp starts.
-    engine.check(&next)?;
+    engine.check_settings(&next)?;
     Ok(Prepared {
         settings: next,
         engine,

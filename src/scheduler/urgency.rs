@@ -1,10 +1,11 @@
-//! In which order requests are served.
+//! The order in which requests are served.
 
 use std::time::Instant;
 
 use crate::domain::Priority;
 
-/// The order in which requests run: priority, then deadline, then arrival. It names a request, too.
+/// The urgency of a request: its priority, then its deadline, then its arrival. It also identifies
+/// the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Urgency {
     pub(super) priority: Priority,

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::domain::Bound;
+use crate::domain::BoundKind;
 
 const MINIMAL: &str = "[models]\nstandard = \"g.toml\"\nrobust = \"h.toml\"\n[runtime]\nlibrary = \"/lib/ort.so\"\n";
 
@@ -29,7 +29,7 @@ fn absent_keys_have_defaults() {
     let settings = read(MINIMAL, &[]).unwrap();
     assert_eq!(settings.server.listen.to_string(), "127.0.0.1:50051");
     assert_eq!(settings.mixture.alpha.get(), 0.76);
-    assert_eq!(settings.certificate.bound, Bound::Anytime);
+    assert_eq!(settings.certificate.bound, BoundKind::Anytime);
     assert!(settings.models.robust.ends_with("h.toml"));
     assert_eq!(settings.runtime.library, PathBuf::from("/lib/ort.so"));
     assert_eq!(settings.effective["certificate.max_votes"], "100000");

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tracing::Level;
 
 use crate::call::{CallRecord, Outcome};
-use crate::domain::{Role, Stage};
+use crate::domain::{RequestStage, Role};
 
 const TARGET: &str = "certimix::request";
 /// The limit of lines per second and outcome, unless the filter writes every line.
@@ -30,7 +30,7 @@ pub(super) struct RequestLog {
 macro_rules! line {
     ($level:expr, $call:expr, $trace_id:expr, $left_out:expr) => {{
         let call: &CallRecord = $call;
-        let micros = |stage: Option<Stage>| stage.map(|stage| micros(stage.took));
+        let micros = |stage: Option<RequestStage>| stage.map(|stage| micros(stage.took));
         tracing::event!(
             target: TARGET,
             $level,

@@ -12,7 +12,7 @@ use opentelemetry::{Context, KeyValue};
 
 use super::traces::Tracer;
 use crate::call::{CallRecord, Code, Outcome};
-use crate::domain::{Role, Stage};
+use crate::domain::{RequestStage, Role};
 
 impl Tracer {
     /// Records the span of an ended call and a child span for each stage that the call reached, if
@@ -48,7 +48,7 @@ impl Tracer {
         Some(trace_id)
     }
 
-    fn record_stage(&self, name: &'static str, stage: Stage, clock: Clock, parent: &Context) {
+    fn record_stage(&self, name: &'static str, stage: RequestStage, clock: Clock, parent: &Context) {
         let builder = SpanBuilder::from_name(name).with_kind(SpanKind::Internal);
         let builder = builder.with_start_time(clock.wall(stage.start));
         let mut span = self.sdk.build_with_context(builder, parent);

@@ -1,4 +1,4 @@
-//! j. Alpha is reloaded a hundred times a second under full load: what does that cost the callers?
+//! (j) The cost of reloading alpha a hundred times a second under full load.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,111 +6,130 @@ use std::time::{Duration, Instant};
 
 use certimix::rpc::proto::{GetModelInfoRequest, GetModelInfoResponse};
 
-use super::{Bench, crowd, median_of, p50_p99, per_second};
-use crate::closed_loop::{Traffic, closed, quantile_ms};
-use crate::provenance::Origin;
-use crate::raw_client::Call;
-use crate::report::{Finding, Section, Table, Unit};
-use crate::server_process::Server;
-use crate::testbed::Models;
+use super::format::{callers_text, per_second};
+use super::pooling::{median_of, p50_p99};
+use crate::closed_loop::{ClosedLoopResult, run_closed_loop};
+use crate::context::BenchContext;
+use crate::latency::quantile_ms;
+use crate::provenance::Provenance;
+use crate::raw_client::EncodedCall;
+use crate::report::{CaseReport, Measurement, ReportTable, Unit};
+use crate::server_process::ServerProcess;
+use crate::testbed::ModelSet;
 
-/// Between two changes of the file.
-const PERIOD: Duration = Duration::from_millis(10);
-const LOADS: [(Models, &str, usize); 2] = [(Models::Pairs, "CIFAR-10 pair", 16), (Models::Tiny, "tiny MLP", 64)];
+/// A figure of one window.
+type Figure = fn(&ClosedLoopResult) -> f64;
 
-pub fn run(bench: &Bench, origin: &Origin) -> anyhow::Result<Section> {
-    let mut findings = Vec::new();
-    let mut table = Table {
-        head: ["load", "", "requests", "p50", "p99", "reloads"]
-            .map(str::to_owned)
-            .to_vec(),
-        rows: Vec::new(),
-    };
+/// The time between two changes of the settings file.
+const CHANGE_INTERVAL: Duration = Duration::from_millis(10);
+const LOADS: [(ModelSet, &str, usize); 2] = [
+    (ModelSet::Unproven, "CIFAR-10 pair", 16),
+    (ModelSet::Tiny, "tiny MLP", 64),
+];
+
+pub fn run(context: &BenchContext, provenance: &Provenance) -> anyhow::Result<CaseReport> {
+    let plan = &context.plan;
+    let mut measurements = Vec::new();
+    let mut table = ReportTable::new(&["load", "", "requests", "p50", "p99", "reloads"]);
     for (models, name, callers) in LOADS {
-        let served = bench.world.serve(models, &[])?;
-        let call = Call::new("Predict", &bench.world.predictions(models))?;
-        let measure = || closed(&served.server, &call, callers, bench.plan.warm_up, bench.plan.window);
-        let (mut still, mut reloading, mut reloads) = (Vec::new(), Vec::new(), Vec::new());
-        for round in 1..=bench.plan.rounds {
-            let step = format!("{name}, {}, round {round} of {}", crowd(callers), bench.plan.rounds);
-            bench.progress.begin(format!("{step}: alpha stays"));
-            still.push(measure()?);
-            bench.progress.begin(format!("{step}: alpha changes"));
-            let before = applied(&served.server)?;
-            let began = Instant::now();
-            reloading.push(while_changing(&served.settings, measure)?);
-            reloads.push((applied(&served.server)? - before) / began.elapsed().as_secs_f64());
+        let server = context.testbed.start_server(models, &[])?;
+        let call = EncodedCall::new("Predict", &context.testbed.predict_requests(models))?;
+        let measure = || run_closed_loop(&server.process, &call, callers, plan.warm_up, plan.window);
+        let (mut unchanged, mut reloading, mut reload_rates) = (Vec::new(), Vec::new(), Vec::new());
+        for round in 1..=plan.rounds {
+            let step = format!("{name}, {}, round {round} of {}", callers_text(callers), plan.rounds);
+            context.progress.set_step(format!("{step}: alpha stays"));
+            unchanged.push(measure()?);
+            context.progress.set_step(format!("{step}: alpha changes"));
+            let before = count_reloads(&server.process)?;
+            let start = Instant::now();
+            reloading.push(measure_while_changing(&server.settings_file, measure)?);
+            reload_rates.push((count_reloads(&server.process)? - before) / start.elapsed().as_secs_f64());
         }
-        let both = || still.iter().zip(&reloading);
-        let ratio = |figure: fn(&Traffic) -> f64| both().map(|(still, other)| figure(other) / figure(still)).collect();
-        let what = |what: &str| format!("{name}, {}: {what}, of those without reloads", crowd(callers));
-        findings.push(Finding::new(
-            what("requests a second"),
-            Unit::Ratio,
-            ratio(Traffic::rate),
-        ));
-        findings.push(Finding::new(
-            what("p50"),
-            Unit::Ratio,
-            ratio(|seen| quantile_ms(&seen.latencies, 0.5)),
-        ));
-        findings.push(Finding::new(
-            what("p99"),
-            Unit::Ratio,
-            ratio(|seen| quantile_ms(&seen.latencies, 0.99)),
-        ));
-        let applied = median_of(&reloads, |rate| *rate);
-        for (side, rounds, applied) in [("alpha stays", &still, 0.0), ("alpha changes", &reloading, applied)] {
+        let ratios = |figure: Figure| {
+            let both = unchanged.iter().zip(&reloading);
+            both.map(|(unchanged, reloading)| figure(reloading) / figure(unchanged))
+                .collect()
+        };
+        let figures: [(&str, Figure); 3] = [
+            ("requests a second", ClosedLoopResult::rate),
+            ("p50", |result| quantile_ms(&result.latencies, 0.5)),
+            ("p99", |result| quantile_ms(&result.latencies, 0.99)),
+        ];
+        for (figure_name, figure) in figures {
+            measurements.push(Measurement::new(
+                format!(
+                    "{name}, {}: {figure_name}, relative to no reloads",
+                    callers_text(callers)
+                ),
+                Unit::Ratio,
+                ratios(figure),
+            ));
+        }
+        let reload_rate = median_of(&reload_rates, |rate| *rate);
+        for (side, rounds, reload_rate) in [
+            ("alpha stays", &unchanged, 0.0),
+            ("alpha changes", &reloading, reload_rate),
+        ] {
             let [p50, p99] = p50_p99(rounds.iter().map(|round| &round.latencies))?;
-            let rate = per_second(median_of(rounds, Traffic::rate));
-            let row = [name.to_owned(), side.to_owned(), rate, p50, p99, per_second(applied)];
-            table.rows.push(row.to_vec());
+            let rate = per_second(median_of(rounds, ClosedLoopResult::rate));
+            table.add_row([
+                name.to_owned(),
+                side.to_owned(),
+                rate,
+                p50,
+                p99,
+                per_second(reload_rate),
+            ]);
         }
     }
-    Ok(Section {
-        origin: origin.clone(),
-        disturbance: Default::default(),
-        title: "Reloading alpha a hundred times a second".to_owned(),
-        method: "A closed loop of callers; in every other window the settings file is replaced each 10 ms, with another alpha each \
-                 time. The reloads are those that the server says it has put in force. A request that failed would end the run."
-            .to_owned(),
-        findings,
+    let method = "Callers in a closed loop. In every other window the settings file is replaced each 10 ms, with another alpha each time. \
+                  The table shows the reloads that the server reports as applied. A failed request would end the run.";
+    Ok(CaseReport {
+        measurements,
         tables: vec![table],
-        notes: Vec::new(),
+        ..CaseReport::new(
+            provenance,
+            "Reloading alpha a hundred times a second",
+            method.to_owned(),
+        )
     })
 }
 
-/// Reloads that came into force since the start.
-fn applied(server: &Server) -> anyhow::Result<f64> {
-    let info: GetModelInfoResponse = server.ask("GetModelInfo", GetModelInfoRequest {})?;
+/// The number of reloads that the server has applied since its start.
+fn count_reloads(server: &ServerProcess) -> anyhow::Result<f64> {
+    let info: GetModelInfoResponse = server.call("GetModelInfo", GetModelInfoRequest {})?;
     Ok(info.config.unwrap_or_default().reloads as f64)
 }
 
-/// Measures while the settings file is replaced again and again.
-fn while_changing(settings: &Path, measure: impl Fn() -> anyhow::Result<Traffic>) -> anyhow::Result<Traffic> {
-    let text = std::fs::read_to_string(settings)?;
-    let over = AtomicBool::new(false);
+/// Measures while a thread replaces the settings file again and again.
+fn measure_while_changing(
+    settings_file: &Path,
+    measure: impl Fn() -> anyhow::Result<ClosedLoopResult>,
+) -> anyhow::Result<ClosedLoopResult> {
+    let text = std::fs::read_to_string(settings_file)?;
+    let stopping = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let changing = scope.spawn(|| {
-            let new = settings.with_extension("new");
+        let writer = scope.spawn(|| {
+            let new_file = settings_file.with_extension("new");
             for turn in 0_u32.. {
-                if over.load(Ordering::Relaxed) {
+                if stopping.load(Ordering::Relaxed) {
                     break;
                 }
                 let alpha = 0.6 + f64::from(turn % 30) / 100.0;
-                std::fs::write(&new, format!("mixture.alpha = {alpha}\n{text}"))?;
-                std::fs::rename(&new, settings)?;
-                std::thread::sleep(PERIOD);
+                std::fs::write(&new_file, format!("mixture.alpha = {alpha}\n{text}"))?;
+                std::fs::rename(&new_file, settings_file)?;
+                std::thread::sleep(CHANGE_INTERVAL);
             }
             std::io::Result::Ok(())
         });
         let measured = measure();
-        over.store(true, Ordering::Relaxed);
-        match changing.join() {
-            Ok(changed) => changed?,
-            Err(_) => anyhow::bail!("the settings file could not be changed"),
+        stopping.store(true, Ordering::Relaxed);
+        match writer.join() {
+            Ok(written) => written?,
+            Err(_) => anyhow::bail!("the thread that changes the settings file panicked"),
         }
-        std::fs::write(settings, &text)?;
+        std::fs::write(settings_file, &text)?;
         measured
     })
 }

@@ -1,5 +1,6 @@
-//! (i) The ways in for a control loop: a call for each request or one stream, over TCP or a Unix socket.
+//! (i) The transports for a control loop: unary calls or one stream, over TCP or a Unix socket.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -10,133 +11,164 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
 
-use super::{Bench, fine_ms, median_of, p50_p99, per_second};
-use crate::closed_loop::{Latencies, latencies, nanos, on_this_thread, per, quantile_ms};
-use crate::interference::Disturbance;
-use crate::process_usage::cpu_of;
-use crate::provenance::Origin;
-use crate::report::{Finding, Section, Table, Unit};
-use crate::server_process::Server;
-use crate::testbed::Models;
+use super::format::{ms_3_decimals, per_second};
+use super::pooling::{median_of, p50_p99};
+use crate::async_runtime::block_on_this_thread;
+use crate::context::BenchContext;
+use crate::latency::{LatencyHistogram, latency_histogram, ms_per, nanoseconds, quantile_ms};
+use crate::process_usage::cpu_time;
+use crate::provenance::Provenance;
+use crate::report::{CaseReport, Measurement, ReportTable, Unit};
+use crate::server_process::ServerProcess;
+use crate::testbed::ModelSet;
 
-/// A connection, and whether one stream carries all requests.
-const WAYS: [(&str, bool, bool); 4] = [
-    ("Predict, TCP", false, false),
-    ("Predict, Unix socket", true, false),
-    ("PredictStream, TCP", false, true),
-    ("PredictStream, Unix socket", true, true),
+struct Transport {
+    name: &'static str,
+    unix_socket: bool,
+    /// One PredictStream carries all requests.
+    stream: bool,
+}
+
+const TRANSPORTS: [Transport; 4] = [
+    Transport {
+        name: "Predict, TCP",
+        unix_socket: false,
+        stream: false,
+    },
+    Transport {
+        name: "Predict, Unix socket",
+        unix_socket: true,
+        stream: false,
+    },
+    Transport {
+        name: "PredictStream, TCP",
+        unix_socket: false,
+        stream: true,
+    },
+    Transport {
+        name: "PredictStream, Unix socket",
+        unix_socket: true,
+        stream: true,
+    },
 ];
 
-struct Looped {
-    latencies: Latencies,
+struct TransportRound {
+    latencies: LatencyHistogram,
     rate: f64,
-    server_ms: f64,
+    server_cpu_ms: f64,
 }
 
 type Client = MixedClassifierClient<Channel>;
 
-pub fn run(bench: &Bench, origin: &Origin) -> anyhow::Result<Section> {
-    let plan = &bench.plan;
+pub fn run(context: &BenchContext, provenance: &Provenance) -> anyhow::Result<CaseReport> {
+    let plan = &context.plan;
     let folder = tempfile::TempDir::new()?;
     let socket = folder.path().join("certimix.sock");
-    let served = bench.world.serve(
-        Models::Tiny,
+    let server = context.testbed.start_server(
+        ModelSet::Tiny,
         &[("server.unix_socket", &format!("{:?}", socket.display().to_string()))],
     )?;
-    let requests = bench.world.predictions(Models::Tiny);
-    let mut rounds: [Vec<Looped>; 4] = Default::default();
+    let requests = context.testbed.predict_requests(ModelSet::Tiny);
+    let mut results: [Vec<TransportRound>; 4] = Default::default();
     for round in 1..=plan.rounds {
-        for ((name, unix, stream), looped) in WAYS.iter().zip(&mut rounds) {
-            let step = format!("{name}, round {round} of {}", plan.rounds);
-            bench.progress.begin(&step);
-            let address = if *unix {
-                format!("unix:{}", socket.display())
-            } else {
-                format!("http://{}", served.server.address)
-            };
-            let one = on_this_thread(looping(&served.server, address, *stream, &requests, plan.window))?;
-            bench.progress.tell(format!("{step}: {:.0}/s", one.rate));
-            looped.push(one);
+        for (transport, rounds) in TRANSPORTS.iter().zip(&mut results) {
+            let step = format!("{}, round {round} of {}", transport.name, plan.rounds);
+            context.progress.set_step(&step);
+            let measured = measure_round(transport, &server.process, &socket, &requests, plan.window);
+            let result = block_on_this_thread(measured)?;
+            context.progress.print(format!("{step}: {:.0}/s", result.rate));
+            rounds.push(result);
         }
     }
-    let mut table = Table::new(&[
-        "one caller, in a loop",
+    let mut table = ReportTable::new(&[
+        "one caller in a closed loop",
         "requests a second",
         "p50",
         "p99",
-        "server CPU a request",
+        "server CPU per request",
     ]);
-    for ((name, ..), looped) in WAYS.iter().zip(&rounds) {
-        let [p50, p99] = p50_p99(looped.iter().map(|round| &round.latencies))?;
-        table.row([
-            (*name).to_owned(),
-            per_second(median_of(looped, |round| round.rate)),
+    for (transport, rounds) in TRANSPORTS.iter().zip(&results) {
+        let [p50, p99] = p50_p99(rounds.iter().map(|round| &round.latencies))?;
+        table.add_row([
+            transport.name.to_owned(),
+            per_second(median_of(rounds, |round| round.rate)),
             p50,
             p99,
-            fine_ms(median_of(looped, |round| round.server_ms)),
+            ms_3_decimals(median_of(rounds, |round| round.server_cpu_ms)),
         ]);
     }
-    let [tcp, rest @ ..] = &rounds;
-    let findings = WAYS.iter().skip(1).zip(rest).map(|((name, ..), looped)| {
-        let p50 = |one: &Looped| quantile_ms(&one.latencies, 0.5);
-        let ratios = looped.iter().zip(tcp).map(|(one, tcp)| p50(one) / p50(tcp));
-        Finding::new(
-            format!("p50 of {name}, of Predict's over TCP"),
+    let [predict_over_tcp, others @ ..] = &results;
+    let measurements = TRANSPORTS.iter().skip(1).zip(others).map(|(transport, rounds)| {
+        let p50 = |round: &TransportRound| quantile_ms(&round.latencies, 0.5);
+        let both = rounds.iter().zip(predict_over_tcp);
+        let ratios = both.map(|(round, reference)| p50(round) / p50(reference));
+        Measurement::new(
+            format!("p50 of {}, relative to Predict over TCP", transport.name),
             Unit::Ratio,
             ratios.collect(),
         )
     });
-    Ok(Section {
-        origin: origin.clone(),
-        disturbance: Disturbance::default(),
-        title: "The ways in for a control loop".to_owned(),
-        method: "The tiny networks of (c), one caller that sends its next request when it has the answer, with the generated client.".to_owned(),
-        findings: findings.collect(),
+    let method = "The tiny networks of (c), and one caller that sends its next request after the answer, with the generated client.";
+    Ok(CaseReport {
+        measurements: measurements.collect(),
         tables: vec![table],
-        notes: Vec::new(),
+        ..CaseReport::new(provenance, "Transports for a control loop", method.to_owned())
     })
 }
 
-async fn looping(
-    server: &Server,
-    address: String,
-    stream: bool,
+async fn measure_round(
+    transport: &Transport,
+    server: &ServerProcess,
+    socket: &Path,
     requests: &[PredictRequest],
     window: Duration,
-) -> anyhow::Result<Looped> {
+) -> anyhow::Result<TransportRound> {
+    let address = if transport.unix_socket {
+        format!("unix:{}", socket.display())
+    } else {
+        format!("http://{}", server.address)
+    };
     let channel = Endpoint::from_shared(address)?.tcp_nodelay(true).connect().await?;
     let client = Client::new(channel);
-    let (start, cpu) = (Instant::now(), cpu_of(server.pid())?);
-    let latencies = if stream {
-        by_stream(client, requests, window).await?
+    let (start, cpu) = (Instant::now(), cpu_time(server.pid())?);
+    let latencies = if transport.stream {
+        send_on_stream(client, requests, window).await?
     } else {
-        by_calls(client, requests, window).await?
+        send_unary(client, requests, window).await?
     };
-    let used = cpu_of(server.pid())?.saturating_sub(cpu);
-    Ok(Looped {
+    let used = cpu_time(server.pid())?.saturating_sub(cpu);
+    Ok(TransportRound {
         rate: latencies.len() as f64 / start.elapsed().as_secs_f64(),
-        server_ms: per(used, latencies.len()),
+        server_cpu_ms: ms_per(used, latencies.len()),
         latencies,
     })
 }
 
-async fn by_calls(mut client: Client, requests: &[PredictRequest], window: Duration) -> anyhow::Result<Latencies> {
-    let (mut seen, start) = (latencies()?, Instant::now());
+async fn send_unary(
+    mut client: Client,
+    requests: &[PredictRequest],
+    window: Duration,
+) -> anyhow::Result<LatencyHistogram> {
+    let (mut latencies, start) = (latency_histogram()?, Instant::now());
     for request in requests.iter().cycle() {
         let sent = Instant::now();
         if sent - start >= window {
             break;
         }
         client.predict(request.clone()).await?;
-        seen.saturating_record(nanos(sent.elapsed()));
+        latencies.saturating_record(nanoseconds(sent.elapsed()));
     }
-    Ok(seen)
+    Ok(latencies)
 }
 
-async fn by_stream(mut client: Client, requests: &[PredictRequest], window: Duration) -> anyhow::Result<Latencies> {
-    let (ask, asked) = mpsc::channel(1);
-    let mut answers = client.predict_stream(ReceiverStream::new(asked)).await?.into_inner();
-    let (mut seen, start) = (latencies()?, Instant::now());
+async fn send_on_stream(
+    mut client: Client,
+    requests: &[PredictRequest],
+    window: Duration,
+) -> anyhow::Result<LatencyHistogram> {
+    let (sender, receiver) = mpsc::channel(1);
+    let mut answers = client.predict_stream(ReceiverStream::new(receiver)).await?.into_inner();
+    let (mut latencies, start) = (latency_histogram()?, Instant::now());
     for request in requests.iter().cycle() {
         let sent = Instant::now();
         if sent - start >= window {
@@ -146,10 +178,10 @@ async fn by_stream(mut client: Client, requests: &[PredictRequest], window: Dura
             request: Some(request.clone()),
             timeout_us: 0,
         };
-        ask.send(message).await?;
+        sender.send(message).await?;
         let answer = answers.message().await?.context("the stream ended")?;
         ensure!(matches!(answer.outcome, Some(Outcome::Response(_))), "{answer:?}");
-        seen.saturating_record(nanos(sent.elapsed()));
+        latencies.saturating_record(nanoseconds(sent.elapsed()));
     }
-    Ok(seen)
+    Ok(latencies)
 }

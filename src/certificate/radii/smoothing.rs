@@ -1,23 +1,27 @@
 //! Radii of a Gaussian-smoothed robust network, in the l2 norm, from bounds on its probabilities.
 //!
-//! `h_i(x) = P(F(x + N(0, sigma^2 I)) = i)`; `p_lower` is at most `h_y`, `p_upper` at least every other `h_i`. Each
-//! radius is in the units of the float input and rounded down; 0 means that nothing is certified. Up to
-//! alpha = 1/2 the answer is 0. Within 1e-9 of exact, relative, unless that cancels (`docs/concepts/certificates.md`, section 5).
+//! `h_i(x) = P(F(x + N(0, sigma^2 I)) = i)`; `p_lower` is at most `h_y`, and `p_upper` is at least
+//! every other `h_i`. Each radius is in the units of the float input and rounded down; 0 certifies
+//! nothing. For alpha up to 1/2 the radius is 0. Radii are within 1e-9 of exact, relative, unless
+//! digits cancel (`docs/certificates.md`, section 5).
 
 use crate::certificate::numerics::dot_product::{dot_lower, dot_upper};
-use crate::certificate::numerics::nan_safe::{Radius, at_least, at_most};
+use crate::certificate::numerics::nan_safe::at_least;
 use crate::certificate::numerics::normal::{cdf_upper, quantile_lower, quantile_upper};
-use crate::certificate::numerics::probability::{LowerBound, Point, UpperBound};
+use crate::certificate::numerics::probability::Probability;
+use crate::certificate::numerics::probability_bounds::{LowerBound, UpperBound};
+use crate::certificate::numerics::radius::Radius;
 use crate::certificate::parameters::alpha::Alpha;
 use crate::certificate::parameters::sigma::Sigma;
-use crate::certificate::radii::near_zero_width::{scaled_excess, small_width};
+use crate::certificate::radii::near_zero_width::{near_zero_width, scaled_excess};
 
 use crate::certificate::radii::two_sided_width::two_sided_width;
 
 /// The paper's radius (arXiv 2311.15165, Theorem 2):
 /// `sigma/2 (Phi^-1(alpha p_lower) - Phi^-1(alpha p_upper + 1 - alpha))`.
 ///
-/// `p_upper` counts as `min(p_upper, 1 - p_lower)`. Never above `sigma Phi^-1(alpha)`, nor above [`tight_radius`].
+/// `p_upper` counts as `min(p_upper, 1 - p_lower)`. The radius never exceeds `sigma Phi^-1(alpha)`,
+/// nor [`tight_radius`].
 #[must_use]
 pub fn theorem2_radius(alpha: Alpha, sigma: Sigma, p_lower: LowerBound, p_upper: UpperBound) -> f64 {
     if !alpha.can_certify() {
@@ -28,16 +32,18 @@ pub fn theorem2_radius(alpha: Alpha, sigma: Sigma, p_lower: LowerBound, p_upper:
     let of_runner_up = mixed_upper(alpha, p_upper);
     let (class, runner_up) = (quantile_lower(of_class), quantile_upper(of_runner_up));
     let width = Radius::rounded_down((class - runner_up) / 2.0);
-    // The two arguments differ by the scaled excess, and half their quantiles' distance is where they meet.
-    let near_zero = small_width(scaled_excess(alpha.get(), p_lower, p_upper), class, runner_up);
+    // The two arguments differ by the scaled excess, and they meet at half the distance of their
+    // quantiles.
+    let near_zero = near_zero_width(scaled_excess(alpha.get(), p_lower, p_upper), class, runner_up);
     sigma.times_down(width.larger(Radius::new(near_zero))).get()
 }
 
-/// The largest r with `Phi(Phi^-1(p_lower) - r/sigma) - Phi(Phi^-1(p_upper) + r/sigma) >= (1 - alpha)/alpha`.
+/// The largest r with
+/// `Phi(Phi^-1(p_lower) - r/sigma) - Phi(Phi^-1(p_upper) + r/sigma) >= (1 - alpha)/alpha`.
 ///
-/// Beyond the paper; derived in `docs/concepts/certificates.md`. It cannot be improved on knowing only the two bounds.
-/// `p_upper` counts as `min(p_upper, 1 - p_lower)`; where that is `1 - p_lower` the radius is
-/// `sigma (Phi^-1(p_lower) - Phi^-1(1 / (2 alpha)))`.
+/// Beyond the paper; `docs/certificates.md` derives it. No larger radius follows from the two
+/// bounds alone. `p_upper` counts as `min(p_upper, 1 - p_lower)`. If the minimum is `1 - p_lower`,
+/// the radius is `sigma (Phi^-1(p_lower) - Phi^-1(1 / (2 alpha)))`.
 #[must_use]
 pub fn tight_radius(alpha: Alpha, sigma: Sigma, p_lower: LowerBound, p_upper: UpperBound) -> f64 {
     if !alpha.can_certify() {
@@ -52,15 +58,15 @@ pub fn tight_radius(alpha: Alpha, sigma: Sigma, p_lower: LowerBound, p_upper: Up
         Radius::new(two_sided_width(alpha, class, runner_up))
     };
     let excess = (scaled_excess(alpha.get(), p_lower, p_upper) / alpha.get()).next_down();
-    let near_zero = Radius::new(small_width(excess, class, runner_up));
+    let near_zero = Radius::new(near_zero_width(excess, class, runner_up));
     sigma.times_down(width.larger(near_zero)).get()
 }
 
-/// The lower bound on `h_y` from which the tight radius, with `p_upper = 1 - p_lower`, is at least `radius`:
-/// `p0 = Phi(radius/sigma + Phi^-1(1 / (2 alpha)))`, rounded up.
+/// The lower bound on `h_y` from which the tight radius, with `p_upper = 1 - p_lower`, is at least
+/// `radius`: `p0 = Phi(radius/sigma + Phi^-1(1 / (2 alpha)))`, rounded up.
 ///
-/// `radius` in the units of the float input. [`UpperBound::NOTHING`] (so p0 = 1) where no probability is enough:
-/// alpha of 1/2 or less, a radius that is not a number, or one too large.
+/// `radius` is in the units of the float input. The result is [`UpperBound::NOTHING`] (p0 = 1) if
+/// no probability is enough: for alpha of 1/2 or less, and for a radius that is NaN or too large.
 #[must_use]
 pub fn required_p(alpha: Alpha, sigma: Sigma, radius: f64) -> UpperBound {
     if !alpha.can_certify() {
@@ -70,14 +76,14 @@ pub fn required_p(alpha: Alpha, sigma: Sigma, radius: f64) -> UpperBound {
     cdf_upper((widths + quantile_upper(half_over(alpha))).next_up())
 }
 
-/// The same for [`theorem2_radius`]: with `p_upper = 1 - p_lower` it is `sigma Phi^-1(alpha p_lower)`, so
-/// `p0 = Phi(radius/sigma) / alpha`, rounded up.
+/// The same for [`theorem2_radius`]: with `p_upper = 1 - p_lower` that radius is
+/// `sigma Phi^-1(alpha p_lower)`, so `p0 = Phi(radius/sigma) / alpha`, rounded up.
 #[must_use]
 pub fn required_p_theorem2(alpha: Alpha, sigma: Sigma, radius: f64) -> UpperBound {
     if !alpha.can_certify() {
         return UpperBound::NOTHING;
     }
-    let p = cdf_upper((radius / sigma.get()).next_up()).point();
+    let p = cdf_upper((radius / sigma.get()).next_up()).probability();
     // 1 - p/alpha = (alpha - p) / alpha.
     let left_over = if p.upper_half {
         dot_lower(&[(1.0, alpha.get()), (-1.0, 1.0), (1.0, p.small)])
@@ -88,55 +94,26 @@ pub fn required_p_theorem2(alpha: Alpha, sigma: Sigma, radius: f64) -> UpperBoun
     UpperBound::from_complement(at_least(complement, 0.0)).unwrap_or(UpperBound::NOTHING)
 }
 
-/// Makes bounds on sampled probabilities hold for the exact smoothed network: `tv`, the total-variation distance
-/// between the noise that was drawn and the exact noise, comes off the one and onto the other.
-///
-/// No event's probability differs by more than that distance. Range of `tv`: 0 to 1; anything else says nothing.
-#[must_use]
-pub fn discount_total_variation(lower: LowerBound, upper: UpperBound, tv: f64) -> (LowerBound, UpperBound) {
-    if tv == 0.0 {
-        return (lower, upper);
-    }
-    (lowered(lower, tv), lowered(upper.of_complement(), tv).of_complement())
-}
-
-/// What a sampled probability must exceed for the exact one to exceed `p`: `p + tv`, rounded up.
-pub(in crate::certificate) fn raised_by_total_variation(p: UpperBound, tv: f64) -> UpperBound {
-    discount_total_variation(LowerBound::NOTHING, p, tv).1
-}
-
-fn lowered(bound: LowerBound, tv: f64) -> LowerBound {
-    if !(0.0..=1.0).contains(&tv) {
-        return LowerBound::NOTHING;
-    }
-    let point = bound.point();
-    let moved = if point.upper_half {
-        LowerBound::from_complement(at_most((point.small + tv).next_up(), 1.0))
-    } else {
-        LowerBound::from_value(at_least((point.small - tv).next_down(), 0.0))
-    };
-    moved.unwrap_or(LowerBound::NOTHING)
-}
-
-/// `1 / (2 alpha)`, rounded up: at alpha >= 1/2 it is at least 1/2, so its complement carries it.
+/// `1 / (2 alpha)`, rounded up. For alpha >= 1/2 it is at least 1/2, so its complement represents
+/// it.
 fn half_over(alpha: Alpha) -> UpperBound {
     let a = alpha.get();
     if a >= 1.0 {
-        return UpperBound::at(Point::from_value(0.5));
+        return UpperBound::new(Probability::from_value(0.5));
     }
-    // 2 alpha - 1 is exact from 1/2 to 1.
+    // 2 alpha - 1 is exact for alpha from 1/2 to 1.
     let complement = at_least(((2.0 * a - 1.0) / (2.0 * a)).next_down(), 0.0);
-    UpperBound::at(Point::from_complement(complement))
+    UpperBound::new(Probability::from_complement(complement))
 }
 
 /// `alpha p`, rounded down.
 fn mixed_lower(alpha: Alpha, p: LowerBound) -> LowerBound {
-    let (a, point) = (alpha.get(), p.point());
-    // One minus it: 1 - alpha + alpha (1 - p).
+    let (a, point) = (alpha.get(), p.probability());
+    // The complement is 1 - alpha + alpha (1 - p).
     let (value, complement) = if point.upper_half {
         (
             dot_lower(&[(1.0, a), (-a, point.small)]),
-            // 1 - alpha is exact from 1/2 to 1.
+            // 1 - alpha is exact for alpha from 1/2 to 1.
             dot_upper(&[(1.0, 1.0 - a), (a, point.small)]),
         )
     } else {
@@ -150,7 +127,7 @@ fn mixed_lower(alpha: Alpha, p: LowerBound) -> LowerBound {
     bound.unwrap_or(LowerBound::NOTHING)
 }
 
-/// `alpha p + 1 - alpha`, rounded up: one minus it is `alpha (1 - p)`.
+/// `alpha p + 1 - alpha`, rounded up. Its complement is `alpha (1 - p)`.
 fn mixed_upper(alpha: Alpha, p: UpperBound) -> UpperBound {
     mixed_lower(alpha, p.of_complement()).of_complement()
 }

@@ -298,15 +298,15 @@ fn a_deduction_that_is_not_a_number_serves_nothing() {
 #[test]
 fn invalid_counts_are_errors_and_change_nothing() {
     let rule = VoteRule {
-        plan: super::rules::plan(),
+        plan: super::examples::plan(),
         classes: 10,
         vote_budget: 1000,
         snapping_loss: 0.0,
     };
-    let wrong = super::rules::tally(5, 0, 4);
+    let wrong = super::examples::tally(5, 0, 4);
     assert!(rule.select(wrong).is_err());
-    let mut phase = rule.select(super::rules::tally(60, 0, 60)).unwrap();
-    phase.look(super::rules::tally(100, 0, 100)).unwrap();
+    let mut phase = rule.select(super::examples::tally(60, 0, 60)).unwrap();
+    phase.look(super::examples::tally(100, 0, 100)).unwrap();
     let before = phase;
     assert!(phase.look(wrong).is_err());
     assert_eq!(phase, before);

@@ -1,91 +1,99 @@
-//! Both models, loaded and warm: what a change of alpha leaves as it is.
+//! Both models, loaded and warm. A change of alpha keeps the engine.
 
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
-use super::EngineConfig;
+use super::engine_config::EngineConfig;
 use super::served_model::{RobustInference, ServedModel};
-use crate::certificate::Temperature;
+use super::settings_check::check_settings;
 use crate::classifier::drain_deadline::DrainDeadline;
-use crate::classifier::shadow::Recorders;
-use crate::classifier::smoothing::vote_chunking::{VOTE_LANES, VoteChunking, VoteForecast};
-use crate::domain::{Guarantee, InputSpec, Place, Provenance, Violations, hex};
-use crate::onnx::OutputKind;
+use crate::classifier::prediction::certificate_restriction::CertificateRestriction;
+use crate::classifier::prediction::robust_prediction::RobustPrediction;
+use crate::classifier::shadow::{EvaluatedModels, Recorders};
+use crate::classifier::smoothing::vote_chunking::VoteChunking;
+use crate::classifier::smoothing::vote_forecast::VoteForecast;
+use crate::domain::{ComputeEnvironment, InputSpec, PerRole, Provenance, Violations, hex};
+use crate::scheduler::Scheduler;
 use crate::scheduler::SchedulerLoad;
-use crate::scheduler::{Scheduler, bulk_capacity};
 use crate::settings::Settings;
 
-/// Both models with their executors and queue. Dropping the last reference waits for the batches that run: not to be done on a
-/// thread that answers requests.
+/// Both models with their executors and their queue.
+///
+/// Dropping the last reference waits for the running batches. Do not drop it on a thread that answers
+/// requests.
 pub struct Engine {
     pub(in crate::classifier) config: EngineConfig,
-    pub(in crate::classifier) place: Arc<Place>,
+    pub(in crate::classifier) environment: Arc<ComputeEnvironment>,
     pub(in crate::classifier) spec: InputSpec,
     pub(in crate::classifier) labels: Vec<String>,
     pub(in crate::classifier) standard: ServedModel,
     pub(in crate::classifier) robust: ServedModel,
     pub(in crate::classifier) scheduler: Scheduler,
-    pub(in crate::classifier) chunks: VoteChunking,
+    pub(in crate::classifier) vote_chunking: VoteChunking,
     pub(in crate::classifier) vote_forecast: VoteForecast,
-    pub(in crate::classifier) robust_kind: RobustInference,
-    pub(in crate::classifier) caveat: String,
+    pub(in crate::classifier) robust_inference: RobustInference,
+    /// The caveat from the self-test; empty if both models passed it.
+    pub(in crate::classifier) self_test_caveat: String,
     pub(in crate::classifier) drain_deadline: DrainDeadline,
-    pub(in crate::classifier) shadow: Recorders,
+    pub(in crate::classifier) shadow_recorders: Recorders,
 }
 
 impl Engine {
-    /// What it was built from.
+    /// The configuration that the engine was built from.
     #[must_use]
     pub fn config(&self) -> &EngineConfig {
         &self.config
     }
 
-    /// Whether a model of it runs on a GPU.
+    /// Whether at least one model runs on a GPU.
     #[must_use]
     pub fn runs_on_cuda(&self) -> bool {
         [&self.standard, &self.robust]
             .into_iter()
-            .any(|side| side.summary.provider == "cuda")
+            .any(|model| model.summary.provider == "cuda")
     }
 
-    /// Whether both models work, from now on.
+    /// A receiver of the health of both models: `true` while both work.
     #[must_use]
     pub fn healthy(&self) -> watch::Receiver<bool> {
         self.scheduler.healthy()
     }
 
-    /// What waits and who works at this moment: for those who ask now and then.
+    /// The current load of the scheduler: waiting rows and busy executors. It takes the lock of the
+    /// queue, so do not call it often.
     #[must_use]
-    pub fn load_now(&self) -> SchedulerLoad {
+    pub fn scheduler_load(&self) -> SchedulerLoad {
         self.scheduler.load()
     }
 
-    /// Whether `settings` fit these models.
+    /// Checks that `settings` fit these models.
     ///
     /// # Errors
-    /// Every key that does not.
-    pub fn check(&self, settings: &Settings) -> Result<(), Violations> {
+    /// Returns a violation for every key that does not fit.
+    pub fn check_settings(&self, settings: &Settings) -> Result<(), Violations> {
         check_settings(settings, &self.robust.guarantee, self.robust.output_kind)
     }
 
-    /// Names `settings` on these models.
+    /// Returns the provenance of predictions under `settings` on these models.
     pub(in crate::classifier) fn provenance(&self, settings: &Settings) -> Provenance {
         Provenance {
-            config_revision: self.revision(settings).into(),
+            config_revision: self.config_revision(settings).into(),
             alpha: settings.mixture.alpha.get(),
             robust_temperature: settings.mixture.robust_temperature.get(),
             standard_model_sha256: self.standard.summary.sha256.clone(),
             robust_model_sha256: self.robust.summary.sha256.clone(),
-            place: Arc::clone(&self.place),
+            environment: Arc::clone(&self.environment),
         }
     }
 
-    /// Names the settings in force, what both manifests say (the SHA-256 of the models included) and the records of proofs:
-    /// whatever an operator changes changes the revision. It is the same on every replica; what a replica has found or
-    /// measured for itself (the batch shapes, the runtime's build, its processor) is told beside it, by [`Place`].
-    fn revision(&self, settings: &Settings) -> String {
+    /// Returns a hash of the settings in force, of both manifests (which contain the SHA-256 of the
+    /// models) and of the proof records. Every change by an operator changes the revision.
+    ///
+    /// The revision is the same on every replica. [`ComputeEnvironment`] holds the values that a replica measures
+    /// for itself: the batch shapes, the build of ONNX Runtime and the processor.
+    fn config_revision(&self, settings: &Settings) -> String {
         let mut hash = Sha256::new();
         for (key, value) in &settings.effective {
             hash.update(format!("{key} = {value}\n"));
@@ -93,42 +101,44 @@ impl Engine {
         for text in self.config.manifest_texts() {
             hash.update(Sha256::digest(text));
         }
-        for proof in self.config.proofs() {
-            // Nothing is not an empty record.
-            hash.update([u8::from(proof.is_some())]);
-            hash.update(Sha256::digest(proof.unwrap_or_default()));
+        for record in self.config.proof_records() {
+            // This byte distinguishes a missing record from an empty one.
+            hash.update([u8::from(record.is_some())]);
+            hash.update(Sha256::digest(record.unwrap_or_default()));
         }
         hex(&hash.finalize())
     }
-}
 
-/// Inputs of one request whose votes are drawn at the same time.
-pub(in crate::classifier) fn lanes(settings: &Settings) -> usize {
-    VOTE_LANES.min(settings.server.max_inputs).max(1)
-}
+    /// Returns the properties of the models that an evaluation of shadow alphas needs.
+    pub(in crate::classifier) fn evaluated_models(&self) -> EvaluatedModels {
+        EvaluatedModels {
+            guarantee: self.robust.guarantee.clone(),
+            output_kinds: PerRole {
+                standard: self.standard.output_kind,
+                robust: self.robust.output_kind,
+            },
+            spec: self.spec.clone(),
+            classes: self.labels.len(),
+        }
+    }
 
-/// The rules between the settings and the robust model.
-pub(in crate::classifier) fn check_settings(
-    settings: &Settings,
-    guarantee: &Guarantee,
-    output_kind: OutputKind,
-) -> Result<(), Violations> {
-    let mut wrong = Violations::default();
-    let smoothed = matches!(guarantee, Guarantee::GaussianSmoothing { .. });
-    let scaled = settings.mixture.robust_temperature != Temperature::ONE;
-    let can_scale = output_kind == OutputKind::Logits && !smoothed;
-    wrong.check(!scaled || can_scale, "mixture.robust_temperature", || {
-        format!(
-            "must be 1 for a robust model with guarantee \"{}\" and these outputs: it has no effect on votes or probabilities",
-            guarantee.name()
-        )
-    });
-    let rows = lanes(settings) * 2 * settings.runtime.robust_batch_size.unwrap_or(1);
-    let enough = !smoothed || bulk_capacity(settings.scheduler.queue_rows) >= rows;
-    wrong.check(enough, "scheduler.queue_rows", || {
-        format!(
-            "three quarters of it must be at least {rows}: the rows that one request for votes may have outstanding"
-        )
-    });
-    wrong.into_result()
+    /// Returns the current restriction of all certificates; `None` if there is none.
+    pub(in crate::classifier) fn certificate_restriction(
+        &self,
+        allow_inexact_runtime: bool,
+    ) -> Option<CertificateRestriction> {
+        let audit_finding = self.scheduler.audit_difference();
+        CertificateRestriction::from_findings(&self.self_test_caveat, audit_finding, allow_inexact_runtime)
+    }
+
+    /// Adds the basis of the guarantee and the current restriction to `prediction`. Call it after the
+    /// outputs behind the prediction have come back, so that the restriction covers their audit.
+    pub(in crate::classifier) fn with_basis_and_restriction(
+        &self,
+        mut prediction: RobustPrediction,
+        allow_inexact_runtime: bool,
+    ) -> RobustPrediction {
+        prediction.certificate.basis = self.robust.basis();
+        prediction.restricted_by(self.certificate_restriction(allow_inexact_runtime))
+    }
 }

@@ -1,57 +1,70 @@
-//! What an engine is built from: as long as it stays the same, so does the engine.
+//! The settings and files that determine an engine.
 
-use super::engine::lanes;
+use std::path::PathBuf;
+
+use crate::classifier::smoothing::concurrency::max_concurrent_inputs;
 use crate::domain::{PerRole, ProofKey, Role};
 use crate::onnx::{Manifest, OnnxError};
 use crate::settings::{RuntimeSettings, SchedulerSettings, Settings};
 
-/// The part of the settings, and of the files they name, that is built into an engine.
+/// The settings, and the contents of the files they name, that an engine is built from. An engine
+/// stays in use as long as its configuration stays the same.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EngineConfig {
-    manifests: PerRole<(std::path::PathBuf, String)>,
-    /// The records of proofs, and whose are believed.
-    proofs: PerRole<Option<Vec<u8>>>,
+    manifests: PerRole<ManifestFile>,
+    /// The records of the proofs.
+    proof_records: PerRole<Option<Vec<u8>>>,
+    /// The keys whose proof records are accepted.
     proof_keys: Vec<ProofKey>,
     runtime: RuntimeSettings,
     scheduler: SchedulerSettings,
-    lanes: usize,
+    max_concurrent_inputs: usize,
     allow_inexact_runtime: bool,
 }
 
+/// The path and the text of a manifest. The text contains the SHA-256 of the ONNX file.
+#[derive(Debug, Clone, PartialEq)]
+struct ManifestFile {
+    path: PathBuf,
+    text: String,
+}
+
 impl EngineConfig {
-    /// What `settings` ask for, with the manifests as they are on the disk now.
+    /// Reads the configuration for `settings`, with the manifests that are on the disk now.
     ///
     /// # Errors
-    /// If a manifest cannot be read or is wrong.
+    /// Returns an error if a manifest cannot be read or is invalid.
     pub fn read(settings: &Settings) -> Result<Self, OnnxError> {
         let manifests = PerRole {
             standard: &Manifest::read(&settings.models.standard)?,
             robust: &Manifest::read(&settings.models.robust)?,
         };
-        Ok(Self::of(settings, manifests))
+        Ok(Self::new(settings, manifests))
     }
 
-    /// What `settings` ask for, with `manifests`.
-    pub(in crate::classifier) fn of(settings: &Settings, manifests: PerRole<&Manifest>) -> Self {
+    /// Creates the configuration for `settings` and `manifests`.
+    pub(super) fn new(settings: &Settings, manifests: PerRole<&Manifest>) -> Self {
         Self {
-            // The ONNX files have their SHA-256 in the manifests.
-            manifests: PerRole::of(|role: Role| (manifests[role].file.clone(), manifests[role].text.clone())),
-            proofs: PerRole::of(|role: Role| manifests[role].proof.clone()),
+            manifests: PerRole::of(|role: Role| ManifestFile {
+                path: manifests[role].file.clone(),
+                text: manifests[role].text.clone(),
+            }),
+            proof_records: PerRole::of(|role: Role| manifests[role].proof.clone()),
             proof_keys: settings.proof_keys.clone(),
             runtime: settings.runtime.clone(),
             scheduler: settings.scheduler,
-            lanes: lanes(settings),
+            max_concurrent_inputs: max_concurrent_inputs(settings),
             allow_inexact_runtime: settings.certificate.allow_inexact_runtime,
         }
     }
 
-    /// The records of proofs, standard first: they too are part of what a revision names.
-    pub(in crate::classifier) fn proofs(&self) -> [Option<&[u8]>; 2] {
-        Role::ALL.map(|role| self.proofs[role].as_deref())
+    /// The records of the proofs, standard model first. The configuration revision covers them.
+    pub(super) fn proof_records(&self) -> [Option<&[u8]>; 2] {
+        Role::ALL.map(|role| self.proof_records[role].as_deref())
     }
 
-    /// The manifests' texts, standard first: part of what a revision names.
-    pub(in crate::classifier) fn manifest_texts(&self) -> [&str; 2] {
-        Role::ALL.map(|role| self.manifests[role].1.as_str())
+    /// The texts of the manifests, standard model first. The configuration revision covers them.
+    pub(super) fn manifest_texts(&self) -> [&str; 2] {
+        Role::ALL.map(|role| self.manifests[role].text.as_str())
     }
 }

@@ -1,11 +1,11 @@
-//! What a mixed classifier is made of.
+//! The properties of a loaded model, and how the robust model is evaluated.
 
-use super::ModelSummary;
+use super::model_summary::ModelSummary;
 use crate::classifier::smoothing::smoother::Smoother;
 use crate::domain::{Basis, Guarantee};
 use crate::onnx::{Manifest, OutputKind};
 
-/// What is known of one of the two models.
+/// The properties of one of the two loaded models.
 pub(in crate::classifier) struct ServedModel {
     pub(in crate::classifier) output_kind: OutputKind,
     pub(in crate::classifier) guarantee: Guarantee,
@@ -13,7 +13,7 @@ pub(in crate::classifier) struct ServedModel {
 }
 
 impl ServedModel {
-    pub(in crate::classifier) fn new(manifest: &Manifest, summary: ModelSummary) -> Self {
+    pub(super) fn new(manifest: &Manifest, summary: ModelSummary) -> Self {
         Self {
             output_kind: manifest.output_kind,
             guarantee: manifest.guarantee.clone(),
@@ -21,17 +21,18 @@ impl ServedModel {
         }
     }
 
-    /// What its guarantee rests on; of what guarantees nothing, a claim.
-    pub(in crate::classifier) fn basis(&self) -> Basis {
+    /// Returns whether the guarantee is proven or claimed. A model without a guarantee counts as
+    /// claimed.
+    pub(super) fn basis(&self) -> Basis {
         let grounds = self.summary.grounds.as_ref();
         grounds.map_or(Basis::Claimed, |grounds| grounds.basis)
     }
 }
 
-/// How the robust model answers.
+/// How the robust model is evaluated on one input.
 pub(in crate::classifier) enum RobustInference {
-    /// By one row.
+    /// The model runs one row.
     OneRow,
-    /// By votes.
-    Smoothed(Box<Smoother>),
+    /// The model is smoothed: it votes on many noisy rows.
+    Votes(Box<Smoother>),
 }

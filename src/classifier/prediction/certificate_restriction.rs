@@ -1,134 +1,146 @@
-//! What is known to speak against the certificates of an engine: that a model turned out to be no function of its input.
+//! Restricts certificates when a model turns out not to be a function of its input.
+//!
+//! Every theorem assumes that a model computes one function of each row. The self-test at load time
+//! and the audit of served rows test that assumption. A finding withdraws every certificate, or adds
+//! a caveat to it if the operator allows an inexact runtime.
 
 use super::robust_prediction::RobustPrediction;
-use crate::classifier::MixedClassifier;
-use crate::domain::Status;
+use crate::domain::CertificateStatus;
 
-/// Why the certificates of this moment do not hold, or hold with a caveat.
+/// The restriction that applies to all certificates of an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::classifier) enum CertificateRestriction {
-    /// The operator has them served nevertheless, with this caveat.
+    /// The operator allows certificates with this caveat.
     Caveat(String),
-    /// There are none, for this reason.
-    Unavailable(String),
+    /// No certificate is served, for this reason.
+    Withdrawn(String),
 }
 
-/// The caveat of certificates that are served although `what` was found.
-pub(in crate::classifier) fn by_leave(what: &str) -> String {
-    format!("the runtime is not exact, by the operator's leave: {what}")
+/// Returns the caveat of certificates that are served despite `finding`.
+pub(in crate::classifier) fn inexact_runtime_caveat(finding: &str) -> String {
+    format!("the runtime is not exact; certificate.allow_inexact_runtime permits this certificate: {finding}")
 }
 
 impl CertificateRestriction {
-    /// From the caveat of the self-test (empty: none), what the audit has found since, and whether the operator allows it.
-    pub(in crate::classifier) fn of(caveat: &str, audit: Option<&str>, allowed: bool) -> Option<Self> {
-        match (audit, caveat) {
+    /// Derives the restriction from the caveat of the self-test (empty if it found nothing), the
+    /// finding of the audit, and whether the operator allows an inexact runtime.
+    pub(in crate::classifier) fn from_findings(
+        self_test_caveat: &str,
+        audit_finding: Option<&str>,
+        allow_inexact_runtime: bool,
+    ) -> Option<Self> {
+        match (audit_finding, self_test_caveat) {
             (None, "") => None,
             (None, caveat) => Some(Self::Caveat(caveat.to_owned())),
-            (Some(found), _) if !allowed => Some(Self::Unavailable(format!(
-                "a model is no function of its input, as the audit found: {found}"
+            (Some(finding), _) if !allow_inexact_runtime => Some(Self::Withdrawn(format!(
+                "the audit found that a model is not a function of its input: {finding}"
             ))),
-            (Some(found), "") => Some(Self::Caveat(by_leave(found))),
-            (Some(found), caveat) => Some(Self::Caveat(format!("{caveat}; {found}"))),
+            (Some(finding), "") => Some(Self::Caveat(inexact_runtime_caveat(finding))),
+            (Some(finding), caveat) => Some(Self::Caveat(format!("{caveat}; {finding}"))),
         }
     }
 
-    /// Why there are no certificates at all; none if there are.
-    pub(in crate::classifier) fn unavailable(self) -> Option<String> {
+    /// Returns the reason why no certificate is served; `None` if certificates are served.
+    pub(in crate::classifier) fn withdrawal_reason(self) -> Option<String> {
         match self {
             Self::Caveat(_) => None,
-            Self::Unavailable(reason) => Some(reason),
+            Self::Withdrawn(reason) => Some(reason),
         }
     }
 }
 
 impl RobustPrediction {
-    /// The same answer in the light of `doubt`.
-    pub(in crate::classifier) fn under(mut self, doubt: Option<CertificateRestriction>) -> Self {
-        match doubt {
+    /// Applies `restriction` to the certificate.
+    pub(in crate::classifier) fn restricted_by(mut self, restriction: Option<CertificateRestriction>) -> Self {
+        match restriction {
             None => {}
             Some(CertificateRestriction::Caveat(caveat)) => self.certificate.caveat = caveat,
-            // One that is unavailable anyway keeps its own reason, which would stay.
-            Some(CertificateRestriction::Unavailable(reason)) if self.certificate.status != Status::Unavailable => {
+            Some(CertificateRestriction::Withdrawn(reason))
+                if self.certificate.status != CertificateStatus::Unavailable =>
+            {
                 self.certified_class = None;
                 self.certificate = self.certificate.withdrawn(reason);
             }
-            Some(CertificateRestriction::Unavailable(_)) => {}
+            // A certificate that is unavailable for another reason keeps that reason: it would
+            // remain if the finding went away.
+            Some(CertificateRestriction::Withdrawn(_)) => {}
         }
         self
-    }
-}
-
-impl MixedClassifier {
-    /// What speaks against certificates now.
-    pub(in crate::classifier) fn doubt(&self) -> Option<CertificateRestriction> {
-        let audit = self.engine.scheduler.refuted();
-        CertificateRestriction::of(&self.engine.caveat, audit, self.certificate.allow_inexact_runtime)
-    }
-
-    /// The answer with what its certificate rests on, and what speaks against it: to be called after the outputs that it rests
-    /// on have come back.
-    pub(in crate::classifier) fn vouched(&self, mut answer: RobustPrediction) -> RobustPrediction {
-        answer.certificate.basis = self.engine.robust.basis();
-        answer.under(self.doubt())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Certificate, Method, Norm};
+    use crate::domain::{Certificate, CertificateMethod, Norm};
 
     fn certified() -> RobustPrediction {
         RobustPrediction {
             log_probs: vec![-0.1, -3.0],
             certified_class: Some(0),
             certificate: Certificate {
-                status: Status::Certified,
+                status: CertificateStatus::Certified,
                 radius: 0.5,
                 radius_sq_levels: 16,
                 whole_range: true,
                 norm: Some(Norm::L2),
-                method: Some(Method::LogitLipschitz),
+                method: Some(CertificateMethod::LogitLipschitz),
                 ..Certificate::unavailable(String::new())
             },
         }
     }
 
     #[test]
-    fn without_a_doubt_nothing_changes() {
-        assert_eq!(CertificateRestriction::of("", None, false), None);
-        let answer = certified().under(None);
-        assert_eq!((answer.certified_class, answer.certificate.radius), (Some(0), 0.5));
-        assert_eq!(answer.certificate.caveat, "");
+    fn no_finding_leaves_the_certificate_unchanged() {
+        assert_eq!(CertificateRestriction::from_findings("", None, false), None);
+        let prediction = certified().restricted_by(None);
+        assert_eq!(
+            (prediction.certified_class, prediction.certificate.radius),
+            (Some(0), 0.5)
+        );
+        assert_eq!(prediction.certificate.caveat, "");
     }
 
     #[test]
-    fn what_the_audit_finds_ends_all_certificates() {
+    fn an_audit_finding_withdraws_all_certificates() {
         for caveat in ["", "the self-test's"] {
-            let answer = certified().under(CertificateRestriction::of(caveat, Some("mates"), false));
-            let found = &answer.certificate;
-            assert_eq!((found.status, answer.certified_class), (Status::Unavailable, None));
-            assert_eq!((found.radius, found.radius_sq_levels, found.method), (0.0, 0, None));
-            assert!(!found.whole_range);
+            let restriction = CertificateRestriction::from_findings(caveat, Some("mates"), false);
+            let prediction = certified().restricted_by(restriction);
+            let certificate = &prediction.certificate;
+            assert_eq!(
+                (certificate.status, prediction.certified_class),
+                (CertificateStatus::Unavailable, None)
+            );
+            assert_eq!(
+                (certificate.radius, certificate.radius_sq_levels, certificate.method),
+                (0.0, 0, None)
+            );
+            assert!(!certificate.whole_range);
             assert!(
-                found.reason.contains("audit") && found.reason.contains("mates"),
+                certificate.reason.contains("audit") && certificate.reason.contains("mates"),
                 "{}",
-                found.reason
+                certificate.reason
             );
         }
     }
 
     #[test]
-    fn by_the_operators_leave_there_is_a_caveat() {
-        for (caveat, audit) in [("", Some("mates")), ("self-test", None), ("self-test", Some("mates"))] {
-            let doubt = CertificateRestriction::of(caveat, audit, true);
-            assert_eq!(doubt.clone().and_then(CertificateRestriction::unavailable), None);
-            let found = certified().under(doubt).certificate;
-            assert_eq!((found.status, found.radius), (Status::Certified, 0.5));
-            let said = found.caveat;
+    fn an_allowed_inexact_runtime_adds_a_caveat() {
+        for (self_test, audit) in [("", Some("mates")), ("self-test", None), ("self-test", Some("mates"))] {
+            let restriction = CertificateRestriction::from_findings(self_test, audit, true);
+            assert_eq!(
+                restriction.clone().and_then(CertificateRestriction::withdrawal_reason),
+                None
+            );
+            let certificate = certified().restricted_by(restriction).certificate;
+            assert_eq!(
+                (certificate.status, certificate.radius),
+                (CertificateStatus::Certified, 0.5)
+            );
+            let caveat = certificate.caveat;
             assert!(
-                said.contains(caveat) && said.contains(audit.unwrap_or("")) && !said.is_empty(),
-                "{said}"
+                caveat.contains(self_test) && caveat.contains(audit.unwrap_or("")) && !caveat.is_empty(),
+                "{caveat}"
             );
         }
     }

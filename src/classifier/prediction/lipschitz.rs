@@ -1,14 +1,17 @@
-//! Certificates that need no votes: one row of a robust model with a Lipschitz proof, or with none.
+//! Certificates that need no votes: one row of a robust model with a Lipschitz proof, or without a
+//! proof.
 
-use super::robust_prediction::{RobustPrediction, conclude, unavailable_reason};
+use super::certified_radius::complete_certificate;
+use super::robust_prediction::RobustPrediction;
+use super::unavailability::unavailable_reason;
 use crate::certificate::{
     CertificateError, LogitConstant, Temperature, argmax, log_probabilities, log_softmax, logit_radius, theorem1_radius,
 };
-use crate::domain::{Certificate, Guarantee, InputSpec, Method, Status, are_probabilities};
+use crate::domain::{Certificate, CertificateMethod, CertificateStatus, Guarantee, InputSpec, are_probabilities};
 use crate::onnx::OutputKind;
 use crate::settings::MixtureSettings;
 
-/// Reads the output of one row as `ln h`.
+/// Converts the output of one row to log probabilities, `ln g` or `ln h`.
 pub(in crate::classifier) fn log_probs(kind: OutputKind, output: &[f32], temperature: Temperature) -> Vec<f64> {
     match kind {
         OutputKind::Logits => log_softmax(output, temperature),
@@ -19,7 +22,8 @@ pub(in crate::classifier) fn log_probs(kind: OutputKind, output: &[f32], tempera
 /// Certifies the output of one row.
 ///
 /// # Errors
-/// If the guarantee was not checked when it was read: an error of this program.
+/// Returns an error if the guarantee was not validated when the manifest was read. That is a defect
+/// of this program.
 pub(in crate::classifier) fn certify(
     guarantee: &Guarantee,
     kind: OutputKind,
@@ -28,31 +32,31 @@ pub(in crate::classifier) fn certify(
     mixture: &MixtureSettings,
 ) -> Result<RobustPrediction, CertificateError> {
     let log_probs = log_probs(kind, output, mixture.robust_temperature);
-    let unproven = |certificate| RobustPrediction {
+    let uncertified = |certificate| RobustPrediction {
         log_probs: log_probs.clone(),
         certified_class: None,
         certificate,
     };
-    if let Some(reason) = unavailable_reason(guarantee, mixture) {
-        return Ok(unproven(Certificate::unavailable(reason)));
+    if let Some(reason) = unavailable_reason(guarantee, mixture.alpha) {
+        return Ok(uncertified(Certificate::unavailable(reason)));
     }
-    let (alpha, finite) = (mixture.alpha, output.iter().all(|value| value.is_finite()));
-    // A row that sums to another number is not the output that the constants were proven of.
-    let proper = kind == OutputKind::Logits || are_probabilities(output);
-    let usable = finite && proper;
+    let (alpha, is_finite) = (mixture.alpha, output.iter().all(|value| value.is_finite()));
+    // The constants were proven for rows that sum to 1. They do not apply to any other row.
+    let is_valid = is_finite && (kind == OutputKind::Logits || are_probabilities(output));
     let (radius, method) = match guarantee {
-        Guarantee::LipschitzProbabilities { .. } if !usable => (0.0, Method::Theorem1),
-        Guarantee::LipschitzLogits { .. } if !usable => (0.0, Method::LogitLipschitz),
+        Guarantee::LipschitzProbabilities { .. } if !is_valid => (0.0, CertificateMethod::Theorem1),
+        Guarantee::LipschitzLogits { .. } if !is_valid => (0.0, CertificateMethod::LogitLipschitz),
         Guarantee::LipschitzProbabilities {
             constants,
             neighbourhood,
             error_bound,
             ..
         } => {
-            // As they are mixed; the clamp is 1-Lipschitz, so the constants hold for it too.
+            // The mixture clamps the probabilities too. The clamp is 1-Lipschitz, so the constants
+            // also hold for the clamped values.
             let probabilities: Vec<f64> = output.iter().map(|&p| f64::from(p).clamp(0.0, 1.0)).collect();
             let radius = theorem1_radius(alpha, &probabilities, constants, *error_bound, *neighbourhood)?;
-            (radius, Method::Theorem1)
+            (radius, CertificateMethod::Theorem1)
         }
         Guarantee::LipschitzLogits {
             constant,
@@ -67,35 +71,36 @@ pub(in crate::classifier) fn certify(
             };
             (
                 logit_radius(alpha, output, mixture.robust_temperature, constant, *error_bound)?,
-                Method::LogitLipschitz,
+                CertificateMethod::LogitLipschitz,
             )
         }
         Guarantee::None | Guarantee::GaussianSmoothing { .. } => {
-            return Ok(unproven(Certificate::unavailable(
+            return Ok(uncertified(Certificate::unavailable(
                 "the robust model has no Lipschitz proof",
             )));
         }
     };
     let certificate = Certificate {
-        status: Status::Abstained,
+        status: CertificateStatus::Abstained,
         radius,
         norm: guarantee.norm(),
         method: Some(method),
         ..Certificate::unavailable("")
     };
-    let certificate = conclude(certificate, spec, || {
-        if usable {
+    let certificate = complete_certificate(certificate, spec, || {
+        if is_valid {
             format!(
-                "the robust model's margin is not above (1 - alpha) / alpha = {:.4}",
+                "the margin of the robust model does not exceed (1 - alpha) / alpha = {:.4}",
                 alpha.margin_needed()
             )
-        } else if finite {
-            "the robust model's output is not in [0, 1] with the sum 1, as probabilities are".to_owned()
+        } else if is_finite {
+            "the output of the robust model is not a row of probabilities: each must be in [0, 1], with the sum 1"
+                .to_owned()
         } else {
-            "the robust model's output is not finite".to_owned()
+            "the output of the robust model is not finite".to_owned()
         }
     });
-    let certified_class = (certificate.status == Status::Certified)
+    let certified_class = (certificate.status == CertificateStatus::Certified)
         .then(|| argmax(&log_probs))
         .flatten();
     Ok(RobustPrediction {
@@ -135,20 +140,21 @@ mod tests {
     }
 
     #[test]
-    fn probabilities_are_certified_as_they_are_mixed() {
+    fn probabilities_are_clamped_before_they_are_certified() {
         assert_eq!(certified(&[1.0005, 0.0]).radius, certified(&[1.0, 0.0]).radius);
         assert_eq!(certified(&[1.0, -0.0005]).radius, certified(&[1.0, 0.0]).radius);
         assert!(certified(&[0.9, 0.1]).radius > 0.0);
     }
 
     #[test]
-    fn rows_that_are_no_probabilities_are_not_certified() {
-        // Half of a softmax over two rows; a value that no probability has, in a row that sums to 1; twice the whole.
+    fn rows_that_are_not_probabilities_abstain() {
+        // In turn: half of a softmax over two rows, values outside [0, 1] that sum to 1, a sum of 2,
+        // and a sum of 0.
         for output in [[0.5, 0.0], [1.5, -0.5], [1.0, 1.0], [0.0, 0.0]] {
             let certificate = certified(&output);
             assert_eq!(
                 (certificate.status, certificate.radius),
-                (Status::Abstained, 0.0),
+                (CertificateStatus::Abstained, 0.0),
                 "{output:?}"
             );
             assert!(certificate.reason.contains("sum 1"), "{}", certificate.reason);
@@ -156,19 +162,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_finite_is_not_certified() {
+    fn rows_that_are_not_finite_abstain() {
         for output in [[f32::NAN, 0.0], [f32::INFINITY, 0.0], [1.0, f32::NEG_INFINITY]] {
-            assert_eq!(certified(&output).status, Status::Abstained);
+            assert_eq!(certified(&output).status, CertificateStatus::Abstained);
         }
     }
 
     #[test]
-    fn bytes_pay_for_their_rounding() {
+    fn the_radius_in_byte_levels_deducts_float32_rounding() {
         let certificate = certified(&[0.9, 0.1]);
-        let (covered, radius) = (certificate.radius_sq_levels, certificate.radius);
-        let root = u32::try_from(covered)
+        let (radius_sq_levels, radius) = (certificate.radius_sq_levels, certificate.radius);
+        let root = u32::try_from(radius_sq_levels)
             .map(|levels| f64::from(levels).sqrt() / 255.0)
             .unwrap();
-        assert!(covered > 0 && root < radius - 4.0 * 2.0_f64.powi(-25));
+        assert!(radius_sq_levels > 0 && root < radius - 4.0 * 2.0_f64.powi(-25));
     }
 }

@@ -1,10 +1,12 @@
-//! Two rows of log probabilities as one answer.
+//! Mixes two rows of log probabilities into one prediction.
 
 use super::robust_prediction::RobustPrediction;
 use crate::certificate::{Alpha, argmax, mixed_logits};
 use crate::domain::Prediction;
 
-/// Eq. 4 of the paper, and which class that makes.
+/// Computes the mixed logits (equation 4 of the paper) and the predicted class.
+///
+/// The certified class takes precedence over the largest mixed logit.
 pub(in crate::classifier) fn mix(alpha: Alpha, standard_log_probs: Vec<f64>, robust: RobustPrediction) -> Prediction {
     let RobustPrediction {
         log_probs,

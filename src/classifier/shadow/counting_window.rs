@@ -1,4 +1,4 @@
-//! Counts that compare like with like, from when they began.
+//! A window of traffic over which the counts stay comparable.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -11,47 +11,49 @@ use super::shadow_report::{ShadowReport, ShadowRow};
 use crate::certificate::{Alpha, Temperature};
 use crate::settings::{CertificateSettings, Settings};
 
-/// What may not change while counts go on, beside the models. While alpha is on its way each step serves another one: to begin
-/// anew at each would policy nothing to read, so the way there is one era and what comes after it the next.
+/// The settings that must stay the same during a window, beside the models.
+///
+/// While alpha ramps to its target, each step serves another alpha. A new window for each step would
+/// leave no usable counts, so the ramp is one window and the traffic after it is the next one.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::classifier) struct WindowConfig {
+pub(super) struct WindowConfig {
     alphas: Vec<Alpha>,
     target_alpha: Alpha,
-    on_the_way: bool,
+    alpha_ramping: bool,
     robust_temperature: Temperature,
     certificate: CertificateSettings,
 }
 
 impl WindowConfig {
-    pub(in crate::classifier) fn of(settings: &Settings) -> Self {
+    pub(super) fn of(settings: &Settings) -> Self {
         let (mixture, tuning) = (&settings.mixture, &settings.tuning);
         Self {
             alphas: tuning.shadow_alphas.clone(),
             target_alpha: tuning.target_alpha,
-            on_the_way: mixture.alpha != tuning.target_alpha,
+            alpha_ramping: mixture.alpha != tuning.target_alpha,
             robust_temperature: mixture.robust_temperature,
             certificate: settings.certificate,
         }
     }
 }
 
-/// The counts of one stretch of traffic.
-pub(in crate::classifier) struct CountingWindow {
-    pub(in crate::classifier) terms: WindowConfig,
-    judge: Evaluator,
+/// The counts of one window.
+pub(super) struct CountingWindow {
+    pub(super) config: WindowConfig,
+    evaluator: Evaluator,
     since: SystemTime,
     since_revision: String,
     dropped: AtomicU64,
-    /// The serving alpha's, then each candidate's.
+    /// The counts of the serving alpha, then of each candidate.
     counts: Mutex<Vec<ShadowCounts>>,
 }
 
 impl CountingWindow {
-    pub(in crate::classifier) fn begin(terms: WindowConfig, judge: Evaluator, since_revision: &str) -> Self {
-        let rows = 1 + judge.alphas().count();
+    pub(super) fn start(config: WindowConfig, evaluator: Evaluator, since_revision: &str) -> Self {
+        let rows = 1 + evaluator.alphas().count();
         Self {
-            terms,
-            judge,
+            config,
+            evaluator,
             since: wall_clock(),
             since_revision: since_revision.to_owned(),
             dropped: AtomicU64::new(0),
@@ -59,33 +61,34 @@ impl CountingWindow {
         }
     }
 
-    /// There was no time for so many inputs.
-    pub(in crate::classifier) fn drop_inputs(&self, inputs: u64) {
+    /// Counts `inputs` inputs as dropped: there was no time to evaluate them.
+    pub(super) fn count_dropped(&self, inputs: u64) {
         self.dropped.fetch_add(inputs, Ordering::Relaxed);
     }
 
-    /// Judges, which takes its time, and counts, which takes none.
-    pub(in crate::classifier) fn take(&self, observation: &Observation) {
-        let judged = match self.judge.judge(observation) {
-            Ok(judged) => judged,
+    /// Evaluates `observation` for every candidate and counts the results. The lock is held only while
+    /// counting.
+    pub(super) fn evaluate(&self, observation: &Observation) {
+        let evaluated = match self.evaluator.evaluate(observation) {
+            Ok(evaluated) => evaluated,
             Err(error) => {
-                tracing::error!(%error, "the shadow alphas cannot judge an answer that was given");
-                return self.drop_inputs(observation.inputs());
+                tracing::error!(%error, "the shadow alphas cannot be evaluated on a served prediction");
+                return self.count_dropped(observation.input_count());
             }
         };
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        for (served, verdicts) in &judged {
-            let serving = served.verdict();
-            for (counts, verdict) in counts.iter_mut().zip(std::iter::once(&serving).chain(verdicts)) {
-                counts.add(verdict, served);
+        for (served, candidates) in &evaluated {
+            let serving = served.as_shadow();
+            for (counts, prediction) in counts.iter_mut().zip(std::iter::once(&serving).chain(candidates)) {
+                counts.add(prediction, served);
             }
         }
     }
 
-    /// The counts now, `alpha` being the one that serves.
-    pub(in crate::classifier) fn report(&self, alpha: Alpha) -> ShadowReport {
+    /// Returns the current counts. `alpha` is the serving one.
+    pub(super) fn report(&self, alpha: Alpha) -> ShadowReport {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let alphas = std::iter::once(alpha).chain(self.judge.alphas());
+        let alphas = std::iter::once(alpha).chain(self.evaluator.alphas());
         let mut rows = alphas.zip(counts).map(|(alpha, counts)| ShadowRow {
             alpha: alpha.get(),
             counts,
@@ -97,7 +100,7 @@ impl CountingWindow {
         ShadowReport {
             since: self.since,
             since_revision: self.since_revision.clone(),
-            on_the_way: self.terms.on_the_way,
+            alpha_ramping: self.config.alpha_ramping,
             dropped: self.dropped.load(Ordering::Relaxed),
             serving,
             candidates: rows.collect(),
@@ -105,10 +108,10 @@ impl CountingWindow {
     }
 }
 
-/// For people to read; nothing is timed by it.
+/// The time that the report shows to people. No timing depends on it.
 #[expect(
     clippy::disallowed_methods,
-    reason = "an operator wants to know since when it is counted"
+    reason = "the report shows an operator when the counts began"
 )]
 fn wall_clock() -> SystemTime {
     SystemTime::now()
@@ -116,19 +119,19 @@ fn wall_clock() -> SystemTime {
 
 #[cfg(test)]
 impl CountingWindow {
-    /// One candidate.
-    pub(in crate::classifier) fn example() -> Self {
+    /// A window with one candidate.
+    pub(super) fn example() -> Self {
         let half = Alpha::new(0.5).unwrap();
-        let terms = WindowConfig {
+        let config = WindowConfig {
             alphas: vec![half],
             target_alpha: half,
-            on_the_way: false,
+            alpha_ramping: false,
             robust_temperature: Temperature::ONE,
             certificate: CertificateSettings {
                 failure_probability: crate::certificate::FailureProbability::new(0.001).unwrap(),
                 min_failure_probability: 0.001,
                 radius: crate::certificate::RadiusMethod::Tight,
-                bound: crate::domain::Bound::Anytime,
+                bound: crate::domain::BoundKind::Anytime,
                 selection_votes: 1,
                 predict_votes: 1,
                 predict_target_radius: None,
@@ -138,14 +141,14 @@ impl CountingWindow {
                 allow_inexact_runtime: false,
             },
         };
-        Self::begin(terms, Evaluator::example(&[half]), "revision")
+        Self::start(config, Evaluator::example(&[half]), "revision")
     }
 
-    pub(in crate::classifier) fn seen(&self) -> u64 {
+    pub(super) fn evaluated_inputs(&self) -> u64 {
         self.report(Alpha::new(0.5).unwrap()).candidates[0].counts.inputs
     }
 
-    pub(in crate::classifier) fn dropped(&self) -> u64 {
+    pub(super) fn dropped_inputs(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 }

@@ -1,4 +1,4 @@
-//! The thread that judges, and the bounded queue before it.
+//! The thread that evaluates observations, and the bounded queue in front of it.
 
 use std::io;
 use std::sync::Arc;
@@ -10,99 +10,101 @@ use std::time::Duration;
 use super::counting_window::CountingWindow;
 use super::observation::Observation;
 
-/// Observations that wait, at most,
-const MOST_WAITING: usize = 4096;
+/// The most observations that wait in the queue.
+const MAX_QUEUED: usize = 4096;
 
-/// and the numbers in them: 16 MiB of float32. A single one may be larger: the limits on requests bound it.
-const MOST_NUMBERS: usize = 4 << 20;
+/// The most values in all queued observations: 16 MiB of float32. A single observation may be larger,
+/// because the limits on requests bound it.
+const MAX_QUEUED_VALUES: usize = 4 << 20;
 
-/// Observations gather for this long. While some come in every such time nobody has to wake the thread, which would cost each
-/// request some microseconds.
-const GATHER: Duration = Duration::from_millis(10);
+/// The pause between two reads of the queue. While observations arrive in every pause, no request has
+/// to wake the thread, which would cost it several microseconds.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 struct EvaluationJob {
-    era: Arc<CountingWindow>,
+    window: Arc<CountingWindow>,
     observation: Observation,
 }
 
-/// The way to the thread; it ends with the last one.
+/// A handle to the evaluation thread. The thread ends when the last handle is dropped.
 #[derive(Clone)]
-pub(in crate::classifier) struct EvaluationWorker {
+pub(super) struct EvaluationWorker {
     jobs: SyncSender<EvaluationJob>,
-    waiting: Arc<AtomicUsize>,
+    queued_values: Arc<AtomicUsize>,
 }
 
 impl EvaluationWorker {
     /// Starts the thread.
-    pub(in crate::classifier) fn start() -> io::Result<Self> {
-        let (jobs, receiver) = sync_channel(MOST_WAITING);
-        let waiting = Arc::new(AtomicUsize::new(0));
+    pub(super) fn start() -> io::Result<Self> {
+        let (jobs, receiver) = sync_channel(MAX_QUEUED);
+        let queued_values = Arc::new(AtomicUsize::new(0));
         let worker = Self {
             jobs,
-            waiting: Arc::clone(&waiting),
+            queued_values: Arc::clone(&queued_values),
         };
         Builder::new().name("shadow".to_owned()).spawn(move || {
-            yield_to_all_others();
-            run(&receiver, &waiting);
+            lower_thread_priority();
+            run(&receiver, &queued_values);
         })?;
         Ok(worker)
     }
 
-    /// Hands `observation` over, or drops it and counts that. Never waits.
-    pub(in crate::classifier) fn offer(&self, era: &Arc<CountingWindow>, observation: Observation) {
-        let (inputs, size) = (observation.inputs(), observation.size());
-        let before = self.waiting.fetch_add(size, Ordering::Relaxed);
-        let room = before == 0 || before.saturating_add(size) <= MOST_NUMBERS;
+    /// Queues `observation` for `window`. If the queue is full, drops it and counts its inputs as
+    /// dropped. Never blocks.
+    pub(super) fn submit(&self, window: &Arc<CountingWindow>, observation: Observation) {
+        let (inputs, values) = (observation.input_count(), observation.value_count());
+        let queued_before = self.queued_values.fetch_add(values, Ordering::Relaxed);
+        let fits = queued_before == 0 || queued_before.saturating_add(values) <= MAX_QUEUED_VALUES;
         let job = EvaluationJob {
-            era: Arc::clone(era),
+            window: Arc::clone(window),
             observation,
         };
-        if !room || self.jobs.try_send(job).is_err() {
-            self.waiting.fetch_sub(size, Ordering::Relaxed);
-            era.drop_inputs(inputs);
+        if !fits || self.jobs.try_send(job).is_err() {
+            self.queued_values.fetch_sub(values, Ordering::Relaxed);
+            window.count_dropped(inputs);
         }
     }
 }
 
-fn run(jobs: &Receiver<EvaluationJob>, waiting: &AtomicUsize) {
-    let take = |job: EvaluationJob| {
-        let size = job.observation.size();
-        job.era.take(&job.observation);
+fn run(jobs: &Receiver<EvaluationJob>, queued_values: &AtomicUsize) {
+    let evaluate = |job: EvaluationJob| {
+        let values = job.observation.value_count();
+        job.window.evaluate(&job.observation);
         drop(job);
-        waiting.fetch_sub(size, Ordering::Relaxed);
+        queued_values.fetch_sub(values, Ordering::Relaxed);
     };
     while let Ok(first) = jobs.recv() {
-        take(first);
+        evaluate(first);
         loop {
-            std::thread::sleep(GATHER);
-            let before = jobs.try_iter().map(take).count();
-            if before == 0 {
+            std::thread::sleep(POLL_INTERVAL);
+            let evaluated = jobs.try_iter().map(evaluate).count();
+            if evaluated == 0 {
                 break;
             }
         }
     }
 }
 
-/// Takes the lowest priority: the processors belong to the executors.
+/// Sets the lowest priority, because the processors are for the executors.
 #[cfg(target_os = "linux")]
-fn yield_to_all_others() {
-    // On Linux this is about the calling thread alone; elsewhere it would be about the process.
+fn lower_thread_priority() {
+    // On Linux this applies to the calling thread only. Elsewhere it would apply to the process.
     if let Err(error) = rustix::process::setpriority_process(None, 19) {
-        tracing::warn!(%error, "the thread of the shadow alphas keeps the usual priority");
+        tracing::warn!(%error, "the shadow evaluation thread keeps the default priority");
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn yield_to_all_others() {}
+fn lower_thread_priority() {}
 
 #[cfg(test)]
 mod tests {
-    use super::super::observation::ServedPrediction;
+    use super::super::shadow_prediction::ServedPrediction;
     use super::*;
     use crate::domain::PerRole;
 
     fn observation(inputs: usize) -> Observation {
-        let one = ServedPrediction {
+        let served = ServedPrediction {
             class: 0,
             standard_class: 1,
             radius: 0.0,
@@ -110,40 +112,43 @@ mod tests {
         };
         Observation::Rows {
             outputs: PerRole::of(|_| vec![0.5; 2 * inputs]),
-            served: vec![one; inputs],
+            served: vec![served; inputs],
         }
     }
 
     #[test]
-    fn a_full_queue_drops_and_counts_and_what_it_took_is_judged() {
-        let (jobs, receiver) = sync_channel(MOST_WAITING);
-        let waiting = Arc::new(AtomicUsize::new(0));
+    fn a_full_queue_drops_and_counts_observations_and_evaluates_the_queued_ones() {
+        let (jobs, receiver) = sync_channel(MAX_QUEUED);
+        let queued_values = Arc::new(AtomicUsize::new(0));
         let worker = EvaluationWorker {
             jobs,
-            waiting: Arc::clone(&waiting),
+            queued_values: Arc::clone(&queued_values),
         };
-        let era = Arc::new(CountingWindow::example());
-        for _ in 0..MOST_WAITING + 5 {
-            worker.offer(&era, observation(3));
+        let window = Arc::new(CountingWindow::example());
+        for _ in 0..MAX_QUEUED + 5 {
+            worker.submit(&window, observation(3));
         }
-        assert_eq!((era.seen(), era.dropped()), (0, 5 * 3));
+        assert_eq!((window.evaluated_inputs(), window.dropped_inputs()), (0, 5 * 3));
         drop(worker);
-        run(&receiver, &waiting);
-        assert_eq!((era.seen(), era.dropped()), (3 * MOST_WAITING as u64, 5 * 3));
-        assert_eq!(waiting.load(Ordering::Relaxed), 0);
+        run(&receiver, &queued_values);
+        assert_eq!(
+            (window.evaluated_inputs(), window.dropped_inputs()),
+            (3 * MAX_QUEUED as u64, 5 * 3)
+        );
+        assert_eq!(queued_values.load(Ordering::Relaxed), 0);
     }
 
     #[test]
-    fn what_waits_is_bounded_in_numbers_too_and_a_lone_one_is_always_taken() {
-        let (jobs, receiver) = sync_channel(MOST_WAITING);
+    fn the_queue_bounds_the_number_of_values_but_always_takes_a_single_observation() {
+        let (jobs, receiver) = sync_channel(MAX_QUEUED);
         let worker = EvaluationWorker {
             jobs,
-            waiting: Arc::default(),
+            queued_values: Arc::default(),
         };
-        let era = Arc::new(CountingWindow::example());
-        worker.offer(&era, observation(MOST_NUMBERS));
-        worker.offer(&era, observation(1));
-        assert_eq!(era.dropped(), 1);
+        let window = Arc::new(CountingWindow::example());
+        worker.submit(&window, observation(MAX_QUEUED_VALUES));
+        worker.submit(&window, observation(1));
+        assert_eq!(window.dropped_inputs(), 1);
         assert_eq!(receiver.try_iter().count(), 1);
     }
 }

@@ -1,89 +1,47 @@
-//! What one request leaves for the candidates.
+//! The record of one served request that the candidates are evaluated on.
 
-use crate::certificate::SmoothingPlan;
+use super::shadow_prediction::ServedPrediction;
+use crate::certificate::VoteRule;
 use crate::classifier::smoothing::vote_trace::VoteTrace;
-use crate::domain::{PerRole, Prediction, Status, StopReason};
+use crate::domain::{PerRole, StopReason};
 
-use super::shadow_counts::ShadowPrediction;
-
-/// What was answered to one input.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::classifier) struct ServedPrediction {
-    pub(in crate::classifier) class: usize,
-    /// What `g` alone would have answered.
-    pub(in crate::classifier) standard_class: usize,
-    /// 0 if not certified.
-    pub(in crate::classifier) radius: f64,
-    /// Estimation votes that were drawn.
-    pub(in crate::classifier) votes: u64,
-}
-
-impl ServedPrediction {
-    pub(in crate::classifier) fn new(prediction: &Prediction) -> Self {
-        let certificate = &prediction.certificate;
-        let votes = |sampling: &crate::domain::Sampling| sampling.votes_drawn.saturating_sub(sampling.selection_votes);
-        Self {
-            class: prediction.class,
-            standard_class: prediction.standard_class,
-            radius: match certificate.status {
-                Status::Certified => certificate.radius,
-                Status::Abstained | Status::Unavailable => 0.0,
-            },
-            votes: certificate.sampling.as_ref().map_or(0, votes),
-        }
-    }
-
-    /// The alpha that serves, judged as the candidates are.
-    pub(in crate::classifier) fn verdict(&self) -> ShadowPrediction {
-        ShadowPrediction {
-            class: self.class,
-            radius: self.radius,
-            votes: self.votes,
-            unfinished: false,
-            likely: false,
-        }
-    }
-}
-
-/// What the models said, and what was made of it.
+/// The outputs of the models, and the predictions that were served from them.
 #[derive(Debug)]
-pub(in crate::classifier) enum Observation {
+pub(super) enum Observation {
     /// One row of each model for each input.
     Rows {
         outputs: PerRole<Vec<f32>>,
         served: Vec<ServedPrediction>,
     },
     /// The votes for one input.
-    VoteObservation(Box<VoteObservation>),
+    Votes(Box<VoteObservation>),
 }
 
-/// The votes for one input, and under which terms they were drawn.
+/// The votes for one input, and the conditions under which they were drawn.
 #[derive(Debug)]
-pub(in crate::classifier) struct VoteObservation {
+pub(super) struct VoteObservation {
     /// `ln g`.
-    pub(in crate::classifier) standard_log_probs: Vec<f64>,
-    pub(in crate::classifier) trace: VoteTrace,
-    /// As it was asked for; its alpha and sides are those that served.
-    pub(in crate::classifier) plan: SmoothingPlan,
-    pub(in crate::classifier) vote_budget: u64,
-    pub(in crate::classifier) snapping_loss: f64,
-    pub(in crate::classifier) stop_reason: StopReason,
-    pub(in crate::classifier) served: ServedPrediction,
+    pub(super) standard_log_probs: Vec<f64>,
+    pub(super) trace: VoteTrace,
+    /// The rule of the request, with the serving alpha. Its sides are not chosen yet.
+    pub(super) rule: VoteRule,
+    pub(super) stop_reason: StopReason,
+    pub(super) served: ServedPrediction,
 }
 
 impl Observation {
-    pub(in crate::classifier) fn inputs(&self) -> u64 {
+    pub(super) fn input_count(&self) -> u64 {
         match self {
             Self::Rows { served, .. } => u64::try_from(served.len()).unwrap_or(u64::MAX),
-            Self::VoteObservation(_) => 1,
+            Self::Votes(_) => 1,
         }
     }
 
-    /// How many numbers it holds: what it costs to keep.
-    pub(in crate::classifier) fn size(&self) -> usize {
+    /// The number of values that the observation holds, as a measure of its memory.
+    pub(super) fn value_count(&self) -> usize {
         match self {
             Self::Rows { outputs, served } => outputs.standard.len() + outputs.robust.len() + 4 * served.len(),
-            Self::VoteObservation(votes) => 2 * votes.standard_log_probs.len() + votes.trace.size(),
+            Self::Votes(votes) => 2 * votes.standard_log_probs.len() + votes.trace.value_count(),
         }
     }
 }

@@ -1,109 +1,103 @@
-//! Where snapshots get their counters from.
+//! Creates the recorders of an engine's snapshots, which share one evaluation thread.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::counting_window::{CountingWindow, WindowConfig};
 use super::evaluation_worker::EvaluationWorker;
-use super::evaluator::Evaluator;
-use super::observation::{Observation, ServedPrediction, VoteObservation};
+use super::evaluator::{EvaluatedModels, Evaluator};
+use super::observation::{Observation, VoteObservation};
+use super::shadow_prediction::ServedPrediction;
 use super::shadow_report::ShadowReport;
-use crate::certificate::{Alpha, SmoothingPlan};
-use crate::classifier::models::Engine;
+use crate::certificate::{Alpha, VoteRule};
 use crate::classifier::smoothing::vote_trace::VoteTrace;
 use crate::domain::{PerRole, Prediction, Violations};
 use crate::settings::Settings;
 
-/// An engine's: other models, other counts.
+/// The recorders of one engine. Another engine has other models and therefore other counts.
 #[derive(Default)]
 pub(in crate::classifier) struct Recorders {
-    state: Mutex<State>,
+    state: Mutex<RecordersState>,
 }
 
 #[derive(Default)]
-struct State {
-    /// Started with the first candidates.
+struct RecordersState {
+    /// The evaluation thread. It starts with the first candidates.
     worker: Option<EvaluationWorker>,
-    /// The newest. It lasts as long as a snapshot that feeds it.
-    era: Weak<CountingWindow>,
+    /// The newest window. It lives as long as a snapshot records to it.
+    window: Weak<CountingWindow>,
 }
 
-/// Hands over what a snapshot answers.
+/// Records the predictions of one snapshot.
 pub(in crate::classifier) struct Recorder {
     worker: EvaluationWorker,
-    era: Arc<CountingWindow>,
+    window: Arc<CountingWindow>,
 }
 
 impl Recorders {
-    /// For a snapshot of `engine` under `settings`, named `revision`: goes on counting where the last one did if it is about the
-    /// same. None without candidates.
+    /// Creates the recorder of a snapshot of `models` under `settings`, with the configuration
+    /// revision `revision`. The recorder continues the newest window if its counts stay comparable.
+    /// Returns `None` without candidates.
     ///
     /// # Errors
-    /// If there is no thread.
-    pub(in crate::classifier) fn tap(
+    /// Returns an error if the evaluation thread cannot start.
+    pub(in crate::classifier) fn recorder(
         &self,
-        engine: &Engine,
+        models: EvaluatedModels,
         settings: &Settings,
         revision: &str,
     ) -> Result<Option<Recorder>, Violations> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let alphas = &settings.tuning.shadow_alphas;
         if alphas.is_empty() {
-            state.era = Weak::new();
+            state.window = Weak::new();
             return Ok(None);
         }
         let worker = match &state.worker {
             Some(worker) => worker.clone(),
             None => EvaluationWorker::start().map_err(|error| {
-                let mut wrong = Violations::default();
-                wrong.add("mixture.shadow_alphas", format!("expected a thread for them: {error}"));
-                wrong
+                let mut violations = Violations::default();
+                violations.add(
+                    "mixture.shadow_alphas",
+                    format!("the thread that evaluates them cannot start: {error}"),
+                );
+                violations
             })?,
         };
         state.worker = Some(worker.clone());
-        let terms = WindowConfig::of(settings);
-        let era = match state.era.upgrade().filter(|era| era.terms == terms) {
-            Some(era) => era,
+        let config = WindowConfig::of(settings);
+        let window = match state.window.upgrade().filter(|window| window.config == config) {
+            Some(window) => window,
             None => {
-                let judge = Evaluator::new(engine, alphas, settings.mixture.robust_temperature);
-                Arc::new(CountingWindow::begin(terms, judge, revision))
+                let evaluator = Evaluator::new(models, alphas, settings.mixture.robust_temperature);
+                Arc::new(CountingWindow::start(config, evaluator, revision))
             }
         };
-        state.era = Arc::downgrade(&era);
-        Ok(Some(Recorder { worker, era }))
+        state.window = Arc::downgrade(&window);
+        Ok(Some(Recorder { worker, window }))
     }
 }
 
 impl Recorder {
-    /// One row of each model for each input was answered with `predictions`.
-    pub(in crate::classifier) fn rows(&self, outputs: PerRole<Vec<f32>>, predictions: &[Prediction]) {
+    /// Records that one row of each model for each input was answered with `predictions`.
+    pub(in crate::classifier) fn record_rows(&self, outputs: PerRole<Vec<f32>>, predictions: &[Prediction]) {
         let served = predictions.iter().map(ServedPrediction::new).collect();
-        self.worker.offer(&self.era, Observation::Rows { outputs, served });
+        self.worker.submit(&self.window, Observation::Rows { outputs, served });
     }
 
-    /// The votes in `trace`, asked for by `plan`, were answered with `prediction`.
-    pub(in crate::classifier) fn votes(
-        &self,
-        trace: VoteTrace,
-        plan: SmoothingPlan,
-        vote_budget: u64,
-        snapping_loss: f64,
-        prediction: &Prediction,
-    ) {
+    /// Records that the votes in `trace`, drawn under `rule`, were answered with `prediction`.
+    pub(in crate::classifier) fn record_votes(&self, trace: VoteTrace, rule: VoteRule, prediction: &Prediction) {
         let votes = VoteObservation {
             standard_log_probs: prediction.standard_log_probs.clone(),
             trace,
-            plan,
-            vote_budget,
-            snapping_loss,
+            rule,
             stop_reason: prediction.certificate.stop_reason,
             served: ServedPrediction::new(prediction),
         };
-        self.worker
-            .offer(&self.era, Observation::VoteObservation(Box::new(votes)));
+        self.worker.submit(&self.window, Observation::Votes(Box::new(votes)));
     }
 
-    /// The counts now, `alpha` being the one that serves.
+    /// Returns the current counts. `alpha` is the serving one.
     pub(in crate::classifier) fn report(&self, alpha: Alpha) -> ShadowReport {
-        self.era.report(alpha)
+        self.window.report(alpha)
     }
 }

@@ -1,32 +1,32 @@
-//! The counters as they are read.
+//! The report of the counters.
 
 use std::time::SystemTime;
 
 use super::shadow_counts::ShadowCounts;
 
-/// What every candidate would have answered, and what was answered.
+/// The counters of the serving alpha and of every candidate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ShadowReport {
     /// When the counts began: with the first snapshot of these models, settings and candidates.
     pub since: SystemTime,
-    /// Its revision.
+    /// The configuration revision of that snapshot.
     pub since_revision: String,
-    /// Whether alpha is on its way (`mixture.alpha_ramp`): then the serving row is about all that served on the way so far, and it
-    /// begins anew when alpha arrives.
-    pub on_the_way: bool,
-    /// Inputs that were answered and not judged, because there was no time for them.
+    /// Whether alpha is still moving to its target (`mixture.alpha_ramp`). In that case the serving
+    /// row counts all alphas that have served so far, and the counts restart when alpha arrives.
+    pub alpha_ramping: bool,
+    /// Inputs that were answered but not evaluated, because there was no time.
     pub dropped: u64,
-    /// The alpha that serves.
+    /// The serving alpha.
     pub serving: ShadowRow,
-    /// Each candidate, ascending.
+    /// The candidates, in ascending order of alpha.
     pub candidates: Vec<ShadowRow>,
 }
 
-/// One alpha.
+/// The counters of one alpha.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ShadowRow {
     /// The weight of the robust model.
     pub alpha: f64,
-    /// What it would have answered; for the serving alpha, what it did.
+    /// The predictions that this alpha would give. For the serving alpha, the served predictions.
     pub counts: ShadowCounts,
 }

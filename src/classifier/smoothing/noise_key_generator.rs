@@ -1,31 +1,32 @@
-//! The keys of all noise of one process.
+//! Generates the noise keys of one process.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::certificate::noise::{NoiseKey, NoiseSecret};
 
-/// Derives a key for each input, and none twice.
+/// Derives one key for each input and never repeats a key.
 ///
-/// One for the whole process: a model that is loaded beside another goes on counting where that one stands. If it began
-/// anew under the same secret, its keys would be those that earlier certificates have told the world.
+/// The whole process shares one generator. An engine that is loaded beside another one continues
+/// its sequence. A new sequence under the same secret would repeat keys that earlier certificates
+/// have published.
 #[derive(Debug)]
 pub struct NoiseKeyGenerator {
     secret: NoiseSecret,
-    used: AtomicU64,
+    next_index: AtomicU64,
 }
 
 impl NoiseKeyGenerator {
-    /// Keys under `secret`, which nothing else may use.
+    /// Creates a generator for `secret`. Nothing else may derive keys from the same secret.
     #[must_use]
     pub const fn new(secret: NoiseSecret) -> Self {
         Self {
             secret,
-            used: AtomicU64::new(0),
+            next_index: AtomicU64::new(0),
         }
     }
 
-    /// A key that was never used before and cannot be foreseen.
-    pub(in crate::classifier) fn fresh(&self) -> NoiseKey {
-        self.secret.derive(self.used.fetch_add(1, Ordering::Relaxed))
+    /// Returns a key that was never used before and that a caller cannot predict.
+    pub(super) fn next_key(&self) -> NoiseKey {
+        self.secret.derive(self.next_index.fetch_add(1, Ordering::Relaxed))
     }
 }

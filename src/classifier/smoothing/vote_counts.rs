@@ -1,4 +1,5 @@
-//! Votes, counted in the order of their counter: the first ones choose the class and are dropped, the rest estimate.
+//! Counts votes in the order of their index: the first votes select the class and are discarded, and
+//! the others estimate its probability.
 
 use crate::certificate::Tally;
 
@@ -21,8 +22,8 @@ impl VoteCounts {
         }
     }
 
-    /// Counts the next vote; `None` is a vote for no class, as a row with a NaN casts.
-    pub(in crate::classifier) fn cast(&mut self, vote: Option<usize>) {
+    /// Counts the next vote. A vote of `None` counts for no class: a row with a NaN casts it.
+    pub(in crate::classifier) fn add(&mut self, vote: Option<usize>) {
         let counts = if self.drawn < self.selection_votes {
             &mut self.selection
         } else {
@@ -34,32 +35,34 @@ impl VoteCounts {
         self.drawn += 1;
     }
 
-    /// Votes counted, of both kinds.
+    /// The number of counted votes: selection votes and estimation votes.
     pub(in crate::classifier) fn drawn(&self) -> u64 {
         self.drawn
     }
 
-    /// Estimation votes counted.
+    /// The number of counted estimation votes.
     pub(in crate::classifier) fn estimation_votes(&self) -> u64 {
         self.drawn.saturating_sub(self.selection_votes)
     }
 
-    /// The class that the selection votes chose, once all are in: the most frequent, the first of equals.
-    pub(in crate::classifier) fn class(&self) -> Option<usize> {
+    /// Returns the class that the selection votes chose: the most frequent class, and the first of
+    /// equally frequent classes. Returns `None` until all selection votes are counted.
+    pub(in crate::classifier) fn selected_class(&self) -> Option<usize> {
         (self.drawn >= self.selection_votes).then(|| most_frequent(&self.selection))
     }
 
-    /// The selection votes, seen from `class`.
+    /// The tally of the selection votes for `class`.
     pub(in crate::classifier) fn selection_tally(&self, class: usize) -> Tally {
         tally(&self.selection, class, self.drawn.min(self.selection_votes))
     }
 
-    /// The estimation votes, seen from `class`.
-    pub(in crate::classifier) fn tally(&self, class: usize) -> Tally {
+    /// The tally of the estimation votes for `class`.
+    pub(in crate::classifier) fn estimation_tally(&self, class: usize) -> Tally {
         tally(&self.estimation, class, self.estimation_votes())
     }
 
-    /// The share of each class: of the estimation votes, or of the selection votes while there are no others.
+    /// The share of votes for each class. It is the share of the estimation votes, or of the
+    /// selection votes while there are no estimation votes.
     pub(in crate::classifier) fn shares(&self) -> Vec<f64> {
         let (counts, votes) = match self.estimation_votes() {
             0 => (&self.selection, self.drawn),
@@ -93,7 +96,8 @@ fn most_frequent(counts: &[u64]) -> usize {
     best
 }
 
-/// The vote of one row of logits: its first largest; none if any is NaN.
+/// Returns the vote of one row of logits: the first class with the largest logit. Returns `None` if
+/// any logit is NaN.
 pub(in crate::classifier) fn vote(logits: &[f32]) -> Option<usize> {
     let mut best: Option<(usize, f32)> = None;
     for (class, &logit) in logits.iter().enumerate() {
@@ -112,32 +116,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn selection_votes_choose_and_are_dropped() {
-        let mut vote_counts = VoteCounts::new(3, 3);
+    fn selection_votes_choose_the_class_and_are_discarded() {
+        let mut counts = VoteCounts::new(3, 3);
         for class in [2, 2, 0] {
-            assert_eq!(vote_counts.class(), None);
-            vote_counts.cast(Some(class));
+            assert_eq!(counts.selected_class(), None);
+            counts.add(Some(class));
         }
-        assert_eq!(vote_counts.class(), Some(2));
-        assert_eq!(vote_counts.tally(2), Tally::default());
+        assert_eq!(counts.selected_class(), Some(2));
+        assert_eq!(counts.estimation_tally(2), Tally::default());
         for vote in [Some(0), Some(2), None, Some(0), Some(1)] {
-            vote_counts.cast(vote);
+            counts.add(vote);
         }
-        // The class stays the one that was selected, though another leads now.
-        assert_eq!(vote_counts.class(), Some(2));
+        // The selected class stays the same, although another class now leads.
+        assert_eq!(counts.selected_class(), Some(2));
         assert_eq!(
-            vote_counts.tally(2),
+            counts.estimation_tally(2),
             Tally {
                 votes: 5,
                 votes_for_class: 1,
                 votes_for_runner_up: 2
             }
         );
-        assert_eq!(vote_counts.shares(), [0.4, 0.2, 0.2]);
+        assert_eq!(counts.shares(), [0.4, 0.2, 0.2]);
     }
 
     #[test]
-    fn a_nan_row_votes_for_nobody() {
+    fn a_row_with_nan_votes_for_no_class() {
         assert_eq!(vote(&[1.0, f32::NAN, 3.0]), None);
         assert_eq!(vote(&[1.0, 3.0, 3.0]), Some(1));
         assert_eq!(vote(&[f32::NEG_INFINITY, f32::NEG_INFINITY]), Some(0));

@@ -1,136 +1,134 @@
-//! The loop of votes: draw, count in order, decide, until the certificate is what was asked for.
+//! The vote loop of one input: draws votes, counts them in order, and decides when to stop.
 //!
-//! A few chunks of votes are outstanding at a time, so that every executor has work while the votes of the last chunk are
-//! counted. Votes are counted in the order of their counter: the oldest chunk is always awaited first. When the loop
-//! ends, the chunks still outstanding are dropped, and the scheduler skips what has not started.
+//! Several chunks of votes are outstanding at the same time, so every executor has work while the
+//! loop counts the last chunk. The loop counts votes in the order of their index: it always awaits
+//! the oldest chunk first. When the loop ends, it drops the outstanding chunks, and the scheduler
+//! skips the rows that have not started.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
 use tokio::time::timeout_at;
 
-use super::smoothed_prediction::{self, CertificateContext};
-use super::smoother::{Smoother, SnappedInput};
-use super::vote_counts::{self, VoteCounts};
+use super::smoothed_prediction::{CertificateContext, prediction_from_votes, prediction_without_selection};
+use super::smoother::Smoother;
+use super::snapping::SnappedInput;
+use super::vote_chunking::VoteChunking;
+use super::vote_counts::{VoteCounts, vote};
 use super::vote_trace::VoteTrace;
 use crate::certificate::noise::NoiseKey;
-use crate::certificate::{Decision, Sides, SmoothingPlan, certify, choose_sides, decide};
-use crate::classifier::ClassifierError;
+use crate::certificate::{Decision, EstimationPhase, VoteRule};
 use crate::classifier::drain_deadline::DrainDeadline;
+use crate::classifier::error::ClassifierError;
 use crate::classifier::prediction::robust_prediction::RobustPrediction;
-use crate::domain::{InputSpec, PerRole, StopReason, Window};
-use crate::scheduler::{Pending, Reservation, ScheduleError};
+use crate::domain::{ExecutionWindow, InputSpec, PerRole, StopReason};
+use crate::scheduler::{JobHandle, JobOutputs, Reservation, ScheduleError};
 
-/// Everything that the loop of one input needs.
+/// Everything that the vote loop of one input needs.
 pub(in crate::classifier) struct VoteLoop<'a> {
     pub(in crate::classifier) smoother: &'a Smoother,
     pub(in crate::classifier) spec: &'a InputSpec,
-    pub(in crate::classifier) classes: usize,
-    pub(in crate::classifier) room: &'a Reservation,
-    /// Votes that are drawn together and looked at together.
-    pub(in crate::classifier) chunk: usize,
-    /// VoteChunking outstanding at a time.
-    pub(in crate::classifier) depth: usize,
-    pub(in crate::classifier) plan: SmoothingPlan,
-    pub(in crate::classifier) terms: CertificateContext,
-    pub(in crate::classifier) vote_budget: u64,
-    /// When to stop once there is something to answer.
+    pub(in crate::classifier) reservation: &'a Reservation,
+    pub(in crate::classifier) chunking: VoteChunking,
+    /// Selects the sides, certifies each tally and decides when to stop.
+    pub(in crate::classifier) rule: VoteRule,
+    pub(in crate::classifier) context: CertificateContext,
+    /// The loop stops at this time if it has an estimation vote.
     pub(in crate::classifier) stop_at: Instant,
-    /// When to stop in any case.
+    /// The loop stops at this time in any case.
     pub(in crate::classifier) deadline: Instant,
-    /// When to stop because the server does.
+    /// The loop stops when the server drains, if it has an estimation vote.
     pub(in crate::classifier) drain_deadline: &'a DrainDeadline,
-    /// Where the looks are kept; none without shadow alphas.
+    /// Records the evaluated tallies; `None` without shadow alphas.
     pub(in crate::classifier) trace: Option<&'a mut VoteTrace>,
 }
 
-/// What a loop has drawn.
+/// The votes that a loop drew.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::classifier) struct DrawnVotes {
-    /// Votes that were counted.
-    pub(in crate::classifier) votes: u64,
-    /// When their rows waited and ran.
-    pub(in crate::classifier) window: Option<Window>,
+    /// The number of counted votes.
+    pub(in crate::classifier) count: u64,
+    /// When the rows of the votes waited and ran.
+    pub(in crate::classifier) window: Option<ExecutionWindow>,
 }
 
 impl VoteLoop<'_> {
-    /// Draws votes of `input`. Each time the radius has grown, `grown` is told.
+    /// Draws votes on `input` with the noise of `key`. Calls `on_better` with each prediction that
+    /// has a larger radius than all before it.
+    ///
+    /// # Errors
+    /// Returns an error if the deadline passes before the first vote, or if the model fails.
     pub(in crate::classifier) async fn run(
         mut self,
         input: &SnappedInput,
         key: &NoiseKey,
-        grown: &mut (dyn FnMut(RobustPrediction) + Send),
+        on_better: &mut (dyn FnMut(RobustPrediction) + Send),
     ) -> Result<(RobustPrediction, DrawnVotes), ClassifierError> {
-        let mut window: Option<Window> = None;
-        let total = self.terms.selection_votes.saturating_add(self.vote_budget);
-        let mut vote_counts = VoteCounts::new(self.classes, self.terms.selection_votes);
-        let mut outstanding: VecDeque<Pending> = VecDeque::with_capacity(self.depth);
+        let mut window: Option<ExecutionWindow> = None;
+        let mut counts = VoteCounts::new(self.rule.classes, self.context.selection_votes);
+        let mut outstanding = VecDeque::with_capacity(self.chunking.chunks_in_flight);
         let mut submitted = 0;
+        // The selected class and the phase that follows; `None` while selection votes are missing.
+        let mut selection: Option<(usize, EstimationPhase)> = None;
         let mut best: Option<RobustPrediction> = None;
-        let mut drain_deadline = std::pin::pin!(self.drain_deadline.comes());
+        let mut draining = std::pin::pin!(self.drain_deadline.reached());
         let stop_reason = loop {
-            while outstanding.len() < self.depth && submitted < total {
-                let rows = usize::try_from(total - submitted).map_or(self.chunk, |left| left.min(self.chunk));
-                let source = Box::new(self.smoother.rows(input, key, submitted));
-                let votes = PerRole {
-                    standard: 0,
-                    robust: rows,
-                };
-                outstanding.push_back(self.room.submit(source, votes));
-                submitted += u64::try_from(rows).unwrap_or(u64::MAX);
-            }
+            self.submit_chunks(input, key, &mut outstanding, &mut submitted);
             let Some(oldest) = outstanding.pop_front() else {
                 break StopReason::VoteBudget;
             };
-            if vote_counts.estimation_votes() > 0 && Instant::now() >= self.stop_at {
+            let has_estimate = counts.estimation_votes() > 0;
+            if has_estimate && Instant::now() >= self.stop_at {
                 break StopReason::Deadline;
             }
-            let until = if vote_counts.estimation_votes() > 0 {
-                self.stop_at
-            } else {
-                self.deadline
-            };
+            let wait_until = if has_estimate { self.stop_at } else { self.deadline };
             let outputs = tokio::select! {
                 biased;
-                outputs = timeout_at(until.into(), oldest) => outputs,
-                // Not before there is something to answer with: an input that comes late costs a chunk or two.
-                () = &mut drain_deadline, if vote_counts.estimation_votes() > 0 => break StopReason::Deadline,
+                outputs = timeout_at(wait_until.into(), oldest) => outputs,
+                // The loop does not stop before it has an estimation vote. An input that arrives
+                // late costs a chunk or two.
+                () = &mut draining, if has_estimate => break StopReason::Deadline,
             };
             let outputs = match outputs {
                 Err(_) | Ok(Err(ScheduleError::Expired)) => break StopReason::Deadline,
                 Ok(outputs) => outputs?,
             };
-            let ran = outputs.windows.robust;
-            window = window.map_or(ran, |window| ran.map(|ran| window.and(ran)));
-            let chosen_before = vote_counts.class().is_some();
-            let logits = &outputs.rows.robust;
-            logits
-                .chunks_exact(self.classes)
-                .for_each(|logits| vote_counts.cast(vote_counts::vote(logits)));
-            let Some(class) = vote_counts.class() else { continue };
-            if !chosen_before {
-                self.plan.sides = self.sides(&vote_counts, class)?;
+            window = merge_windows(window, &outputs);
+            for logits in outputs.rows.robust.chunks_exact(self.rule.classes) {
+                counts.add(vote(logits));
             }
-            if vote_counts.estimation_votes() == 0 {
+            let Some(class) = counts.selected_class() else { continue };
+            let (_, phase) = match &mut selection {
+                Some(selection) => selection,
+                // The rule reads only the selection votes, and does so before the first estimation
+                // vote is evaluated.
+                None => selection.insert((class, self.rule.select(counts.selection_tally(class))?)),
+            };
+            if counts.estimation_votes() == 0 {
                 continue;
             }
+            let tally = counts.estimation_tally(class);
             if let Some(trace) = &mut self.trace {
-                trace.look(vote_counts.tally(class));
+                trace.record(tally);
             }
-            if self.terms.unavailable.is_some() {
+            if self.context.unavailable_reason.is_some() {
                 continue;
             }
-            let proven = certify(&self.plan, vote_counts.tally(class))?;
-            let served = smoothed_prediction::served_radius(proven.radius, self.terms.snapping_loss);
-            // The bounds hold at all moments at once, so the best moment so far may be reported.
-            if served > best.as_ref().map_or(0.0, |best| best.certificate.radius) {
-                let stop = StopReason::VoteBudget;
-                let answer =
-                    smoothed_prediction::answer(&vote_counts, class, &self.plan, &proven, &self.terms, self.spec, stop);
-                grown(answer.clone());
-                best = Some(answer);
+            let look = phase.look(tally)?;
+            if look.is_best {
+                let prediction = prediction_from_votes(
+                    &counts,
+                    class,
+                    phase.plan(),
+                    &look.proven,
+                    &self.context,
+                    self.spec,
+                    StopReason::VoteBudget,
+                );
+                on_better(prediction.clone());
+                best = Some(prediction);
             }
-            match decide(&self.plan, vote_counts.tally(class), self.vote_budget)? {
+            match look.decision {
                 Decision::Continue => {}
                 Decision::TargetReached => break StopReason::TargetReached,
                 Decision::TargetOutOfReach => break StopReason::TargetOutOfReach,
@@ -138,38 +136,59 @@ impl VoteLoop<'_> {
             }
         };
         let drawn = DrawnVotes {
-            votes: vote_counts.drawn(),
+            count: counts.drawn(),
             window,
         };
         if let Some(trace) = &mut self.trace {
-            trace.end(&vote_counts);
+            trace.finish(&counts);
         }
-        if let Some(mut best) = best {
-            best.certificate.stop_reason = stop_reason;
-            if let Some(sampling) = &mut best.certificate.sampling {
-                sampling.votes_drawn = vote_counts.drawn();
+        let prediction = match (best, selection) {
+            (Some(best), _) => with_final_votes(best, &counts, stop_reason),
+            (None, _) if counts.drawn() == 0 => return Err(ClassifierError::DeadlineExceeded),
+            (None, None) => prediction_without_selection(&counts, &self.context),
+            (None, Some((class, phase))) => {
+                let proven = phase.certify(counts.estimation_tally(class))?;
+                let (plan, context) = (phase.plan(), &self.context);
+                prediction_from_votes(&counts, class, plan, &proven, context, self.spec, stop_reason)
             }
-            return Ok((best, drawn));
-        }
-        if vote_counts.drawn() == 0 {
-            return Err(ClassifierError::DeadlineExceeded);
-        }
-        let Some(class) = vote_counts.class() else {
-            return Ok((smoothed_prediction::unfinished(&vote_counts, &self.terms), drawn));
         };
-        let proven = certify(&self.plan, vote_counts.tally(class))?;
-        let (plan, terms) = (&self.plan, &self.terms);
-        let answer = smoothed_prediction::answer(&vote_counts, class, plan, &proven, terms, self.spec, stop_reason);
-        Ok((answer, drawn))
+        Ok((prediction, drawn))
     }
 
-    /// One- or two-sided bounds, from the selection votes alone: before the first estimation vote is looked at.
-    fn sides(&self, vote_counts: &VoteCounts, class: usize) -> Result<Sides, ClassifierError> {
-        Ok(choose_sides(
-            &self.plan,
-            vote_counts.selection_tally(class),
-            self.classes,
-            self.vote_budget,
-        )?)
+    /// Submits chunks until the allowed number is outstanding or all votes are submitted.
+    fn submit_chunks(
+        &self,
+        input: &SnappedInput,
+        key: &NoiseKey,
+        outstanding: &mut VecDeque<JobHandle>,
+        submitted: &mut u64,
+    ) {
+        let total = self.context.selection_votes.saturating_add(self.rule.vote_budget);
+        let chunk_votes = self.chunking.chunk_votes;
+        while outstanding.len() < self.chunking.chunks_in_flight && *submitted < total {
+            let votes = usize::try_from(total - *submitted).map_or(chunk_votes, |left| left.min(chunk_votes));
+            let rows = Box::new(self.smoother.noisy_rows(input, key, *submitted));
+            let row_counts = PerRole {
+                standard: 0,
+                robust: votes,
+            };
+            outstanding.push_back(self.reservation.submit(rows, row_counts));
+            *submitted += u64::try_from(votes).unwrap_or(u64::MAX);
+        }
     }
+}
+
+/// Extends `window` by the time in which the rows of `outputs` waited and ran.
+fn merge_windows(window: Option<ExecutionWindow>, outputs: &JobOutputs) -> Option<ExecutionWindow> {
+    let latest = outputs.windows.robust;
+    window.map_or(latest, |window| latest.map(|latest| window.merge(latest)))
+}
+
+/// Sets the reason why the loop stopped, and the number of votes that it drew in total.
+fn with_final_votes(mut best: RobustPrediction, counts: &VoteCounts, stop_reason: StopReason) -> RobustPrediction {
+    best.certificate.stop_reason = stop_reason;
+    if let Some(sampling) = &mut best.certificate.sampling {
+        sampling.votes_drawn = counts.drawn();
+    }
+    best
 }

@@ -1,76 +1,85 @@
-//! The moments at which the votes of one input were looked at.
+//! Records the tallies at which the vote loop evaluated the votes of one input.
 
-use super::smoothed_prediction::log_shares;
+use super::smoothed_prediction::log_vote_shares;
 use super::vote_counts::VoteCounts;
 use crate::certificate::Tally;
 
-/// Looks that are kept, at most; of more, every second, every fourth, and so on, and the last.
-const MOST_LOOKS: usize = 128;
+/// The most tallies that a trace keeps. A trace of more evaluations keeps every second tally, then
+/// every fourth, and so on, and always the last one.
+const MAX_TALLIES: usize = 128;
 
-/// The votes of one input as a vote loop saw them.
+/// The votes of one input, as the vote loop evaluated them.
 #[derive(Debug, Default)]
 pub(in crate::classifier) struct VoteTrace {
-    /// The estimation votes at each look, in their order.
-    looks: Vec<Tally>,
-    seen: usize,
-    thinned: u32,
-    chosen: Option<SelectedClass>,
+    /// The estimation votes at each kept evaluation, in order.
+    tallies: Vec<Tally>,
+    /// The number of evaluations, including those that the trace dropped.
+    evaluations: usize,
+    /// The trace keeps one of `2^thinning` evaluations.
+    thinning: u32,
+    selection: Option<Selection>,
     /// `ln h` of all votes.
     log_shares: Vec<f64>,
 }
 
-/// What the selection votes say.
+/// The result of the selection votes.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::classifier) struct SelectedClass {
+pub(in crate::classifier) struct Selection {
+    /// The class that the votes chose.
     pub(in crate::classifier) class: usize,
-    pub(in crate::classifier) selection: Tally,
+    /// The selection votes for that class.
+    pub(in crate::classifier) tally: Tally,
 }
 
 impl VoteTrace {
-    /// The loop looks at these estimation votes.
-    pub(in crate::classifier) fn look(&mut self, tally: Tally) {
-        if self.seen.is_multiple_of(1 << self.thinned) {
-            self.looks.push(tally);
+    /// Records that the loop evaluates these estimation votes.
+    pub(super) fn record(&mut self, tally: Tally) {
+        if self.evaluations.is_multiple_of(1 << self.thinning) {
+            self.tallies.push(tally);
         }
-        self.seen += 1;
-        if self.looks.len() == MOST_LOOKS {
+        self.evaluations += 1;
+        if self.tallies.len() == MAX_TALLIES {
             let mut index = 0;
-            self.looks.retain(|_| {
+            self.tallies.retain(|_| {
                 index += 1;
                 index % 2 == 1
             });
-            self.thinned += 1;
+            self.thinning += 1;
         }
     }
 
-    /// The loop has ended with these votes.
-    pub(in crate::classifier) fn end(&mut self, vote_counts: &VoteCounts) {
-        self.log_shares = log_shares(vote_counts);
-        let Some(class) = vote_counts.class() else { return };
-        self.chosen = Some(SelectedClass {
+    /// Records that the loop ended with the votes in `counts`.
+    pub(super) fn finish(&mut self, counts: &VoteCounts) {
+        self.log_shares = log_vote_shares(counts);
+        let Some(class) = counts.selected_class() else { return };
+        self.selection = Some(Selection {
             class,
-            selection: vote_counts.selection_tally(class),
+            tally: counts.selection_tally(class),
         });
-        let last = vote_counts.tally(class);
-        if last.votes > 0 && self.looks.last() != Some(&last) {
-            self.looks.push(last);
+        let last = counts.estimation_tally(class);
+        if last.votes > 0 && self.tallies.last() != Some(&last) {
+            self.tallies.push(last);
         }
     }
 
-    pub(in crate::classifier) fn looks(&self) -> &[Tally] {
-        &self.looks
+    /// The kept tallies of the estimation votes, in order. The last one counts all votes.
+    pub(in crate::classifier) fn tallies(&self) -> &[Tally] {
+        &self.tallies
     }
 
-    pub(in crate::classifier) fn chosen(&self) -> Option<SelectedClass> {
-        self.chosen
+    /// The result of the selection votes; `None` if the loop ended before all were counted.
+    pub(in crate::classifier) fn selection(&self) -> Option<Selection> {
+        self.selection
     }
 
+    /// `ln h` of all votes.
     pub(in crate::classifier) fn log_shares(&self) -> &[f64] {
         &self.log_shares
     }
 
-    pub(in crate::classifier) fn size(&self) -> usize {
-        3 * self.looks.len() + self.log_shares.len()
+    /// The number of values that the trace holds.
+    pub(in crate::classifier) fn value_count(&self) -> usize {
+        3 * self.tallies.len() + self.log_shares.len()
     }
 }
 
@@ -79,18 +88,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_looks_are_thinned_and_the_last_is_kept() {
+    fn a_long_trace_is_thinned_evenly_and_keeps_the_last_tally() {
         let mut trace = VoteTrace::default();
-        let mut vote_counts = VoteCounts::new(2, 1);
-        vote_counts.cast(Some(1));
+        let mut counts = VoteCounts::new(2, 1);
+        counts.add(Some(1));
         for _ in 0..10_001 {
-            vote_counts.cast(Some(1));
-            trace.look(vote_counts.tally(1));
+            counts.add(Some(1));
+            trace.record(counts.estimation_tally(1));
         }
-        trace.end(&vote_counts);
-        let votes: Vec<u64> = trace.looks().iter().map(|look| look.votes).collect();
+        trace.finish(&counts);
+        let votes: Vec<u64> = trace.tallies().iter().map(|tally| tally.votes).collect();
         assert!(
-            votes.len() <= MOST_LOOKS + 1 && votes.len() > MOST_LOOKS / 2,
+            votes.len() <= MAX_TALLIES + 1 && votes.len() > MAX_TALLIES / 2,
             "{votes:?}"
         );
         assert_eq!((votes[0], votes.last()), (1, Some(&10_001)));
@@ -99,15 +108,15 @@ mod tests {
     }
 
     #[test]
-    fn few_looks_are_all_kept_and_none_twice() {
+    fn a_short_trace_keeps_every_tally_once() {
         let mut trace = VoteTrace::default();
-        let mut vote_counts = VoteCounts::new(2, 0);
+        let mut counts = VoteCounts::new(2, 0);
         for _ in 0..100 {
-            vote_counts.cast(Some(0));
-            trace.look(vote_counts.tally(0));
+            counts.add(Some(0));
+            trace.record(counts.estimation_tally(0));
         }
-        trace.end(&vote_counts);
-        assert_eq!(trace.looks().len(), 100);
-        assert_eq!(trace.chosen().map(|chosen| chosen.class), Some(0));
+        trace.finish(&counts);
+        assert_eq!(trace.tallies().len(), 100);
+        assert_eq!(trace.selection().map(|selection| selection.class), Some(0));
     }
 }

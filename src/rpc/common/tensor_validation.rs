@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::domain::{Input, InputSpec, Values, Violations};
+use crate::domain::{Input, InputSpec, ValueEncoding, Violations};
 
 /// A part of a tensor, for which each protocol has a name of its own.
 #[derive(Debug, Clone, Copy)]
@@ -25,13 +25,13 @@ pub(in crate::rpc) struct Names<'a> {
 /// What a tensor holds, as its type and shape say.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::rpc) struct Layout {
-    written_as: Values,
+    written_as: ValueEncoding,
     count: usize,
 }
 
 /// Checks type and shape. `written_as` is the type, or what stands in its place. Nothing is returned if either is wrong.
 pub(in crate::rpc) fn layout(
-    written_as: Result<Values, String>,
+    written_as: Result<ValueEncoding, String>,
     shape: &[i64],
     (spec, max_inputs): (&InputSpec, usize),
     names: &Names<'_>,
@@ -73,7 +73,7 @@ pub(in crate::rpc) fn inputs(
         wrong.add((names.field)(Part::Data), message);
         return Err(wrong);
     }
-    if written_as == Values::Float32 {
+    if written_as == ValueEncoding::Float32 {
         check_floats(data, spec, names)?;
     }
     let input = |index: usize| Input::new(data.slice(index * each..(index + 1) * each), written_as);
@@ -81,14 +81,14 @@ pub(in crate::rpc) fn inputs(
 }
 
 fn written_as_taken(
-    found: Result<Values, String>,
+    found: Result<ValueEncoding, String>,
     spec: &InputSpec,
     names: &Names<'_>,
     wrong: &mut Violations,
-) -> Option<Values> {
+) -> Option<ValueEncoding> {
     let float32 = names.float32;
     let message = match found {
-        Ok(Values::UInt8) if !spec.accepts_uint8() => format!(
+        Ok(ValueEncoding::UInt8) if !spec.accepts_uint8() => format!(
             "expected {float32}: this model's values go from {} to {}, and UINT8 means 0 to 1 in steps of 1/255",
             spec.low, spec.high
         ),

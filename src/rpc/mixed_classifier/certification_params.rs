@@ -3,7 +3,7 @@
 use super::proto::{BoundMethod, CertifyRequest, Priority};
 use crate::certificate::{FailureProbability, MAX_TARGET_RADIUS};
 use crate::classifier::CertificationParams;
-use crate::domain::{self, Bound, Violations};
+use crate::domain::{self, BoundKind, Violations};
 use crate::settings::CertificateSettings;
 
 /// Reads how urgent a Predict is, or tells what is wrong with it.
@@ -58,8 +58,8 @@ pub(in crate::rpc) fn certify(
     }
     match BoundMethod::try_from(request.bound) {
         Ok(BoundMethod::Unspecified) => {}
-        Ok(BoundMethod::Anytime) => order.bound = Bound::Anytime,
-        Ok(BoundMethod::ClopperPearson) => order.bound = Bound::ClopperPearson,
+        Ok(BoundMethod::Anytime) => order.bound = BoundKind::Anytime,
+        Ok(BoundMethod::ClopperPearson) => order.bound = BoundKind::ClopperPearson,
         Err(_) => wrong.add(
             "bound",
             format!("expected ANYTIME or CLOPPER_PEARSON, found {}", request.bound),

@@ -60,7 +60,7 @@ impl Growing {
             }
         };
         let classifier = &self.snapshot.classifier;
-        let votes = classifier.predict_growing(self.input.clone(), self.order, self.deadline, &mut grown);
+        let votes = classifier.predict_with_updates(self.input.clone(), self.order, self.deadline, &mut grown);
         let forward = async {
             while answers.changed().await.is_ok() {
                 let prediction = answers.borrow_and_update().clone();

@@ -1,7 +1,7 @@
 //! From the tensor of `certimix.v1` to validated inputs.
 
 use super::proto::{DataType, Tensor};
-use crate::domain::{Input, InputSpec, Values, Violations};
+use crate::domain::{Input, InputSpec, ValueEncoding, Violations};
 use crate::rpc::common::tensor_validation::{self as tensor, Names, Part};
 
 const NAMES: Names<'static> = Names {
@@ -34,8 +34,8 @@ pub(in crate::rpc) fn inputs(
         return Err(wrong);
     };
     let written_as = match DataType::try_from(tensor.dtype) {
-        Ok(DataType::Uint8) => Ok(Values::UInt8),
-        Ok(DataType::Float32) => Ok(Values::Float32),
+        Ok(DataType::Uint8) => Ok(ValueEncoding::UInt8),
+        Ok(DataType::Float32) => Ok(ValueEncoding::Float32),
         Ok(DataType::Unspecified) | Err(_) => Err(tensor.dtype.to_string()),
     };
     match tensor::layout(written_as, &tensor.shape, (spec, max_inputs), &NAMES, &mut wrong) {

@@ -1,7 +1,9 @@
 //! From predictions to the wire.
 
 use super::proto;
-use crate::domain::{Basis, Bound, Certificate, Method, Norm, Prediction, Provenance, Status, StopReason};
+use crate::domain::{
+    Basis, BoundKind, Certificate, CertificateMethod, CertificateStatus, Norm, Prediction, Provenance, StopReason,
+};
 
 /// A prediction; with `components`, g's and h's probabilities too.
 pub(in crate::rpc) fn prediction(prediction: Prediction, labels: &[String], components: bool) -> proto::Prediction {
@@ -30,18 +32,18 @@ pub(in crate::rpc) fn provenance(provenance: &Provenance) -> proto::Provenance {
         robust_model_sha256: provenance.robust_model_sha256.clone(),
         server_version: env!("CARGO_PKG_VERSION").to_owned(),
         robust_temperature: provenance.robust_temperature,
-        standard_batch_size: index(provenance.place.standard_batch_size),
-        robust_batch_size: index(provenance.place.robust_batch_size),
-        runtime_version: provenance.place.runtime_version.clone(),
-        processor: provenance.place.processor.clone(),
+        standard_batch_size: index(provenance.environment.standard_batch_size),
+        robust_batch_size: index(provenance.environment.robust_batch_size),
+        runtime_version: provenance.environment.runtime_version.clone(),
+        processor: provenance.environment.processor.clone(),
     }
 }
 
 fn certificate(certificate: Certificate) -> proto::Certificate {
     let status = match certificate.status {
-        Status::Certified => proto::CertificateStatus::Certified,
-        Status::Abstained => proto::CertificateStatus::Abstained,
-        Status::Unavailable => proto::CertificateStatus::Unavailable,
+        CertificateStatus::Certified => proto::CertificateStatus::Certified,
+        CertificateStatus::Abstained => proto::CertificateStatus::Abstained,
+        CertificateStatus::Unavailable => proto::CertificateStatus::Unavailable,
     };
     let stop_reason = match certificate.stop_reason {
         StopReason::TargetReached => proto::StopReason::TargetReached,
@@ -50,7 +52,7 @@ fn certificate(certificate: Certificate) -> proto::Certificate {
         StopReason::Deadline => proto::StopReason::Deadline,
         StopReason::NotSampled => proto::StopReason::NotSampled,
     };
-    let rests_on = (certificate.status != Status::Unavailable).then(|| certificate.basis());
+    let rests_on = (certificate.status != CertificateStatus::Unavailable).then(|| certificate.basis());
     let mut message = proto::Certificate {
         basis: basis(rests_on).into(),
         whole_range: certificate.whole_range,
@@ -102,20 +104,20 @@ pub(in crate::rpc) fn norm(norm: Option<Norm>) -> proto::Norm {
     }
 }
 
-pub(in crate::rpc) fn method(method: Option<Method>) -> proto::CertificateMethod {
+pub(in crate::rpc) fn method(method: Option<CertificateMethod>) -> proto::CertificateMethod {
     match method {
         None => proto::CertificateMethod::Unspecified,
-        Some(Method::Theorem1) => proto::CertificateMethod::Theorem1,
-        Some(Method::LogitLipschitz) => proto::CertificateMethod::LogitLipschitz,
-        Some(Method::Theorem2) => proto::CertificateMethod::Theorem2,
-        Some(Method::Tight) => proto::CertificateMethod::Tight,
+        Some(CertificateMethod::Theorem1) => proto::CertificateMethod::Theorem1,
+        Some(CertificateMethod::LogitLipschitz) => proto::CertificateMethod::LogitLipschitz,
+        Some(CertificateMethod::Theorem2) => proto::CertificateMethod::Theorem2,
+        Some(CertificateMethod::Tight) => proto::CertificateMethod::Tight,
     }
 }
 
-pub(in crate::rpc) fn bound(bound: Bound) -> proto::BoundMethod {
+pub(in crate::rpc) fn bound(bound: BoundKind) -> proto::BoundMethod {
     match bound {
-        Bound::Anytime => proto::BoundMethod::Anytime,
-        Bound::ClopperPearson => proto::BoundMethod::ClopperPearson,
+        BoundKind::Anytime => proto::BoundMethod::Anytime,
+        BoundKind::ClopperPearson => proto::BoundMethod::ClopperPearson,
     }
 }
 

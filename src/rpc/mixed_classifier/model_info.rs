@@ -78,7 +78,7 @@ pub(in crate::rpc) fn unix_ms(moment: SystemTime) -> u64 {
 }
 
 fn model(summary: ModelSummary) -> proto::ModelInfo {
-    let (basis, reason) = summary.grounds.map(|grounds| (grounds.basis, grounds.why)).unzip();
+    let (basis, reason) = summary.grounds.map(|grounds| (grounds.basis, grounds.reason)).unzip();
     proto::ModelInfo {
         name: summary.name,
         sha256: summary.sha256,

@@ -19,7 +19,7 @@ pub(in crate::rpc) fn response(classifier: &MixedClassifier) -> proto::GetShadow
         candidates: report.candidates.iter().map(row).collect(),
         since_unix_ms: unix_ms(report.since),
         since_revision: report.since_revision,
-        on_the_way: report.on_the_way,
+        on_the_way: report.alpha_ramping,
         dropped: report.dropped,
         radius_bounds: RADIUS_BOUNDS.to_vec(),
         norm: encode::norm(classifier.info().norm).into(),

@@ -6,7 +6,7 @@ use super::INPUT;
 use super::proto::model_infer_request::InferInputTensor;
 use super::proto::{InferTensorContents, ModelInferRequest};
 use super::quoting::quoted;
-use crate::domain::{Input, InputSpec, Values, Violations};
+use crate::domain::{Input, InputSpec, ValueEncoding, Violations};
 use crate::rpc::common::tensor_validation::{self as tensor, Names, Part};
 
 /// Takes the inputs out of `request`, or tells everything that is wrong with its tensor.
@@ -31,8 +31,8 @@ pub(super) fn inputs(
         "expected none: there is no shared memory here, and no encoding but that of the datatype".to_owned()
     });
     let written_as = match tensor.datatype.as_str() {
-        "UINT8" => Ok(Values::UInt8),
-        "FP32" => Ok(Values::Float32),
+        "UINT8" => Ok(ValueEncoding::UInt8),
+        "FP32" => Ok(ValueEncoding::Float32),
         other => Err(quoted(other)),
     };
     let known = written_as.as_ref().ok().copied();
@@ -70,7 +70,7 @@ struct Contents {
 fn contents(
     tensor: &InferInputTensor,
     raw: &[Bytes],
-    written_as: Option<Values>,
+    written_as: Option<ValueEncoding>,
     wrong: &mut Violations,
 ) -> Option<Contents> {
     let typed = tensor.contents.as_ref();
@@ -105,7 +105,7 @@ fn contents(
     None
 }
 
-fn typed_bytes(contents: &InferTensorContents, written_as: Values, wrong: &mut Violations) -> Option<Bytes> {
+fn typed_bytes(contents: &InferTensorContents, written_as: ValueEncoding, wrong: &mut Violations) -> Option<Bytes> {
     let wanted = list(written_as);
     let mut alone = true;
     for (name, _) in lists(contents)
@@ -122,11 +122,11 @@ fn typed_bytes(contents: &InferTensorContents, written_as: Values, wrong: &mut V
         return None;
     }
     match written_as {
-        Values::Float32 => {
+        ValueEncoding::Float32 => {
             let values = &contents.fp32_contents;
             Some(values.iter().flat_map(|value| value.to_le_bytes()).collect())
         }
-        Values::UInt8 => {
+        ValueEncoding::UInt8 => {
             let values = &contents.uint_contents;
             let bytes: Result<Vec<u8>, _> = values.iter().map(|&value| u8::try_from(value)).collect();
             if bytes.is_err() {
@@ -142,10 +142,10 @@ fn typed_bytes(contents: &InferTensorContents, written_as: Values, wrong: &mut V
 }
 
 /// The list that values of this type belong into.
-fn list(written_as: Values) -> &'static str {
+fn list(written_as: ValueEncoding) -> &'static str {
     match written_as {
-        Values::UInt8 => "uint_contents",
-        Values::Float32 => "fp32_contents",
+        ValueEncoding::UInt8 => "uint_contents",
+        ValueEncoding::Float32 => "fp32_contents",
     }
 }
 

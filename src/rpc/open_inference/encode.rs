@@ -8,7 +8,7 @@ use super::proto::infer_parameter::ParameterChoice;
 use super::proto::model_infer_response::InferOutputTensor;
 use super::proto::{InferParameter, ModelInferResponse};
 use super::uncertified_reasons::reasons;
-use crate::domain::{Prediction, Provenance, Status};
+use crate::domain::{CertificateStatus, Prediction, Provenance};
 use crate::rpc::mixed_classifier::encode::{narrow, probability};
 
 /// The answer to a ModelInfer that asked for `outputs`, in their order.
@@ -40,7 +40,7 @@ pub(super) fn response(
 /// The snapshot that answered, each value under the name that it has in `certimix.v1.Provenance`.
 pub(super) fn snapshot(provenance: &Provenance) -> [(&'static str, ParameterChoice); 10] {
     use ParameterChoice::{DoubleParam, Int64Param, StringParam};
-    let place = &provenance.place;
+    let place = &provenance.environment;
     [
         ("config_revision", StringParam(provenance.config_revision.to_string())),
         ("alpha", DoubleParam(provenance.alpha)),
@@ -116,7 +116,7 @@ fn floats(predictions: &[Prediction], of: fn(&Prediction) -> &[f64], as_float: f
 }
 
 fn certified(prediction: &Prediction) -> bool {
-    prediction.certificate.status == Status::Certified
+    prediction.certificate.status == CertificateStatus::Certified
 }
 
 /// A radius without a certificate would be a claim.

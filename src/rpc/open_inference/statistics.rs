@@ -11,7 +11,7 @@ use super::proto::{InferStatistics, ModelStatistics, StatisticDuration};
 pub(super) struct Spent {
     /// From the first of our code that saw it to the last.
     pub(super) total: Duration,
-    /// Until an executor took its first rows: [`crate::domain::Timings::queue`].
+    /// Until an executor took its first rows: [`crate::domain::RequestTimings::queue`].
     pub(super) queue: Duration,
     /// Reading and checking.
     pub(super) compute_input: Duration,

@@ -1,6 +1,6 @@
 //! Why some answers of a response are not certified, in one parameter of it.
 
-use crate::domain::{Prediction, Status};
+use crate::domain::{CertificateStatus, Prediction};
 
 /// Reasons that are told, and inputs that are named for each, at most: a response may have thousands.
 const MOST: usize = 8;
@@ -11,7 +11,7 @@ pub(super) fn reasons(predictions: &[Prediction]) -> Option<String> {
     let mut more = 0_usize;
     for (index, prediction) in predictions.iter().enumerate() {
         let certificate = &prediction.certificate;
-        if certificate.status == Status::Certified {
+        if certificate.status == CertificateStatus::Certified {
             continue;
         }
         let reason = certificate.reason.as_str();
@@ -64,7 +64,7 @@ mod tests {
     fn a_reason_is_told_once_and_many_are_not_told_at_length() {
         let certified = Prediction {
             certificate: Certificate {
-                status: Status::Certified,
+                status: CertificateStatus::Certified,
                 ..Certificate::unavailable("")
             },
             ..prediction("")

@@ -1,7 +1,7 @@
 //! `[certificate]`: how votes become certificates, and whose proofs the server trusts.
 
 use crate::certificate::{FailureProbability, MAX_TARGET_RADIUS};
-use crate::domain::{Bound, ProofKey};
+use crate::domain::{BoundKind, ProofKey};
 use crate::settings::key::Key;
 use crate::settings::reader::Reader;
 
@@ -25,7 +25,7 @@ pub struct CertificateSettings {
     /// The theorem for smoothed models.
     pub radius: RadiusMethod,
     /// The bound on a probability from votes.
-    pub bound: Bound,
+    pub bound: BoundKind,
     /// Votes that choose the class. They are not counted again.
     pub selection_votes: u64,
     /// Most estimation votes of `Predict`.
@@ -82,8 +82,8 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<CertificateSettin
             "certificate.bound",
             "Bound on a probability from votes: `anytime` holds after every vote, `clopper_pearson` after a fixed number only.",
         ),
-        ("anytime", Bound::Anytime),
-        &[("clopper_pearson", Bound::ClopperPearson)],
+        ("anytime", BoundKind::Anytime),
+        &[("clopper_pearson", BoundKind::ClopperPearson)],
     );
     let max_votes = reader.count(
         Key::live(

@@ -5,7 +5,7 @@ use prometheus::{Error, Histogram, IntCounter};
 use super::buckets;
 use super::registry::MetricRegistry;
 use crate::call::CallRecord;
-use crate::domain::{Prediction, Status, StopReason};
+use crate::domain::{CertificateStatus, Prediction, StopReason};
 
 pub(super) struct AnswerMetrics {
     certified: IntCounter,
@@ -80,7 +80,7 @@ impl AnswerMetrics {
 
     fn observe(&self, prediction: &Prediction) {
         let certificate = &prediction.certificate;
-        if certificate.status == Status::Certified {
+        if certificate.status == CertificateStatus::Certified {
             self.radius.observe(certificate.radius);
         }
         match certificate.stop_reason {

@@ -9,7 +9,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum MetricsError {
     /// The address of `metrics.listen` cannot be bound.
-    #[error("cannot listen on {address} (metrics.listen): {reason}; set another address, or \"\" to serve no metrics")]
+    #[error("cannot listen on {address} (metrics.listen): {reason}; set another address, or \"\" for none")]
     Listen {
         /// The address in the settings.
         address: SocketAddr,

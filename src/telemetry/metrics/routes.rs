@@ -71,7 +71,7 @@ impl Routes {
         let classifier = snapshot.as_ref().map(|snapshot| &snapshot.classifier);
         let shadow = classifier.and_then(|classifier| classifier.shadow_report());
         self.metrics.text(&ServerState {
-            load: classifier.map(|classifier| classifier.engine().load_now()),
+            load: classifier.map(|classifier| classifier.engine().scheduler_load()),
             serving: self.health.is_serving(),
             connections: &self.connections,
             certificate_expires: self.access.certificate_expiry(),

@@ -183,7 +183,7 @@ mod tests {
         let mut shadow = ShadowReport {
             since: SystemTime::UNIX_EPOCH,
             since_revision: String::new(),
-            on_the_way: false,
+            alpha_ramping: false,
             dropped: 5,
             serving: row(0.9),
             candidates: vec![row(0.7), row(0.95)],

@@ -28,7 +28,7 @@ struct ScrapedServer {
 impl ScrapedServer {
     async fn start(setup: Setup) -> Self {
         let setup = setup.text("metrics.listen", "127.0.0.1:0");
-        let server = ServerProcess::spawn(&setup.write());
+        let process = ServerProcess::spawn(&setup.write());
         let (address, metrics) = process.addresses();
         let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap();
         let channel = endpoint.timeout(TEST_TIMEOUT).connect().await.unwrap();

@@ -8,7 +8,7 @@ use certimix::certificate::{
     Alpha, FailureProbability, LowerBound, Sigma, argmax, clopper_pearson, mixed_logits, tight_radius,
 };
 use certimix::classifier::VoteReplayer;
-use certimix::domain::{Input, Values};
+use certimix::domain::{Input, ValueEncoding};
 use serde::Deserialize;
 
 use crate::support::cifar10_images::{repository_path, test_images};
@@ -164,7 +164,7 @@ fn differing(reference: &Reference, images: &[Image], pixels: &[Vec<u8>]) -> usi
         let (selection, votes) = (reference.selection_votes, reference.votes);
         let (class, tally) = counter
             .count(
-                &Input::new(pixels.to_vec().into(), Values::UInt8),
+                &Input::new(pixels.to_vec().into(), ValueEncoding::UInt8),
                 key(&image.noise_key),
                 selection,
                 votes,

@@ -175,7 +175,7 @@ async fn a_broken_file_changes_nothing_and_is_shown_with_all_that_is_wrong() {
     );
     assert_eq!((config.reloads, config.failed_reloads), (0, 1));
     assert_eq!(info.provenance, before.provenance);
-    let line = server.process.line_with("REFUSED");
+    let line = server.process.line_with("config change rejected");
     assert!(line.contains("the old one stays in force"), "{line}");
     // No longer TOML, then gone, then what it was: the old configuration is in force all the while.
     replace(&file, |_| "alpha == 3".to_owned());

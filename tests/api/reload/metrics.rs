@@ -51,7 +51,7 @@ fn what_becomes_of_a_change_is_counted_and_what_is_refused_is_seen() {
     assert_eq!(revision(&mended), revision(&second));
     server.process.signal("HUP");
     until([2.0, 1.0, 2.0, 0.0]);
-    server.process.line_with("UNCHANGED");
+    server.process.line_with("config unchanged");
 }
 
 /// Without a ramp nothing is on its way at any moment.

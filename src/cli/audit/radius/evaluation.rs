@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::certificate::{
-    CertificateError, LowerBound, RadiusMethod, UpperBound, certify, estimate, logit_radius, theorem1_radius,
+    CertificateError, LowerBound, RadiusMethod, UpperBound, certify, logit_radius, probability_bounds, theorem1_radius,
     theorem2_radius, tight_radius,
 };
 use crate::cli::audit::radius::field_reader::FieldError;
@@ -88,8 +88,8 @@ fn compute(question: &Question) -> Result<Answer, CertificateError> {
             tally,
             wants_radius: false,
         } => {
-            let estimate = estimate(plan, *tally)?;
-            Ok(bounds(estimate.p_lower, estimate.p_upper))
+            let bounded = probability_bounds(plan, *tally)?;
+            Ok(bounds(bounded.p_lower, bounded.p_upper))
         }
         Question::Votes {
             plan,

@@ -264,8 +264,8 @@ fn compare(record: &Record, class: usize, found: Tally) -> Vec<Check> {
 /// The values as the server read them.
 fn values(input: &client::Input) -> domain::Input {
     let written_as = match input.dtype {
-        DataType::Uint8 => domain::Values::UInt8,
-        _ => domain::Values::Float32,
+        DataType::Uint8 => domain::ValueEncoding::UInt8,
+        _ => domain::ValueEncoding::Float32,
     };
     domain::Input::new(input.data.clone().into(), written_as)
 }
