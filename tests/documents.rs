@@ -124,7 +124,7 @@ fn relative_links_resolve() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
-/// The paths such as `docs/metrics.md` in `text` that start from the root of the repository.
+/// The paths such as `docs/reference/metrics.md` in `text` that start from the root of the repository.
 fn document_paths(text: &str) -> BTreeSet<&str> {
     let is_path = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.' | '/');
     text.split(|letter: char| !is_path(letter))

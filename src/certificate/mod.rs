@@ -8,7 +8,7 @@
 //! conditions: alpha is at least 1/2, and the robust network keeps
 //! `h_y - h_i >= (1 - alpha) / alpha` on the ball for every other class i (Bai, Anderson and
 //! Sojoudi, arXiv 2311.15165, Lemma 1). Each function here turns a property of `h` into the radius
-//! of such a ball, never a larger radius than can be proved. `docs/certificates.md` has the
+//! of such a ball, never a larger radius than can be proved. `docs/concepts/certificates.md` has the
 //! derivations.
 //!
 //! - The served logits: [`mixed_logits`], from [`Alpha`] and two rows of log probabilities.

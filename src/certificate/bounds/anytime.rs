@@ -3,7 +3,7 @@
 //! A mixture of likelihood ratios over Beta(1/2, 1/2) is a martingale with mean 1 under the
 //! hypothesis p. By Ville's inequality it ever reaches `1/delta` with probability at most delta.
 //! Robbins, Ann. Math. Statist. 41 (1970); Howard, Ramdas and others, Ann. Statist. 49 (2021).
-//! Derivations: `docs/certificates.md`.
+//! Derivations: `docs/concepts/certificates.md`.
 
 use crate::certificate::error::CertificateError;
 use crate::certificate::numerics::beta_tail::beta_tail_series;

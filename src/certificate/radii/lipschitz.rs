@@ -107,7 +107,7 @@ pub enum LogitConstant {
 /// The radius for networks with Lipschitz logits: `T phi / (sqrt(2) L)` or `T phi / (2 L)`, where
 /// `phi = ln[(2 alpha - 1) h_y / ((1 - alpha)(1 - h_y) + alpha h_i)]`. The runner-up i attains the
 /// minimum over all other classes. Beyond the paper, and never below Theorem 1;
-/// `docs/certificates.md` derives it.
+/// `docs/concepts/certificates.md` derives it.
 ///
 /// - `logits`: z at x, one per class; y is the largest. A NaN or an infinity certifies nothing.
 /// - `error_bound`: absolute bound on the rounding error of each logit. The largest errors at both

@@ -3,7 +3,7 @@
 //! `h_i(x) = P(F(x + N(0, sigma^2 I)) = i)`; `p_lower` is at most `h_y`, and `p_upper` is at least
 //! every other `h_i`. Each radius is in the units of the float input and rounded down; 0 certifies
 //! nothing. For alpha up to 1/2 the radius is 0. Radii are within 1e-9 of exact, relative, unless
-//! digits cancel (`docs/certificates.md`, section 5).
+//! digits cancel (`docs/concepts/certificates.md`, section 5).
 
 use crate::certificate::numerics::dot_product::{dot_lower, dot_upper};
 use crate::certificate::numerics::nan_safe::at_least;
@@ -41,7 +41,7 @@ pub fn theorem2_radius(alpha: Alpha, sigma: Sigma, p_lower: LowerBound, p_upper:
 /// The largest r with
 /// `Phi(Phi^-1(p_lower) - r/sigma) - Phi(Phi^-1(p_upper) + r/sigma) >= (1 - alpha)/alpha`.
 ///
-/// Beyond the paper; `docs/certificates.md` derives it. No larger radius follows from the two
+/// Beyond the paper; `docs/concepts/certificates.md` derives it. No larger radius follows from the two
 /// bounds alone. `p_upper` counts as `min(p_upper, 1 - p_lower)`. If the minimum is `1 - p_lower`,
 /// the radius is `sigma (Phi^-1(p_lower) - Phi^-1(1 / (2 alpha)))`.
 #[must_use]

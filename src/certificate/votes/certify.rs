@@ -1,6 +1,6 @@
 //! Votes to bounds to a radius, within one failure probability.
 //!
-//! The failure probability is divided as follows (proofs in `docs/certificates.md`):
+//! The failure probability is divided as follows (proofs in `docs/concepts/certificates.md`):
 //!
 //! | sides | target test | for `p_lower` | for `p_upper` | for the test |
 //! |---|---|---|---|---|
