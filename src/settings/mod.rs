@@ -1,10 +1,10 @@
 //! Settings: defaults, a TOML file and `CERTIMIX__…` variables, validated as a whole.
 //!
 //! Each file of [`tables`] reads one table of the settings file. It describes every key with a
-//! [`SettingKey`](setting_key::SettingKey): name, meaning, and whether a running server can change it. A
-//! [`Reader`](reader::Reader) takes the values, and collects every violation and every description.
-//! [`load()`] returns the typed and checked [`Settings`]; [`described_keys`] returns the
-//! descriptions, from which `docs/reference/settings.md` is rendered.
+//! [`SettingKey`](setting_key::SettingKey): name, meaning, and whether a running server can change
+//! it. A [`Reader`](reader::Reader) takes the values, and collects every violation and every
+//! description. [`load()`] returns the typed and checked [`Settings`]; [`described_keys`] returns
+//! the descriptions, from which `docs/reference/settings.md` is rendered.
 
 mod all_tables;
 mod file_watcher;

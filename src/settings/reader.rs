@@ -45,8 +45,8 @@ impl Reader {
         }
     }
 
-    /// The value of `key`, or `default` if the key is absent. `parse` returns `None` for a value that
-    /// does not fit `format`; the violation then quotes `format`.
+    /// The value of `key`, or `default` if the key is absent. `parse` returns `None` for a value
+    /// that does not fit `format`; the violation then quotes `format`.
     pub(super) fn read<T: Display>(
         &mut self,
         key: SettingKey,

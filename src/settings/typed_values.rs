@@ -67,8 +67,8 @@ impl Reader {
         list.map_or_else(Vec::new, |list| list.0.into_iter().map(|item| item.0).collect())
     }
 
-    /// A list of at most `max_length` items that parse from strings. One string stands for a list of
-    /// one item, so that an environment variable can set it.
+    /// A list of at most `max_length` items that parse from strings. One string stands for a list
+    /// of one item, so that an environment variable can set it.
     pub(super) fn strings<T: Display + Clone>(
         &mut self,
         key: SettingKey,
@@ -215,7 +215,8 @@ impl Reader {
         self.optional_path_that(key, "a path, or \"\" for none", |_| true)
     }
 
-    /// The optional path of a Unix socket, relative to the settings file. The default `""` means none.
+    /// The optional path of a Unix socket, relative to the settings file. The default `""` means
+    /// none.
     pub(super) fn optional_socket(&mut self, key: SettingKey) -> Option<PathBuf> {
         let accepted =
             format!("the path of a socket, without \"unix:\", of at most {MAX_SOCKET_PATH} bytes; or \"\" for none");
@@ -257,8 +258,8 @@ impl Reader {
             accepted: "octal permissions in quotes, from \"0000\" to \"0777\"".to_owned(),
             default: Some(format!("\"{default:04o}\"")),
         };
-        // The `config` crate parses the digits of a variable as a decimal number. A number in the file is
-        // refused: the reader could not distinguish 0o660 from 660.
+        // The `config` crate parses the digits of a variable as a decimal number. A number in the
+        // file is refused: the reader could not distinguish 0o660 from 660.
         let is_variable = self.is_from_environment(key);
         let parse = |kind: &ValueKind| {
             let mode = match kind {
@@ -297,7 +298,8 @@ fn bounded_list<T>(items: impl Iterator<Item = Option<T>>, max_length: usize) ->
     items.filter(|items| items.len() <= max_length).map(TomlList)
 }
 
-/// An integer or a float. The conversions of the `config` crate are not used: they take `true` for 1.0.
+/// An integer or a float. The conversions of the `config` crate are not used: they take `true` for
+/// 1.0.
 fn as_float(kind: &ValueKind) -> Option<f64> {
     match kind {
         ValueKind::Float(value) => Some(*value),

@@ -7,8 +7,9 @@ use crate::settings::setting_key::SettingKey;
 
 pub use crate::certificate::RadiusMethod;
 
-/// The project's public key. It verifies the proof records of the bundled models. The private key is
-/// not in the repository: after a new training run, a new key signs the record and replaces this one.
+/// The project's public key. It verifies the proof records of the bundled models. The private key
+/// is not in the repository: after a new training run, a new key signs the record and replaces this
+/// one.
 pub const PROJECT_KEY: &str = "9480057cb4f78fbf4b220f81353f17592880d8eb1cf0b49673386eb9ebf845da";
 
 const MAX_PROOF_KEYS: usize = 16;
@@ -38,8 +39,8 @@ pub struct CertificateSettings {
     pub max_votes: u64,
     /// Most estimation votes that a caller may request at interactive priority; 0 forbids it.
     pub interactive_votes: u64,
-    /// Serves certificates although the self-test or the audit found that a model is not a function of
-    /// its input. Each certificate then carries a caveat.
+    /// Serves certificates although the self-test or the audit found that a model is not a function
+    /// of its input. Each certificate then carries a caveat.
     pub allow_inexact_runtime: bool,
 }
 

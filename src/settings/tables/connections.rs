@@ -28,7 +28,8 @@ pub struct ConnectionSettings {
     pub keepalive_interval: Duration,
     /// Longest time that a peer may take to answer a ping or to accept a byte.
     pub keepalive_timeout: Duration,
-    /// Age, give or take a tenth, at which the server asks the peer to reconnect; `None` for no limit.
+    /// Age, give or take a tenth, at which the server asks the peer to reconnect; `None` for no
+    /// limit.
     pub max_connection_age: Option<Duration>,
     /// How long the requests of a connection may continue after it has reached its maximum age.
     pub max_connection_age_grace: Duration,

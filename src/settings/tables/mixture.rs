@@ -22,7 +22,8 @@ pub struct MixtureSettings {
 /// The part of `[mixture]` that controls how alpha changes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TuningSettings {
-    /// The configured alpha. During a ramp, the alpha of the mixture is still on its way to this value.
+    /// The configured alpha. During a ramp, the alpha of the mixture is still on its way to this
+    /// value.
     pub target_alpha: Alpha,
     /// How long alpha takes to change linearly from its old value to a new one; zero for at once.
     pub alpha_ramp: Duration,

@@ -18,21 +18,22 @@ pub struct RuntimeSettings {
     pub library: PathBuf,
     /// The configured execution provider.
     pub provider: Provider,
-    /// Threads that run models, each with a session of both; `None` for one per processor, or two on a
-    /// GPU.
+    /// Threads that run models, each with a session of both; `None` for one per processor, or two
+    /// on a GPU.
     pub executors: Option<usize>,
     /// Pins each executor to one processor; `None` to do so where there are as many executors as
     /// processors.
     pub pin_executors: Option<bool>,
     /// Largest batch of the standard model in rows; `None` to measure it at start.
     pub standard_batch_size: Option<usize>,
-    /// Largest batch of the robust model in rows, and the fixed batch shape of a smoothed model; `None`
-    /// to measure it at start.
+    /// Largest batch of the robust model in rows, and the fixed batch shape of a smoothed model;
+    /// `None` to measure it at start.
     pub robust_batch_size: Option<usize>,
-    /// Longest run of a batch whose size is measured. An interactive row may have to wait this long.
+    /// Longest run of a batch whose size is measured. An interactive row may have to wait this
+    /// long.
     pub max_batch_time: Duration,
-    /// Refuses a model that is not proven to answer each row by itself. Otherwise the server runs such a
-    /// model one row at a time.
+    /// Refuses a model that is not proven to answer each row by itself. Otherwise the server runs
+    /// such a model one row at a time.
     pub require_row_independence: bool,
 }
 

@@ -63,8 +63,8 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> ServerSettings {
         ),
         0o600,
     );
-    // These threads do little beside inference. Where processors are few, more of them only displace
-    // the executors.
+    // These threads do little beside inference. Where processors are few, more of them only
+    // displace the executors.
     let threads = reader.size(
         SettingKey::restart_only("server.threads", "Threads that read requests and write responses.")
             .with_computed_default("a quarter of the processors, at least 1"),

@@ -8,8 +8,8 @@ use crate::settings::setting_key::SettingKey;
 pub struct TraceSettings {
     /// The OTLP receiver over gRPC, such as `http://127.0.0.1:4317`; `None` to create no spans.
     pub endpoint: Option<String>,
-    /// Share of the requests without a trace context that are traced, 0 to 1. The other requests follow
-    /// the sampling decision of their caller.
+    /// Share of the requests without a trace context that are traced, 0 to 1. The other requests
+    /// follow the sampling decision of their caller.
     pub sample_ratio: f64,
     /// The `service.name` of the spans.
     pub service_name: String,
@@ -42,7 +42,8 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> TraceSettings {
     }
 }
 
-/// `http://HOST:PORT`. The port is required: the default port of HTTP is 80, where no receiver listens.
+/// `http://HOST:PORT`. The port is required: the default port of HTTP is 80, where no receiver
+/// listens.
 fn is_endpoint(text: &str) -> bool {
     let authority = text
         .strip_prefix("http://")
