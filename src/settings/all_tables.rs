@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use config::{Value, ValueKind};
 
-use super::key::KeyDescription;
 use super::reader::Reader;
+use super::setting_key::KeyDescription;
 use super::tables::{
     self, AccessSettings, CertificateSettings, LogSettings, MetricsSettings, MixtureSettings, ModelSettings,
     OpenInferenceSettings, RuntimeSettings, SchedulerSettings, ServerSettings, TraceSettings, TuningSettings,

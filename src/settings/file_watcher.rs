@@ -110,8 +110,8 @@ impl FileWatcher {
     }
 }
 
-/// The folder of a file, under one name. The operating system has one watch per folder, so ending the
-/// watch under one name would end it under every name.
+/// The folder of a file, under one name. The operating system has one watch per folder, so ending
+/// the watch under one name would end it under every name.
 fn canonical_folder(file: &Path) -> PathBuf {
     let folder = match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -129,8 +129,8 @@ fn completes_file(kind: EventKind) -> bool {
     )
 }
 
-/// Whether an event may have changed the contents of a complete file. The operating system reports each
-/// part that is written; only the closing of the file counts.
+/// Whether an event may have changed the contents of a complete file. The operating system reports
+/// each part that is written; only the closing of the file counts.
 fn is_change(kind: EventKind) -> bool {
     match kind {
         EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),

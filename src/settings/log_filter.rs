@@ -1,9 +1,9 @@
 //! `log.filter`: which lines are logged, within a fixed maximum.
 //!
-//! A log must never contain data that a caller sent. The lines of this crate are written accordingly.
-//! The debug lines of dependencies are not under our control: h2 logs every frame without its payload,
-//! and a GOAWAY frame with the peer's bytes. So dependencies log at `info` at most, and a filter that
-//! requests more is rejected rather than applied in part.
+//! A log must never contain data that a caller sent. The lines of this crate are written
+//! accordingly. The debug lines of dependencies are not under our control: h2 logs every frame
+//! without its payload, and a GOAWAY frame with the peer's bytes. So dependencies log at `info` at
+//! most, and a filter that requests more is rejected rather than applied in part.
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -23,8 +23,8 @@ pub fn parse_log_filter(text: &str) -> Option<Targets> {
     filter.iter().all(allowed).then_some(filter)
 }
 
-/// The most verbose levels that any filter can enable. A filter without a target, such as `debug`, is
-/// capped by them.
+/// The most verbose levels that any filter can enable. A filter without a target, such as `debug`,
+/// is capped by them.
 #[must_use]
 pub fn log_ceiling() -> Targets {
     Targets::new()

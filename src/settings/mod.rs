@@ -1,18 +1,18 @@
 //! Settings: defaults, a TOML file and `CERTIMIX__…` variables, validated as a whole.
 //!
 //! Each file of [`tables`] reads one table of the settings file. It describes every key with a
-//! [`Key`](key::Key): name, meaning, and whether a running server can change it. A
-//! [`Reader`](reader::Reader) takes the values, and collects every violation and every description.
-//! [`load()`] returns the typed and checked [`Settings`]; [`described_keys`] returns the
-//! descriptions, from which `docs/reference/settings.md` is rendered.
+//! [`SettingKey`](setting_key::SettingKey): name, meaning, and whether a running server can change
+//! it. A [`Reader`](reader::Reader) takes the values, and collects every violation and every
+//! description. [`load()`] returns the typed and checked [`Settings`]; [`described_keys`] returns
+//! the descriptions, from which `docs/reference/settings.md` is rendered.
 
 mod all_tables;
 mod file_watcher;
-mod key;
 mod log_filter;
 mod processors;
 mod reader;
 mod reload_check;
+mod setting_key;
 mod source;
 mod tables;
 #[cfg(test)]
@@ -21,10 +21,10 @@ mod typed_values;
 
 pub use all_tables::{Settings, described_keys};
 pub use file_watcher::{ChangeHint, FileWatcher};
-pub use key::{KeyDescription, Reload};
 pub use log_filter::{EXPECTED_FILTER, log_ceiling, parse_log_filter};
 pub use processors::processors;
 pub use reload_check::check_reload;
+pub use setting_key::{KeyDescription, Reloadability};
 pub use source::{SettingsError, SettingsSource, load, sha256};
 pub use tables::{
     AccessSettings, CertificateSettings, ConnectionSettings, LogFormat, LogSettings, MAX_BATCH_SIZE, MetricsSettings,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use config::{Value, ValueKind};
 
-use super::key::{Key, KeyDescription, ValueFormat};
+use super::setting_key::{KeyDescription, SettingKey, ValueFormat};
 use crate::domain::Violations;
 
 /// Keys that earlier versions accepted, each with its replacement.
@@ -45,11 +45,11 @@ impl Reader {
         }
     }
 
-    /// The value of `key`, or `default` if the key is absent. `parse` returns `None` for a value that
-    /// does not fit `format`; the violation then quotes `format`.
+    /// The value of `key`, or `default` if the key is absent. `parse` returns `None` for a value
+    /// that does not fit `format`; the violation then quotes `format`.
     pub(super) fn read<T: Display>(
         &mut self,
-        key: Key,
+        key: SettingKey,
         format: &ValueFormat,
         default: Option<T>,
         parse: impl FnOnce(&ValueKind) -> Option<T>,
@@ -79,7 +79,7 @@ impl Reader {
     }
 
     /// Whether an environment variable sets `key`.
-    pub(super) fn is_from_environment(&self, key: Key) -> bool {
+    pub(super) fn is_from_environment(&self, key: SettingKey) -> bool {
         self.remaining
             .get(key.name)
             .is_some_and(|value| value.origin().is_some())
@@ -91,7 +91,7 @@ impl Reader {
     }
 
     /// Records a violation of a rule between keys.
-    pub(super) fn check(&mut self, holds: bool, key: Key, message: impl FnOnce() -> String) {
+    pub(super) fn check(&mut self, holds: bool, key: SettingKey, message: impl FnOnce() -> String) {
         self.violations.check(holds, key.name, message);
     }
 

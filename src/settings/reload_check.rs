@@ -1,7 +1,7 @@
 //! Rejects a reload that changes a key which is read at start only.
 
 use super::all_tables::{Settings, described_keys};
-use super::key::Reload;
+use super::setting_key::Reloadability;
 use crate::domain::Violations;
 
 /// Whether a server that runs with `current` can reload `next`.
@@ -12,7 +12,7 @@ pub fn check_reload(current: &Settings, next: &Settings) -> Result<(), Violation
     let mut violations = Violations::default();
     let restart_only = described_keys()
         .into_iter()
-        .filter(|key| key.reload == Reload::RestartOnly);
+        .filter(|key| key.reload == Reloadability::RestartOnly);
     for key in restart_only {
         let value = |settings: &Settings| settings.effective.get(key.name).cloned().unwrap_or_default();
         let (from, to) = (value(current), value(next));

@@ -42,7 +42,8 @@ impl SettingsError {
     }
 }
 
-/// Reads and validates the settings in `path`, overridden by `variables` (as from `std::env::vars`).
+/// Reads and validates the settings in `path`, overridden by `variables` (as from
+/// `std::env::vars`).
 ///
 /// # Errors
 /// If the file cannot be read or parsed, or with every violation of its values.

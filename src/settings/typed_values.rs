@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use config::ValueKind;
 
-use super::key::{Key, ValueFormat};
 use super::reader::Reader;
+use super::setting_key::{SettingKey, ValueFormat};
 
 /// Longest path of a Unix socket in bytes: `sun_path` without its terminating zero.
 const MAX_SOCKET_PATH: usize = 107;
@@ -25,7 +25,13 @@ impl<T: Display> Display for TomlList<T> {
 
 impl Reader {
     /// A float for which `accepts` holds. `accepted` describes the range.
-    pub(super) fn float(&mut self, key: Key, default: f64, accepted: &str, accepts: impl Fn(f64) -> bool) -> f64 {
+    pub(super) fn float(
+        &mut self,
+        key: SettingKey,
+        default: f64,
+        accepted: &str,
+        accepts: impl Fn(f64) -> bool,
+    ) -> f64 {
         let format = ValueFormat {
             value_type: "float",
             accepted: accepted.to_owned(),
@@ -38,7 +44,7 @@ impl Reader {
     /// A list of at most `max_length` floats; the default is the empty list.
     pub(super) fn floats(
         &mut self,
-        key: Key,
+        key: SettingKey,
         max_length: usize,
         accepted: &str,
         accepts: impl Fn(f64) -> bool,
@@ -61,11 +67,11 @@ impl Reader {
         list.map_or_else(Vec::new, |list| list.0.into_iter().map(|item| item.0).collect())
     }
 
-    /// A list of at most `max_length` items that parse from strings. One string stands for a list of
-    /// one item, so that an environment variable can set it.
+    /// A list of at most `max_length` items that parse from strings. One string stands for a list
+    /// of one item, so that an environment variable can set it.
     pub(super) fn strings<T: Display + Clone>(
         &mut self,
-        key: Key,
+        key: SettingKey,
         default: &[T],
         max_length: usize,
         accepted: &str,
@@ -90,7 +96,7 @@ impl Reader {
     }
 
     /// A whole number in `range`.
-    pub(super) fn count(&mut self, key: Key, default: u64, range: RangeInclusive<u64>) -> u64 {
+    pub(super) fn count(&mut self, key: SettingKey, default: u64, range: RangeInclusive<u64>) -> u64 {
         let format = ValueFormat {
             value_type: "integer",
             accepted: format!("a whole number from {} to {}", range.start(), range.end()),
@@ -101,20 +107,20 @@ impl Reader {
     }
 
     /// A whole number in `range` that fits 32 bits.
-    pub(super) fn count32(&mut self, key: Key, default: u32, range: RangeInclusive<u32>) -> u32 {
+    pub(super) fn count32(&mut self, key: SettingKey, default: u32, range: RangeInclusive<u32>) -> u32 {
         let wide = u64::from(*range.start())..=u64::from(*range.end());
         u32::try_from(self.count(key, default.into(), wide)).unwrap_or(default)
     }
 
     /// A number of things in memory, in `range`.
-    pub(super) fn size(&mut self, key: Key, default: usize, range: RangeInclusive<usize>) -> usize {
+    pub(super) fn size(&mut self, key: SettingKey, default: usize, range: RangeInclusive<usize>) -> usize {
         let wide = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
         let count = self.count(key, wide(default), wide(*range.start())..=wide(*range.end()));
         usize::try_from(count).unwrap_or(default)
     }
 
     /// `true` or `false`.
-    pub(super) fn flag(&mut self, key: Key, default: bool) -> bool {
+    pub(super) fn flag(&mut self, key: SettingKey, default: bool) -> bool {
         let format = ValueFormat {
             value_type: "boolean",
             accepted: "true or false".to_owned(),
@@ -128,7 +134,7 @@ impl Reader {
     }
 
     /// A duration in `range`, such as "250ms" or "10s".
-    pub(super) fn duration(&mut self, key: Key, default: Duration, range: RangeInclusive<Duration>) -> Duration {
+    pub(super) fn duration(&mut self, key: SettingKey, default: Duration, range: RangeInclusive<Duration>) -> Duration {
         let shown = humantime::format_duration;
         let format = ValueFormat {
             value_type: "duration",
@@ -153,7 +159,7 @@ impl Reader {
     /// A value that parses from a string. `accepted` describes the strings.
     pub(super) fn text<T: Display + Clone>(
         &mut self,
-        key: Key,
+        key: SettingKey,
         default: T,
         accepted: &str,
         parse: impl FnOnce(&str) -> Option<T>,
@@ -173,7 +179,7 @@ impl Reader {
     /// One of the named choices: the default, or one of `others`.
     pub(super) fn choice<T: Copy>(
         &mut self,
-        key: Key,
+        key: SettingKey,
         (default_name, default): (&'static str, T),
         others: &[(&'static str, T)],
     ) -> T {
@@ -190,7 +196,7 @@ impl Reader {
     }
 
     /// A required path, relative to the settings file.
-    pub(super) fn path(&mut self, key: Key) -> PathBuf {
+    pub(super) fn path(&mut self, key: SettingKey) -> PathBuf {
         let format = ValueFormat {
             value_type: "path",
             accepted: "a path".to_owned(),
@@ -205,12 +211,13 @@ impl Reader {
     }
 
     /// An optional path, relative to the settings file. The default `""` means none.
-    pub(super) fn optional_path(&mut self, key: Key) -> Option<PathBuf> {
+    pub(super) fn optional_path(&mut self, key: SettingKey) -> Option<PathBuf> {
         self.optional_path_that(key, "a path, or \"\" for none", |_| true)
     }
 
-    /// The optional path of a Unix socket, relative to the settings file. The default `""` means none.
-    pub(super) fn optional_socket(&mut self, key: Key) -> Option<PathBuf> {
+    /// The optional path of a Unix socket, relative to the settings file. The default `""` means
+    /// none.
+    pub(super) fn optional_socket(&mut self, key: SettingKey) -> Option<PathBuf> {
         let accepted =
             format!("the path of a socket, without \"unix:\", of at most {MAX_SOCKET_PATH} bytes; or \"\" for none");
         let base = self.resolve("");
@@ -219,7 +226,12 @@ impl Reader {
         })
     }
 
-    fn optional_path_that(&mut self, key: Key, accepted: &str, accepts: impl Fn(&str) -> bool) -> Option<PathBuf> {
+    fn optional_path_that(
+        &mut self,
+        key: SettingKey,
+        accepted: &str,
+        accepts: impl Fn(&str) -> bool,
+    ) -> Option<PathBuf> {
         let format = ValueFormat {
             value_type: "path",
             accepted: accepted.to_owned(),
@@ -234,7 +246,7 @@ impl Reader {
     }
 
     /// The permissions of a file, in octal digits such as "0660".
-    pub(super) fn permissions(&mut self, key: Key, default: u32) -> u32 {
+    pub(super) fn permissions(&mut self, key: SettingKey, default: u32) -> u32 {
         let octal = |text: &str| {
             let digits = text.bytes().all(|byte| byte.is_ascii_digit());
             u32::from_str_radix(text, 8)
@@ -246,8 +258,8 @@ impl Reader {
             accepted: "octal permissions in quotes, from \"0000\" to \"0777\"".to_owned(),
             default: Some(format!("\"{default:04o}\"")),
         };
-        // The `config` crate parses the digits of a variable as a decimal number. A number in the file is
-        // refused: the reader could not distinguish 0o660 from 660.
+        // The `config` crate parses the digits of a variable as a decimal number. A number in the
+        // file is refused: the reader could not distinguish 0o660 from 660.
         let is_variable = self.is_from_environment(key);
         let parse = |kind: &ValueKind| {
             let mode = match kind {
@@ -286,7 +298,8 @@ fn bounded_list<T>(items: impl Iterator<Item = Option<T>>, max_length: usize) ->
     items.filter(|items| items.len() <= max_length).map(TomlList)
 }
 
-/// An integer or a float. The conversions of the `config` crate are not used: they take `true` for 1.0.
+/// An integer or a float. The conversions of the `config` crate are not used: they take `true` for
+/// 1.0.
 fn as_float(kind: &ValueKind) -> Option<f64> {
     match kind {
         ValueKind::Float(value) => Some(*value),

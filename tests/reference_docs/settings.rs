@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use certimix::settings::{KeyDescription, PROJECT_KEY, Reload, described_keys};
+use certimix::settings::{KeyDescription, PROJECT_KEY, Reloadability, described_keys};
 
 use crate::assert_rendered;
 
@@ -59,8 +59,8 @@ fn row(key: &KeyDescription) -> String {
         Some(default) => default.clone(),
     };
     let reload = match key.reload {
-        Reload::Live => "yes",
-        Reload::RestartOnly => "restart",
+        Reloadability::Live => "yes",
+        Reloadability::RestartOnly => "restart",
     };
     let cells = [
         format!("`{}`", key.name),

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::server::LISTEN;
-use crate::settings::key::Key;
 use crate::settings::reader::Reader;
+use crate::settings::setting_key::SettingKey;
 
 /// The files that decide which callers the TCP listener accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,20 +44,20 @@ impl AccessSettings {
     }
 }
 
-const CERTIFICATE: Key = Key::live(
+const CERTIFICATE: SettingKey = SettingKey::live(
     "tls.certificate",
     "PEM file of the server's certificate, followed by its intermediate certificates.",
 );
-const PRIVATE_KEY: Key = Key::live("tls.key", "PEM file of the certificate's private key.");
-const CLIENT_CA: Key = Key::live(
+const PRIVATE_KEY: SettingKey = SettingKey::live("tls.key", "PEM file of the certificate's private key.");
+const CLIENT_CA: SettingKey = SettingKey::live(
     "tls.client_ca",
     "PEM file of certificate authorities. Callers must then present a certificate that one of them has signed (mTLS).",
 );
-const BEARER_TOKEN_FILE: Key = Key::live(
+const BEARER_TOKEN_FILE: SettingKey = SettingKey::live(
     "server.bearer_token_file",
     "File of 1 to 64 bearer tokens, one a line. Callers over TCP must then present one of them.",
 );
-const ALLOW_PLAINTEXT: Key = Key::live(
+const ALLOW_PLAINTEXT: SettingKey = SettingKey::live(
     "server.allow_plaintext",
     "Allows plaintext on an address that other machines can reach.",
 );

@@ -2,13 +2,14 @@
 
 use crate::certificate::{FailureProbability, MAX_TARGET_RADIUS};
 use crate::domain::{BoundKind, ProofKey};
-use crate::settings::key::Key;
 use crate::settings::reader::Reader;
+use crate::settings::setting_key::SettingKey;
 
 pub use crate::certificate::RadiusMethod;
 
-/// The project's public key. It verifies the proof records of the bundled models. The private key is
-/// not in the repository: after a new training run, a new key signs the record and replaces this one.
+/// The project's public key. It verifies the proof records of the bundled models. The private key
+/// is not in the repository: after a new training run, a new key signs the record and replaces this
+/// one.
 pub const PROJECT_KEY: &str = "9480057cb4f78fbf4b220f81353f17592880d8eb1cf0b49673386eb9ebf845da";
 
 const MAX_PROOF_KEYS: usize = 16;
@@ -38,28 +39,28 @@ pub struct CertificateSettings {
     pub max_votes: u64,
     /// Most estimation votes that a caller may request at interactive priority; 0 forbids it.
     pub interactive_votes: u64,
-    /// Serves certificates although the self-test or the audit found that a model is not a function of
-    /// its input. Each certificate then carries a caveat.
+    /// Serves certificates although the self-test or the audit found that a model is not a function
+    /// of its input. Each certificate then carries a caveat.
     pub allow_inexact_runtime: bool,
 }
 
-const FAILURE_PROBABILITY: Key = Key::live(
+const FAILURE_PROBABILITY: SettingKey = SettingKey::live(
     "certificate.failure_probability",
     "Probability, over the noise, that a certificate of `Predict` is false; also the default of `Certify`.",
 );
-const MIN_FAILURE_PROBABILITY: Key = Key::live(
+const MIN_FAILURE_PROBABILITY: SettingKey = SettingKey::live(
     "certificate.min_failure_probability",
-    "The smallest failure probability that a caller of `Certify` may request.",
+    "The smallest failure probability that a caller of `Certify` may request; at most `certificate.failure_probability`.",
 );
-const PREDICT_VOTES: Key = Key::live(
+const PREDICT_VOTES: SettingKey = SettingKey::live(
     "certificate.predict_votes",
     "Most estimation votes of `Predict` for one input.",
 );
-const CERTIFY_VOTES: Key = Key::live(
+const CERTIFY_VOTES: SettingKey = SettingKey::live(
     "certificate.certify_votes",
     "Estimation votes of `Certify` if the caller requests no number.",
 );
-const INTERACTIVE_VOTES: Key = Key::live(
+const INTERACTIVE_VOTES: SettingKey = SettingKey::live(
     "certificate.interactive_votes",
     "Most estimation votes that a caller may request at interactive priority. 0 forbids interactive `Certify`.",
 );
@@ -70,7 +71,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<CertificateSettin
     let failure_probability = reader.float(FAILURE_PROBABILITY, 1e-6, expected, is_probability);
     let min_failure_probability = reader.float(MIN_FAILURE_PROBABILITY, 1e-12, expected, is_probability);
     let radius = reader.choice(
-        Key::live(
+        SettingKey::live(
             "certificate.radius",
             "Theorem for the radius of a smoothed model: `tight` is never smaller than the paper's `theorem2`.",
         ),
@@ -78,7 +79,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<CertificateSettin
         &[("theorem2", RadiusMethod::Theorem2)],
     );
     let bound = reader.choice(
-        Key::live(
+        SettingKey::live(
             "certificate.bound",
             "Bound on a probability from votes: `anytime` holds after every vote, `clopper_pearson` after a fixed number only.",
         ),
@@ -86,15 +87,15 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<CertificateSettin
         &[("clopper_pearson", BoundKind::ClopperPearson)],
     );
     let max_votes = reader.count(
-        Key::live(
+        SettingKey::live(
             "certificate.max_votes",
-            "Most estimation votes that a caller of `Certify` may request for one input.",
+            "Most estimation votes that a caller of `Certify` may request for one input; also the limit of the other vote keys below.",
         ),
         100_000,
         1..=MAX_VOTES,
     );
     let selection_votes = reader.count(
-        Key::live(
+        SettingKey::live(
             "certificate.selection_votes",
             "Votes that choose the class before the estimation votes. They are not counted again.",
         ),
@@ -103,7 +104,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<CertificateSettin
     );
     let predict_votes = reader.count(PREDICT_VOTES, 240, 1..=MAX_VOTES);
     let predict_target_radius = reader.float(
-        Key::live(
+        SettingKey::live(
             "certificate.predict_target_radius",
             "Radius at which `Predict` stops drawing votes. 0 spends every vote.",
         ),
@@ -119,7 +120,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<CertificateSettin
         0..=MAX_VOTES,
     );
     let allow_inexact_runtime = reader.flag(
-        Key::live(
+        SettingKey::live(
             "certificate.allow_inexact_runtime",
             "Serves certificates although the self-test or the audit found that a model is not a function of its input. Each certificate then carries a caveat.",
         ),
@@ -158,7 +159,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<CertificateSettin
 pub(in crate::settings) fn read_proof_keys(reader: &mut Reader) -> Vec<ProofKey> {
     let default: Vec<ProofKey> = ProofKey::parse(PROJECT_KEY).into_iter().collect();
     reader.strings(
-        Key::live(
+        SettingKey::live(
             "certificate.proof_keys",
             "Public keys that the server trusts to sign [proof records](manifests.md#proven-or-claimed). The default is the project's key.",
         ),

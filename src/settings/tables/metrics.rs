@@ -3,8 +3,8 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use crate::settings::key::Key;
 use crate::settings::reader::Reader;
+use crate::settings::setting_key::SettingKey;
 
 /// `[metrics]`
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +25,7 @@ impl fmt::Display for OptionalAddress {
 
 pub(in crate::settings) fn read(reader: &mut Reader) -> MetricsSettings {
     let OptionalAddress(listen) = reader.text(
-        Key::restart_only(
+        SettingKey::restart_only(
             "metrics.listen",
             "Address of the HTTP endpoint for `/metrics`, `/livez` and `/readyz`.",
         ),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::certificate::{Alpha, Temperature};
-use crate::settings::key::Key;
 use crate::settings::reader::Reader;
+use crate::settings::setting_key::SettingKey;
 
 /// Most shadow alphas. Each costs a mixture and a certificate per input.
 const MAX_SHADOW_ALPHAS: usize = 16;
@@ -22,7 +22,8 @@ pub struct MixtureSettings {
 /// The part of `[mixture]` that controls how alpha changes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TuningSettings {
-    /// The configured alpha. During a ramp, the alpha of the mixture is still on its way to this value.
+    /// The configured alpha. During a ramp, the alpha of the mixture is still on its way to this
+    /// value.
     pub target_alpha: Alpha,
     /// How long alpha takes to change linearly from its old value to a new one; zero for at once.
     pub alpha_ramp: Duration,
@@ -30,12 +31,12 @@ pub struct TuningSettings {
     pub shadow_alphas: Vec<Alpha>,
 }
 
-const ALPHA: Key = Key::live(
+const ALPHA: SettingKey = SettingKey::live(
     "mixture.alpha",
     "Weight of the robust model. Certificates need more than 0.5; at 1 the standard model has no influence.",
 );
-const ALPHA_MIN: Key = Key::live("mixture.alpha_min", "Guard rail: the smallest alpha that is accepted.");
-const ALPHA_MAX: Key = Key::live("mixture.alpha_max", "Guard rail: the largest alpha that is accepted.");
+const ALPHA_MIN: SettingKey = SettingKey::live("mixture.alpha_min", "Guard rail: the smallest alpha that is accepted.");
+const ALPHA_MAX: SettingKey = SettingKey::live("mixture.alpha_max", "Guard rail: the largest alpha that is accepted.");
 
 pub(in crate::settings) fn read(reader: &mut Reader) -> Option<(MixtureSettings, TuningSettings)> {
     let is_weight = |alpha: f64| Alpha::new(alpha).is_ok();
@@ -50,7 +51,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<(MixtureSettings,
         format!("{alpha} is outside the guard rails mixture.alpha_min = {alpha_min} to mixture.alpha_max = {alpha_max}")
     });
     let robust_temperature = reader.float(
-        Key::live(
+        SettingKey::live(
             "mixture.robust_temperature",
             "T of `h = softmax(z / T)` for a robust model that returns logits and is not smoothed.",
         ),
@@ -59,7 +60,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<(MixtureSettings,
         |t| (1e-6..=1e6).contains(&t),
     );
     let alpha_ramp = reader.duration(
-        Key::live(
+        SettingKey::live(
             "mixture.alpha_ramp",
             "How long alpha takes to change linearly from its old value to a new one. `\"0s\"` changes it at once.",
         ),
@@ -67,7 +68,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<(MixtureSettings,
         Duration::ZERO..=DAY,
     );
     let mut shadow_alphas = reader.floats(
-        Key::live(
+        SettingKey::live(
             "mixture.shadow_alphas",
             "Candidate alphas that the server evaluates on live traffic without serving them.",
         ),

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::settings::key::Key;
 use crate::settings::reader::Reader;
+use crate::settings::setting_key::SettingKey;
 
 /// `[models]`: paths of manifests.
 #[derive(Debug, Clone)]
@@ -16,11 +16,11 @@ pub struct ModelSettings {
 
 pub(in crate::settings) fn read(reader: &mut Reader) -> ModelSettings {
     ModelSettings {
-        standard: reader.path(Key::live(
+        standard: reader.path(SettingKey::live(
             "models.standard",
             "[Manifest](manifests.md) of the standard model `g`, which is accurate.",
         )),
-        robust: reader.path(Key::live(
+        robust: reader.path(SettingKey::live(
             "models.robust",
             "[Manifest](manifests.md) of the robust model `h`, which has the guarantee.",
         )),

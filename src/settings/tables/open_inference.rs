@@ -1,7 +1,7 @@
 //! `[open_inference]`: the Open Inference Protocol (KServe v2).
 
-use crate::settings::key::Key;
 use crate::settings::reader::Reader;
+use crate::settings::setting_key::SettingKey;
 
 /// Longest model name in bytes. Every response carries the name.
 const MAX_NAME_LENGTH: usize = 128;
@@ -18,14 +18,14 @@ pub struct OpenInferenceSettings {
 pub(in crate::settings) fn read(reader: &mut Reader) -> OpenInferenceSettings {
     OpenInferenceSettings {
         enabled: reader.flag(
-            Key::restart_only(
+            SettingKey::restart_only(
                 "open_inference.enabled",
                 "Serves the Open Inference Protocol, `inference.GRPCInferenceService`.",
             ),
             true,
         ),
         model_name: reader.text(
-            Key::restart_only(
+            SettingKey::restart_only(
                 "open_inference.model_name",
                 "The name by which callers of the Open Inference Protocol address the model.",
             ),

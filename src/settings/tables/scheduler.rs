@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::settings::key::Key;
 use crate::settings::reader::Reader;
+use crate::settings::setting_key::SettingKey;
 
 /// `[scheduler]`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct SchedulerSettings {
 }
 
 pub(in crate::settings) fn read(reader: &mut Reader, max_inputs: usize) -> SchedulerSettings {
-    const QUEUE_ROWS: Key = Key::live(
+    const QUEUE_ROWS: SettingKey = SettingKey::live(
         "scheduler.queue_rows",
         "Most rows that are admitted for one model and not yet finished; at least `server.max_inputs`.",
     );
@@ -24,7 +24,7 @@ pub(in crate::settings) fn read(reader: &mut Reader, max_inputs: usize) -> Sched
         format!("must hold one full request: at least server.max_inputs = {max_inputs}")
     });
     let max_queue_delay = reader.duration(
-        Key::live(
+        SettingKey::live(
             "scheduler.max_queue_delay",
             "How long rows may wait for a fuller batch. `\"0s\"` never waits.",
         ),

@@ -1,15 +1,15 @@
 //! `[traces]`: the receiver of spans, and the share of requests that are traced.
 
-use crate::settings::key::Key;
 use crate::settings::reader::Reader;
+use crate::settings::setting_key::SettingKey;
 
 /// `[traces]`
 #[derive(Debug, Clone, PartialEq)]
 pub struct TraceSettings {
     /// The OTLP receiver over gRPC, such as `http://127.0.0.1:4317`; `None` to create no spans.
     pub endpoint: Option<String>,
-    /// Share of the requests without a trace context that are traced, 0 to 1. The other requests follow
-    /// the sampling decision of their caller.
+    /// Share of the requests without a trace context that are traced, 0 to 1. The other requests
+    /// follow the sampling decision of their caller.
     pub sample_ratio: f64,
     /// The `service.name` of the spans.
     pub service_name: String,
@@ -17,7 +17,7 @@ pub struct TraceSettings {
 
 pub(in crate::settings) fn read(reader: &mut Reader) -> TraceSettings {
     let endpoint = reader.text(
-        Key::restart_only("traces.endpoint", "Receiver of the spans."),
+        SettingKey::restart_only("traces.endpoint", "Receiver of the spans."),
         String::new(),
         "an OTLP receiver over gRPC without TLS, such as \"http://127.0.0.1:4317\", or \"\" for no traces",
         |text| (text.is_empty() || is_endpoint(text)).then(|| text.to_owned()),
@@ -25,7 +25,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> TraceSettings {
     TraceSettings {
         endpoint: (!endpoint.is_empty()).then_some(endpoint),
         sample_ratio: reader.float(
-            Key::restart_only(
+            SettingKey::restart_only(
                 "traces.sample_ratio",
                 "Share of the requests without a trace context that are traced. The other requests follow their caller's sampling decision.",
             ),
@@ -34,7 +34,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> TraceSettings {
             |ratio| (0.0..=1.0).contains(&ratio),
         ),
         service_name: reader.text(
-            Key::restart_only("traces.service_name", "The `service.name` of the spans."),
+            SettingKey::restart_only("traces.service_name", "The `service.name` of the spans."),
             "certimix".to_owned(),
             "a name of 1 to 255 characters",
             |text| (1..=255).contains(&text.chars().count()).then(|| text.to_owned()),
@@ -42,7 +42,8 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> TraceSettings {
     }
 }
 
-/// `http://HOST:PORT`. The port is required: the default port of HTTP is 80, where no receiver listens.
+/// `http://HOST:PORT`. The port is required: the default port of HTTP is 80, where no receiver
+/// listens.
 fn is_endpoint(text: &str) -> bool {
     let authority = text
         .strip_prefix("http://")

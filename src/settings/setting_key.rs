@@ -2,7 +2,7 @@
 
 /// Whether a running server applies a new value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reload {
+pub enum Reloadability {
     /// A reload applies the new value.
     Live,
     /// The value is read once, at start. A reload that changes it is rejected.
@@ -12,23 +12,23 @@ pub enum Reload {
 /// A key as its table declares it. Every method of the reader takes one, so that no key is read
 /// without a description.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Key {
+pub(super) struct SettingKey {
     /// Dotted path: `server.listen`.
     pub(super) name: &'static str,
     /// Whether a running server applies a new value.
-    pub(super) reload: Reload,
+    pub(super) reload: Reloadability,
     /// The meaning, in Markdown.
     pub(super) help: &'static str,
     /// Documents a default that depends on other keys or on the machine.
     pub(super) computed_default: Option<&'static str>,
 }
 
-impl Key {
+impl SettingKey {
     /// A key that a reload can change.
     pub(super) const fn live(name: &'static str, help: &'static str) -> Self {
         Self {
             name,
-            reload: Reload::Live,
+            reload: Reloadability::Live,
             help,
             computed_default: None,
         }
@@ -37,7 +37,7 @@ impl Key {
     /// A key that is read at start only.
     pub(super) const fn restart_only(name: &'static str, help: &'static str) -> Self {
         Self {
-            reload: Reload::RestartOnly,
+            reload: Reloadability::RestartOnly,
             ..Self::live(name, help)
         }
     }
@@ -74,14 +74,14 @@ pub struct KeyDescription {
     /// The default, in Markdown; `None` for a required key.
     pub default: Option<String>,
     /// Whether a running server applies a new value.
-    pub reload: Reload,
+    pub reload: Reloadability,
     /// The meaning, in Markdown.
     pub help: &'static str,
 }
 
 impl KeyDescription {
     /// Joins what the table declares with the format that the reader checks.
-    pub(super) fn new(key: Key, format: &ValueFormat) -> Self {
+    pub(super) fn new(key: SettingKey, format: &ValueFormat) -> Self {
         let computed = key.computed_default.map(str::to_owned);
         let constant = format.default.as_ref().map(|default| format!("`{default}`"));
         Self {
