@@ -7,8 +7,8 @@
 
 use certimix::rpc::proto::{CertificateStatus, Prediction};
 
-use crate::support::messages::{certificate, certified, certify_with, floats};
-use crate::support::reference_formulas::{phi, quantile, root};
+use crate::support::messages::{certificate, certified, certify_with_votes, floats};
+use crate::support::reference_formulas::{bisect, normal_cdf, normal_quantile};
 use crate::support::server::Client;
 use crate::support::{Setup, TestServer, messages, recompute};
 
@@ -34,7 +34,7 @@ fn t(x: [f32; 4]) -> f64 {
 }
 
 fn true_radius(x: [f32; 4]) -> f64 {
-    t(x) - SIGMA * quantile(0.5 / ALPHA)
+    t(x) - SIGMA * normal_quantile(0.5 / ALPHA)
 }
 
 /// `x` moved by `distance` in the direction `to`, then to the grid.
@@ -58,7 +58,7 @@ fn distance(x: [f32; 4], y: [f32; 4]) -> f64 {
 
 async fn ask(client: &mut Client, x: [f32; 4], votes: u64) -> Prediction {
     client
-        .certify(certify_with(floats(&[x]), votes))
+        .certify(certify_with_votes(floats(&[x]), votes))
         .await
         .unwrap()
         .into_inner()
@@ -77,13 +77,13 @@ async fn the_certified_radius_approaches_the_true_one_from_below() {
         let prediction = ask(&mut client, X, votes).await;
         let found = certified(&prediction);
         assert_eq!(prediction.label, "yes");
-        recompute::check(found, ALPHA);
+        recompute::assert_certificate(found, ALPHA);
         gaps.push(truth - found.radius);
         // The share of votes is h, within six standard deviations.
         let share = f64::from(prediction.robust_probabilities[1]);
         #[expect(clippy::cast_precision_loss, reason = "small counts")]
         let deviation = (0.05 / found.votes as f64).sqrt();
-        assert!((share - phi(t(X) / SIGMA)).abs() < 6.0 * deviation, "{share}");
+        assert!((share - normal_cdf(t(X) / SIGMA)).abs() < 6.0 * deviation, "{share}");
     }
     assert!(gaps.iter().all(|&gap| gap > 0.0), "more than the truth: {gaps:?}");
     assert!(gaps.is_sorted_by(|a, b| a > b), "no approach: {gaps:?}");
@@ -149,14 +149,14 @@ async fn no_certificate_exceeds_the_truth() {
     let line: Vec<[f32; 4]> = (-20..=20i16)
         .map(|step| [f32::from(step) / 64.0, 0.125, -0.125, 0.0])
         .collect();
-    let request = certify_with(floats(&line), 3000);
+    let request = certify_with_votes(floats(&line), 3000);
     let predictions = client.certify(request).await.unwrap().into_inner().predictions;
     let certified = predictions
         .iter()
         .filter(|prediction| certificate(prediction).radius > 0.0)
         .count();
     for (prediction, &x) in predictions.iter().zip(&line) {
-        let truth = t(x).abs() - SIGMA * quantile(0.5 / ALPHA);
+        let truth = t(x).abs() - SIGMA * normal_quantile(0.5 / ALPHA);
         let found = certificate(prediction);
         assert!(
             found.radius <= truth.max(0.0),
@@ -179,7 +179,7 @@ async fn three_classes_never_exceed_the_truth() {
     let mut client = server.client().await;
     // The least margin of "right" over the others that the worst g leaves, at t.
     let margin = |t: f64| {
-        let (right, left) = (phi((t - 0.125) / SIGMA), phi((-t - 0.125) / SIGMA));
+        let (right, left) = (normal_cdf((t - 0.125) / SIGMA), normal_cdf((-t - 0.125) / SIGMA));
         right - left.max(1.0 - right - left) - (1.0 - ALPHA) / ALPHA
     };
     let mut certified = 0;
@@ -187,9 +187,9 @@ async fn three_classes_never_exceed_the_truth() {
         let x = [f32::from(step) / 64.0, 0.25, 0.25, 0.25];
         let prediction = ask(&mut client, x, 20_000).await;
         let found = certificate(&prediction);
-        recompute::check(found, ALPHA);
+        recompute::assert_certificate(found, ALPHA);
         // The margin falls on the way to the border at t = 1/8.
-        let truth = root(0.0, t(x), |r| margin(t(x) - r) > 0.0);
+        let truth = bisect(0.0, t(x), |r| margin(t(x) - r) > 0.0);
         assert!(
             found.radius <= truth,
             "{} where {truth} is true: {found:?}",
@@ -202,7 +202,7 @@ async fn three_classes_never_exceed_the_truth() {
     }
     assert!(certified >= 3, "{certified} certified");
     let undecided = client
-        .predict(messages::predict(floats(&[[0.0625; 4]])))
+        .predict(messages::predict_request(floats(&[[0.0625; 4]])))
         .await
         .unwrap()
         .into_inner();

@@ -2,7 +2,7 @@
 
 use certimix::rpc::proto::{Certificate, CertificateStatus, Tensor};
 
-use crate::support::messages::{bytes, certificate, certify_with, floats};
+use crate::support::messages::{bytes, certificate, certify_with_votes, floats};
 use crate::support::{Setup, TestServer, messages, recompute};
 
 const PIXELS: [u8; 4] = [150, 200, 170, 160];
@@ -14,7 +14,7 @@ async fn first_answer(tensor: Tensor) -> Certificate {
     let answer = server
         .client()
         .await
-        .certify(certify_with(tensor, 2000))
+        .certify(certify_with_votes(tensor, 2000))
         .await
         .unwrap()
         .into_inner();
@@ -32,13 +32,13 @@ async fn floats_on_the_grid_are_the_bytes_they_stand_for_and_pay_for_the_floats_
     assert_eq!(of_bytes.status(), CertificateStatus::Certified);
     assert_eq!(of_bytes.snapping_loss, 0.0);
     assert!(of_bytes.radius_sq_levels > 0);
-    recompute::check(&of_bytes, 0.9);
+    recompute::assert_certificate(&of_bytes, 0.9);
     // Half a step in each of four coordinates, for a perturbed input that lies beside the grid, and the float32 rounding.
     let loss = of_floats.snapping_loss;
     assert!((STEP..STEP * 1.0001).contains(&loss), "{loss}");
     assert!(of_floats.radius <= of_bytes.radius - loss && of_floats.radius > of_bytes.radius - loss * 1.0001);
     assert!(of_floats.radius_sq_levels < of_bytes.radius_sq_levels);
-    recompute::check(&of_floats, 0.9);
+    recompute::assert_certificate(&of_floats, 0.9);
     let but_for_the_loss = Certificate {
         radius: of_bytes.radius,
         radius_sq_levels: of_bytes.radius_sq_levels,
@@ -55,10 +55,10 @@ async fn no_float_inside_the_radius_is_moved_out_of_the_proof() {
     let server = TestServer::start(Setup::pair("pixels_g", "pixels_h").with("mixture.alpha", 0.9)).await;
     let mut client = server.client().await;
     for votes in (400..2000).step_by(200) {
-        let order = certify_with(values(|pixel| f32::from(pixel) / 255.0), votes);
+        let order = certify_with_votes(values(|pixel| f32::from(pixel) / 255.0), votes);
         let answer = client.certify(order).await.unwrap().into_inner();
         let found = messages::certified(&answer.predictions[0]);
-        let proven = recompute::proven(found, 0.9).radius;
+        let proven = recompute::proven_radius(found, 0.9).radius;
         // In four coordinates alike, a distance is twice that in one.
         let whole_steps = (found.radius / (2.0 * STEP) - 0.5005).floor();
         let moved_to = 2.0 * STEP * (whole_steps + 1.0);
@@ -84,7 +84,7 @@ async fn floats_beside_the_grid_lose_the_way_to_it() {
         beside.snapping_loss
     );
     assert!(beside.radius <= on_grid.radius - loss && beside.radius > on_grid.radius - loss * (1.0 + 1e-6));
-    recompute::check(&beside, 0.9);
+    recompute::assert_certificate(&beside, 0.9);
 }
 
 /// One coordinate beside the grid is enough: the perturbed input may lie beside it everywhere.
@@ -101,7 +101,7 @@ async fn one_coordinate_beside_the_grid_costs_as_much_as_all() {
 async fn the_loss_covers_the_farthest_value() {
     let found = first_answer(values(|pixel| (f32::from(pixel) + 0.5) / 255.0)).await;
     assert!(found.snapping_loss >= 2.0 * STEP, "{found:?}");
-    recompute::check(&found, 0.9);
+    recompute::assert_certificate(&found, 0.9);
 }
 
 /// A target is a target after the loss: what is proven and served reaches it.
@@ -110,7 +110,7 @@ async fn a_target_is_reached_after_the_loss() {
     let server = TestServer::start(Setup::pair("pixels_g", "pixels_h").with("mixture.alpha", 0.9)).await;
     let order = certimix::rpc::proto::CertifyRequest {
         target_radius: Some(0.1),
-        ..certify_with(values(|pixel| (f32::from(pixel) + 0.33) / 255.0), 100_000)
+        ..certify_with_votes(values(|pixel| (f32::from(pixel) + 0.33) / 255.0), 100_000)
     };
     let answer = server.client().await.certify(order).await.unwrap().into_inner();
     let found = messages::certified(&answer.predictions[0]);

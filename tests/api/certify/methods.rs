@@ -5,7 +5,7 @@ use std::f64::consts::SQRT_2;
 use certimix::certificate::{Alpha, LogitConstant, Temperature, logit_radius, radius_sq_levels, theorem1_radius};
 use certimix::rpc::proto::{Certificate, CertificateMethod, CertificateStatus, Norm, Prediction, StopReason};
 
-use crate::support::reference_formulas::{EACH_WEIGHTS, h_logits, linear, quantile, softmax};
+use crate::support::reference_formulas::{LINF_H_WEIGHTS, h_logits, linear, normal_quantile, softmax};
 use crate::support::{Setup, TestServer, messages, recompute};
 
 const ALPHA: f64 = 0.8;
@@ -16,7 +16,7 @@ async fn answer(setup: Setup, x: [f32; 4]) -> Prediction {
     let answer = server
         .client()
         .await
-        .predict(messages::predict(messages::floats(&[x])))
+        .predict(messages::predict_request(messages::floats(&[x])))
         .await
         .unwrap()
         .into_inner();
@@ -109,7 +109,7 @@ async fn each_logit_lipschitz_in_linf() {
     let certificate = messages::certified(&prediction);
     assert_eq!(certificate.method(), CertificateMethod::LogitLipschitz);
     assert_eq!(certificate.norm(), Norm::Linf);
-    let z = linear(&EACH_WEIGHTS, &[0.0; 3], [1.0, 0.0, -0.5, -1.0]);
+    let z = linear(&LINF_H_WEIGHTS, &[0.0; 3], [1.0, 0.0, -0.5, -1.0]);
     let formula = headroom(&softmax(&z)) / 8.0;
     let constant = LogitConstant::PerLogit(4.0);
     let crates = logit_radius(alpha(), &as_served(&z), Temperature::ONE, constant, 1e-5).unwrap();
@@ -121,7 +121,7 @@ async fn each_logit_lipschitz_in_linf() {
 async fn pixels_get_a_radius_in_levels() {
     let server = TestServer::start(Setup::pair("image_g", "image_h")).await;
     let image: Vec<u8> = (0..192).map(|value| if value < 64 { 250 } else { 60 }).collect();
-    let request = messages::predict(messages::bytes(&[1, 3, 8, 8], &image));
+    let request = messages::predict_request(messages::bytes(&[1, 3, 8, 8], &image));
     let answer = server.client().await.predict(request).await.unwrap().into_inner();
     let certificate = messages::certified(&answer.predictions[0]);
     // The network sees u / 255 as float32, off by up to 2^-25 at each end.
@@ -153,11 +153,11 @@ async fn smoothing_by_the_tight_radius_and_by_theorem_2() {
         );
         assert!(certificate.votes <= 240, "{certificate:?}");
         assert_eq!(certificate.failure_probability, 1e-6);
-        recompute::check(certificate, ALPHA);
+        recompute::assert_certificate(certificate, ALPHA);
         let p = certificate.lower_bound;
         let formula = match method {
-            CertificateMethod::Tight => 0.25 * (quantile(p) - quantile(0.5 / ALPHA)),
-            _ => 0.25 * quantile(ALPHA * p),
+            CertificateMethod::Tight => 0.25 * (normal_quantile(p) - normal_quantile(0.5 / ALPHA)),
+            _ => 0.25 * normal_quantile(ALPHA * p),
         };
         assert_near_less_the_loss(certificate, formula);
         radii.push(certificate.radius);
@@ -182,8 +182,8 @@ async fn smoothing_with_two_bounds() {
         "{certificate:?}"
     );
     assert!(certificate.upper_bound < certificate.lower_bound, "{certificate:?}");
-    recompute::check(certificate, 1.0);
-    let formula = 0.125 * (quantile(certificate.lower_bound) - quantile(certificate.upper_bound));
+    recompute::assert_certificate(certificate, 1.0);
+    let formula = 0.125 * (normal_quantile(certificate.lower_bound) - normal_quantile(certificate.upper_bound));
     assert_near_less_the_loss(certificate, formula);
     // The middle is 1/8 from both borders: no radius beyond that is true.
     assert!(certificate.radius < 0.125);

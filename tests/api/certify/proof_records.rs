@@ -7,7 +7,7 @@ use certimix::rpc::proto::{
 };
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
-use crate::support::editable_server::Editor;
+use crate::support::editable_server::EditableServer;
 use crate::support::server::Client;
 use crate::support::{Setup, TestServer, fixture, messages};
 
@@ -49,7 +49,7 @@ fn setup() -> Setup {
 
 async fn asked(client: &mut Client) -> (Prediction, GetModelInfoResponse) {
     let answer = client
-        .predict(messages::predict(messages::floats(&[X])))
+        .predict(messages::predict_request(messages::floats(&[X])))
         .await
         .unwrap()
         .into_inner();
@@ -117,12 +117,12 @@ async fn what_can_prove_nothing_rests_on_nothing_and_votes_rest_on_a_theorem() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_record_that_comes_is_seen_and_one_that_contradicts_is_not_put_in_force() {
-    let editor = Editor::start(setup());
-    let mut client = editor.client().await;
+    let server = EditableServer::start(setup());
+    let mut client = server.client().await;
     let (before, info) = asked(&mut client).await;
     assert_eq!(messages::certified(&before).basis(), CertificateBasis::Claimed);
     let claimed = info.provenance.unwrap().config_revision;
-    editor.setup.file("linear_h.proof.json", signed(4.0).1.as_bytes());
+    server.setup.file("linear_h.proof.json", signed(4.0).1.as_bytes());
     let revision = loop {
         let (after, info) = asked(&mut client).await;
         if messages::certified(&after).basis() == CertificateBasis::Proven {
@@ -132,7 +132,7 @@ async fn a_record_that_comes_is_seen_and_one_that_contradicts_is_not_put_in_forc
     };
     assert_ne!(revision, claimed);
     // More is said to be needed than the manifest says: the manifest is wrong.
-    editor.setup.file("linear_h.proof.json", signed(4.5).1.as_bytes());
+    server.setup.file("linear_h.proof.json", signed(4.5).1.as_bytes());
     let pending = loop {
         let (_, info) = asked(&mut client).await;
         if let Some(pending) = info.config.unwrap().pending_error {

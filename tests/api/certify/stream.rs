@@ -3,8 +3,8 @@
 use certimix::rpc::proto::{BoundMethod, CertifyRequest, CertifyStreamResponse, StopReason};
 use tonic::Streaming;
 
-use crate::support::messages::{certificate, certify_with, floats};
-use crate::support::server::{Client, PATIENCE};
+use crate::support::messages::{certificate, certify_with_votes, floats};
+use crate::support::server::{Client, TEST_TIMEOUT};
 use crate::support::{Setup, TestServer, recompute};
 
 const ALPHA: f64 = 0.76;
@@ -17,7 +17,11 @@ fn setup() -> Setup {
 
 async fn all(mut stream: Streaming<CertifyStreamResponse>) -> Vec<CertifyStreamResponse> {
     let mut messages = Vec::new();
-    while let Some(message) = tokio::time::timeout(PATIENCE, stream.message()).await.unwrap().unwrap() {
+    while let Some(message) = tokio::time::timeout(TEST_TIMEOUT, stream.message())
+        .await
+        .unwrap()
+        .unwrap()
+    {
         messages.push(message);
     }
     messages
@@ -39,7 +43,7 @@ fn assert_well_formed(messages: &[CertifyStreamResponse]) {
     for message in messages {
         let prediction = message.prediction.as_ref().unwrap();
         let found = certificate(prediction);
-        recompute::check(found, ALPHA);
+        recompute::assert_certificate(found, ALPHA);
         assert_eq!((&found.noise_key, found.two_sided), (&first.noise_key, first.two_sided));
         assert_eq!(prediction.mixed_logits.len(), 2);
         assert_eq!(message.provenance, messages[0].provenance);
@@ -49,7 +53,7 @@ fn assert_well_formed(messages: &[CertifyStreamResponse]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_certificate_grows_and_never_shrinks() {
     let server = TestServer::start(setup()).await;
-    let order = certify_with(floats(&[[0.25; 4]]), 50_000);
+    let order = certify_with_votes(floats(&[[0.25; 4]]), 50_000);
     let messages = all(server.client().await.certify_stream(order).await.unwrap().into_inner()).await;
     assert_well_formed(&messages);
     assert!(messages.len() > 3, "{} messages", messages.len());
@@ -64,7 +68,7 @@ async fn a_stream_ends_at_its_target() {
     let server = TestServer::start(setup()).await;
     let order = CertifyRequest {
         target_radius: Some(0.2),
-        ..certify_with(floats(&[[0.25; 4]]), 50_000)
+        ..certify_with_votes(floats(&[[0.25; 4]]), 50_000)
     };
     let messages = all(server.client().await.certify_stream(order).await.unwrap().into_inner()).await;
     assert_well_formed(&messages);
@@ -77,10 +81,10 @@ async fn a_stream_ends_at_its_target() {
 async fn what_does_not_grow_is_one_final_message() {
     let server = TestServer::start(setup()).await;
     let mut client = server.client().await;
-    let undecided = certify_with(floats(&[[0.0; 4]]), 200);
+    let undecided = certify_with_votes(floats(&[[0.0; 4]]), 200);
     let fixed = CertifyRequest {
         bound: BoundMethod::ClopperPearson.into(),
-        ..certify_with(floats(&[[0.25; 4]]), 200)
+        ..certify_with_votes(floats(&[[0.25; 4]]), 200)
     };
     for order in [undecided, fixed] {
         let messages = all(client.certify_stream(order).await.unwrap().into_inner()).await;
@@ -88,7 +92,7 @@ async fn what_does_not_grow_is_one_final_message() {
         assert!(messages.len() <= 2, "{} messages", messages.len());
     }
     let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
-    let order = certify_with(floats(&[[0.75, -0.5, -0.25, 0.5]]), 200);
+    let order = certify_with_votes(floats(&[[0.75, -0.5, -0.25, 0.5]]), 200);
     let messages = all(server.client().await.certify_stream(order).await.unwrap().into_inner()).await;
     assert_eq!((messages.len(), messages[0].r#final), (1, true));
     assert!(radii(&messages)[0] > 0.0);
@@ -104,15 +108,19 @@ async fn a_slow_reader_holds_nothing_up() {
         .text("server.max_request_time", "10m");
     let server = TestServer::start(setup).await;
     let narrow = server.narrow_channel().await;
-    let order = certify_with(floats(&[[0.25; 4]]), 50_000);
+    let order = certify_with_votes(floats(&[[0.25; 4]]), 50_000);
     let unread = Client::new(narrow).certify_stream(order).await.unwrap().into_inner();
     let mut client = server.client().await;
     let asked = async {
-        while client.certify(certify_with(floats(&[[0.25; 4]]), 10)).await.is_err() {
+        while client
+            .certify(certify_with_votes(floats(&[[0.25; 4]]), 10))
+            .await
+            .is_err()
+        {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, asked)
+    tokio::time::timeout(TEST_TIMEOUT, asked)
         .await
         .expect("an unread stream holds the queue");
     let messages = all(unread).await;

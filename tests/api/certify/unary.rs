@@ -2,14 +2,14 @@
 
 use certimix::rpc::proto::{BoundMethod, CertificateStatus, CertifyRequest, Prediction, StopReason};
 
-use crate::support::messages::{certificate, certified, certify, certify_with, fields, floats};
-use crate::support::reference_formulas::{binomial_tail, quantile};
+use crate::support::messages::{certificate, certified, certify_request, certify_with_votes, floats, violated_fields};
+use crate::support::reference_formulas::{binomial_tail, normal_quantile};
 use crate::support::server::Client;
 use crate::support::{Setup, TestServer, messages, recompute};
 
 const ALPHA: f64 = 0.76;
 /// t = 0.5, two sigma from the border.
-const CLEAR: [f32; 4] = [0.25; 4];
+const CLEAR_INPUT: [f32; 4] = [0.25; 4];
 
 fn setup() -> Setup {
     Setup::pair("steep_g", "half_space")
@@ -31,7 +31,7 @@ async fn ask(client: &mut Client, request: CertifyRequest) -> Prediction {
 async fn orders_beyond_the_limits_are_refused_by_field() {
     let server = TestServer::start(setup().with("certificate.min_failure_probability", 1e-9)).await;
     let mut client = server.client().await;
-    let base = || certify(floats(&[CLEAR]));
+    let base = || certify_request(floats(&[CLEAR_INPUT]));
     let cases = [
         (
             CertifyRequest {
@@ -107,7 +107,7 @@ async fn orders_beyond_the_limits_are_refused_by_field() {
     ];
     for (request, field) in cases {
         let status = client.certify(request.clone()).await.unwrap_err();
-        assert_eq!(fields(&status), [field], "{request:?}");
+        assert_eq!(violated_fields(&status), [field], "{request:?}");
     }
 }
 
@@ -117,7 +117,7 @@ async fn the_operators_settings_hold_where_the_caller_is_silent() {
         .with("certificate.certify_votes", 321)
         .with("certificate.failure_probability", 0.001);
     let server = TestServer::start(setup.with("certificate.selection_votes", 9)).await;
-    let prediction = ask(&mut server.client().await, certify(floats(&[CLEAR]))).await;
+    let prediction = ask(&mut server.client().await, certify_request(floats(&[CLEAR_INPUT]))).await;
     let found = certified(&prediction);
     assert_eq!(
         (found.votes_drawn, found.selection_votes, found.failure_probability),
@@ -127,7 +127,7 @@ async fn the_operators_settings_hold_where_the_caller_is_silent() {
         (found.stop_reason(), found.bound(), found.target_radius),
         (StopReason::VoteBudget, BoundMethod::Anytime, 0.0)
     );
-    recompute::check(found, ALPHA);
+    recompute::assert_certificate(found, ALPHA);
 }
 
 /// Clopper-Pearson by its definition: with that bound as the truth, so many votes or more have just the probability delta.
@@ -139,7 +139,7 @@ async fn clopper_pearson_for_a_fixed_number_of_votes() {
         let order = CertifyRequest {
             bound: BoundMethod::ClopperPearson.into(),
             failure_probability: Some(delta),
-            ..certify_with(floats(&[CLEAR]), votes)
+            ..certify_with_votes(floats(&[CLEAR_INPUT]), votes)
         };
         let prediction = ask(&mut client, order).await;
         let found = certificate(&prediction);
@@ -148,10 +148,10 @@ async fn clopper_pearson_for_a_fixed_number_of_votes() {
         let tail = binomial_tail(found.votes_for_class, votes, found.lower_bound);
         assert!((tail / delta - 1.0).abs() < 1e-6, "{tail} is not {delta} for {found:?}");
         if found.status() == CertificateStatus::Certified {
-            let formula = 0.25 * (quantile(found.lower_bound) - quantile(0.5 / ALPHA));
+            let formula = 0.25 * (normal_quantile(found.lower_bound) - normal_quantile(0.5 / ALPHA));
             assert!((found.radius + found.snapping_loss - formula).abs() < 1e-9);
         }
-        recompute::check(found, ALPHA);
+        recompute::assert_certificate(found, ALPHA);
     }
 }
 
@@ -162,12 +162,12 @@ async fn clopper_pearson_does_not_stop_at_the_target() {
     let order = CertifyRequest {
         bound: BoundMethod::ClopperPearson.into(),
         target_radius: Some(0.01),
-        ..certify_with(floats(&[CLEAR]), 2000)
+        ..certify_with_votes(floats(&[CLEAR_INPUT]), 2000)
     };
     let prediction = ask(&mut server.client().await, order).await;
     let found = certified(&prediction);
     assert_eq!((found.votes, found.stop_reason()), (2000, StopReason::TargetReached));
-    recompute::check(found, ALPHA);
+    recompute::assert_certificate(found, ALPHA);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -178,7 +178,7 @@ async fn a_target_within_reach_ends_the_votes() {
     for target in [0.05, 0.15, 0.3] {
         let order = CertifyRequest {
             target_radius: Some(target),
-            ..certify_with(floats(&[CLEAR]), 20_000)
+            ..certify_with_votes(floats(&[CLEAR_INPUT]), 20_000)
         };
         let prediction = ask(&mut client, order).await;
         let found = certified(&prediction);
@@ -191,7 +191,7 @@ async fn a_target_within_reach_ends_the_votes() {
             found.target_radius > needed && found.target_radius < needed * (1.0 + 1e-14),
             "{found:?}"
         );
-        recompute::check(found, ALPHA);
+        recompute::assert_certificate(found, ALPHA);
         votes_before = found.votes;
     }
 }
@@ -204,10 +204,10 @@ async fn a_target_beyond_all_bounds_is_named() {
     for target in [f64::MAX, 1.1e30, f64::INFINITY, f64::NAN, 0.0, -1.0] {
         let order = CertifyRequest {
             target_radius: Some(target),
-            ..certify_with(floats(&[CLEAR]), 100)
+            ..certify_with_votes(floats(&[CLEAR_INPUT]), 100)
         };
         let refused = client.certify(order).await.unwrap_err();
-        assert_eq!(fields(&refused), ["target_radius"], "{target}");
+        assert_eq!(violated_fields(&refused), ["target_radius"], "{target}");
     }
 }
 
@@ -219,13 +219,13 @@ async fn a_target_out_of_reach_ends_the_votes_too() {
     for target in [0.6, 5.0, 1e30] {
         let order = CertifyRequest {
             target_radius: Some(target),
-            ..certify_with(floats(&[CLEAR]), 20_000)
+            ..certify_with_votes(floats(&[CLEAR_INPUT]), 20_000)
         };
         let prediction = ask(&mut client, order).await;
         let found = certificate(&prediction);
         assert_eq!(found.stop_reason(), StopReason::TargetOutOfReach, "{found:?}");
         assert!(found.votes < 10_000 && found.radius < 0.4, "{found:?}");
-        recompute::check(found, ALPHA);
+        recompute::assert_certificate(found, ALPHA);
     }
 }
 
@@ -236,7 +236,7 @@ async fn predict_follows_the_operators_target() {
         .with("certificate.predict_target_radius", 0.1)
         .with("certificate.predict_votes", 2000);
     let server = TestServer::start(setup).await;
-    let request = messages::predict(floats(&[CLEAR, [0.03125; 4]]));
+    let request = messages::predict_request(floats(&[CLEAR_INPUT, [0.03125; 4]]));
     let answer = server.client().await.predict(request).await.unwrap().into_inner();
     let reached = certified(&answer.predictions[0]);
     assert_eq!(reached.stop_reason(), StopReason::TargetReached);
@@ -254,7 +254,7 @@ async fn a_batch_is_certified_input_by_input() {
     let answer = server
         .client()
         .await
-        .certify(certify_with(floats(&inputs), 500))
+        .certify(certify_with_votes(floats(&inputs), 500))
         .await
         .unwrap()
         .into_inner();
@@ -263,7 +263,7 @@ async fn a_batch_is_certified_input_by_input() {
         let found = certificate(prediction);
         assert_eq!((found.votes_drawn, found.selection_votes), (516, 16));
         assert!(found.votes <= 500);
-        recompute::check(found, ALPHA);
+        recompute::assert_certificate(found, ALPHA);
         keys.push(found.noise_key.clone());
         if found.status() == CertificateStatus::Certified {
             assert_eq!(prediction.label, if x[0] > 0.0 { "yes" } else { "no" });

@@ -7,7 +7,7 @@ use certimix::classifier::VoteCounter;
 use certimix::domain::Input;
 use certimix::rpc::proto::{Certificate, CertificateStatus, CertifyRequest, Prediction};
 
-use crate::support::messages::{certificate, certify_with, floats};
+use crate::support::messages::{certificate, certify_with_votes, floats};
 use crate::support::{Setup, TestServer, fixture, messages, recompute};
 
 const ALPHA: f64 = 0.76;
@@ -47,9 +47,9 @@ async fn a_row_of_nan_votes_for_nobody() {
     let server = TestServer::start(Setup::pair("linear_g", "nan_h")).await;
     for x in [[0.25, 0.5, 0.5, 0.5], [0.0, 1.0, 1.0, 0.5], [0.75, 0.25, 0.5, 0.5]] {
         // Without a target one-sided and two-sided bounds alike serve a moment of their choice: read its own counts.
-        let prediction = certify(&server, certify_with(floats(&[x]), 1000)).await.remove(0);
+        let prediction = certify(&server, certify_with_votes(floats(&[x]), 1000)).await.remove(0);
         let found = certificate(&prediction);
-        recompute::check(found, ALPHA);
+        recompute::assert_certificate(found, ALPHA);
         #[expect(clippy::cast_precision_loss, reason = "1000 votes at most")]
         let votes = found.votes as f64;
         let cast: f64 = prediction
@@ -71,7 +71,7 @@ async fn a_row_of_nan_votes_for_nobody() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn nothing_but_nan_is_an_abstention() {
     let server = TestServer::start(Setup::pair("linear_g", "nan_h").with("certificate.selection_votes", 1)).await;
-    let prediction = certify(&server, certify_with(floats(&[[-1.0, 1.0, 1.0, 1.0]]), 100))
+    let prediction = certify(&server, certify_with_votes(floats(&[[-1.0, 1.0, 1.0, 1.0]]), 100))
         .await
         .remove(0);
     let found = certificate(&prediction);
@@ -92,7 +92,7 @@ async fn a_key_draws_the_same_votes_again() {
             .batch_size(7);
         let server = TestServer::start(setup).await;
         let inputs = [[0.25, 0.125, 0.0, 0.5], [0.1, 0.1, 0.1, 0.1], [-0.3, 0.0, 0.2, -0.6]];
-        let predictions = certify(&server, certify_with(floats(&inputs), 400)).await;
+        let predictions = certify(&server, certify_with_votes(floats(&inputs), 400)).await;
         let runtime = Setup::pair("linear_g", robust).settings().runtime;
         let mut counter = VoteCounter::load(&fixture(robust), &runtime, 32).unwrap();
         for (prediction, x) in predictions.iter().zip(inputs) {
@@ -132,7 +132,7 @@ async fn no_key_is_used_twice_and_the_secret_decides_them() {
         let server = TestServer::start(Setup::pair("steep_g", "half_space").secret(secret)).await;
         let mut of_server = Vec::new();
         for _ in 0..3 {
-            let request = messages::predict(floats(&[[0.25; 4], [0.25; 4]]));
+            let request = messages::predict_request(floats(&[[0.25; 4], [0.25; 4]]));
             let answer = server.client().await.predict(request).await.unwrap().into_inner();
             of_server.extend(answer.predictions.iter().map(|prediction| key(certificate(prediction))));
         }

@@ -10,8 +10,8 @@ use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 
 use crate::support::Setup;
-use crate::support::process::{Served, fails, run};
-use crate::support::server::{Client, PATIENCE};
+use crate::support::process::{ServerProcess, fails, run};
+use crate::support::server::{Client, TEST_TIMEOUT};
 
 const OLD: &str = "first-token-0123456789";
 const NEW: &str = "second-token-9876543210";
@@ -42,10 +42,10 @@ async fn code(channel: &Channel, authorization: Option<&str>) -> Code {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn one_that_is_known_is_asked_for() {
     let setup = setup();
-    let served = Served::spawn(&setup.write());
-    let address = served.address();
+    let server = ServerProcess::spawn(&setup.write());
+    let address = server.address();
     let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
-    let channel = endpoint.timeout(PATIENCE).connect().await.unwrap();
+    let channel = endpoint.timeout(TEST_TIMEOUT).connect().await.unwrap();
     assert_eq!(code(&channel, None).await, Code::Unauthenticated);
     for wrong in [
         "Bearer third-token-01234567890",
@@ -76,8 +76,8 @@ async fn one_that_is_known_is_asked_for() {
 #[test]
 fn the_clients_for_people_show_theirs() {
     let setup = setup();
-    let served = Served::spawn(&setup.write());
-    let address = served.address().to_string();
+    let server = ServerProcess::spawn(&setup.write());
+    let address = server.address().to_string();
     let own = setup.file("own", format!("{NEW}\n").as_bytes());
     let output = run(
         &[

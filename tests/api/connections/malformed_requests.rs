@@ -44,7 +44,7 @@ async fn assert_goes_on(server: &TestServer) {
     server
         .client()
         .await
-        .predict(messages::predict(messages::floats(&[[0.5; 4]])))
+        .predict(messages::predict_request(messages::floats(&[[0.5; 4]])))
         .await
         .unwrap();
 }

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use tonic::transport::Endpoint;
 use tonic::{Code, Status};
 
-use crate::support::messages::{CLEAR, floats};
-use crate::support::predict_stream::Exchange;
-use crate::support::process::Served;
-use crate::support::server::{Client, PATIENCE};
+use crate::support::messages::{CLEAR_INPUT, floats};
+use crate::support::predict_stream::PredictStreamClient;
+use crate::support::process::ServerProcess;
+use crate::support::server::{Client, TEST_TIMEOUT};
 use crate::support::{Setup, messages};
 
 fn setup(age: &str) -> Setup {
@@ -18,9 +18,9 @@ fn setup(age: &str) -> Setup {
         .text("log.filter", "certimix=debug")
 }
 
-async fn client(served: &Served) -> Client {
-    let endpoint = Endpoint::from_shared(format!("http://{}", served.address())).unwrap();
-    Client::new(endpoint.timeout(PATIENCE).connect().await.unwrap())
+async fn client(server: &ServerProcess) -> Client {
+    let endpoint = Endpoint::from_shared(format!("http://{}", server.address())).unwrap();
+    Client::new(endpoint.timeout(TEST_TIMEOUT).connect().await.unwrap())
 }
 
 /// Whether a request was given up in the client, or was by the protocol not begun on: both while its connection was given up.
@@ -42,11 +42,11 @@ fn was_never_begun(status: &Status) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_loop_over_many_ages_loses_nothing() {
     let setup = setup("100ms");
-    let served = Served::spawn(&setup.write());
-    let mut client = client(&served).await;
+    let server = ServerProcess::spawn(&setup.write());
+    let mut client = client(&server).await;
     let (start, mut asked) = (Instant::now(), 0);
     while start.elapsed() < Duration::from_secs(2) {
-        let answer = client.predict(messages::predict(floats(&[CLEAR]))).await;
+        let answer = client.predict(messages::predict_request(floats(&[CLEAR_INPUT]))).await;
         asked += 1;
         match answer {
             Ok(_) => {}
@@ -57,7 +57,7 @@ async fn a_loop_over_many_ages_loses_nothing() {
         }
     }
     for _ in 0..5 {
-        served.line_with("asked to end why=Age");
+        server.line_with("asked to end why=Age");
     }
 }
 
@@ -65,11 +65,11 @@ async fn a_loop_over_many_ages_loses_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_stream_is_asked_to_come_again() {
     let setup = setup("200ms").text("server.max_connection_age_grace", "1h");
-    let served = Served::spawn(&setup.write());
-    let mut stream = Exchange::open(client(&served).await).await;
-    stream.ask(messages::predict(floats(&[CLEAR])));
-    stream.response().await;
-    let end = stream.end().await;
+    let server = ServerProcess::spawn(&setup.write());
+    let mut stream = PredictStreamClient::open(client(&server).await).await;
+    stream.send(messages::predict_request(floats(&[CLEAR_INPUT])));
+    stream.next_response().await;
+    let end = stream.end_status().await;
     assert_eq!(end.code(), Code::Unavailable, "{end:?}");
     assert!(end.message().contains("server.max_connection_age"), "{end:?}");
 }
@@ -85,8 +85,8 @@ async fn the_grace_has_an_end() {
         .text("server.max_request_time", "1h")
         .text("server.max_connection_age", "200ms")
         .text("server.max_connection_age_grace", "200ms");
-    let served = Served::spawn(&setup.write());
-    let order = messages::certify_with(floats(&[CLEAR]), 1_000_000);
-    let asked = client(&served).await.certify(order).await;
+    let server = ServerProcess::spawn(&setup.write());
+    let order = messages::certify_with_votes(floats(&[CLEAR_INPUT]), 1_000_000);
+    let asked = client(&server).await.certify(order).await;
     asked.unwrap_err();
 }

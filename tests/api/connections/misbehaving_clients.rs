@@ -8,11 +8,11 @@ use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
-use crate::support::messages::{CLEAR, floats};
-use crate::support::partial_request::{ending, post_half};
-use crate::support::process::Served;
-use crate::support::raw_connection::{GREETING, HALF_A_FRAME, Raw};
-use crate::support::server::{Client, PATIENCE};
+use crate::support::messages::{CLEAR_INPUT, floats};
+use crate::support::partial_request::{post_partial_message, status_in_trailers};
+use crate::support::process::ServerProcess;
+use crate::support::raw_connection::{HTTP2_PREFACE, PARTIAL_HEADERS_FRAME, RawConnection};
+use crate::support::server::{Client, TEST_TIMEOUT};
 use crate::support::{Setup, messages};
 
 fn setup() -> Setup {
@@ -21,15 +21,18 @@ fn setup() -> Setup {
 
 async fn channel(address: SocketAddr) -> Channel {
     let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
-    endpoint.timeout(PATIENCE).connect().await.unwrap()
+    endpoint.timeout(TEST_TIMEOUT).connect().await.unwrap()
 }
 
 async fn predict(client: &mut Client) {
-    client.predict(messages::predict(floats(&[CLEAR]))).await.unwrap();
+    client
+        .predict(messages::predict_request(floats(&[CLEAR_INPUT])))
+        .await
+        .unwrap();
 }
 
-async fn hung_up(raw: Raw) -> Vec<u8> {
-    tokio::task::spawn_blocking(|| raw.hung_up()).await.unwrap()
+async fn hung_up(raw: RawConnection) -> Vec<u8> {
+    tokio::task::spawn_blocking(|| raw.read_until_closed()).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -37,10 +40,11 @@ async fn half_a_frame_and_then_nothing_is_cut_off() {
     let setup = setup()
         .text("server.handshake_timeout", "300ms")
         .text("server.idle_timeout", "300ms");
-    let served = Served::spawn(&setup.write());
-    let address = served.address();
-    let half_a_frame = [GREETING, HALF_A_FRAME].concat();
-    let silent = [&[][..], &GREETING[..10], GREETING, &half_a_frame].map(|said| Raw::saying(address, said));
+    let server = ServerProcess::spawn(&setup.write());
+    let address = server.address();
+    let half_a_frame = [HTTP2_PREFACE, PARTIAL_HEADERS_FRAME].concat();
+    let silent = [&[][..], &HTTP2_PREFACE[..10], HTTP2_PREFACE, &half_a_frame]
+        .map(|said| RawConnection::connect_and_send(address, said));
     let mut ends = silent
         .map(|raw| tokio::spawn(hung_up(raw)))
         .into_iter()
@@ -59,12 +63,12 @@ async fn half_a_frame_and_then_nothing_is_cut_off() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn half_a_request_and_then_nothing_is_past_its_deadline() {
     let setup = setup().text("server.max_request_time", "300ms");
-    let served = Served::spawn(&setup.write());
-    let mut halves = channel(served.address()).await;
+    let server = ServerProcess::spawn(&setup.write());
+    let mut halves = channel(server.address()).await;
     let mut client = Client::new(halves.clone());
     for method in ["Predict", "Certify", "CertifyStream"] {
         for timeout in [None, Some("1H")] {
-            let answer = post_half(&mut halves, method, timeout).await;
+            let answer = post_partial_message(&mut halves, method, timeout).await;
             let status = Status::from_header_map(answer.headers()).expect("a status in the headers");
             assert_eq!(status.code(), Code::DeadlineExceeded, "{method} {status:?}");
             assert!(status.message().contains("did not come whole"), "{status:?}");
@@ -73,8 +77,8 @@ async fn half_a_request_and_then_nothing_is_past_its_deadline() {
         }
     }
     // A stream may be silent between its messages, not within one.
-    let answer = post_half(&mut halves, "PredictStream", None).await;
-    let status = ending(answer).await;
+    let answer = post_partial_message(&mut halves, "PredictStream", None).await;
+    let status = status_in_trailers(answer).await;
     assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
     predict(&mut client).await;
 }
@@ -82,47 +86,47 @@ async fn half_a_request_and_then_nothing_is_past_its_deadline() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_connections_than_allowed_are_refused() {
     let setup = setup().with("server.max_connections", 3);
-    let served = Served::spawn(&setup.write());
-    let address = served.address();
+    let server = ServerProcess::spawn(&setup.write());
+    let address = server.address();
     let mut client = Client::new(channel(address).await);
     predict(&mut client).await;
-    let held = [(); 2].map(|()| Raw::saying(address, GREETING));
+    let held = [(); 2].map(|()| RawConnection::connect_and_send(address, HTTP2_PREFACE));
     for raw in &held {
         // The server's own greeting: it was let in.
         let mut byte = [0];
         assert_eq!(raw.0.peek(&mut byte).unwrap(), 1);
     }
     for _ in 0..20 {
-        assert!(hung_up(Raw::connect(address)).await.is_empty());
+        assert!(hung_up(RawConnection::connect(address)).await.is_empty());
         predict(&mut client).await;
     }
-    let told = served.line_with("connections were refused");
+    let told = server.line_with("connections were refused");
     assert!(told.contains("server.max_connections"), "{told}");
     // Those that were there are not touched, and whoever leaves makes room.
-    assert!(held.iter().all(Raw::is_open));
+    assert!(held.iter().all(RawConnection::is_open));
     drop(held);
     let start = Instant::now();
     loop {
         let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
         if let Ok(channel) = endpoint.connect().await
             && Client::new(channel)
-                .predict(messages::predict(floats(&[CLEAR])))
+                .predict(messages::predict_request(floats(&[CLEAR_INPUT])))
                 .await
                 .is_ok()
         {
             break;
         }
-        assert!(start.elapsed() < PATIENCE, "no room is made");
+        assert!(start.elapsed() < TEST_TIMEOUT, "no room is made");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn headers_that_are_too_large_are_refused() {
     let setup = setup().with("server.max_header_bytes", 2048);
-    let served = Served::spawn(&setup.write());
-    let mut client = Client::new(channel(served.address()).await);
+    let server = ServerProcess::spawn(&setup.write());
+    let mut client = Client::new(channel(server.address()).await);
     let asked = |bytes: usize| {
-        let mut request = tonic::Request::new(messages::predict(floats(&[CLEAR])));
+        let mut request = tonic::Request::new(messages::predict_request(floats(&[CLEAR_INPUT])));
         let value = MetadataValue::try_from("x".repeat(bytes)).unwrap();
         request.metadata_mut().insert("x-note", value);
         request
@@ -139,16 +143,16 @@ async fn who_never_reads_is_cut_off() {
         .text("server.keepalive_timeout", "300ms")
         .text("server.keepalive_interval", "1h")
         .text("server.idle_timeout", "1h");
-    let served = Served::spawn(&setup.write());
-    let address = served.address();
+    let server = ServerProcess::spawn(&setup.write());
+    let address = server.address();
     let mut client = Client::new(channel(address).await);
     let flood = tokio::task::spawn_blocking(move || {
-        let mut raw = Raw::saying(address, GREETING);
+        let mut raw = RawConnection::connect_and_send(address, HTTP2_PREFACE);
         // Each ping wants an answer, and none is read.
         let pings = b"\0\0\x08\x06\0\0\0\0\0certimix".repeat(1000);
         let start = Instant::now();
         loop {
-            assert!(start.elapsed() < PATIENCE, "the server never hangs up");
+            assert!(start.elapsed() < TEST_TIMEOUT, "the server never hangs up");
             match raw.0.write_all(&pings) {
                 Ok(()) => {}
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
@@ -167,12 +171,16 @@ async fn who_never_reads_is_cut_off() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn answers_that_nobody_takes_end_their_connection() {
     let setup = setup().text("server.idle_timeout", "300ms");
-    let served = Served::spawn(&setup.write());
-    let endpoint = Endpoint::from_shared(format!("http://{}", served.address())).unwrap();
+    let server = ServerProcess::spawn(&setup.write());
+    let endpoint = Endpoint::from_shared(format!("http://{}", server.address())).unwrap();
     // No byte of an answer's body may be sent.
     let shut = endpoint.initial_stream_window_size(0).connect().await.unwrap();
     let mut client = Client::new(shut);
-    let status = tokio::time::timeout(PATIENCE, client.predict(messages::predict(floats(&[CLEAR])))).await;
+    let status = tokio::time::timeout(
+        TEST_TIMEOUT,
+        client.predict(messages::predict_request(floats(&[CLEAR_INPUT]))),
+    )
+    .await;
     status.expect("the answer waits for ever").unwrap_err();
 }
 
@@ -181,11 +189,11 @@ async fn the_idle_come_back_by_themselves() {
     let setup = setup()
         .text("server.idle_timeout", "50ms")
         .text("log.filter", "certimix=debug");
-    let served = Served::spawn(&setup.write());
-    let mut client = Client::new(channel(served.address()).await);
+    let server = ServerProcess::spawn(&setup.write());
+    let mut client = Client::new(channel(server.address()).await);
     for _ in 0..3 {
         predict(&mut client).await;
-        served.line_with("asked to end why=Idle");
+        server.line_with("asked to end why=Idle");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     predict(&mut client).await;

@@ -7,10 +7,10 @@ use tonic::transport::{Channel, ClientTlsConfig, Endpoint, Error};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::support::messages::{CLEAR, floats};
-use crate::support::process::{Served, fails, run};
-use crate::support::server::{Client, PATIENCE};
-use crate::support::tls_authority::{Authority, VALID, with_tls};
+use crate::support::messages::{CLEAR_INPUT, floats};
+use crate::support::process::{ServerProcess, fails, run};
+use crate::support::server::{Client, TEST_TIMEOUT};
+use crate::support::tls_authority::{CertificateAuthority, VALID_NOW, with_tls};
 use crate::support::{Setup, messages};
 
 fn setup() -> Setup {
@@ -19,29 +19,31 @@ fn setup() -> Setup {
 
 async fn connect(address: std::net::SocketAddr, tls: ClientTlsConfig) -> Result<Channel, Error> {
     let endpoint = Endpoint::from_shared(format!("https://{address}")).unwrap();
-    endpoint.timeout(PATIENCE).tls_config(tls).unwrap().connect().await
+    endpoint.timeout(TEST_TIMEOUT).tls_config(tls).unwrap().connect().await
 }
 
 async fn is_answered(channel: Result<Channel, Error>) -> bool {
     let Ok(channel) = channel else { return false };
     // With TLS 1.3 a client learns only now that its certificate was not taken.
-    let answer = Client::new(channel).predict(messages::predict(floats(&[CLEAR]))).await;
+    let answer = Client::new(channel)
+        .predict(messages::predict_request(floats(&[CLEAR_INPUT])))
+        .await;
     answer.is_ok()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn who_trusts_the_authority_is_answered() {
-    let authority = Authority::new();
-    let setup = with_tls(setup(), &authority.sign(VALID));
+    let authority = CertificateAuthority::new();
+    let setup = with_tls(setup(), &authority.sign(VALID_NOW));
     let ca = setup.file("ca.pem", authority.pem.as_bytes());
-    let served = Served::spawn(&setup.write());
-    let address = served.address();
-    assert!(is_answered(connect(address, authority.trusting()).await).await);
-    assert!(!is_answered(connect(address, Authority::new().trusting()).await).await);
+    let server = ServerProcess::spawn(&setup.write());
+    let address = server.address();
+    assert!(is_answered(connect(address, authority.client_config()).await).await);
+    assert!(!is_answered(connect(address, CertificateAuthority::new().client_config()).await).await);
     // Plaintext is none.
     let plain = Endpoint::from_shared(format!("http://{address}")).unwrap();
-    assert!(!is_answered(plain.timeout(PATIENCE).connect().await).await);
-    assert!(is_answered(connect(address, authority.trusting()).await).await);
+    assert!(!is_answered(plain.timeout(TEST_TIMEOUT).connect().await).await);
+    assert!(is_answered(connect(address, authority.client_config()).await).await);
 
     // The clients for people.
     let url = format!("https://localhost:{}", address.port());
@@ -50,7 +52,7 @@ async fn who_trusts_the_authority_is_answered() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let message = fails(&["info", "--address", &url], &[]);
     assert!(message.contains("--tls-ca"), "{message}");
-    let other = setup.file("other.pem", Authority::new().pem.as_bytes());
+    let other = setup.file("other.pem", CertificateAuthority::new().pem.as_bytes());
     let message = fails(&["info", "--address", &url, "--tls-ca", other.to_str().unwrap()], &[]);
     assert!(
         message.contains("certificate") && message.contains("--tls-ca"),
@@ -63,20 +65,21 @@ async fn who_trusts_the_authority_is_answered() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn callers_show_certificates_where_they_must() {
-    let (servers, clients) = (Authority::new(), Authority::new());
-    let setup = with_tls(setup(), &servers.sign(VALID)).text("tls.client_ca", "clients.pem");
+    let (servers, clients) = (CertificateAuthority::new(), CertificateAuthority::new());
+    let setup = with_tls(setup(), &servers.sign(VALID_NOW)).text("tls.client_ca", "clients.pem");
     setup.file("clients.pem", clients.pem.as_bytes());
-    let client = clients.sign(VALID);
+    let client = clients.sign(VALID_NOW);
     let (certificate, key) = client.write(&setup, "client");
     let ca = setup.file("ca.pem", servers.pem.as_bytes());
-    let served = Served::spawn(&setup.write());
-    let address = served.address();
-    let with = |pair: &crate::support::tls_authority::Pair| servers.trusting().identity(pair.identity());
+    let server = ServerProcess::spawn(&setup.write());
+    let address = server.address();
+    let with =
+        |pair: &crate::support::tls_authority::CertificateAndKey| servers.client_config().identity(pair.identity());
     assert!(is_answered(connect(address, with(&client)).await).await);
-    assert!(!is_answered(connect(address, servers.trusting()).await).await);
-    assert!(!is_answered(connect(address, with(&servers.sign(VALID))).await).await);
+    assert!(!is_answered(connect(address, servers.client_config()).await).await);
+    assert!(!is_answered(connect(address, with(&servers.sign(VALID_NOW))).await).await);
     assert!(!is_answered(connect(address, with(&clients.sign((2000, 2001)))).await).await);
-    served.line_with("TLS was not agreed on");
+    server.line_with("TLS was not agreed on");
 
     let url = format!("https://localhost:{}", address.port());
     let common = ["info", "--json", "--address", &url, "--tls-ca", ca.to_str().unwrap()];
@@ -94,8 +97,8 @@ async fn callers_show_certificates_where_they_must() {
 
 #[test]
 fn what_is_wrong_is_told_by_its_key() {
-    let authority = Authority::new();
-    let good = authority.sign(VALID);
+    let authority = CertificateAuthority::new();
+    let good = authority.sign(VALID_NOW);
     let refused = |setup: Setup, told: &[&str]| {
         let message = fails(&["serve", setup.write().to_str().unwrap()], &[]);
         for text in told {
@@ -107,7 +110,7 @@ fn what_is_wrong_is_told_by_its_key() {
     let early = with_tls(setup(), &authority.sign((3000, 4000)));
     refused(early, &["tls.certificate:", "not valid before 3000-01-01"]);
     let mixed = with_tls(setup(), &good);
-    mixed.file("server.key", authority.sign(VALID).key.as_bytes());
+    mixed.file("server.key", authority.sign(VALID_NOW).key.as_bytes());
     refused(mixed, &["tls.key:", "server.key is not the key of tls.certificate"]);
     let garbage = with_tls(setup(), &good);
     garbage.file("server.pem", b"no certificate at all");
@@ -143,9 +146,9 @@ fn plaintext_for_other_machines_is_said_by_the_operator() {
         assert!(message.contains(text), "no \"{text}\" in {message}");
     }
     let allowed = open().with("server.allow_plaintext", true);
-    Served::spawn(&allowed.write()).line_with("certimix is ready on 0.0.0.0:");
-    let with_tls = with_tls(open(), &Authority::new().sign(VALID));
-    Served::spawn(&with_tls.write()).line_with("certimix is ready on 0.0.0.0:");
+    ServerProcess::spawn(&allowed.write()).line_with("certimix is ready on 0.0.0.0:");
+    let with_tls = with_tls(open(), &CertificateAuthority::new().sign(VALID_NOW));
+    ServerProcess::spawn(&with_tls.write()).line_with("certimix is ready on 0.0.0.0:");
 }
 
 async fn is_healthy(channel: Result<Channel, Error>) -> bool {
@@ -160,39 +163,43 @@ async fn is_healthy(channel: Result<Channel, Error>) -> bool {
 async fn is_healthy_soon(address: SocketAddr, trust: impl Fn() -> ClientTlsConfig) {
     let began = Instant::now();
     while !is_healthy(connect(address, trust()).await).await {
-        assert!(began.elapsed() < PATIENCE, "the new files are not in force");
+        assert!(began.elapsed() < TEST_TIMEOUT, "the new files are not in force");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn certificates_change_under_a_server_that_goes_on() {
-    let (old, new, clients) = (Authority::new(), Authority::new(), Authority::new());
-    let setup = with_tls(setup(), &old.sign(VALID));
-    let served = Served::spawn(&setup.write());
-    let address = served.address();
-    let before = connect(address, old.trusting()).await;
+    let (old, new, clients) = (
+        CertificateAuthority::new(),
+        CertificateAuthority::new(),
+        CertificateAuthority::new(),
+    );
+    let setup = with_tls(setup(), &old.sign(VALID_NOW));
+    let server = ServerProcess::spawn(&setup.write());
+    let address = server.address();
+    let before = connect(address, old.client_config()).await;
     let mut open = HealthClient::new(before.unwrap());
     open.check(HealthCheckRequest::default()).await.unwrap();
 
     // What is wrong is told, and the old one goes on.
     old.sign((2000, 2001)).write(&setup, "server");
-    let refused = served.line_with("expired");
+    let refused = server.line_with("expired");
     assert!(refused.contains("tls.certificate"), "{refused}");
-    assert!(is_healthy(connect(address, old.trusting()).await).await);
+    assert!(is_healthy(connect(address, old.client_config()).await).await);
 
-    new.sign(VALID).write(&setup, "server");
-    is_healthy_soon(address, || new.trusting()).await;
-    assert!(!is_healthy(connect(address, old.trusting()).await).await);
+    new.sign(VALID_NOW).write(&setup, "server");
+    is_healthy_soon(address, || new.client_config()).await;
+    assert!(!is_healthy(connect(address, old.client_config()).await).await);
     open.check(HealthCheckRequest::default()).await.unwrap();
 
     // So do the authorities of callers.
     setup.file("clients.pem", clients.pem.as_bytes());
     let setup = setup.text("tls.client_ca", "clients.pem");
     setup.write();
-    let known = || new.trusting().identity(clients.sign(VALID).identity());
-    served.line_with("tls.client_ca");
+    let known = || new.client_config().identity(clients.sign(VALID_NOW).identity());
+    server.line_with("tls.client_ca");
     is_healthy_soon(address, known).await;
-    assert!(!is_healthy(connect(address, new.trusting()).await).await);
+    assert!(!is_healthy(connect(address, new.client_config()).await).await);
     open.check(HealthCheckRequest::default()).await.unwrap();
 }

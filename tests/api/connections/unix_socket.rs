@@ -12,10 +12,10 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::support::messages::{CLEAR, certify_with, floats};
-use crate::support::predict_stream::Exchange;
-use crate::support::process::{Served, fails, run};
-use crate::support::server::{Client, PATIENCE};
+use crate::support::messages::{CLEAR_INPUT, certify_with_votes, floats};
+use crate::support::predict_stream::PredictStreamClient;
+use crate::support::process::{ServerProcess, fails, run};
+use crate::support::server::{Client, TEST_TIMEOUT};
 use crate::support::{Setup, TestServer, messages};
 
 /// With a socket beside the settings, named as an operator would name it.
@@ -36,7 +36,7 @@ async fn connect(path: &Path) -> Channel {
     let address = format!("unix:{}", path.display());
     Endpoint::from_shared(address)
         .unwrap()
-        .timeout(PATIENCE)
+        .timeout(TEST_TIMEOUT)
         .connect()
         .await
         .unwrap()
@@ -53,7 +53,7 @@ fn array(setup: &Setup) -> PathBuf {
     let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (4,), }";
     let header = format!("{header:<117}\n");
     let length = u16::try_from(header.len()).unwrap().to_le_bytes();
-    let values: Vec<u8> = CLEAR.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let values: Vec<u8> = CLEAR_INPUT.iter().flat_map(|value| value.to_le_bytes()).collect();
     let text = [b"\x93NUMPY\x01\x00".as_slice(), &length, header.as_bytes(), &values].concat();
     setup.file("input.npy", &text)
 }
@@ -65,7 +65,7 @@ async fn every_service_is_served_by_both_ways() {
     let mut by_tcp = server.client().await;
     let channel = connect(&path).await;
     let mut by_socket = Client::new(channel.clone());
-    let ask = || messages::predict(floats(&[[0.5; 4]]));
+    let ask = || messages::predict_request(floats(&[[0.5; 4]]));
     let answer = by_socket.predict(ask()).await.unwrap().into_inner();
     assert_eq!(answer, by_tcp.predict(ask()).await.unwrap().into_inner());
     assert_eq!(
@@ -80,9 +80,9 @@ async fn every_service_is_served_by_both_ways() {
             .unwrap()
             .into_inner()
     );
-    let mut stream = Exchange::open(by_socket).await;
-    stream.ask(ask());
-    assert_eq!(stream.response().await, answer);
+    let mut stream = PredictStreamClient::open(by_socket).await;
+    stream.send(ask());
+    assert_eq!(stream.next_response().await, answer);
     let health = HealthClient::new(channel).check(HealthCheckRequest::default()).await;
     assert_eq!(health.unwrap().into_inner().status(), ServingStatus::Serving);
 }
@@ -139,7 +139,7 @@ async fn one_stop_drains_both_ways() {
     let mut server = TestServer::start(setup).await;
     let mut streams = Vec::new();
     for mut client in [server.client().await, Client::new(connect(&path).await)] {
-        let order = certify_with(floats(&[CLEAR]), 60);
+        let order = certify_with_votes(floats(&[CLEAR_INPUT]), 60);
         let mut stream = client.certify_stream(order).await.unwrap().into_inner();
         assert!(!stream.message().await.unwrap().unwrap().r#final);
         streams.push(stream);
@@ -170,7 +170,7 @@ async fn the_file_is_removed_while_the_server_drains() {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, gone).await.expect("the file stays");
+    tokio::time::timeout(TEST_TIMEOUT, gone).await.expect("the file stays");
     // Another server may have the path from now on, and keeps it.
     let successor = UnixListener::bind(&path).unwrap();
     drop(silent);
@@ -194,16 +194,16 @@ async fn a_file_that_is_not_its_own_any_more_stays() {
 fn a_socket_of_a_server_that_was_killed_is_replaced() {
     let (setup, path) = setup();
     let settings = setup.write();
-    let mut killed = Served::spawn(&settings);
+    let mut killed = ServerProcess::spawn(&settings);
     killed.line_with("certimix is ready on ");
     killed.signal("KILL");
     killed.wait();
     assert!(path.exists(), "the test shows nothing");
-    let mut served = Served::spawn(&settings);
-    let ready = served.line_with("certimix is ready on ");
+    let mut server = ServerProcess::spawn(&settings);
+    let ready = server.line_with("certimix is ready on ");
     assert!(ready.contains(&format!(" and unix:{},", path.display())), "{ready}");
-    served.signal("TERM");
-    assert_eq!(served.wait().code(), Some(0));
+    server.signal("TERM");
+    assert_eq!(server.wait().code(), Some(0));
     assert!(!path.exists());
 }
 
@@ -246,8 +246,8 @@ fn what_is_anybodys_else_is_left_alone() {
 #[test]
 fn the_clients_for_people_take_it() {
     let (setup, path) = setup();
-    let served = Served::spawn(&setup.write());
-    served.line_with("certimix is ready on ");
+    let server = ServerProcess::spawn(&setup.write());
+    server.line_with("certimix is ready on ");
     let (address, input) = (format!("unix:{}", path.display()), array(&setup));
     let json = |arguments: &[&str]| {
         let arguments = [arguments, &["--address", &address, "--json"]].concat();

@@ -7,33 +7,33 @@ use certimix::rpc::proto::{GetModelInfoRequest, Priority};
 use tonic::transport::Channel;
 use tonic::{Code, Request};
 
-use crate::support::editable_server::Editor;
-use crate::support::messages::{CLEAR, certificate, certify, certify_with, floats};
-use crate::support::predict_stream::Exchange;
-use crate::support::process::{Served, fails};
-use crate::support::scrape::{Scrape, ask, get};
-use crate::support::server::{Client, PATIENCE};
-use crate::support::tls_authority::{Authority, VALID, with_tls};
+use crate::support::editable_server::EditableServer;
+use crate::support::messages::{CLEAR_INPUT, certificate, certify_request, certify_with_votes, floats};
+use crate::support::predict_stream::PredictStreamClient;
+use crate::support::process::{ServerProcess, fails};
+use crate::support::scrape::{Scrape, http_get, http_request};
+use crate::support::server::{Client, TEST_TIMEOUT};
+use crate::support::tls_authority::{CertificateAuthority, VALID_NOW, with_tls};
 use crate::support::{Setup, messages};
 
 /// A binary that serves, its metrics, and a client.
-struct Watched {
-    served: Served,
+struct ScrapedServer {
+    process: ServerProcess,
     metrics: SocketAddr,
     channel: Channel,
     client: Client,
     _setup: Setup,
 }
 
-impl Watched {
+impl ScrapedServer {
     async fn start(setup: Setup) -> Self {
         let setup = setup.text("metrics.listen", "127.0.0.1:0");
-        let served = Served::spawn(&setup.write());
-        let (address, metrics) = served.addresses();
+        let process = ServerProcess::spawn(&setup.write());
+        let (address, metrics) = process.addresses();
         let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap();
-        let channel = endpoint.timeout(PATIENCE).connect().await.unwrap();
+        let channel = endpoint.timeout(TEST_TIMEOUT).connect().await.unwrap();
         Self {
-            served,
+            process,
             metrics: metrics.expect("metrics are served"),
             client: Client::new(channel.clone()),
             channel,
@@ -42,7 +42,7 @@ impl Watched {
     }
 
     fn scrape(&self) -> Scrape {
-        Scrape::of(self.metrics)
+        Scrape::fetch(self.metrics)
     }
 }
 
@@ -65,29 +65,35 @@ fn slow() -> Setup {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn every_call_is_counted_once_by_what_came_of_it() {
-    let mut watched = Watched::start(linear()).await;
-    let before = watched.scrape();
+    let mut server = ScrapedServer::start(linear()).await;
+    let before = server.scrape();
     assert_eq!(before.sum("certimix_requests_total", ""), 0.0);
-    let client = &mut watched.client;
+    let client = &mut server.client;
     for _ in 0..7 {
         client
-            .predict(messages::predict(floats(&[CLEAR, CLEAR])))
+            .predict(messages::predict_request(floats(&[CLEAR_INPUT, CLEAR_INPUT])))
             .await
             .unwrap();
     }
-    let wrong = client.predict(messages::predict(floats(&[]))).await.unwrap_err();
+    let wrong = client
+        .predict(messages::predict_request(floats(&[])))
+        .await
+        .unwrap_err();
     assert_eq!(wrong.code(), Code::InvalidArgument);
-    client.certify(certify(floats(&[CLEAR; 3]))).await.unwrap();
+    client
+        .certify(certify_request(floats(&[CLEAR_INPUT; 3])))
+        .await
+        .unwrap();
     client.get_model_info(GetModelInfoRequest::default()).await.unwrap();
-    let mut stream = Exchange::open(client.clone()).await;
+    let mut stream = PredictStreamClient::open(client.clone()).await;
     for inputs in [1, 0, 1] {
-        stream.ask(messages::predict(floats(&vec![CLEAR; inputs])));
+        stream.send(messages::predict_request(floats(&vec![CLEAR_INPUT; inputs])));
     }
-    stream.response().await;
-    stream.error().await;
-    stream.response().await;
+    stream.next_response().await;
+    stream.next_error().await;
+    stream.next_response().await;
 
-    let found = watched.scrape();
+    let found = server.scrape();
     for (series, expected) in [
         (r#"certimix_requests_total{code="OK",outcome="ok",rpc="Predict"}"#, 7.0),
         (
@@ -157,14 +163,18 @@ async fn every_call_is_counted_once_by_what_came_of_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn votes_are_counted_as_the_certificates_tell_them() {
     let setup = Setup::pair("steep_g", "half_space").batch_size(64);
-    let mut watched = Watched::start(setup).await;
+    let mut server = ScrapedServer::start(setup).await;
     let mut votes = 0;
     // Clear, not certifiable, and on the side where g says something else.
     for x in [[0.25; 4], [0.0; 4], [0.02; 4]] {
-        let answer = watched.client.certify(certify_with(floats(&[x]), 300)).await.unwrap();
+        let answer = server
+            .client
+            .certify(certify_with_votes(floats(&[x]), 300))
+            .await
+            .unwrap();
         votes += certificate(&answer.into_inner().predictions[0]).votes_drawn;
     }
-    let found = watched.scrape();
+    let found = server.scrape();
     assert_eq!(
         found.value("certimix_votes_total"),
         f64::from(u32::try_from(votes).unwrap())
@@ -180,26 +190,26 @@ async fn votes_are_counted_as_the_certificates_tell_them() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn refusals_deadlines_and_callers_who_leave_are_told_apart() {
-    let mut watched = Watched::start(slow()).await;
+    let mut server = ScrapedServer::start(slow()).await;
     // Too little time for a single row: let in, and not answered.
-    let mut short = Exchange::open(watched.client.clone()).await;
-    short.ask_within(messages::predict(floats(&[CLEAR])), 2000);
-    assert_eq!(short.error().await.code, i32::from(Code::DeadlineExceeded));
+    let mut short = PredictStreamClient::open(server.client.clone()).await;
+    short.send_with_timeout(messages::predict_request(floats(&[CLEAR_INPUT])), 2000);
+    assert_eq!(short.next_error().await.code, i32::from(Code::DeadlineExceeded));
     // One that would take hours has the one place; its caller leaves.
-    let endless = certify_with(floats(&[CLEAR]), 1_000_000);
-    let mut stream = watched.client.certify_stream(endless).await.unwrap().into_inner();
+    let endless = certify_with_votes(floats(&[CLEAR_INPUT]), 1_000_000);
+    let mut stream = server.client.certify_stream(endless).await.unwrap().into_inner();
     stream.message().await.unwrap().unwrap();
-    let busy = watched.scrape();
+    let busy = server.scrape();
     assert_eq!(busy.value(r#"certimix_admitted_rows{model="robust"}"#), 2.0);
     for _ in 0..3 {
-        let mut request = certify_with(floats(&[CLEAR]), 1);
+        let mut request = certify_with_votes(floats(&[CLEAR_INPUT]), 1);
         request.priority = Priority::Interactive.into();
-        let refused = watched.client.certify(request).await.unwrap_err();
+        let refused = server.client.certify(request).await.unwrap_err();
         assert_eq!(refused.code(), Code::ResourceExhausted, "{refused:?}");
     }
     drop(stream);
     let cancelled = r#"certimix_requests_total{code="CANCELLED",outcome="cancelled",rpc="CertifyStream"}"#;
-    let found = Scrape::until(watched.metrics, |found| found.value(cancelled) > 0.0);
+    let found = Scrape::poll_until(server.metrics, |found| found.value(cancelled) > 0.0);
     for (series, expected) in [
         (cancelled, 1.0),
         (r#"certimix_refusals_total{reason="queue_full",rpc="Certify"}"#, 3.0),
@@ -218,51 +228,56 @@ async fn refusals_deadlines_and_callers_who_leave_are_told_apart() {
     assert_eq!(found.sum("certimix_requests_total", ""), 5.0);
     assert_eq!(found.sum("certimix_refusals_total", ""), 3.0);
     assert_eq!(found.sum("certimix_deadline_misses_total", ""), 1.0);
-    Scrape::until(watched.metrics, |found| found.sum("certimix_admitted_rows", "") == 0.0);
+    Scrape::poll_until(server.metrics, |found| found.sum("certimix_admitted_rows", "") == 0.0);
 }
 
 /// What waits is read when it is asked for: its rows, and for how long.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_waits_is_seen_with_its_age() {
     let setup = Setup::pair("linear_g", "slow_h").batch_size(1);
-    let watched = Watched::start(setup).await;
-    let mut client = watched.client.clone();
+    let server = ScrapedServer::start(setup).await;
+    let mut client = server.client.clone();
     // 60 rows of some 20 ms on one executor.
-    let asked = tokio::spawn(async move { client.predict(messages::predict(floats(&[CLEAR; 60]))).await.unwrap() });
+    let asked = tokio::spawn(async move {
+        client
+            .predict(messages::predict_request(floats(&[CLEAR_INPUT; 60])))
+            .await
+            .unwrap()
+    });
     let (rows, age) = (
         r#"certimix_queue_rows{class="interactive",model="robust"}"#,
         r#"certimix_queue_oldest_age_seconds{class="interactive",model="robust"}"#,
     );
     // A scrape before the executor took its first row sees all 60 wait, and none busy: it looks again.
-    Scrape::until(watched.metrics, |found| {
+    Scrape::poll_until(server.metrics, |found| {
         let some_wait = 0.0 < found.value(rows) && found.value(rows) < 60.0;
         some_wait && found.value(age) > 0.0 && found.value(r#"certimix_executors{state="busy"}"#) == 1.0
     });
     asked.await.unwrap();
-    let after = watched.scrape();
+    let after = server.scrape();
     assert_eq!((after.value(rows), after.value(age)), (0.0, 0.0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn no_caller_makes_a_series() {
-    let mut watched = Watched::start(linear()).await;
-    watched
+    let mut server = ScrapedServer::start(linear()).await;
+    server
         .client
-        .predict(messages::predict(floats(&[CLEAR])))
+        .predict(messages::predict_request(floats(&[CLEAR_INPUT])))
         .await
         .unwrap();
-    unknown(&watched.channel, "/certimix.v1.MixedClassifier/Nothing").await;
-    let before = watched.scrape();
+    unknown(&server.channel, "/certimix.v1.MixedClassifier/Nothing").await;
+    let before = server.scrape();
     for number in 0..1000 {
-        let mut request = Request::new(messages::predict(floats(&[CLEAR])));
+        let mut request = Request::new(messages::predict_request(floats(&[CLEAR_INPUT])));
         let id = format!("request-{number}").parse().unwrap();
         request.metadata_mut().insert("x-request-id", id);
-        watched.client.predict(request).await.unwrap();
+        server.client.predict(request).await.unwrap();
     }
     for number in 0..50 {
-        unknown(&watched.channel, &format!("/nowhere.Service{number}/Nothing{number}")).await;
+        unknown(&server.channel, &format!("/nowhere.Service{number}/Nothing{number}")).await;
     }
-    let after = watched.scrape();
+    let after = server.scrape();
     let series = |scrape: &Scrape| scrape.series.keys().cloned().collect::<Vec<_>>();
     assert_eq!(series(&before), series(&after));
     let other = r#"certimix_requests_total{code="UNIMPLEMENTED",outcome="invalid",rpc="other"}"#;
@@ -284,9 +299,9 @@ async fn unknown(channel: &Channel, path: &str) {
 /// The name of a request comes back with its answer and with its error, in a stream as well.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_request_keeps_its_name() {
-    let mut watched = Watched::start(linear()).await;
+    let mut server = ScrapedServer::start(linear()).await;
     let named = |inputs, name: &str| {
-        let mut request = Request::new(certify(floats(inputs)));
+        let mut request = Request::new(certify_request(floats(inputs)));
         request.metadata_mut().insert("x-request-id", name.parse().unwrap());
         request
     };
@@ -294,19 +309,22 @@ async fn a_request_keeps_its_name() {
         let id = metadata.get("x-request-id").expect("a name");
         id.to_str().unwrap().to_owned()
     };
-    let client = &mut watched.client;
-    let answer = client.certify(named(&[CLEAR], "loop-7/step:12")).await.unwrap();
+    let client = &mut server.client;
+    let answer = client.certify(named(&[CLEAR_INPUT], "loop-7/step:12")).await.unwrap();
     assert_eq!(told(answer.metadata()), "loop-7/step:12");
     let wrong = client.certify(named(&[], "loop-7/step:13")).await.unwrap_err();
     assert_eq!(
         (wrong.code(), told(wrong.metadata()).as_str()),
         (Code::InvalidArgument, "loop-7/step:13")
     );
-    let stream = client.certify_stream(named(&[CLEAR], "loop-7/step:14")).await.unwrap();
+    let stream = client
+        .certify_stream(named(&[CLEAR_INPUT], "loop-7/step:14"))
+        .await
+        .unwrap();
     assert_eq!(told(stream.metadata()), "loop-7/step:14");
     // What is no name is replaced, and what has none gets one.
     for strange in ["two words", &"x".repeat(65)] {
-        let answer = client.certify(named(&[CLEAR], strange)).await.unwrap();
+        let answer = client.certify(named(&[CLEAR_INPUT], strange)).await.unwrap();
         assert_eq!(told(answer.metadata()).len(), 32);
     }
     let one = client.get_model_info(GetModelInfoRequest::default()).await.unwrap();
@@ -316,54 +334,57 @@ async fn a_request_keeps_its_name() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_port_answers_while_the_server_drains_and_says_that_it_does_not_serve() {
-    let mut watched = Watched::start(slow()).await;
-    let metrics = watched.metrics;
-    assert_eq!(get(metrics, "/livez").0, 200);
-    assert_eq!(get(metrics, "/readyz").0, 200);
-    let (status, _, hint) = get(metrics, "/");
+    let mut server = ScrapedServer::start(slow()).await;
+    let metrics = server.metrics;
+    assert_eq!(http_get(metrics, "/livez").0, 200);
+    assert_eq!(http_get(metrics, "/readyz").0, 200);
+    let (status, _, hint) = http_get(metrics, "/");
     assert!(status == 404 && hint.contains("/metrics"), "{hint}");
     assert_eq!(
-        ask(
+        http_request(
             metrics,
             "POST /metrics HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\n"
         )
         .0,
         405
     );
-    assert_eq!(get(metrics, "/metrics?name=certimix").0, 200);
+    assert_eq!(http_get(metrics, "/metrics?name=certimix").0, 200);
 
-    let endless = certify_with(floats(&[CLEAR]), 1_000_000);
-    let mut stream = watched.client.certify_stream(endless).await.unwrap().into_inner();
+    let endless = certify_with_votes(floats(&[CLEAR_INPUT]), 1_000_000);
+    let mut stream = server.client.certify_stream(endless).await.unwrap().into_inner();
     stream.message().await.unwrap().unwrap();
-    watched.served.signal("TERM");
-    let draining = Scrape::until(metrics, |found| found.value("certimix_serving") == 0.0);
+    server.process.signal("TERM");
+    let draining = Scrape::poll_until(metrics, |found| found.value("certimix_serving") == 0.0);
     assert_eq!(draining.value(r#"certimix_admitted_rows{model="robust"}"#), 2.0);
-    assert_eq!((get(metrics, "/readyz").0, get(metrics, "/livez").0), (503, 200));
+    assert_eq!(
+        (http_get(metrics, "/readyz").0, http_get(metrics, "/livez").0),
+        (503, 200)
+    );
     drop(stream);
-    drop(watched.client);
-    drop(watched.channel);
-    assert!(watched.served.wait().success());
+    drop(server.client);
+    drop(server.channel);
+    assert!(server.process.wait().success());
     assert!(std::net::TcpStream::connect(metrics).is_err());
 }
 
 /// A connection that says nothing, or too much, holds up nobody and is ended.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_strange_connection_holds_up_nobody() {
-    let watched = Watched::start(linear()).await;
+    let server = ScrapedServer::start(linear()).await;
     let silent: Vec<_> = (0..8)
-        .map(|_| std::net::TcpStream::connect(watched.metrics).unwrap())
+        .map(|_| std::net::TcpStream::connect(server.metrics).unwrap())
         .collect();
-    let garbage = ask(watched.metrics, "nonsense\r\n\r\n");
+    let garbage = http_request(server.metrics, "nonsense\r\n\r\n");
     assert!(garbage.0 >= 400, "{garbage:?}");
     let long = format!(
         "GET /metrics HTTP/1.1\r\nHost: test\r\nX-Long: {}\r\n\r\n",
         "x".repeat(64 << 10)
     );
-    let mut connection = std::net::TcpStream::connect(watched.metrics).unwrap();
+    let mut connection = std::net::TcpStream::connect(server.metrics).unwrap();
     connection.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
     // It may be ended before all is written.
     drop(std::io::Write::write_all(&mut connection, long.as_bytes()));
-    watched.scrape();
+    server.scrape();
     drop(silent);
 }
 
@@ -385,8 +406,8 @@ fn a_port_that_is_taken_is_told_by_its_key() {
 #[test]
 fn the_documentation_is_what_is_exported() {
     let setup = linear().with("mixture.shadow_alphas", "[0.6]");
-    let editor = Editor::start(with_tls(setup, &Authority::new().sign(VALID)));
-    let exported = editor.scrape().families;
+    let server = EditableServer::start(with_tls(setup, &CertificateAuthority::new().sign(VALID_NOW)));
+    let exported = server.scrape().families;
     let text = include_str!("../../../docs/metrics.md");
     let row = |line: &str| {
         let mut cells = line.strip_prefix("| `")?.split(" | ");
@@ -403,12 +424,16 @@ fn the_documentation_is_what_is_exported() {
 /// A model may answer NaN on some inputs: it stays healthy, and the rows are counted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn rows_that_are_not_finite_are_counted_by_model() {
-    let mut watched = Watched::start(Setup::pair("nan_g", "linear_h")).await;
+    let mut server = ScrapedServer::start(Setup::pair("nan_g", "linear_h")).await;
     let name = "certimix_nonfinite_rows_total";
-    assert_eq!(watched.scrape().sum(name, ""), 0.0);
+    assert_eq!(server.scrape().sum(name, ""), 0.0);
     let rows = [[-0.5; 4], [0.5; 4], [-0.25; 4]];
-    watched.client.predict(messages::predict(floats(&rows))).await.unwrap();
-    let after = watched.scrape();
+    server
+        .client
+        .predict(messages::predict_request(floats(&rows)))
+        .await
+        .unwrap();
+    let after = server.scrape();
     assert_eq!(after.sum(name, "model=\"standard\""), 2.0);
     assert_eq!(after.sum(name, "model=\"robust\""), 0.0);
 }
@@ -416,15 +441,15 @@ async fn rows_that_are_not_finite_are_counted_by_model() {
 /// The first audit of an executor comes after 64 batches of a model.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn answered_batches_are_audited() {
-    let mut watched = Watched::start(linear()).await;
+    let mut server = ScrapedServer::start(linear()).await;
     for _ in 0..64 {
-        watched
+        server
             .client
-            .predict(messages::predict(floats(&[CLEAR])))
+            .predict(messages::predict_request(floats(&[CLEAR_INPUT])))
             .await
             .unwrap();
     }
     let audited = |scrape: &Scrape| scrape.sum("certimix_row_audits_total", "") == 2.0;
-    let scrape = Scrape::until(watched.metrics, audited);
+    let scrape = Scrape::poll_until(server.metrics, audited);
     assert_eq!(scrape.sum("certimix_row_audit_differences_total", ""), 0.0);
 }

@@ -7,16 +7,16 @@ use std::time::Instant;
 use certimix::rpc::proto::{GetShadowReportRequest, GetShadowReportResponse};
 
 use crate::support::Setup;
-use crate::support::editable_server::Editor;
-use crate::support::messages::{CLEAR, floats, predict};
-use crate::support::predict_stream::Exchange;
-use crate::support::process::Unread;
+use crate::support::editable_server::EditableServer;
+use crate::support::messages::{CLEAR_INPUT, floats, predict_request};
+use crate::support::predict_stream::PredictStreamClient;
+use crate::support::process::UnreadServerProcess;
 use crate::support::scrape::Scrape;
-use crate::support::server::{PATIENCE, connect};
+use crate::support::server::{TEST_TIMEOUT, connect};
 
-async fn report(editor: &Editor) -> GetShadowReportResponse {
+async fn report(server: &EditableServer) -> GetShadowReportResponse {
     let request = GetShadowReportRequest {};
-    let answer = editor.client().await.get_shadow_report(request).await;
+    let answer = server.client().await.get_shadow_report(request).await;
     answer.unwrap().into_inner()
 }
 
@@ -27,20 +27,21 @@ fn whole(count: u64) -> f64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn shadow_alphas_are_exported_as_they_are_reported() {
     const INPUTS: usize = 200;
-    let editor = Editor::start(Setup::pair("linear_g", "linear_h").with("mixture.shadow_alphas", "[0.55, 0.9]"));
+    let server =
+        EditableServer::start(Setup::pair("linear_g", "linear_h").with("mixture.shadow_alphas", "[0.55, 0.9]"));
     let mut random = fastrand::Rng::with_seed(11);
-    let mut client = editor.client().await;
+    let mut client = server.client().await;
     for _ in 0..INPUTS / 10 {
         let row = |_| std::array::from_fn(|_| random.f32() * 2.0 - 1.0);
         let rows: Vec<[f32; 4]> = (0..10).map(row).collect();
-        client.predict(predict(floats(&rows))).await.unwrap();
+        client.predict(predict_request(floats(&rows))).await.unwrap();
     }
     let judged = |found: &Scrape| found.sum("certimix_shadow_inputs_total", "alpha=\"0.9\"");
     let dropped = |found: &Scrape| found.value("certimix_shadow_dropped_total");
-    let found = Scrape::until(editor.metrics, |found| {
+    let found = Scrape::poll_until(server.metrics, |found| {
         judged(found) + dropped(found) >= whole(INPUTS as u64)
     });
-    let report = report(&editor).await;
+    let report = report(&server).await;
     assert_eq!(report.candidates.len(), 2);
     for row in &report.candidates {
         let of = |name: &str| found.value(&format!("certimix_shadow_{name}{{alpha=\"{}\"}}", row.alpha));
@@ -69,8 +70,8 @@ async fn shadow_alphas_are_exported_as_they_are_reported() {
         );
     }
     // Others are exported in their place, and begin anew; none is exported if there are none.
-    editor.set("mixture.shadow_alphas", "[0.8]");
-    let found = editor.scrape();
+    server.set("mixture.shadow_alphas", "[0.8]");
+    let found = server.scrape();
     let alphas = |found: &Scrape| {
         let ids = found
             .series
@@ -80,8 +81,8 @@ async fn shadow_alphas_are_exported_as_they_are_reported() {
     };
     assert_eq!(alphas(&found), [r#"certimix_shadow_inputs_total{alpha="0.8"}"#]);
     assert_eq!(found.sum("certimix_shadow_inputs_total", ""), 0.0);
-    editor.set("mixture.shadow_alphas", "[]");
-    let found = editor.scrape();
+    server.set("mixture.shadow_alphas", "[]");
+    let found = server.scrape();
     assert!(
         !found.series.keys().any(|id| id.starts_with("certimix_shadow_")),
         "{:#?}",
@@ -98,12 +99,17 @@ async fn spans_that_are_lost_are_counted() {
     let setup = Setup::pair("linear_g", "linear_h")
         .text("traces.endpoint", &endpoint)
         .with("traces.sample_ratio", 1.0);
-    let editor = Editor::start(setup);
+    let server = EditableServer::start(setup);
     let lost = |found: &Scrape| found.value("certimix_trace_spans_lost_total");
-    assert_eq!(lost(&editor.scrape()), 0.0);
-    editor.client().await.predict(predict(floats(&[CLEAR]))).await.unwrap();
+    assert_eq!(lost(&server.scrape()), 0.0);
+    server
+        .client()
+        .await
+        .predict(predict_request(floats(&[CLEAR_INPUT])))
+        .await
+        .unwrap();
     // A request and its four stages.
-    Scrape::until(editor.metrics, |found| lost(found) == 5.0);
+    Scrape::poll_until(server.metrics, |found| lost(found) == 5.0);
 }
 
 /// A line for each request, and nobody who reads them.
@@ -112,22 +118,22 @@ async fn lines_of_the_log_that_are_lost_are_counted() {
     let setup = Setup::pair("linear_g", "linear_h")
         .text("log.filter", "debug")
         .text("metrics.listen", "127.0.0.1:0");
-    let (_unread, ready, lines) = Unread::ready(&setup.write(), "certimix is ready on ");
+    let (_unread, ready, lines) = UnreadServerProcess::ready(&setup.write(), "certimix is ready on ");
     let after = |text: &str| {
         let (_, rest) = ready.split_once(text).unwrap();
         rest.split([',', ' ', '\n']).next().unwrap().to_owned()
     };
     let metrics = after("metrics on ").parse().unwrap();
     let lost = |found: &Scrape| found.value("certimix_log_lines_dropped_total");
-    assert_eq!(lost(&Scrape::of(metrics)), 0.0);
+    assert_eq!(lost(&Scrape::fetch(metrics)), 0.0);
     let client = connect(format!("http://{}", after("certimix is ready on "))).await;
-    let mut stream = Exchange::open(client).await;
+    let mut stream = PredictStreamClient::open(client).await;
     let began = Instant::now();
-    while lost(&Scrape::of(metrics)) == 0.0 {
-        assert!(began.elapsed() < PATIENCE, "no line is lost");
-        (0..500).for_each(|_| stream.ask(predict(floats(&[CLEAR]))));
+    while lost(&Scrape::fetch(metrics)) == 0.0 {
+        assert!(began.elapsed() < TEST_TIMEOUT, "no line is lost");
+        (0..500).for_each(|_| stream.send(predict_request(floats(&[CLEAR_INPUT]))));
         for _ in 0..500 {
-            stream.response().await;
+            stream.next_response().await;
         }
     }
     drop(lines);

@@ -2,7 +2,7 @@
 
 use certimix::rpc::proto::{Certificate, CertificateBasis, CertificateStatus, GetModelInfoRequest, Prediction};
 
-use crate::support::cifar10_images::{classes, pixels, root};
+use crate::support::cifar10_images::{repository_path, test_images, test_labels};
 use crate::support::messages::{bytes, certificate};
 use crate::support::{Setup, TestServer, messages, recompute};
 
@@ -13,8 +13,11 @@ const ONE_FILE: u64 = 12_000_000;
 
 fn setup(robust: &str) -> Setup {
     Setup::pair("linear_g", "linear_h")
-        .path("models.standard", &root("models/cifar10/standard.toml"))
-        .path("models.robust", &root(&format!("models/cifar10/{robust}.toml")))
+        .path("models.standard", &repository_path("models/cifar10/standard.toml"))
+        .path(
+            "models.robust",
+            &repository_path(&format!("models/cifar10/{robust}.toml")),
+        )
         .with("mixture.alpha", ALPHA)
         .with("runtime.executors", 2)
         .batch_size(16)
@@ -33,9 +36,9 @@ async fn predictions(setup: Setup, images: usize) -> Vec<Prediction> {
         assert_eq!(model.unwrap().one_row_reason, "");
     }
     let mut answers = Vec::new();
-    for images in pixels()[..images].chunks(10) {
+    for images in test_images()[..images].chunks(10) {
         let rows = i64::try_from(images.len()).unwrap();
-        let request = messages::predict(bytes(&[rows, 3, 32, 32], &images.concat()));
+        let request = messages::predict_request(bytes(&[rows, 3, 32, 32], &images.concat()));
         answers.extend(client.predict(request).await.unwrap().into_inner().predictions);
     }
     answers
@@ -52,7 +55,7 @@ fn certified(predictions: &[Prediction]) -> impl Iterator<Item = (&Prediction, &
 
 #[test]
 fn the_files_stay_small() {
-    let files = std::fs::read_dir(root("models/cifar10")).unwrap();
+    let files = std::fs::read_dir(repository_path("models/cifar10")).unwrap();
     let sizes: Vec<u64> = files.map(|file| file.unwrap().metadata().unwrap().len()).collect();
     let all: u64 = sizes.iter().sum();
     assert!(all < ALL_FILES, "{all} bytes");
@@ -67,7 +70,7 @@ async fn smoothed_models_are_certified_by_votes() {
         assert!(count >= 3, "{robust}: {count} of 20 certified");
         for (_, certificate) in certified(&predictions) {
             assert!((certificate.sigma - sigma).abs() < 1e-12, "{certificate:?}");
-            recompute::check(certificate, ALPHA);
+            recompute::assert_certificate(certificate, ALPHA);
         }
     }
 }
@@ -79,7 +82,7 @@ async fn the_lipschitz_model_is_certified_without_votes() {
     let predictions = predictions(setup, 100).await;
     let right = predictions
         .iter()
-        .zip(classes())
+        .zip(test_labels())
         .filter(|(prediction, class)| is_certified(prediction) && prediction.class_index == *class)
         .count();
     assert!(right >= 20, "{right} of 100 right and certified");

@@ -106,7 +106,7 @@ async fn requests(server: &TestServer, count: usize) -> Vec<Vec<Run>> {
     for _ in 0..count {
         let before = runs_of(server).len();
         client
-            .predict(messages::predict(messages::floats(&[[0.5; 4]])))
+            .predict(messages::predict_request(messages::floats(&[[0.5; 4]])))
             .await
             .unwrap();
         // The spans close just before the answer is delivered.

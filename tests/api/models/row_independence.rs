@@ -6,7 +6,7 @@ use certimix::classifier::LoadError;
 use certimix::onnx::OnnxError;
 use certimix::rpc::proto::{GetModelInfoRequest, Prediction};
 
-use crate::support::messages::{CLEAR, floats};
+use crate::support::messages::{CLEAR_INPUT, floats};
 use crate::support::{Setup, TestServer, messages};
 
 /// Inputs that move a scale, or trade places with those of `CLEAR`.
@@ -17,14 +17,14 @@ async fn alone_and_beside(setup: Setup) -> (Prediction, Vec<Prediction>, [String
     let server = TestServer::start(setup).await;
     let mut client = server.client().await;
     let mut answer = async |rows: &[[f32; 4]]| {
-        let answered = client.predict(messages::predict(floats(rows))).await.unwrap();
+        let answered = client.predict(messages::predict_request(floats(rows))).await.unwrap();
         answered.into_inner().predictions
     };
-    let alone = answer(&[CLEAR]).await.remove(0);
+    let alone = answer(&[CLEAR_INPUT]).await.remove(0);
     let mut beside = Vec::new();
     for place in 0..=OTHERS.len() {
         let mut rows = OTHERS.to_vec();
-        rows.insert(place, CLEAR);
+        rows.insert(place, CLEAR_INPUT);
         beside.push(answer(&rows).await.remove(place));
     }
     let info = client

@@ -21,7 +21,7 @@ async fn refusal(setup: Setup) -> (AppError, String) {
 }
 
 async fn predictions(server: &TestServer, rows: &[[f32; 4]]) -> Vec<Prediction> {
-    let request = messages::predict(floats(rows));
+    let request = messages::predict_request(floats(rows));
     server
         .client()
         .await

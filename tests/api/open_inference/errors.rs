@@ -7,15 +7,20 @@ use certimix::rpc::open_inference::proto::{
 };
 use tonic::{Code, Status};
 
-use crate::support::messages::{CLEAR, fields};
-use crate::support::model_infer::{self, Client, asking_for, parameter, raw, rows, typed, with_parameter};
+use crate::support::messages::{CLEAR_INPUT, violated_fields};
+use crate::support::model_infer::{
+    self, Client, parameter, raw_request, row_request, typed_request, with_outputs, with_parameter,
+};
 use crate::support::{Setup, TestServer};
 
 async fn refused(client: &mut Client, request: ModelInferRequest) -> Status {
     let status = client.model_infer(request).await.unwrap_err();
     // All of it has to go through a header.
     assert!(status.message().len() < 1000, "{}", status.message());
-    client.model_infer(rows(&[CLEAR])).await.expect("the server goes on");
+    client
+        .model_infer(row_request(&[CLEAR_INPUT]))
+        .await
+        .expect("the server goes on");
     status
 }
 
@@ -28,7 +33,7 @@ fn contents(floats: usize, bytes: &[u32]) -> Option<InferTensorContents> {
 }
 
 fn changed(change: impl FnOnce(&mut ModelInferRequest)) -> ModelInferRequest {
-    let mut request = rows(&[CLEAR]);
+    let mut request = row_request(&[CLEAR_INPUT]);
     change(&mut request);
     request
 }
@@ -52,7 +57,7 @@ async fn a_wrong_tensor_is_told_by_field() {
             &["inputs[0].datatype"],
         ),
         // UINT8 means [0, 1]; this model takes [-1, 1].
-        (raw("UINT8", &[1, 4], vec![0; 4]), &["inputs[0].datatype"]),
+        (raw_request("UINT8", &[1, 4], vec![0; 4]), &["inputs[0].datatype"]),
         (
             changed(|request| request.inputs[0].shape = vec![]),
             &["inputs[0].shape"],
@@ -77,26 +82,29 @@ async fn a_wrong_tensor_is_told_by_field() {
             changed(|request| request.inputs[0].shape = vec![i64::MAX; 2000]),
             &["inputs[0].shape"],
         ),
-        (raw("FP32", &[1, 4], vec![0; 15]), &["raw_input_contents[0]"]),
-        (raw("FP32", &[1, 4], vec![0; 32]), &["raw_input_contents[0]"]),
-        (rows(&[[0.0, f32::NAN, 0.0, 0.0]]), &["raw_input_contents[0]"]),
-        (rows(&[[0.0, 0.0, 0.0, 1.5]]), &["raw_input_contents[0]"]),
+        (raw_request("FP32", &[1, 4], vec![0; 15]), &["raw_input_contents[0]"]),
+        (raw_request("FP32", &[1, 4], vec![0; 32]), &["raw_input_contents[0]"]),
+        (row_request(&[[0.0, f32::NAN, 0.0, 0.0]]), &["raw_input_contents[0]"]),
+        (row_request(&[[0.0, 0.0, 0.0, 1.5]]), &["raw_input_contents[0]"]),
         (
             changed(|request| request.raw_input_contents.push(vec![0; 16].into())),
             &["raw_input_contents"],
         ),
-        (typed("FP32", &[1, 4], None), &["inputs[0].contents"]),
-        (typed("FP32", &[1, 4], contents(0, &[])), &["inputs[0].contents"]),
+        (typed_request("FP32", &[1, 4], None), &["inputs[0].contents"]),
         (
-            typed("FP32", &[1, 4], contents(3, &[])),
+            typed_request("FP32", &[1, 4], contents(0, &[])),
+            &["inputs[0].contents"],
+        ),
+        (
+            typed_request("FP32", &[1, 4], contents(3, &[])),
             &["inputs[0].contents.fp32_contents"],
         ),
         (
-            typed("FP32", &[1, 4], contents(0, &[1; 4])),
+            typed_request("FP32", &[1, 4], contents(0, &[1; 4])),
             &["inputs[0].contents.uint_contents"],
         ),
         (
-            typed("FP32", &[1, 4], contents(4, &[1])),
+            typed_request("FP32", &[1, 4], contents(4, &[1])),
             &["inputs[0].contents.uint_contents"],
         ),
         (
@@ -112,30 +120,40 @@ async fn a_wrong_tensor_is_told_by_field() {
             }),
             &["inputs[0].parameters"],
         ),
-        (asking_for(&["logits"], rows(&[CLEAR])), &["outputs[0].name"]),
         (
-            asking_for(&["class", "radius", "class"], rows(&[CLEAR])),
+            with_outputs(&["logits"], row_request(&[CLEAR_INPUT])),
+            &["outputs[0].name"],
+        ),
+        (
+            with_outputs(&["class", "radius", "class"], row_request(&[CLEAR_INPUT])),
             &["outputs[2].name"],
         ),
-        (asking_for(&["class"; 1000], rows(&[CLEAR])), &["outputs"]),
+        (
+            with_outputs(&["class"; 1000], row_request(&[CLEAR_INPUT])),
+            &["outputs"],
+        ),
         (
             changed(|request| {
-                *request = asking_for(&["log_probs"], request.clone());
+                *request = with_outputs(&["log_probs"], request.clone());
                 let three = parameter(ParameterChoice::Int64Param(3));
                 request.outputs[0].parameters.insert("classification".to_owned(), three);
             }),
             &["outputs[0].parameters"],
         ),
         (
-            with_parameter("timeout", ParameterChoice::Int64Param(-1), rows(&[CLEAR])),
+            with_parameter("timeout", ParameterChoice::Int64Param(-1), row_request(&[CLEAR_INPUT])),
             &["parameters.timeout"],
         ),
         (
-            with_parameter("priority", ParameterChoice::Int64Param(3), rows(&[CLEAR])),
+            with_parameter("priority", ParameterChoice::Int64Param(3), row_request(&[CLEAR_INPUT])),
             &["parameters.priority"],
         ),
         (
-            with_parameter("sequence_id", ParameterChoice::Int64Param(3), rows(&[CLEAR])),
+            with_parameter(
+                "sequence_id",
+                ParameterChoice::Int64Param(3),
+                row_request(&[CLEAR_INPUT]),
+            ),
             &["parameters.sequence_id"],
         ),
         (
@@ -152,7 +170,7 @@ async fn a_wrong_tensor_is_told_by_field() {
         // Everything at once.
         (
             with_parameter("priority", ParameterChoice::Int64Param(3), {
-                let request = asking_for(&["nothing"], typed("INT8", &[1, 5], contents(4, &[])));
+                let request = with_outputs(&["nothing"], typed_request("INT8", &[1, 5], contents(4, &[])));
                 ModelInferRequest {
                     raw_input_contents: vec![vec![0].into()],
                     ..request
@@ -169,7 +187,11 @@ async fn a_wrong_tensor_is_told_by_field() {
     ];
     for (request, expected) in cases {
         let shown = format!("{request:?}").chars().take(400).collect::<String>();
-        assert_eq!(fields(&refused(&mut client, request).await), expected, "{shown}");
+        assert_eq!(
+            violated_fields(&refused(&mut client, request).await),
+            expected,
+            "{shown}"
+        );
     }
 }
 
@@ -179,12 +201,12 @@ async fn a_byte_is_no_more_than_255() {
     let mut client = model_infer::client(&server).await;
     let mut pixels = [7; 192];
     pixels[100] = 256;
-    let wrong = typed("UINT8", &[1, 3, 8, 8], contents(0, &pixels));
+    let wrong = typed_request("UINT8", &[1, 3, 8, 8], contents(0, &pixels));
     let status = client.model_infer(wrong).await.unwrap_err();
-    assert_eq!(fields(&status), ["inputs[0].contents.uint_contents"]);
+    assert_eq!(violated_fields(&status), ["inputs[0].contents.uint_contents"]);
     assert!(status.message().contains("256"), "{status:?}");
     client
-        .model_infer(typed("UINT8", &[1, 3, 8, 8], contents(0, &[7; 192])))
+        .model_infer(typed_request("UINT8", &[1, 3, 8, 8], contents(0, &[7; 192])))
         .await
         .unwrap();
 }
@@ -203,7 +225,7 @@ async fn another_model_or_version_is_not_found() {
         let infer = ModelInferRequest {
             model_name: name.clone(),
             model_version: version.clone(),
-            ..rows(&[CLEAR])
+            ..row_request(&[CLEAR_INPUT])
         };
         let (n, v) = (|| name.clone(), || version.clone());
         let refused = [
@@ -245,12 +267,12 @@ async fn another_model_or_version_is_not_found() {
     }
     let nameless = ModelInferRequest {
         model_name: String::new(),
-        ..rows(&[CLEAR])
+        ..row_request(&[CLEAR_INPUT])
     };
     assert_eq!(client.model_infer(nameless).await.unwrap_err().code(), Code::NotFound);
     let mine = ModelInferRequest {
         model_name: "mine".to_owned(),
-        ..rows(&[CLEAR])
+        ..row_request(&[CLEAR_INPUT])
     };
     client.model_infer(mine).await.unwrap();
 }
@@ -258,7 +280,7 @@ async fn another_model_or_version_is_not_found() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn there_is_no_stream_and_that_is_said() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
-    let requests = tokio_stream::iter([rows(&[CLEAR])]);
+    let requests = tokio_stream::iter([row_request(&[CLEAR_INPUT])]);
     let status = model_infer::client(&server)
         .await
         .model_stream_infer(requests)
@@ -280,7 +302,7 @@ async fn what_is_too_much_is_refused_as_predict_refuses_it() {
     let mut asked = tokio::task::JoinSet::new();
     for _ in 0..20 {
         let mut client = client.clone();
-        asked.spawn(async move { client.model_infer(rows(&[CLEAR; 4])).await });
+        asked.spawn(async move { client.model_infer(row_request(&[CLEAR_INPUT; 4])).await });
     }
     let answers = asked.join_all().await;
     let refused: Vec<&Status> = answers.iter().filter_map(|answer| answer.as_ref().err()).collect();
@@ -289,5 +311,5 @@ async fn what_is_too_much_is_refused_as_predict_refuses_it() {
         assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
         assert!(status.metadata().contains_key("grpc-retry-pushback-ms"), "{status:?}");
     }
-    client.model_infer(rows(&[CLEAR])).await.unwrap();
+    client.model_infer(row_request(&[CLEAR_INPUT])).await.unwrap();
 }

@@ -8,13 +8,15 @@ use certimix::rpc::open_inference::proto::{
 use certimix::rpc::proto::{CertificateStatus, PredictResponse};
 use tonic::Code;
 
-use crate::support::messages::CLEAR;
-use crate::support::model_infer::{self, asking_for, double, float_output, output, rows, text, with_parameter};
-use crate::support::server::PATIENCE;
+use crate::support::messages::CLEAR_INPUT;
+use crate::support::model_infer::{
+    self, double_parameter, float_output, output, row_request, string_parameter, with_outputs, with_parameter,
+};
+use crate::support::server::TEST_TIMEOUT;
 use crate::support::{Setup, TestServer, messages};
 
 const INPUTS: [[f32; 4]; 4] = [
-    CLEAR,
+    CLEAR_INPUT,
     [0.1, 0.1, 0.1, 0.1],
     [-0.2, 0.9, -0.7, 1.0],
     [0.333, -0.25, 0.3, 0.777],
@@ -74,23 +76,26 @@ fn assert_same(infer: &ModelInferResponse, predict: &PredictResponse) {
         ("robust_model_sha256", &provenance.robust_model_sha256),
         ("server_version", &provenance.server_version),
     ] {
-        assert_eq!(text(infer, name), Some(value.as_str()), "{name}");
+        assert_eq!(string_parameter(infer, name), Some(value.as_str()), "{name}");
     }
-    assert_eq!(double(infer, "alpha"), Some(provenance.alpha));
-    assert_eq!(double(infer, "robust_temperature"), Some(provenance.robust_temperature));
+    assert_eq!(double_parameter(infer, "alpha"), Some(provenance.alpha));
+    assert_eq!(
+        double_parameter(infer, "robust_temperature"),
+        Some(provenance.robust_temperature)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn answers_are_those_of_predict() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.8)).await;
     let mut client = model_infer::client(&server).await;
-    let predict = messages::predict(messages::floats(&INPUTS));
+    let predict = messages::predict_request(messages::floats(&INPUTS));
     let predict = server.client().await.predict(predict).await.unwrap().into_inner();
     let certified = |prediction| messages::certificate(prediction).status() == CertificateStatus::Certified;
     assert!(predict.predictions.iter().any(certified) && !predict.predictions.iter().all(certified));
 
     let of_raw = client
-        .model_infer(asking_for(&ALL, rows(&INPUTS)))
+        .model_infer(with_outputs(&ALL, row_request(&INPUTS)))
         .await
         .unwrap()
         .into_inner();
@@ -99,8 +104,8 @@ async fn answers_are_those_of_predict() {
         (of_raw.model_name.as_str(), of_raw.model_version.as_str()),
         ("certimix", "1")
     );
-    assert_eq!(text(&of_raw, "norm"), Some("l2"));
-    let reasons = text(&of_raw, "reasons").unwrap();
+    assert_eq!(string_parameter(&of_raw, "norm"), Some("l2"));
+    let reasons = string_parameter(&of_raw, "reasons").unwrap();
     assert!(
         reasons.starts_with("inputs 1, 3: the robust model's margin"),
         "{reasons}"
@@ -112,7 +117,7 @@ async fn answers_are_those_of_predict() {
         fp32_contents: INPUTS.as_flattened().to_vec(),
         ..Default::default()
     };
-    let typed = asking_for(&ALL, model_infer::typed("FP32", &[4, 4], Some(contents)));
+    let typed = with_outputs(&ALL, model_infer::typed_request("FP32", &[4, 4], Some(contents)));
     assert_eq!(client.model_infer(typed).await.unwrap().into_inner(), of_raw);
 }
 
@@ -130,15 +135,15 @@ async fn bytes_are_255ths_in_either_way() {
         uint_contents,
         ..Default::default()
     };
-    let predict = messages::predict(messages::bytes(&shape, &pixels));
+    let predict = messages::predict_request(messages::bytes(&shape, &pixels));
     let predict = server.client().await.predict(predict).await.unwrap().into_inner();
     for request in [
-        model_infer::floats(&shape, &values),
-        model_infer::raw("UINT8", &shape, pixels),
-        model_infer::typed("UINT8", &shape, Some(contents)),
+        model_infer::float_request(&shape, &values),
+        model_infer::raw_request("UINT8", &shape, pixels),
+        model_infer::typed_request("UINT8", &shape, Some(contents)),
     ] {
         let answer = client
-            .model_infer(asking_for(&ALL, request))
+            .model_infer(with_outputs(&ALL, request))
             .await
             .unwrap()
             .into_inner();
@@ -158,7 +163,7 @@ async fn outputs_come_in_the_order_asked_for() {
         ),
         (&["class"], &["class"]),
     ] {
-        let mut request = asking_for(asked, rows(&[CLEAR]));
+        let mut request = with_outputs(asked, row_request(&[CLEAR_INPUT]));
         request.id = "a name".to_owned();
         let answer = client.model_infer(request).await.unwrap().into_inner();
         let names: Vec<&str> = answer.outputs.iter().map(|output| output.name.as_str()).collect();
@@ -173,25 +178,25 @@ async fn without_a_proof_there_is_a_reason_and_no_radius() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h_unproven")).await;
     let answer = model_infer::client(&server)
         .await
-        .model_infer(rows(&[CLEAR; 10]))
+        .model_infer(row_request(&[CLEAR_INPUT; 10]))
         .await
         .unwrap()
         .into_inner();
     assert_eq!(float_output(&answer, "radius", &[10]), [0.0; 10]);
     assert_eq!(output(&answer, "certified", "BOOL", &[10]), [0; 10]);
-    let reasons = text(&answer, "reasons").unwrap();
+    let reasons = string_parameter(&answer, "reasons").unwrap();
     assert!(
         reasons.starts_with("inputs 0, 1, 2, 3, 4, 5, 6, 7 and 2 more: "),
         "{reasons}"
     );
-    assert_eq!(text(&answer, "norm"), None);
+    assert_eq!(string_parameter(&answer, "norm"), None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_certificate_by_votes_tells_how_likely_it_is_to_be_wrong() {
     let setup = Setup::pair("steep_g", "half_space").with("certificate.failure_probability", 1e-5);
     let server = TestServer::start(setup).await;
-    let request = rows(&[[0.75, 0.0, 0.0, 0.0]]);
+    let request = row_request(&[[0.75, 0.0, 0.0, 0.0]]);
     let answer = model_infer::client(&server)
         .await
         .model_infer(request)
@@ -200,8 +205,11 @@ async fn a_certificate_by_votes_tells_how_likely_it_is_to_be_wrong() {
         .into_inner();
     assert_eq!(output(&answer, "certified", "BOOL", &[1]), [1]);
     assert!(float_output(&answer, "radius", &[1])[0] > 0.0);
-    assert_eq!(double(&answer, "failure_probability"), Some(1e-5));
-    assert_eq!((text(&answer, "norm"), text(&answer, "reasons")), (Some("l2"), None));
+    assert_eq!(double_parameter(&answer, "failure_probability"), Some(1e-5));
+    assert_eq!(
+        (string_parameter(&answer, "norm"), string_parameter(&answer, "reasons")),
+        (Some("l2"), None)
+    );
 }
 
 /// The votes go on until the timeout says stop: without it this would take an hour.
@@ -212,10 +220,14 @@ async fn a_timeout_is_kept() {
         .with("certificate.predict_votes", 4_000_000_000_u64)
         .text("server.max_request_time", "1h");
     let server = TestServer::start(setup).await;
-    let request = with_parameter("timeout", ParameterChoice::Int64Param(500_000), rows(&[CLEAR]));
+    let request = with_parameter(
+        "timeout",
+        ParameterChoice::Int64Param(500_000),
+        row_request(&[CLEAR_INPUT]),
+    );
     let request = with_parameter("priority", ParameterChoice::Uint64Param(2), request);
     let mut client = model_infer::client(&server).await;
-    let answer = tokio::time::timeout(PATIENCE, client.model_infer(request));
+    let answer = tokio::time::timeout(TEST_TIMEOUT, client.model_infer(request));
     let answer = answer.await.expect("the timeout is not kept").unwrap().into_inner();
     assert_eq!(answer.outputs.len(), 4);
 }
@@ -272,7 +284,7 @@ async fn metadata_and_configuration_describe_the_model() {
         ALL
     );
     // What the metadata promise is what is answered.
-    let mut request = asking_for(&ALL, model_infer::floats(&[1, 3, 8, 8], &[0.5; 192]));
+    let mut request = with_outputs(&ALL, model_infer::float_request(&[1, 3, 8, 8], &[0.5; 192]));
     request.model_name = name;
     let answer = client.model_infer(request).await.unwrap().into_inner();
     for (promised, answered) in metadata.outputs.iter().zip(&answer.outputs) {
@@ -298,10 +310,10 @@ async fn statistics_count_what_was_answered_and_what_was_not() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
     let mut client = model_infer::client(&server).await;
     for count in 1..=3 {
-        client.model_infer(rows(&INPUTS[..count])).await.unwrap();
+        client.model_infer(row_request(&INPUTS[..count])).await.unwrap();
     }
     client
-        .model_infer(model_infer::floats(&[1, 5], &[0.0; 5]))
+        .model_infer(model_infer::float_request(&[1, 5], &[0.0; 5]))
         .await
         .unwrap_err();
     for name in ["", "certimix"] {
@@ -370,7 +382,7 @@ async fn it_is_ready_when_the_models_are() {
             .map(drop)
             .map_err(|status| status.code());
         let infer = client
-            .model_infer(rows(&[CLEAR]))
+            .model_infer(row_request(&[CLEAR_INPUT]))
             .await
             .map(drop)
             .map_err(|status| status.code());
@@ -398,7 +410,7 @@ async fn it_can_be_turned_off() {
     server
         .client()
         .await
-        .predict(messages::predict(messages::floats(&[CLEAR])))
+        .predict(messages::predict_request(messages::floats(&[CLEAR_INPUT])))
         .await
         .unwrap();
 }

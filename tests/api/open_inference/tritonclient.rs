@@ -8,12 +8,12 @@ use certimix::rpc::proto::{CertificateStatus, Prediction};
 use serde_json::json;
 use tonic::transport::Endpoint;
 
-use crate::support::process::{self, Served};
+use crate::support::process::{self, ServerProcess};
 use crate::support::server::Client;
 use crate::support::{Setup, messages};
 
 /// Two certified inputs, and one that no model tells apart.
-const INPUTS: [[f32; 4]; 3] = [messages::CLEAR, [-0.2, 0.9, -0.7, 1.0], [0.1, 0.1, 0.1, 0.1]];
+const INPUTS: [[f32; 4]; 3] = [messages::CLEAR_INPUT, [-0.2, 0.9, -0.7, 1.0], [0.1, 0.1, 0.1, 0.1]];
 
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -57,11 +57,11 @@ fn names_numbers_and_types_are_those_of_nvidias_client() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn it_is_answered_as_predict_answers() {
     let setup = Setup::pair("linear_g", "linear_h");
-    let served = Served::spawn(&setup.write());
-    let address = served.address();
+    let server = ServerProcess::spawn(&setup.write());
+    let address = server.address();
     let channel = Endpoint::from_shared(format!("http://{address}")).unwrap();
     let mut client = Client::new(channel.connect().await.unwrap());
-    let request = messages::predict(messages::floats(&INPUTS));
+    let request = messages::predict_request(messages::floats(&INPUTS));
     let answer = client.predict(request).await.unwrap().into_inner();
     let provenance = answer.provenance.unwrap();
     let predictions = &answer.predictions;

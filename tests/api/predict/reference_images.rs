@@ -11,9 +11,9 @@ use certimix::classifier::VoteCounter;
 use certimix::domain::{Input, Values};
 use serde::Deserialize;
 
-use crate::support::cifar10_images::{pixels, root};
+use crate::support::cifar10_images::{repository_path, test_images};
 use crate::support::messages::{bytes, certificate};
-use crate::support::reference_formulas::{assert_close, quantile};
+use crate::support::reference_formulas::{assert_close, normal_quantile};
 use crate::support::{Setup, TestServer, messages, recompute};
 
 /// Votes of one image that may differ.
@@ -49,16 +49,16 @@ struct Image {
 }
 
 fn reference() -> Reference {
-    let text = std::fs::read_to_string(root("tests/reference/mixture_cifar10.json")).unwrap();
+    let text = std::fs::read_to_string(repository_path("tests/reference/mixture_cifar10.json")).unwrap();
     let reference: Reference = serde_json::from_str(&text).unwrap();
-    assert_eq!((reference.images.len(), pixels().len()), (100, 100));
+    assert_eq!((reference.images.len(), test_images().len()), (100, 100));
     reference
 }
 
 fn setup(reference: &Reference) -> Setup {
     Setup::pair("linear_g", "linear_h")
-        .path("models.standard", &root("models/cifar10/standard.toml"))
-        .path("models.robust", &root("models/cifar10/smoothed-025.toml"))
+        .path("models.standard", &repository_path("models/cifar10/standard.toml"))
+        .path("models.robust", &repository_path("models/cifar10/smoothed-025.toml"))
         .with("mixture.alpha", reference.alpha)
         .with("certificate.failure_probability", reference.failure_probability)
         .with("certificate.selection_votes", reference.selection_votes)
@@ -123,7 +123,7 @@ fn the_mathematics_agrees() {
 /// The reference's keys draw the reference's votes. Two halves, each with a session of its own.
 #[test]
 fn the_votes_agree() {
-    let (reference, pixels) = (reference(), pixels());
+    let (reference, pixels) = (reference(), test_images());
     let halves = reference.images.chunks(50).zip(pixels.chunks(50));
     let differing: usize = std::thread::scope(|scope| {
         let reference = &reference;
@@ -140,7 +140,7 @@ fn the_votes_agree() {
 /// The model beside a manifest that declares the grid of the reference's noise, which is that of bytes.
 fn on_the_grid_of(reference: &Reference) -> tempfile::TempDir {
     let folder = tempfile::TempDir::new().unwrap();
-    let models = root("models/cifar10");
+    let models = repository_path("models/cifar10");
     let manifest = std::fs::read_to_string(models.join("smoothed-025.toml")).unwrap();
     let other = manifest.replace("levels = 65535", &format!("levels = {}", reference.levels));
     assert_ne!(manifest, other);
@@ -199,9 +199,9 @@ async fn the_server_agrees() {
     let reference = reference();
     let server = TestServer::start(setup(&reference)).await;
     let mut client = server.client().await;
-    let (pixels, mut same_class) = (pixels(), 0);
+    let (pixels, mut same_class) = (test_images(), 0);
     for (images, pixels) in reference.images.chunks(10).zip(pixels.chunks(10)) {
-        let request = messages::predict(bytes(&[10, 3, 32, 32], &pixels.concat()));
+        let request = messages::predict_request(bytes(&[10, 3, 32, 32], &pixels.concat()));
         let answer = client.predict(request).await.unwrap().into_inner();
         let provenance = answer.provenance.unwrap();
         assert_eq!(provenance.standard_model_sha256, reference.standard_model_sha256);
@@ -226,8 +226,9 @@ async fn the_server_agrees() {
                 (found.votes, found.selection_votes),
                 (reference.votes, reference.selection_votes)
             );
-            recompute::check(found, reference.alpha);
-            let formula = reference.sigma * (quantile(found.lower_bound) - quantile(0.5 / reference.alpha));
+            recompute::assert_certificate(found, reference.alpha);
+            let formula =
+                reference.sigma * (normal_quantile(found.lower_bound) - normal_quantile(0.5 / reference.alpha));
             // What the runner-up's own votes prove is used only where it is more.
             let holds = if found.two_sided {
                 found.radius > formula.max(0.0)

@@ -4,10 +4,10 @@ use certimix::rpc::proto::predict_stream_response::Outcome;
 use certimix::rpc::proto::{PredictRequest, PredictStreamRequest, Tensor};
 use tonic::Code;
 
-use crate::support::messages::{fields, floats};
-use crate::support::predict_stream::{Exchange, next};
-use crate::support::reference_formulas::{assert_close, g_logits, h_logits, mixed, softmax};
-use crate::support::server::{Client, PATIENCE};
+use crate::support::messages::{floats, violated_fields};
+use crate::support::predict_stream::{PredictStreamClient, next_outcome};
+use crate::support::reference_formulas::{assert_close, g_logits, h_logits, mixed_logits, softmax};
+use crate::support::server::{Client, TEST_TIMEOUT};
 use crate::support::{Setup, TestServer, messages};
 
 /// An input of its own for each number.
@@ -17,7 +17,7 @@ fn input(number: u8) -> [f32; 4] {
 }
 
 fn ask(number: u8) -> PredictRequest {
-    messages::predict(floats(&[input(number)]))
+    messages::predict_request(floats(&[input(number)]))
 }
 
 #[track_caller]
@@ -26,7 +26,7 @@ fn assert_answers(outcome: Option<Outcome>, number: u8) {
         panic!("request {number} has no answer: {outcome:?}");
     };
     let x = input(number);
-    let f = mixed(0.76, &softmax(&g_logits(x)), &softmax(&h_logits(x)));
+    let f = mixed_logits(0.76, &softmax(&g_logits(x)), &softmax(&h_logits(x)));
     assert_eq!(response.predictions.len(), 1);
     assert_close(&response.predictions[0].mixed_logits, &f, 1e-4);
     assert_eq!(response.provenance.unwrap().config_revision.len(), 64);
@@ -40,7 +40,7 @@ fn slow() -> Setup {
 /// How many rows are admitted, which the server tells whoever asks for more than it has room for.
 async fn admitted(client: &mut Client, capacity: usize) -> usize {
     let all = vec![[0.0; 4]; capacity];
-    match client.predict(messages::predict(floats(&all))).await {
+    match client.predict(messages::predict_request(floats(&all))).await {
         Ok(_) => 0,
         Err(status) => {
             assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
@@ -54,12 +54,12 @@ async fn admitted(client: &mut Client, capacity: usize) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn answers_come_in_the_order_of_the_requests() {
     let server = TestServer::start(slow().text("server.max_request_time", "10m")).await;
-    let mut stream = Exchange::open(server.client().await).await;
+    let mut stream = PredictStreamClient::open(server.client().await).await;
     for number in 0..40 {
-        stream.ask_within(ask(number), 600_000_000 - u64::from(number) * 1_000_000);
+        stream.send_with_timeout(ask(number), 600_000_000 - u64::from(number) * 1_000_000);
     }
     for number in 0..40 {
-        assert_answers(stream.next().await.unwrap(), number);
+        assert_answers(stream.next_outcome().await.unwrap(), number);
     }
 }
 
@@ -67,7 +67,7 @@ async fn answers_come_in_the_order_of_the_requests() {
 async fn an_error_stays_in_its_place_and_says_what_predict_would() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
     let mut client = server.client().await;
-    let mut stream = Exchange::open(client.clone()).await;
+    let mut stream = PredictStreamClient::open(client.clone()).await;
     let wrong = PredictRequest {
         inputs: Some(Tensor {
             dtype: 0,
@@ -77,36 +77,36 @@ async fn an_error_stays_in_its_place_and_says_what_predict_would() {
         priority: 9,
         ..Default::default()
     };
-    stream.ask(ask(1));
-    stream.ask(wrong.clone());
-    stream.send(PredictStreamRequest::default());
-    stream.ask(ask(2));
-    assert_answers(stream.next().await.unwrap(), 1);
+    stream.send(ask(1));
+    stream.send(wrong.clone());
+    stream.send_message(PredictStreamRequest::default());
+    stream.send(ask(2));
+    assert_answers(stream.next_outcome().await.unwrap(), 1);
     let unary = client.predict(wrong).await.unwrap_err();
-    let error = stream.error().await;
+    let error = stream.next_error().await;
     assert_eq!((error.code, error.message.as_str()), (3, unary.message()));
     let found: Vec<_> = error.violations.iter().map(|wrong| wrong.field.as_str()).collect();
     assert_eq!(found, ["priority", "inputs.dtype", "inputs.shape"]);
-    assert_eq!(fields(&unary), found);
-    let error = stream.error().await;
+    assert_eq!(violated_fields(&unary), found);
+    let error = stream.next_error().await;
     assert_eq!((error.code, error.violations.len()), (3, 1), "{error:?}");
     assert_eq!(error.violations[0].field, "request");
-    assert_answers(stream.next().await.unwrap(), 2);
+    assert_answers(stream.next_outcome().await.unwrap(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_full_queue_is_told_in_its_place() {
     let setup = slow().with("server.max_inputs", 4).with("scheduler.queue_rows", 4);
     let server = TestServer::start(setup).await;
-    let mut stream = Exchange::open(server.client().await).await;
-    let four = messages::predict(floats(&[[0.5; 4]; 4]));
+    let mut stream = PredictStreamClient::open(server.client().await).await;
+    let four = messages::predict_request(floats(&[[0.5; 4]; 4]));
     for _ in 0..16 {
-        stream.ask(four.clone());
+        stream.send(four.clone());
     }
-    assert_eq!(stream.response().await.predictions.len(), 4);
+    assert_eq!(stream.next_response().await.predictions.len(), 4);
     let mut refused = 0;
     for _ in 1..16 {
-        if let Some(Outcome::Error(error)) = stream.next().await.unwrap() {
+        if let Some(Outcome::Error(error)) = stream.next_outcome().await.unwrap() {
             assert_eq!(error.code, i32::from(Code::ResourceExhausted), "{error:?}");
             assert!(error.message.contains("queue is full"), "{error:?}");
             assert!(error.retry_after_ms > 0, "{error:?}");
@@ -114,31 +114,31 @@ async fn a_full_queue_is_told_in_its_place() {
         }
     }
     assert!(refused > 0);
-    stream.ask(four);
-    assert_eq!(stream.response().await.predictions.len(), 4);
+    stream.send(four);
+    assert_eq!(stream.next_response().await.predictions.len(), 4);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_request_has_a_deadline_of_its_own() {
     let server = TestServer::start(slow()).await;
-    let mut stream = Exchange::open(server.client().await).await;
-    stream.ask(ask(1));
+    let mut stream = PredictStreamClient::open(server.client().await).await;
+    stream.send(ask(1));
     // Of microseconds, and as many as can be said: the operator's limit holds.
-    stream.ask_within(ask(2), 100);
-    stream.ask_within(ask(3), u64::MAX);
-    assert_answers(stream.next().await.unwrap(), 1);
-    let error = stream.error().await;
+    stream.send_with_timeout(ask(2), 100);
+    stream.send_with_timeout(ask(3), u64::MAX);
+    assert_answers(stream.next_outcome().await.unwrap(), 1);
+    let error = stream.next_error().await;
     assert_eq!(error.code, i32::from(Code::DeadlineExceeded), "{error:?}");
-    assert_answers(stream.next().await.unwrap(), 3);
+    assert_answers(stream.next_outcome().await.unwrap(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_operators_limit_holds_for_every_request() {
     let server = TestServer::start(slow().text("server.max_request_time", "1ms")).await;
-    let mut stream = Exchange::open(server.client().await).await;
+    let mut stream = PredictStreamClient::open(server.client().await).await;
     for timeout_us in [0, 60_000_000] {
-        stream.ask_within(messages::predict(floats(&[[0.5; 4]; 8])), timeout_us);
-        let error = stream.error().await;
+        stream.send_with_timeout(messages::predict_request(floats(&[[0.5; 4]; 8])), timeout_us);
+        let error = stream.next_error().await;
         assert_eq!(error.code, i32::from(Code::DeadlineExceeded), "{error:?}");
     }
 }
@@ -150,13 +150,14 @@ async fn the_streams_own_deadline_ends_it() {
     let setup = Setup::pair("linear_g", "linear_h").text("server.max_request_time", "1s");
     let server = TestServer::start(setup).await;
     let timeout = std::time::Duration::from_secs(3);
-    let mut stream = Exchange::open_with(server.client().await, |request| request.set_timeout(timeout)).await;
-    stream.ask(ask(1));
-    assert_answers(stream.next().await.unwrap(), 1);
+    let mut stream =
+        PredictStreamClient::open_with(server.client().await, |request| request.set_timeout(timeout)).await;
+    stream.send(ask(1));
+    assert_answers(stream.next_outcome().await.unwrap(), 1);
     tokio::time::sleep(timeout / 2).await;
-    stream.ask(ask(2));
-    assert_answers(stream.next().await.unwrap(), 2);
-    let end = stream.end().await;
+    stream.send(ask(2));
+    assert_answers(stream.next_outcome().await.unwrap(), 2);
+    let end = stream.end_status().await;
     assert_eq!(end.code(), Code::DeadlineExceeded, "{end:?}");
     assert!(end.message().contains("grpc-timeout"), "{end:?}");
 }
@@ -167,23 +168,23 @@ async fn a_timeout_that_is_none_is_told() {
     let mut request = tonic::Request::new(tokio_stream::empty());
     request.metadata_mut().insert("grpc-timeout", "soon".parse().unwrap());
     let refused = server.client().await.predict_stream(request).await.unwrap_err();
-    assert_eq!(fields(&refused), ["grpc-timeout"]);
+    assert_eq!(violated_fields(&refused), ["grpc-timeout"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_caller_that_has_no_more_to_ask_gets_every_answer() {
     let server = TestServer::start(slow()).await;
-    let stream = Exchange::open(server.client().await).await;
+    let stream = PredictStreamClient::open(server.client().await).await;
     for number in 0..5 {
-        stream.ask(ask(number));
+        stream.send(ask(number));
     }
     let mut answers = stream.close();
     for number in 0..5 {
-        assert_answers(next(&mut answers).await.unwrap(), number);
+        assert_answers(next_outcome(&mut answers).await.unwrap(), number);
     }
-    assert!(next(&mut answers).await.unwrap().is_none());
-    let mut nothing = Exchange::open(server.client().await).await.close();
-    assert!(next(&mut nothing).await.unwrap().is_none());
+    assert!(next_outcome(&mut answers).await.unwrap().is_none());
+    let mut nothing = PredictStreamClient::open(server.client().await).await.close();
+    assert!(next_outcome(&mut nothing).await.unwrap().is_none());
 }
 
 /// Bytes over the limit cannot be answered in their place: they end the stream, after what was before them.
@@ -191,11 +192,11 @@ async fn a_caller_that_has_no_more_to_ask_gets_every_answer() {
 async fn a_message_over_the_limit_ends_the_stream() {
     let setup = slow().with("server.max_message_bytes", 1024);
     let server = TestServer::start(setup).await;
-    let mut stream = Exchange::open(server.client().await).await;
-    stream.ask(ask(1));
-    stream.ask(messages::predict(floats(&[[0.5; 4]; 64])));
-    assert_answers(stream.next().await.unwrap(), 1);
-    let end = stream.end().await;
+    let mut stream = PredictStreamClient::open(server.client().await).await;
+    stream.send(ask(1));
+    stream.send(messages::predict_request(floats(&[[0.5; 4]; 64])));
+    assert_answers(stream.next_outcome().await.unwrap(), 1);
+    let end = stream.end_status().await;
     assert_eq!(end.code(), Code::ResourceExhausted, "{end:?}");
     assert!(end.message().contains("1024"), "{end:?}");
 }
@@ -208,17 +209,17 @@ async fn no_more_than_the_window_is_under_way() {
         .with("scheduler.queue_rows", ROOM)
         .with("server.stream_window", 3);
     let server = TestServer::start(setup).await;
-    let mut stream = Exchange::open(server.client().await).await;
+    let mut stream = PredictStreamClient::open(server.client().await).await;
     let mut probe = server.client().await;
     for number in 0..60 {
-        stream.ask(ask(number));
+        stream.send(ask(number));
     }
-    assert_answers(stream.next().await.unwrap(), 0);
+    assert_answers(stream.next_outcome().await.unwrap(), 0);
     let mut most = 0;
     for _ in 1..50 {
         most = most.max(admitted(&mut probe, ROOM).await);
         // One that met the probe in the queue is refused, which changes nothing here.
-        stream.next().await.unwrap().unwrap();
+        stream.next_outcome().await.unwrap().unwrap();
     }
     assert_eq!(most, 3);
 }
@@ -232,25 +233,29 @@ async fn a_caller_that_does_not_read_holds_up_only_itself() {
         .with("server.stream_window", 4);
     let server = TestServer::start(setup).await;
     let narrow = server.narrow_channel().await;
-    let mut unread = Exchange::open(Client::new(narrow.clone())).await;
+    let mut unread = PredictStreamClient::open(Client::new(narrow.clone())).await;
     for number in 0..100 {
-        unread.ask(ask(number));
+        unread.send(ask(number));
     }
     // From here on it has the queue, until a window of answers waits for it.
-    assert_answers(unread.next().await.unwrap(), 0);
+    assert_answers(unread.next_outcome().await.unwrap(), 0);
     for mut client in [server.client().await, Client::new(narrow)] {
-        let served = async {
-            while client.predict(messages::predict(floats(&[[0.5; 4]; 4]))).await.is_err() {
+        let answered = async {
+            while client
+                .predict(messages::predict_request(floats(&[[0.5; 4]; 4])))
+                .await
+                .is_err()
+            {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, served)
+        tokio::time::timeout(TEST_TIMEOUT, answered)
             .await
             .expect("an unread stream holds the queue");
     }
     // The last ones were not even read: they are answered now.
     for number in 1..100 {
-        assert_answers(unread.next().await.unwrap(), number);
+        assert_answers(unread.next_outcome().await.unwrap(), number);
     }
 }
 
@@ -259,13 +264,13 @@ async fn a_caller_that_does_not_read_holds_up_only_itself() {
 async fn an_idle_stream_does_not_hold_up_a_server_that_stops() {
     let setup = Setup::pair("linear_g", "linear_h").text("server.drain_timeout", "1h");
     let mut server = TestServer::start(setup).await;
-    let mut idle = Exchange::open(server.client().await).await;
-    let mut silent = Exchange::open(server.client().await).await;
-    idle.ask(ask(1));
-    assert_answers(idle.next().await.unwrap(), 1);
+    let mut idle = PredictStreamClient::open(server.client().await).await;
+    let mut silent = PredictStreamClient::open(server.client().await).await;
+    idle.send(ask(1));
+    assert_answers(idle.next_outcome().await.unwrap(), 1);
     server.begin_stop();
     for stream in [&mut idle, &mut silent] {
-        let end = stream.end().await;
+        let end = stream.end_status().await;
         assert_eq!(end.code(), Code::Unavailable, "{end:?}");
         assert!(end.message().contains("stopping"), "{end:?}");
     }
@@ -281,25 +286,25 @@ async fn what_was_read_before_the_stop_is_answered() {
         .with("scheduler.queue_rows", ROOM)
         .text("server.drain_timeout", "1h");
     let mut server = TestServer::start(setup).await;
-    let mut stream = Exchange::open(server.client().await).await;
+    let mut stream = PredictStreamClient::open(server.client().await).await;
     let mut probe = server.client().await;
     for number in 0..200 {
-        stream.ask(ask(number));
+        stream.send(ask(number));
     }
-    assert_answers(stream.next().await.unwrap(), 0);
+    assert_answers(stream.next_outcome().await.unwrap(), 0);
     let mut in_flight = 0;
     let busy = async {
         while in_flight < 8 {
             in_flight = admitted(&mut probe, ROOM).await;
         }
     };
-    tokio::time::timeout(PATIENCE, busy)
+    tokio::time::timeout(TEST_TIMEOUT, busy)
         .await
         .expect("too little is under way");
     server.begin_stop();
     let mut answered = 1;
     let end = loop {
-        match stream.next().await {
+        match stream.next_outcome().await {
             Ok(outcome) => assert_answers(outcome, answered),
             Err(end) => break end,
         }
@@ -319,17 +324,17 @@ async fn small_requests_that_wait_their_turn_do_not_end_the_connection() {
     const ROWS: usize = 200;
     let setup = slow().with("server.stream_window", 1).with("server.max_inputs", ROWS);
     let server = TestServer::start(setup).await;
-    let mut stream = Exchange::open(server.client().await).await;
+    let mut stream = PredictStreamClient::open(server.client().await).await;
     // Rows of some 20 ms: longer than the small ones take to come in.
-    stream.ask(messages::predict(floats(&[[0.5; 4]; ROWS])));
+    stream.send(messages::predict_request(floats(&[[0.5; 4]; ROWS])));
     for _ in 0..SMALL {
-        stream.send(PredictStreamRequest::default());
+        stream.send_message(PredictStreamRequest::default());
         // A frame of its own.
         tokio::time::sleep(std::time::Duration::from_micros(100)).await;
     }
-    stream.next().await.unwrap().unwrap();
+    stream.next_outcome().await.unwrap().unwrap();
     for _ in 0..SMALL {
-        let error = stream.error().await;
+        let error = stream.next_error().await;
         assert_eq!(error.violations[0].field, "request", "{error:?}");
     }
 }

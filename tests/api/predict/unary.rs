@@ -2,7 +2,7 @@
 
 use certimix::rpc::proto::{PredictRequest, Provenance};
 
-use crate::support::reference_formulas::{argmax, assert_close, g_logits, h_logits, mixed, softmax};
+use crate::support::reference_formulas::{argmax, assert_close, g_logits, h_logits, mixed_logits, softmax};
 use crate::support::{Setup, TestServer, fixture, messages, reference_formulas};
 
 const INPUTS: [[f32; 4]; 5] = [
@@ -17,12 +17,12 @@ const INPUTS: [[f32; 4]; 5] = [
 async fn mixed_logits_are_those_of_float64() {
     for alpha in [0.5, 0.76, 0.3, 1.0] {
         let server = TestServer::start(Setup::pair("linear_g", "linear_h").with("mixture.alpha", alpha)).await;
-        let request = messages::predict(messages::floats(&INPUTS));
+        let request = messages::predict_request(messages::floats(&INPUTS));
         let answer = server.client().await.predict(request).await.unwrap().into_inner();
         assert_eq!(answer.predictions.len(), INPUTS.len());
         for (prediction, x) in answer.predictions.iter().zip(INPUTS) {
             let (g, h) = (softmax(&g_logits(x)), softmax(&h_logits(x)));
-            let f = mixed(alpha, &g, &h);
+            let f = mixed_logits(alpha, &g, &h);
             assert_close(&prediction.mixed_logits, &f, 1e-5);
             assert_close(&prediction.standard_probabilities, &g, 1e-6);
             assert_close(&prediction.robust_probabilities, &h, 1e-6);
@@ -43,7 +43,7 @@ async fn a_temperature_sharpens_the_robust_model_alone() {
     let answer = server
         .client()
         .await
-        .predict(messages::predict(messages::floats(&INPUTS)))
+        .predict(messages::predict_request(messages::floats(&INPUTS)))
         .await
         .unwrap()
         .into_inner();
@@ -51,7 +51,7 @@ async fn a_temperature_sharpens_the_robust_model_alone() {
         let sharp: Vec<f64> = h_logits(x).iter().map(|z| z / 0.5).collect();
         assert_close(
             &prediction.mixed_logits,
-            &mixed(0.6, &softmax(&g_logits(x)), &softmax(&sharp)),
+            &mixed_logits(0.6, &softmax(&g_logits(x)), &softmax(&sharp)),
             1e-5,
         );
     }
@@ -64,12 +64,12 @@ async fn a_model_may_answer_probabilities() {
     let answer = server
         .client()
         .await
-        .predict(messages::predict(messages::floats(&INPUTS)))
+        .predict(messages::predict_request(messages::floats(&INPUTS)))
         .await
         .unwrap()
         .into_inner();
     for (prediction, x) in answer.predictions.iter().zip(INPUTS) {
-        let f = mixed(0.8, &softmax(&g_logits(x)), &softmax(&h_logits(x)));
+        let f = mixed_logits(0.8, &softmax(&g_logits(x)), &softmax(&h_logits(x)));
         assert_close(&prediction.mixed_logits, &f, 1e-5);
     }
 }
@@ -84,12 +84,12 @@ async fn images_as_bytes_and_as_floats_are_the_same() {
     let mut client = server.client().await;
     let shape = [2, 3, 8, 8];
     let of_bytes = client
-        .predict(messages::predict(messages::bytes(&shape, &pixels)))
+        .predict(messages::predict_request(messages::bytes(&shape, &pixels)))
         .await
         .unwrap()
         .into_inner();
     let of_floats = client
-        .predict(messages::predict(messages::raw_floats(&shape, &values)))
+        .predict(messages::predict_request(messages::raw_floats(&shape, &values)))
         .await
         .unwrap()
         .into_inner();
@@ -104,7 +104,7 @@ async fn images_as_bytes_and_as_floats_are_the_same() {
             .iter()
             .map(|&p| f64::from(p))
             .collect();
-        assert_close(&prediction.mixed_logits, &mixed(0.76, &g, &h), 1e-5);
+        assert_close(&prediction.mixed_logits, &mixed_logits(0.76, &g, &h), 1e-5);
     }
 }
 
@@ -120,12 +120,12 @@ async fn large_requests_keep_their_order() {
     let answer = server
         .client()
         .await
-        .predict(messages::predict(messages::floats(&inputs)))
+        .predict(messages::predict_request(messages::floats(&inputs)))
         .await
         .unwrap()
         .into_inner();
     for (prediction, &x) in answer.predictions.iter().zip(&inputs) {
-        let f = mixed(0.76, &softmax(&g_logits(x)), &softmax(&h_logits(x)));
+        let f = mixed_logits(0.76, &softmax(&g_logits(x)), &softmax(&h_logits(x)));
         assert_close(&prediction.mixed_logits, &f, 1e-5);
     }
 }
@@ -135,7 +135,7 @@ async fn components_are_sent_only_if_asked_for() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
     let request = PredictRequest {
         include_components: false,
-        ..messages::predict(messages::floats(&INPUTS))
+        ..messages::predict_request(messages::floats(&INPUTS))
     };
     let answer = server.client().await.predict(request).await.unwrap().into_inner();
     for prediction in answer.predictions {
@@ -146,7 +146,7 @@ async fn components_are_sent_only_if_asked_for() {
 
 async fn provenance(setup: Setup) -> Provenance {
     let server = TestServer::start(setup).await;
-    let request = messages::predict(messages::floats(&[[0.0; 4]]));
+    let request = messages::predict_request(messages::floats(&[[0.0; 4]]));
     server
         .client()
         .await
@@ -188,7 +188,7 @@ async fn a_standard_model_of_nan_changes_no_certified_answer() {
     let answer = server
         .client()
         .await
-        .predict(messages::predict(messages::floats(&[x])))
+        .predict(messages::predict_request(messages::floats(&[x])))
         .await
         .unwrap()
         .into_inner();

@@ -3,14 +3,14 @@
 use std::fs;
 
 use crate::support::Setup;
-use crate::support::model_info_poller::Operator;
-use crate::support::process::{self, Served};
+use crate::support::model_info_poller::ModelInfoPoller;
+use crate::support::process::{self, ServerProcess};
 
-fn operator(setup: &Setup) -> (Operator, String, String) {
+fn server(setup: &Setup) -> (ModelInfoPoller, String, String) {
     let file = setup.write();
-    let operator = Operator::of(Served::spawn(&file));
-    let address = operator.address.to_string();
-    (operator, file.to_str().unwrap().to_owned(), address)
+    let server = ModelInfoPoller::of(ServerProcess::spawn(&file));
+    let address = server.address.to_string();
+    (server, file.to_str().unwrap().to_owned(), address)
 }
 
 fn setup() -> Setup {
@@ -22,7 +22,7 @@ fn setup() -> Setup {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn set_returns_when_the_server_answers_with_it() {
     let setup = setup();
-    let (operator, file, address) = operator(&setup);
+    let (server, file, address) = server(&setup);
     let set = [
         "alpha",
         "set",
@@ -36,7 +36,7 @@ async fn set_returns_when_the_server_answers_with_it() {
     let output = process::run(&set, &[]);
     assert!(output.status.success(), "{output:?}");
     let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let provenance = operator.info().await.provenance.unwrap();
+    let provenance = server.info().await.provenance.unwrap();
     assert_eq!(provenance.alpha, 0.9);
     assert_eq!(shown["alpha"], 0.9);
     assert_eq!(shown["config_revision"], provenance.config_revision);
@@ -52,16 +52,16 @@ async fn set_returns_when_the_server_answers_with_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn set_waits_for_the_end_of_a_ramp() {
     let setup = setup().text("mixture.alpha_ramp", "1s");
-    let (operator, file, address) = operator(&setup);
+    let (server, file, address) = server(&setup);
     let output = process::run(&["alpha", "set", "0.8", "--config", &file, "--address", &address], &[]);
     assert!(output.status.success(), "{output:?}");
-    assert_eq!(operator.info().await.provenance.unwrap().alpha, 0.8);
+    assert_eq!(server.info().await.provenance.unwrap().alpha, 0.8);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_refused_leaves_the_file_as_it_was() {
     let setup = setup();
-    let (operator, file, address) = operator(&setup);
+    let (server, file, address) = server(&setup);
     let before = fs::read_to_string(&file).unwrap();
     let set = |alpha| process::fails(&["alpha", "set", alpha, "--config", &file, "--address", &address], &[]);
     assert!(set("0.3").contains("mixture.alpha_min = 0.4"));
@@ -70,7 +70,7 @@ async fn what_is_refused_leaves_the_file_as_it_was() {
     // The server alone knows that a file it needs is gone.
     let broken = before.replace("linear_h.toml", "missing.toml");
     fs::write(&file, &broken).unwrap();
-    operator
+    server
         .wait_for(|info| info.config.as_ref().unwrap().pending_error.is_some())
         .await;
     let message = set("0.7");
@@ -84,7 +84,7 @@ async fn what_is_refused_leaves_the_file_as_it_was() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_of_another_server_is_not_edited() {
     let (setup, other) = (setup(), setup().with("server.max_inputs", 3));
-    let (_operator, _, address) = operator(&setup);
+    let (_operator, _, address) = server(&setup);
     let file = other.write();
     let before = fs::read_to_string(&file).unwrap();
     let file = file.to_str().unwrap();

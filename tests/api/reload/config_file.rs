@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use certimix::rpc::proto::PredictResponse;
 use tokio::task::JoinHandle;
 
-use crate::support::model_info_poller::{Operator, edit, replace};
-use crate::support::process::Served;
-use crate::support::reference_formulas::{assert_close, g_logits, h_logits, mixed, softmax};
+use crate::support::model_info_poller::{ModelInfoPoller, edit, replace};
+use crate::support::process::ServerProcess;
+use crate::support::reference_formulas::{assert_close, g_logits, h_logits, mixed_logits, softmax};
 use crate::support::{Setup, fixture, messages};
 
 const INPUT: [f32; 4] = [0.3, -0.2, 0.1, 0.4];
@@ -24,15 +24,17 @@ struct Load {
 }
 
 impl Load {
-    async fn start(operator: &Operator) -> Self {
+    async fn start(server: &ModelInfoPoller) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let mut callers = Vec::new();
         for _ in 0..4 {
-            let (mut client, over) = (operator.client().await, Arc::clone(&over));
+            let (mut client, over) = (server.client().await, Arc::clone(&over));
             callers.push(tokio::spawn(async move {
                 let mut answers = Vec::new();
                 while !over.load(Ordering::Relaxed) {
-                    let answer = client.predict(messages::predict(messages::floats(&[INPUT]))).await;
+                    let answer = client
+                        .predict(messages::predict_request(messages::floats(&[INPUT])))
+                        .await;
                     answers.push(answer.expect("no request is lost").into_inner());
                 }
                 answers
@@ -59,7 +61,7 @@ fn assert_never_mixed(answers: &[PredictResponse]) -> BTreeMap<String, f64> {
         let provenance = answer.provenance.as_ref().unwrap();
         assert_close(
             &answer.predictions[0].mixed_logits,
-            &mixed(provenance.alpha, &g, &h),
+            &mixed_logits(provenance.alpha, &g, &h),
             1e-5,
         );
         let alpha = *revisions
@@ -112,12 +114,12 @@ async fn a_config_map_is_swapped_under_load() {
     let setup = Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.6);
     let text = fs::read_to_string(setup.write()).unwrap();
     let mut map = ConfigMap::mount(&setup.folder().join("mounted"), &text);
-    let operator = Operator::of(Served::spawn(&map.file()));
-    let load = Load::start(&operator).await;
+    let server = ModelInfoPoller::of(ServerProcess::spawn(&map.file()));
+    let load = Load::start(&server).await;
     let alphas: Vec<f64> = (0..20).map(|step| 0.5 + f64::from(step) / 50.0).collect();
     for alpha in &alphas {
         map.update(&text.replace("mixture.alpha = 0.6", &format!("mixture.alpha = {alpha}")));
-        operator
+        server
             .wait_for(|info| info.provenance.as_ref().unwrap().alpha == *alpha)
             .await;
     }
@@ -125,7 +127,7 @@ async fn a_config_map_is_swapped_under_load() {
     let seen: Vec<f64> = revisions.into_values().collect();
     // The callers come between any two changes, which each wait for a call of their own.
     assert!(seen.len() > alphas.len() / 2, "{seen:?}");
-    let config = operator.info().await.config.unwrap();
+    let config = server.info().await.config.unwrap();
     assert_eq!((config.failed_reloads, config.pending_error), (0, None));
 }
 
@@ -133,8 +135,8 @@ async fn a_config_map_is_swapped_under_load() {
 async fn a_storm_of_changes_loses_nothing_and_the_last_one_stays() {
     let setup = Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.6);
     let file = setup.write();
-    let operator = Operator::of(Served::spawn(&file));
-    let load = Load::start(&operator).await;
+    let server = ModelInfoPoller::of(ServerProcess::spawn(&file));
+    let load = Load::start(&server).await;
     for step in 0..200 {
         replace(&file, |text| {
             edit(text, "mixture.alpha", 0.5 + f64::from(step % 40) / 100.0)
@@ -142,11 +144,11 @@ async fn a_storm_of_changes_loses_nothing_and_the_last_one_stays() {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     replace(&file, |text| edit(text, "mixture.alpha", 0.99));
-    operator
+    server
         .wait_for(|info| info.provenance.as_ref().unwrap().alpha == 0.99)
         .await;
     assert_never_mixed(&load.stop().await);
-    let config = operator.info().await.config.unwrap();
+    let config = server.info().await.config.unwrap();
     assert_eq!((config.failed_reloads, config.pending_error), (0, None));
 }
 
@@ -154,12 +156,12 @@ async fn a_storm_of_changes_loses_nothing_and_the_last_one_stays() {
 async fn a_broken_file_changes_nothing_and_is_shown_with_all_that_is_wrong() {
     let setup = Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.6);
     let file = setup.write();
-    let operator = Operator::of(Served::spawn(&file));
-    let before = operator.info().await;
+    let server = ModelInfoPoller::of(ServerProcess::spawn(&file));
+    let before = server.info().await;
     replace(&file, |text| {
         format!("{}colour = 1\n", edit(text, "mixture.alpha", 1.5))
     });
-    let info = operator
+    let info = server
         .wait_for(|info| info.config.as_ref().unwrap().pending_error.is_some())
         .await;
     let config = info.config.unwrap();
@@ -173,19 +175,19 @@ async fn a_broken_file_changes_nothing_and_is_shown_with_all_that_is_wrong() {
     );
     assert_eq!((config.reloads, config.failed_reloads), (0, 1));
     assert_eq!(info.provenance, before.provenance);
-    let line = operator.served.line_with("REFUSED");
+    let line = server.process.line_with("REFUSED");
     assert!(line.contains("the old one stays in force"), "{line}");
     // No longer TOML, then gone, then what it was: the old configuration is in force all the while.
     replace(&file, |_| "alpha == 3".to_owned());
-    operator
+    server
         .wait_for(|info| info.config.as_ref().unwrap().failed_reloads == 2)
         .await;
     fs::remove_file(&file).unwrap();
-    operator
+    server
         .wait_for(|info| info.config.as_ref().unwrap().failed_reloads == 3)
         .await;
     setup.write();
-    let info = operator
+    let info = server
         .wait_for(|info| info.config.as_ref().unwrap().pending_error.is_none())
         .await;
     assert_eq!(info.provenance, before.provenance);
@@ -195,11 +197,11 @@ async fn a_broken_file_changes_nothing_and_is_shown_with_all_that_is_wrong() {
 async fn a_key_that_cannot_be_reloaded_says_so_by_name() {
     let setup = Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.6);
     let file = setup.write();
-    let operator = Operator::of(Served::spawn(&file));
+    let server = ModelInfoPoller::of(ServerProcess::spawn(&file));
     replace(&file, |text| {
         format!("{}server.threads = 7\n", edit(text, "mixture.alpha", 0.7))
     });
-    let info = operator
+    let info = server
         .wait_for(|info| info.config.as_ref().unwrap().pending_error.is_some())
         .await;
     let violations = info.config.unwrap().pending_error.unwrap().violations;
@@ -217,38 +219,38 @@ async fn a_key_that_cannot_be_reloaded_says_so_by_name() {
 async fn models_are_changed_under_load() {
     let setup = Setup::pair("linear_g", "linear_h").edited("models.robust", "linear_h", &[]);
     let manifest = setup.folder().join("linear_h.toml");
-    let operator = Operator::of(Served::spawn(&setup.write()));
-    let old = operator.info().await.provenance.unwrap().config_revision;
-    let load = Load::start(&operator).await;
+    let server = ModelInfoPoller::of(ServerProcess::spawn(&setup.write()));
+    let old = server.info().await.provenance.unwrap().config_revision;
+    let load = Load::start(&server).await;
     replace(&manifest, |text| text.replace("\"right\"", "\"RIGHT\""));
     // The labels of both must agree: this pair is refused, and the old one serves.
-    let refused = operator
+    let refused = server
         .wait_for(|info| info.config.as_ref().unwrap().pending_error.is_some())
         .await;
     assert_eq!(refused.provenance.unwrap().config_revision, old);
     replace(&manifest, |text| named(&text.replace("\"RIGHT\"", "\"right\""), "new"));
-    let info = operator
+    let info = server
         .wait_for(|info| info.robust.as_ref().unwrap().name == "new")
         .await;
     let new = info.provenance.unwrap().config_revision;
     let revisions: BTreeSet<String> = assert_never_mixed(&load.stop().await).into_keys().collect();
     assert_eq!(revisions, BTreeSet::from([old, new]));
-    operator.served.line_with("the models that served before have ended");
+    server.process.line_with("the models that served before have ended");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_model_leaves_the_old_one_serving() {
     let setup = Setup::pair("linear_g", "linear_h").edited("models.robust", "linear_h", &[]);
     let manifest = setup.folder().join("linear_h.toml");
-    let operator = Operator::of(Served::spawn(&setup.write()));
-    let before = operator.info().await.provenance;
+    let server = ModelInfoPoller::of(ServerProcess::spawn(&setup.write()));
+    let before = server.info().await.provenance;
     let model = setup.file("broken.onnx", b"no model at all");
-    let load = Load::start(&operator).await;
+    let load = Load::start(&server).await;
     replace(&manifest, |text| {
         let onnx = fixture("linear_h").with_extension("onnx");
         text.replace(onnx.to_str().unwrap(), model.to_str().unwrap())
     });
-    let info = operator
+    let info = server
         .wait_for(|info| info.config.as_ref().unwrap().pending_error.is_some())
         .await;
     let pending = info.config.unwrap().pending_error.unwrap();
@@ -257,8 +259,8 @@ async fn a_bad_model_leaves_the_old_one_serving() {
     assert_eq!(info.provenance, before);
     // The ONNX file is put right, and its manifest says the same as before: SIGHUP tries what was refused again.
     fs::copy(fixture("linear_h").with_extension("onnx"), &model).unwrap();
-    operator.served.signal("HUP");
-    operator
+    server.process.signal("HUP");
+    server
         .wait_for(|info| info.config.as_ref().unwrap().pending_error.is_none())
         .await;
     assert_eq!(assert_never_mixed(&load.stop().await).len(), 2);
@@ -278,13 +280,13 @@ async fn noise_keys_are_not_used_again_by_models_that_are_loaded_anew() {
         .with("certificate.predict_votes", 8)
         .with("certificate.selection_votes", 2);
     let manifest = setup.folder().join("half_space.toml");
-    let operator = Operator::of(Served::spawn(&setup.write()));
+    let server = ModelInfoPoller::of(ServerProcess::spawn(&setup.write()));
     let mut keys = BTreeSet::new();
     for generation in 1..=3 {
-        let mut client = operator.client().await;
+        let mut client = server.client().await;
         for _ in 0..10 {
             let answer = client
-                .predict(messages::predict(messages::floats(&[INPUT])))
+                .predict(messages::predict_request(messages::floats(&[INPUT])))
                 .await
                 .unwrap();
             let certificate = answer.into_inner().predictions.remove(0).certificate.unwrap();
@@ -294,9 +296,7 @@ async fn noise_keys_are_not_used_again_by_models_that_are_loaded_anew() {
         assert_eq!(keys.len(), 10 * generation);
         let name = format!("generation-{generation}");
         replace(&manifest, |text| named(text, &name));
-        operator
-            .wait_for(|info| info.robust.as_ref().unwrap().name == name)
-            .await;
+        server.wait_for(|info| info.robust.as_ref().unwrap().name == name).await;
     }
 }
 
@@ -306,14 +306,14 @@ async fn alpha_goes_its_way_in_small_steps() {
         .with("mixture.alpha", 0.5)
         .text("mixture.alpha_ramp", "2s");
     let file = setup.write();
-    let operator = Operator::of(Served::spawn(&file));
-    let load = Load::start(&operator).await;
+    let server = ModelInfoPoller::of(ServerProcess::spawn(&file));
+    let load = Load::start(&server).await;
     replace(&file, |text| edit(text, "mixture.alpha", 0.9));
-    let info = operator
+    let info = server
         .wait_for(|info| info.config.as_ref().unwrap().target_alpha == 0.9)
         .await;
     assert!(info.provenance.unwrap().alpha < 0.9, "it is on its way");
-    operator
+    server
         .wait_for(|info| info.provenance.as_ref().unwrap().alpha == 0.9)
         .await;
     let alphas = assert_never_mixed(&load.stop().await);
@@ -328,9 +328,9 @@ async fn guard_rails_refuse_an_alpha_and_a_low_one_is_warned_of() {
         .with("mixture.alpha_min", 0.4)
         .with("mixture.alpha_max", 0.8);
     let file = setup.write();
-    let operator = Operator::of(Served::spawn(&file));
+    let server = ModelInfoPoller::of(ServerProcess::spawn(&file));
     replace(&file, |text| edit(text, "mixture.alpha", 0.81));
-    let info = operator
+    let info = server
         .wait_for(|info| info.config.as_ref().unwrap().pending_error.is_some())
         .await;
     let violation = info.config.unwrap().pending_error.unwrap().violations.remove(0);
@@ -340,9 +340,9 @@ async fn guard_rails_refuse_an_alpha_and_a_low_one_is_warned_of() {
         "{violation:?}"
     );
     replace(&file, |text| edit(text, "mixture.alpha", 0.45));
-    let info = operator
+    let info = server
         .wait_for(|info| info.provenance.as_ref().unwrap().alpha == 0.45)
         .await;
     assert!(info.unavailable_reason.contains("alpha"), "{}", info.unavailable_reason);
-    operator.served.line_with("NOTHING CAN BE CERTIFIED");
+    server.process.line_with("NOTHING CAN BE CERTIFIED");
 }

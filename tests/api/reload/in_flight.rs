@@ -7,12 +7,12 @@ use tonic::Code;
 use tonic::transport::Endpoint;
 
 use crate::services::health::{manifest_to_come, write_manifest};
-use crate::support::editable_server::Editor;
-use crate::support::messages::{CLEAR, certify_with, floats, predict};
-use crate::support::predict_stream::Exchange;
-use crate::support::process::Served;
-use crate::support::reference_formulas::{assert_close, g_logits, h_logits, mixed, softmax};
-use crate::support::server::{Client, PATIENCE};
+use crate::support::editable_server::EditableServer;
+use crate::support::messages::{CLEAR_INPUT, certify_with_votes, floats, predict_request};
+use crate::support::predict_stream::PredictStreamClient;
+use crate::support::process::ServerProcess;
+use crate::support::reference_formulas::{assert_close, g_logits, h_logits, mixed_logits, softmax};
+use crate::support::server::{Client, TEST_TIMEOUT};
 use crate::support::{Setup, fixture};
 
 const INPUT: [f32; 4] = [0.3, -0.2, 0.1, 0.4];
@@ -25,32 +25,36 @@ fn provenance(response: &PredictResponse) -> &Provenance {
 fn alpha(response: &PredictResponse) -> f64 {
     let alpha = provenance(response).alpha;
     let (g, h) = (softmax(&g_logits(INPUT)), softmax(&h_logits(INPUT)));
-    assert_close(&response.predictions[0].mixed_logits, &mixed(alpha, &g, &h), 1e-5);
+    assert_close(
+        &response.predictions[0].mixed_logits,
+        &mixed_logits(alpha, &g, &h),
+        1e-5,
+    );
     alpha
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_of_one_stream_are_each_of_one_revision_and_later_ones_of_the_new() {
-    let editor = Editor::start(Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.5));
-    let mut stream = Exchange::open(editor.client().await).await;
+    let server = EditableServer::start(Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.5));
+    let mut stream = PredictStreamClient::open(server.client().await).await;
     let mut before = String::new();
     for step in 0..10 {
         let wanted = 0.5 + f64::from(step) / 32.0;
         if step > 0 {
             // Some come before the change, some after it, and some while it happens.
             for _ in 0..20 {
-                stream.ask(predict(floats(&[INPUT])));
+                stream.send(predict_request(floats(&[INPUT])));
             }
-            editor.set("mixture.alpha", wanted);
+            server.set("mixture.alpha", wanted);
             let mut last = wanted - 1.0 / 32.0;
             for _ in 0..20 {
-                let found = alpha(&stream.response().await);
+                let found = alpha(&stream.next_response().await);
                 assert!(found >= last && found <= wanted, "{found} after {last}");
                 last = found;
             }
         }
-        stream.ask(predict(floats(&[INPUT])));
-        let response = stream.response().await;
+        stream.send(predict_request(floats(&[INPUT])));
+        let response = stream.next_response().await;
         assert_eq!(alpha(&response), wanted);
         let revision = provenance(&response).config_revision.clone();
         assert_ne!(revision, before);
@@ -63,31 +67,31 @@ async fn messages_of_one_stream_are_each_of_one_revision_and_later_ones_of_the_n
 async fn a_stream_that_came_too_early_goes_on_when_the_models_are_there() {
     let (setup, pipe) = manifest_to_come(Setup::pair("linear_g", "linear_h"));
     let setup = setup.text("server.unix_socket", "certimix.sock");
-    let served = Served::spawn(&setup.write());
+    let server = ServerProcess::spawn(&setup.write());
     let socket = format!("unix:{}", setup.folder().join("certimix.sock").display());
     let began = Instant::now();
     let channel = loop {
         match Endpoint::from_shared(socket.clone())
             .unwrap()
-            .timeout(PATIENCE)
+            .timeout(TEST_TIMEOUT)
             .connect()
             .await
         {
             Ok(channel) => break channel,
-            Err(error) => assert!(began.elapsed() < PATIENCE, "{error}"),
+            Err(error) => assert!(began.elapsed() < TEST_TIMEOUT, "{error}"),
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     };
-    let mut stream = Exchange::open(Client::new(channel)).await;
+    let mut stream = PredictStreamClient::open(Client::new(channel)).await;
     for _ in 0..2 {
-        stream.ask(predict(floats(&[INPUT])));
-        let error = stream.error().await;
+        stream.send(predict_request(floats(&[INPUT])));
+        let error = stream.next_error().await;
         assert_eq!(error.code, i32::from(Code::Unavailable), "{error:?}");
     }
     write_manifest(pipe).await;
-    served.address();
-    stream.ask(predict(floats(&[INPUT])));
-    assert_eq!(stream.response().await.predictions.len(), 1);
+    server.address();
+    stream.send(predict_request(floats(&[INPUT])));
+    assert_eq!(stream.next_response().await.predictions.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -98,23 +102,27 @@ async fn models_that_are_replaced_answer_what_they_have_and_end() {
         .with("runtime.executors", EXECUTORS)
         .with("certificate.max_votes", 100_000)
         .text("server.max_request_time", "1h");
-    let editor = Editor::start(setup);
+    let server = EditableServer::start(setup);
     // A thread takes its name, and is gone, a moment after it is said to have begun or ended.
     let until_threads = async |expected: usize| {
         let began = Instant::now();
-        while editor.served.threads("executor-") != expected {
+        while server.process.threads("executor-") != expected {
             assert!(
-                began.elapsed() < PATIENCE,
+                began.elapsed() < TEST_TIMEOUT,
                 "{} threads",
-                editor.served.threads("executor-")
+                server.process.threads("executor-")
             );
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
     };
     until_threads(EXECUTORS).await;
-    let mut client = editor.client().await;
+    let mut client = server.client().await;
     let standard = async |client: &mut Client| {
-        let answer = client.predict(predict(floats(&[CLEAR]))).await.unwrap().into_inner();
+        let answer = client
+            .predict(predict_request(floats(&[CLEAR_INPUT])))
+            .await
+            .unwrap()
+            .into_inner();
         answer.provenance.unwrap().standard_model_sha256
     };
     let old = standard(&mut client).await;
@@ -122,12 +130,12 @@ async fn models_that_are_replaced_answer_what_they_have_and_end() {
     let asked: Vec<_> = (0..4)
         .map(|_| {
             let mut client = client.clone();
-            tokio::spawn(async move { client.certify(certify_with(floats(&[CLEAR]), 600)).await })
+            tokio::spawn(async move { client.certify(certify_with_votes(floats(&[CLEAR_INPUT]), 600)).await })
         })
         .collect();
     let rows = r#"certimix_admitted_rows{model="robust"}"#;
-    crate::support::scrape::Scrape::until(editor.metrics, |found| found.value(rows) >= 4.0);
-    editor.set_text("models.standard", fixture("slow_g").to_str().unwrap());
+    crate::support::scrape::Scrape::poll_until(server.metrics, |found| found.value(rows) >= 4.0);
+    server.set_text("models.standard", fixture("slow_g").to_str().unwrap());
     assert!(
         !asked.iter().any(|asked| asked.is_finished()),
         "nothing was in flight any more: the test shows nothing"
@@ -140,7 +148,7 @@ async fn models_that_are_replaced_answer_what_they_have_and_end() {
         assert_eq!(answer.provenance.unwrap().standard_model_sha256, old);
         assert_eq!(answer.predictions.len(), 1);
     }
-    editor.served.line_with("the models that served before have ended");
+    server.process.line_with("the models that served before have ended");
     until_threads(EXECUTORS).await;
     assert_eq!(standard(&mut client).await, new);
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tonic::Code;
 
-use crate::support::messages::{CLEAR, certify_with, floats};
-use crate::support::predict_stream::Exchange;
-use crate::support::server::{Client, PATIENCE};
+use crate::support::messages::{CLEAR_INPUT, certify_with_votes, floats};
+use crate::support::predict_stream::PredictStreamClient;
+use crate::support::server::{Client, TEST_TIMEOUT};
 use crate::support::{Setup, TestServer, messages};
 
 /// Room for one request for votes at a time.
@@ -25,7 +25,7 @@ fn one_at_a_time() -> Setup {
 async fn ask_until(client: &mut Client, full: bool) {
     let asked = async {
         loop {
-            match client.certify(certify_with(floats(&[CLEAR]), 1)).await {
+            match client.certify(certify_with_votes(floats(&[CLEAR_INPUT]), 1)).await {
                 Ok(_) if !full => return,
                 Err(status) if full => {
                     assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
@@ -37,7 +37,7 @@ async fn ask_until(client: &mut Client, full: bool) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, asked)
+    tokio::time::timeout(TEST_TIMEOUT, asked)
         .await
         .expect("the queue stays as it was");
 }
@@ -48,8 +48,13 @@ async fn a_cancelled_request_frees_the_queue() {
     let mut client = server.client().await;
     let mut other = server.client().await;
     // It may find the one place taken by the question below, and asks again. Once it has it, it would take hours.
-    let endless =
-        tokio::spawn(async move { while other.certify(certify_with(floats(&[CLEAR]), 1_000_000)).await.is_err() {} });
+    let endless = tokio::spawn(async move {
+        while other
+            .certify(certify_with_votes(floats(&[CLEAR_INPUT]), 1_000_000))
+            .await
+            .is_err()
+        {}
+    });
     ask_until(&mut client, true).await;
     endless.abort();
     ask_until(&mut client, false).await;
@@ -59,7 +64,7 @@ async fn a_cancelled_request_frees_the_queue() {
 async fn a_stream_that_is_dropped_frees_the_queue() {
     let server = TestServer::start(one_at_a_time()).await;
     let mut client = server.client().await;
-    let endless = certify_with(floats(&[CLEAR]), 1_000_000);
+    let endless = certify_with_votes(floats(&[CLEAR_INPUT]), 1_000_000);
     let mut stream = server
         .client()
         .await
@@ -78,12 +83,12 @@ async fn requests_of_a_predict_stream_that_is_dropped_free_the_queue() {
     let setup = one_at_a_time().with("certificate.predict_votes", 1_000_000);
     let server = TestServer::start(setup).await;
     let mut client = server.client().await;
-    let mut stream = Exchange::open(server.client().await).await;
+    let mut stream = PredictStreamClient::open(server.client().await).await;
     // As above: it asks again until it has the one place.
     let endless = tokio::spawn(async move {
         loop {
-            stream.ask(messages::predict(floats(&[CLEAR])));
-            let refused = stream.error().await;
+            stream.send(messages::predict_request(floats(&[CLEAR_INPUT])));
+            let refused = stream.next_error().await;
             assert_eq!(refused.code, i32::from(Code::ResourceExhausted), "{refused:?}");
         }
     });
@@ -96,7 +101,7 @@ async fn requests_of_a_predict_stream_that_is_dropped_free_the_queue() {
 async fn a_connection_that_breaks_frees_the_queue() {
     let server = TestServer::start(one_at_a_time()).await;
     let mut client = server.client().await;
-    let endless = certify_with(floats(&[CLEAR]), 1_000_000);
+    let endless = certify_with_votes(floats(&[CLEAR_INPUT]), 1_000_000);
     let endpoint = server.endpoint();
     // Dropping its runtime closes the connection without a word.
     let (sender, receiver) = std::sync::mpsc::channel();
@@ -112,7 +117,7 @@ async fn a_connection_that_breaks_frees_the_queue() {
             sender.send(()).unwrap();
         });
     });
-    receiver.recv_timeout(PATIENCE).unwrap();
+    receiver.recv_timeout(TEST_TIMEOUT).unwrap();
     caller.join().unwrap();
     ask_until(&mut client, false).await;
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tonic::Code;
 
-use crate::support::messages::{certify, fields, floats};
+use crate::support::messages::{certify_request, floats, violated_fields};
 use crate::support::{Setup, TestServer, messages};
 
 /// Lengths that a shape may go wrong with, the right ones among them.
@@ -65,7 +65,7 @@ fn any_tensor_is_answered_or_refused() {
     runner()
         .run(&strategy, |tensor| {
             let rows = tensor.shape.first().copied();
-            match runtime.block_on(client.clone().predict(messages::predict(tensor))) {
+            match runtime.block_on(client.clone().predict(messages::predict_request(tensor))) {
                 Ok(answer) => {
                     answered.set(answered.get() + 1);
                     let predictions = answer.into_inner().predictions;
@@ -80,7 +80,7 @@ fn any_tensor_is_answered_or_refused() {
                 Err(status) => {
                     refused.set(refused.get() + 1);
                     prop_assert_eq!(status.code(), Code::InvalidArgument, "{}", status);
-                    prop_assert!(fields(&status).iter().all(|field| field.starts_with("inputs")));
+                    prop_assert!(violated_fields(&status).iter().all(|field| field.starts_with("inputs")));
                 }
             }
             Ok(())
@@ -117,14 +117,14 @@ fn any_order_is_carried_out_or_refused() {
                     vote_budget,
                     failure_probability,
                     bound,
-                    ..certify(floats(&[x]))
+                    ..certify_request(floats(&[x]))
                 };
                 match runtime.block_on(client.clone().certify(order)) {
                     Ok(answer) => {
                         let prediction = &answer.into_inner().predictions[0];
                         let certificate = messages::certificate(prediction);
                         prop_assert!(certificate.votes <= vote_budget.unwrap_or(50));
-                        crate::support::recompute::check(certificate, 0.76);
+                        crate::support::recompute::assert_certificate(certificate, 0.76);
                     }
                     Err(status) => prop_assert_eq!(status.code(), Code::InvalidArgument, "{}", status),
                 }

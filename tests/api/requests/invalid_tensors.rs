@@ -3,7 +3,7 @@
 use certimix::rpc::proto::{CertifyRequest, DataType, PredictRequest, Tensor};
 use tonic::Code;
 
-use crate::support::messages::{bytes, fields, floats, raw_floats};
+use crate::support::messages::{bytes, floats, raw_floats, violated_fields};
 use crate::support::server::Client;
 use crate::support::{Setup, TestServer, messages};
 
@@ -29,9 +29,12 @@ async fn refused(client: &mut Client, tensor: Option<Tensor>) -> Vec<String> {
         .inputs
         .as_ref()
         .is_none_or(|tensor| tensor.shape.first() == Some(&1));
-    let found = fields(&client.predict(predict).await.unwrap_err());
-    assert_eq!(found, fields(&client.certify(certify.clone()).await.unwrap_err()));
-    let of_stream = fields(&client.certify_stream(certify).await.unwrap_err());
+    let found = violated_fields(&client.predict(predict).await.unwrap_err());
+    assert_eq!(
+        found,
+        violated_fields(&client.certify(certify.clone()).await.unwrap_err())
+    );
+    let of_stream = violated_fields(&client.certify_stream(certify).await.unwrap_err());
     // A stream takes one input and says so first.
     assert!(
         of_stream == found || !one && of_stream == ["inputs.shape"],
@@ -41,7 +44,10 @@ async fn refused(client: &mut Client, tensor: Option<Tensor>) -> Vec<String> {
 }
 
 async fn assert_goes_on(client: &mut Client) {
-    client.predict(messages::predict(floats(&[[0.5; 4]]))).await.unwrap();
+    client
+        .predict(messages::predict_request(floats(&[[0.5; 4]])))
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -123,8 +129,11 @@ async fn everything_wrong_is_told_at_once() {
         "inputs.dtype",
         "inputs.shape",
     ];
-    assert_eq!(fields(&client.certify(request.clone()).await.unwrap_err()), all);
-    assert_eq!(fields(&client.certify_stream(request).await.unwrap_err()), all);
+    assert_eq!(
+        violated_fields(&client.certify(request.clone()).await.unwrap_err()),
+        all
+    );
+    assert_eq!(violated_fields(&client.certify_stream(request).await.unwrap_err()), all);
     assert_goes_on(&mut client).await;
 }
 
@@ -132,8 +141,11 @@ async fn everything_wrong_is_told_at_once() {
 async fn a_stream_takes_one_input() {
     let server = TestServer::start(setup("steep_g", "half_space")).await;
     let mut client = server.client().await;
-    let two = messages::certify(floats(&[[0.0; 4], [0.0; 4]]));
-    assert_eq!(fields(&client.certify_stream(two).await.unwrap_err()), ["inputs.shape"]);
+    let two = messages::certify_request(floats(&[[0.0; 4], [0.0; 4]]));
+    assert_eq!(
+        violated_fields(&client.certify_stream(two).await.unwrap_err()),
+        ["inputs.shape"]
+    );
     assert_goes_on(&mut client).await;
 }
 
@@ -152,7 +164,10 @@ async fn too_many_bytes_are_a_question_of_resources() {
     let status = client.predict(large).await.unwrap_err();
     assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
     assert!(status.message().contains(&LIMIT.to_string()), "{status:?}");
-    let status = client.certify_stream(messages::certify(tensor)).await.unwrap_err();
+    let status = client
+        .certify_stream(messages::certify_request(tensor))
+        .await
+        .unwrap_err();
     assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
     assert_goes_on(&mut client).await;
 }
@@ -166,8 +181,8 @@ async fn a_long_shape_is_shown_by_its_beginning() {
         shape: vec![1; 2000],
         ..floats(&[[0.0; 4]])
     };
-    let status = client.predict(messages::predict(tensor)).await.unwrap_err();
-    assert_eq!(fields(&status), ["inputs.shape"]);
+    let status = client.predict(messages::predict_request(tensor)).await.unwrap_err();
+    assert_eq!(violated_fields(&status), ["inputs.shape"]);
     assert!(status.message().len() < 500, "{}", status.message().len());
     assert_goes_on(&mut client).await;
 }
@@ -176,8 +191,11 @@ async fn a_long_shape_is_shown_by_its_beginning() {
 async fn a_timeout_that_is_none_is_told() {
     let server = TestServer::start(setup("linear_g", "linear_h")).await;
     let mut client = server.client().await;
-    let mut request = tonic::Request::new(messages::predict(floats(&[[0.0; 4]])));
+    let mut request = tonic::Request::new(messages::predict_request(floats(&[[0.0; 4]])));
     request.metadata_mut().insert("grpc-timeout", "soon".parse().unwrap());
-    assert_eq!(fields(&client.predict(request).await.unwrap_err()), ["grpc-timeout"]);
+    assert_eq!(
+        violated_fields(&client.predict(request).await.unwrap_err()),
+        ["grpc-timeout"]
+    );
     assert_goes_on(&mut client).await;
 }

@@ -4,8 +4,8 @@ use certimix::rpc::proto::CertifyRequest;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use crate::support::messages::{CLEAR, certify_with, floats};
-use crate::support::reference_formulas::{assert_close, g_logits, h_logits, mixed, softmax};
+use crate::support::messages::{CLEAR_INPUT, certify_with_votes, floats};
+use crate::support::reference_formulas::{assert_close, g_logits, h_logits, mixed_logits, softmax};
 use crate::support::{Setup, TestServer, messages};
 
 #[track_caller]
@@ -34,14 +34,14 @@ async fn some_are_refused_and_all_others_are_answered() {
     let asked: Vec<_> = (0..40)
         .map(|_| {
             let mut client = client.clone();
-            tokio::spawn(async move { client.predict(messages::predict(floats(&[x]))).await })
+            tokio::spawn(async move { client.predict(messages::predict_request(floats(&[x]))).await })
         })
         .collect();
     let (mut answered, mut refused) = (0, 0);
     for answer in asked {
         match answer.await.unwrap() {
             Ok(answer) => {
-                let f = mixed(0.76, &softmax(&g_logits(x)), &softmax(&h_logits(x)));
+                let f = mixed_logits(0.76, &softmax(&g_logits(x)), &softmax(&h_logits(x)));
                 assert_close(&answer.into_inner().predictions[0].mixed_logits, &f, 1e-4);
                 answered += 1;
             }
@@ -54,7 +54,7 @@ async fn some_are_refused_and_all_others_are_answered() {
     assert!(answered >= 4 && refused >= 1, "{answered} answered, {refused} refused");
     client
         .clone()
-        .predict(messages::predict(floats(&[x; 4])))
+        .predict(messages::predict_request(floats(&[x; 4])))
         .await
         .unwrap();
 }
@@ -71,7 +71,7 @@ async fn requests_for_votes_are_pushed_back_too() {
     let server = TestServer::start(setup).await;
     let order = CertifyRequest {
         failure_probability: Some(0.4),
-        ..certify_with(floats(&[CLEAR]), 1_000_000)
+        ..certify_with_votes(floats(&[CLEAR_INPUT]), 1_000_000)
     };
     let mut first = server
         .client()
@@ -85,7 +85,7 @@ async fn requests_for_votes_are_pushed_back_too() {
     assert_pushed_back(&client.certify(order.clone()).await.unwrap_err());
     assert_pushed_back(
         &client
-            .predict(messages::predict(floats(&[[0.5; 4]])))
+            .predict(messages::predict_request(floats(&[[0.5; 4]])))
             .await
             .unwrap_err(),
     );

@@ -5,7 +5,7 @@
 use certimix::rpc::proto::{CertifyRequest, GetModelInfoRequest, PredictRequest, Priority};
 use tonic::{Code, Status};
 
-use crate::support::messages::{certify, certify_with, fields, floats};
+use crate::support::messages::{certify_request, certify_with_votes, floats, violated_fields};
 use crate::support::server::Client;
 use crate::support::{Setup, TestServer, messages};
 
@@ -32,7 +32,7 @@ fn interactive(request: CertifyRequest) -> CertifyRequest {
 async fn predict(client: &mut Client, priority: i32) -> Result<(), Status> {
     let request = PredictRequest {
         priority,
-        ..messages::predict(floats(&[[0.5; 4]; 4]))
+        ..messages::predict_request(floats(&[[0.5; 4]; 4]))
     };
     client.predict(request).await.map(drop)
 }
@@ -40,7 +40,7 @@ async fn predict(client: &mut Client, priority: i32) -> Result<(), Status> {
 async fn certify_four(client: &mut Client, priority: i32) -> Result<(), Status> {
     let request = CertifyRequest {
         priority,
-        ..certify(floats(&[[0.5; 4]; 4]))
+        ..certify_request(floats(&[[0.5; 4]; 4]))
     };
     client.certify(request).await.map(drop)
 }
@@ -72,9 +72,12 @@ async fn unknown_priorities_are_refused() {
     let server = TestServer::start(four_rows()).await;
     let mut client = server.client().await;
     for unknown in [3, -1, i32::MAX] {
-        assert_eq!(fields(&predict(&mut client, unknown).await.unwrap_err()), ["priority"]);
         assert_eq!(
-            fields(&certify_four(&mut client, unknown).await.unwrap_err()),
+            violated_fields(&predict(&mut client, unknown).await.unwrap_err()),
+            ["priority"]
+        );
+        assert_eq!(
+            violated_fields(&certify_four(&mut client, unknown).await.unwrap_err()),
             ["priority"]
         );
     }
@@ -83,7 +86,7 @@ async fn unknown_priorities_are_refused() {
 async fn assert_refused(client: &mut Client, request: CertifyRequest, told: &str) {
     let streamed = client.certify_stream(request.clone()).await.map(drop).unwrap_err();
     for status in [client.certify(request).await.map(drop).unwrap_err(), streamed] {
-        assert_eq!(fields(&status), ["priority"]);
+        assert_eq!(violated_fields(&status), ["priority"]);
         assert!(status.message().contains(told), "no \"{told}\" in {}", status.message());
     }
 }
@@ -101,12 +104,12 @@ async fn an_interactive_certify_keeps_to_the_operators_limit() {
     for (setup, limit) in [(votes(), 50), (votes().with("certificate.interactive_votes", 120), 120)] {
         let server = TestServer::start(setup).await;
         let mut client = server.client().await;
-        assert_allowed(&mut client, interactive(certify_with(inputs(), limit))).await;
+        assert_allowed(&mut client, interactive(certify_with_votes(inputs(), limit))).await;
         let told = format!("vote_budget of {limit} at most");
-        assert_refused(&mut client, interactive(certify_with(inputs(), limit + 1)), &told).await;
+        assert_refused(&mut client, interactive(certify_with_votes(inputs(), limit + 1)), &told).await;
         // The default budget of 200 is the caller's too.
-        assert_refused(&mut client, interactive(certify(inputs())), &told).await;
-        assert_allowed(&mut client, certify_with(inputs(), 500)).await;
+        assert_refused(&mut client, interactive(certify_request(inputs())), &told).await;
+        assert_allowed(&mut client, certify_with_votes(inputs(), 500)).await;
         let info = client.get_model_info(GetModelInfoRequest {}).await.unwrap();
         assert_eq!(info.into_inner().certification.unwrap().interactive_votes, limit);
     }
@@ -118,7 +121,7 @@ async fn an_operator_may_forbid_it() {
     for setup in [votes(), four_rows()] {
         let server = TestServer::start(setup.with("certificate.interactive_votes", 0)).await;
         let mut client = server.client().await;
-        let one = certify_with(floats(&[[0.25; 4]]), 1);
+        let one = certify_with_votes(floats(&[[0.25; 4]]), 1);
         assert_refused(&mut client, interactive(one.clone()), forbidden).await;
         assert_allowed(&mut client, one).await;
         predict(&mut client, Priority::Interactive.into()).await.unwrap();

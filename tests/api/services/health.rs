@@ -8,7 +8,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::support::server::PATIENCE;
+use crate::support::server::TEST_TIMEOUT;
 use crate::support::setup::manifest;
 use crate::support::{Setup, TestServer, messages};
 
@@ -55,7 +55,7 @@ async fn nothing_is_served_until_both_models_are_warm() {
     assert_health(&server, ServingStatus::NotServing).await;
     let mut client = server.client().await;
     let early = client
-        .predict(messages::predict(messages::floats(&[[0.0; 4]])))
+        .predict(messages::predict_request(messages::floats(&[[0.0; 4]])))
         .await
         .unwrap_err();
     assert_eq!(early.code(), Code::Unavailable, "{early:?}");
@@ -66,7 +66,7 @@ async fn nothing_is_served_until_both_models_are_warm() {
     assert!(server.ready().await);
     assert_health(&server, ServingStatus::Serving).await;
     client
-        .predict(messages::predict(messages::floats(&[[0.0; 4]])))
+        .predict(messages::predict_request(messages::floats(&[[0.0; 4]])))
         .await
         .unwrap();
 }
@@ -89,7 +89,7 @@ async fn a_draining_server_says_so_and_finishes_what_it_has() {
     assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
 
     // The first message of the stream tells that it is in flight.
-    let order = messages::certify_with(messages::floats(&[messages::CLEAR]), 60);
+    let order = messages::certify_with_votes(messages::floats(&[messages::CLEAR_INPUT]), 60);
     let order = certimix::rpc::proto::CertifyRequest {
         failure_probability: Some(0.5),
         ..order
@@ -98,7 +98,7 @@ async fn a_draining_server_says_so_and_finishes_what_it_has() {
     assert!(!stream.message().await.unwrap().unwrap().r#final);
 
     server.begin_stop();
-    let status = tokio::time::timeout(PATIENCE, watch.message())
+    let status = tokio::time::timeout(TEST_TIMEOUT, watch.message())
         .await
         .unwrap()
         .unwrap()

@@ -10,10 +10,10 @@ use certimix::rpc::proto::{
 };
 use serde_json::Value;
 
-use crate::support::messages::{certificate, certify, certify_with, floats, predict};
-use crate::support::predict_stream::Exchange;
-use crate::support::process::{self, Served};
-use crate::support::server::{Client, PATIENCE};
+use crate::support::messages::{certificate, certify_request, certify_with_votes, floats, predict_request};
+use crate::support::predict_stream::PredictStreamClient;
+use crate::support::process::{self, ServerProcess};
+use crate::support::server::{Client, TEST_TIMEOUT};
 use crate::support::{Setup, TestServer};
 
 /// Rows in the models' range, and many near the borders between their classes.
@@ -23,8 +23,8 @@ fn inputs(count: usize) -> Vec<[f32; 4]> {
     (0..count).map(row).collect()
 }
 
-async fn connect(served: &Served) -> Client {
-    let endpoint = format!("http://{}", served.address());
+async fn connect(server: &ServerProcess) -> Client {
+    let endpoint = format!("http://{}", server.address());
     MixedClassifierClient::connect(endpoint).await.unwrap()
 }
 
@@ -44,7 +44,7 @@ async fn report_when(client: &mut Client, is: impl Fn(&GetShadowReportResponse) 
         if is(&report) {
             return report;
         }
-        assert!(started.elapsed() < PATIENCE, "not in time: {report:?}");
+        assert!(started.elapsed() < TEST_TIMEOUT, "not in time: {report:?}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -68,11 +68,11 @@ fn radius(prediction: &Prediction) -> f64 {
 }
 
 /// The row that these answers, given in place of what was `served`, must make; without votes.
-fn expected(alpha: f64, answers: &[Prediction], served: &[Prediction], bounds: &[f64]) -> ShadowRow {
+fn expected(alpha: f64, answers: &[Prediction], baseline: &[Prediction], bounds: &[f64]) -> ShadowRow {
     let count = |is: &dyn Fn(&Prediction, &Prediction) -> bool| {
         answers
             .iter()
-            .zip(served)
+            .zip(baseline)
             .filter(|(answer, was)| is(answer, was))
             .count() as u64
     };
@@ -103,13 +103,13 @@ async fn predict_all(client: &Client, rows: &[[f32; 4]]) -> Vec<Prediction> {
     let mut client = client.clone();
     let (by_call, by_stream) = rows.split_at(rows.len() - 20);
     for rows in by_call.chunks(40) {
-        let answer = client.predict(predict(floats(rows))).await.unwrap();
+        let answer = client.predict(predict_request(floats(rows))).await.unwrap();
         answers.extend(answer.into_inner().predictions);
     }
-    let mut exchange = Exchange::open(client).await;
+    let mut predict_stream = PredictStreamClient::open(client).await;
     for rows in by_stream.chunks(4) {
-        exchange.ask(predict(floats(rows)));
-        answers.extend(exchange.response().await.predictions);
+        predict_stream.send(predict_request(floats(rows)));
+        answers.extend(predict_stream.next_response().await.predictions);
     }
     answers
 }
@@ -120,8 +120,8 @@ async fn one_row_candidates_are_exactly_what_a_server_with_their_alpha_answers()
     let candidates = [0.3, 0.6, 0.76, 0.9, 0.99];
     let setup = |alpha: f64| Setup::pair("linear_g", "linear_h").with("mixture.alpha", alpha);
     let shadowed = setup(0.76).with("mixture.shadow_alphas", format!("{candidates:?}"));
-    let served = Served::spawn(&shadowed.write());
-    let mut client = connect(&served).await;
+    let server = ServerProcess::spawn(&shadowed.write());
+    let mut client = connect(&server).await;
     let answers = predict_all(&client, &rows).await;
     let report = report_of(&mut client, rows.len()).await;
 
@@ -130,7 +130,7 @@ async fn one_row_candidates_are_exactly_what_a_server_with_their_alpha_answers()
     assert_eq!(report.candidates.len(), candidates.len());
     for (candidate, alpha) in report.candidates.iter().zip(candidates) {
         let other = setup(alpha);
-        let other = Served::spawn(&other.write());
+        let other = ServerProcess::spawn(&other.write());
         let others = predict_all(&connect(&other).await, &rows).await;
         assert_eq!(*candidate, expected(alpha, &others, &answers, &report.radius_bounds));
         assert_eq!(
@@ -189,7 +189,7 @@ async fn a_candidate_never_claims_more_than_its_own_run_proves_on_the_same_votes
     let rows = inputs(60);
     let request = |row| CertifyRequest {
         target_radius: Some(0.2),
-        ..certify_with(floats(&[row]), 1000)
+        ..certify_with_votes(floats(&[row]), 1000)
     };
     let (report, answers) = voted(0.76, &rows, request).await;
     let (serving, bounds) = (report.serving.clone().unwrap(), &report.radius_bounds);
@@ -234,7 +234,7 @@ async fn a_fixed_number_of_votes_leaves_nothing_open() {
     let rows = inputs(20);
     let request = |row| CertifyRequest {
         bound: BoundMethod::ClopperPearson.into(),
-        ..certify_with(floats(&[row]), 200)
+        ..certify_with_votes(floats(&[row]), 200)
     };
     let (report, answers) = voted(0.76, &rows, request).await;
     for (candidate, alpha) in report.candidates.iter().zip(ALPHAS) {
@@ -256,7 +256,10 @@ async fn a_stream_is_counted_once() {
     let setup = by_votes(0.76).with("mixture.shadow_alphas", "[0.9]");
     let server = TestServer::start(setup).await;
     let mut client = server.client().await;
-    let stream = client.certify_stream(certify(floats(&[[0.5; 4]]))).await.unwrap();
+    let stream = client
+        .certify_stream(certify_request(floats(&[[0.5; 4]])))
+        .await
+        .unwrap();
     let mut messages = stream.into_inner();
     let mut count = 0;
     while messages.message().await.unwrap().is_some() {
@@ -276,8 +279,8 @@ async fn candidates_are_reloaded_and_counts_compare_like_with_like() {
     };
     let first = setup("[]");
     let path = first.write();
-    let served = Served::spawn(&path);
-    let mut client = connect(&served).await;
+    let server = ServerProcess::spawn(&path);
+    let mut client = connect(&server).await;
     let rewrite = |setup: Setup| {
         fs::copy(setup.write(), &path).unwrap();
     };
@@ -343,8 +346,8 @@ async fn on_the_way_to_another_alpha_counts_go_on_and_begin_anew_when_it_arrives
     };
     let first = setup(0.7, "0s");
     let path = first.write();
-    let served = Served::spawn(&path);
-    let mut client = connect(&served).await;
+    let server = ServerProcess::spawn(&path);
+    let mut client = connect(&server).await;
     let rows = inputs(30);
     predict_all(&client, &rows).await;
     report_of(&mut client, 30).await;
@@ -375,8 +378,8 @@ async fn under_load_every_answer_is_judged_or_counted_as_dropped() {
             format!("{:?}", (1..=16).map(|i| f64::from(i) / 16.0).collect::<Vec<_>>()),
         )
         .with("server.max_inputs", 1024);
-    let served = Served::spawn(&setup.write());
-    let mut client = connect(&served).await;
+    let server = ServerProcess::spawn(&setup.write());
+    let mut client = connect(&server).await;
     // The thread that judges has the lowest priority: on a machine whose processors others want, it is slow.
     let rows = inputs(500);
     let calls = (0..8).map(|_| {
@@ -384,7 +387,7 @@ async fn under_load_every_answer_is_judged_or_counted_as_dropped() {
         tokio::spawn(async move {
             let mut answered = 0;
             for _ in 0..3 {
-                let mut request = predict(floats(&rows));
+                let mut request = predict_request(floats(&rows));
                 request.priority = Priority::Bulk.into();
                 if let Ok(answer) = client.predict(request).await {
                     answered += answer.into_inner().predictions.len() as u64;
@@ -412,8 +415,8 @@ async fn the_command_shows_the_report_of_a_server_under_traffic() {
     let setup = Setup::pair("linear_g", "linear_h")
         .with("mixture.alpha", 0.76)
         .with("mixture.shadow_alphas", "[0.9, 0.6]");
-    let served = Served::spawn(&setup.write());
-    let address = served.address().to_string();
+    let server = ServerProcess::spawn(&setup.write());
+    let address = server.address().to_string();
     let mut client = MixedClassifierClient::connect(format!("http://{address}"))
         .await
         .unwrap();
@@ -453,7 +456,7 @@ async fn the_command_shows_the_report_of_a_server_under_traffic() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_command_tells_which_key_is_missing() {
     let setup = Setup::pair("linear_g", "linear_h");
-    let served = Served::spawn(&setup.write());
-    let message = process::fails(&["shadow", "--once", "--address", &served.address().to_string()], &[]);
+    let server = ServerProcess::spawn(&setup.write());
+    let message = process::fails(&["shadow", "--once", "--address", &server.address().to_string()], &[]);
     assert!(message.contains("mixture.shadow_alphas"), "{message}");
 }

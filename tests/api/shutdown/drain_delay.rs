@@ -10,9 +10,9 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::support::Setup;
-use crate::support::editable_server::Editor;
-use crate::support::messages::{CLEAR, floats, predict};
-use crate::support::scrape::{Scrape, get};
+use crate::support::editable_server::EditableServer;
+use crate::support::messages::{CLEAR_INPUT, floats, predict_request};
+use crate::support::scrape::{Scrape, http_get};
 use crate::support::server::Client;
 
 async fn health(channel: &Channel, service: &str) -> ServingStatus {
@@ -38,8 +38,8 @@ async fn told(channel: &Channel, metrics: SocketAddr) -> Vec<(&'static str, bool
         .server_ready(ServerReadyRequest {})
         .await;
     told.push(("ServerReady", ready.unwrap().into_inner().ready));
-    told.push(("/readyz", get(metrics, "/readyz").0 == 200));
-    told.push(("/livez", get(metrics, "/livez").0 == 200));
+    told.push(("/readyz", http_get(metrics, "/readyz").0 == 200));
+    told.push(("/livez", http_get(metrics, "/livez").0 == 200));
     told
 }
 
@@ -47,20 +47,23 @@ async fn told(channel: &Channel, metrics: SocketAddr) -> Vec<(&'static str, bool
 async fn the_end_is_told_before_it_comes() {
     // Long enough for a busy machine to look at it.
     let setup = Setup::pair("linear_g", "linear_h").text("server.drain_delay", "5s");
-    let mut editor = Editor::start(setup);
-    let channel = editor.channel().await;
-    let serving = told(&channel, editor.metrics).await;
+    let mut server = EditableServer::start(setup);
+    let channel = server.channel().await;
+    let serving = told(&channel, server.metrics).await;
     assert!(serving.iter().all(|(_, serves)| *serves), "{serving:?}");
-    editor.served.signal("TERM");
-    Scrape::until(editor.metrics, |found| found.value("certimix_serving") == 0.0);
-    for (name, serves) in told(&channel, editor.metrics).await {
+    server.process.signal("TERM");
+    Scrape::poll_until(server.metrics, |found| found.value("certimix_serving") == 0.0);
+    for (name, serves) in told(&channel, server.metrics).await {
         assert_eq!(serves, ["liveness", "/livez"].contains(&name), "{name}");
     }
     // On an open connection, and on one that comes now.
-    for channel in [channel.clone(), editor.channel().await] {
-        let answer = Client::new(channel).predict(predict(floats(&[CLEAR]))).await.unwrap();
+    for channel in [channel.clone(), server.channel().await] {
+        let answer = Client::new(channel)
+            .predict(predict_request(floats(&[CLEAR_INPUT])))
+            .await
+            .unwrap();
         assert_eq!(answer.into_inner().predictions.len(), 1);
     }
-    assert_eq!(editor.served.wait().code(), Some(0));
-    assert!(TcpStream::connect(editor.address).is_err());
+    assert_eq!(server.process.wait().code(), Some(0));
+    assert!(TcpStream::connect(server.address).is_err());
 }

@@ -11,24 +11,24 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::support::messages::{CLEAR, floats};
-use crate::support::predict_stream::Exchange;
-use crate::support::process::Served;
-use crate::support::raw_connection::{GREETING, HALF_A_FRAME, Raw};
+use crate::support::messages::{CLEAR_INPUT, floats};
+use crate::support::predict_stream::PredictStreamClient;
+use crate::support::process::ServerProcess;
+use crate::support::raw_connection::{HTTP2_PREFACE, PARTIAL_HEADERS_FRAME, RawConnection};
 use crate::support::scrape::Scrape;
-use crate::support::server::{Client, PATIENCE};
+use crate::support::server::{Client, TEST_TIMEOUT};
 use crate::support::{Setup, messages};
 
 const REQUESTS: usize = 200;
 
 async fn channel(address: SocketAddr) -> Channel {
     let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
-    endpoint.timeout(PATIENCE).connect().await.unwrap()
+    endpoint.timeout(TEST_TIMEOUT).connect().await.unwrap()
 }
 
 /// How many rows the server has taken on.
 fn admitted(metrics: SocketAddr) -> usize {
-    let found = Scrape::of(metrics).value(r#"certimix_admitted_rows{model="robust"}"#);
+    let found = Scrape::fetch(metrics).value(r#"certimix_admitted_rows{model="robust"}"#);
     // A small whole number.
     found as usize
 }
@@ -43,12 +43,13 @@ async fn two_hundred_requests_are_answered_and_the_idle_do_not_hold_it() {
         .text("server.unix_socket", "certimix.sock")
         .text("metrics.listen", "127.0.0.1:0")
         .text("server.drain_timeout", "1h");
-    let mut served = Served::spawn(&setup.write());
-    let (address, metrics) = served.addresses();
+    let mut server = ServerProcess::spawn(&setup.write());
+    let (address, metrics) = server.addresses();
     let metrics = metrics.unwrap();
     // Silent, half-way through each stage, and idle.
-    let half_a_frame = [GREETING, HALF_A_FRAME].concat();
-    let held = [&[][..], &GREETING[..5], GREETING, &half_a_frame].map(|said| Raw::saying(address, said));
+    let half_a_frame = [HTTP2_PREFACE, PARTIAL_HEADERS_FRAME].concat();
+    let held = [&[][..], &HTTP2_PREFACE[..5], HTTP2_PREFACE, &half_a_frame]
+        .map(|said| RawConnection::connect_and_send(address, said));
     let idle = channel(address).await;
     Client::new(idle.clone())
         .get_model_info(certimix::rpc::proto::GetModelInfoRequest {})
@@ -63,7 +64,7 @@ async fn two_hundred_requests_are_answered_and_the_idle_do_not_hold_it() {
         .unwrap()
         .into_inner();
     assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
-    let mut stream = Exchange::open(Client::new(channel(address).await)).await;
+    let mut stream = PredictStreamClient::open(Client::new(channel(address).await)).await;
 
     let answered = Arc::new(AtomicUsize::new(0));
     let mut asked = Vec::new();
@@ -72,7 +73,7 @@ async fn two_hundred_requests_are_answered_and_the_idle_do_not_hold_it() {
         for _ in 0..REQUESTS / 10 {
             let (mut client, answered) = (client.clone(), Arc::clone(&answered));
             asked.push(tokio::spawn(async move {
-                let answer = client.predict(messages::predict(floats(&[CLEAR]))).await;
+                let answer = client.predict(messages::predict_request(floats(&[CLEAR_INPUT]))).await;
                 answered.fetch_add(1, Ordering::Relaxed);
                 answer
             }));
@@ -87,7 +88,7 @@ async fn two_hundred_requests_are_answered_and_the_idle_do_not_hold_it() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, all_in)
+    tokio::time::timeout(TEST_TIMEOUT, all_in)
         .await
         .expect("not all requests arrive");
     let in_flight = REQUESTS - answered.load(Ordering::Relaxed);
@@ -95,7 +96,7 @@ async fn two_hundred_requests_are_answered_and_the_idle_do_not_hold_it() {
         in_flight > REQUESTS / 2,
         "only {in_flight} were in flight: the test shows little"
     );
-    served.signal("TERM");
+    server.signal("TERM");
     for answer in asked {
         assert_eq!(answer.await.unwrap().unwrap().into_inner().predictions.len(), 1);
     }
@@ -105,7 +106,7 @@ async fn two_hundred_requests_are_answered_and_the_idle_do_not_hold_it() {
         ServingStatus::NotServing
     );
     assert_eq!(watch.message().await.unwrap_err().code(), Code::Unavailable);
-    assert_eq!(stream.end().await.code(), Code::Unavailable);
-    assert_eq!(served.wait().code(), Some(0));
+    assert_eq!(stream.end_status().await.code(), Code::Unavailable);
+    assert_eq!(server.wait().code(), Some(0));
     drop((held, idle, idle_socket));
 }

@@ -7,26 +7,26 @@ use std::time::{Duration, Instant};
 
 use tonic::transport::Endpoint;
 
-use crate::support::messages::{CLEAR, certify_with, floats};
-use crate::support::process::Served;
+use crate::support::messages::{CLEAR_INPUT, certify_with_votes, floats};
+use crate::support::process::ServerProcess;
 use crate::support::scrape::Scrape;
-use crate::support::server::{Client, PATIENCE};
+use crate::support::server::{Client, TEST_TIMEOUT};
 use crate::support::{Setup, messages};
 
-async fn connect(served: &Served) -> Client {
-    let address = served.address();
+async fn connect(server: &ServerProcess) -> Client {
+    let address = server.address();
     Client::new(endpoint(address).connect().await.unwrap())
 }
 
 fn endpoint(address: SocketAddr) -> Endpoint {
     Endpoint::from_shared(format!("http://{address}"))
         .unwrap()
-        .timeout(PATIENCE)
+        .timeout(TEST_TIMEOUT)
 }
 
 /// How many rows the server has taken on.
 fn admitted(metrics: SocketAddr) -> usize {
-    let found = Scrape::of(metrics).value(r#"certimix_admitted_rows{model="robust"}"#);
+    let found = Scrape::fetch(metrics).value(r#"certimix_admitted_rows{model="robust"}"#);
     // A small whole number.
     found as usize
 }
@@ -42,8 +42,8 @@ async fn requests_in_flight_are_answered_before_it_exits() {
         .with("scheduler.queue_rows", REQUESTS)
         .text("metrics.listen", "127.0.0.1:0")
         .text("server.drain_timeout", "50s");
-    let mut served = Served::spawn(&setup.write());
-    let (address, metrics) = served.addresses();
+    let mut server = ServerProcess::spawn(&setup.write());
+    let (address, metrics) = server.addresses();
     let metrics = metrics.unwrap();
     let answered = Arc::new(AtomicUsize::new(0));
     let mut asked = Vec::new();
@@ -52,7 +52,7 @@ async fn requests_in_flight_are_answered_before_it_exits() {
         for _ in 0..REQUESTS / 5 {
             let (mut client, answered) = (client.clone(), Arc::clone(&answered));
             asked.push(tokio::spawn(async move {
-                let answer = client.predict(messages::predict(floats(&[[0.5; 4]]))).await;
+                let answer = client.predict(messages::predict_request(floats(&[[0.5; 4]]))).await;
                 answered.fetch_add(1, Ordering::Relaxed);
                 answer
             }));
@@ -67,26 +67,28 @@ async fn requests_in_flight_are_answered_before_it_exits() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, all_in)
+    tokio::time::timeout(TEST_TIMEOUT, all_in)
         .await
         .expect("not all requests arrive");
     let in_flight = REQUESTS - answered.load(Ordering::Relaxed);
-    served.signal("TERM");
+    server.signal("TERM");
     for answer in asked {
         assert_eq!(answer.await.unwrap().unwrap().into_inner().predictions.len(), 1);
     }
     assert!(in_flight > 0, "nothing was in flight any more: the test shows nothing");
-    assert_eq!(served.wait().code(), Some(0));
+    assert_eq!(server.wait().code(), Some(0));
     assert!(TcpStream::connect(address).is_err());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn idle_connections_do_not_hold_it() {
     let setup = Setup::pair("linear_g", "linear_h").text("server.drain_timeout", "2s");
-    let mut served = Served::spawn(&setup.write());
-    let address = served.address();
+    let mut server = ServerProcess::spawn(&setup.write());
+    let address = server.address();
     let mut idle = Client::new(endpoint(address).connect().await.unwrap());
-    idle.predict(messages::predict(floats(&[[0.5; 4]]))).await.unwrap();
+    idle.predict(messages::predict_request(floats(&[[0.5; 4]])))
+        .await
+        .unwrap();
     // One that never said a word, and one that watches health.
     let silent = TcpStream::connect(address).unwrap();
     let request = tonic_health::pb::HealthCheckRequest { service: String::new() };
@@ -98,8 +100,8 @@ async fn idle_connections_do_not_hold_it() {
         .into_inner();
     watch.message().await.unwrap();
     let start = Instant::now();
-    served.signal("INT");
-    assert_eq!(served.wait().code(), Some(0));
+    server.signal("INT");
+    assert_eq!(server.wait().code(), Some(0));
     assert!(start.elapsed() < Duration::from_secs(2 + 20));
     drop((idle, silent, watch));
 }
@@ -114,20 +116,20 @@ async fn the_bound_holds_for_long_requests() {
         .with("certificate.failure_probability", 0.4)
         .text("server.max_request_time", "1h")
         .text("server.drain_timeout", "500ms");
-    let mut served = Served::spawn(&setup.write());
-    let mut stream = connect(&served)
+    let mut server = ServerProcess::spawn(&setup.write());
+    let mut stream = connect(&server)
         .await
-        .certify_stream(certify_with(floats(&[CLEAR]), 1_000_000))
+        .certify_stream(certify_with_votes(floats(&[CLEAR_INPUT]), 1_000_000))
         .await
         .unwrap()
         .into_inner();
     stream.message().await.unwrap().unwrap();
     let start = Instant::now();
-    served.signal("TERM");
-    assert_eq!(served.wait().code(), Some(0));
+    server.signal("TERM");
+    assert_eq!(server.wait().code(), Some(0));
     assert!(start.elapsed() < Duration::from_millis(500) + Duration::from_secs(20));
     let end = async { while let Ok(Some(_)) = stream.message().await {} };
-    tokio::time::timeout(PATIENCE, end)
+    tokio::time::timeout(TEST_TIMEOUT, end)
         .await
         .expect("the stream never ends");
 }
@@ -145,9 +147,9 @@ async fn a_server_that_loads_stops_too() {
             .success()
     );
     let setup = setup.path("models.robust", &pipe).text("server.drain_timeout", "1s");
-    let mut served = Served::spawn(&setup.write());
+    let mut server = ServerProcess::spawn(&setup.write());
     // It has loaded the standard model, or is about to, and then waits for the other's manifest.
     std::thread::sleep(Duration::from_millis(300));
-    served.signal("TERM");
-    assert_eq!(served.wait().code(), Some(0));
+    server.signal("TERM");
+    assert_eq!(server.wait().code(), Some(0));
 }

@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 /// A file of the repository.
-pub fn root(path: &str) -> PathBuf {
+pub fn repository_path(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
 /// The images of `models/cifar10/test_100.png`, channels first. The file has one image of 32 x 32 a row.
-pub fn pixels() -> Vec<Vec<u8>> {
-    let sheet = image::open(root("models/cifar10/test_100.png")).unwrap().into_rgb8();
+pub fn test_images() -> Vec<Vec<u8>> {
+    let sheet = image::open(repository_path("models/cifar10/test_100.png"))
+        .unwrap()
+        .into_rgb8();
     let row = |image| (0..1024).map(move |place| (place, image));
     let channels_first = |image| {
         (0..3)
@@ -24,7 +26,7 @@ pub fn pixels() -> Vec<Vec<u8>> {
 }
 
 /// Their true classes.
-pub fn classes() -> Vec<u32> {
-    let text = std::fs::read_to_string(root("models/cifar10/test_100_labels.json")).unwrap();
+pub fn test_labels() -> Vec<u32> {
+    let text = std::fs::read_to_string(repository_path("models/cifar10/test_100_labels.json")).unwrap();
     serde_json::from_str(&text).unwrap()
 }

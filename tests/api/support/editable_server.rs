@@ -8,30 +8,30 @@ use tonic::transport::{Channel, Endpoint};
 
 use super::Setup;
 use super::model_info_poller::replace;
-use super::process::Served;
+use super::process::ServerProcess;
 use super::scrape::Scrape;
-use super::server::{Client, PATIENCE};
+use super::server::{Client, TEST_TIMEOUT};
 
 pub const APPLIED: &str = r#"certimix_config_reloads_total{result="applied"}"#;
 
 /// A server of the real binary.
-pub struct Editor {
-    pub served: Served,
+pub struct EditableServer {
+    pub process: ServerProcess,
     pub address: SocketAddr,
     pub metrics: SocketAddr,
     pub file: PathBuf,
     pub setup: Setup,
 }
 
-impl Editor {
+impl EditableServer {
     /// Waits until it is ready.
     pub fn start(setup: Setup) -> Self {
         let setup = setup.text("metrics.listen", "127.0.0.1:0");
         let file = setup.write();
-        let served = Served::spawn(&file);
-        let (address, metrics) = served.addresses();
+        let process = ServerProcess::spawn(&file);
+        let (address, metrics) = process.addresses();
         Self {
-            served,
+            process,
             address,
             metrics: metrics.expect("metrics are served"),
             file,
@@ -41,7 +41,7 @@ impl Editor {
 
     pub async fn channel(&self) -> Channel {
         let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).unwrap();
-        endpoint.timeout(PATIENCE).connect().await.unwrap()
+        endpoint.timeout(TEST_TIMEOUT).connect().await.unwrap()
     }
 
     /// On a connection of its own.
@@ -50,7 +50,7 @@ impl Editor {
     }
 
     pub fn scrape(&self) -> Scrape {
-        Scrape::of(self.metrics)
+        Scrape::fetch(self.metrics)
     }
 
     /// Writes another value of `key`, as TOML, and waits for nothing.
@@ -62,7 +62,7 @@ impl Editor {
     pub fn set(&self, key: &str, value: impl Display) {
         let before = self.scrape().value(APPLIED);
         self.write(key, value);
-        Scrape::until(self.metrics, |found| found.value(APPLIED) > before);
+        Scrape::poll_until(self.metrics, |found| found.value(APPLIED) > before);
     }
 
     /// As `set`, of a string.

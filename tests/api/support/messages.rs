@@ -7,7 +7,7 @@ use tonic::Status;
 use tonic_types::StatusExt as _;
 
 /// An input that `linear_h` and its slow and smoothed kin put into the first class without a doubt.
-pub const CLEAR: [f32; 4] = [0.75, -0.75, -0.75, 0.0];
+pub const CLEAR_INPUT: [f32; 4] = [0.75, -0.75, -0.75, 0.0];
 
 /// Inputs of four numbers each.
 pub fn floats(rows: &[[f32; 4]]) -> Tensor {
@@ -34,7 +34,7 @@ pub fn bytes(shape: &[i64], values: &[u8]) -> Tensor {
 }
 
 /// Asks for everything about `inputs`.
-pub fn predict(inputs: Tensor) -> PredictRequest {
+pub fn predict_request(inputs: Tensor) -> PredictRequest {
     PredictRequest {
         inputs: Some(inputs),
         include_components: true,
@@ -43,7 +43,7 @@ pub fn predict(inputs: Tensor) -> PredictRequest {
 }
 
 /// Asks for certificates by the operator's settings, and for the components.
-pub fn certify(inputs: Tensor) -> CertifyRequest {
+pub fn certify_request(inputs: Tensor) -> CertifyRequest {
     CertifyRequest {
         inputs: Some(inputs),
         include_components: true,
@@ -52,10 +52,10 @@ pub fn certify(inputs: Tensor) -> CertifyRequest {
 }
 
 /// The same, with as many votes as asked for and no target.
-pub fn certify_with(inputs: Tensor, votes: u64) -> CertifyRequest {
+pub fn certify_with_votes(inputs: Tensor, votes: u64) -> CertifyRequest {
     CertifyRequest {
         vote_budget: Some(votes),
-        ..certify(inputs)
+        ..certify_request(inputs)
     }
 }
 
@@ -76,7 +76,7 @@ pub fn certified(prediction: &Prediction) -> &Certificate {
 }
 
 /// The fields that an INVALID_ARGUMENT names, in their order.
-pub fn fields(status: &Status) -> Vec<String> {
+pub fn violated_fields(status: &Status) -> Vec<String> {
     assert_eq!(status.code(), tonic::Code::InvalidArgument, "{status:?}");
     let details = status.get_details_bad_request().expect("field violations");
     for violation in &details.field_violations {

@@ -17,8 +17,8 @@ pub async fn client(server: &TestServer) -> Client {
 }
 
 /// Raw floats, such as most clients send.
-pub fn floats(shape: &[i64], values: &[f32]) -> ModelInferRequest {
-    raw(
+pub fn float_request(shape: &[i64], values: &[f32]) -> ModelInferRequest {
+    raw_request(
         "FP32",
         shape,
         values.iter().flat_map(|value| value.to_le_bytes()).collect(),
@@ -26,18 +26,18 @@ pub fn floats(shape: &[i64], values: &[f32]) -> ModelInferRequest {
 }
 
 /// Inputs of four numbers each.
-pub fn rows(rows: &[[f32; 4]]) -> ModelInferRequest {
-    floats(&[i64::try_from(rows.len()).unwrap(), 4], rows.as_flattened())
+pub fn row_request(rows: &[[f32; 4]]) -> ModelInferRequest {
+    float_request(&[i64::try_from(rows.len()).unwrap(), 4], rows.as_flattened())
 }
 
-pub fn raw(datatype: &str, shape: &[i64], bytes: Vec<u8>) -> ModelInferRequest {
+pub fn raw_request(datatype: &str, shape: &[i64], bytes: Vec<u8>) -> ModelInferRequest {
     ModelInferRequest {
         raw_input_contents: vec![bytes.into()],
-        ..typed(datatype, shape, None)
+        ..typed_request(datatype, shape, None)
     }
 }
 
-pub fn typed(datatype: &str, shape: &[i64], contents: Option<InferTensorContents>) -> ModelInferRequest {
+pub fn typed_request(datatype: &str, shape: &[i64], contents: Option<InferTensorContents>) -> ModelInferRequest {
     let tensor = InferInputTensor {
         name: "input".to_owned(),
         datatype: datatype.to_owned(),
@@ -53,7 +53,7 @@ pub fn typed(datatype: &str, shape: &[i64], contents: Option<InferTensorContents
 }
 
 /// The same request, for these outputs.
-pub fn asking_for(names: &[&str], request: ModelInferRequest) -> ModelInferRequest {
+pub fn with_outputs(names: &[&str], request: ModelInferRequest) -> ModelInferRequest {
     let output = |name: &&str| InferRequestedOutputTensor {
         name: (*name).to_owned(),
         ..Default::default()
@@ -96,7 +96,7 @@ pub fn float_output(response: &ModelInferResponse, name: &str, shape: &[i64]) ->
 }
 
 /// A parameter of a response that is a string, or else nothing.
-pub fn text<'a>(response: &'a ModelInferResponse, name: &str) -> Option<&'a str> {
+pub fn string_parameter<'a>(response: &'a ModelInferResponse, name: &str) -> Option<&'a str> {
     match response.parameters.get(name)?.parameter_choice.as_ref()? {
         ParameterChoice::StringParam(text) => Some(text),
         _ => None,
@@ -104,7 +104,7 @@ pub fn text<'a>(response: &'a ModelInferResponse, name: &str) -> Option<&'a str>
 }
 
 /// A parameter of a response that is a double, or else nothing.
-pub fn double(response: &ModelInferResponse, name: &str) -> Option<f64> {
+pub fn double_parameter(response: &ModelInferResponse, name: &str) -> Option<f64> {
     match response.parameters.get(name)?.parameter_choice.as_ref()? {
         ParameterChoice::DoubleParam(value) => Some(*value),
         _ => None,

@@ -7,20 +7,20 @@ use std::time::{Duration, Instant};
 use certimix::rpc::proto::mixed_classifier_client::MixedClassifierClient;
 use certimix::rpc::proto::{GetModelInfoRequest, GetModelInfoResponse};
 
-use super::process::Served;
-use super::server::{Client, PATIENCE};
+use super::process::ServerProcess;
+use super::server::{Client, TEST_TIMEOUT};
 
 /// A server of the real binary, and who looks at it.
-pub struct Operator {
-    pub served: Served,
+pub struct ModelInfoPoller {
+    pub process: ServerProcess,
     pub address: SocketAddr,
 }
 
-impl Operator {
+impl ModelInfoPoller {
     /// Waits until `served` is ready.
-    pub fn of(served: Served) -> Self {
-        let address = served.address();
-        Self { served, address }
+    pub fn of(process: ServerProcess) -> Self {
+        let address = process.address();
+        Self { process, address }
     }
 
     pub async fn client(&self) -> Client {
@@ -53,7 +53,10 @@ impl Operator {
                 if holds(&info) {
                     return info;
                 }
-                assert!(began.elapsed() < PATIENCE, "waited for in vain at {caller}: {info:#?}");
+                assert!(
+                    began.elapsed() < TEST_TIMEOUT,
+                    "waited for in vain at {caller}: {info:#?}"
+                );
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         }

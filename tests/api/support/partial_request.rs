@@ -9,12 +9,12 @@ use tonic::codegen::http::{Request, Response};
 use tonic::codegen::{Bytes, Service as _};
 use tonic::transport::Channel;
 
-use super::server::PATIENCE;
+use super::server::TEST_TIMEOUT;
 
 /// The beginning of a message, and nothing behind it.
-struct HalfAMessage(Option<Bytes>);
+struct PartialMessage(Option<Bytes>);
 
-impl Body for HalfAMessage {
+impl Body for PartialMessage {
     type Data = Bytes;
     type Error = Status;
 
@@ -27,7 +27,11 @@ impl Body for HalfAMessage {
 }
 
 /// Sends it to a method, with a `grpc-timeout` or none.
-pub async fn post_half(channel: &mut Channel, method: &str, timeout: Option<&str>) -> Response<tonic::body::Body> {
+pub async fn post_partial_message(
+    channel: &mut Channel,
+    method: &str,
+    timeout: Option<&str>,
+) -> Response<tonic::body::Body> {
     std::future::poll_fn(|context| channel.poll_ready(context))
         .await
         .unwrap();
@@ -37,20 +41,24 @@ pub async fn post_half(channel: &mut Channel, method: &str, timeout: Option<&str
     if let Some(timeout) = timeout {
         request = request.header("grpc-timeout", timeout);
     }
-    let half = HalfAMessage(Some(Bytes::from_static(&[0, 0, 0, 0, 100, 7, 7, 7])));
+    let half = PartialMessage(Some(Bytes::from_static(&[0, 0, 0, 0, 100, 7, 7, 7])));
     let request = request.body(tonic::body::Body::new(half)).unwrap();
-    tokio::time::timeout(PATIENCE, channel.call(request))
+    tokio::time::timeout(TEST_TIMEOUT, channel.call(request))
         .await
         .unwrap()
         .unwrap()
 }
 
 /// The status at the end of the body.
-pub async fn ending(answer: Response<tonic::body::Body>) -> Status {
+pub async fn status_in_trailers(answer: Response<tonic::body::Body>) -> Status {
     let mut body = answer.into_body();
     loop {
         let frame = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context));
-        let frame = tokio::time::timeout(PATIENCE, frame).await.unwrap().unwrap().unwrap();
+        let frame = tokio::time::timeout(TEST_TIMEOUT, frame)
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
         if let Some(trailers) = frame.trailers_ref() {
             return Status::from_header_map(trailers).unwrap();
         }

@@ -8,14 +8,14 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Request, Status, Streaming};
 
-use super::server::{Client, PATIENCE};
+use super::server::{Client, TEST_TIMEOUT};
 
-pub struct Exchange {
+pub struct PredictStreamClient {
     requests: UnboundedSender<PredictStreamRequest>,
     answers: Streaming<PredictStreamResponse>,
 }
 
-impl Exchange {
+impl PredictStreamClient {
     /// Opens a stream; `prepare` may set its metadata.
     pub async fn open_with(
         mut client: Client,
@@ -33,19 +33,19 @@ impl Exchange {
     }
 
     /// Sends a request with the operator's time.
-    pub fn ask(&self, request: PredictRequest) {
-        self.ask_within(request, 0);
+    pub fn send(&self, request: PredictRequest) {
+        self.send_with_timeout(request, 0);
     }
 
-    pub fn ask_within(&self, request: PredictRequest, timeout_us: u64) {
-        self.send(PredictStreamRequest {
+    pub fn send_with_timeout(&self, request: PredictRequest, timeout_us: u64) {
+        self.send_message(PredictStreamRequest {
             request: Some(request),
             timeout_us,
         });
     }
 
     /// Sends a message as it is; one that comes after the end is lost, as on the wire.
-    pub fn send(&self, message: PredictStreamRequest) {
+    pub fn send_message(&self, message: PredictStreamRequest) {
         let _ = self.requests.send(message);
     }
 
@@ -55,29 +55,29 @@ impl Exchange {
     }
 
     /// The next outcome, or none if the stream has ended well.
-    pub async fn next(&mut self) -> Result<Option<Outcome>, Status> {
-        next(&mut self.answers).await
+    pub async fn next_outcome(&mut self) -> Result<Option<Outcome>, Status> {
+        next_outcome(&mut self.answers).await
     }
 
     /// The next answer, which must be one.
-    pub async fn response(&mut self) -> PredictResponse {
-        match self.next().await {
+    pub async fn next_response(&mut self) -> PredictResponse {
+        match self.next_outcome().await {
             Ok(Some(Outcome::Response(response))) => response,
             other => panic!("not an answer: {other:?}"),
         }
     }
 
     /// The next answer, which must be an error in its place.
-    pub async fn error(&mut self) -> RequestError {
-        match self.next().await {
+    pub async fn next_error(&mut self) -> RequestError {
+        match self.next_outcome().await {
             Ok(Some(Outcome::Error(error))) => error,
             other => panic!("not an error in the stream: {other:?}"),
         }
     }
 
     /// How the stream ends, which it must do now.
-    pub async fn end(&mut self) -> Status {
-        match self.next().await {
+    pub async fn end_status(&mut self) -> Status {
+        match self.next_outcome().await {
             Err(status) => status,
             other => panic!("not the end: {other:?}"),
         }
@@ -85,8 +85,8 @@ impl Exchange {
 }
 
 /// As [`Exchange::next`], of a stream that was closed.
-pub async fn next(answers: &mut Streaming<PredictStreamResponse>) -> Result<Option<Outcome>, Status> {
-    let message = tokio::time::timeout(PATIENCE, answers.message());
+pub async fn next_outcome(answers: &mut Streaming<PredictStreamResponse>) -> Result<Option<Outcome>, Status> {
+    let message = tokio::time::timeout(TEST_TIMEOUT, answers.message());
     let message = message.await.expect("the stream neither goes on nor ends")?;
     Ok(message.map(|message| message.outcome.expect("an outcome")))
 }

@@ -5,7 +5,7 @@ use std::f64::consts::SQRT_2;
 pub const G_WEIGHTS: [[f64; 4]; 3] = [[1.0, -0.5, 0.25, 0.0], [0.0, 0.75, -1.0, 0.5], [-1.0, 0.0, 0.5, 0.25]];
 pub const G_BIAS: [f64; 3] = [0.125, 0.0, -0.25];
 pub const H_WEIGHTS: [[f64; 4]; 3] = [[4.0, 0.0, 0.0, 0.0], [0.0, 4.0, 0.0, 0.0], [0.0, 0.0, 4.0, 0.0]];
-pub const EACH_WEIGHTS: [[f64; 4]; 3] = [[2.0, 1.0, 0.0, -1.0], [-1.0, 2.0, 1.0, 0.0], [0.0, -1.0, 2.0, 1.0]];
+pub const LINF_H_WEIGHTS: [[f64; 4]; 3] = [[2.0, 1.0, 0.0, -1.0], [-1.0, 2.0, 1.0, 0.0], [0.0, -1.0, 2.0, 1.0]];
 
 /// The logits of `linear_g`.
 pub fn g_logits(x: [f32; 4]) -> Vec<f64> {
@@ -35,7 +35,7 @@ pub fn softmax(logits: &[f64]) -> Vec<f64> {
 }
 
 /// `ln((1 - alpha) g + alpha h)`.
-pub fn mixed(alpha: f64, g: &[f64], h: &[f64]) -> Vec<f64> {
+pub fn mixed_logits(alpha: f64, g: &[f64], h: &[f64]) -> Vec<f64> {
     g.iter()
         .zip(h)
         .map(|(g, h)| ((1.0 - alpha) * g + alpha * h).ln())
@@ -50,17 +50,17 @@ pub fn argmax(values: &[f64]) -> usize {
 }
 
 /// The normal distribution function.
-pub fn phi(x: f64) -> f64 {
+pub fn normal_cdf(x: f64) -> f64 {
     libm::erfc(-x / SQRT_2) / 2.0
 }
 
 /// Its inverse, by bisection.
-pub fn quantile(p: f64) -> f64 {
-    root(-40.0, 40.0, |x| phi(x) < p)
+pub fn normal_quantile(p: f64) -> f64 {
+    bisect(-40.0, 40.0, |x| normal_cdf(x) < p)
 }
 
 /// Where `below` turns from true to false.
-pub fn root(mut low: f64, mut high: f64, below: impl Fn(f64) -> bool) -> f64 {
+pub fn bisect(mut low: f64, mut high: f64, below: impl Fn(f64) -> bool) -> f64 {
     for _ in 0..200 {
         let middle = f64::midpoint(low, high);
         if below(middle) { low = middle } else { high = middle }

@@ -9,11 +9,11 @@ use serde_json::Value;
 use tonic::{Code, Request};
 
 use crate::support::Setup;
-use crate::support::messages::{self, CLEAR, certificate, certify_with, floats, predict};
-use crate::support::predict_stream::Exchange;
-use crate::support::process::{Served, Unread};
+use crate::support::messages::{self, CLEAR_INPUT, certificate, certify_with_votes, floats, predict_request};
+use crate::support::predict_stream::PredictStreamClient;
+use crate::support::process::{ServerProcess, UnreadServerProcess};
 use crate::support::server::{Client, connect};
-use crate::support::trace_collector::Receiver;
+use crate::support::trace_collector::TraceCollector;
 
 fn json(setup: Setup, filter: &str) -> Setup {
     setup.text("log.format", "json").text("log.filter", filter)
@@ -25,29 +25,29 @@ fn address(ready: &str) -> String {
     format!("http://{}", ready["address"].as_str().unwrap())
 }
 
-async fn serve(setup: &Setup) -> (Served, Client) {
-    let served = Served::spawn(&setup.write());
-    let address = address(&served.line_with("\"ready\""));
-    (served, connect(address).await)
+async fn serve(setup: &Setup) -> (ServerProcess, Client) {
+    let server = ServerProcess::spawn(&setup.write());
+    let address = address(&server.line_with("\"ready\""));
+    (server, connect(address).await)
 }
 
-fn request_line(served: &Served) -> Value {
-    serde_json::from_str(&served.line_with("certimix::request")).unwrap()
+fn request_line(server: &ServerProcess) -> Value {
+    serde_json::from_str(&server.line_with("certimix::request")).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_is_a_line_with_its_name_its_settings_and_its_outcome() {
-    let receiver = Receiver::start().await;
+    let collector = TraceCollector::start().await;
     let setup = json(Setup::pair("linear_g", "linear_h"), "certimix::request=debug,info")
-        .text("traces.endpoint", &receiver.endpoint)
+        .text("traces.endpoint", &collector.endpoint)
         .with("traces.sample_ratio", 0.0);
-    let (served, mut client) = serve(&setup).await;
-    let mut request = Request::new(predict(floats(&[CLEAR, CLEAR])));
+    let (server, mut client) = serve(&setup).await;
+    let mut request = Request::new(predict_request(floats(&[CLEAR_INPUT, CLEAR_INPUT])));
     request.metadata_mut().insert("x-request-id", "loop-7".parse().unwrap());
     let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     request.metadata_mut().insert("traceparent", parent.parse().unwrap());
     let provenance = client.predict(request).await.unwrap().into_inner().provenance.unwrap();
-    let line = request_line(&served);
+    let line = request_line(&server);
     for (key, expected) in [
         ("level", "DEBUG"),
         ("request_id", "loop-7"),
@@ -68,7 +68,7 @@ async fn a_request_is_a_line_with_its_name_its_settings_and_its_outcome() {
 
     let status = client.predict(PredictRequest::default()).await.unwrap_err();
     let name = status.metadata().get("x-request-id").unwrap().to_str().unwrap();
-    let line = request_line(&served);
+    let line = request_line(&server);
     assert_eq!(
         (&line["outcome"], &line["code"]),
         (&"invalid".into(), &"INVALID_ARGUMENT".into()),
@@ -84,10 +84,10 @@ async fn a_request_is_a_line_with_its_name_its_settings_and_its_outcome() {
         "{line}"
     );
 
-    let mut exchange = Exchange::open(client).await;
-    exchange.ask(predict(floats(&[CLEAR])));
-    exchange.response().await;
-    let line = request_line(&served);
+    let mut predict_stream = PredictStreamClient::open(client).await;
+    predict_stream.send(predict_request(floats(&[CLEAR_INPUT])));
+    predict_stream.next_response().await;
+    let line = request_line(&server);
     assert_eq!(
         (&line["rpc"], &line["message_number"]),
         (&"PredictStream".into(), &1.into()),
@@ -99,17 +99,17 @@ async fn a_request_is_a_line_with_its_name_its_settings_and_its_outcome() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_of_bad_requests_is_no_flood_of_lines() {
     const BAD: usize = 500;
-    let (mut served, mut client) = serve(&json(Setup::pair("linear_g", "linear_h"), "info")).await;
-    client.predict(predict(floats(&[CLEAR]))).await.unwrap();
+    let (mut server, mut client) = serve(&json(Setup::pair("linear_g", "linear_h"), "info")).await;
+    client.predict(predict_request(floats(&[CLEAR_INPUT]))).await.unwrap();
     let began = Instant::now();
     for _ in 0..BAD {
         client.predict(PredictRequest::default()).await.unwrap_err();
     }
     let seconds = usize::try_from(began.elapsed().as_secs()).unwrap() + 2;
     drop(client);
-    served.signal("TERM");
-    assert!(served.wait().success());
-    let lines = served.rest();
+    server.signal("TERM");
+    assert!(server.wait().success());
+    let lines = server.rest();
     let lines: Vec<_> = lines.iter().filter(|line| line.contains("certimix::request")).collect();
     assert!(lines.iter().all(|line| line.contains("\"invalid\"")), "{lines:#?}");
     // Ten in each second, however many seconds it took, the first and the last begun ones too.
@@ -197,7 +197,7 @@ async fn no_input_no_token_and_no_key_is_ever_logged() {
         ("linear_g", "linear_h"),
     ] {
         let setup = json(Setup::pair(standard, robust), "trace").batch_size(4);
-        let (mut served, mut client) = serve(&setup).await;
+        let (mut server, mut client) = serve(&setup).await;
         let mut keys = Vec::new();
         for tensor in [
             letters(),
@@ -205,28 +205,28 @@ async fn no_input_no_token_and_no_key_is_ever_logged() {
             broken(),
             messages::raw_floats(&[1, 4], &[f32::NAN; 4]),
         ] {
-            if let Ok(answer) = client.predict(with_token(predict(tensor.clone()))).await {
+            if let Ok(answer) = client.predict(with_token(predict_request(tensor.clone()))).await {
                 let answer = answer.into_inner();
                 keys.extend(answer.predictions.iter().map(|one| certificate(one).noise_key.to_vec()));
             }
-            drop(client.certify(with_token(certify_with(tensor.clone(), 20))).await);
+            drop(client.certify(with_token(certify_with_votes(tensor.clone(), 20))).await);
             if let Ok(stream) = client
-                .certify_stream(with_token(certify_with(tensor.clone(), 20)))
+                .certify_stream(with_token(certify_with_votes(tensor.clone(), 20)))
                 .await
             {
                 let mut stream = stream.into_inner();
                 while let Ok(Some(_)) = stream.message().await {}
             }
-            let mut exchange = Exchange::open(client.clone()).await;
-            exchange.ask(predict(tensor));
-            drop(exchange.next().await);
+            let mut predict_stream = PredictStreamClient::open(client.clone()).await;
+            predict_stream.send(predict_request(tensor));
+            drop(predict_stream.next_outcome().await);
         }
         let status = client.certify(with_token(CertifyRequest::default())).await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument);
         drop(client);
-        served.signal("TERM");
-        assert!(served.wait().success());
-        let lines = served.rest();
+        server.signal("TERM");
+        assert!(server.wait().success());
+        let lines = server.rest();
         let count = |text: &str| lines.iter().filter(|line| line.contains(text)).count();
         // It did log: four RPCs of four tensors, and the one without any.
         assert!(count("certimix::request") >= 17, "{lines:#?}");
@@ -259,8 +259,8 @@ fn broken() -> Tensor {
 }
 
 /// A process whose standard error is read until it is ready, its address, and what is left to be read.
-fn ready(setup: &Setup) -> (Unread, String, BufReader<ChildStderr>) {
-    let (unread, line, lines) = Unread::ready(&setup.write(), "\"ready\"");
+fn ready(setup: &Setup) -> (UnreadServerProcess, String, BufReader<ChildStderr>) {
+    let (unread, line, lines) = UnreadServerProcess::ready(&setup.write(), "\"ready\"");
     (unread, address(&line), lines)
 }
 
@@ -268,13 +268,13 @@ fn ready(setup: &Setup) -> (Unread, String, BufReader<ChildStderr>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_standard_error_that_nobody_reads_holds_up_no_request_and_no_end() {
     let setup = json(Setup::pair("linear_g", "linear_h"), "debug").with("server.threads", 1);
-    let (mut served, address, mut unread) = ready(&setup);
+    let (mut server, address, mut unread) = ready(&setup);
     let mut client = connect(address).await;
     for _ in 0..1000 {
-        client.predict(predict(floats(&[CLEAR]))).await.unwrap();
+        client.predict(predict_request(floats(&[CLEAR_INPUT]))).await.unwrap();
     }
     drop(client);
-    assert!(served.stop().success());
+    assert!(server.stop().success());
     let mut text = String::new();
     unread.read_to_string(&mut text).unwrap();
     assert!(text.lines().filter(|line| line.contains("certimix::request")).count() > 10);
@@ -283,12 +283,12 @@ async fn a_standard_error_that_nobody_reads_holds_up_no_request_and_no_end() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_standard_error_that_is_closed_kills_nobody() {
     let setup = json(Setup::pair("linear_g", "linear_h"), "debug");
-    let (mut served, address, unread) = ready(&setup);
+    let (mut server, address, unread) = ready(&setup);
     drop(unread);
     let mut client = connect(address).await;
     for _ in 0..100 {
-        client.predict(predict(floats(&[CLEAR]))).await.unwrap();
+        client.predict(predict_request(floats(&[CLEAR_INPUT]))).await.unwrap();
     }
     drop(client);
-    assert!(served.stop().success());
+    assert!(server.stop().success());
 }

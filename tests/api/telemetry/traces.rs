@@ -12,11 +12,11 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use tonic::{Code, Request, Response, Status};
 
 use crate::support::Setup;
-use crate::support::messages::{CLEAR, certify_with, floats, predict};
-use crate::support::predict_stream::Exchange;
-use crate::support::process::Served;
+use crate::support::messages::{CLEAR_INPUT, certify_with_votes, floats, predict_request};
+use crate::support::predict_stream::PredictStreamClient;
+use crate::support::process::ServerProcess;
 use crate::support::server::{Client, connect};
-use crate::support::trace_collector::{Receiver, text};
+use crate::support::trace_collector::{TraceCollector, string_attribute};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
@@ -29,15 +29,15 @@ fn setup(endpoint: &str, ratio: f64) -> Setup {
         .with("traces.sample_ratio", format!("{ratio:?}"))
 }
 
-async fn serve(setup: &Setup) -> (Served, Client) {
-    let served = Served::spawn(&setup.write());
-    let address = format!("http://{}", served.address());
+async fn serve(setup: &Setup) -> (ServerProcess, Client) {
+    let server = ServerProcess::spawn(&setup.write());
+    let address = format!("http://{}", server.address());
     let client = connect(address).await;
-    (served, client)
+    (server, client)
 }
 
 fn clear() -> PredictRequest {
-    predict(floats(&[CLEAR]))
+    predict_request(floats(&[CLEAR_INPUT]))
 }
 
 /// `message` as the child of the caller's span, which is sampled or not.
@@ -57,15 +57,15 @@ fn hex(bytes: &[u8]) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_is_a_span_of_its_callers_and_each_stage_a_span_of_its() {
-    let mut receiver = Receiver::start().await;
-    let setup = setup(&receiver.endpoint, 0.0).text("traces.service_name", "certimix-eu");
+    let mut collector = TraceCollector::start().await;
+    let setup = setup(&collector.endpoint, 0.0).text("traces.service_name", "certimix-eu");
     let (_served, mut client) = serve(&setup).await;
-    let mut request = within(predict(floats(&[CLEAR, CLEAR])), TRACE, true);
+    let mut request = within(predict_request(floats(&[CLEAR_INPUT, CLEAR_INPUT])), TRACE, true);
     request.metadata_mut().insert("x-request-id", "loop-7".parse().unwrap());
     let response = client.predict(request).await.unwrap().into_inner();
     let provenance = response.provenance.unwrap();
 
-    let trace = receiver.request(4).await;
+    let trace = collector.next_request(4).await;
     let server = &trace.server.span;
     assert_eq!(server.name, "certimix.v1.MixedClassifier/Predict");
     assert_eq!(
@@ -75,7 +75,7 @@ async fn a_request_is_a_span_of_its_callers_and_each_stage_a_span_of_its() {
     assert_eq!(server.trace_state, "vendor=opaque");
     assert_eq!(server.kind(), SpanKind::Server);
     assert_eq!(server.status.clone().unwrap_or_default().code(), StatusCode::Unset);
-    assert_eq!(text(&trace.server.resource, "service.name"), "certimix-eu");
+    assert_eq!(string_attribute(&trace.server.resource, "service.name"), "certimix-eu");
     for (key, expected) in [
         ("rpc.system", "grpc"),
         ("rpc.service", "certimix.v1.MixedClassifier"),
@@ -84,7 +84,7 @@ async fn a_request_is_a_span_of_its_callers_and_each_stage_a_span_of_its() {
         ("certimix.request_id", "loop-7"),
         ("certimix.config_revision", provenance.config_revision.as_str()),
     ] {
-        assert_eq!(trace.text(key), expected, "{key}");
+        assert_eq!(trace.string_attribute(key), expected, "{key}");
     }
     for (key, expected) in [
         ("rpc.grpc.status_code", 0),
@@ -92,7 +92,7 @@ async fn a_request_is_a_span_of_its_callers_and_each_stage_a_span_of_its() {
         ("certimix.certified", 2),
         ("certimix.votes", 0),
     ] {
-        assert_eq!(trace.number(key), expected, "{key}");
+        assert_eq!(trace.int_attribute(key), expected, "{key}");
     }
 
     assert_eq!(trace.stage_names(), STAGES);
@@ -120,17 +120,17 @@ async fn a_request_is_a_span_of_its_callers_and_each_stage_a_span_of_its() {
 /// The caller's flag decides; without a context, or with one that is none, the ratio does.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_callers_flag_is_honoured_and_others_are_sampled() {
-    let mut never = Receiver::start().await;
+    let mut never = TraceCollector::start().await;
     let (_served, mut client) = serve(&setup(&never.endpoint, 0.0)).await;
     client.predict(clear()).await.unwrap();
     client.predict(within(clear(), TRACE, false)).await.unwrap();
     client.predict(within(clear(), TRACE, true)).await.unwrap();
     // Spans come in the order in which they were made: the others would have been before these.
-    let trace = never.request(4).await;
+    let trace = never.next_request(4).await;
     assert_eq!(hex(&trace.server.span.trace_id), TRACE);
     assert!(never.is_empty());
 
-    let mut always = Receiver::start().await;
+    let mut always = TraceCollector::start().await;
     let (_served, mut client) = serve(&setup(&always.endpoint, 1.0)).await;
     client.predict(within(clear(), TRACE, false)).await.unwrap();
     let mut roots = HashSet::new();
@@ -151,33 +151,36 @@ async fn the_callers_flag_is_honoured_and_others_are_sampled() {
 }
 
 /// The trace that the next request begins.
-async fn root(receiver: &mut Receiver) -> String {
-    let trace = receiver.request(4).await;
+async fn root(collector: &mut TraceCollector) -> String {
+    let trace = collector.next_request(4).await;
     assert!(trace.server.span.parent_span_id.is_empty(), "{trace:?}");
     hex(&trace.server.span.trace_id)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn errors_have_their_code_and_those_of_the_server_their_status() {
-    let mut receiver = Receiver::start().await;
+    let mut collector = TraceCollector::start().await;
     let setup = Setup::pair("slow_g", "slow_h")
-        .text("traces.endpoint", &receiver.endpoint)
+        .text("traces.endpoint", &collector.endpoint)
         .with("traces.sample_ratio", 1)
         .text("server.max_request_time", "1ms");
     let (_served, mut client) = serve(&setup).await;
     let status = client.predict(PredictRequest::default()).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
-    let trace = receiver.request(0).await;
-    assert_eq!(trace.number("rpc.grpc.status_code"), 3);
-    assert_eq!(trace.text("certimix.outcome"), "invalid");
+    let trace = collector.next_request(0).await;
+    assert_eq!(trace.int_attribute("rpc.grpc.status_code"), 3);
+    assert_eq!(trace.string_attribute("certimix.outcome"), "invalid");
     let server = &trace.server.span;
     // The caller's mistake is no failure of the server.
     assert_eq!(server.status.clone().unwrap_or_default().code(), StatusCode::Unset);
 
-    let status = client.predict(predict(floats(&[[0.5; 4]; 8]))).await.unwrap_err();
+    let status = client
+        .predict(predict_request(floats(&[[0.5; 4]; 8])))
+        .await
+        .unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded);
-    let trace = receiver.request(0).await;
-    assert_eq!(trace.number("rpc.grpc.status_code"), 4);
+    let trace = collector.next_request(0).await;
+    assert_eq!(trace.int_attribute("rpc.grpc.status_code"), 4);
     let status = trace.server.span.status.unwrap();
     assert_eq!(
         (status.code(), status.message.as_str()),
@@ -187,37 +190,40 @@ async fn errors_have_their_code_and_those_of_the_server_their_status() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_rpc_is_traced_and_each_request_of_a_stream_by_the_streams_context() {
-    let mut receiver = Receiver::start().await;
+    let mut collector = TraceCollector::start().await;
     let setup = Setup::pair("linear_g", "slow_smoothed")
-        .text("traces.endpoint", &receiver.endpoint)
+        .text("traces.endpoint", &collector.endpoint)
         .with("traces.sample_ratio", 0.0);
     let (_served, client) = serve(&setup).await;
-    let mut exchange = Exchange::open_with(client.clone(), |request| {
+    let mut predict_stream = PredictStreamClient::open_with(client.clone(), |request| {
         let parent = format!("00-{TRACE}-{PARENT}-01");
         request.metadata_mut().insert("traceparent", parent.parse().unwrap());
     })
     .await;
     for number in 1..=2 {
-        exchange.ask(clear());
-        assert!(matches!(exchange.next().await.unwrap(), Some(Outcome::Response(_))));
-        let trace = receiver.request(4).await;
+        predict_stream.send(clear());
+        assert!(matches!(
+            predict_stream.next_outcome().await.unwrap(),
+            Some(Outcome::Response(_))
+        ));
+        let trace = collector.next_request(4).await;
         let server = &trace.server.span;
         assert_eq!(server.name, "certimix.v1.MixedClassifier/PredictStream");
         assert_eq!(
             (hex(&server.trace_id), hex(&server.parent_span_id)),
             (TRACE.to_owned(), PARENT.to_owned())
         );
-        assert_eq!(trace.number("certimix.message"), number);
-        assert!(trace.number("certimix.votes") > 0);
+        assert_eq!(trace.int_attribute("certimix.message"), number);
+        assert!(trace.int_attribute("certimix.votes") > 0);
     }
-    drop(exchange);
+    drop(predict_stream);
 
     let mut certifying = client.clone();
-    let order = certify_with(floats(&[CLEAR]), 50);
+    let order = certify_with_votes(floats(&[CLEAR_INPUT]), 50);
     certifying.certify(within(order.clone(), TRACE, true)).await.unwrap();
-    let trace = receiver.request(4).await;
+    let trace = collector.next_request(4).await;
     assert_eq!(trace.server.span.name, "certimix.v1.MixedClassifier/Certify");
-    assert_eq!(trace.number("certimix.votes"), 50 + 16);
+    assert_eq!(trace.int_attribute("certimix.votes"), 50 + 16);
 
     let mut stream = certifying
         .certify_stream(within(order, TRACE, true))
@@ -225,7 +231,7 @@ async fn every_rpc_is_traced_and_each_request_of_a_stream_by_the_streams_context
         .unwrap()
         .into_inner();
     while stream.message().await.unwrap().is_some() {}
-    let trace = receiver.request(4).await;
+    let trace = collector.next_request(4).await;
     assert_eq!(trace.server.span.name, "certimix.v1.MixedClassifier/CertifyStream");
     assert_eq!(trace.stage_names(), STAGES);
 }
@@ -256,14 +262,14 @@ async fn a_receiver_that_is_down_costs_spans_and_nothing_else() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", port.local_addr().unwrap());
     drop(port);
-    let (mut served, mut client) = serve(&setup(&endpoint, 1.0)).await;
+    let (mut server, mut client) = serve(&setup(&endpoint, 1.0)).await;
     client.predict(clear()).await.map(answered).unwrap();
-    let told = served.line_with("spans were lost (traces.endpoint)");
+    let told = server.line_with("spans were lost (traces.endpoint)");
     assert!(told.contains("Unavailable") && told.contains("lost=5"), "{told}");
     flood(&client).await;
-    served.signal("TERM");
-    served.line_with("spans were lost since the start");
-    assert!(served.wait().success());
+    server.signal("TERM");
+    server.line_with("spans were lost since the start");
+    assert!(server.wait().success());
 }
 
 /// Connections are taken and nothing is ever answered. What waits is bounded, and so is the end.
@@ -272,32 +278,32 @@ async fn a_receiver_that_hangs_holds_up_no_request_and_no_end() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", silent.local_addr().unwrap());
     // Of one thread, which would wait too if the exporter's waiting were its.
-    let (mut served, client) = serve(&setup(&endpoint, 1.0).with("server.threads", 1)).await;
+    let (mut server, client) = serve(&setup(&endpoint, 1.0).with("server.threads", 1)).await;
     flood(&client).await;
-    served.signal("TERM");
-    served.line_with("the last spans could not be sent in time");
-    let lost = served.line_with("spans were lost since the start");
+    server.signal("TERM");
+    server.line_with("the last spans could not be sent in time");
+    let lost = server.line_with("spans were lost since the start");
     assert!(lost.contains("lost="), "{lost}");
-    assert!(served.wait().success());
+    assert!(server.wait().success());
 }
 
 /// What is made shortly before the end is sent.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_last_spans_are_sent_before_the_end() {
-    let mut receiver = Receiver::start().await;
-    let (mut served, mut client) = serve(&setup(&receiver.endpoint, 1.0)).await;
+    let mut collector = TraceCollector::start().await;
+    let (mut server, mut client) = serve(&setup(&collector.endpoint, 1.0)).await;
     client.predict(clear()).await.map(answered).unwrap();
     drop(client);
-    served.signal("TERM");
-    assert!(served.wait().success());
-    assert_eq!(receiver.request(4).await.stage_names(), STAGES);
+    server.signal("TERM");
+    assert!(server.wait().success());
+    assert_eq!(collector.next_request(4).await.stage_names(), STAGES);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_an_endpoint_a_context_is_nobodys_business() {
-    let (mut served, mut client) = serve(&Setup::pair("linear_g", "linear_h")).await;
+    let (mut server, mut client) = serve(&Setup::pair("linear_g", "linear_h")).await;
     let answer: Result<_, Status> = client.predict(within(clear(), TRACE, true)).await;
     answer.map(answered).unwrap();
-    served.signal("TERM");
-    assert!(served.wait().success());
+    server.signal("TERM");
+    assert!(server.wait().success());
 }
