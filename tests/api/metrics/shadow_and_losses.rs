@@ -118,7 +118,7 @@ async fn lines_of_the_log_that_are_lost_are_counted() {
     let setup = Setup::pair("linear_g", "linear_h")
         .text("log.filter", "debug")
         .text("metrics.listen", "127.0.0.1:0");
-    let (_unread, ready, lines) = UnreadServerProcess::ready(&setup.write(), "certimix is ready on ");
+    let (_unread, ready, lines) = UnreadServerProcess::start(&setup.write(), "certimix is ready on ");
     let after = |text: &str| {
         let (_, rest) = ready.split_once(text).unwrap();
         rest.split([',', ' ', '\n']).next().unwrap().to_owned()

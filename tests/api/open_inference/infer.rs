@@ -12,6 +12,7 @@ use crate::support::messages::CLEAR_INPUT;
 use crate::support::model_infer::{
     self, double_parameter, float_output, output, row_request, string_parameter, with_outputs, with_parameter,
 };
+use crate::support::pending_manifest::{with_pending_manifest, write_manifest};
 use crate::support::server::TEST_TIMEOUT;
 use crate::support::{Setup, TestServer, messages};
 
@@ -344,7 +345,7 @@ async fn statistics_count_what_was_answered_and_what_was_not() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn it_is_ready_when_the_models_are() {
-    let (setup, pipe) = crate::services::health::manifest_to_come(Setup::pair("linear_g", "linear_h"));
+    let (setup, pipe) = with_pending_manifest(Setup::pair("linear_g", "linear_h"));
     let mut server = TestServer::listen(setup);
     let mut client = model_infer::client(&server).await;
     let name = "certimix".to_owned();
@@ -391,7 +392,7 @@ async fn it_is_ready_when_the_models_are() {
             break;
         }
         assert_eq!((metadata, infer), (Err(Code::Unavailable), Err(Code::Unavailable)));
-        crate::services::health::write_manifest(pipe.clone()).await;
+        write_manifest(pipe.clone()).await;
         assert!(server.ready().await);
     }
 }

@@ -1,4 +1,6 @@
-//! PredictStream: one answer for each request, in their order; errors in their place; a window, and nobody else held up.
+//! PredictStream sends one outcome for each request, in order, with errors in place.
+//!
+//! A window limits the requests in flight. A slow reader delays no other caller.
 
 use certimix::rpc::proto::predict_stream_response::Outcome;
 use certimix::rpc::proto::{PredictRequest, PredictStreamRequest, Tensor};
@@ -10,18 +12,18 @@ use crate::support::reference_formulas::{assert_close, g_logits, h_logits, mixed
 use crate::support::server::{Client, TEST_TIMEOUT};
 use crate::support::{Setup, TestServer, messages};
 
-/// An input of its own for each number.
+/// Returns a distinct input for each number.
 fn input(number: u8) -> [f32; 4] {
     let x = f32::from(number) / 256.0;
     [x, -x, 0.5 - x, 0.25]
 }
 
-fn ask(number: u8) -> PredictRequest {
+fn request(number: u8) -> PredictRequest {
     messages::predict_request(floats(&[input(number)]))
 }
 
 #[track_caller]
-fn assert_answers(outcome: Option<Outcome>, number: u8) {
+fn assert_response(outcome: Option<Outcome>, number: u8) {
     let Some(Outcome::Response(response)) = outcome else {
         panic!("request {number} has no answer: {outcome:?}");
     };
@@ -32,12 +34,13 @@ fn assert_answers(outcome: Option<Outcome>, number: u8) {
     assert_eq!(response.provenance.unwrap().config_revision.len(), 64);
 }
 
-/// One row a run, some 20 ms a run.
+/// Settings with a batch size of one row, which takes about 20 ms.
 fn slow() -> Setup {
     Setup::pair("slow_g", "slow_h").batch_size(1)
 }
 
-/// How many rows are admitted, which the server tells whoever asks for more than it has room for.
+/// Returns the number of admitted rows. The server reports it when it refuses a request that exceeds
+/// the rest of the queue.
 async fn admitted(client: &mut Client, capacity: usize) -> usize {
     let all = vec![[0.0; 4]; capacity];
     match client.predict(messages::predict_request(floats(&all))).await {
@@ -50,21 +53,22 @@ async fn admitted(client: &mut Client, capacity: usize) -> usize {
     }
 }
 
-/// The later a request, the sooner it must be answered: the server runs them backwards and answers them forwards.
+/// Each request has an earlier deadline than the one before. The server runs them in reverse and
+/// responds in order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn answers_come_in_the_order_of_the_requests() {
     let server = TestServer::start(slow().text("server.max_request_time", "10m")).await;
     let mut stream = PredictStreamClient::open(server.client().await).await;
     for number in 0..40 {
-        stream.send_with_timeout(ask(number), 600_000_000 - u64::from(number) * 1_000_000);
+        stream.send_with_timeout(request(number), 600_000_000 - u64::from(number) * 1_000_000);
     }
     for number in 0..40 {
-        assert_answers(stream.next_outcome().await.unwrap(), number);
+        assert_response(stream.next_outcome().await.unwrap(), number);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn an_error_stays_in_its_place_and_says_what_predict_would() {
+async fn an_error_keeps_its_place_and_matches_the_status_of_predict() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
     let mut client = server.client().await;
     let mut stream = PredictStreamClient::open(client.clone()).await;
@@ -77,11 +81,11 @@ async fn an_error_stays_in_its_place_and_says_what_predict_would() {
         priority: 9,
         ..Default::default()
     };
-    stream.send(ask(1));
+    stream.send(request(1));
     stream.send(wrong.clone());
     stream.send_message(PredictStreamRequest::default());
-    stream.send(ask(2));
-    assert_answers(stream.next_outcome().await.unwrap(), 1);
+    stream.send(request(2));
+    assert_response(stream.next_outcome().await.unwrap(), 1);
     let unary = client.predict(wrong).await.unwrap_err();
     let error = stream.next_error().await;
     assert_eq!((error.code, error.message.as_str()), (3, unary.message()));
@@ -91,11 +95,11 @@ async fn an_error_stays_in_its_place_and_says_what_predict_would() {
     let error = stream.next_error().await;
     assert_eq!((error.code, error.violations.len()), (3, 1), "{error:?}");
     assert_eq!(error.violations[0].field, "request");
-    assert_answers(stream.next_outcome().await.unwrap(), 2);
+    assert_response(stream.next_outcome().await.unwrap(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_full_queue_is_told_in_its_place() {
+async fn a_full_queue_is_reported_in_place() {
     let setup = slow().with("server.max_inputs", 4).with("scheduler.queue_rows", 4);
     let server = TestServer::start(setup).await;
     let mut stream = PredictStreamClient::open(server.client().await).await;
@@ -119,21 +123,21 @@ async fn a_full_queue_is_told_in_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_request_has_a_deadline_of_its_own() {
+async fn each_request_has_its_own_deadline() {
     let server = TestServer::start(slow()).await;
     let mut stream = PredictStreamClient::open(server.client().await).await;
-    stream.send(ask(1));
-    // Of microseconds, and as many as can be said: the operator's limit holds.
-    stream.send_with_timeout(ask(2), 100);
-    stream.send_with_timeout(ask(3), u64::MAX);
-    assert_answers(stream.next_outcome().await.unwrap(), 1);
+    stream.send(request(1));
+    // The first timeout is 100 microseconds. The second is the largest number, so the operator's limit holds.
+    stream.send_with_timeout(request(2), 100);
+    stream.send_with_timeout(request(3), u64::MAX);
+    assert_response(stream.next_outcome().await.unwrap(), 1);
     let error = stream.next_error().await;
     assert_eq!(error.code, i32::from(Code::DeadlineExceeded), "{error:?}");
-    assert_answers(stream.next_outcome().await.unwrap(), 3);
+    assert_response(stream.next_outcome().await.unwrap(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn the_operators_limit_holds_for_every_request() {
+async fn the_operators_time_limit_holds_for_each_request() {
     let server = TestServer::start(slow().text("server.max_request_time", "1ms")).await;
     let mut stream = PredictStreamClient::open(server.client().await).await;
     for timeout_us in [0, 60_000_000] {
@@ -143,27 +147,27 @@ async fn the_operators_limit_holds_for_every_request() {
     }
 }
 
-/// It ends for the caller's own deadline, and not before.
+/// The stream ends at the caller's deadline, and not before.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn the_streams_own_deadline_ends_it() {
-    // Far shorter than the stream's: what limits a request does not limit the stream.
+async fn the_callers_deadline_ends_the_stream() {
+    // The limit of a request is far shorter than that of the stream. It does not limit the stream.
     let setup = Setup::pair("linear_g", "linear_h").text("server.max_request_time", "1s");
     let server = TestServer::start(setup).await;
     let timeout = std::time::Duration::from_secs(3);
     let mut stream =
         PredictStreamClient::open_with(server.client().await, |request| request.set_timeout(timeout)).await;
-    stream.send(ask(1));
-    assert_answers(stream.next_outcome().await.unwrap(), 1);
+    stream.send(request(1));
+    assert_response(stream.next_outcome().await.unwrap(), 1);
     tokio::time::sleep(timeout / 2).await;
-    stream.send(ask(2));
-    assert_answers(stream.next_outcome().await.unwrap(), 2);
+    stream.send(request(2));
+    assert_response(stream.next_outcome().await.unwrap(), 2);
     let end = stream.end_status().await;
     assert_eq!(end.code(), Code::DeadlineExceeded, "{end:?}");
     assert!(end.message().contains("grpc-timeout"), "{end:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_timeout_that_is_none_is_told() {
+async fn an_invalid_timeout_is_refused() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
     let mut request = tonic::Request::new(tokio_stream::empty());
     request.metadata_mut().insert("grpc-timeout", "soon".parse().unwrap());
@@ -172,61 +176,62 @@ async fn a_timeout_that_is_none_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_caller_that_has_no_more_to_ask_gets_every_answer() {
+async fn a_caller_that_ends_its_requests_gets_every_response() {
     let server = TestServer::start(slow()).await;
     let stream = PredictStreamClient::open(server.client().await).await;
     for number in 0..5 {
-        stream.send(ask(number));
+        stream.send(request(number));
     }
     let mut answers = stream.close();
     for number in 0..5 {
-        assert_answers(next_outcome(&mut answers).await.unwrap(), number);
+        assert_response(next_outcome(&mut answers).await.unwrap(), number);
     }
     assert!(next_outcome(&mut answers).await.unwrap().is_none());
     let mut nothing = PredictStreamClient::open(server.client().await).await.close();
     assert!(next_outcome(&mut nothing).await.unwrap().is_none());
 }
 
-/// Bytes over the limit cannot be answered in their place: they end the stream, after what was before them.
+/// A message over the limit has no outcome of its own. It ends the stream after the earlier outcomes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_message_over_the_limit_ends_the_stream() {
     let setup = slow().with("server.max_message_bytes", 1024);
     let server = TestServer::start(setup).await;
     let mut stream = PredictStreamClient::open(server.client().await).await;
-    stream.send(ask(1));
+    stream.send(request(1));
     stream.send(messages::predict_request(floats(&[[0.5; 4]; 64])));
-    assert_answers(stream.next_outcome().await.unwrap(), 1);
+    assert_response(stream.next_outcome().await.unwrap(), 1);
     let end = stream.end_status().await;
     assert_eq!(end.code(), Code::ResourceExhausted, "{end:?}");
     assert!(end.message().contains("1024"), "{end:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_more_than_the_window_is_under_way() {
-    const ROOM: usize = 8;
+async fn the_window_limits_the_requests_in_flight() {
+    const QUEUE_ROWS: usize = 8;
     let setup = slow()
-        .with("server.max_inputs", ROOM)
-        .with("scheduler.queue_rows", ROOM)
+        .with("server.max_inputs", QUEUE_ROWS)
+        .with("scheduler.queue_rows", QUEUE_ROWS)
         .with("server.stream_window", 3);
     let server = TestServer::start(setup).await;
     let mut stream = PredictStreamClient::open(server.client().await).await;
     let mut probe = server.client().await;
     for number in 0..60 {
-        stream.send(ask(number));
+        stream.send(request(number));
     }
-    assert_answers(stream.next_outcome().await.unwrap(), 0);
+    assert_response(stream.next_outcome().await.unwrap(), 0);
     let mut most = 0;
     for _ in 1..50 {
-        most = most.max(admitted(&mut probe, ROOM).await);
-        // One that met the probe in the queue is refused, which changes nothing here.
+        most = most.max(admitted(&mut probe, QUEUE_ROWS).await);
+        // A request that met the probe in the queue is refused, which this test ignores.
         stream.next_outcome().await.unwrap().unwrap();
     }
     assert_eq!(most, 3);
 }
 
-/// Its finished answers wait for it; the queue is free for others, on another stream of the same connection too.
+/// Finished responses wait for the reader. The queue is free for other callers, also on the same
+/// connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_caller_that_does_not_read_holds_up_only_itself() {
+async fn a_caller_that_does_not_read_delays_only_itself() {
     let setup = slow()
         .with("server.max_inputs", 4)
         .with("scheduler.queue_rows", 4)
@@ -235,10 +240,10 @@ async fn a_caller_that_does_not_read_holds_up_only_itself() {
     let narrow = server.narrow_channel().await;
     let mut unread = PredictStreamClient::open(Client::new(narrow.clone())).await;
     for number in 0..100 {
-        unread.send(ask(number));
+        unread.send(request(number));
     }
-    // From here on it has the queue, until a window of answers waits for it.
-    assert_answers(unread.next_outcome().await.unwrap(), 0);
+    // The stream now occupies the queue, until a full window of responses waits for the reader.
+    assert_response(unread.next_outcome().await.unwrap(), 0);
     for mut client in [server.client().await, Client::new(narrow)] {
         let answered = async {
             while client
@@ -251,23 +256,23 @@ async fn a_caller_that_does_not_read_holds_up_only_itself() {
         };
         tokio::time::timeout(TEST_TIMEOUT, answered)
             .await
-            .expect("an unread stream holds the queue");
+            .expect("an unread stream occupies the queue");
     }
-    // The last ones were not even read: they are answered now.
+    // The server had not read the last requests. It responds to them now.
     for number in 1..100 {
-        assert_answers(unread.next_outcome().await.unwrap(), number);
+        assert_response(unread.next_outcome().await.unwrap(), number);
     }
 }
 
-/// An hour to drain: only because nothing is under way does it stop at once.
+/// The drain timeout is an hour. The server stops at once because nothing is in flight.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn an_idle_stream_does_not_hold_up_a_server_that_stops() {
+async fn an_idle_stream_does_not_delay_shutdown() {
     let setup = Setup::pair("linear_g", "linear_h").text("server.drain_timeout", "1h");
     let mut server = TestServer::start(setup).await;
     let mut idle = PredictStreamClient::open(server.client().await).await;
     let mut silent = PredictStreamClient::open(server.client().await).await;
-    idle.send(ask(1));
-    assert_answers(idle.next_outcome().await.unwrap(), 1);
+    idle.send(request(1));
+    assert_response(idle.next_outcome().await.unwrap(), 1);
     server.begin_stop();
     for stream in [&mut idle, &mut silent] {
         let end = stream.end_status().await;
@@ -279,57 +284,57 @@ async fn an_idle_stream_does_not_hold_up_a_server_that_stops() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_read_before_the_stop_is_answered() {
-    const ROOM: usize = 32;
+async fn requests_read_before_shutdown_are_answered() {
+    const QUEUE_ROWS: usize = 32;
     let setup = slow()
-        .with("server.max_inputs", ROOM)
-        .with("scheduler.queue_rows", ROOM)
+        .with("server.max_inputs", QUEUE_ROWS)
+        .with("scheduler.queue_rows", QUEUE_ROWS)
         .text("server.drain_timeout", "1h");
     let mut server = TestServer::start(setup).await;
     let mut stream = PredictStreamClient::open(server.client().await).await;
     let mut probe = server.client().await;
     for number in 0..200 {
-        stream.send(ask(number));
+        stream.send(request(number));
     }
-    assert_answers(stream.next_outcome().await.unwrap(), 0);
+    assert_response(stream.next_outcome().await.unwrap(), 0);
     let mut in_flight = 0;
     let busy = async {
         while in_flight < 8 {
-            in_flight = admitted(&mut probe, ROOM).await;
+            in_flight = admitted(&mut probe, QUEUE_ROWS).await;
         }
     };
     tokio::time::timeout(TEST_TIMEOUT, busy)
         .await
-        .expect("too little is under way");
+        .expect("too few requests are in flight");
     server.begin_stop();
     let mut answered = 1;
     let end = loop {
         match stream.next_outcome().await {
-            Ok(outcome) => assert_answers(outcome, answered),
+            Ok(outcome) => assert_response(outcome, answered),
             Err(end) => break end,
         }
         answered += 1;
     };
     assert_eq!(end.code(), Code::Unavailable, "{end:?}");
-    assert!((9..200).contains(&answered), "{answered} were answered");
+    assert!((9..200).contains(&answered), "{answered} requests were answered");
     drop((stream, probe));
     server.stop().await.unwrap();
 }
 
-/// A frame of a few bytes for each of thousands of requests that wait behind a full window: h2 has a budget for those, and must not
-/// take the connection with all that is under way on it.
+/// Thousands of small requests wait behind a full window, each in its own frame. h2 has a budget for
+/// small frames, which must not end the connection and its requests in flight.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn small_requests_that_wait_their_turn_do_not_end_the_connection() {
+async fn many_small_requests_in_the_queue_do_not_end_the_connection() {
     const SMALL: usize = 2600;
     const ROWS: usize = 200;
     let setup = slow().with("server.stream_window", 1).with("server.max_inputs", ROWS);
     let server = TestServer::start(setup).await;
     let mut stream = PredictStreamClient::open(server.client().await).await;
-    // Rows of some 20 ms: longer than the small ones take to come in.
+    // Each row takes about 20 ms, so the rows take longer than the small requests need to arrive.
     stream.send(messages::predict_request(floats(&[[0.5; 4]; ROWS])));
     for _ in 0..SMALL {
         stream.send_message(PredictStreamRequest::default());
-        // A frame of its own.
+        // The pause gives each message its own frame.
         tokio::time::sleep(std::time::Duration::from_micros(100)).await;
     }
     stream.next_outcome().await.unwrap().unwrap();

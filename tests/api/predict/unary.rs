@@ -1,4 +1,5 @@
-//! Predict mixes the two models as the formula says, in order, and says what it answered with.
+//! Predict mixes the two models by the formula, keeps the order of the inputs and reports its
+//! provenance.
 
 use certimix::rpc::proto::{PredictRequest, Provenance};
 
@@ -14,7 +15,7 @@ const INPUTS: [[f32; 4]; 5] = [
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn mixed_logits_are_those_of_float64() {
+async fn mixed_logits_match_float64() {
     for alpha in [0.5, 0.76, 0.3, 1.0] {
         let server = TestServer::start(Setup::pair("linear_g", "linear_h").with("mixture.alpha", alpha)).await;
         let request = messages::predict_request(messages::floats(&INPUTS));
@@ -35,7 +36,7 @@ async fn mixed_logits_are_those_of_float64() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_temperature_sharpens_the_robust_model_alone() {
+async fn the_temperature_sharpens_only_the_robust_model() {
     let setup = Setup::pair("linear_g", "linear_h")
         .with("mixture.robust_temperature", 0.5)
         .with("mixture.alpha", 0.6);
@@ -59,7 +60,7 @@ async fn a_temperature_sharpens_the_robust_model_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_model_may_answer_probabilities() {
+async fn a_model_may_output_probabilities() {
     let server = TestServer::start(Setup::pair("linear_g", "softmax_h").with("mixture.alpha", 0.8)).await;
     let answer = server
         .client()
@@ -75,7 +76,7 @@ async fn a_model_may_answer_probabilities() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn images_as_bytes_and_as_floats_are_the_same() {
+async fn bytes_and_floats_of_an_image_give_equal_responses() {
     let server = TestServer::start(Setup::pair("image_g", "image_h")).await;
     let pixels: Vec<u8> = (0..2 * 192u32)
         .map(|index| u8::try_from((index * 37) % 256).unwrap())
@@ -94,7 +95,7 @@ async fn images_as_bytes_and_as_floats_are_the_same() {
         .unwrap()
         .into_inner();
     assert_eq!(of_bytes, of_floats);
-    // image_h adds each channel up, a quarter of each value.
+    // image_h sums a quarter of each value of a channel.
     for (prediction, image) in of_bytes.predictions.iter().zip(pixels.chunks(192)) {
         let channel = |part: &[u8]| part.iter().map(|&pixel| f64::from(pixel) / 255.0 / 4.0).sum::<f64>();
         let h = softmax(&image.chunks(64).map(channel).collect::<Vec<_>>());
@@ -108,7 +109,8 @@ async fn images_as_bytes_and_as_floats_are_the_same() {
     }
 }
 
-/// Batches of the executors split a request of 150 rows; every answer stays with its input.
+/// The executors split a request of 150 rows into batches. Each prediction keeps the place of its
+/// input.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn large_requests_keep_their_order() {
     let setup = Setup::pair("linear_g", "linear_h")
@@ -131,7 +133,7 @@ async fn large_requests_keep_their_order() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn components_are_sent_only_if_asked_for() {
+async fn components_are_sent_only_on_request() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
     let request = PredictRequest {
         include_components: false,
@@ -159,7 +161,7 @@ async fn provenance(setup: Setup) -> Provenance {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn provenance_names_the_snapshot_that_answered() {
+async fn provenance_identifies_the_config_and_the_models() {
     let setup = |alpha| Setup::pair("linear_g", "linear_h").with("mixture.alpha", alpha);
     let (one, same, other) = (
         provenance(setup(0.75)).await,
@@ -180,9 +182,9 @@ async fn provenance_names_the_snapshot_that_answered() {
     }
 }
 
-/// A standard model may fail as it likes: its NaN counts as probability 0, and the mixture stays finite.
+/// A NaN of the standard model counts as probability 0, and the mixture stays finite.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_standard_model_of_nan_changes_no_certified_answer() {
+async fn nan_of_the_standard_model_changes_no_certified_class() {
     let server = TestServer::start(Setup::pair("nan_g", "linear_h")).await;
     let x = [-0.5, -0.75, 0.75, 0.0];
     let answer = server

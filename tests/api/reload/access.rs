@@ -5,8 +5,8 @@ use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request};
 
+use crate::support::config_edit::replace_file;
 use crate::support::editable_server::{APPLIED, EditableServer};
-use crate::support::model_info_poller::replace;
 use crate::support::scrape::Scrape;
 use crate::support::server::{Client, TEST_TIMEOUT};
 use crate::support::tls_authority::{CertificateAuthority, VALID_NOW};
@@ -28,7 +28,7 @@ async fn code(channel: &Channel, token: Option<&str>) -> Code {
 /// Adds `lines` to the settings, or takes them away, and waits until that is in force.
 fn change(server: &EditableServer, change: impl FnOnce(&str) -> String) {
     let before = server.scrape().value(APPLIED);
-    replace(&server.file, change);
+    replace_file(&server.file, change);
     Scrape::poll_until(server.metrics, |found| found.value(APPLIED) > before);
 }
 

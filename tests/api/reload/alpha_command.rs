@@ -8,7 +8,7 @@ use crate::support::process::{self, ServerProcess};
 
 fn server(setup: &Setup) -> (ModelInfoPoller, String, String) {
     let file = setup.write();
-    let server = ModelInfoPoller::of(ServerProcess::spawn(&file));
+    let server = ModelInfoPoller::new(ServerProcess::spawn(&file));
     let address = server.address.to_string();
     (server, file.to_str().unwrap().to_owned(), address)
 }

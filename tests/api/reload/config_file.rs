@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use certimix::rpc::proto::PredictResponse;
 use tokio::task::JoinHandle;
 
-use crate::support::model_info_poller::{ModelInfoPoller, edit, replace};
+use crate::support::config_edit::{replace_file, with_number};
+use crate::support::model_info_poller::ModelInfoPoller;
 use crate::support::process::ServerProcess;
 use crate::support::reference_formulas::{assert_close, g_logits, h_logits, mixed_logits, softmax};
 use crate::support::{Setup, fixture, messages};
@@ -114,7 +115,7 @@ async fn a_config_map_is_swapped_under_load() {
     let setup = Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.6);
     let text = fs::read_to_string(setup.write()).unwrap();
     let mut map = ConfigMap::mount(&setup.folder().join("mounted"), &text);
-    let server = ModelInfoPoller::of(ServerProcess::spawn(&map.file()));
+    let server = ModelInfoPoller::new(ServerProcess::spawn(&map.file()));
     let load = Load::start(&server).await;
     let alphas: Vec<f64> = (0..20).map(|step| 0.5 + f64::from(step) / 50.0).collect();
     for alpha in &alphas {
@@ -135,15 +136,15 @@ async fn a_config_map_is_swapped_under_load() {
 async fn a_storm_of_changes_loses_nothing_and_the_last_one_stays() {
     let setup = Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.6);
     let file = setup.write();
-    let server = ModelInfoPoller::of(ServerProcess::spawn(&file));
+    let server = ModelInfoPoller::new(ServerProcess::spawn(&file));
     let load = Load::start(&server).await;
     for step in 0..200 {
-        replace(&file, |text| {
-            edit(text, "mixture.alpha", 0.5 + f64::from(step % 40) / 100.0)
+        replace_file(&file, |text| {
+            with_number(text, "mixture.alpha", 0.5 + f64::from(step % 40) / 100.0)
         });
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
-    replace(&file, |text| edit(text, "mixture.alpha", 0.99));
+    replace_file(&file, |text| with_number(text, "mixture.alpha", 0.99));
     server
         .wait_for(|info| info.provenance.as_ref().unwrap().alpha == 0.99)
         .await;
@@ -156,10 +157,10 @@ async fn a_storm_of_changes_loses_nothing_and_the_last_one_stays() {
 async fn a_broken_file_changes_nothing_and_is_shown_with_all_that_is_wrong() {
     let setup = Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.6);
     let file = setup.write();
-    let server = ModelInfoPoller::of(ServerProcess::spawn(&file));
+    let server = ModelInfoPoller::new(ServerProcess::spawn(&file));
     let before = server.info().await;
-    replace(&file, |text| {
-        format!("{}colour = 1\n", edit(text, "mixture.alpha", 1.5))
+    replace_file(&file, |text| {
+        format!("{}colour = 1\n", with_number(text, "mixture.alpha", 1.5))
     });
     let info = server
         .wait_for(|info| info.config.as_ref().unwrap().pending_error.is_some())
@@ -178,7 +179,7 @@ async fn a_broken_file_changes_nothing_and_is_shown_with_all_that_is_wrong() {
     let line = server.process.line_with("REFUSED");
     assert!(line.contains("the old one stays in force"), "{line}");
     // No longer TOML, then gone, then what it was: the old configuration is in force all the while.
-    replace(&file, |_| "alpha == 3".to_owned());
+    replace_file(&file, |_| "alpha == 3".to_owned());
     server
         .wait_for(|info| info.config.as_ref().unwrap().failed_reloads == 2)
         .await;
@@ -197,9 +198,9 @@ async fn a_broken_file_changes_nothing_and_is_shown_with_all_that_is_wrong() {
 async fn a_key_that_cannot_be_reloaded_says_so_by_name() {
     let setup = Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.6);
     let file = setup.write();
-    let server = ModelInfoPoller::of(ServerProcess::spawn(&file));
-    replace(&file, |text| {
-        format!("{}server.threads = 7\n", edit(text, "mixture.alpha", 0.7))
+    let server = ModelInfoPoller::new(ServerProcess::spawn(&file));
+    replace_file(&file, |text| {
+        format!("{}server.threads = 7\n", with_number(text, "mixture.alpha", 0.7))
     });
     let info = server
         .wait_for(|info| info.config.as_ref().unwrap().pending_error.is_some())
@@ -219,16 +220,16 @@ async fn a_key_that_cannot_be_reloaded_says_so_by_name() {
 async fn models_are_changed_under_load() {
     let setup = Setup::pair("linear_g", "linear_h").edited("models.robust", "linear_h", &[]);
     let manifest = setup.folder().join("linear_h.toml");
-    let server = ModelInfoPoller::of(ServerProcess::spawn(&setup.write()));
+    let server = ModelInfoPoller::new(ServerProcess::spawn(&setup.write()));
     let old = server.info().await.provenance.unwrap().config_revision;
     let load = Load::start(&server).await;
-    replace(&manifest, |text| text.replace("\"right\"", "\"RIGHT\""));
+    replace_file(&manifest, |text| text.replace("\"right\"", "\"RIGHT\""));
     // The labels of both must agree: this pair is refused, and the old one serves.
     let refused = server
         .wait_for(|info| info.config.as_ref().unwrap().pending_error.is_some())
         .await;
     assert_eq!(refused.provenance.unwrap().config_revision, old);
-    replace(&manifest, |text| named(&text.replace("\"RIGHT\"", "\"right\""), "new"));
+    replace_file(&manifest, |text| named(&text.replace("\"RIGHT\"", "\"right\""), "new"));
     let info = server
         .wait_for(|info| info.robust.as_ref().unwrap().name == "new")
         .await;
@@ -242,11 +243,11 @@ async fn models_are_changed_under_load() {
 async fn a_bad_model_leaves_the_old_one_serving() {
     let setup = Setup::pair("linear_g", "linear_h").edited("models.robust", "linear_h", &[]);
     let manifest = setup.folder().join("linear_h.toml");
-    let server = ModelInfoPoller::of(ServerProcess::spawn(&setup.write()));
+    let server = ModelInfoPoller::new(ServerProcess::spawn(&setup.write()));
     let before = server.info().await.provenance;
     let model = setup.file("broken.onnx", b"no model at all");
     let load = Load::start(&server).await;
-    replace(&manifest, |text| {
+    replace_file(&manifest, |text| {
         let onnx = fixture("linear_h").with_extension("onnx");
         text.replace(onnx.to_str().unwrap(), model.to_str().unwrap())
     });
@@ -280,7 +281,7 @@ async fn noise_keys_are_not_used_again_by_models_that_are_loaded_anew() {
         .with("certificate.predict_votes", 8)
         .with("certificate.selection_votes", 2);
     let manifest = setup.folder().join("half_space.toml");
-    let server = ModelInfoPoller::of(ServerProcess::spawn(&setup.write()));
+    let server = ModelInfoPoller::new(ServerProcess::spawn(&setup.write()));
     let mut keys = BTreeSet::new();
     for generation in 1..=3 {
         let mut client = server.client().await;
@@ -295,7 +296,7 @@ async fn noise_keys_are_not_used_again_by_models_that_are_loaded_anew() {
         }
         assert_eq!(keys.len(), 10 * generation);
         let name = format!("generation-{generation}");
-        replace(&manifest, |text| named(text, &name));
+        replace_file(&manifest, |text| named(text, &name));
         server.wait_for(|info| info.robust.as_ref().unwrap().name == name).await;
     }
 }
@@ -306,9 +307,9 @@ async fn alpha_goes_its_way_in_small_steps() {
         .with("mixture.alpha", 0.5)
         .text("mixture.alpha_ramp", "2s");
     let file = setup.write();
-    let server = ModelInfoPoller::of(ServerProcess::spawn(&file));
+    let server = ModelInfoPoller::new(ServerProcess::spawn(&file));
     let load = Load::start(&server).await;
-    replace(&file, |text| edit(text, "mixture.alpha", 0.9));
+    replace_file(&file, |text| with_number(text, "mixture.alpha", 0.9));
     let info = server
         .wait_for(|info| info.config.as_ref().unwrap().target_alpha == 0.9)
         .await;
@@ -328,8 +329,8 @@ async fn guard_rails_refuse_an_alpha_and_a_low_one_is_warned_of() {
         .with("mixture.alpha_min", 0.4)
         .with("mixture.alpha_max", 0.8);
     let file = setup.write();
-    let server = ModelInfoPoller::of(ServerProcess::spawn(&file));
-    replace(&file, |text| edit(text, "mixture.alpha", 0.81));
+    let server = ModelInfoPoller::new(ServerProcess::spawn(&file));
+    replace_file(&file, |text| with_number(text, "mixture.alpha", 0.81));
     let info = server
         .wait_for(|info| info.config.as_ref().unwrap().pending_error.is_some())
         .await;
@@ -339,7 +340,7 @@ async fn guard_rails_refuse_an_alpha_and_a_low_one_is_warned_of() {
         violation.description.contains("mixture.alpha_max = 0.8"),
         "{violation:?}"
     );
-    replace(&file, |text| edit(text, "mixture.alpha", 0.45));
+    replace_file(&file, |text| with_number(text, "mixture.alpha", 0.45));
     let info = server
         .wait_for(|info| info.provenance.as_ref().unwrap().alpha == 0.45)
         .await;

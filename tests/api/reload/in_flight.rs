@@ -6,9 +6,9 @@ use certimix::rpc::proto::{PredictResponse, Provenance};
 use tonic::Code;
 use tonic::transport::Endpoint;
 
-use crate::services::health::{manifest_to_come, write_manifest};
 use crate::support::editable_server::EditableServer;
 use crate::support::messages::{CLEAR_INPUT, certify_with_votes, floats, predict_request};
+use crate::support::pending_manifest::{with_pending_manifest, write_manifest};
 use crate::support::predict_stream::PredictStreamClient;
 use crate::support::process::ServerProcess;
 use crate::support::reference_formulas::{assert_close, g_logits, h_logits, mixed_logits, softmax};
@@ -65,7 +65,7 @@ async fn messages_of_one_stream_are_each_of_one_revision_and_later_ones_of_the_n
 /// By the socket's file, which is known before the server is ready.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_that_came_too_early_goes_on_when_the_models_are_there() {
-    let (setup, pipe) = manifest_to_come(Setup::pair("linear_g", "linear_h"));
+    let (setup, pipe) = with_pending_manifest(Setup::pair("linear_g", "linear_h"));
     let setup = setup.text("server.unix_socket", "certimix.sock");
     let server = ServerProcess::spawn(&setup.write());
     let socket = format!("unix:{}", setup.folder().join("certimix.sock").display());

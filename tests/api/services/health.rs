@@ -1,15 +1,13 @@
 //! Health tells the truth: not serving until both models are warm, not serving while draining.
 
-use std::process::Command;
-
 use certimix::rpc::proto::GetModelInfoRequest;
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::support::pending_manifest::{with_pending_manifest, write_manifest};
 use crate::support::server::TEST_TIMEOUT;
-use crate::support::setup::manifest;
 use crate::support::{Setup, TestServer, messages};
 
 const SERVICES: [&str; 3] = ["", "certimix.v1.MixedClassifier", "inference.GRPCInferenceService"];
@@ -35,22 +33,9 @@ async fn assert_health(server: &TestServer, expected: ServingStatus) {
     assert_eq!(health.check(unknown).await.unwrap_err().code(), Code::NotFound);
 }
 
-/// A manifest that can be read once somebody writes it: the server loads until then.
-pub fn manifest_to_come(setup: Setup) -> (Setup, std::path::PathBuf) {
-    let path = setup.folder().join("to_come.toml");
-    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
-    (setup.path("models.robust", &path), path)
-}
-
-/// Writes it: the server goes on loading.
-pub async fn write_manifest(path: std::path::PathBuf) {
-    let write = move || std::fs::write(path, manifest("linear_h", &[]));
-    tokio::task::spawn_blocking(write).await.unwrap().unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn nothing_is_served_until_both_models_are_warm() {
-    let (setup, pipe) = manifest_to_come(Setup::pair("linear_g", "linear_h"));
+    let (setup, pipe) = with_pending_manifest(Setup::pair("linear_g", "linear_h"));
     let mut server = TestServer::listen(setup);
     assert_health(&server, ServingStatus::NotServing).await;
     let mut client = server.client().await;
@@ -117,7 +102,7 @@ async fn a_draining_server_says_so_and_finishes_what_it_has() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_server_may_be_stopped_while_it_loads() {
-    let (setup, pipe) = manifest_to_come(Setup::pair("linear_g", "linear_h"));
+    let (setup, pipe) = with_pending_manifest(Setup::pair("linear_g", "linear_h"));
     let mut server = TestServer::listen(setup);
     assert_health(&server, ServingStatus::NotServing).await;
     server.begin_stop();

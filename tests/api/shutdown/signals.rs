@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tonic::transport::Endpoint;
 
 use crate::support::messages::{CLEAR_INPUT, certify_with_votes, floats};
+use crate::support::pending_manifest::with_pending_manifest;
 use crate::support::process::ServerProcess;
 use crate::support::scrape::Scrape;
 use crate::support::server::{Client, TEST_TIMEOUT};
@@ -138,15 +139,8 @@ async fn the_bound_holds_for_long_requests() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_server_that_loads_stops_too() {
     let setup = Setup::pair("linear_g", "linear_h");
-    let pipe = setup.folder().join("to_come.toml");
-    assert!(
-        std::process::Command::new("mkfifo")
-            .arg(&pipe)
-            .status()
-            .unwrap()
-            .success()
-    );
-    let setup = setup.path("models.robust", &pipe).text("server.drain_timeout", "1s");
+    let (setup, _pipe) = with_pending_manifest(setup);
+    let setup = setup.text("server.drain_timeout", "1s");
     let mut server = ServerProcess::spawn(&setup.write());
     // It has loaded the standard model, or is about to, and then waits for the other's manifest.
     std::thread::sleep(Duration::from_millis(300));

@@ -260,7 +260,7 @@ fn broken() -> Tensor {
 
 /// A process whose standard error is read until it is ready, its address, and what is left to be read.
 fn ready(setup: &Setup) -> (UnreadServerProcess, String, BufReader<ChildStderr>) {
-    let (unread, line, lines) = UnreadServerProcess::ready(&setup.write(), "\"ready\"");
+    let (unread, line, lines) = UnreadServerProcess::start(&setup.write(), "\"ready\"");
     (unread, address(&line), lines)
 }
 
