@@ -406,7 +406,7 @@ async fn it_can_be_turned_off() {
         .await
         .unwrap_err();
     assert_eq!(refused.code(), Code::Unimplemented, "{refused:?}");
-    let listed = crate::services::reflection::services(&server).await;
+    let listed = crate::services::reflection::list_services(&server).await;
     assert!(!listed.iter().any(|name| name.starts_with("inference.")), "{listed:?}");
     server
         .client()

@@ -1,4 +1,4 @@
-//! Server reflection lists the services, in both versions that clients ask for.
+//! Server reflection lists the list_services, in both protocol versions that clients use.
 
 use tonic_reflection::pb::{v1, v1alpha};
 
@@ -19,8 +19,8 @@ fn assert_listed(names: &[String]) {
     }
 }
 
-/// The names of all services, as version 1 tells them.
-pub async fn services(server: &TestServer) -> Vec<String> {
+/// Returns the names of all list_services, by version 1.
+pub async fn list_services(server: &TestServer) -> Vec<String> {
     match answers(
         server,
         [v1::server_reflection_request::MessageRequest::ListServices(
@@ -37,7 +37,7 @@ pub async fn services(server: &TestServer) -> Vec<String> {
     }
 }
 
-/// What version 1 answers to each request.
+/// Returns the response of version 1 to each request.
 async fn answers<const N: usize>(
     server: &TestServer,
     requests: [v1::server_reflection_request::MessageRequest; N],
@@ -60,12 +60,12 @@ async fn answers<const N: usize>(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn version_1_lists_and_describes() {
+async fn version_1_lists_and_describes_the_services() {
     use v1::server_reflection_request::MessageRequest;
     use v1::server_reflection_response::MessageResponse;
 
     let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
-    assert_listed(&services(&server).await);
+    assert_listed(&list_services(&server).await);
     let symbols = EXPECTED.map(|name| MessageRequest::FileContainingSymbol(name.to_owned()));
     for answer in answers(&server, symbols).await {
         match answer {
@@ -76,7 +76,7 @@ async fn version_1_lists_and_describes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn version_1_alpha_lists_too() {
+async fn version_1_alpha_lists_the_services() {
     use v1alpha::server_reflection_request::MessageRequest;
     use v1alpha::server_reflection_response::MessageResponse;
 
