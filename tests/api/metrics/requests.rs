@@ -1,4 +1,4 @@
-//! Metrics of the real binary: exactly what was asked of it, in a text that every scraper reads.
+//! Metrics of the real binary count every request exactly, in a text that every scraper can parse.
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::support::server::{Client, TEST_TIMEOUT};
 use crate::support::tls_authority::{CertificateAuthority, VALID_NOW, with_tls};
 use crate::support::{Setup, messages};
 
-/// A binary that serves, its metrics, and a client.
+/// A process of the real binary, its metrics address and a client.
 struct ScrapedServer {
     process: ServerProcess,
     metrics: SocketAddr,
@@ -46,12 +46,12 @@ impl ScrapedServer {
     }
 }
 
-fn linear() -> Setup {
+fn linear_setup() -> Setup {
     Setup::pair("linear_g", "linear_h")
 }
 
-/// A vote takes some 20 ms, and there is room for one request for votes at a time.
-fn slow() -> Setup {
+/// Settings where a vote takes about 20 ms, and the queue holds one request for votes at a time.
+fn slow_setup() -> Setup {
     Setup::pair("linear_g", "slow_smoothed")
         .batch_size(1)
         .with("certificate.selection_votes", 1)
@@ -64,8 +64,8 @@ fn slow() -> Setup {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn every_call_is_counted_once_by_what_came_of_it() {
-    let mut server = ScrapedServer::start(linear()).await;
+async fn every_call_is_counted_once_by_its_outcome() {
+    let mut server = ScrapedServer::start(linear_setup()).await;
     let before = server.scrape();
     assert_eq!(before.sum("certimix_requests_total", ""), 0.0);
     let client = &mut server.client;
@@ -134,7 +134,7 @@ async fn every_call_is_counted_once_by_what_came_of_it() {
         assert_eq!(found.value(series), expected, "{series}");
     }
     assert_eq!(found.sum("certimix_requests_total", ""), 13.0);
-    // The whole was observed for every call, the parts for every answered one that asked the models.
+    // The total duration is observed for every call, the stages only for successful calls that run the models.
     assert_eq!(found.sum("certimix_request_duration_seconds_count", ""), 13.0);
     for stage in ["queue", "standard", "robust", "mixing", "rest"] {
         let stage = format!("stage=\"{stage}\"");
@@ -144,7 +144,7 @@ async fn every_call_is_counted_once_by_what_came_of_it() {
             "{stage}"
         );
     }
-    // Of two models the slower one decides: the parts without the quicker are the whole.
+    // The slower model determines the total, so the stages without the faster model sum to it.
     let part = |stage: &str| {
         let labels = format!(r#"{{rpc="Predict",stage="{stage}"}}"#);
         found.value(&format!("certimix_request_stage_duration_seconds_sum{labels}"))
@@ -161,11 +161,11 @@ async fn every_call_is_counted_once_by_what_came_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn votes_are_counted_as_the_certificates_tell_them() {
+async fn vote_counters_match_the_certificates() {
     let setup = Setup::pair("steep_g", "half_space").batch_size(64);
     let mut server = ScrapedServer::start(setup).await;
     let mut votes = 0;
-    // Clear, not certifiable, and on the side where g says something else.
+    // One input is clear, one is not certifiable, and one is where g outputs another class.
     for x in [[0.25; 4], [0.0; 4], [0.02; 4]] {
         let answer = server
             .client
@@ -189,13 +189,13 @@ async fn votes_are_counted_as_the_certificates_tell_them() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn refusals_deadlines_and_callers_who_leave_are_told_apart() {
-    let mut server = ScrapedServer::start(slow()).await;
-    // Too little time for a single row: let in, and not answered.
+async fn refusals_deadlines_and_cancellations_are_counted_separately() {
+    let mut server = ScrapedServer::start(slow_setup()).await;
+    // This request has too little time for a single row. It is admitted and gets no result.
     let mut short = PredictStreamClient::open(server.client.clone()).await;
     short.send_with_timeout(messages::predict_request(floats(&[CLEAR_INPUT])), 2000);
     assert_eq!(short.next_error().await.code, i32::from(Code::DeadlineExceeded));
-    // One that would take hours has the one place; its caller leaves.
+    // A request that would take hours occupies the queue, and then its caller leaves.
     let endless = certify_with_votes(floats(&[CLEAR_INPUT]), 1_000_000);
     let mut stream = server.client.certify_stream(endless).await.unwrap().into_inner();
     stream.message().await.unwrap().unwrap();
@@ -231,13 +231,13 @@ async fn refusals_deadlines_and_callers_who_leave_are_told_apart() {
     Scrape::poll_until(server.metrics, |found| found.sum("certimix_admitted_rows", "") == 0.0);
 }
 
-/// What waits is read when it is asked for: its rows, and for how long.
+/// The queue gauges are read at the scrape: the rows, and the age of the oldest row.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_waits_is_seen_with_its_age() {
+async fn queued_rows_are_exported_with_their_age() {
     let setup = Setup::pair("linear_g", "slow_h").batch_size(1);
     let server = ScrapedServer::start(setup).await;
     let mut client = server.client.clone();
-    // 60 rows of some 20 ms on one executor.
+    // One executor runs 60 rows of about 20 ms each.
     let asked = tokio::spawn(async move {
         client
             .predict(messages::predict_request(floats(&[CLEAR_INPUT; 60])))
@@ -248,7 +248,7 @@ async fn what_waits_is_seen_with_its_age() {
         r#"certimix_queue_rows{class="interactive",model="robust"}"#,
         r#"certimix_queue_oldest_age_seconds{class="interactive",model="robust"}"#,
     );
-    // A scrape before the executor took its first row sees all 60 wait, and none busy: it looks again.
+    // A scrape before the executor takes its first row would show 60 rows and no busy executor, so this one polls.
     Scrape::poll_until(server.metrics, |found| {
         let some_wait = 0.0 < found.value(rows) && found.value(rows) < 60.0;
         some_wait && found.value(age) > 0.0 && found.value(r#"certimix_executors{state="busy"}"#) == 1.0
@@ -259,14 +259,14 @@ async fn what_waits_is_seen_with_its_age() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn no_caller_makes_a_series() {
-    let mut server = ScrapedServer::start(linear()).await;
+async fn callers_cannot_create_series() {
+    let mut server = ScrapedServer::start(linear_setup()).await;
     server
         .client
         .predict(messages::predict_request(floats(&[CLEAR_INPUT])))
         .await
         .unwrap();
-    unknown(&server.channel, "/certimix.v1.MixedClassifier/Nothing").await;
+    call_unknown_method(&server.channel, "/certimix.v1.MixedClassifier/Nothing").await;
     let before = server.scrape();
     for number in 0..1000 {
         let mut request = Request::new(messages::predict_request(floats(&[CLEAR_INPUT])));
@@ -275,7 +275,7 @@ async fn no_caller_makes_a_series() {
         server.client.predict(request).await.unwrap();
     }
     for number in 0..50 {
-        unknown(&server.channel, &format!("/nowhere.Service{number}/Nothing{number}")).await;
+        call_unknown_method(&server.channel, &format!("/nowhere.Service{number}/Nothing{number}")).await;
     }
     let after = server.scrape();
     let series = |scrape: &Scrape| scrape.series.keys().cloned().collect::<Vec<_>>();
@@ -285,7 +285,7 @@ async fn no_caller_makes_a_series() {
     assert!(after.series.len() < 1500, "{} series", after.series.len());
 }
 
-async fn unknown(channel: &Channel, path: &str) {
+async fn call_unknown_method(channel: &Channel, path: &str) {
     let mut grpc = tonic::client::Grpc::new(channel.clone());
     grpc.ready().await.unwrap();
     let codec = tonic_prost::ProstCodec::<GetModelInfoRequest, GetModelInfoRequest>::default();
@@ -296,45 +296,51 @@ async fn unknown(channel: &Channel, path: &str) {
     assert!(status.metadata().contains_key("x-request-id"), "{status:?}");
 }
 
-/// The name of a request comes back with its answer and with its error, in a stream as well.
+/// The request ID is returned with responses and errors, and on streams.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_request_keeps_its_name() {
-    let mut server = ScrapedServer::start(linear()).await;
-    let named = |inputs, name: &str| {
+async fn the_request_id_is_returned() {
+    let mut server = ScrapedServer::start(linear_setup()).await;
+    let with_request_id = |inputs, name: &str| {
         let mut request = Request::new(certify_request(floats(inputs)));
         request.metadata_mut().insert("x-request-id", name.parse().unwrap());
         request
     };
-    let told = |metadata: &tonic::metadata::MetadataMap| {
-        let id = metadata.get("x-request-id").expect("a name");
+    let request_id = |metadata: &tonic::metadata::MetadataMap| {
+        let id = metadata.get("x-request-id").expect("a request ID");
         id.to_str().unwrap().to_owned()
     };
     let client = &mut server.client;
-    let answer = client.certify(named(&[CLEAR_INPUT], "loop-7/step:12")).await.unwrap();
-    assert_eq!(told(answer.metadata()), "loop-7/step:12");
-    let wrong = client.certify(named(&[], "loop-7/step:13")).await.unwrap_err();
+    let answer = client
+        .certify(with_request_id(&[CLEAR_INPUT], "loop-7/step:12"))
+        .await
+        .unwrap();
+    assert_eq!(request_id(answer.metadata()), "loop-7/step:12");
+    let wrong = client
+        .certify(with_request_id(&[], "loop-7/step:13"))
+        .await
+        .unwrap_err();
     assert_eq!(
-        (wrong.code(), told(wrong.metadata()).as_str()),
+        (wrong.code(), request_id(wrong.metadata()).as_str()),
         (Code::InvalidArgument, "loop-7/step:13")
     );
     let stream = client
-        .certify_stream(named(&[CLEAR_INPUT], "loop-7/step:14"))
+        .certify_stream(with_request_id(&[CLEAR_INPUT], "loop-7/step:14"))
         .await
         .unwrap();
-    assert_eq!(told(stream.metadata()), "loop-7/step:14");
-    // What is no name is replaced, and what has none gets one.
+    assert_eq!(request_id(stream.metadata()), "loop-7/step:14");
+    // An invalid request ID is replaced, and a request without an ID gets one.
     for strange in ["two words", &"x".repeat(65)] {
-        let answer = client.certify(named(&[CLEAR_INPUT], strange)).await.unwrap();
-        assert_eq!(told(answer.metadata()).len(), 32);
+        let answer = client.certify(with_request_id(&[CLEAR_INPUT], strange)).await.unwrap();
+        assert_eq!(request_id(answer.metadata()).len(), 32);
     }
     let one = client.get_model_info(GetModelInfoRequest::default()).await.unwrap();
     let other = client.get_model_info(GetModelInfoRequest::default()).await.unwrap();
-    assert_ne!(told(one.metadata()), told(other.metadata()));
+    assert_ne!(request_id(one.metadata()), request_id(other.metadata()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn the_port_answers_while_the_server_drains_and_says_that_it_does_not_serve() {
-    let mut server = ScrapedServer::start(slow()).await;
+async fn the_metrics_port_reports_not_ready_while_the_server_drains() {
+    let mut server = ScrapedServer::start(slow_setup()).await;
     let metrics = server.metrics;
     assert_eq!(http_get(metrics, "/livez").0, 200);
     assert_eq!(http_get(metrics, "/readyz").0, 200);
@@ -367,10 +373,10 @@ async fn the_port_answers_while_the_server_drains_and_says_that_it_does_not_serv
     assert!(std::net::TcpStream::connect(metrics).is_err());
 }
 
-/// A connection that says nothing, or too much, holds up nobody and is ended.
+/// A connection that sends nothing or too much delays no other, and is closed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_strange_connection_holds_up_nobody() {
-    let server = ScrapedServer::start(linear()).await;
+async fn invalid_connections_delay_no_scrape() {
+    let server = ScrapedServer::start(linear_setup()).await;
     let silent: Vec<_> = (0..8)
         .map(|_| std::net::TcpStream::connect(server.metrics).unwrap())
         .collect();
@@ -382,30 +388,31 @@ async fn a_strange_connection_holds_up_nobody() {
     );
     let mut connection = std::net::TcpStream::connect(server.metrics).unwrap();
     connection.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
-    // It may be ended before all is written.
+    // The server may close the connection before all bytes are written.
     drop(std::io::Write::write_all(&mut connection, long.as_bytes()));
     server.scrape();
     drop(silent);
 }
 
 #[test]
-fn a_port_that_is_taken_is_told_by_its_key() {
+fn an_address_in_use_is_reported_by_key() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let setup = linear().text("metrics.listen", &address);
+    let setup = linear_setup().text("metrics.listen", &address);
     let message = fails(&["serve", setup.write().to_str().unwrap()], &[]);
     for part in ["metrics.listen", &address, "\"\" for none"] {
         assert!(message.contains(part), "{message}");
     }
-    let setup = linear().text("metrics.listen", "here");
+    let setup = linear_setup().text("metrics.listen", "here");
     let message = fails(&["serve", setup.write().to_str().unwrap()], &[]);
     assert!(message.contains("metrics.listen: expected an address"), "{message}");
 }
 
-/// `docs/metrics.md` has a line for each family, with its type, and for nothing else: those of TLS and of shadow alphas too.
+/// `docs/metrics.md` lists exactly the exported families with their types, including those of TLS and
+/// of shadow alphas.
 #[test]
-fn the_documentation_is_what_is_exported() {
-    let setup = linear().with("mixture.shadow_alphas", "[0.6]");
+fn the_documentation_lists_the_exported_metrics() {
+    let setup = linear_setup().with("mixture.shadow_alphas", "[0.6]");
     let server = EditableServer::start(with_tls(setup, &CertificateAuthority::new().sign(VALID_NOW)));
     let exported = server.scrape().families;
     let text = include_str!("../../../docs/metrics.md");
@@ -421,9 +428,9 @@ fn the_documentation_is_what_is_exported() {
     assert_eq!(sorted, exported.into_iter().collect::<Vec<_>>());
 }
 
-/// A model may answer NaN on some inputs: it stays healthy, and the rows are counted.
+/// A model that outputs NaN for some inputs stays healthy, and the rows are counted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn rows_that_are_not_finite_are_counted_by_model() {
+async fn nonfinite_rows_are_counted_by_model() {
     let mut server = ScrapedServer::start(Setup::pair("nan_g", "linear_h")).await;
     let name = "certimix_nonfinite_rows_total";
     assert_eq!(server.scrape().sum(name, ""), 0.0);
@@ -438,10 +445,10 @@ async fn rows_that_are_not_finite_are_counted_by_model() {
     assert_eq!(after.sum(name, "model=\"robust\""), 0.0);
 }
 
-/// The first audit of an executor comes after 64 batches of a model.
+/// An executor audits its first batch after 64 batches of a model.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn answered_batches_are_audited() {
-    let mut server = ScrapedServer::start(linear()).await;
+    let mut server = ScrapedServer::start(linear_setup()).await;
     for _ in 0..64 {
         server
             .client

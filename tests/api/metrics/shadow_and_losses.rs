@@ -1,5 +1,4 @@
-//! Metrics that are read from elsewhere when somebody asks: what other alphas would have answered, and what is lost on the way to
-//! those who watch.
+//! Metrics that other modules count and a scrape reads: the shadow alphas, and lost spans and log lines.
 
 use std::net::TcpListener;
 use std::time::Instant;
@@ -20,12 +19,12 @@ async fn report(server: &EditableServer) -> GetShadowReportResponse {
     answer.unwrap().into_inner()
 }
 
-fn whole(count: u64) -> f64 {
+fn as_f64(count: u64) -> f64 {
     f64::from(u32::try_from(count).unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn shadow_alphas_are_exported_as_they_are_reported() {
+async fn exported_shadow_metrics_match_the_report() {
     const INPUTS: usize = 200;
     let server =
         EditableServer::start(Setup::pair("linear_g", "linear_h").with("mixture.shadow_alphas", "[0.55, 0.9]"));
@@ -36,10 +35,10 @@ async fn shadow_alphas_are_exported_as_they_are_reported() {
         let rows: Vec<[f32; 4]> = (0..10).map(row).collect();
         client.predict(predict_request(floats(&rows))).await.unwrap();
     }
-    let judged = |found: &Scrape| found.sum("certimix_shadow_inputs_total", "alpha=\"0.9\"");
+    let evaluated = |found: &Scrape| found.sum("certimix_shadow_inputs_total", "alpha=\"0.9\"");
     let dropped = |found: &Scrape| found.value("certimix_shadow_dropped_total");
     let found = Scrape::poll_until(server.metrics, |found| {
-        judged(found) + dropped(found) >= whole(INPUTS as u64)
+        evaluated(found) + dropped(found) >= as_f64(INPUTS as u64)
     });
     let report = report(&server).await;
     assert_eq!(report.candidates.len(), 2);
@@ -52,24 +51,21 @@ async fn shadow_alphas_are_exported_as_they_are_reported() {
             ("open_total", row.open),
             ("radius_count", row.certified),
         ] {
-            assert_eq!(of(name), whole(expected), "{name} of {}", row.alpha);
+            assert_eq!(of(name), as_f64(expected), "{name} of {}", row.alpha);
         }
         assert!((of("radius_sum") - row.radius_sum).abs() < 1e-9);
-        let mut so_far = 0;
+        let mut cumulative = 0;
         for (bound, more) in report.radius_bounds.iter().zip(&row.radii) {
-            so_far += more;
+            cumulative += more;
             let bucket = format!(
                 "certimix_shadow_radius_bucket{{alpha=\"{}\",le=\"{bound}\"}}",
                 row.alpha
             );
-            assert_eq!(found.value(&bucket), whole(so_far), "{bucket}");
+            assert_eq!(found.value(&bucket), as_f64(cumulative), "{bucket}");
         }
-        assert!(
-            row.certified > 0 && row.agreements > 0,
-            "the test shows little: {row:?}"
-        );
+        assert!(row.certified > 0 && row.agreements > 0, "this tests little: {row:?}");
     }
-    // Others are exported in their place, and begin anew; none is exported if there are none.
+    // New candidates replace the old ones and start from zero. Without candidates there is no series.
     server.set("mixture.shadow_alphas", "[0.8]");
     let found = server.scrape();
     let alphas = |found: &Scrape| {
@@ -90,9 +86,9 @@ async fn shadow_alphas_are_exported_as_they_are_reported() {
     );
 }
 
-/// The receiver's port is nobody's.
+/// No process listens on the port of the collector.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn spans_that_are_lost_are_counted() {
+async fn lost_spans_are_counted() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", port.local_addr().unwrap());
     drop(port);
@@ -108,13 +104,13 @@ async fn spans_that_are_lost_are_counted() {
         .predict(predict_request(floats(&[CLEAR_INPUT])))
         .await
         .unwrap();
-    // A request and its four stages.
+    // The lost spans are a request and its four stages.
     Scrape::poll_until(server.metrics, |found| lost(found) == 5.0);
 }
 
-/// A line for each request, and nobody who reads them.
+/// Each request writes a log line, and the test reads none.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn lines_of_the_log_that_are_lost_are_counted() {
+async fn lost_log_lines_are_counted() {
     let setup = Setup::pair("linear_g", "linear_h")
         .text("log.filter", "debug")
         .text("metrics.listen", "127.0.0.1:0");
@@ -130,7 +126,7 @@ async fn lines_of_the_log_that_are_lost_are_counted() {
     let mut stream = PredictStreamClient::open(client).await;
     let began = Instant::now();
     while lost(&Scrape::fetch(metrics)) == 0.0 {
-        assert!(began.elapsed() < TEST_TIMEOUT, "no line is lost");
+        assert!(began.elapsed() < TEST_TIMEOUT, "no line was lost");
         (0..500).for_each(|_| stream.send(predict_request(floats(&[CLEAR_INPUT]))));
         for _ in 0..500 {
             stream.next_response().await;

@@ -1,4 +1,4 @@
-//! The Open Inference Protocol answers what Predict answers.
+//! The Open Inference Protocol returns the results of Predict.
 
 use certimix::rpc::open_inference::proto::infer_parameter::ParameterChoice;
 use certimix::rpc::open_inference::proto::{
@@ -22,7 +22,7 @@ const INPUTS: [[f32; 4]; 4] = [
     [-0.2, 0.9, -0.7, 1.0],
     [0.333, -0.25, 0.3, 0.777],
 ];
-const ALL: [&str; 6] = [
+const ALL_OUTPUTS: [&str; 6] = [
     "log_probs",
     "class",
     "radius",
@@ -31,7 +31,7 @@ const ALL: [&str; 6] = [
     "robust_probs",
 ];
 
-/// Whether an answer to all outputs is, value by value, the same as Predict's.
+/// Checks that a response with all outputs equals that of Predict, value by value.
 #[track_caller]
 fn assert_same(infer: &ModelInferResponse, predict: &PredictResponse) {
     let predictions = &predict.predictions;
@@ -58,7 +58,7 @@ fn assert_same(infer: &ModelInferResponse, predict: &PredictResponse) {
             certified[index],
             u8::from(certificate.status() == CertificateStatus::Certified)
         );
-        // The largest float32 that claims no more.
+        // The radius is rounded down to a float32.
         assert!(
             f64::from(radii[index]) <= certificate.radius,
             "{} {certificate:?}",
@@ -87,7 +87,7 @@ fn assert_same(infer: &ModelInferResponse, predict: &PredictResponse) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn answers_are_those_of_predict() {
+async fn responses_match_those_of_predict() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.8)).await;
     let mut client = model_infer::client(&server).await;
     let predict = messages::predict_request(messages::floats(&INPUTS));
@@ -96,7 +96,7 @@ async fn answers_are_those_of_predict() {
     assert!(predict.predictions.iter().any(certified) && !predict.predictions.iter().all(certified));
 
     let of_raw = client
-        .model_infer(with_outputs(&ALL, row_request(&INPUTS)))
+        .model_infer(with_outputs(&ALL_OUTPUTS, row_request(&INPUTS)))
         .await
         .unwrap()
         .into_inner();
@@ -111,19 +111,22 @@ async fn answers_are_those_of_predict() {
         reasons.starts_with("inputs 1, 3: the robust model's margin"),
         "{reasons}"
     );
-    // A proof without votes has no probability to be wrong.
+    // A certificate without votes has no failure probability.
     assert!(!of_raw.parameters.contains_key("failure_probability"));
 
     let contents = InferTensorContents {
         fp32_contents: INPUTS.as_flattened().to_vec(),
         ..Default::default()
     };
-    let typed = with_outputs(&ALL, model_infer::typed_request("FP32", &[4, 4], Some(contents)));
+    let typed = with_outputs(
+        &ALL_OUTPUTS,
+        model_infer::typed_request("FP32", &[4, 4], Some(contents)),
+    );
     assert_eq!(client.model_infer(typed).await.unwrap().into_inner(), of_raw);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn bytes_are_255ths_in_either_way() {
+async fn bytes_mean_values_in_255ths_in_raw_and_typed_contents() {
     let server = TestServer::start(Setup::pair("image_g", "image_h")).await;
     let mut client = model_infer::client(&server).await;
     let shape = [2, 3, 8, 8];
@@ -144,7 +147,7 @@ async fn bytes_are_255ths_in_either_way() {
         model_infer::typed_request("UINT8", &shape, Some(contents)),
     ] {
         let answer = client
-            .model_infer(with_outputs(&ALL, request))
+            .model_infer(with_outputs(&ALL_OUTPUTS, request))
             .await
             .unwrap()
             .into_inner();
@@ -153,18 +156,18 @@ async fn bytes_are_255ths_in_either_way() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn outputs_come_in_the_order_asked_for() {
+async fn outputs_have_the_requested_order() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
     let mut client = model_infer::client(&server).await;
-    for (asked, expected) in [
-        (&[][..], &ALL[..4]),
+    for (requested, expected) in [
+        (&[][..], &ALL_OUTPUTS[..4]),
         (
             &["radius", "robust_probs", "class"],
             &["radius", "robust_probs", "class"],
         ),
         (&["class"], &["class"]),
     ] {
-        let mut request = with_outputs(asked, row_request(&[CLEAR_INPUT]));
+        let mut request = with_outputs(requested, row_request(&[CLEAR_INPUT]));
         request.id = "a name".to_owned();
         let answer = client.model_infer(request).await.unwrap().into_inner();
         let names: Vec<&str> = answer.outputs.iter().map(|output| output.name.as_str()).collect();
@@ -175,7 +178,7 @@ async fn outputs_come_in_the_order_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn without_a_proof_there_is_a_reason_and_no_radius() {
+async fn an_unproven_model_has_a_reason_and_no_radius() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h_unproven")).await;
     let answer = model_infer::client(&server)
         .await
@@ -194,7 +197,7 @@ async fn without_a_proof_there_is_a_reason_and_no_radius() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_certificate_by_votes_tells_how_likely_it_is_to_be_wrong() {
+async fn a_certificate_by_votes_has_its_failure_probability() {
     let setup = Setup::pair("steep_g", "half_space").with("certificate.failure_probability", 1e-5);
     let server = TestServer::start(setup).await;
     let request = row_request(&[[0.75, 0.0, 0.0, 0.0]]);
@@ -213,9 +216,9 @@ async fn a_certificate_by_votes_tells_how_likely_it_is_to_be_wrong() {
     );
 }
 
-/// The votes go on until the timeout says stop: without it this would take an hour.
+/// The votes continue until the timeout. Without it they would take an hour.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_timeout_is_kept() {
+async fn a_timeout_is_obeyed() {
     let setup = Setup::pair("steep_g", "half_space")
         .with("certificate.max_votes", 4_000_000_000_u64)
         .with("certificate.predict_votes", 4_000_000_000_u64)
@@ -229,7 +232,11 @@ async fn a_timeout_is_kept() {
     let request = with_parameter("priority", ParameterChoice::Uint64Param(2), request);
     let mut client = model_infer::client(&server).await;
     let answer = tokio::time::timeout(TEST_TIMEOUT, client.model_infer(request));
-    let answer = answer.await.expect("the timeout is not kept").unwrap().into_inner();
+    let answer = answer
+        .await
+        .expect("a response before the timeout")
+        .unwrap()
+        .into_inner();
     assert_eq!(answer.outputs.len(), 4);
 }
 
@@ -282,10 +289,10 @@ async fn metadata_and_configuration_describe_the_model() {
             .iter()
             .map(|output| output.name.as_str())
             .collect::<Vec<_>>(),
-        ALL
+        ALL_OUTPUTS
     );
-    // What the metadata promise is what is answered.
-    let mut request = with_outputs(&ALL, model_infer::float_request(&[1, 3, 8, 8], &[0.5; 192]));
+    // The response has the outputs of the metadata.
+    let mut request = with_outputs(&ALL_OUTPUTS, model_infer::float_request(&[1, 3, 8, 8], &[0.5; 192]));
     request.model_name = name;
     let answer = client.model_infer(request).await.unwrap().into_inner();
     for (promised, answered) in metadata.outputs.iter().zip(&answer.outputs) {
@@ -307,7 +314,7 @@ async fn metadata_and_configuration_describe_the_model() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn statistics_count_what_was_answered_and_what_was_not() {
+async fn statistics_count_successes_and_failures() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
     let mut client = model_infer::client(&server).await;
     for count in 1..=3 {
@@ -322,13 +329,17 @@ async fn statistics_count_what_was_answered_and_what_was_not() {
             name: name.to_owned(),
             ..Default::default()
         };
-        let told = client.model_statistics(request).await.unwrap().into_inner().model_stats;
-        assert_eq!(told.len(), 1);
+        let statistics = client.model_statistics(request).await.unwrap().into_inner().model_stats;
+        assert_eq!(statistics.len(), 1);
         assert_eq!(
-            (told[0].name.as_str(), told[0].inference_count, told[0].execution_count),
+            (
+                statistics[0].name.as_str(),
+                statistics[0].inference_count,
+                statistics[0].execution_count
+            ),
             ("certimix", 6, 3)
         );
-        let stats = told[0].inference_stats.as_ref().unwrap();
+        let stats = statistics[0].inference_stats.as_ref().unwrap();
         let (success, fail) = (stats.success.unwrap(), stats.fail.unwrap());
         assert_eq!((success.count, fail.count), (3, 1));
         let parts = [
@@ -344,7 +355,7 @@ async fn statistics_count_what_was_answered_and_what_was_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn it_is_ready_when_the_models_are() {
+async fn it_is_ready_when_the_models_are_ready() {
     let (setup, pipe) = with_pending_manifest(Setup::pair("linear_g", "linear_h"));
     let mut server = TestServer::listen(setup);
     let mut client = model_infer::client(&server).await;
@@ -398,7 +409,7 @@ async fn it_is_ready_when_the_models_are() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn it_can_be_turned_off() {
+async fn it_can_be_disabled() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h").with("open_inference.enabled", false)).await;
     let refused = model_infer::client(&server)
         .await
