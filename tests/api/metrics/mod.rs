@@ -1,4 +1,6 @@
 //! Prometheus metrics.
 
+mod endpoint;
 mod requests;
+mod scraped_server;
 mod shadow_and_losses;

@@ -1,67 +1,14 @@
-//! Metrics of the real binary count every request exactly, in a text that every scraper can parse.
-
-use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
+//! Metrics of the real binary count every request exactly.
 
 use certimix::rpc::proto::{GetModelInfoRequest, Priority};
 use tonic::transport::Channel;
 use tonic::{Code, Request};
 
-use crate::support::editable_server::EditableServer;
+use super::scraped_server::{ScrapedServer, linear_setup, slow_setup};
 use crate::support::messages::{CLEAR_INPUT, certificate, certify_request, certify_with_votes, floats};
 use crate::support::predict_stream::PredictStreamClient;
-use crate::support::process::{ServerProcess, fails};
-use crate::support::scrape::{Scrape, http_get, http_request};
-use crate::support::server::{Client, TEST_TIMEOUT};
-use crate::support::tls_authority::{CertificateAuthority, VALID_NOW, with_tls};
+use crate::support::scrape::Scrape;
 use crate::support::{Setup, messages};
-
-/// A process of the real binary, its metrics address and a client.
-struct ScrapedServer {
-    process: ServerProcess,
-    metrics: SocketAddr,
-    channel: Channel,
-    client: Client,
-    _setup: Setup,
-}
-
-impl ScrapedServer {
-    async fn start(setup: Setup) -> Self {
-        let setup = setup.text("metrics.listen", "127.0.0.1:0");
-        let process = ServerProcess::spawn(&setup.write());
-        let (address, metrics) = process.addresses();
-        let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap();
-        let channel = endpoint.timeout(TEST_TIMEOUT).connect().await.unwrap();
-        Self {
-            process,
-            metrics: metrics.expect("metrics are served"),
-            client: Client::new(channel.clone()),
-            channel,
-            _setup: setup,
-        }
-    }
-
-    fn scrape(&self) -> Scrape {
-        Scrape::fetch(self.metrics)
-    }
-}
-
-fn linear_setup() -> Setup {
-    Setup::pair("linear_g", "linear_h")
-}
-
-/// Settings where a vote takes about 20 ms, and the queue holds one request for votes at a time.
-fn slow_setup() -> Setup {
-    Setup::pair("linear_g", "slow_smoothed")
-        .batch_size(1)
-        .with("certificate.selection_votes", 1)
-        .with("certificate.max_votes", 1_000_000)
-        .with("certificate.failure_probability", 0.4)
-        .with("server.max_inputs", 1)
-        .with("scheduler.queue_rows", 2)
-        .text("server.max_request_time", "1h")
-        .text("server.drain_timeout", "60s")
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn every_call_is_counted_once_by_its_outcome() {
@@ -336,96 +283,6 @@ async fn the_request_id_is_returned() {
     let one = client.get_model_info(GetModelInfoRequest::default()).await.unwrap();
     let other = client.get_model_info(GetModelInfoRequest::default()).await.unwrap();
     assert_ne!(request_id(one.metadata()), request_id(other.metadata()));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn the_metrics_port_reports_not_ready_while_the_server_drains() {
-    let mut server = ScrapedServer::start(slow_setup()).await;
-    let metrics = server.metrics;
-    assert_eq!(http_get(metrics, "/livez").0, 200);
-    assert_eq!(http_get(metrics, "/readyz").0, 200);
-    let (status, _, hint) = http_get(metrics, "/");
-    assert!(status == 404 && hint.contains("/metrics"), "{hint}");
-    assert_eq!(
-        http_request(
-            metrics,
-            "POST /metrics HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\n"
-        )
-        .0,
-        405
-    );
-    assert_eq!(http_get(metrics, "/metrics?name=certimix").0, 200);
-
-    let endless = certify_with_votes(floats(&[CLEAR_INPUT]), 1_000_000);
-    let mut stream = server.client.certify_stream(endless).await.unwrap().into_inner();
-    stream.message().await.unwrap().unwrap();
-    server.process.signal("TERM");
-    let draining = Scrape::poll_until(metrics, |found| found.value("certimix_serving") == 0.0);
-    assert_eq!(draining.value(r#"certimix_admitted_rows{model="robust"}"#), 2.0);
-    assert_eq!(
-        (http_get(metrics, "/readyz").0, http_get(metrics, "/livez").0),
-        (503, 200)
-    );
-    drop(stream);
-    drop(server.client);
-    drop(server.channel);
-    assert!(server.process.wait().success());
-    assert!(std::net::TcpStream::connect(metrics).is_err());
-}
-
-/// A connection that sends nothing or too much delays no other, and is closed.
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn invalid_connections_delay_no_scrape() {
-    let server = ScrapedServer::start(linear_setup()).await;
-    let silent: Vec<_> = (0..8)
-        .map(|_| std::net::TcpStream::connect(server.metrics).unwrap())
-        .collect();
-    let garbage = http_request(server.metrics, "nonsense\r\n\r\n");
-    assert!(garbage.0 >= 400, "{garbage:?}");
-    let long = format!(
-        "GET /metrics HTTP/1.1\r\nHost: test\r\nX-Long: {}\r\n\r\n",
-        "x".repeat(64 << 10)
-    );
-    let mut connection = std::net::TcpStream::connect(server.metrics).unwrap();
-    connection.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
-    // The server may close the connection before all bytes are written.
-    drop(std::io::Write::write_all(&mut connection, long.as_bytes()));
-    server.scrape();
-    drop(silent);
-}
-
-#[test]
-fn an_address_in_use_is_reported_by_key() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    let setup = linear_setup().text("metrics.listen", &address);
-    let message = fails(&["serve", setup.write().to_str().unwrap()], &[]);
-    for part in ["metrics.listen", &address, "\"\" for none"] {
-        assert!(message.contains(part), "{message}");
-    }
-    let setup = linear_setup().text("metrics.listen", "here");
-    let message = fails(&["serve", setup.write().to_str().unwrap()], &[]);
-    assert!(message.contains("metrics.listen: expected an address"), "{message}");
-}
-
-/// `docs/metrics.md` lists exactly the exported families with their types, including those of TLS and
-/// of shadow alphas.
-#[test]
-fn the_documentation_lists_the_exported_metrics() {
-    let setup = linear_setup().with("mixture.shadow_alphas", "[0.6]");
-    let server = EditableServer::start(with_tls(setup, &CertificateAuthority::new().sign(VALID_NOW)));
-    let exported = server.scrape().families;
-    let text = include_str!("../../../docs/metrics.md");
-    let row = |line: &str| {
-        let mut cells = line.strip_prefix("| `")?.split(" | ");
-        let name = cells.next()?.trim_end_matches('`').to_owned();
-        let ours = name.starts_with("certimix_") || name.starts_with("process_");
-        ours.then_some((name, cells.next()?.to_owned()))
-    };
-    let documented: Vec<(String, String)> = text.lines().filter_map(row).collect();
-    let mut sorted = documented.clone();
-    sorted.sort();
-    assert_eq!(sorted, exported.into_iter().collect::<Vec<_>>());
 }
 
 /// A model that outputs NaN for some inputs stays healthy, and the rows are counted.

@@ -10,6 +10,16 @@ use tonic::transport::Channel;
 
 use super::TestServer;
 
+/// Every output of the model, in the order of its metadata.
+pub const ALL_OUTPUTS: [&str; 6] = [
+    "log_probs",
+    "class",
+    "radius",
+    "certified",
+    "standard_probs",
+    "robust_probs",
+];
+
 pub type Client = GrpcInferenceServiceClient<Channel>;
 
 pub async fn client(server: &TestServer) -> Client {
