@@ -1,5 +1,5 @@
-//! Tests of the server from outside: the real application, on a real socket, with small models whose
-//! results are known exactly.
+//! Tests of the server from outside: the real application, on a real socket, with small models
+//! whose results are known exactly.
 //!
 //! Each folder covers an area and each file a behaviour. `support` starts servers and computes the
 //! expected results. `tests/fixtures` holds the models.

@@ -1,11 +1,10 @@
 //! A linear base classifier, for which h and the exact robust radius are known.
 //!
-//! The base classifier outputs "yes" where `t = (x1 + x2 + x3 + x4) / 2 + 2^-14 > 0`, so
-//! `h_yes = Phi(t / sigma)`. Against the worst g the mixture keeps its class while
-//! `h_yes - h_no >= (1 - alpha) / alpha`, that is while `t >= sigma Phi^-1(1 / (2 alpha))`. The true
-//! radius is the distance of t to this threshold, and the worst attack moves straight to the border.
-//! `steep_g` is such a g: it agrees for a large t, and outputs "no" with full confidence once t is below
-//! 3/8.
+//! The base classifier outputs "yes" where `t = (x1 + x2 + x3 + x4) / 2 + 2^-14 > 0`, so `h_yes =
+//! Phi(t / sigma)`. Against the worst g the mixture keeps its class while `h_yes - h_no >= (1 -
+//! alpha) / alpha`, that is while `t >= sigma Phi^-1(1 / (2 alpha))`. The true radius is the
+//! distance of t to this threshold, and the worst attack moves straight to the border. `steep_g` is
+//! such a g: it agrees for a large t, and outputs "no" with full confidence once t is below 3/8.
 
 use certimix::rpc::proto::{CertificateStatus, Prediction};
 
@@ -135,9 +134,9 @@ async fn no_attack_inside_the_certified_radius_succeeds() {
         for part in [0.3, 0.6, 0.9, 0.99] {
             let attacked = moved(X, to, part * radius);
             assert!(distance(X, attacked) < radius);
-            let answer = certify_one(&mut client, attacked, 20_000).await;
-            assert_eq!(answer.label, "yes", "{part} of {radius} towards {to:?}: {answer:?}");
-            changed_g += usize::from(answer.standard_class_index == 0);
+            let response = certify_one(&mut client, attacked, 20_000).await;
+            assert_eq!(response.label, "yes", "{part} of {radius} towards {to:?}: {response:?}");
+            changed_g += usize::from(response.standard_class_index == 0);
         }
     }
     assert!(changed_g > 10, "the attacks rarely change g, so they test little");
@@ -173,7 +172,8 @@ async fn no_certificate_exceeds_the_true_radius() {
     assert!(certified > 5, "{certified} certified");
 }
 
-/// With three classes the path to the border passes through the middle class, and both bounds matter.
+/// With three classes the path to the border passes through the middle class, and both bounds
+/// matter.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn no_certificate_of_three_classes_exceeds_the_true_radius() {
     let setup = setup().path("models.standard", &crate::support::fixture("linear_g"));

@@ -27,8 +27,8 @@ fn alpha() -> Alpha {
     Alpha::new(ALPHA).unwrap()
 }
 
-/// `ln[(2 alpha - 1) h_y / ((1 - alpha)(1 - h_y) + alpha h_i)]`, i the runner-up.
-fn headroom(h: &[f64]) -> f64 {
+/// Returns `ln[(2 alpha - 1) h_y / ((1 - alpha)(1 - h_y) + alpha h_i)]`, where i is the runner-up.
+fn certified_logit_margin(h: &[f64]) -> f64 {
     let mut sorted = h.to_vec();
     sorted.sort_by(|a, b| b.total_cmp(a));
     ((2.0 * ALPHA - 1.0) * sorted[0] / ((1.0 - ALPHA) * (1.0 - sorted[0]) + ALPHA * sorted[1])).ln()
@@ -92,7 +92,7 @@ async fn a_lipschitz_logit_vector_gives_an_l2_radius() {
         assert_eq!(certificate.radius_sq_levels, 0);
         let z = h_logits(X);
         let h = softmax(&z.iter().map(|z| z / temperature).collect::<Vec<_>>());
-        let formula = temperature * headroom(&h) / (SQRT_2 * 4.0);
+        let formula = temperature * certified_logit_margin(&h) / (SQRT_2 * 4.0);
         let t = Temperature::new(temperature).unwrap();
         let computed = logit_radius(alpha(), &as_served(&z), t, LogitConstant::Vector(4.0), 1e-5).unwrap();
         assert_radius(&prediction, formula, computed, 1e-5);
@@ -110,7 +110,7 @@ async fn lipschitz_logits_in_linf_give_an_linf_radius() {
     assert_eq!(certificate.method(), CertificateMethod::LogitLipschitz);
     assert_eq!(certificate.norm(), Norm::Linf);
     let z = linear(&LINF_H_WEIGHTS, &[0.0; 3], [1.0, 0.0, -0.5, -1.0]);
-    let formula = headroom(&softmax(&z)) / 8.0;
+    let formula = certified_logit_margin(&softmax(&z)) / 8.0;
     let constant = LogitConstant::PerLogit(4.0);
     let computed = logit_radius(alpha(), &as_served(&z), Temperature::ONE, constant, 1e-5).unwrap();
     assert_radius(&prediction, formula, computed, 1e-5);

@@ -1,5 +1,5 @@
-//! A signed_record record about the exact model file proves a constant. Without one the constant is a claim,
-//! and certificates and GetModelInfo report it as such.
+//! A signed record about the exact model file proves a constant. Without one the constant is a
+//! claim, and certificates and GetModelInfo report it as such.
 
 use std::fs;
 
@@ -49,7 +49,7 @@ fn setup() -> Setup {
 }
 
 async fn prediction_and_info(client: &mut Client) -> (Prediction, GetModelInfoResponse) {
-    let answer = client
+    let response = client
         .predict(messages::predict_request(messages::floats(&[X])))
         .await
         .unwrap()
@@ -59,7 +59,7 @@ async fn prediction_and_info(client: &mut Client) -> (Prediction, GetModelInfoRe
         .await
         .unwrap()
         .into_inner();
-    (answer.predictions.into_iter().next().unwrap(), info)
+    (response.predictions.into_iter().next().unwrap(), info)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -1,5 +1,5 @@
-//! CertifyStream sends a growing certificate. Each message is valid by itself, radii never shrink and
-//! the last message is final.
+//! CertifyStream sends a growing certificate. Each message is valid by itself, radii never shrink
+//! and the last message is final.
 
 use certimix::rpc::proto::{BoundMethod, CertifyRequest, CertifyStreamResponse, StopReason};
 use tonic::Streaming;
@@ -126,11 +126,12 @@ async fn a_certificate_that_cannot_grow_is_one_final_message() {
     assert!(radii(&messages)[0] > 0.0);
 }
 
-/// If the reader does not read, the votes still end and release the queue, and the last message arrives
-/// later.
+/// If the reader does not read, the votes still end and release the queue, and the last message
+/// arrives later.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_slow_reader_does_not_delay_other_callers() {
-    // The queue holds one request for votes at a time. A quarter of the queue is reserved for interactive requests.
+    // The queue holds one request for votes at a time. A quarter of the queue is reserved for
+    // interactive requests.
     let setup = setup()
         .with("server.max_inputs", 1)
         .with("scheduler.queue_rows", 171)

@@ -1,4 +1,5 @@
-//! Certify with the caller's target, vote budget and failure probability, within the operator's limits.
+//! Certify with the caller's target, vote budget and failure probability, within the operator's
+//! limits.
 
 use certimix::rpc::proto::{BoundMethod, CertificateStatus, CertifyRequest, Prediction, StopReason};
 
@@ -9,7 +10,7 @@ use crate::support::{Setup, TestServer, messages, recompute};
 
 const ALPHA: f64 = 0.76;
 /// An input with t = 0.5, which is two sigma from the border.
-const CLEAR_INPUT: [f32; 4] = [0.25; 4];
+const TWO_SIGMA_INPUT: [f32; 4] = [0.25; 4];
 
 fn setup() -> Setup {
     Setup::pair("steep_g", "half_space")
@@ -31,7 +32,7 @@ async fn certify_one(client: &mut Client, request: CertifyRequest) -> Prediction
 async fn parameters_beyond_the_limits_are_refused_by_field() {
     let server = TestServer::start(setup().with("certificate.min_failure_probability", 1e-9)).await;
     let mut client = server.client().await;
-    let base = || certify_request(floats(&[CLEAR_INPUT]));
+    let base = || certify_request(floats(&[TWO_SIGMA_INPUT]));
     let cases = [
         (
             CertifyRequest {
@@ -117,7 +118,7 @@ async fn unset_parameters_take_the_operators_settings() {
         .with("certificate.certify_votes", 321)
         .with("certificate.failure_probability", 0.001);
     let server = TestServer::start(setup.with("certificate.selection_votes", 9)).await;
-    let prediction = certify_one(&mut server.client().await, certify_request(floats(&[CLEAR_INPUT]))).await;
+    let prediction = certify_one(&mut server.client().await, certify_request(floats(&[TWO_SIGMA_INPUT]))).await;
     let found = certified(&prediction);
     assert_eq!(
         (found.votes_drawn, found.selection_votes, found.failure_probability),
@@ -140,7 +141,7 @@ async fn clopper_pearson_bounds_match_their_definition() {
         let request = CertifyRequest {
             bound: BoundMethod::ClopperPearson.into(),
             failure_probability: Some(delta),
-            ..certify_with_votes(floats(&[CLEAR_INPUT]), votes)
+            ..certify_with_votes(floats(&[TWO_SIGMA_INPUT]), votes)
         };
         let prediction = certify_one(&mut client, request).await;
         let found = certificate(&prediction);
@@ -156,15 +157,15 @@ async fn clopper_pearson_bounds_match_their_definition() {
     }
 }
 
-/// A bound for a fixed number of votes holds only after all of them, so the loop draws them all even if
-/// it reaches the target earlier.
+/// A bound for a fixed number of votes holds only after all of them, so the loop draws them all
+/// even if it reaches the target earlier.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn clopper_pearson_draws_all_votes_despite_a_target() {
     let server = TestServer::start(setup()).await;
     let request = CertifyRequest {
         bound: BoundMethod::ClopperPearson.into(),
         target_radius: Some(0.01),
-        ..certify_with_votes(floats(&[CLEAR_INPUT]), 2000)
+        ..certify_with_votes(floats(&[TWO_SIGMA_INPUT]), 2000)
     };
     let prediction = certify_one(&mut server.client().await, request).await;
     let found = certified(&prediction);
@@ -180,7 +181,7 @@ async fn a_reached_target_ends_the_votes() {
     for target in [0.05, 0.15, 0.3] {
         let request = CertifyRequest {
             target_radius: Some(target),
-            ..certify_with_votes(floats(&[CLEAR_INPUT]), 20_000)
+            ..certify_with_votes(floats(&[TWO_SIGMA_INPUT]), 20_000)
         };
         let prediction = certify_one(&mut client, request).await;
         let found = certified(&prediction);
@@ -198,7 +199,8 @@ async fn a_reached_target_ends_the_votes() {
     }
 }
 
-/// The request check refuses such a target before the mathematics, which could not report the field.
+/// The request check refuses such a target before the mathematics, which could not report the
+/// field.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_impossible_target_is_refused_by_field() {
     let server = TestServer::start(setup()).await;
@@ -206,7 +208,7 @@ async fn an_impossible_target_is_refused_by_field() {
     for target in [f64::MAX, 1.1e30, f64::INFINITY, f64::NAN, 0.0, -1.0] {
         let request = CertifyRequest {
             target_radius: Some(target),
-            ..certify_with_votes(floats(&[CLEAR_INPUT]), 100)
+            ..certify_with_votes(floats(&[TWO_SIGMA_INPUT]), 100)
         };
         let refused = client.certify(request).await.unwrap_err();
         assert_eq!(violated_fields(&refused), ["target_radius"], "{target}");
@@ -222,7 +224,7 @@ async fn an_unreachable_target_ends_the_votes() {
     for target in [0.6, 5.0, 1e30] {
         let request = CertifyRequest {
             target_radius: Some(target),
-            ..certify_with_votes(floats(&[CLEAR_INPUT]), 20_000)
+            ..certify_with_votes(floats(&[TWO_SIGMA_INPUT]), 20_000)
         };
         let prediction = certify_one(&mut client, request).await;
         let found = certificate(&prediction);
@@ -239,23 +241,23 @@ async fn predict_follows_the_operators_target() {
         .with("certificate.predict_target_radius", 0.1)
         .with("certificate.predict_votes", 2000);
     let server = TestServer::start(setup).await;
-    let request = messages::predict_request(floats(&[CLEAR_INPUT, [0.03125; 4]]));
-    let answer = server.client().await.predict(request).await.unwrap().into_inner();
-    let reached = certified(&answer.predictions[0]);
+    let request = messages::predict_request(floats(&[TWO_SIGMA_INPUT, [0.03125; 4]]));
+    let response = server.client().await.predict(request).await.unwrap().into_inner();
+    let reached = certified(&response.predictions[0]);
     assert_eq!(reached.stop_reason(), StopReason::TargetReached);
     assert!(reached.votes < 2000 && reached.radius >= 0.0999, "{reached:?}");
-    let unreachable = certificate(&answer.predictions[1]);
+    let unreachable = certificate(&response.predictions[1]);
     assert_eq!(unreachable.stop_reason(), StopReason::TargetOutOfReach);
     assert!(unreachable.votes < 2000, "{unreachable:?}");
 }
 
-/// The request has more inputs than vote lanes. Each input gets its own votes, key and certificate, in
-/// request.
+/// The request has more inputs than vote lanes. Each input gets its own votes, key and certificate,
+/// in order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn each_input_of_a_batch_has_its_own_certificate() {
     let server = TestServer::start(setup()).await;
     let inputs: Vec<[f32; 4]> = (0..11u8).map(|row| [(f32::from(row) - 5.0) / 16.0; 4]).collect();
-    let answer = server
+    let response = server
         .client()
         .await
         .certify(certify_with_votes(floats(&inputs), 500))
@@ -263,7 +265,7 @@ async fn each_input_of_a_batch_has_its_own_certificate() {
         .unwrap()
         .into_inner();
     let mut keys = Vec::new();
-    for (prediction, x) in answer.predictions.iter().zip(&inputs) {
+    for (prediction, x) in response.predictions.iter().zip(&inputs) {
         let found = certificate(prediction);
         assert_eq!((found.votes_drawn, found.selection_votes), (516, 16));
         assert!(found.votes <= 500);
@@ -273,7 +275,7 @@ async fn each_input_of_a_batch_has_its_own_certificate() {
             assert_eq!(prediction.label, if x[0] > 0.0 { "yes" } else { "no" });
         }
     }
-    let certified = answer
+    let certified = response
         .predictions
         .iter()
         .filter(|found| certificate(found).radius > 0.0)

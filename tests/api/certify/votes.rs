@@ -46,7 +46,8 @@ fn nan_votes(certificate: &Certificate, x: [f32; 4]) -> u64 {
 async fn a_row_of_nan_casts_no_vote() {
     let server = TestServer::start(Setup::pair("linear_g", "nan_h")).await;
     for x in [[0.25, 0.5, 0.5, 0.5], [0.0, 1.0, 1.0, 0.5], [0.75, 0.25, 0.5, 0.5]] {
-        // Without a target both bounds serve the best evaluation of the loop, so the test reads the counts served with it.
+        // Without a target both bounds serve the best evaluation of the loop, so the test reads the
+        // counts served with it.
         let prediction = certify(&server, certify_with_votes(floats(&[x]), 1000)).await.remove(0);
         let found = certificate(&prediction);
         recompute::assert_certificate(found, ALPHA);
@@ -133,8 +134,13 @@ async fn noise_keys_are_unique_and_follow_from_the_secret() {
         let mut of_server = Vec::new();
         for _ in 0..3 {
             let request = messages::predict_request(floats(&[[0.25; 4], [0.25; 4]]));
-            let answer = server.client().await.predict(request).await.unwrap().into_inner();
-            of_server.extend(answer.predictions.iter().map(|prediction| key(certificate(prediction))));
+            let response = server.client().await.predict(request).await.unwrap().into_inner();
+            of_server.extend(
+                response
+                    .predictions
+                    .iter()
+                    .map(|prediction| key(certificate(prediction))),
+            );
         }
         let distinct: HashSet<_> = of_server.iter().copied().collect();
         assert_eq!(distinct.len(), 6, "a key was used twice");

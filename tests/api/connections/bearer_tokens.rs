@@ -1,4 +1,5 @@
-//! TCP connections need a bearer token for every service except health. Tokens never appear in errors.
+//! TCP connections need a bearer token for every service except health. Tokens never appear in
+//! errors.
 
 use certimix::rpc::proto::GetModelInfoRequest;
 use tonic::metadata::MetadataValue;

@@ -28,8 +28,8 @@ async fn post(server: &TestServer, method: &str, content_type: &str, body: Strin
     channel.call(request).await.unwrap()
 }
 
-fn code(answer: &HttpResponse) -> Code {
-    Status::from_header_map(answer.headers())
+fn code(response: &HttpResponse) -> Code {
+    Status::from_header_map(response.headers())
         .expect("a status in the headers")
         .code()
 }
@@ -52,8 +52,9 @@ async fn assert_still_serves(server: &TestServer) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_invalid_message_is_an_invalid_argument() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
-    // An invalid wire type, text, a field longer than the message, a tensor encoded as a number, and an incomplete tensor.
-    for garbage in [
+    // An invalid wire type, text, a field longer than the message, a tensor encoded as a number,
+    // and an incomplete tensor.
+    for invalid in [
         "\x07\x07\x07",
         "hello, server",
         "\x0a\x7f\x01",
@@ -61,11 +62,11 @@ async fn an_invalid_message_is_an_invalid_argument() {
         "\x0a\x02\x12\x50",
     ] {
         for method in ["Predict", "Certify", "CertifyStream"] {
-            let answer = post(&server, method, "application/grpc", framed(garbage)).await;
+            let response = post(&server, method, "application/grpc", framed(invalid)).await;
             assert_eq!(
-                code(&answer),
+                code(&response),
                 Code::InvalidArgument,
-                "{method} of {garbage:?}: {answer:?}"
+                "{method} of {invalid:?}: {response:?}"
             );
         }
     }
@@ -77,8 +78,8 @@ async fn an_invalid_frame_is_refused() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
     // An incomplete frame, an incomplete header, no frame at all, and an invalid compression flag.
     for body in ["\0\0\0\0\x20abc", "\0\0", "", "garbage from the start to the end"] {
-        let answer = post(&server, "Predict", "application/grpc", body.to_owned()).await;
-        assert_eq!(code(&answer), Code::InvalidArgument, "{body:?}: {answer:?}");
+        let response = post(&server, "Predict", "application/grpc", body.to_owned()).await;
+        assert_eq!(code(&response), Code::InvalidArgument, "{body:?}: {response:?}");
     }
     // gRPC requires INTERNAL for a compressed message without a declared encoding.
     let compressed = post(&server, "Predict", "application/grpc", "\x01\0\0\0\x03abc".to_owned()).await;
@@ -91,13 +92,13 @@ async fn an_invalid_frame_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn other_content_types_and_unknown_methods_are_refused() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
-    let answer = post(&server, "Predict", "application/json", "{}".to_owned()).await;
+    let response = post(&server, "Predict", "application/json", "{}".to_owned()).await;
     assert!(
-        answer.status() == 415 || answer.headers().contains_key("grpc-status"),
-        "{answer:?}"
+        response.status() == 415 || response.headers().contains_key("grpc-status"),
+        "{response:?}"
     );
-    let answer = post(&server, "Destroy", "application/grpc", framed("")).await;
-    assert_eq!(code(&answer), Code::Unimplemented);
+    let response = post(&server, "Destroy", "application/grpc", framed("")).await;
+    assert_eq!(code(&response), Code::Unimplemented);
     assert_still_serves(&server).await;
 }
 
@@ -106,7 +107,7 @@ async fn other_content_types_and_unknown_methods_are_refused() {
 async fn a_connection_without_http2_is_closed() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
     let address = server.address;
-    for garbage in [
+    for invalid in [
         Bytes::from_static(b"GET / HTTP/1.1\r\nhost: here\r\n\r\n"),
         Bytes::from(vec![0xAB; 10_000]),
     ] {
@@ -114,7 +115,7 @@ async fn a_connection_without_http2_is_closed() {
             let mut stream = std::net::TcpStream::connect(address).unwrap();
             stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
             // The server may reset the connection before all bytes are sent.
-            let _ = stream.write_all(&garbage);
+            let _ = stream.write_all(&invalid);
             match stream.read_to_end(&mut Vec::new()) {
                 Ok(_) => true,
                 Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,

@@ -1,4 +1,5 @@
-//! The server ends connections at their maximum age, and clients reconnect without losing a request.
+//! The server ends connections at their maximum age, and clients reconnect without losing a
+//! request.
 
 use std::error::Error as _;
 use std::time::{Duration, Instant};
@@ -23,8 +24,8 @@ async fn client(server: &ServerProcess) -> Client {
     Client::new(endpoint.timeout(TEST_TIMEOUT).connect().await.unwrap())
 }
 
-/// Returns whether a request was never processed: the client cancelled it, or the server's GOAWAY frame
-/// excludes it, while the connection closed.
+/// Returns whether a request was never processed: the client cancelled it, or the server's GOAWAY
+/// frame excludes it, while the connection closed.
 fn was_never_processed(status: &Status) -> bool {
     let mut cause = status.source();
     while let Some(found) = cause {
@@ -47,12 +48,12 @@ async fn requests_across_many_connections_are_not_lost() {
     let mut client = client(&server).await;
     let (start, mut sent) = (Instant::now(), 0);
     while start.elapsed() < Duration::from_secs(2) {
-        let answer = client.predict(messages::predict_request(floats(&[CLEAR_INPUT]))).await;
+        let response = client.predict(messages::predict_request(floats(&[CLEAR_INPUT]))).await;
         sent += 1;
-        match answer {
+        match response {
             Ok(_) => {}
-            // The request was never processed, so nothing is lost. The official gRPC libraries retry by themselves.
-            // tonic returns the error to its caller.
+            // The request was never processed, so nothing is lost. The official gRPC libraries
+            // retry by themselves. tonic returns the error to its caller.
             Err(status) if was_never_processed(&status) => {}
             Err(status) => panic!("request {sent}: {status:?}"),
         }

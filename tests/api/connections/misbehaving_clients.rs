@@ -1,5 +1,5 @@
-//! The server closes connections of clients that are slow or silent, and refuses too many connections
-//! and too large headers, while it serves all other clients.
+//! The server closes connections of clients that are slow or silent, and refuses too many
+//! connections and too large headers, while it serves all other clients.
 
 use std::io::{ErrorKind, Write as _};
 use std::net::SocketAddr;
@@ -44,9 +44,9 @@ async fn connections_with_an_incomplete_frame_are_closed() {
     let server = ServerProcess::spawn(&setup.write());
     let address = server.address();
     let partial_frame = [HTTP2_PREFACE, PARTIAL_HEADERS_FRAME].concat();
-    let silent = [&[][..], &HTTP2_PREFACE[..10], HTTP2_PREFACE, &partial_frame]
-        .map(|said| RawConnection::connect_and_send(address, said));
-    let mut ends = silent
+    let stalled = [&[][..], &HTTP2_PREFACE[..10], HTTP2_PREFACE, &partial_frame]
+        .map(|bytes| RawConnection::connect_and_send(address, bytes));
+    let mut ends = stalled
         .map(|raw| tokio::spawn(read_until_closed(raw)))
         .into_iter()
         .collect::<Vec<_>>();
@@ -69,8 +69,8 @@ async fn an_incomplete_request_exceeds_its_deadline() {
     let mut client = Client::new(incomplete.clone());
     for method in ["Predict", "Certify", "CertifyStream"] {
         for timeout in [None, Some("1H")] {
-            let answer = post_partial_message(&mut incomplete, method, timeout).await;
-            let status = Status::from_header_map(answer.headers()).expect("a status in the headers");
+            let response = post_partial_message(&mut incomplete, method, timeout).await;
+            let status = Status::from_header_map(response.headers()).expect("a status in the headers");
             assert_eq!(status.code(), Code::DeadlineExceeded, "{method} {status:?}");
             assert!(status.message().contains("did not come whole"), "{status:?}");
             // The connection still works.
@@ -78,8 +78,8 @@ async fn an_incomplete_request_exceeds_its_deadline() {
         }
     }
     // A stream may pause between messages, but not within one.
-    let answer = post_partial_message(&mut incomplete, "PredictStream", None).await;
-    let status = status_in_trailers(answer).await;
+    let response = post_partial_message(&mut incomplete, "PredictStream", None).await;
+    let status = status_in_trailers(response).await;
     assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
     predict(&mut client).await;
 }
@@ -137,7 +137,8 @@ async fn too_large_headers_are_refused() {
     predict(&mut client).await;
 }
 
-/// The server closes a connection whose client reads nothing, and drops the frames that wait for it.
+/// The server closes a connection whose client reads nothing, and drops the frames that wait for
+/// it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_never_reads_is_disconnected() {
     let setup = setup()

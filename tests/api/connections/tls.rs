@@ -25,10 +25,10 @@ async fn connect(address: std::net::SocketAddr, tls: ClientTlsConfig) -> Result<
 async fn is_answered(channel: Result<Channel, Error>) -> bool {
     let Ok(channel) = channel else { return false };
     // With TLS 1.3 a client detects only now that the server refused its certificate.
-    let answer = Client::new(channel)
+    let response = Client::new(channel)
         .predict(messages::predict_request(floats(&[CLEAR_INPUT])))
         .await;
-    answer.is_ok()
+    response.is_ok()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -112,12 +112,12 @@ fn invalid_tls_settings_are_reported_by_key() {
     let mixed = with_tls(setup(), &good);
     mixed.file("server.key", authority.sign(VALID_NOW).key.as_bytes());
     refused(mixed, &["tls.key:", "server.key is not the key of tls.certificate"]);
-    let garbage = with_tls(setup(), &good);
-    garbage.file("server.pem", b"no certificate at all");
-    garbage.file("server.key", good.certificate.as_bytes());
+    let invalid = with_tls(setup(), &good);
+    invalid.file("server.pem", b"no certificate at all");
+    invalid.file("server.key", good.certificate.as_bytes());
     // Both errors are reported at once.
     refused(
-        garbage,
+        invalid,
         &[
             "tls.certificate:",
             "holds no certificate",

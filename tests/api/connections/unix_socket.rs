@@ -1,5 +1,5 @@
-//! The Unix socket offers the same services as TCP. Its file exists while the server serves, and the
-//! server never touches a file of another process.
+//! The Unix socket offers the same services as TCP. Its file exists while the server serves, and
+//! the server never touches a file of another process.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
@@ -49,7 +49,7 @@ fn mode(path: &Path) -> u32 {
     found.permissions().mode() & 0o7777
 }
 
-/// Writes an write_array of four numbers in numpy's format.
+/// Writes an array of four numbers in numpy's format.
 fn write_array(setup: &Setup) -> PathBuf {
     let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (4,), }";
     let header = format!("{header:<117}\n");
@@ -67,8 +67,8 @@ async fn every_service_is_served_over_tcp_and_the_socket() {
     let channel = connect(&path).await;
     let mut by_socket = Client::new(channel.clone());
     let request = || messages::predict_request(floats(&[[0.5; 4]]));
-    let answer = by_socket.predict(request()).await.unwrap().into_inner();
-    assert_eq!(answer, by_tcp.predict(request()).await.unwrap().into_inner());
+    let response = by_socket.predict(request()).await.unwrap().into_inner();
+    assert_eq!(response, by_tcp.predict(request()).await.unwrap().into_inner());
     assert_eq!(
         by_socket
             .get_model_info(GetModelInfoRequest {})
@@ -83,7 +83,7 @@ async fn every_service_is_served_over_tcp_and_the_socket() {
     );
     let mut stream = PredictStreamClient::open(by_socket).await;
     stream.send(request());
-    assert_eq!(stream.next_response().await, answer);
+    assert_eq!(stream.next_response().await, response);
     let health = HealthClient::new(channel).check(HealthCheckRequest::default()).await;
     assert_eq!(health.unwrap().into_inner().status(), ServingStatus::Serving);
 }
@@ -128,8 +128,8 @@ fn invalid_permissions_are_reported() {
     assert_eq!(shown["server.unix_socket"], "");
 }
 
-/// TCP and the Unix socket each have a certificate in flight. One shutdown lets both finish, and removes
-/// the socket file.
+/// TCP and the Unix socket each have a certificate in flight. One shutdown lets both finish, and
+/// removes the socket file.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_shutdown_drains_tcp_and_the_socket() {
     let setup = Setup::pair("linear_g", "slow_smoothed")

@@ -52,8 +52,8 @@ async fn invalid_connections_delay_no_scrape() {
     let silent: Vec<_> = (0..8)
         .map(|_| std::net::TcpStream::connect(server.metrics).unwrap())
         .collect();
-    let garbage = http_request(server.metrics, "nonsense\r\n\r\n");
-    assert!(garbage.0 >= 400, "{garbage:?}");
+    let invalid = http_request(server.metrics, "nonsense\r\n\r\n");
+    assert!(invalid.0 >= 400, "{invalid:?}");
     let long = format!(
         "GET /metrics HTTP/1.1\r\nHost: test\r\nX-Long: {}\r\n\r\n",
         "x".repeat(64 << 10)
@@ -80,8 +80,8 @@ fn an_address_in_use_is_reported_by_key() {
     assert!(message.contains("metrics.listen: expected an address"), "{message}");
 }
 
-/// `docs/metrics.md` lists exactly the exported families with their types, including those of TLS and
-/// of shadow alphas.
+/// `docs/metrics.md` lists exactly the exported families with their types, including those of TLS
+/// and of shadow alphas.
 #[test]
 fn the_documentation_lists_the_exported_metrics() {
     let setup = linear_setup().with("mixture.shadow_alphas", "[0.6]");

@@ -81,7 +81,8 @@ async fn every_call_is_counted_once_by_its_outcome() {
         assert_eq!(found.value(series), expected, "{series}");
     }
     assert_eq!(found.sum("certimix_requests_total", ""), 13.0);
-    // The total duration is observed for every call, the stages only for successful calls that run the models.
+    // The total duration is observed for every call, the stages only for successful calls that run
+    // the models.
     assert_eq!(found.sum("certimix_request_duration_seconds_count", ""), 13.0);
     for stage in ["queue", "standard", "robust", "mixing", "rest"] {
         let stage = format!("stage=\"{stage}\"");
@@ -114,12 +115,12 @@ async fn vote_counters_match_the_certificates() {
     let mut votes = 0;
     // One input is clear, one is not certifiable, and one is where g outputs another class.
     for x in [[0.25; 4], [0.0; 4], [0.02; 4]] {
-        let answer = server
+        let response = server
             .client
             .certify(certify_with_votes(floats(&[x]), 300))
             .await
             .unwrap();
-        votes += certificate(&answer.into_inner().predictions[0]).votes_drawn;
+        votes += certificate(&response.into_inner().predictions[0]).votes_drawn;
     }
     let found = server.scrape();
     assert_eq!(
@@ -185,7 +186,7 @@ async fn queued_rows_are_exported_with_their_age() {
     let server = ScrapedServer::start(setup).await;
     let mut client = server.client.clone();
     // One executor runs 60 rows of about 20 ms each.
-    let asked = tokio::spawn(async move {
+    let call = tokio::spawn(async move {
         client
             .predict(messages::predict_request(floats(&[CLEAR_INPUT; 60])))
             .await
@@ -195,12 +196,13 @@ async fn queued_rows_are_exported_with_their_age() {
         r#"certimix_queue_rows{class="interactive",model="robust"}"#,
         r#"certimix_queue_oldest_age_seconds{class="interactive",model="robust"}"#,
     );
-    // A scrape before the executor takes its first row would show 60 rows and no busy executor, so this one polls.
+    // A scrape before the executor takes its first row would show 60 rows and no busy executor, so
+    // this one polls.
     Scrape::poll_until(server.metrics, |found| {
         let some_wait = 0.0 < found.value(rows) && found.value(rows) < 60.0;
         some_wait && found.value(age) > 0.0 && found.value(r#"certimix_executors{state="busy"}"#) == 1.0
     });
-    asked.await.unwrap();
+    call.await.unwrap();
     let after = server.scrape();
     assert_eq!((after.value(rows), after.value(age)), (0.0, 0.0));
 }
@@ -237,8 +239,8 @@ async fn call_unknown_method(channel: &Channel, path: &str) {
     grpc.ready().await.unwrap();
     let codec = tonic_prost::ProstCodec::<GetModelInfoRequest, GetModelInfoRequest>::default();
     let request = Request::new(GetModelInfoRequest::default());
-    let answer = grpc.unary(request, path.parse().unwrap(), codec).await;
-    let status = answer.unwrap_err();
+    let response = grpc.unary(request, path.parse().unwrap(), codec).await;
+    let status = response.unwrap_err();
     assert_eq!(status.code(), Code::Unimplemented, "{status:?}");
     assert!(status.metadata().contains_key("x-request-id"), "{status:?}");
 }
@@ -257,11 +259,11 @@ async fn the_request_id_is_returned() {
         id.to_str().unwrap().to_owned()
     };
     let client = &mut server.client;
-    let answer = client
+    let response = client
         .certify(with_request_id(&[CLEAR_INPUT], "loop-7/step:12"))
         .await
         .unwrap();
-    assert_eq!(request_id(answer.metadata()), "loop-7/step:12");
+    assert_eq!(request_id(response.metadata()), "loop-7/step:12");
     let wrong = client
         .certify(with_request_id(&[], "loop-7/step:13"))
         .await
@@ -277,8 +279,8 @@ async fn the_request_id_is_returned() {
     assert_eq!(request_id(stream.metadata()), "loop-7/step:14");
     // An invalid request ID is replaced, and a request without an ID gets one.
     for strange in ["two words", &"x".repeat(65)] {
-        let answer = client.certify(with_request_id(&[CLEAR_INPUT], strange)).await.unwrap();
-        assert_eq!(request_id(answer.metadata()).len(), 32);
+        let response = client.certify(with_request_id(&[CLEAR_INPUT], strange)).await.unwrap();
+        assert_eq!(request_id(response.metadata()).len(), 32);
     }
     let one = client.get_model_info(GetModelInfoRequest::default()).await.unwrap();
     let other = client.get_model_info(GetModelInfoRequest::default()).await.unwrap();
@@ -304,7 +306,7 @@ async fn nonfinite_rows_are_counted_by_model() {
 
 /// An executor audits its first batch after 64 batches of a model.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn answered_batches_are_audited() {
+async fn batches_are_audited() {
     let mut server = ScrapedServer::start(linear_setup()).await;
     for _ in 0..64 {
         server

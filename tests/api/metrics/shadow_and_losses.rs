@@ -1,4 +1,5 @@
-//! Metrics that other modules count and a scrape reads: the shadow alphas, and lost spans and log lines.
+//! Metrics that other modules count and a scrape reads: the shadow alphas, and lost spans and log
+//! lines.
 
 use std::net::TcpListener;
 use std::time::Instant;
@@ -15,8 +16,8 @@ use crate::support::server::{TEST_TIMEOUT, connect};
 
 async fn report(server: &EditableServer) -> GetShadowReportResponse {
     let request = GetShadowReportRequest {};
-    let answer = server.client().await.get_shadow_report(request).await;
-    answer.unwrap().into_inner()
+    let response = server.client().await.get_shadow_report(request).await;
+    response.unwrap().into_inner()
 }
 
 fn as_f64(count: u64) -> f64 {
@@ -65,7 +66,8 @@ async fn exported_shadow_metrics_match_the_report() {
         }
         assert!(row.certified > 0 && row.agreements > 0, "this tests little: {row:?}");
     }
-    // New candidates replace the old ones and start from zero. Without candidates there is no series.
+    // New candidates replace the old ones and start from zero. Without candidates there is no
+    // series.
     server.set("mixture.shadow_alphas", "[0.8]");
     let found = server.scrape();
     let alphas = |found: &Scrape| {

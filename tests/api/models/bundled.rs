@@ -35,13 +35,13 @@ async fn predictions(setup: Setup, images: usize) -> Vec<Prediction> {
     for model in [info.standard, info.robust] {
         assert_eq!(model.unwrap().one_row_reason, "");
     }
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for images in test_images()[..images].chunks(10) {
         let rows = i64::try_from(images.len()).unwrap();
         let request = messages::predict_request(bytes(&[rows, 3, 32, 32], &images.concat()));
-        answers.extend(client.predict(request).await.unwrap().into_inner().predictions);
+        responses.extend(client.predict(request).await.unwrap().into_inner().predictions);
     }
-    answers
+    responses
 }
 
 fn is_certified(prediction: &Prediction) -> bool {
@@ -94,7 +94,8 @@ async fn the_lipschitz_model_is_certified_without_votes() {
             "the record beside the model is signed"
         );
         let largest = logit_space_radius(&prediction.robust_probabilities, temperature);
-        // The constant is at least 1 and the rounding error of the logits is subtracted, so the radius is slightly smaller.
+        // The constant is at least 1 and the rounding error of the logits is subtracted, so the
+        // radius is slightly smaller.
         assert!(
             certificate.radius <= largest * 1.0001 && certificate.radius >= largest * 0.95 - 1e-3,
             "{certificate:?}: {largest}"

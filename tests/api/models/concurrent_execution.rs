@@ -100,8 +100,8 @@ fn overlap(runs: &[ModelRun]) -> bool {
     of("standard").any(|standard| of("robust").any(|robust| standard.start < robust.end && robust.start < standard.end))
 }
 
-/// Sends requests of one input in sequence, and returns the runs of each. Two inputs in a request would
-/// overlap with each other.
+/// Sends requests of one input in sequence, and returns the runs of each. Two inputs in a request
+/// would overlap with each other.
 async fn requests(server: &TestServer, count: usize) -> Vec<Vec<ModelRun>> {
     let mut client = server.client().await;
     let mut requests = Vec::new();

@@ -1,7 +1,7 @@
 //! The self-test of a model at start-up.
 //!
-//! If the result of a row depended on the other rows, one caller's data would change another caller's
-//! response. Such a model runs one row at a time, or not at all.
+//! If the result of a row depended on the other rows, one caller's data would change another
+//! caller's response. Such a model runs one row at a time, or not at all.
 
 use certimix::app::AppError;
 use certimix::classifier::LoadError;
@@ -34,8 +34,8 @@ async fn predictions(server: &TestServer, rows: &[[f32; 4]]) -> Vec<Prediction> 
         .predictions
 }
 
-/// Checks that the models run one row at a time, and that the prediction for [`X`] does not depend on
-/// the other rows.
+/// Checks that the models run one row at a time, and that the prediction for [`X`] does not depend
+/// on the other rows.
 async fn assert_one_row_at_a_time(setup: Setup) -> Prediction {
     let server = TestServer::start(setup).await;
     let info = server.client().await.get_model_info(GetModelInfoRequest {}).await;
@@ -57,7 +57,8 @@ async fn a_smoothed_model_that_uses_the_batch_mean_runs_one_row_at_a_time() {
     assert_eq!(certificate(&predictions(&server, &[X]).await[0]).caveat, "");
 }
 
-/// The model computes a softmax over all rows. Each row sums to 1/N in a batch of N, and to 1 alone.
+/// The model computes a softmax over all rows. Each row sums to 1/N in a batch of N, and to 1
+/// alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_softmax_over_the_batch_runs_one_row_at_a_time() {
     let found = assert_one_row_at_a_time(Setup::pair("linear_g", "batch_softmax_h").batch_size(4)).await;

@@ -1,5 +1,5 @@
-//! The server reports every error of a ModelInfer request by the protocol's field names, and continues
-//! to serve.
+//! The server reports every error of a ModelInfer request by the protocol's field names, and
+//! continues to serve.
 
 use certimix::rpc::open_inference::proto::infer_parameter::ParameterChoice;
 use certimix::rpc::open_inference::proto::{
@@ -308,9 +308,12 @@ async fn a_full_queue_refuses_with_a_retry_delay() {
         let mut client = client.clone();
         calls.spawn(async move { client.model_infer(row_request(&[CLEAR_INPUT; 4])).await });
     }
-    let answers = calls.join_all().await;
-    let refusal: Vec<&Status> = answers.iter().filter_map(|answer| answer.as_ref().err()).collect();
-    assert!(refusal.len() < answers.len() && !refusal.is_empty());
+    let responses = calls.join_all().await;
+    let refusal: Vec<&Status> = responses
+        .iter()
+        .filter_map(|response| response.as_ref().err())
+        .collect();
+    assert!(refusal.len() < responses.len() && !refusal.is_empty());
     for status in refusal {
         assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
         assert!(status.metadata().contains_key("grpc-retry-pushback-ms"), "{status:?}");

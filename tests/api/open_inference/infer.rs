@@ -134,12 +134,12 @@ async fn bytes_mean_values_in_255ths_in_raw_and_typed_contents() {
         model_infer::raw_request("UINT8", &shape, pixels),
         model_infer::typed_request("UINT8", &shape, Some(contents)),
     ] {
-        let answer = client
+        let response = client
             .model_infer(with_outputs(&ALL_OUTPUTS, request))
             .await
             .unwrap()
             .into_inner();
-        assert_same(&answer, &predict);
+        assert_same(&response, &predict);
     }
 }
 
@@ -157,10 +157,10 @@ async fn outputs_have_the_requested_order() {
     ] {
         let mut request = with_outputs(requested, row_request(&[CLEAR_INPUT]));
         request.id = "a name".to_owned();
-        let answer = client.model_infer(request).await.unwrap().into_inner();
-        let names: Vec<&str> = answer.outputs.iter().map(|output| output.name.as_str()).collect();
-        assert_eq!((names.as_slice(), answer.id.as_str()), (expected, "a name"));
-        let class = output(&answer, "class", "INT64", &[1]);
+        let response = client.model_infer(request).await.unwrap().into_inner();
+        let names: Vec<&str> = response.outputs.iter().map(|output| output.name.as_str()).collect();
+        assert_eq!((names.as_slice(), response.id.as_str()), (expected, "a name"));
+        let class = output(&response, "class", "INT64", &[1]);
         assert_eq!(class, 0_i64.to_le_bytes());
     }
 }
@@ -168,20 +168,20 @@ async fn outputs_have_the_requested_order() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_unproven_model_has_a_reason_and_no_radius() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h_unproven")).await;
-    let answer = model_infer::client(&server)
+    let response = model_infer::client(&server)
         .await
         .model_infer(row_request(&[CLEAR_INPUT; 10]))
         .await
         .unwrap()
         .into_inner();
-    assert_eq!(float_output(&answer, "radius", &[10]), [0.0; 10]);
-    assert_eq!(output(&answer, "certified", "BOOL", &[10]), [0; 10]);
-    let reasons = string_parameter(&answer, "reasons").unwrap();
+    assert_eq!(float_output(&response, "radius", &[10]), [0.0; 10]);
+    assert_eq!(output(&response, "certified", "BOOL", &[10]), [0; 10]);
+    let reasons = string_parameter(&response, "reasons").unwrap();
     assert!(
         reasons.starts_with("inputs 0, 1, 2, 3, 4, 5, 6, 7 and 2 more: "),
         "{reasons}"
     );
-    assert_eq!(string_parameter(&answer, "norm"), None);
+    assert_eq!(string_parameter(&response, "norm"), None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -189,17 +189,20 @@ async fn a_certificate_by_votes_has_its_failure_probability() {
     let setup = Setup::pair("steep_g", "half_space").with("certificate.failure_probability", 1e-5);
     let server = TestServer::start(setup).await;
     let request = row_request(&[[0.75, 0.0, 0.0, 0.0]]);
-    let answer = model_infer::client(&server)
+    let response = model_infer::client(&server)
         .await
         .model_infer(request)
         .await
         .unwrap()
         .into_inner();
-    assert_eq!(output(&answer, "certified", "BOOL", &[1]), [1]);
-    assert!(float_output(&answer, "radius", &[1])[0] > 0.0);
-    assert_eq!(double_parameter(&answer, "failure_probability"), Some(1e-5));
+    assert_eq!(output(&response, "certified", "BOOL", &[1]), [1]);
+    assert!(float_output(&response, "radius", &[1])[0] > 0.0);
+    assert_eq!(double_parameter(&response, "failure_probability"), Some(1e-5));
     assert_eq!(
-        (string_parameter(&answer, "norm"), string_parameter(&answer, "reasons")),
+        (
+            string_parameter(&response, "norm"),
+            string_parameter(&response, "reasons")
+        ),
         (Some("l2"), None)
     );
 }
@@ -219,11 +222,11 @@ async fn a_timeout_is_obeyed() {
     );
     let request = with_parameter("priority", ParameterChoice::Uint64Param(2), request);
     let mut client = model_infer::client(&server).await;
-    let answer = tokio::time::timeout(TEST_TIMEOUT, client.model_infer(request));
-    let answer = answer
+    let response = tokio::time::timeout(TEST_TIMEOUT, client.model_infer(request));
+    let response = response
         .await
         .expect("a response before the timeout")
         .unwrap()
         .into_inner();
-    assert_eq!(answer.outputs.len(), 4);
+    assert_eq!(response.outputs.len(), 4);
 }

@@ -65,8 +65,8 @@ async fn metadata_and_configuration_describe_the_model() {
     // The response has the outputs of the metadata.
     let mut request = with_outputs(&ALL_OUTPUTS, model_infer::float_request(&[1, 3, 8, 8], &[0.5; 192]));
     request.model_name = name;
-    let answer = client.model_infer(request).await.unwrap().into_inner();
-    for (promised, answered) in metadata.outputs.iter().zip(&answer.outputs) {
+    let response = client.model_infer(request).await.unwrap().into_inner();
+    for (promised, answered) in metadata.outputs.iter().zip(&response.outputs) {
         assert_eq!(
             (&promised.name, &promised.datatype),
             (&answered.name, &answered.datatype)

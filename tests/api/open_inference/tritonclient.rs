@@ -62,9 +62,9 @@ async fn responses_match_those_of_predict() {
     let channel = Endpoint::from_shared(format!("http://{address}")).unwrap();
     let mut client = Client::new(channel.connect().await.unwrap());
     let request = messages::predict_request(messages::floats(&INPUTS));
-    let answer = client.predict(request).await.unwrap().into_inner();
-    let provenance = answer.provenance.unwrap();
-    let predictions = &answer.predictions;
+    let response = client.predict(request).await.unwrap().into_inner();
+    let provenance = response.provenance.unwrap();
+    let predictions = &response.predictions;
     let of = |value: fn(&Prediction) -> serde_json::Value| predictions.iter().map(value).collect::<Vec<_>>();
     let expected = json!({
         "inputs": INPUTS,

@@ -1,9 +1,9 @@
 //! 100 real images: the server and the classifier against a reference of numpy and ONNX Runtime.
 //!
 //! `tests/reference/mixture_reference.py` wrote the reference. The tests replay its votes from its
-//! noise keys. The last bits of ONNX Runtime depend on the processor, so on another processor a near
-//! tie may give another vote. Two votes for each image may therefore differ, and results that follow
-//! from the counts are compared with the counts of this run.
+//! noise keys. The last bits of ONNX Runtime depend on the processor, so on another processor a
+//! near tie may give another vote. Two votes for each image may therefore differ, and results that
+//! follow from the counts are compared with the counts of this run.
 
 use certimix::certificate::{
     Alpha, FailureProbability, LowerBound, Sigma, argmax, clopper_pearson, mixed_logits, tight_radius,
@@ -205,11 +205,11 @@ async fn the_server_matches_the_reference() {
     let (pixels, mut same_class) = (test_images(), 0);
     for (images, pixels) in reference.images.chunks(10).zip(pixels.chunks(10)) {
         let request = messages::predict_request(bytes(&[10, 3, 32, 32], &pixels.concat()));
-        let answer = client.predict(request).await.unwrap().into_inner();
-        let provenance = answer.provenance.unwrap();
+        let response = client.predict(request).await.unwrap().into_inner();
+        let provenance = response.provenance.unwrap();
         assert_eq!(provenance.standard_model_sha256, reference.standard_model_sha256);
         assert_eq!(provenance.robust_model_sha256, reference.robust_model_sha256);
-        for (prediction, image) in answer.predictions.iter().zip(images) {
+        for (prediction, image) in response.predictions.iter().zip(images) {
             let found = certificate(prediction);
             assert_close(&prediction.standard_probabilities, &image.standard_probabilities, 1e-5);
             let mixed: Vec<f64> = prediction

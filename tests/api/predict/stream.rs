@@ -35,13 +35,13 @@ fn assert_response(outcome: Option<Outcome>, number: u8) {
 }
 
 /// Settings with a batch size of one row, which takes about 20 ms.
-fn slow() -> Setup {
+fn slow_setup() -> Setup {
     Setup::pair("slow_g", "slow_h").batch_size(1)
 }
 
-/// Returns the number of admitted rows. The server reports it when it refuses a request that exceeds
-/// the rest of the queue.
-async fn admitted(client: &mut Client, capacity: usize) -> usize {
+/// Returns the number of admitted rows. The server reports it when it refuses a request that
+/// exceeds the rest of the queue.
+async fn admitted_rows(client: &mut Client, capacity: usize) -> usize {
     let all = vec![[0.0; 4]; capacity];
     match client.predict(messages::predict_request(floats(&all))).await {
         Ok(_) => 0,
@@ -56,8 +56,8 @@ async fn admitted(client: &mut Client, capacity: usize) -> usize {
 /// Each request has an earlier deadline than the one before. The server runs them in reverse and
 /// responds in order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn answers_come_in_the_order_of_the_requests() {
-    let server = TestServer::start(slow().text("server.max_request_time", "10m")).await;
+async fn outcomes_come_in_the_order_of_the_requests() {
+    let server = TestServer::start(slow_setup().text("server.max_request_time", "10m")).await;
     let mut stream = PredictStreamClient::open(server.client().await).await;
     for number in 0..40 {
         stream.send_with_timeout(request(number), 600_000_000 - u64::from(number) * 1_000_000);
@@ -100,7 +100,9 @@ async fn an_error_keeps_its_place_and_matches_the_status_of_predict() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_full_queue_is_reported_in_place() {
-    let setup = slow().with("server.max_inputs", 4).with("scheduler.queue_rows", 4);
+    let setup = slow_setup()
+        .with("server.max_inputs", 4)
+        .with("scheduler.queue_rows", 4);
     let server = TestServer::start(setup).await;
     let mut stream = PredictStreamClient::open(server.client().await).await;
     let four = messages::predict_request(floats(&[[0.5; 4]; 4]));
@@ -124,10 +126,11 @@ async fn a_full_queue_is_reported_in_place() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn each_request_has_its_own_deadline() {
-    let server = TestServer::start(slow()).await;
+    let server = TestServer::start(slow_setup()).await;
     let mut stream = PredictStreamClient::open(server.client().await).await;
     stream.send(request(1));
-    // The first timeout is 100 microseconds. The second is the largest number, so the operator's limit holds.
+    // The first timeout is 100 microseconds. The second is the largest number, so the operator's
+    // limit holds.
     stream.send_with_timeout(request(2), 100);
     stream.send_with_timeout(request(3), u64::MAX);
     assert_response(stream.next_outcome().await.unwrap(), 1);
@@ -138,7 +141,7 @@ async fn each_request_has_its_own_deadline() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_operators_time_limit_holds_for_each_request() {
-    let server = TestServer::start(slow().text("server.max_request_time", "1ms")).await;
+    let server = TestServer::start(slow_setup().text("server.max_request_time", "1ms")).await;
     let mut stream = PredictStreamClient::open(server.client().await).await;
     for timeout_us in [0, 60_000_000] {
         stream.send_with_timeout(messages::predict_request(floats(&[[0.5; 4]; 8])), timeout_us);
@@ -177,24 +180,25 @@ async fn an_invalid_timeout_is_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_caller_that_ends_its_requests_gets_every_response() {
-    let server = TestServer::start(slow()).await;
+    let server = TestServer::start(slow_setup()).await;
     let stream = PredictStreamClient::open(server.client().await).await;
     for number in 0..5 {
         stream.send(request(number));
     }
-    let mut answers = stream.close();
+    let mut responses = stream.close();
     for number in 0..5 {
-        assert_response(next_outcome(&mut answers).await.unwrap(), number);
+        assert_response(next_outcome(&mut responses).await.unwrap(), number);
     }
-    assert!(next_outcome(&mut answers).await.unwrap().is_none());
+    assert!(next_outcome(&mut responses).await.unwrap().is_none());
     let mut nothing = PredictStreamClient::open(server.client().await).await.close();
     assert!(next_outcome(&mut nothing).await.unwrap().is_none());
 }
 
-/// A message over the limit has no outcome of its own. It ends the stream after the earlier outcomes.
+/// A message over the limit has no outcome of its own. It ends the stream after the earlier
+/// outcomes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_message_over_the_limit_ends_the_stream() {
-    let setup = slow().with("server.max_message_bytes", 1024);
+    let setup = slow_setup().with("server.max_message_bytes", 1024);
     let server = TestServer::start(setup).await;
     let mut stream = PredictStreamClient::open(server.client().await).await;
     stream.send(request(1));
@@ -208,7 +212,7 @@ async fn a_message_over_the_limit_ends_the_stream() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_window_limits_the_requests_in_flight() {
     const QUEUE_ROWS: usize = 8;
-    let setup = slow()
+    let setup = slow_setup()
         .with("server.max_inputs", QUEUE_ROWS)
         .with("scheduler.queue_rows", QUEUE_ROWS)
         .with("server.stream_window", 3);
@@ -221,7 +225,7 @@ async fn the_window_limits_the_requests_in_flight() {
     assert_response(stream.next_outcome().await.unwrap(), 0);
     let mut most = 0;
     for _ in 1..50 {
-        most = most.max(admitted(&mut probe, QUEUE_ROWS).await);
+        most = most.max(admitted_rows(&mut probe, QUEUE_ROWS).await);
         // A request that met the probe in the queue is refused, which this test ignores.
         stream.next_outcome().await.unwrap().unwrap();
     }
@@ -232,7 +236,7 @@ async fn the_window_limits_the_requests_in_flight() {
 /// connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_caller_that_does_not_read_delays_only_itself() {
-    let setup = slow()
+    let setup = slow_setup()
         .with("server.max_inputs", 4)
         .with("scheduler.queue_rows", 4)
         .with("server.stream_window", 4);
@@ -286,7 +290,7 @@ async fn an_idle_stream_does_not_delay_shutdown() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_read_before_shutdown_are_answered() {
     const QUEUE_ROWS: usize = 32;
-    let setup = slow()
+    let setup = slow_setup()
         .with("server.max_inputs", QUEUE_ROWS)
         .with("scheduler.queue_rows", QUEUE_ROWS)
         .text("server.drain_timeout", "1h");
@@ -300,7 +304,7 @@ async fn requests_read_before_shutdown_are_answered() {
     let mut in_flight = 0;
     let busy = async {
         while in_flight < 8 {
-            in_flight = admitted(&mut probe, QUEUE_ROWS).await;
+            in_flight = admitted_rows(&mut probe, QUEUE_ROWS).await;
         }
     };
     tokio::time::timeout(TEST_TIMEOUT, busy)
@@ -321,13 +325,15 @@ async fn requests_read_before_shutdown_are_answered() {
     server.stop().await.unwrap();
 }
 
-/// Thousands of small requests wait behind a full window, each in its own frame. h2 has a budget for
-/// small frames, which must not end the connection and its requests in flight.
+/// Thousands of small requests wait behind a full window, each in its own frame. h2 has a budget
+/// for small frames, which must not end the connection and its requests in flight.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn many_small_requests_in_the_queue_do_not_end_the_connection() {
     const SMALL: usize = 2600;
     const ROWS: usize = 200;
-    let setup = slow().with("server.stream_window", 1).with("server.max_inputs", ROWS);
+    let setup = slow_setup()
+        .with("server.stream_window", 1)
+        .with("server.max_inputs", ROWS);
     let server = TestServer::start(setup).await;
     let mut stream = PredictStreamClient::open(server.client().await).await;
     // Each row takes about 20 ms, so the rows take longer than the small requests need to arrive.

@@ -19,9 +19,9 @@ async fn mixed_logits_match_float64() {
     for alpha in [0.5, 0.76, 0.3, 1.0] {
         let server = TestServer::start(Setup::pair("linear_g", "linear_h").with("mixture.alpha", alpha)).await;
         let request = messages::predict_request(messages::floats(&INPUTS));
-        let answer = server.client().await.predict(request).await.unwrap().into_inner();
-        assert_eq!(answer.predictions.len(), INPUTS.len());
-        for (prediction, x) in answer.predictions.iter().zip(INPUTS) {
+        let response = server.client().await.predict(request).await.unwrap().into_inner();
+        assert_eq!(response.predictions.len(), INPUTS.len());
+        for (prediction, x) in response.predictions.iter().zip(INPUTS) {
             let (g, h) = (softmax(&g_logits(x)), softmax(&h_logits(x)));
             let f = mixed_logits(alpha, &g, &h);
             assert_close(&prediction.mixed_logits, &f, 1e-5);
@@ -41,14 +41,14 @@ async fn the_temperature_sharpens_only_the_robust_model() {
         .with("mixture.robust_temperature", 0.5)
         .with("mixture.alpha", 0.6);
     let server = TestServer::start(setup).await;
-    let answer = server
+    let response = server
         .client()
         .await
         .predict(messages::predict_request(messages::floats(&INPUTS)))
         .await
         .unwrap()
         .into_inner();
-    for (prediction, x) in answer.predictions.iter().zip(INPUTS) {
+    for (prediction, x) in response.predictions.iter().zip(INPUTS) {
         let sharp: Vec<f64> = h_logits(x).iter().map(|z| z / 0.5).collect();
         assert_close(
             &prediction.mixed_logits,
@@ -56,20 +56,20 @@ async fn the_temperature_sharpens_only_the_robust_model() {
             1e-5,
         );
     }
-    assert_eq!(answer.provenance.unwrap().robust_temperature, 0.5);
+    assert_eq!(response.provenance.unwrap().robust_temperature, 0.5);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_model_may_output_probabilities() {
     let server = TestServer::start(Setup::pair("linear_g", "softmax_h").with("mixture.alpha", 0.8)).await;
-    let answer = server
+    let response = server
         .client()
         .await
         .predict(messages::predict_request(messages::floats(&INPUTS)))
         .await
         .unwrap()
         .into_inner();
-    for (prediction, x) in answer.predictions.iter().zip(INPUTS) {
+    for (prediction, x) in response.predictions.iter().zip(INPUTS) {
         let f = mixed_logits(0.8, &softmax(&g_logits(x)), &softmax(&h_logits(x)));
         assert_close(&prediction.mixed_logits, &f, 1e-5);
     }
@@ -119,14 +119,14 @@ async fn large_requests_keep_their_order() {
         .with("runtime.executors", 2);
     let server = TestServer::start(setup).await;
     let inputs: Vec<[f32; 4]> = (0..150u8).map(|row| [f32::from(row) / 150.0, 0.0, -0.5, 0.5]).collect();
-    let answer = server
+    let response = server
         .client()
         .await
         .predict(messages::predict_request(messages::floats(&inputs)))
         .await
         .unwrap()
         .into_inner();
-    for (prediction, &x) in answer.predictions.iter().zip(&inputs) {
+    for (prediction, &x) in response.predictions.iter().zip(&inputs) {
         let f = mixed_logits(0.76, &softmax(&g_logits(x)), &softmax(&h_logits(x)));
         assert_close(&prediction.mixed_logits, &f, 1e-5);
     }
@@ -139,8 +139,8 @@ async fn components_are_sent_only_on_request() {
         include_components: false,
         ..messages::predict_request(messages::floats(&INPUTS))
     };
-    let answer = server.client().await.predict(request).await.unwrap().into_inner();
-    for prediction in answer.predictions {
+    let response = server.client().await.predict(request).await.unwrap().into_inner();
+    for prediction in response.predictions {
         assert!(prediction.standard_probabilities.is_empty() && prediction.robust_probabilities.is_empty());
         assert_eq!(prediction.mixed_logits.len(), 3);
     }
@@ -187,14 +187,14 @@ async fn provenance_identifies_the_config_and_the_models() {
 async fn nan_of_the_standard_model_changes_no_certified_class() {
     let server = TestServer::start(Setup::pair("nan_g", "linear_h")).await;
     let x = [-0.5, -0.75, 0.75, 0.0];
-    let answer = server
+    let response = server
         .client()
         .await
         .predict(messages::predict_request(messages::floats(&[x])))
         .await
         .unwrap()
         .into_inner();
-    let prediction = &answer.predictions[0];
+    let prediction = &response.predictions[0];
     messages::certified(prediction);
     assert_eq!(prediction.class_index, 2);
     let f: Vec<f64> = reference_formulas::softmax(&h_logits(x))

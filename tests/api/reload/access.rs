@@ -21,14 +21,14 @@ async fn code(channel: &Channel, token: Option<&str>) -> Code {
         let value = MetadataValue::try_from(format!("Bearer {token}")).unwrap();
         request.metadata_mut().insert("authorization", value);
     }
-    let answer = Client::new(channel.clone()).get_model_info(request).await;
-    answer.map_or_else(|status| status.code(), |_| Code::Ok)
+    let response = Client::new(channel.clone()).get_model_info(request).await;
+    response.map_or_else(|status| status.code(), |_| Code::Ok)
 }
 
 /// Changes the text of the settings file, and waits until the change is in force.
-fn apply(server: &EditableServer, apply: impl FnOnce(&str) -> String) {
+fn apply(server: &EditableServer, change: impl FnOnce(&str) -> String) {
     let before = server.scrape().value(APPLIED);
-    replace_file(&server.file, apply);
+    replace_file(&server.file, change);
     Scrape::poll_until(server.metrics, |found| found.value(APPLIED) > before);
 }
 

@@ -1,5 +1,5 @@
-//! Configuration changes of the real binary: by an edited file, by the symlink of a ConfigMap, and by
-//! SIGHUP.
+//! Configuration changes of the real binary: by an edited file, by the symlink of a ConfigMap, and
+//! by SIGHUP.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -32,14 +32,14 @@ impl RequestLoad {
         for _ in 0..4 {
             let (mut client, stopped) = (server.client().await, Arc::clone(&stopped));
             callers.push(tokio::spawn(async move {
-                let mut answers = Vec::new();
+                let mut responses = Vec::new();
                 while !stopped.load(Ordering::Relaxed) {
-                    let answer = client
+                    let response = client
                         .predict(messages::predict_request(messages::floats(&[INPUT])))
                         .await;
-                    answers.push(answer.expect("no request fails").into_inner());
+                    responses.push(response.expect("no request fails").into_inner());
                 }
-                answers
+                responses
             }));
         }
         Self { stopped, callers }
@@ -47,23 +47,23 @@ impl RequestLoad {
 
     async fn stop(self) -> Vec<PredictResponse> {
         self.stopped.store(true, Ordering::Relaxed);
-        let mut answers = Vec::new();
+        let mut responses = Vec::new();
         for caller in self.callers {
-            answers.extend(caller.await.unwrap());
+            responses.extend(caller.await.unwrap());
         }
-        answers
+        responses
     }
 }
 
-/// Checks that every response mixes with the alpha of its provenance, and that each revision has one
-/// alpha. Returns the alpha of each revision.
-fn assert_consistent_revisions(answers: &[PredictResponse]) -> BTreeMap<String, f64> {
+/// Checks that every response mixes with the alpha of its provenance, and that each revision has
+/// one alpha. Returns the alpha of each revision.
+fn assert_consistent_revisions(responses: &[PredictResponse]) -> BTreeMap<String, f64> {
     let mut revisions = BTreeMap::new();
     let (g, h) = (softmax(&g_logits(INPUT)), softmax(&h_logits(INPUT)));
-    for answer in answers {
-        let provenance = answer.provenance.as_ref().unwrap();
+    for response in responses {
+        let provenance = response.provenance.as_ref().unwrap();
         assert_close(
-            &answer.predictions[0].mixed_logits,
+            &response.predictions[0].mixed_logits,
             &mixed_logits(provenance.alpha, &g, &h),
             1e-5,
         );
@@ -75,8 +75,8 @@ fn assert_consistent_revisions(answers: &[PredictResponse]) -> BTreeMap<String, 
     revisions
 }
 
-/// A ConfigMap as Kubernetes mounts it: `certimix.toml` links to `..data/certimix.toml`, and `..data` to
-/// the folder of a version.
+/// A ConfigMap as Kubernetes mounts it: `certimix.toml` links to `..data/certimix.toml`, and
+/// `..data` to the folder of a version.
 struct ConfigMap {
     folder: PathBuf,
     version: usize,
@@ -215,7 +215,8 @@ async fn a_key_that_cannot_be_reloaded_is_reported() {
         violations[0].description.contains("cannot be reloaded"),
         "{violations:?}"
     );
-    // The rest of that file is not in force either, because a change applies completely or not at all.
+    // The rest of that file is not in force either, because a change applies completely or not at
+    // all.
     assert_eq!(info.provenance.unwrap().alpha, 0.6);
 }
 
@@ -291,11 +292,11 @@ async fn reloaded_models_use_new_noise_keys() {
     for generation in 1..=3 {
         let mut client = server.client().await;
         for _ in 0..10 {
-            let answer = client
+            let response = client
                 .predict(messages::predict_request(messages::floats(&[INPUT])))
                 .await
                 .unwrap();
-            let certificate = answer.into_inner().predictions.remove(0).certificate.unwrap();
+            let certificate = response.into_inner().predictions.remove(0).certificate.unwrap();
             assert_eq!(certificate.noise_key.len(), 32);
             keys.insert(certificate.noise_key);
         }

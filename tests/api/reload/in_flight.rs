@@ -1,5 +1,5 @@
-//! Configuration changes while requests are in flight, on the real binary: each response belongs to one
-//! revision, and none is lost.
+//! Configuration changes while requests are in flight, on the real binary: each response belongs to
+//! one revision, and none is lost.
 
 use std::time::Instant;
 
@@ -119,12 +119,12 @@ async fn replaced_models_finish_their_requests_and_end() {
     until_threads(EXECUTORS).await;
     let mut client = server.client().await;
     let standard_sha256 = async |client: &mut Client| {
-        let answer = client
+        let response = client
             .predict(predict_request(floats(&[CLEAR_INPUT])))
             .await
             .unwrap()
             .into_inner();
-        answer.provenance.unwrap().standard_model_sha256
+        response.provenance.unwrap().standard_model_sha256
     };
     let old = standard_sha256(&mut client).await;
     // The votes take longer than the load and the self-test of the replacing models.
@@ -144,10 +144,10 @@ async fn replaced_models_finish_their_requests_and_end() {
     let new = standard_sha256(&mut client).await;
     assert_ne!(old, new);
     until_threads(2 * EXECUTORS).await;
-    for answer in calls {
-        let answer = answer.await.unwrap().expect("no request fails").into_inner();
-        assert_eq!(answer.provenance.unwrap().standard_model_sha256, old);
-        assert_eq!(answer.predictions.len(), 1);
+    for response in calls {
+        let response = response.await.unwrap().expect("no request fails").into_inner();
+        assert_eq!(response.provenance.unwrap().standard_model_sha256, old);
+        assert_eq!(response.predictions.len(), 1);
     }
     server.process.line_with("the models that served before have ended");
     until_threads(EXECUTORS).await;

@@ -17,8 +17,8 @@ fn linear_setup() -> Setup {
 }
 
 async fn predict(client: &mut Client, inputs: usize) -> Result<(), Status> {
-    let asked = predict_request(floats(&vec![CLEAR_INPUT; inputs]));
-    client.predict(asked).await.map(drop)
+    let request = predict_request(floats(&vec![CLEAR_INPUT; inputs]));
+    client.predict(request).await.map(drop)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -65,12 +65,12 @@ async fn a_new_maximum_request_time_holds_on_open_connections() {
     predict(&mut client, 1).await.unwrap();
     server.set_text("server.max_request_time", "300ms");
     // All votes would take hours. The response has those of 300 ms.
-    let answer = client
+    let response = client
         .certify(certify_with_votes(floats(&[CLEAR_INPUT]), 1_000_000))
         .await
         .unwrap();
-    let answer = answer.into_inner().predictions.remove(0);
-    assert_eq!(certificate(&answer).stop_reason(), StopReason::Deadline);
+    let response = response.into_inner().predictions.remove(0);
+    assert_eq!(certificate(&response).stop_reason(), StopReason::Deadline);
     let late = post_partial_message(&mut channel, "Predict", None).await;
     let late = Status::from_header_map(late.headers()).expect("a status in the headers");
     assert_eq!(late.code(), Code::DeadlineExceeded, "{late:?}");
@@ -126,8 +126,8 @@ async fn certificates_follow_new_settings() {
     );
     let mut client = server.client().await;
     let mut next_certificate = async || -> Certificate {
-        let answer = client.predict(predict_request(floats(&[[0.25; 4]]))).await.unwrap();
-        certificate(&answer.into_inner().predictions[0]).clone()
+        let response = client.predict(predict_request(floats(&[[0.25; 4]]))).await.unwrap();
+        certificate(&response.into_inner().predictions[0]).clone()
     };
     let drawn = |found: &Certificate| found.votes_drawn - found.selection_votes;
     let first = next_certificate().await;
@@ -166,9 +166,13 @@ async fn the_log_filter_changes_and_changes_back() {
     server.process.signal("TERM");
     assert!(server.process.wait().success());
     let lines = server.process.rest();
-    let told = |name: &str| lines.iter().filter(|line| line.contains(name)).count();
+    let line_count = |name: &str| lines.iter().filter(|line| line.contains(name)).count();
     assert_eq!(
-        (told("before-all"), told("in-between"), told("after-all")),
+        (
+            line_count("before-all"),
+            line_count("in-between"),
+            line_count("after-all")
+        ),
         (0, 1, 0),
         "{lines:#?}"
     );

@@ -47,7 +47,8 @@ async fn a_cancelled_request_releases_its_reservation() {
     let server = TestServer::start(one_request_queue()).await;
     let mut client = server.client().await;
     let mut other = server.client().await;
-    // The request below may occupy the queue first, so this one is repeated. Once admitted, it would take hours.
+    // The request below may occupy the queue first, so this one is repeated. Once admitted, it
+    // would take hours.
     let endless = tokio::spawn(async move {
         while other
             .certify(certify_with_votes(floats(&[CLEAR_INPUT]), 1_000_000))

@@ -23,17 +23,18 @@ async fn the_callers_deadline_returns_the_certificate_so_far() {
     let server = TestServer::start(slow_setup("slow_smoothed")).await;
     let mut client = server.client().await;
     let mut late = Vec::new();
-    // The response is sent 20 ms before the deadline. On a busy machine it may still arrive too late.
+    // The response is sent 20 ms before the deadline. On a busy machine it may still arrive too
+    // late.
     for _ in 0..6 {
         let timeout = Duration::from_secs(2);
         let mut request = Request::new(certify_with_votes(floats(&[CLEAR_INPUT]), 1_000_000));
         request.set_timeout(timeout);
         let start = Instant::now();
         match client.certify(request).await {
-            Ok(answer) => {
+            Ok(response) => {
                 assert!(start.elapsed() <= timeout + Duration::from_millis(500));
-                let answer = answer.into_inner();
-                let found = certificate(&answer.predictions[0]);
+                let response = response.into_inner();
+                let found = certificate(&response.predictions[0]);
                 assert_eq!(found.stop_reason(), StopReason::Deadline, "{found:?}");
                 assert!(found.votes > 0 && found.votes < 1_000_000, "{found:?}");
                 recompute::assert_certificate(found, 0.76);
@@ -49,14 +50,14 @@ async fn the_callers_deadline_returns_the_certificate_so_far() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_operators_deadline_holds_without_a_callers_deadline() {
     let server = TestServer::start(slow_setup("slow_smoothed").text("server.max_request_time", "1500ms")).await;
-    let answer = server
+    let response = server
         .client()
         .await
         .certify(certify_with_votes(floats(&[CLEAR_INPUT]), 1_000_000))
         .await
         .unwrap()
         .into_inner();
-    let found = certificate(&answer.predictions[0]);
+    let found = certificate(&response.predictions[0]);
     assert_eq!(found.stop_reason(), StopReason::Deadline, "{found:?}");
     assert_ne!(found.status(), CertificateStatus::Unavailable);
     recompute::assert_certificate(found, 0.76);
@@ -67,9 +68,9 @@ async fn the_operators_deadline_holds_without_a_callers_deadline() {
 async fn the_inputs_of_a_batch_share_the_deadline() {
     let server = TestServer::start(slow_setup("slow_smoothed").text("server.max_request_time", "4s")).await;
     let request = certify_with_votes(floats(&[CLEAR_INPUT; 6]), 1_000_000);
-    let answer = server.client().await.certify(request).await.unwrap().into_inner();
-    assert_eq!(answer.predictions.len(), 6);
-    for prediction in &answer.predictions {
+    let response = server.client().await.certify(request).await.unwrap().into_inner();
+    assert_eq!(response.predictions.len(), 6);
+    for prediction in &response.predictions {
         let found = certificate(prediction);
         assert_eq!(found.stop_reason(), StopReason::Deadline, "{found:?}");
         assert!(found.votes > 0, "{found:?}");
@@ -94,22 +95,22 @@ async fn no_result_in_time_is_deadline_exceeded() {
     }
 }
 
-/// A deadline before the end of the selection gives an abstention with that reason, and the most likely
-/// class.
+/// A deadline before the end of the selection gives an abstention with that reason, and the most
+/// likely class.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_deadline_during_the_selection_gives_an_abstention() {
     let setup = slow_setup("slow_smoothed")
         .with("certificate.selection_votes", 100_000)
         .text("server.max_request_time", "1s");
     let server = TestServer::start(setup).await;
-    let answer = server
+    let response = server
         .client()
         .await
         .certify(certify_with_votes(floats(&[CLEAR_INPUT]), 10))
         .await
         .unwrap()
         .into_inner();
-    let found = certificate(&answer.predictions[0]);
+    let found = certificate(&response.predictions[0]);
     assert_eq!(
         (found.status(), found.stop_reason()),
         (CertificateStatus::Abstained, StopReason::Deadline)

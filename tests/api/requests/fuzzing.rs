@@ -66,9 +66,9 @@ fn random_tensors_are_answered_or_refused() {
         .run(&strategy, |tensor| {
             let rows = tensor.shape.first().copied();
             match runtime.block_on(client.clone().predict(messages::predict_request(tensor))) {
-                Ok(answer) => {
+                Ok(response) => {
                     answered.set(answered.get() + 1);
-                    let predictions = answer.into_inner().predictions;
+                    let predictions = response.into_inner().predictions;
                     prop_assert_eq!(i64::try_from(predictions.len()).ok(), rows);
                     prop_assert!(
                         predictions
@@ -120,8 +120,8 @@ fn random_certify_requests_are_answered_or_refused() {
                     ..certify_request(floats(&[x]))
                 };
                 match runtime.block_on(client.clone().certify(request)) {
-                    Ok(answer) => {
-                        let prediction = &answer.into_inner().predictions[0];
+                    Ok(response) => {
+                        let prediction = &response.into_inner().predictions[0];
                         let certificate = messages::certificate(prediction);
                         prop_assert!(certificate.votes <= vote_budget.unwrap_or(50));
                         crate::support::recompute::assert_certificate(certificate, 0.76);

@@ -35,7 +35,7 @@ async fn refused_fields(client: &mut Client, tensor: Option<Tensor>) -> Vec<Stri
         violated_fields(&client.certify(certify.clone()).await.unwrap_err())
     );
     let stream_fields = violated_fields(&client.certify_stream(certify).await.unwrap_err());
-    // CertifyStream takes has_one_input input, and reports that first.
+    // CertifyStream takes one input, and reports that first.
     assert!(
         stream_fields == found || !has_one_input && stream_fields == ["inputs.shape"],
         "{stream_fields:?}"
@@ -172,8 +172,8 @@ async fn a_message_over_the_limit_exhausts_resources() {
     assert_still_serves(&mut client).await;
 }
 
-/// A message within the size limit is refused_fields for its shape, and the error shows only the beginning of
-/// the shape.
+/// A message within the size limit is refused for its shape, and the error shows only the beginning
+/// of the shape.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_long_shape_is_shortened_in_the_error() {
     let server = TestServer::start(setup("linear_g", "linear_h")).await;

@@ -31,18 +31,18 @@ async fn excess_requests_are_refused_and_the_others_are_answered() {
     let server = TestServer::start(setup).await;
     let client = server.client().await;
     let x = [0.5, -0.25, 0.125, 0.75];
-    let asked: Vec<_> = (0..40)
+    let calls: Vec<_> = (0..40)
         .map(|_| {
             let mut client = client.clone();
             tokio::spawn(async move { client.predict(messages::predict_request(floats(&[x]))).await })
         })
         .collect();
     let (mut answered, mut refused) = (0, 0);
-    for answer in asked {
-        match answer.await.unwrap() {
-            Ok(answer) => {
+    for response in calls {
+        match response.await.unwrap() {
+            Ok(response) => {
                 let f = mixed_logits(0.76, &softmax(&g_logits(x)), &softmax(&h_logits(x)));
-                assert_close(&answer.into_inner().predictions[0].mixed_logits, &f, 1e-4);
+                assert_close(&response.into_inner().predictions[0].mixed_logits, &f, 1e-4);
                 answered += 1;
             }
             Err(status) => {
@@ -59,7 +59,8 @@ async fn excess_requests_are_refused_and_the_others_are_answered() {
         .unwrap();
 }
 
-/// A request for votes that the queue cannot hold is refused before its first vote, on a stream too.
+/// A request for votes that the queue cannot hold is refused before its first vote, on a stream
+/// too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn requests_for_votes_are_refused_before_their_first_vote() {
     let setup = Setup::pair("linear_g", "slow_smoothed")

@@ -1,7 +1,7 @@
 //! Priority: the default of each RPC, the limits of the operator, and the effect on admission.
 //!
-//! A queue of four rows admits three bulk rows. So a request of four rows is admitted only if its class
-//! is interactive.
+//! A queue of four rows admits three bulk rows. So a request of four rows is admitted only if its
+//! class is interactive.
 
 use certimix::rpc::proto::{CertifyRequest, GetModelInfoRequest, PredictRequest, Priority};
 use tonic::{Code, Status};
@@ -64,7 +64,7 @@ async fn the_priority_is_the_callers_or_the_default_of_the_rpc() {
     assert_bulk(predict_four(&mut client, bulk).await);
     assert_bulk(certify_four(&mut client, unspecified).await);
     assert_bulk(certify_four(&mut client, bulk).await);
-    // This model draws no smoothed_setup, so there is no budget to limit.
+    // This model draws no votes, so there is no budget to limit.
     certify_four(&mut client, interactive).await.unwrap();
 }
 

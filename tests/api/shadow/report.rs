@@ -15,17 +15,17 @@ async fn candidates_without_votes_match_a_server_with_their_alpha() {
     let shadowed = setup(0.76).with("mixture.shadow_alphas", format!("{candidates:?}"));
     let server = ServerProcess::spawn(&shadowed.write());
     let mut client = connect(&server).await;
-    let answers = predict_all(&client, &rows).await;
+    let responses = predict_all(&client, &rows).await;
     let report = report_for(&mut client, rows.len()).await;
 
     let serving = report.serving.clone().unwrap();
-    assert_eq!(serving, expected(0.76, &answers, &answers, &report.radius_bounds));
+    assert_eq!(serving, expected(0.76, &responses, &responses, &report.radius_bounds));
     assert_eq!(report.candidates.len(), candidates.len());
     for (candidate, alpha) in report.candidates.iter().zip(candidates) {
         let other = setup(alpha);
         let other = ServerProcess::spawn(&other.write());
         let others = predict_all(&connect(&other).await, &rows).await;
-        assert_eq!(*candidate, expected(alpha, &others, &answers, &report.radius_bounds));
+        assert_eq!(*candidate, expected(alpha, &others, &responses, &report.radius_bounds));
         assert_eq!(
             candidate.certified,
             serving.certified + candidate.gained - candidate.lost
@@ -60,8 +60,8 @@ fn smoothed_setup(alpha: f64) -> Setup {
 
 const ALPHAS: [f64; 6] = [0.3, 0.55, 0.7, 0.76, 0.85, 0.95];
 
-/// Certifies `rows` on a server with this alpha and all candidates. Every such server draws the same
-/// noise. Returns the report and the predictions.
+/// Certifies `rows` on a server with this alpha and all candidates. Every such server draws the
+/// same noise. Returns the report and the predictions.
 async fn certify_all(
     alpha: f64,
     rows: &[[f32; 4]],
@@ -70,12 +70,12 @@ async fn certify_all(
     let setup = smoothed_setup(alpha).with("mixture.shadow_alphas", format!("{ALPHAS:?}"));
     let server = TestServer::start(setup).await;
     let mut client = server.client().await;
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for &row in rows {
-        let answer = client.certify(request(row)).await.unwrap().into_inner();
-        answers.extend(answer.predictions);
+        let response = client.certify(request(row)).await.unwrap().into_inner();
+        responses.extend(response.predictions);
     }
-    (report_for(&mut client, rows.len()).await, answers)
+    (report_for(&mut client, rows.len()).await, responses)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -85,7 +85,7 @@ async fn a_candidate_never_claims_more_than_its_own_server_proves_on_the_same_vo
         target_radius: Some(0.2),
         ..certify_with_votes(floats(&[row]), 1000)
     };
-    let (report, answers) = certify_all(0.76, &rows, request).await;
+    let (report, responses) = certify_all(0.76, &rows, request).await;
     let (serving, bounds) = (report.serving.clone().unwrap(), &report.radius_bounds);
     assert_eq!(
         report.candidates[3], serving,
@@ -107,7 +107,7 @@ async fn a_candidate_never_claims_more_than_its_own_server_proves_on_the_same_vo
         assert!(candidate.votes <= own_serving.votes && candidate.votes <= serving.votes);
         assert!(candidate.likely <= candidate.open && candidate.open <= candidate.unfinished);
         if candidate.unfinished == 0 {
-            let exact = expected(alpha, &own_answers, &answers, bounds);
+            let exact = expected(alpha, &own_answers, &responses, bounds);
             let likewise = ShadowRow {
                 votes: candidate.votes,
                 // The class of a candidate without a certificate follows from all votes.
@@ -135,10 +135,10 @@ async fn a_fixed_number_of_votes_leaves_no_candidate_open() {
         bound: BoundMethod::ClopperPearson.into(),
         ..certify_with_votes(floats(&[row]), 200)
     };
-    let (report, answers) = certify_all(0.76, &rows, request).await;
+    let (report, responses) = certify_all(0.76, &rows, request).await;
     for (candidate, alpha) in report.candidates.iter().zip(ALPHAS) {
         let (_, own_answers) = certify_all(alpha, &rows, request).await;
-        let exact = expected(alpha, &own_answers, &answers, &report.radius_bounds);
+        let exact = expected(alpha, &own_answers, &responses, &report.radius_bounds);
         assert_eq!(
             *candidate,
             ShadowRow {
@@ -188,8 +188,8 @@ async fn under_load_every_prediction_is_evaluated_or_counted_as_dropped() {
             for _ in 0..3 {
                 let mut request = predict_request(floats(&rows));
                 request.priority = Priority::Bulk.into();
-                if let Ok(answer) = client.predict(request).await {
-                    answered += answer.into_inner().predictions.len() as u64;
+                if let Ok(response) = client.predict(request).await {
+                    answered += response.into_inner().predictions.len() as u64;
                 }
             }
             answered

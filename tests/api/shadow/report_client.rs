@@ -30,7 +30,7 @@ pub async fn report(client: &mut Client) -> GetShadowReportResponse {
         .into_inner()
 }
 
-/// Polls until the report satisfies `is`. The server evaluates candidates in the background.
+/// Polls until the report satisfies `holds`. The server evaluates candidates in the background.
 pub async fn report_when(
     client: &mut Client,
     holds: impl Fn(&GetShadowReportResponse) -> bool,
@@ -68,28 +68,29 @@ fn radius(prediction: &Prediction) -> f64 {
     }
 }
 
-/// Returns the report row that `answers` give in comparison with `baseline`, for models without votes.
-pub fn expected(alpha: f64, answers: &[Prediction], baseline: &[Prediction], bounds: &[f64]) -> ShadowRow {
+/// Returns the report row that `responses` give in comparison with `baseline`, for models without
+/// votes.
+pub fn expected(alpha: f64, responses: &[Prediction], baseline: &[Prediction], bounds: &[f64]) -> ShadowRow {
     let count = |holds: &dyn Fn(&Prediction, &Prediction) -> bool| {
-        answers
+        responses
             .iter()
             .zip(baseline)
-            .filter(|(answer, was)| holds(answer, was))
+            .filter(|(response, was)| holds(response, was))
             .count() as u64
     };
     let mut radii = vec![0; bounds.len() + 1];
-    let certified: Vec<f64> = answers.iter().map(radius).filter(|&radius| radius > 0.0).collect();
+    let certified: Vec<f64> = responses.iter().map(radius).filter(|&radius| radius > 0.0).collect();
     for radius in &certified {
         radii[bounds.iter().filter(|&bound| bound < radius).count()] += 1;
     }
     ShadowRow {
         alpha,
-        inputs: answers.len() as u64,
-        agreements: count(&|answer, was| answer.class_index == was.class_index),
-        standard_agreements: count(&|answer, was| answer.class_index == was.standard_class_index),
+        inputs: responses.len() as u64,
+        agreements: count(&|response, was| response.class_index == was.class_index),
+        standard_agreements: count(&|response, was| response.class_index == was.standard_class_index),
         certified: certified.len() as u64,
-        gained: count(&|answer, was| radius(answer) > 0.0 && radius(was) <= 0.0),
-        lost: count(&|answer, was| radius(answer) <= 0.0 && radius(was) > 0.0),
+        gained: count(&|response, was| radius(response) > 0.0 && radius(was) <= 0.0),
+        lost: count(&|response, was| radius(response) <= 0.0 && radius(was) > 0.0),
         unfinished: 0,
         open: 0,
         likely: 0,
@@ -100,17 +101,17 @@ pub fn expected(alpha: f64, answers: &[Prediction], baseline: &[Prediction], bou
 }
 
 pub async fn predict_all(client: &Client, rows: &[[f32; 4]]) -> Vec<Prediction> {
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     let mut client = client.clone();
     let (by_call, by_stream) = rows.split_at(rows.len() - 20);
     for rows in by_call.chunks(40) {
-        let answer = client.predict(predict_request(floats(rows))).await.unwrap();
-        answers.extend(answer.into_inner().predictions);
+        let response = client.predict(predict_request(floats(rows))).await.unwrap();
+        responses.extend(response.into_inner().predictions);
     }
     let mut predict_stream = PredictStreamClient::open(client).await;
     for rows in by_stream.chunks(4) {
         predict_stream.send(predict_request(floats(rows)));
-        answers.extend(predict_stream.next_response().await.predictions);
+        responses.extend(predict_stream.next_response().await.predictions);
     }
-    answers
+    responses
 }

@@ -14,7 +14,8 @@ use crate::support::scrape::Scrape;
 /// server would refuse the request.
 const VOTES: u64 = 30_000;
 
-/// Starts a server for one request. Of two requests the first would draw all its votes before the other.
+/// Starts a server for one request. Of two requests the first would draw all its votes before the
+/// other.
 fn start_server() -> EditableServer {
     let setup = Setup::pair("linear_g", "slow_smoothed")
         .batch_size(1)
@@ -56,8 +57,8 @@ async fn certify_returns_the_votes_drawn_so_far() {
     let mut client = server.client().await;
     let call = tokio::spawn(async move { client.certify(certify_with_votes(floats(&[CLEAR_INPUT]), VOTES)).await });
     stop_while_voting(&server);
-    let answer = call.await.unwrap().expect("a response").into_inner();
-    assert_stopped_by_deadline(&answer.predictions[0]);
+    let response = call.await.unwrap().expect("a response").into_inner();
+    assert_stopped_by_deadline(&response.predictions[0]);
     assert_clean_exit(server);
 }
 

@@ -20,12 +20,12 @@ async fn check_health(channel: &Channel, service: &str) -> ServingStatus {
     let request = HealthCheckRequest {
         service: service.to_owned(),
     };
-    let answer = HealthClient::new(channel.clone()).check(request).await;
-    answer.unwrap().into_inner().status()
+    let response = HealthClient::new(channel.clone()).check(request).await;
+    response.unwrap().into_inner().status()
 }
 
-/// Returns the readiness by every check_health service, by ServerReady and by the endpoints of the metrics
-/// port.
+/// Returns the readiness by every health service, by ServerReady and by the endpoints of the
+/// metrics port.
 async fn readiness(channel: &Channel, metrics: SocketAddr) -> Vec<(&'static str, bool)> {
     let mut readiness = Vec::new();
     for service in [
@@ -60,11 +60,11 @@ async fn the_server_is_not_ready_but_still_answers_during_the_drain_delay() {
     }
     // The server answers on an open connection and on a new one.
     for channel in [channel.clone(), server.channel().await] {
-        let answer = Client::new(channel)
+        let response = Client::new(channel)
             .predict(predict_request(floats(&[CLEAR_INPUT])))
             .await
             .unwrap();
-        assert_eq!(answer.into_inner().predictions.len(), 1);
+        assert_eq!(response.into_inner().predictions.len(), 1);
     }
     assert_eq!(server.process.wait().code(), Some(0));
     assert!(TcpStream::connect(server.address).is_err());

@@ -26,7 +26,7 @@ async fn channel(address: SocketAddr) -> Channel {
     endpoint.timeout(TEST_TIMEOUT).connect().await.unwrap()
 }
 
-/// Returns the number of admitted_rows rows.
+/// Returns the number of admitted rows.
 fn admitted_rows(metrics: SocketAddr) -> usize {
     let found = Scrape::fetch(metrics).value(r#"certimix_admitted_rows{model="robust"}"#);
     // A small whole number.
@@ -73,9 +73,9 @@ async fn requests_in_flight_are_answered_and_idle_connections_do_not_delay_the_e
         for _ in 0..REQUESTS / 10 {
             let (mut client, answered) = (client.clone(), Arc::clone(&answered));
             calls.push(tokio::spawn(async move {
-                let answer = client.predict(messages::predict_request(floats(&[CLEAR_INPUT]))).await;
+                let response = client.predict(messages::predict_request(floats(&[CLEAR_INPUT]))).await;
                 answered.fetch_add(1, Ordering::Relaxed);
-                answer
+                response
             }));
         }
     }
@@ -97,8 +97,8 @@ async fn requests_in_flight_are_answered_and_idle_connections_do_not_delay_the_e
         "only {in_flight} requests were in flight, so this tests little"
     );
     server.signal("TERM");
-    for answer in calls {
-        assert_eq!(answer.await.unwrap().unwrap().into_inner().predictions.len(), 1);
+    for response in calls {
+        assert_eq!(response.await.unwrap().unwrap().into_inner().predictions.len(), 1);
     }
     // The watcher receives the change, and then the end of its stream.
     assert_eq!(

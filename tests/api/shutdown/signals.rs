@@ -1,5 +1,5 @@
-//! A signal stops the server: it answers the requests in flight, exits with code 0 and never exceeds
-//! the drain timeout.
+//! A signal stops the server: it answers the requests in flight, exits with code 0 and never
+//! exceeds the drain timeout.
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ fn endpoint(address: SocketAddr) -> Endpoint {
         .timeout(TEST_TIMEOUT)
 }
 
-/// Returns the number of admitted_rows rows.
+/// Returns the number of admitted rows.
 fn admitted_rows(metrics: SocketAddr) -> usize {
     let found = Scrape::fetch(metrics).value(r#"certimix_admitted_rows{model="robust"}"#);
     // A small whole number.
@@ -37,7 +37,8 @@ const REQUESTS: usize = 50;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_in_flight_are_answered_before_the_exit() {
-    // The batch size is one row, which takes about 20 ms, so the last of 50 requests waits a second.
+    // The batch size is one row, which takes about 20 ms, so the last of 50 requests waits a
+    // second.
     let setup = Setup::pair("slow_g", "slow_h")
         .batch_size(1)
         .with("server.max_inputs", REQUESTS)
@@ -54,9 +55,9 @@ async fn requests_in_flight_are_answered_before_the_exit() {
         for _ in 0..REQUESTS / 5 {
             let (mut client, answered) = (client.clone(), Arc::clone(&answered));
             calls.push(tokio::spawn(async move {
-                let answer = client.predict(messages::predict_request(floats(&[[0.5; 4]]))).await;
+                let response = client.predict(messages::predict_request(floats(&[[0.5; 4]]))).await;
                 answered.fetch_add(1, Ordering::Relaxed);
-                answer
+                response
             }));
         }
     }
@@ -74,8 +75,8 @@ async fn requests_in_flight_are_answered_before_the_exit() {
         .expect("some requests did not arrive");
     let in_flight = REQUESTS - answered.load(Ordering::Relaxed);
     server.signal("TERM");
-    for answer in calls {
-        assert_eq!(answer.await.unwrap().unwrap().into_inner().predictions.len(), 1);
+    for response in calls {
+        assert_eq!(response.await.unwrap().unwrap().into_inner().predictions.len(), 1);
     }
     assert!(in_flight > 0, "no request was in flight, so this tests nothing");
     assert_eq!(server.wait().code(), Some(0));

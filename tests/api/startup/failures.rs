@@ -1,5 +1,5 @@
-//! An error at start-up ends the process with an exit code and a message that helps to fix it, without
-//! a panic or a backtrace.
+//! An error at start-up ends the process with an exit code and a message that helps to fix it,
+//! without a panic or a backtrace.
 
 use sha2::{Digest as _, Sha256};
 
@@ -18,8 +18,8 @@ fn base() -> Setup {
     Setup::pair("linear_g", "linear_h")
 }
 
-/// Settings with a copy of the manifest of `linear_h` for another model file, with the checksum of that
-/// file.
+/// Settings with a copy of the manifest of `linear_h` for another model file, with the checksum of
+/// that file.
 fn with_model_file(name: &str, content: &[u8]) -> Setup {
     let setup = base();
     let file = setup.file(name, content);
@@ -201,8 +201,8 @@ fn another_shared_library_is_refused() {
     );
 }
 
-/// The ONNX Runtime of the tests has no CUDA. A request for CUDA by name is an error, never a silent
-/// fallback.
+/// The ONNX Runtime of the tests has no CUDA. A request for CUDA by name is an error, never a
+/// silent fallback.
 #[test]
 fn cuda_by_name_fails_without_cuda() {
     let setup = base().text("runtime.provider", "cuda");

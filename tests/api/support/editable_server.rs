@@ -1,6 +1,7 @@
 //! A server process whose settings file a test edits.
 //!
-//! The reload counters of `/metrics` show when a change is in force, so no gRPC connection is needed for that.
+//! The reload counters of `/metrics` show when a change is in force, so no gRPC connection is
+//! needed for that.
 
 use std::fmt::Display;
 use std::net::SocketAddr;

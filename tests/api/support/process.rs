@@ -16,7 +16,8 @@ fn certimix(arguments: &[&str]) -> Command {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    // The environment of the tests must not configure the server. A backtrace must not appear even if it is enabled.
+    // The environment of the tests must not configure the server. A backtrace must not appear even
+    // if it is enabled.
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CERTIMIX")) {
         command.env_remove(name);
     }
@@ -150,8 +151,8 @@ impl Drop for ServerProcess {
     }
 }
 
-/// A process of `certimix serve` whose standard error the test reads or leaves unread. It is
-/// killed on drop.
+/// A process of `certimix serve` whose standard error the test reads or leaves unread. It is killed
+/// on drop.
 pub struct UnreadServerProcess(Child);
 
 impl UnreadServerProcess {

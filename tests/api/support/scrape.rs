@@ -59,7 +59,8 @@ impl Scrape {
         }
     }
 
-    /// Parses text of format 0.0.4. Each family has HELP, TYPE and its samples, and nothing repeats.
+    /// Parses text of format 0.0.4. Each family has HELP, TYPE and its samples, and nothing
+    /// repeats.
     pub fn parse(text: &str) -> Self {
         let (mut families, mut helped) = (BTreeMap::new(), BTreeSet::new());
         let mut series = BTreeMap::new();

@@ -70,7 +70,8 @@ impl TestServer {
                 address_sender.send(listeners.address()).unwrap();
                 let ready = |ready| drop(ready_sender.send(ready));
                 let stopped = async move { drop(stopped.await) };
-                // The application runs on a worker, so that every thread that answers has the server's name.
+                // The application runs on a worker, so that every thread that answers has the
+                // server's name.
                 let start = Start {
                     settings,
                     source,
@@ -123,8 +124,8 @@ impl TestServer {
         self.endpoint().connect().await.unwrap()
     }
 
-    /// Opens a connection with a flow-control window of 16 bytes. The server can send almost nothing
-    /// before the client reads.
+    /// Opens a connection with a flow-control window of 16 bytes. The server can send almost
+    /// nothing before the client reads.
     pub async fn narrow_channel(&self) -> Channel {
         let endpoint = self.endpoint().initial_stream_window_size(16);
         endpoint.connect().await.unwrap()

@@ -122,8 +122,8 @@ impl Setup {
     }
 }
 
-/// Returns the text of a fixture's manifest, with every `(old, new)` replaced. The path of its
-/// ONNX file is absolute.
+/// Returns the text of a fixture's manifest, with every `(old, new)` replaced. The path of its ONNX
+/// file is absolute.
 pub fn manifest(name: &str, edits: &[(&str, &str)]) -> String {
     let path = fixture(name);
     let folder = path.parent().unwrap().to_str().unwrap();

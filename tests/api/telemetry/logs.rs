@@ -20,9 +20,9 @@ fn json(setup: Setup, filter: &str) -> Setup {
 }
 
 /// Returns the address of a server from the JSON line that reports it ready.
-fn address(start_unread: &str) -> String {
-    let start_unread: Value = serde_json::from_str(start_unread).unwrap();
-    format!("http://{}", start_unread["address"].as_str().unwrap())
+fn address(ready_line: &str) -> String {
+    let ready: Value = serde_json::from_str(ready_line).unwrap();
+    format!("http://{}", ready["address"].as_str().unwrap())
 }
 
 async fn serve(setup: &Setup) -> (ServerProcess, Client) {
@@ -143,8 +143,8 @@ fn with_token<T>(message: T) -> Request<T> {
     request
 }
 
-/// Returns `bytes` in every format that a log may use: verbatim, escaped, in hexadecimal and as decimal
-/// lists.
+/// Returns `bytes` in every format that a log may use: verbatim, escaped, in hexadecimal and as
+/// decimal lists.
 fn formats(bytes: &[u8]) -> Vec<String> {
     let joined = |each: &dyn Fn(&u8) -> String, between: &str| bytes.iter().map(each).collect::<Vec<_>>().join(between);
     vec![
@@ -205,9 +205,14 @@ async fn no_input_token_or_noise_key_is_logged() {
             shape_mismatch(),
             messages::raw_floats(&[1, 4], &[f32::NAN; 4]),
         ] {
-            if let Ok(answer) = client.predict(with_token(predict_request(tensor.clone()))).await {
-                let answer = answer.into_inner();
-                keys.extend(answer.predictions.iter().map(|one| certificate(one).noise_key.to_vec()));
+            if let Ok(response) = client.predict(with_token(predict_request(tensor.clone()))).await {
+                let response = response.into_inner();
+                keys.extend(
+                    response
+                        .predictions
+                        .iter()
+                        .map(|one| certificate(one).noise_key.to_vec()),
+                );
             }
             drop(client.certify(with_token(certify_with_votes(tensor.clone(), 20))).await);
             if let Ok(stream) = client
@@ -258,8 +263,8 @@ fn shape_mismatch() -> Tensor {
     }
 }
 
-/// Starts a process and reads its standard error until it is ready. Returns the process, its address
-/// and a reader of the rest.
+/// Starts a process and reads its standard error until it is ready. Returns the process, its
+/// address and a reader of the rest.
 fn start_unread(setup: &Setup) -> (UnreadServerProcess, String, BufReader<ChildStderr>) {
     let (unread, line, lines) = UnreadServerProcess::start(&setup.write(), "\"ready\"");
     (unread, address(&line), lines)

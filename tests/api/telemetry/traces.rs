@@ -1,5 +1,5 @@
-//! Traces of the real binary in an OTLP collector: parents, attributes, sampling, and the effect of an
-//! unreachable collector.
+//! Traces of the real binary in an OTLP collector: parents, attributes, sampling, and the effect of
+//! an unreachable collector.
 
 use std::collections::HashSet;
 use std::net::TcpListener;
@@ -22,7 +22,8 @@ const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
 const STAGES: [&str; 4] = ["mixing", "queue", "robust", "standard"];
 
-/// Settings that export spans to `endpoint`, and sample requests without a trace context by `ratio`.
+/// Settings that export spans to `endpoint`, and sample requests without a trace context by
+/// `ratio`.
 fn setup(endpoint: &str, ratio: f64) -> Setup {
     Setup::pair("linear_g", "linear_h")
         .text("traces.endpoint", endpoint)
@@ -125,7 +126,8 @@ async fn the_callers_sampled_flag_overrides_the_ratio() {
     client.predict(clear_request()).await.unwrap();
     client.predict(in_trace(clear_request(), TRACE, false)).await.unwrap();
     client.predict(in_trace(clear_request(), TRACE, true)).await.unwrap();
-    // Spans arrive in the order of their creation, so spans of the other requests would arrive first.
+    // Spans arrive in the order of their creation, so spans of the other requests would arrive
+    // first.
     let trace = never.next_request(4).await;
     assert_eq!(hex(&trace.server.span.trace_id), TRACE);
     assert!(never.is_empty());
@@ -283,8 +285,8 @@ async fn an_unreachable_collector_loses_only_spans() {
     assert!(server.wait().success());
 }
 
-/// The collector accepts connections and never responds. The queue of spans is bounded, and so is the
-/// time to exit.
+/// The collector accepts connections and never responds. The queue of spans is bounded, and so is
+/// the time to exit.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unresponsive_collector_delays_no_request_and_no_exit() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -318,8 +320,8 @@ async fn the_last_spans_are_exported_before_the_exit() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_an_endpoint_a_trace_context_is_ignored() {
     let (mut server, mut client) = serve(&Setup::pair("linear_g", "linear_h")).await;
-    let answer: Result<_, Status> = client.predict(in_trace(clear_request(), TRACE, true)).await;
-    answer.map(assert_one_prediction).unwrap();
+    let response: Result<_, Status> = client.predict(in_trace(clear_request(), TRACE, true)).await;
+    response.map(assert_one_prediction).unwrap();
     server.signal("TERM");
     assert!(server.wait().success());
 }
