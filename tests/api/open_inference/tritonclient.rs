@@ -51,7 +51,7 @@ fn run_script(script: &str, arguments: &[&str]) {
 fn the_wire_format_matches_nvidias_client() {
     let setup = Setup::pair("linear_g", "linear_h");
     let descriptors: PathBuf = setup.file("descriptors.bin", DESCRIPTORS);
-    run_script("check_wire.py", &[descriptors.to_str().unwrap()]);
+    run_script("check_descriptors.py", &[descriptors.to_str().unwrap()]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -79,5 +79,5 @@ async fn responses_match_those_of_predict() {
     });
     let expected = setup.file("expected.json", expected.to_string().as_bytes());
     let address = address.to_string();
-    run_script("check_answers.py", &[&address, expected.to_str().unwrap()]);
+    run_script("check_responses.py", &[&address, expected.to_str().unwrap()]);
 }
