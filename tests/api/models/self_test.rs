@@ -51,7 +51,7 @@ async fn assert_one_row_at_a_time(setup: Setup) -> Prediction {
 /// only because it was a smoothed model.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_smoothed_model_that_uses_the_batch_mean_runs_one_row_at_a_time() {
-    let server = TestServer::start(Setup::pair("linear_g", "batch_mates_h").batch_size(4)).await;
+    let server = TestServer::start(Setup::pair("linear_g", "batch_mean_h").batch_size(4)).await;
     let info = server.client().await.get_model_info(GetModelInfoRequest {}).await;
     assert_eq!(info.unwrap().into_inner().robust.unwrap().max_batch_size, 1);
     assert_eq!(certificate(&predictions(&server, &[X]).await[0]).caveat, "");
@@ -70,7 +70,7 @@ async fn a_softmax_over_the_batch_runs_one_row_at_a_time() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_required_row_independence_refuses_such_models() {
-    for robust in ["batch_mates_h", "batch_softmax_h"] {
+    for robust in ["batch_mean_h", "batch_softmax_h"] {
         let setup = Setup::pair("linear_g", robust)
             .batch_size(4)
             .with("runtime.require_row_independence", true);
@@ -83,7 +83,7 @@ async fn a_required_row_independence_refuses_such_models() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_transposed_output_is_refused() {
     for batch in [1, 3, 4] {
-        for (standard, robust) in [("linear_g", "turned_h"), ("turned_h", "linear_h")] {
+        for (standard, robust) in [("linear_g", "transposed_h"), ("transposed_h", "linear_h")] {
             let (_, message) = refusal(Setup::pair(standard, robust).batch_size(batch)).await;
             assert!(message.contains("[1, 3]") && message.contains("[3, 1]"), "{message}");
         }
