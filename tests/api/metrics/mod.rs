@@ -3,4 +3,5 @@
 mod endpoint;
 mod requests;
 mod scraped_server;
-mod shadow_and_losses;
+mod shadow_alphas;
+mod telemetry_losses;
