@@ -19,16 +19,16 @@ const OTHERS: [[f32; 4]; 3] = [[-1.0, 1.0, 1.0, 1.0], [0.01, -0.02, 0.03, 0.5], 
 async fn alone_and_in_batch(setup: Setup) -> (Prediction, Vec<Prediction>, [String; 2]) {
     let server = TestServer::start(setup).await;
     let mut client = server.client().await;
-    let mut response = async |rows: &[[f32; 4]]| {
-        let answered = client.predict(messages::predict_request(floats(rows))).await.unwrap();
-        answered.into_inner().predictions
+    let mut predictions = async |rows: &[[f32; 4]]| {
+        let response = client.predict(messages::predict_request(floats(rows))).await.unwrap();
+        response.into_inner().predictions
     };
-    let alone = response(&[CLEAR_INPUT]).await.remove(0);
+    let alone = predictions(&[CLEAR_INPUT]).await.remove(0);
     let mut in_batch = Vec::new();
     for place in 0..=OTHERS.len() {
         let mut rows = OTHERS.to_vec();
         rows.insert(place, CLEAR_INPUT);
-        in_batch.push(response(&rows).await.remove(place));
+        in_batch.push(predictions(&rows).await.remove(place));
     }
     let info = client
         .get_model_info(GetModelInfoRequest {})

@@ -32,25 +32,25 @@ fn revision(found: &Scrape) -> String {
 #[test]
 fn each_change_is_counted_by_its_result_and_a_rejected_one_is_pending() {
     let server = EditableServer::start(Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.6));
-    let until = |expected: [f64; 4]| Scrape::poll_until(server.metrics, |found| counts(found) == expected);
-    let first = until([0.0; 4]);
+    let poll_counts = |expected: [f64; 4]| Scrape::poll_until(server.metrics, |found| counts(found) == expected);
+    let first = poll_counts([0.0; 4]);
     server.write("mixture.alpha", 0.7);
-    let second = until([1.0, 0.0, 0.0, 0.0]);
+    let second = poll_counts([1.0, 0.0, 0.0, 0.0]);
     assert_ne!(revision(&first), revision(&second));
     assert_eq!(ALPHAS.map(|alpha| second.value(alpha)), [0.7; 2]);
 
     server.write("mixture.alpha", 7);
-    let refused = until([1.0, 0.0, 1.0, 1.0]);
+    let refused = poll_counts([1.0, 0.0, 1.0, 1.0]);
     assert_eq!(revision(&refused), revision(&second));
     assert_eq!(ALPHAS.map(|alpha| refused.value(alpha)), [0.7; 2]);
     server.process.signal("HUP");
-    until([1.0, 0.0, 2.0, 1.0]);
+    poll_counts([1.0, 0.0, 2.0, 1.0]);
 
     server.write("mixture.alpha", 0.7);
-    let corrected = until([2.0, 0.0, 2.0, 0.0]);
+    let corrected = poll_counts([2.0, 0.0, 2.0, 0.0]);
     assert_eq!(revision(&corrected), revision(&second));
     server.process.signal("HUP");
-    until([2.0, 1.0, 2.0, 0.0]);
+    poll_counts([2.0, 1.0, 2.0, 0.0]);
     server.process.line_with("UNCHANGED");
 }
 

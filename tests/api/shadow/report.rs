@@ -2,7 +2,7 @@
 
 use certimix::rpc::proto::{BoundMethod, CertifyRequest, GetShadowReportResponse, Prediction, Priority, ShadowRow};
 
-use super::report_client::{connect, evaluated_or_dropped, expected, inputs, predict_all, report_for, report_when};
+use super::report_client::{connect, evaluated_or_dropped, expected_row, inputs, predict_all, report_for, report_when};
 use crate::support::messages::{certify_request, certify_with_votes, floats, predict_request};
 use crate::support::process::ServerProcess;
 use crate::support::{Setup, TestServer};
@@ -19,13 +19,19 @@ async fn candidates_without_votes_match_a_server_with_their_alpha() {
     let report = report_for(&mut client, rows.len()).await;
 
     let serving = report.serving.clone().unwrap();
-    assert_eq!(serving, expected(0.76, &responses, &responses, &report.radius_bounds));
+    assert_eq!(
+        serving,
+        expected_row(0.76, &responses, &responses, &report.radius_bounds)
+    );
     assert_eq!(report.candidates.len(), candidates.len());
     for (candidate, alpha) in report.candidates.iter().zip(candidates) {
         let other = setup(alpha);
         let other = ServerProcess::spawn(&other.write());
         let others = predict_all(&connect(&other).await, &rows).await;
-        assert_eq!(*candidate, expected(alpha, &others, &responses, &report.radius_bounds));
+        assert_eq!(
+            *candidate,
+            expected_row(alpha, &others, &responses, &report.radius_bounds)
+        );
         assert_eq!(
             candidate.certified,
             serving.certified + candidate.gained - candidate.lost
@@ -107,7 +113,7 @@ async fn a_candidate_never_claims_more_than_its_own_server_proves_on_the_same_vo
         assert!(candidate.votes <= own_serving.votes && candidate.votes <= serving.votes);
         assert!(candidate.likely <= candidate.open && candidate.open <= candidate.unfinished);
         if candidate.unfinished == 0 {
-            let exact = expected(alpha, &own_answers, &responses, bounds);
+            let exact = expected_row(alpha, &own_answers, &responses, bounds);
             let likewise = ShadowRow {
                 votes: candidate.votes,
                 // The class of a candidate without a certificate follows from all votes.
@@ -138,7 +144,7 @@ async fn a_fixed_number_of_votes_leaves_no_candidate_open() {
     let (report, responses) = certify_all(0.76, &rows, request).await;
     for (candidate, alpha) in report.candidates.iter().zip(ALPHAS) {
         let (_, own_answers) = certify_all(alpha, &rows, request).await;
-        let exact = expected(alpha, &own_answers, &responses, &report.radius_bounds);
+        let exact = expected_row(alpha, &own_answers, &responses, &report.radius_bounds);
         assert_eq!(
             *candidate,
             ShadowRow {

@@ -70,12 +70,12 @@ fn radius(prediction: &Prediction) -> f64 {
 
 /// Returns the report row that `responses` give in comparison with `baseline`, for models without
 /// votes.
-pub fn expected(alpha: f64, responses: &[Prediction], baseline: &[Prediction], bounds: &[f64]) -> ShadowRow {
+pub fn expected_row(alpha: f64, responses: &[Prediction], baseline: &[Prediction], bounds: &[f64]) -> ShadowRow {
     let count = |holds: &dyn Fn(&Prediction, &Prediction) -> bool| {
         responses
             .iter()
             .zip(baseline)
-            .filter(|(response, was)| holds(response, was))
+            .filter(|(response, served)| holds(response, served))
             .count() as u64
     };
     let mut radii = vec![0; bounds.len() + 1];
@@ -86,11 +86,11 @@ pub fn expected(alpha: f64, responses: &[Prediction], baseline: &[Prediction], b
     ShadowRow {
         alpha,
         inputs: responses.len() as u64,
-        agreements: count(&|response, was| response.class_index == was.class_index),
-        standard_agreements: count(&|response, was| response.class_index == was.standard_class_index),
+        agreements: count(&|response, served| response.class_index == served.class_index),
+        standard_agreements: count(&|response, served| response.class_index == served.standard_class_index),
         certified: certified.len() as u64,
-        gained: count(&|response, was| radius(response) > 0.0 && radius(was) <= 0.0),
-        lost: count(&|response, was| radius(response) <= 0.0 && radius(was) > 0.0),
+        gained: count(&|response, served| radius(response) > 0.0 && radius(served) <= 0.0),
+        lost: count(&|response, served| radius(response) <= 0.0 && radius(served) > 0.0),
         unfinished: 0,
         open: 0,
         likely: 0,

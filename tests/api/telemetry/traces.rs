@@ -60,7 +60,7 @@ fn hex(bytes: &[u8]) -> String {
 async fn a_request_is_a_child_of_the_callers_span_and_each_stage_a_child_of_the_request() {
     let mut collector = TraceCollector::start().await;
     let setup = setup(&collector.endpoint, 0.0).text("traces.service_name", "certimix-eu");
-    let (_served, mut client) = serve(&setup).await;
+    let (_server, mut client) = serve(&setup).await;
     let mut request = in_trace(predict_request(floats(&[CLEAR_INPUT, CLEAR_INPUT])), TRACE, true);
     request.metadata_mut().insert("x-request-id", "loop-7".parse().unwrap());
     let response = client.predict(request).await.unwrap().into_inner();
@@ -122,7 +122,7 @@ async fn a_request_is_a_child_of_the_callers_span_and_each_stage_a_child_of_the_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_callers_sampled_flag_overrides_the_ratio() {
     let mut never = TraceCollector::start().await;
-    let (_served, mut client) = serve(&setup(&never.endpoint, 0.0)).await;
+    let (_server, mut client) = serve(&setup(&never.endpoint, 0.0)).await;
     client.predict(clear_request()).await.unwrap();
     client.predict(in_trace(clear_request(), TRACE, false)).await.unwrap();
     client.predict(in_trace(clear_request(), TRACE, true)).await.unwrap();
@@ -133,7 +133,7 @@ async fn the_callers_sampled_flag_overrides_the_ratio() {
     assert!(never.is_empty());
 
     let mut always = TraceCollector::start().await;
-    let (_served, mut client) = serve(&setup(&always.endpoint, 1.0)).await;
+    let (_server, mut client) = serve(&setup(&always.endpoint, 1.0)).await;
     client.predict(in_trace(clear_request(), TRACE, false)).await.unwrap();
     let mut trace_ids = HashSet::new();
     client.predict(clear_request()).await.unwrap();
@@ -166,7 +166,7 @@ async fn errors_have_their_code_and_server_errors_have_an_error_status() {
         .text("traces.endpoint", &collector.endpoint)
         .with("traces.sample_ratio", 1)
         .text("server.max_request_time", "1ms");
-    let (_served, mut client) = serve(&setup).await;
+    let (_server, mut client) = serve(&setup).await;
     let status = client.predict(PredictRequest::default()).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
     let trace = collector.next_request(0).await;
@@ -196,7 +196,7 @@ async fn every_rpc_and_each_request_of_a_stream_is_traced() {
     let setup = Setup::pair("linear_g", "slow_smoothed")
         .text("traces.endpoint", &collector.endpoint)
         .with("traces.sample_ratio", 0.0);
-    let (_served, client) = serve(&setup).await;
+    let (_server, client) = serve(&setup).await;
     let mut predict_stream = PredictStreamClient::open_with(client.clone(), |request| {
         let parent = format!("00-{TRACE}-{PARENT}-01");
         request.metadata_mut().insert("traceparent", parent.parse().unwrap());
