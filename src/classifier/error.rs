@@ -1,4 +1,4 @@
-//! Why a request has no answer.
+//! The reasons why a request has no prediction.
 
 use thiserror::Error;
 
@@ -6,31 +6,31 @@ use crate::certificate::CertificateError;
 use crate::domain::Role;
 use crate::scheduler::{Refusal, ScheduleError};
 
-/// Why a request has no answer. Nothing in it is secret.
+/// The reason why a request has no prediction. It contains nothing confidential.
 #[derive(Debug, Error)]
 pub enum ClassifierError {
-    /// It was not let in, and may come again.
+    /// The scheduler rejected the request. The caller may retry.
     #[error(transparent)]
     Refused(Refusal),
-    /// It was not let in, because it could not be answered in time on an idle machine either.
+    /// The scheduler rejected the request, because the deadline is too short even for an idle server.
     #[error(transparent)]
     TooShort(Refusal),
-    /// The deadline came before there was anything to answer with.
-    #[error("the deadline came before the models had answered")]
+    /// The deadline passed before there was any result.
+    #[error("the deadline passed before the models returned a result")]
     DeadlineExceeded,
     /// A model failed.
     #[error("{0}")]
     Failed(String),
-    /// A model is broken for now.
-    #[error("the {} model is broken; it is tried again and again", role.name())]
+    /// A model is broken at the moment.
+    #[error("the {} model is broken; the server keeps retrying it", role.name())]
     Broken {
-        /// Which model.
+        /// The broken model.
         role: Role,
     },
     /// The server is stopping.
     #[error("the server is stopping")]
     Stopping,
-    /// The order was not checked against the mathematics: an error of this program.
+    /// The parameters were not validated against the mathematics. That is a defect of this program.
     #[error("the certificate could not be computed: {0}")]
     Certificate(#[from] CertificateError),
 }

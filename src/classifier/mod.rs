@@ -1,45 +1,43 @@
-//! Both models as one classifier: rows in, mixed prediction and certificate out.
+//! Both models as one classifier: it takes rows and returns mixed predictions with certificates.
 //!
-//! An [`Engine`] is both models, loaded and warm; a [`MixedClassifier`] is what a request reads: an engine, and how its outputs are
-//! mixed and certified. [`MixedClassifier::predict`] answers a batch of inputs. For each input the standard row and the robust rows run at the same time. A robust model with a Lipschitz
-//! proof needs one row ([`lipschitz`]); a smoothed one needs votes ([`vote_loop`], counted by [`ballot`], drawn by
-//! [`smoother`]). What other alphas would have answered is counted beside it ([`shadow`]).
+//! An [`Engine`] holds both models, loaded and warm. A [`MixedClassifier`] is the snapshot that a
+//! request reads: an engine, and the rules that mix and certify its outputs.
+//! [`MixedClassifier::predict`] answers a batch of inputs. For each input, the row of the standard
+//! model and the rows of the robust model run at the same time.
+//!
+//! The folders, lowest layer first. A file imports only from its own folder and from folders above
+//! it in this list:
+//!
+//! - `prediction`: the prediction of the robust model, its certificate and the mixture ([`prediction::lipschitz`]).
+//! - `smoothing`: noisy rows, votes and the vote loop of a smoothed model ([`smoothing::vote_loop`]).
+//! - `shadow`: statistics of the answers that other values of alpha would give ([`shadow`]).
+//! - `models`: both models on their executors ([`models::load`]).
+//! - The files beside the folders: the life of one request.
 
-mod answer;
-mod ballot;
-mod blueprint;
-mod curfew;
-mod doubt;
-mod engine;
+mod certification_params;
+mod classifier_info;
+mod demand;
+mod drain_deadline;
 mod error;
-mod info;
-mod lipschitz;
-mod load;
-mod mixed;
-mod mixing;
-mod noise_keys;
-mod order;
-mod parts;
-mod replay;
-mod robust;
-mod room;
-mod rows;
-mod sessions;
+mod inference_context;
+mod input_rows;
+mod mixed_classifier;
+mod models;
+mod predict_rows;
+mod predict_votes;
+mod prediction;
+mod prediction_batch;
 mod shadow;
-mod smoothed;
-mod smoother;
-mod test_rows;
-mod vote_loop;
+mod smoothing;
+mod vote_replay;
 
-pub use answer::Answer;
-pub use blueprint::Blueprint;
-pub use curfew::{Curfew, CurfewBell};
-pub use engine::Engine;
+pub use certification_params::CertificationParams;
+pub use classifier_info::ClassifierInfo;
+pub use drain_deadline::{DrainDeadline, DrainSignal};
 pub use error::ClassifierError;
-pub use info::{ClassifierInfo, ModelSummary};
-pub use load::LoadError;
-pub use mixed::MixedClassifier;
-pub use noise_keys::NoiseKeys;
-pub use order::CertificationOrder;
-pub use replay::VoteCounter;
-pub use shadow::{Histogram, RADIUS_BOUNDS, ShadowCounts, ShadowReport, ShadowRow};
+pub use mixed_classifier::MixedClassifier;
+pub use models::{Engine, EngineConfig, LoadError, ModelSummary};
+pub use prediction_batch::PredictionBatch;
+pub use shadow::{RADIUS_BOUNDS, RadiusHistogram, ShadowCounts, ShadowReport, ShadowRow};
+pub use smoothing::NoiseKeyGenerator;
+pub use vote_replay::VoteReplayer;

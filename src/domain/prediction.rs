@@ -1,54 +1,22 @@
-//! The answer for one input, and the configuration that gave it.
-
-use std::sync::Arc;
+//! The prediction for one input.
 
 use crate::domain::Certificate;
 
-/// The answer for one input, over K classes.
+/// The prediction for one input, over K classes.
 #[derive(Debug, Clone)]
 pub struct Prediction {
-    /// The class: the certified one, or else the mixture's argmax.
+    /// The certified class, or else the argmax of the mixture.
     pub class: usize,
     /// `f_i`, K finite values.
     pub mixed_logits: Vec<f64>,
-    /// What is proven about the class.
+    /// The certificate for the class.
     pub certificate: Certificate,
     /// `ln g_i`, K values.
     pub standard_log_probs: Vec<f64>,
-    /// `ln h_i`, K values; for a smoothed `h` of the share of votes.
+    /// `ln h_i`, K values; for a smoothed `h` the logarithm of the share of votes.
     pub robust_log_probs: Vec<f64>,
-    /// What `g` alone would answer.
+    /// The class that `g` alone would return.
     pub standard_class: usize,
-    /// What `h` alone would answer.
+    /// The class that `h` alone would return.
     pub robust_class: usize,
-}
-
-/// The configuration that answered a request: one snapshot, never mixed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Provenance {
-    /// SHA-256 of the configuration in force, hexadecimal.
-    pub config_revision: Arc<str>,
-    /// Weight of the robust model.
-    pub alpha: f64,
-    /// Temperature of the robust model.
-    pub robust_temperature: f64,
-    /// SHA-256 of the standard ONNX file, hexadecimal.
-    pub standard_model_sha256: String,
-    /// SHA-256 of the robust ONNX file, hexadecimal.
-    pub robust_model_sha256: String,
-    /// What computes, which a replica may have another of.
-    pub place: Arc<Place>,
-}
-
-/// What computes: what the settings and the files do not say, and what the last bits of an answer depend on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// Rows in one run of the standard model, at most.
-    pub standard_batch_size: usize,
-    /// Rows in one run of the robust model, at most; of a smoothed one exactly.
-    pub robust_batch_size: usize,
-    /// ONNX Runtime's build.
-    pub runtime_version: String,
-    /// The kind of the processor.
-    pub processor: String,
 }

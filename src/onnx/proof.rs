@@ -1,5 +1,5 @@
 //! The record of a proof: a JSON file beside the ONNX file, `lipschitz.proof.json` beside `lipschitz.onnx`, in which the
-//! checker of `models/evaluate` has signed what it proved about exactly that file.
+//! prover of `models/certimix_models` has signed what it proved about exactly that file.
 //!
 //! A manifest is written by a person, and a constant that a person has typed looks like one that was proved.
 //! [`grounds`] tells the two apart: proven is what a key that the operator trusts has signed about this file, this input
@@ -13,7 +13,7 @@ use ring::signature::{ED25519, UnparsedPublicKey};
 use serde::Deserialize;
 
 use super::{Manifest, OnnxError};
-use crate::domain::{Grounds, Guarantee, Norm, ProofKey, bytes_of_hex};
+use crate::domain::{Guarantee, JustifiedBasis, Norm, ProofKey, bytes_of_hex};
 
 /// Bytes of a record, at most.
 const LARGEST: u64 = 64 << 10;
@@ -100,14 +100,14 @@ pub(super) fn read(onnx: &Path) -> Result<Option<Vec<u8>>, OnnxError> {
 ///
 /// # Errors
 /// If the record cannot be read or its signature is not its key's, or if it proves less than the manifest says.
-pub fn grounds(manifest: &Manifest, keys: &[ProofKey]) -> Result<Option<Grounds>, OnnxError> {
+pub fn grounds(manifest: &Manifest, keys: &[ProofKey]) -> Result<Option<JustifiedBasis>, OnnxError> {
     decide(manifest, manifest.proof.as_deref(), keys).map_err(|reason| OnnxError::Proof {
         path: record_path(&manifest.file),
         reason,
     })
 }
 
-fn decide(manifest: &Manifest, record: Option<&[u8]>, keys: &[ProofKey]) -> Result<Option<Grounds>, String> {
+fn decide(manifest: &Manifest, record: Option<&[u8]>, keys: &[ProofKey]) -> Result<Option<JustifiedBasis>, String> {
     // Whatever the guarantee: a record that is broken is never passed over.
     let signed = record.map(verify).transpose()?;
     let (norm, constant, error_bound) = match manifest.guarantee {
@@ -115,11 +115,11 @@ fn decide(manifest: &Manifest, record: Option<&[u8]>, keys: &[ProofKey]) -> Resu
         Guarantee::GaussianSmoothing { .. } => {
             let why =
                 "the theorem of Gaussian smoothing, which holds for any base classifier: the server draws the noise";
-            return Ok(Some(Grounds::proven(why)));
+            return Ok(Some(JustifiedBasis::proven(why)));
         }
         Guarantee::LipschitzProbabilities { .. } => {
             let why = "the constants of probabilities are the manifest's word: no checker proves such";
-            return Ok(Some(Grounds::claimed(why)));
+            return Ok(Some(JustifiedBasis::claimed(why)));
         }
         Guarantee::LipschitzLogits {
             norm,
@@ -130,15 +130,15 @@ fn decide(manifest: &Manifest, record: Option<&[u8]>, keys: &[ProofKey]) -> Resu
     };
     let Some((statement, key)) = signed else {
         let why = "the constant is the manifest's word: there is no record of a proof beside the ONNX file";
-        return Ok(Some(Grounds::claimed(why)));
+        return Ok(Some(JustifiedBasis::claimed(why)));
     };
     if !keys.contains(&key) {
         let why = format!("the record of the proof is signed by {key}, which certificate.proof_keys does not name");
-        return Ok(Some(Grounds::claimed(why)));
+        return Ok(Some(JustifiedBasis::claimed(why)));
     }
     if let Some(other) = speaks_of_another(&statement, manifest, norm) {
         let why = format!("the record of the proof is about something else: {other}");
-        return Ok(Some(Grounds::claimed(why)));
+        return Ok(Some(JustifiedBasis::claimed(why)));
     }
     for (name, claimed, proved) in [
         ("constant", constant, statement.constant),
@@ -159,7 +159,7 @@ fn decide(manifest: &Manifest, record: Option<&[u8]>, keys: &[ProofKey]) -> Resu
         "a record about exactly this file, by {}, signed by {key}",
         statement.checker
     );
-    Ok(Some(Grounds::proven(why)))
+    Ok(Some(JustifiedBasis::proven(why)))
 }
 
 /// The statement of a record and the key that has signed it, whoever's that is.

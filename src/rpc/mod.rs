@@ -1,36 +1,28 @@
-//! The wire: generated code, validation, conversions, thin handlers. The sole user of `tonic` beside the clients.
+//! The gRPC server: listeners, connections, authentication and the handlers of both protocols.
 //!
-//! A request comes in through [`service`], is checked by [`decode`], [`tensor`] and [`order`], answered by the classifier, and goes
-//! out through [`encode`]. [`open_inference`] is the same by another protocol. [`call`] keeps the record of each. [`listeners`] is
-//! where connections come in, [`access`] who may talk, [`connections`] how each is served and ended, [`router`] what they reach.
-//! Every error becomes a `Status` in [`status`] and nowhere else.
+//! Only this module and the clients use `tonic`.
+//!
+//! - [`server`] runs the server, and [`routes`] combines its services.
+//! - [`listeners`] and [`unix_socket`] accept connections, and [`connections`] serves them.
+//! - [`access`] authenticates callers, and [`health`] reports readiness.
+//! - [`mixed_classifier`] handles `certimix.v1`, and [`open_inference`] handles the Open Inference
+//!   Protocol. Neither imports the other.
+//! - [`common`] supports the handlers of both protocols and imports neither.
 
 mod access;
-mod answering;
-mod call;
+mod common;
 mod connections;
-mod deadline;
-mod decode;
-mod early_errors;
-mod encode;
 mod health;
-mod info;
 mod listeners;
-mod message_size;
+mod mixed_classifier;
 pub mod open_inference;
-mod order;
-mod predict_stream;
-pub mod proto;
-mod router;
-mod service;
-mod shadow;
-mod status;
-mod stream;
-mod tensor;
+mod routes;
+mod server;
 mod unix_socket;
 
-pub use access::{Credentials, CredentialsError, Gate};
+pub use access::{AccessControl, CredentialsError, PreparedCredentials};
 pub use connections::ConnectionCounts;
-pub use health::Health;
+pub use health::HealthReporter;
 pub use listeners::{ListenError, Listeners};
-pub use router::{Serving, serve};
+pub use mixed_classifier::proto;
+pub use server::{RunningServer, serve};

@@ -5,16 +5,17 @@ use crate::sources;
 
 /// Each module with its layer. A module may use lower layers and itself.
 const LAYERS: &[(&str, u8)] = &[
-    ("cli", 6),
-    ("app", 6),
-    ("shutdown", 6),
+    ("cli", 7),
+    ("app", 7),
+    ("shutdown", 7),
+    ("telemetry", 6),
     ("rpc", 5),
     ("live", 5),
     ("classifier", 4),
     ("scheduler", 3),
     ("onnx", 2),
     ("settings", 1),
-    ("telemetry", 1),
+    ("call", 1),
     ("domain", 0),
     ("certificate", 0),
 ];
@@ -23,7 +24,6 @@ const SIDEWAYS: &[(&str, &str)] = &[
     ("cli", "app"),
     ("cli", "shutdown"),
     ("rpc", "live"),
-    ("telemetry", "settings"),
     ("domain", "certificate"),
 ];
 

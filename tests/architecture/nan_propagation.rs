@@ -1,7 +1,7 @@
 //! The mathematics of a radius never drops a NaN.
 //!
 //! `f64::min`, `max` and `clamp` ignore a NaN operand, so an overflow before such a call ends as a
-//! finite number and the radius claims too much. `certificate/number.rs` has functions that keep
+//! finite number and the radius claims too much. `certificate/numerics/nan_safe.rs` has functions that keep
 //! the NaN. The noise is integer arithmetic, and tests certify nothing, so both are exempt.
 
 use crate::sources;
@@ -28,5 +28,5 @@ fn radius_mathematics_uses_no_minimum_or_maximum_that_drops_nan() {
         }
     }
     assert!(checked > 20, "the folder has moved");
-    assert!(wrong.is_empty(), "use certificate/number.rs: {wrong:#?}");
+    assert!(wrong.is_empty(), "use certificate/numerics/nan_safe.rs: {wrong:#?}");
 }

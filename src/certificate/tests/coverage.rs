@@ -215,7 +215,7 @@ fn failures_of_the_whole(seed: u64, h: &[f64], target: Option<f64>) -> u32 {
                 .entry((tally, sides))
                 .or_insert_with(|| (certify(&plan, tally).unwrap(), decide(&plan, tally, 200).unwrap()));
             best = best.max(proved.radius);
-            if matches!(decision, Decision::Stop(_)) {
+            if decision.is_stop() {
                 break;
             }
         }

@@ -5,7 +5,7 @@
 //! seed; `CERTIMIX_FUZZ_SEED` repeats a run. Every radius must be finite, at least 0, 0 where an input is not finite, and
 //! never above the same formula in 80 decimal digits.
 
-use super::{wide, wide_normal};
+use super::{high_precision_lipschitz, high_precision_normal};
 use crate::certificate::{
     Alpha, BoundMethod, FailureProbability, LogitConstant, LowerBound, RadiusMethod, Sides, Sigma, SmoothingPlan,
     Tally, Temperature, anytime, argmax, certify, choose_sides, clopper_pearson, decide, discount_total_variation,
@@ -37,9 +37,9 @@ const EDGES: [f64; 20] = [
     2.0,
 ];
 
-struct Source(fastrand::Rng);
+struct RandomInputs(fastrand::Rng);
 
-impl Source {
+impl RandomInputs {
     fn raw(&mut self) -> f64 {
         match self.0.u8(..8) {
             0..=2 => self.edge(),
@@ -123,7 +123,7 @@ fn sane(radius: f64, finite: bool, what: &str) {
     assert!(finite || radius == 0.0, "{what}: {radius:e} although not all is finite");
 }
 
-fn lipschitz(from: &mut Source) {
+fn lipschitz(from: &mut RandomInputs) {
     let Some(alpha) = from.alpha() else { return };
     let (logits, l, error) = (from.logits(), from.scale(), from.scale() * 1e-6);
     let error = from.or_raw(error);
@@ -137,7 +137,7 @@ fn lipschitz(from: &mut Source) {
         sane(radius, logits.iter().all(|z| z.is_finite()), &what);
         if radius > 0.0 {
             assert!(
-                wide::logit_allows(alpha, &logits, t, constant, error, radius),
+                high_precision_lipschitz::logit_allows(alpha, &logits, t, constant, error, radius),
                 "{what}: {radius:e}"
             );
         }
@@ -158,7 +158,7 @@ fn lipschitz(from: &mut Source) {
         assert!(cap.is_none_or(|cap| radius <= cap), "{what}");
         if radius > 0.0 {
             assert!(
-                wide::theorem1_allows(alpha, &h, &constants, error, radius),
+                high_precision_lipschitz::theorem1_allows(alpha, &h, &constants, error, radius),
                 "{what}: {radius:e}"
             );
         }
@@ -167,7 +167,7 @@ fn lipschitz(from: &mut Source) {
     assert!(allowance > 0.0 && allowance < 1e-12);
 }
 
-fn smoothed(from: &mut Source) {
+fn smoothed(from: &mut RandomInputs) {
     let (Some(alpha), Ok(sigma)) = (from.alpha(), Sigma::new(from.scale())) else {
         return;
     };
@@ -192,11 +192,11 @@ fn smoothed(from: &mut Source) {
         assert!(kept - gained >= alpha.margin_needed() - 1e-10, "{what}: {tight:e}");
     }
     if tight > 0.0 {
-        let allows = wide_normal::tight_allows(alpha, sigma, lower, other, tight);
+        let allows = high_precision_normal::tight_allows(alpha, sigma, lower, other, tight);
         assert_ne!(allows, Some(false), "{what}: {tight:e}");
     }
     if theorem2 > 0.0 {
-        let allows = wide_normal::theorem2_allows(alpha, sigma, lower, other, theorem2);
+        let allows = high_precision_normal::theorem2_allows(alpha, sigma, lower, other, theorem2);
         assert_ne!(allows, Some(false), "{what}: {theorem2:e}");
     }
     let target = from.scale();
@@ -229,7 +229,7 @@ fn smoothed(from: &mut Source) {
     );
 }
 
-fn votes(from: &mut Source) {
+fn votes(from: &mut RandomInputs) {
     let (Some(alpha), Ok(sigma)) = (from.alpha(), Sigma::new(from.scale())) else {
         return;
     };
@@ -292,7 +292,7 @@ fn votes(from: &mut Source) {
     choose_sides(&plan, tally, from.0.usize(..5), budget.min(1 << 20)).unwrap();
 }
 
-fn mixture(from: &mut Source) {
+fn mixture(from: &mut RandomInputs) {
     let Ok(alpha) = Alpha::new(from.unit()) else { return };
     let (a, b): (Vec<f64>, Vec<f64>) = (
         (0..5).map(|_| from.raw()).collect(),
@@ -319,7 +319,7 @@ fn fuzz() {
     let seed = std::env::var("CERTIMIX_FUZZ_SEED").ok().and_then(|s| s.parse().ok());
     let seed = seed.unwrap_or(if seconds.is_some() { fastrand::u64(..) } else { 1 });
     println!("seed {seed}");
-    let mut from = Source(fastrand::Rng::with_seed(seed));
+    let mut from = RandomInputs(fastrand::Rng::with_seed(seed));
     let (start, mut executions) = (Instant::now(), 0_u64);
     loop {
         lipschitz(&mut from);

@@ -1,18 +1,20 @@
 //! Tests of the mathematics: against 60-digit tables, by properties, on classifiers known exactly, and by
 //! simulation.
 
+mod certification_rules;
 mod coverage;
-mod exactly_known;
+mod examples;
 mod fuzz;
-mod loop_rules;
+mod high_precision_lipschitz;
+mod high_precision_normal;
+mod input_validation;
+mod known_classifiers;
+mod numerics;
 mod overflow;
-mod parts;
 mod properties;
-mod reference;
-mod rules;
+mod reference_lipschitz;
+mod reference_radii;
+mod reference_tables;
+mod reference_votes;
 mod simulation;
-mod tables_lipschitz;
-mod tables_radii;
-mod tables_votes;
-mod wide;
-mod wide_normal;
+mod vote_rule;

@@ -1,7 +1,10 @@
 //! What overflows, is NaN or is not finite certifies nothing.
 
-use crate::certificate::exact::{dot_lower, dot_upper};
-use crate::certificate::number::{Radius, at_least, at_most, larger_upper, lower_or_nothing, upper_or_nothing};
+use crate::certificate::numerics::dot_product::{dot_lower, dot_upper};
+use crate::certificate::numerics::nan_safe::{
+    at_least, at_most, finite_or_infinity, finite_or_neg_infinity, max_or_infinity,
+};
+use crate::certificate::numerics::radius::Radius;
 use crate::certificate::{
     Alpha, CertificateError, FailureProbability, LogitConstant, LowerBound, Sigma, Temperature, UpperBound,
     logit_radius, radius_sq_levels, theorem1_radius, theorem2_radius, tight_radius,
@@ -81,12 +84,12 @@ fn nan_is_nothing_known_in_every_comparison() {
     assert_eq!((at_least(f64::NAN, 0.0), at_most(f64::NAN, 1.0)), (0.0, 1.0));
     assert_eq!((at_least(2.0, 1.0), at_least(1.0, 2.0)), (2.0, 2.0));
     assert_eq!((at_most(2.0, 1.0), at_most(1.0, 2.0)), (1.0, 1.0));
-    assert_eq!(larger_upper(f64::NAN, 1.0), f64::INFINITY);
-    assert_eq!(larger_upper(1.0, f64::NAN), f64::INFINITY);
-    assert_eq!((larger_upper(1.0, 2.0), larger_upper(2.0, 1.0)), (2.0, 2.0));
+    assert_eq!(max_or_infinity(f64::NAN, 1.0), f64::INFINITY);
+    assert_eq!(max_or_infinity(1.0, f64::NAN), f64::INFINITY);
+    assert_eq!((max_or_infinity(1.0, 2.0), max_or_infinity(2.0, 1.0)), (2.0, 2.0));
     for bound in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-        assert_eq!(lower_or_nothing(bound), f64::NEG_INFINITY);
-        assert_eq!(upper_or_nothing(bound), f64::INFINITY);
+        assert_eq!(finite_or_neg_infinity(bound), f64::NEG_INFINITY);
+        assert_eq!(finite_or_infinity(bound), f64::INFINITY);
     }
     let overflow = [(1.0, 1.0), (-4.0, 1e308)];
     assert_eq!(dot_lower(&overflow), f64::NEG_INFINITY);

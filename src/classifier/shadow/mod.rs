@@ -1,25 +1,29 @@
-//! Shadow alphas: what other weights would have answered to the same requests.
+//! Shadow alphas: statistics of the predictions that other values of alpha would give for the same
+//! requests.
 //!
-//! An operator lists candidates in `mixture.shadow_alphas`. When a request is answered, [`Tap`] hands what its models said, as an
-//! [`observation`], to a [`worker`]: a thread of the lowest priority behind a bounded queue, so that no answer waits and no
-//! executor loses its processor. There a [`judge`] says what each candidate would have answered, by the very code that
-//! answers requests, and an [`era`] counts it: it lasts as long as the counts compare like with like. Votes were drawn under the
-//! rule of the alpha that serves; [`trace`] keeps the moments at which a candidate's own rule would have looked at them.
+//! An operator lists candidate values in `mixture.shadow_alphas`. When a request is answered, a
+//! [`Recorder`] passes the outputs of its models as an [`observation`] to an [`evaluation_worker`].
+//! The worker is a thread of the lowest priority behind a bounded queue, so no response waits for it
+//! and no executor loses its processor. On that thread an [`evaluator`] computes the prediction of
+//! each candidate with the code that answers requests. A [`counting_window`] counts the results; it
+//! lasts as long as the counts are comparable. The votes were drawn under the stopping rule of the
+//! serving alpha. A vote trace keeps the tallies at which the rule of a candidate would have evaluated
+//! them.
 //!
-//! These are statistics of the traffic, never certificates.
+//! These are statistics of the traffic, not certificates.
 
-mod counts;
-mod desk;
-mod era;
-mod histogram;
-mod judge;
+mod counting_window;
+mod evaluation_worker;
+mod evaluator;
 mod observation;
-mod report;
-mod trace;
-mod worker;
+mod radius_histogram;
+mod recorders;
+mod shadow_counts;
+mod shadow_prediction;
+mod shadow_report;
 
-pub use counts::ShadowCounts;
-pub(super) use desk::{Desk, Tap};
-pub use histogram::{Histogram, RADIUS_BOUNDS};
-pub use report::{ShadowReport, ShadowRow};
-pub(super) use trace::Trace;
+pub(in crate::classifier) use evaluator::EvaluatedModels;
+pub use radius_histogram::{RADIUS_BOUNDS, RadiusHistogram};
+pub(in crate::classifier) use recorders::{Recorder, Recorders};
+pub use shadow_counts::ShadowCounts;
+pub use shadow_report::{ShadowReport, ShadowRow};

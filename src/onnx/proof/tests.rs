@@ -65,7 +65,7 @@ fn signed(statement: &str, seed: [u8; 32]) -> Value {
     })
 }
 
-fn judge(manifest: &Manifest, record: &Value) -> Result<Option<Grounds>, String> {
+fn judge(manifest: &Manifest, record: &Value) -> Result<Option<JustifiedBasis>, String> {
     decide(
         manifest,
         Some(record.to_string().as_bytes()),
@@ -74,21 +74,21 @@ fn judge(manifest: &Manifest, record: &Value) -> Result<Option<Grounds>, String>
 }
 
 /// Signed by the right key, over `statement` with `name` set to `value`.
-fn with(name: &str, value: Value) -> Result<Option<Grounds>, String> {
+fn with(name: &str, value: Value) -> Result<Option<JustifiedBasis>, String> {
     let mut statement = statement();
     statement[name] = value;
     judge(&manifest(), &signed(&statement.to_string(), SEED))
 }
 
 #[track_caller]
-fn assert_claimed(found: Result<Option<Grounds>, String>, words: &str) {
+fn assert_claimed(found: Result<Option<JustifiedBasis>, String>, words: &str) {
     let grounds = found.unwrap().unwrap();
-    assert_eq!(grounds.basis, Basis::Claimed, "{}", grounds.why);
-    assert!(grounds.why.contains(words), "{}", grounds.why);
+    assert_eq!(grounds.basis, Basis::Claimed, "{}", grounds.reason);
+    assert!(grounds.reason.contains(words), "{}", grounds.reason);
 }
 
 #[track_caller]
-fn assert_refused(found: Result<Option<Grounds>, String>, words: &str) {
+fn assert_refused(found: Result<Option<JustifiedBasis>, String>, words: &str) {
     let reason = found.unwrap_err();
     assert!(reason.contains(words), "{reason}");
 }
@@ -98,7 +98,7 @@ fn what_is_signed_about_exactly_this_file_is_proven() {
     let record = signed(&statement().to_string(), SEED);
     let grounds = judge(&manifest(), &record).unwrap().unwrap();
     assert_eq!(grounds.basis, Basis::Proven);
-    assert!(grounds.why.contains("lipschitz_bound 1") && grounds.why.contains(&key(SEED).to_string()));
+    assert!(grounds.reason.contains("lipschitz_bound 1") && grounds.reason.contains(&key(SEED).to_string()));
     // Of a Lipschitz vector each element is Lipschitz, and what holds with a smaller constant holds with a larger one.
     for guarantee in [
         lipschitz(1.5, false, 1e-6, Norm::L2),

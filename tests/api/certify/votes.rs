@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use certimix::certificate::noise::{Grid, NoiseKey, NoiseTable, fill_noisy_row};
-use certimix::classifier::VoteCounter;
+use certimix::classifier::VoteReplayer;
 use certimix::domain::Input;
 use certimix::rpc::proto::{Certificate, CertificateStatus, CertifyRequest, Prediction};
 
@@ -95,7 +95,7 @@ async fn a_noise_key_reproduces_its_votes() {
         let inputs = [[0.25, 0.125, 0.0, 0.5], [0.1, 0.1, 0.1, 0.1], [-0.3, 0.0, 0.2, -0.6]];
         let predictions = certify(&server, certify_with_votes(floats(&inputs), 400)).await;
         let runtime = Setup::pair("linear_g", robust).settings().runtime;
-        let mut counter = VoteCounter::load(&fixture(robust), &runtime, 32).unwrap();
+        let mut counter = VoteReplayer::load(&fixture(robust), &runtime, 32).unwrap();
         for (prediction, x) in predictions.iter().zip(inputs) {
             let found = certificate(prediction);
             let input = Input::from_floats(&x);
@@ -118,7 +118,7 @@ async fn a_noise_key_reproduces_its_votes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn another_noise_key_draws_other_votes() {
     let runtime = Setup::pair("steep_g", "half_space").settings().runtime;
-    let mut counter = VoteCounter::load(&fixture("half_space"), &runtime, 16).unwrap();
+    let mut counter = VoteReplayer::load(&fixture("half_space"), &runtime, 16).unwrap();
     let input = Input::from_floats(&[0.03125; 4]);
     let tallies: HashSet<_> = (0..8)
         .map(|key| counter.count(&input, [key; 32], 16, 2000, |_| {}).unwrap().1)

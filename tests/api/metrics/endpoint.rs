@@ -80,14 +80,14 @@ fn an_address_in_use_is_reported_by_key() {
     assert!(message.contains("metrics.listen: expected an address"), "{message}");
 }
 
-/// `docs/metrics.md` lists exactly the exported families with their types, including those of TLS
-/// and of shadow alphas.
+/// `docs/reference/metrics.md` lists exactly the exported families with their types, including
+/// those of TLS and of shadow alphas.
 #[test]
 fn the_documentation_lists_the_exported_metrics() {
     let setup = linear_setup().with("mixture.shadow_alphas", "[0.6]");
     let server = EditableServer::start(with_tls(setup, &CertificateAuthority::new().sign(VALID_NOW)));
     let exported = server.scrape().families;
-    let text = include_str!("../../../docs/metrics.md");
+    let text = include_str!("../../../docs/reference/metrics.md");
     let row = |line: &str| {
         let mut cells = line.strip_prefix("| `")?.split(" | ");
         let name = cells.next()?.trim_end_matches('`').to_owned();

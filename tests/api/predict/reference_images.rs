@@ -8,8 +8,8 @@
 use certimix::certificate::{
     Alpha, FailureProbability, LowerBound, Sigma, argmax, clopper_pearson, mixed_logits, tight_radius,
 };
-use certimix::classifier::VoteCounter;
-use certimix::domain::{Input, Values};
+use certimix::classifier::VoteReplayer;
+use certimix::domain::{Input, ValueEncoding};
 use serde::Deserialize;
 
 use crate::support::cifar10_images::{repository_path, test_images};
@@ -161,13 +161,13 @@ fn differing_images(reference: &Reference, images: &[Image], pixels: &[Vec<u8>])
     let runtime = setup(reference).settings().runtime;
     let folder = manifest_with_reference_grid(reference);
     let manifest = folder.path().join("smoothed-025.toml");
-    let mut counter = VoteCounter::load(&manifest, &runtime, reference.batch_rows).unwrap();
+    let mut counter = VoteReplayer::load(&manifest, &runtime, reference.batch_rows).unwrap();
     assert_eq!(counter.manifest().sha256, reference.robust_model_sha256);
     let mut differs = |(image, pixels): (&Image, &Vec<u8>)| {
         let (selection, votes) = (reference.selection_votes, reference.votes);
         let (class, tally) = counter
             .count(
-                &Input::new(pixels.to_vec().into(), Values::UInt8),
+                &Input::new(pixels.to_vec().into(), ValueEncoding::UInt8),
                 key(&image.noise_key),
                 selection,
                 votes,

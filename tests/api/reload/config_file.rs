@@ -179,7 +179,7 @@ async fn an_invalid_file_changes_nothing_and_all_its_errors_are_reported() {
     );
     assert_eq!((config.reloads, config.failed_reloads), (0, 1));
     assert_eq!(info.provenance, before.provenance);
-    let line = server.process.line_with("REFUSED");
+    let line = server.process.line_with("config change rejected");
     assert!(line.contains("the old one stays in force"), "{line}");
     // The file is invalid, then missing, then restored. The old configuration stays in force.
     replace_file(&file, |_| "alpha == 3".to_owned());
@@ -242,7 +242,7 @@ async fn models_are_reloaded_under_load() {
     let new = info.provenance.unwrap().config_revision;
     let revisions: BTreeSet<String> = assert_consistent_revisions(&load.stop().await).into_keys().collect();
     assert_eq!(revisions, BTreeSet::from([old, new]));
-    server.process.line_with("the models that served before have ended");
+    server.process.line_with("replaced models unloaded");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -351,5 +351,5 @@ async fn the_limits_refuse_an_alpha_and_a_low_alpha_gives_a_warning() {
         .wait_for(|info| info.provenance.as_ref().unwrap().alpha == 0.45)
         .await;
     assert!(info.unavailable_reason.contains("alpha"), "{}", info.unavailable_reason);
-    server.process.line_with("NOTHING CAN BE CERTIFIED");
+    server.process.line_with("no input can be certified");
 }

@@ -149,7 +149,7 @@ async fn replaced_models_finish_their_requests_and_end() {
         assert_eq!(response.provenance.unwrap().standard_model_sha256, old);
         assert_eq!(response.predictions.len(), 1);
     }
-    server.process.line_with("the models that served before have ended");
+    server.process.line_with("replaced models unloaded");
     until_threads(EXECUTORS).await;
     assert_eq!(standard_sha256(&mut client).await, new);
 }

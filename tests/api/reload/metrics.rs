@@ -51,7 +51,7 @@ fn each_change_is_counted_by_its_result_and_a_rejected_one_is_pending() {
     assert_eq!(revision(&corrected), revision(&second));
     server.process.signal("HUP");
     poll_counts([2.0, 1.0, 2.0, 0.0]);
-    server.process.line_with("UNCHANGED");
+    server.process.line_with("config unchanged");
 }
 
 /// Without a ramp the alpha always equals its target.

@@ -88,7 +88,7 @@ fn check_config_shows_all_settings_in_force() {
             .any(|line| line.contains("mixture.alpha") && line.contains("0.8")),
         "{out}"
     );
-    assert_all_in(&advice, &["is fine", "linear_g", "linear_h", "lipschitz_logits"]);
+    assert_all_in(&advice, &["is valid", "linear_g", "linear_h", "lipschitz_logits"]);
 }
 
 #[test]

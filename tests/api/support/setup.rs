@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use certimix::certificate::noise::NoiseSecret;
-use certimix::settings::{self, Settings, Source};
+use certimix::settings::{self, Settings, SettingsSource};
 use tempfile::TempDir;
 
 /// The ONNX Runtime library that `make runtime` fetches.
@@ -112,8 +112,8 @@ impl Setup {
     }
 
     /// Returns the source from which the server reads and reloads its settings.
-    pub fn source(&self) -> Source {
-        Source::new(&self.folder().join("certimix.toml"), std::iter::empty())
+    pub fn source(&self) -> SettingsSource {
+        SettingsSource::new(&self.folder().join("certimix.toml"), std::iter::empty())
     }
 
     /// Returns the noise secret.

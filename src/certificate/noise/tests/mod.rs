@@ -11,10 +11,10 @@
     reason = "a test fails by panicking, and its numbers are small"
 )]
 
-mod exactness;
+mod exact_thresholds;
+mod grid_and_rows;
 mod keys;
-mod reference;
-mod rows;
+mod python_reference;
 mod sampling;
 mod statistics;
 

@@ -1,0 +1,86 @@
+//! The description of the served models and of their certificates, for operators and for GetModelInfo.
+
+use super::models::served_model::RobustInference;
+use super::models::{Engine, ModelSummary};
+use super::prediction::certificate_restriction::CertificateRestriction;
+use super::prediction::unavailability::unavailable_reason;
+use super::smoothing::smoother::Smoother;
+use crate::certificate::{BoundMethod, RadiusMethod, Sides, SmoothingPlan, Tally, certify};
+use crate::domain::{CertificateMethod, Guarantee, Norm};
+use crate::settings::{CertificateSettings, MixtureSettings};
+
+/// The description of the served models and of their certificates.
+#[derive(Debug, Clone)]
+pub struct ClassifierInfo {
+    /// The standard model.
+    pub standard: ModelSummary,
+    /// The robust model.
+    pub robust: ModelSummary,
+    /// The norm of the certificates; `None` if the guarantee has no norm.
+    pub norm: Option<Norm>,
+    /// The theorem behind the certificates; `None` if no input can be certified.
+    pub method: Option<CertificateMethod>,
+    /// The reason why no input can be certified; `None` if an input can be certified.
+    pub unavailable_reason: Option<String>,
+    /// The distance between neighbouring values on the grid of a smoothed model; 0 without a grid.
+    pub grid_step: f64,
+    /// The radius if the largest allowed number of votes is unanimous; 0 if unknown.
+    pub largest_possible_radius: f64,
+}
+
+impl ClassifierInfo {
+    /// Describes `engine` under these settings.
+    pub(super) fn new(engine: &Engine, mixture: &MixtureSettings, certificate: &CertificateSettings) -> Self {
+        let guarantee = &engine.robust.guarantee;
+        let unavailable_reason = unavailable_reason(guarantee, mixture.alpha).or_else(|| {
+            engine
+                .certificate_restriction(certificate.allow_inexact_runtime)
+                .and_then(CertificateRestriction::withdrawal_reason)
+        });
+        let method = match guarantee {
+            Guarantee::None => None,
+            Guarantee::LipschitzProbabilities { .. } => Some(CertificateMethod::Theorem1),
+            Guarantee::LipschitzLogits { .. } => Some(CertificateMethod::LogitLipschitz),
+            Guarantee::GaussianSmoothing { .. } => Some(match certificate.radius {
+                RadiusMethod::Tight => CertificateMethod::Tight,
+                RadiusMethod::Theorem2 => CertificateMethod::Theorem2,
+            }),
+        };
+        let (grid_step, largest_possible_radius) = match &engine.robust_inference {
+            RobustInference::OneRow => (0.0, 0.0),
+            RobustInference::Votes(smoother) => {
+                (smoother.grid_step(), unanimous_radius(smoother, mixture, certificate))
+            }
+        };
+        Self {
+            standard: engine.standard.summary.clone(),
+            robust: engine.robust.summary.clone(),
+            norm: guarantee.norm(),
+            method: method.filter(|_| unavailable_reason.is_none()),
+            unavailable_reason,
+            grid_step,
+            largest_possible_radius,
+        }
+    }
+}
+
+/// Returns the radius that `certificate.max_votes` unanimous votes prove; 0 if it cannot be computed.
+fn unanimous_radius(smoother: &Smoother, mixture: &MixtureSettings, certificate: &CertificateSettings) -> f64 {
+    let votes = certificate.max_votes;
+    let plan = SmoothingPlan {
+        alpha: mixture.alpha,
+        sigma: smoother.sigma,
+        radius_method: certificate.radius,
+        bound_method: BoundMethod::ClopperPearson { votes },
+        failure_probability: certificate.failure_probability,
+        sides: Sides::OneSided,
+        target_radius: None,
+        total_variation: smoother.total_variation,
+    };
+    let unanimous = Tally {
+        votes,
+        votes_for_class: votes,
+        votes_for_runner_up: 0,
+    };
+    certify(&plan, unanimous).map_or(0.0, |proven| proven.radius)
+}

@@ -1,0 +1,179 @@
+//! The mixed classifier: both models and the settings that mix and certify their outputs.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::certification_params::CertificationParams;
+use super::classifier_info::ClassifierInfo;
+use super::demand::{one_row_demand, vote_demand};
+use super::error::ClassifierError;
+use super::inference_context::InferenceContext;
+use super::models::Engine;
+use super::models::served_model::RobustInference;
+use super::predict_rows::predict_rows;
+use super::predict_votes::VotePredictor;
+use super::prediction_batch::PredictionBatch;
+use super::shadow::ShadowReport;
+use crate::domain::{Input, InputSpec, Prediction, Provenance, Violations};
+use crate::scheduler::Demand;
+use crate::settings::{CertificateSettings, Settings};
+
+/// Both models, their mixture and their certification: the one snapshot that a request reads.
+///
+/// A change of alpha creates a new snapshot of the same [`Engine`].
+pub struct MixedClassifier {
+    context: InferenceContext,
+    provenance: Provenance,
+}
+
+impl MixedClassifier {
+    /// Creates the snapshot of `settings` on loaded models.
+    ///
+    /// # Errors
+    /// Returns an error if the settings do not fit the robust model, or if the thread of the shadow
+    /// alphas cannot start.
+    pub fn new(engine: Arc<Engine>, settings: &Settings) -> Result<Self, Violations> {
+        engine.check_settings(settings)?;
+        let provenance = engine.provenance(settings);
+        let recorder =
+            engine
+                .shadow_recorders
+                .recorder(engine.evaluated_models(), settings, &provenance.config_revision)?;
+        Ok(Self {
+            context: InferenceContext {
+                mixture: settings.mixture,
+                certificate: settings.certificate,
+                recorder,
+                engine,
+            },
+            provenance,
+        })
+    }
+
+    /// The models.
+    #[must_use]
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.context.engine
+    }
+
+    /// The format of an input, for both models.
+    #[must_use]
+    pub fn spec(&self) -> &InputSpec {
+        &self.context.engine.spec
+    }
+
+    /// The label of each class.
+    #[must_use]
+    pub fn labels(&self) -> &[String] {
+        &self.context.engine.labels
+    }
+
+    /// The configuration that produces the predictions.
+    #[must_use]
+    pub fn provenance(&self) -> &Provenance {
+        &self.provenance
+    }
+
+    /// The operator's limits on certification.
+    #[must_use]
+    pub fn certification(&self) -> &CertificateSettings {
+        &self.context.certificate
+    }
+
+    /// Whether the robust model draws votes. Only then does the vote budget of a request have an effect.
+    #[must_use]
+    pub fn draws_votes(&self) -> bool {
+        matches!(self.context.engine.robust_inference, RobustInference::Votes(_))
+    }
+
+    /// A description of the models and of the certificates.
+    #[must_use]
+    pub fn info(&self) -> ClassifierInfo {
+        let InferenceContext {
+            engine,
+            mixture,
+            certificate,
+            ..
+        } = &self.context;
+        ClassifierInfo::new(engine, mixture, certificate)
+    }
+
+    /// The statistics of the shadow alphas; `None` without shadow alphas.
+    #[must_use]
+    pub fn shadow_report(&self) -> Option<ShadowReport> {
+        let recorder = self.context.recorder.as_ref();
+        recorder.map(|recorder| recorder.report(self.context.mixture.alpha))
+    }
+
+    /// Predicts `inputs`, in their order, by `deadline`.
+    ///
+    /// # Errors
+    /// Returns an error if the scheduler rejects the request, if a model fails, or if the deadline passes
+    /// before every input has a prediction.
+    pub async fn predict(
+        &self,
+        inputs: Vec<Input>,
+        params: CertificationParams,
+        deadline: Instant,
+    ) -> Result<PredictionBatch, ClassifierError> {
+        let context = &self.context;
+        let demand = self.demand(inputs.len(), &params);
+        let reservation = context.engine.scheduler.admit(params.priority, deadline, &demand)?;
+        match &context.engine.robust_inference {
+            RobustInference::OneRow => predict_rows(context, inputs.into(), &reservation).await,
+            RobustInference::Votes(smoother) => {
+                let predictor = VotePredictor {
+                    context,
+                    smoother,
+                    params,
+                    reservation: &reservation,
+                };
+                // Boxed, because this future is large and a caller moves the enclosing future as a whole.
+                Box::pin(predictor.predict_all(inputs)).await
+            }
+        }
+    }
+
+    /// Predicts one input, and calls `on_better` with each better prediction before the last one. The
+    /// radii never shrink.
+    ///
+    /// # Errors
+    /// Returns the same errors as [`MixedClassifier::predict`].
+    pub async fn predict_with_updates(
+        &self,
+        input: Input,
+        params: CertificationParams,
+        deadline: Instant,
+        on_better: &mut (dyn FnMut(Prediction) + Send),
+    ) -> Result<PredictionBatch, ClassifierError> {
+        let context = &self.context;
+        let demand = self.demand(1, &params);
+        let reservation = context.engine.scheduler.admit(params.priority, deadline, &demand)?;
+        match &context.engine.robust_inference {
+            RobustInference::OneRow => predict_rows(context, [input].into(), &reservation).await,
+            RobustInference::Votes(smoother) => {
+                let predictor = VotePredictor {
+                    context,
+                    smoother,
+                    params,
+                    reservation: &reservation,
+                };
+                predictor.predict_one(input, deadline, on_better).await
+            }
+        }
+    }
+
+    /// Returns the rows that a request of `inputs` inputs needs of the models.
+    fn demand(&self, inputs: usize, params: &CertificationParams) -> Demand {
+        let engine = &self.context.engine;
+        match engine.robust_inference {
+            RobustInference::OneRow => one_row_demand(inputs),
+            RobustInference::Votes(_) => {
+                let selection_votes = self.context.certificate.selection_votes;
+                let max_votes = selection_votes.saturating_add(params.vote_budget);
+                let expected_votes = engine.vote_forecast.expected(params.priority, max_votes);
+                vote_demand(inputs, selection_votes, expected_votes, engine.vote_chunking)
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The settings and files that determine an engine.
+
+use std::path::PathBuf;
+
+use crate::classifier::smoothing::concurrency::max_concurrent_inputs;
+use crate::domain::{PerRole, ProofKey, Role};
+use crate::onnx::{Manifest, OnnxError};
+use crate::settings::{RuntimeSettings, SchedulerSettings, Settings};
+
+/// The settings, and the contents of the files they name, that an engine is built from. An engine
+/// stays in use as long as its configuration stays the same.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EngineConfig {
+    manifests: PerRole<ManifestFile>,
+    /// The records of the proofs.
+    proof_records: PerRole<Option<Vec<u8>>>,
+    /// The keys whose proof records are accepted.
+    proof_keys: Vec<ProofKey>,
+    runtime: RuntimeSettings,
+    scheduler: SchedulerSettings,
+    max_concurrent_inputs: usize,
+    allow_inexact_runtime: bool,
+}
+
+/// The path and the text of a manifest. The text contains the SHA-256 of the ONNX file.
+#[derive(Debug, Clone, PartialEq)]
+struct ManifestFile {
+    path: PathBuf,
+    text: String,
+}
+
+impl EngineConfig {
+    /// Reads the configuration for `settings`, with the manifests that are on the disk now.
+    ///
+    /// # Errors
+    /// Returns an error if a manifest cannot be read or is invalid.
+    pub fn read(settings: &Settings) -> Result<Self, OnnxError> {
+        let manifests = PerRole {
+            standard: &Manifest::read(&settings.models.standard)?,
+            robust: &Manifest::read(&settings.models.robust)?,
+        };
+        Ok(Self::new(settings, manifests))
+    }
+
+    /// Creates the configuration for `settings` and `manifests`.
+    pub(super) fn new(settings: &Settings, manifests: PerRole<&Manifest>) -> Self {
+        Self {
+            manifests: PerRole::of(|role: Role| ManifestFile {
+                path: manifests[role].file.clone(),
+                text: manifests[role].text.clone(),
+            }),
+            proof_records: PerRole::of(|role: Role| manifests[role].proof.clone()),
+            proof_keys: settings.proof_keys.clone(),
+            runtime: settings.runtime.clone(),
+            scheduler: settings.scheduler,
+            max_concurrent_inputs: max_concurrent_inputs(settings),
+            allow_inexact_runtime: settings.certificate.allow_inexact_runtime,
+        }
+    }
+
+    /// The records of the proofs, standard model first. The configuration revision covers them.
+    pub(super) fn proof_records(&self) -> [Option<&[u8]>; 2] {
+        Role::ALL.map(|role| self.proof_records[role].as_deref())
+    }
+
+    /// The texts of the manifests, standard model first. The configuration revision covers them.
+    pub(super) fn manifest_texts(&self) -> [&str; 2] {
+        Role::ALL.map(|role| self.manifests[role].text.as_str())
+    }
+}

@@ -1,0 +1,116 @@
+//! Decides how a model is served after its self-test.
+
+use super::load_error::LoadError;
+use crate::onnx::Verdict;
+
+/// What the settings allow for a model that is not a function of each row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SelfTestPolicy {
+    /// Reject a model whose output depends on the batch, instead of running it one row at a time.
+    pub(super) require_row_independence: bool,
+    /// Serve a model that is not a function, with a caveat in each certificate.
+    pub(super) allow_inexact_runtime: bool,
+}
+
+/// How a model is served.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum ServingMode {
+    /// The model is a function of each row.
+    Exact,
+    /// The model is not a function, for this reason; the settings allow it.
+    Inexact(String),
+    /// The output depends on the batch, for this reason; the model runs one row at a time.
+    OneRow(String),
+}
+
+impl SelfTestPolicy {
+    /// Chooses the mode of the model `name`, which runs in batches of at most `batch` rows.
+    pub(super) fn serving_mode(self, name: &str, verdict: Verdict, batch: usize) -> Result<ServingMode, LoadError> {
+        match verdict {
+            Verdict::Function => Ok(ServingMode::Exact),
+            Verdict::DependsOnBatch { what } if batch > 1 => {
+                self.check_batch_dependence(name, &what)?;
+                Ok(ServingMode::OneRow(what))
+            }
+            // A batch of one row has no other rows that the output could depend on.
+            Verdict::NoFunction { what } | Verdict::DependsOnBatch { what } => {
+                if self.allow_inexact_runtime {
+                    Ok(ServingMode::Inexact(what))
+                } else {
+                    Err(LoadError::Inexact(format!("the model {name}: {what}")))
+                }
+            }
+        }
+    }
+
+    /// Returns an error if the settings forbid a model whose output for a row may depend on the batch.
+    pub(super) fn check_batch_dependence(self, name: &str, reason: &str) -> Result<(), LoadError> {
+        if !self.require_row_independence {
+            return Ok(());
+        }
+        Err(LoadError::DependsOnBatch {
+            model: name.to_owned(),
+            reason: reason.to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STRICT: SelfTestPolicy = SelfTestPolicy {
+        require_row_independence: true,
+        allow_inexact_runtime: false,
+    };
+    const DEFAULT: SelfTestPolicy = SelfTestPolicy {
+        require_row_independence: false,
+        allow_inexact_runtime: false,
+    };
+    const PERMISSIVE: SelfTestPolicy = SelfTestPolicy {
+        require_row_independence: false,
+        allow_inexact_runtime: true,
+    };
+
+    fn depends_on_batch() -> Verdict {
+        Verdict::DependsOnBatch {
+            what: "place".to_owned(),
+        }
+    }
+
+    fn no_function() -> Verdict {
+        Verdict::NoFunction {
+            what: "chance".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_function_is_served_under_every_policy() {
+        for policy in [STRICT, DEFAULT, PERMISSIVE] {
+            let mode = policy.serving_mode("m", Verdict::Function, 8).unwrap();
+            assert_eq!(mode, ServingMode::Exact);
+        }
+    }
+
+    #[test]
+    fn a_batch_dependent_model_runs_one_row_at_a_time_or_is_rejected() {
+        for policy in [DEFAULT, PERMISSIVE] {
+            let mode = policy.serving_mode("m", depends_on_batch(), 8).unwrap();
+            assert_eq!(mode, ServingMode::OneRow("place".to_owned()));
+        }
+        let rejected = STRICT.serving_mode("m", depends_on_batch(), 8).unwrap_err().to_string();
+        assert!(rejected.contains("runtime.require_row_independence"), "{rejected}");
+    }
+
+    #[test]
+    fn a_model_that_is_not_a_function_needs_permission() {
+        for (verdict, batch) in [(no_function(), 8), (no_function(), 1), (depends_on_batch(), 1)] {
+            for policy in [STRICT, DEFAULT] {
+                let rejected = policy.serving_mode("m", verdict.clone(), batch).unwrap_err();
+                assert!(matches!(rejected, LoadError::Inexact(_)), "{rejected}");
+            }
+            let allowed = PERMISSIVE.serving_mode("m", verdict, batch).unwrap();
+            assert!(matches!(allowed, ServingMode::Inexact(_)), "{allowed:?}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Computes the prediction of each candidate alpha with the code that answers requests.
+
+use super::observation::{Observation, VoteObservation};
+use super::shadow_prediction::{ServedPrediction, ShadowPrediction};
+use crate::certificate::{
+    Alpha, CertificateError, SmoothingPlan, Tally, Temperature, VoteRule, argmax, mixed_logits, served_radius,
+};
+use crate::classifier::prediction::lipschitz;
+use crate::classifier::prediction::mixing::mix;
+use crate::classifier::prediction::unavailability::unavailable_reason;
+use crate::domain::{Guarantee, InputSpec, PerRole, StopReason};
+use crate::onnx::OutputKind;
+use crate::settings::MixtureSettings;
+
+/// The properties of the models that an evaluation needs. They are a copy, because the models may be
+/// replaced while observations wait.
+pub(in crate::classifier) struct EvaluatedModels {
+    /// The guarantee of the robust model.
+    pub(in crate::classifier) guarantee: Guarantee,
+    pub(in crate::classifier) output_kinds: PerRole<OutputKind>,
+    pub(in crate::classifier) spec: InputSpec,
+    pub(in crate::classifier) classes: usize,
+}
+
+/// The predictions for one input: the served one, and one for each candidate in their order.
+type EvaluatedInput = (ServedPrediction, Vec<ShadowPrediction>);
+
+/// Evaluates the candidates on the outputs of the models.
+pub(super) struct Evaluator {
+    models: EvaluatedModels,
+    candidates: Vec<MixtureSettings>,
+}
+
+impl Evaluator {
+    /// Creates an evaluator of `alphas` at one temperature of the robust model.
+    pub(super) fn new(models: EvaluatedModels, alphas: &[Alpha], robust_temperature: Temperature) -> Self {
+        let candidate = |&alpha| MixtureSettings {
+            alpha,
+            robust_temperature,
+        };
+        Self {
+            models,
+            candidates: alphas.iter().map(candidate).collect(),
+        }
+    }
+
+    /// The alphas of the candidates.
+    pub(super) fn alphas(&self) -> impl Iterator<Item = Alpha> {
+        self.candidates.iter().map(|candidate| candidate.alpha)
+    }
+
+    /// Returns the predictions for each input of `observation`.
+    ///
+    /// # Errors
+    /// Returns the errors of the mathematics. The request itself succeeded with the same numbers, so
+    /// none is expected.
+    pub(super) fn evaluate(&self, observation: &Observation) -> Result<Vec<EvaluatedInput>, CertificateError> {
+        match observation {
+            Observation::Rows { outputs, served } => {
+                let classes = self.models.classes;
+                let rows = outputs
+                    .standard
+                    .chunks_exact(classes)
+                    .zip(outputs.robust.chunks_exact(classes));
+                rows.zip(served)
+                    .map(|((standard, robust), served)| {
+                        let predictions =
+                            self.for_each_candidate(|candidate| self.predict_from_rows(standard, robust, candidate))?;
+                        Ok((*served, predictions))
+                    })
+                    .collect()
+            }
+            Observation::Votes(votes) => {
+                let predictions = self.for_each_candidate(|candidate| self.predict_from_votes(votes, candidate))?;
+                Ok(vec![(votes.served, predictions)])
+            }
+        }
+    }
+
+    fn for_each_candidate(
+        &self,
+        predict: impl Fn(&MixtureSettings) -> Result<ShadowPrediction, CertificateError>,
+    ) -> Result<Vec<ShadowPrediction>, CertificateError> {
+        self.candidates.iter().map(predict).collect()
+    }
+
+    /// Returns exactly the prediction that the candidate would give.
+    fn predict_from_rows(
+        &self,
+        standard: &[f32],
+        robust: &[f32],
+        candidate: &MixtureSettings,
+    ) -> Result<ShadowPrediction, CertificateError> {
+        let EvaluatedModels {
+            guarantee,
+            output_kinds,
+            spec,
+            ..
+        } = &self.models;
+        let standard = lipschitz::log_probs(output_kinds.standard, standard, Temperature::ONE);
+        let robust = lipschitz::certify(guarantee, output_kinds.robust, robust, spec, candidate)?;
+        let prediction = mix(candidate.alpha, standard, robust);
+        Ok(ServedPrediction::new(&prediction).as_shadow())
+    }
+
+    /// Returns the prediction that the rule of the candidate makes from these votes. It evaluates the
+    /// tallies that the serving rule evaluated.
+    ///
+    /// If the rule of the candidate would draw more votes, the result covers the recorded ones. A
+    /// radius counts only if it was proven before the rule of the candidate stopped.
+    fn predict_from_votes(
+        &self,
+        votes: &VoteObservation,
+        candidate: &MixtureSettings,
+    ) -> Result<ShadowPrediction, CertificateError> {
+        let can_certify = unavailable_reason(&self.models.guarantee, candidate.alpha).is_none();
+        let tallies = votes.trace.tallies();
+        let mut prediction = ShadowPrediction {
+            class: 0,
+            radius: 0.0,
+            votes: tallies.last().map_or(0, |last| last.votes),
+            unfinished: false,
+            likely: false,
+        };
+        // A run of the candidate would also end at the deadline, and at the end of the vote budget.
+        prediction.unfinished = votes.stop_reason != StopReason::Deadline && prediction.votes < votes.rule.vote_budget;
+        let selection = votes.trace.selection();
+        if let Some(selection) = selection.filter(|_| can_certify) {
+            let rule = VoteRule {
+                plan: SmoothingPlan {
+                    alpha: candidate.alpha,
+                    ..votes.rule.plan
+                },
+                ..votes.rule
+            };
+            let mut phase = rule.select(selection.tally)?;
+            for &tally in tallies {
+                if phase.look(tally)?.decision.is_stop() {
+                    prediction.votes = tally.votes;
+                    prediction.unfinished = false;
+                    break;
+                }
+            }
+            prediction.radius = phase.best_radius();
+            if let Some(last) = tallies.last().filter(|_| prediction.unfinished) {
+                let radius = phase.certify(scaled_to(*last, rule.vote_budget))?.radius;
+                prediction.likely = served_radius(radius, rule.snapping_loss) > 0.0;
+            }
+        }
+        prediction.class = match selection {
+            Some(selection) if prediction.radius > 0.0 => selection.class,
+            _ => {
+                let mixed = mixed_logits(candidate.alpha, &votes.standard_log_probs, votes.trace.log_shares());
+                argmax(&mixed).unwrap_or(0)
+            }
+        };
+        Ok(prediction)
+    }
+}
+
+/// Returns a tally of `votes` votes with the proportions of `tally`. The counts are rounded down.
+fn scaled_to(tally: Tally, votes: u64) -> Tally {
+    let scale = |count: u64| {
+        let scaled = u128::from(count) * u128::from(votes) / u128::from(tally.votes.max(1));
+        u64::try_from(scaled).unwrap_or(votes)
+    };
+    Tally {
+        votes,
+        votes_for_class: scale(tally.votes_for_class),
+        votes_for_runner_up: scale(tally.votes_for_runner_up),
+    }
+}
+
+#[cfg(test)]
+impl Evaluator {
+    /// An evaluator for two classes and a robust model without a guarantee.
+    pub(super) fn example(alphas: &[Alpha]) -> Self {
+        let models = EvaluatedModels {
+            guarantee: Guarantee::None,
+            output_kinds: PerRole::of(|_| OutputKind::Probabilities),
+            spec: InputSpec {
+                name: "input".to_owned(),
+                shape: vec![4],
+                low: 0.0,
+                high: 1.0,
+                levels: None,
+            },
+            classes: 2,
+        };
+        Self::new(models, alphas, Temperature::ONE)
+    }
+}

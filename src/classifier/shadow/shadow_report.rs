@@ -1,0 +1,32 @@
+//! The report of the counters.
+
+use std::time::SystemTime;
+
+use super::shadow_counts::ShadowCounts;
+
+/// The counters of the serving alpha and of every candidate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShadowReport {
+    /// When the counts began: with the first snapshot of these models, settings and candidates.
+    pub since: SystemTime,
+    /// The configuration revision of that snapshot.
+    pub since_revision: String,
+    /// Whether alpha is still moving to its target (`mixture.alpha_ramp`). In that case the serving
+    /// row counts all alphas that have served so far, and the counts restart when alpha arrives.
+    pub alpha_ramping: bool,
+    /// Inputs that were answered but not evaluated, because there was no time.
+    pub dropped: u64,
+    /// The serving alpha.
+    pub serving: ShadowRow,
+    /// The candidates, in ascending order of alpha.
+    pub candidates: Vec<ShadowRow>,
+}
+
+/// The counters of one alpha.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ShadowRow {
+    /// The weight of the robust model.
+    pub alpha: f64,
+    /// The predictions that this alpha would give. For the serving alpha, the served predictions.
+    pub counts: ShadowCounts,
+}

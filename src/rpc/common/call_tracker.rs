@@ -1,0 +1,200 @@
+//! Tracks each call from its first header to its end, and passes its record to the observers.
+//!
+//! A handler begins a [`TrackedCall`] and ends it with its result. If the caller leaves, tonic drops
+//! the handler and with it the call. The drop ends the call as cancelled.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tonic::codegen::http::{HeaderMap, HeaderValue};
+use tonic::metadata::{MetadataMap, MetadataValue};
+use tonic::{Response, Status};
+
+use crate::call::TraceContext;
+use crate::call::{CallRecord, CertificateCounts, Code, Observer as _, Observers, RequestId, RequestIds, Rpc};
+use crate::classifier::{ClassifierError, MixedClassifier, PredictionBatch};
+
+/// The header that carries the request ID, in requests and responses.
+pub(in crate::rpc) const REQUEST_ID: &str = "x-request-id";
+
+/// Begins tracked calls. Clones share one state.
+#[derive(Clone, Debug)]
+pub(in crate::rpc) struct CallTracker {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    ids: RequestIds,
+    /// Whether an observer needs the trace context of a call.
+    reads_trace_context: bool,
+    observers: Observers,
+}
+
+impl CallTracker {
+    /// Every call is reported to `observers`.
+    pub(in crate::rpc) fn new(observers: Observers) -> Self {
+        let shared = Shared {
+            ids: RequestIds::default(),
+            reads_trace_context: observers.reads_trace_context(),
+            observers,
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Begins a call whose headers have just arrived.
+    pub(in crate::rpc) fn begin(&self, rpc: Rpc, metadata: &MetadataMap) -> TrackedCall {
+        let id = metadata.get(REQUEST_ID).map(MetadataValue::as_encoded_bytes);
+        let id = id.and_then(RequestId::from_caller);
+        let mut call = self.begin_with_id(rpc, id.unwrap_or_else(|| self.shared.ids.next()), Instant::now());
+        if self.shared.reads_trace_context {
+            let header = |name| metadata.get(name).and_then(|value| value.to_str().ok());
+            call.record.trace = TraceContext::parse(header("traceparent"), header("tracestate"));
+        }
+        call
+    }
+
+    /// Begins a call that no handler has received. Its request headers are no longer available.
+    pub(in crate::rpc) fn begin_without_handler(&self) -> TrackedCall {
+        self.begin_with_id(Rpc::Other, self.shared.ids.next(), Instant::now())
+    }
+
+    fn begin_with_id(&self, rpc: Rpc, id: RequestId, received_at: Instant) -> TrackedCall {
+        TrackedCall {
+            record: CallRecord::new(rpc, id, received_at),
+            tracker: self.clone(),
+            has_ended: false,
+        }
+    }
+}
+
+/// One call in progress. A drop without an end counts as cancelled, or as internal during a panic.
+#[derive(Debug)]
+pub(in crate::rpc) struct TrackedCall {
+    record: CallRecord,
+    tracker: CallTracker,
+    has_ended: bool,
+}
+
+impl TrackedCall {
+    /// The time at which the call was received.
+    pub(in crate::rpc) fn received_at(&self) -> Instant {
+        self.record.begun
+    }
+
+    /// Records the configuration of `classifier` and the number of inputs.
+    pub(in crate::rpc) fn record_request(&mut self, classifier: &MixedClassifier, inputs: usize) {
+        self.record.revision = Some(Arc::clone(&classifier.provenance().config_revision));
+        self.record.alpha = Some(classifier.provenance().alpha);
+        self.record.inputs = inputs;
+    }
+
+    /// Records the classifier's answer and reports its predictions.
+    pub(in crate::rpc) fn record_answer(&mut self, answer: &PredictionBatch) {
+        self.record.certificates = CertificateCounts::of(&answer.predictions);
+        self.record.timings = answer.timings;
+        self.record.rows = answer.rows;
+        self.record.votes = answer.votes;
+        let observers = &self.tracker.shared.observers;
+        observers.answered(&self.record, &answer.predictions);
+    }
+
+    /// Records the classifier's error.
+    pub(in crate::rpc) fn record_error(&mut self, error: &ClassifierError) {
+        self.record.refusal = match error {
+            ClassifierError::Refused(refusal) | ClassifierError::TooShort(refusal) => Some(refusal.reason()),
+            _ => None,
+        };
+    }
+
+    /// Ends the call with `result`, and writes the request ID into the metadata of the result.
+    pub(in crate::rpc) fn end<T>(self, mut result: Result<Response<T>, Status>) -> Result<Response<T>, Status> {
+        match &mut result {
+            Ok(response) => self.write_request_id(response.metadata_mut()),
+            Err(status) => self.write_request_id(status.metadata_mut()),
+        }
+        let code = result.as_ref().err().map_or(Code::OK, recorded_code);
+        self.end_with_code(code);
+        result
+    }
+
+    /// Ends the call with `code`.
+    pub(in crate::rpc) fn end_with_code(mut self, code: Code) {
+        self.end_once(code);
+    }
+
+    /// Writes the request ID into the metadata of a response.
+    pub(in crate::rpc) fn write_request_id(&self, metadata: &mut MetadataMap) {
+        if let Ok(id) = MetadataValue::try_from(self.record.id.as_bytes()) {
+            metadata.insert(REQUEST_ID, id);
+        }
+    }
+
+    /// Writes the request ID into HTTP headers, for a response that tonic does not write.
+    pub(in crate::rpc) fn write_request_id_header(&self, headers: &mut HeaderMap) {
+        if let Ok(id) = HeaderValue::from_bytes(self.record.id.as_bytes()) {
+            headers.insert(REQUEST_ID, id);
+        }
+    }
+
+    /// Turns the call into a stream whose messages are calls of their own. The stream itself is then
+    /// no longer a call.
+    pub(in crate::rpc) fn into_stream(mut self) -> StreamCallTracker {
+        self.has_ended = true;
+        StreamCallTracker {
+            rpc: self.record.rpc,
+            id: self.record.id,
+            trace: self.record.trace.clone(),
+            tracker: self.tracker.clone(),
+            messages: 0,
+        }
+    }
+
+    fn end_once(&mut self, code: Code) {
+        if std::mem::replace(&mut self.has_ended, true) {
+            return;
+        }
+        self.record.code = code;
+        self.record.total = self.record.begun.elapsed();
+        self.tracker.shared.observers.finished(&self.record);
+    }
+}
+
+impl Drop for TrackedCall {
+    fn drop(&mut self) {
+        self.end_once(if std::thread::panicking() {
+            Code::INTERNAL
+        } else {
+            Code::CANCELLED
+        });
+    }
+}
+
+/// Begins a tracked call for each message of a request stream. The calls share the request ID of the
+/// stream and are numbered from 1.
+#[derive(Debug)]
+pub(in crate::rpc) struct StreamCallTracker {
+    rpc: Rpc,
+    id: RequestId,
+    trace: TraceContext,
+    tracker: CallTracker,
+    messages: u64,
+}
+
+impl StreamCallTracker {
+    /// Begins the call of a message that has just been read.
+    pub(in crate::rpc) fn begin_message(&mut self) -> TrackedCall {
+        self.messages += 1;
+        let mut call = self.tracker.begin_with_id(self.rpc, self.id, Instant::now());
+        call.record.message = Some(self.messages);
+        call.record.trace = self.trace.clone();
+        call
+    }
+}
+
+/// The code of `status`, as records hold it.
+pub(in crate::rpc) fn recorded_code(status: &Status) -> Code {
+    Code::from_number(status.code().into())
+}

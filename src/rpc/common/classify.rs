@@ -1,0 +1,29 @@
+//! Classifies the inputs of a request. The handlers of every protocol end here.
+
+use std::time::Instant;
+
+use tonic::Status;
+
+use super::call_tracker::TrackedCall;
+use super::status;
+use crate::classifier::{CertificationParams, MixedClassifier, PredictionBatch};
+use crate::domain::Input;
+
+/// Classifies `inputs` by `deadline`, and records the result or the error in `call`.
+///
+/// # Errors
+/// The status of the classifier's error.
+pub(in crate::rpc) async fn classify(
+    classifier: &MixedClassifier,
+    inputs: Vec<Input>,
+    params: CertificationParams,
+    deadline: Instant,
+    call: &mut TrackedCall,
+) -> Result<PredictionBatch, Status> {
+    let answer = classifier.predict(inputs, params, deadline).await.map_err(|error| {
+        call.record_error(&error);
+        status::classifier_error(&error)
+    })?;
+    call.record_answer(&answer);
+    Ok(answer)
+}

@@ -1,0 +1,123 @@
+//! Maps the errors of handlers and connections to gRPC statuses.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use tonic::metadata::MetadataValue;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::classifier::ClassifierError;
+use crate::domain::Violations;
+use crate::live::NotLive;
+
+/// The bounds of the retry delay of a refused caller.
+///
+/// The delay is the estimated run time of the rows ahead. The lower bound keeps an estimate of zero
+/// from bringing the caller back at once. No queue justifies more than the upper bound.
+const RETRY_AFTER: RangeInclusive<Duration> = Duration::from_millis(5)..=Duration::from_secs(10);
+
+/// INVALID_ARGUMENT with one field violation for each of `violations`.
+pub(in crate::rpc) fn invalid_argument(violations: &Violations) -> Status {
+    let mut details = ErrorDetails::new();
+    for violation in &violations.0 {
+        details.add_bad_request_violation(&violation.field, &violation.message);
+    }
+    let list: Vec<String> = violations
+        .0
+        .iter()
+        .map(|violation| format!("{}: {}", violation.field, violation.message))
+        .collect();
+    Status::with_error_details(Code::InvalidArgument, list.join("; "), details)
+}
+
+/// Both values, or INVALID_ARGUMENT with the violations of both.
+pub(in crate::rpc) fn both_valid<A, B>(
+    first: Result<A, Violations>,
+    second: Result<B, Violations>,
+) -> Result<(A, B), Status> {
+    match (first, second) {
+        (Ok(first), Ok(second)) => Ok((first, second)),
+        (first, second) => {
+            let violations = first.err().into_iter().chain(second.err());
+            let all = violations.flat_map(|violations| violations.0).collect();
+            Err(invalid_argument(&Violations(all)))
+        }
+    }
+}
+
+/// NOT_FOUND for a model, or a version of it, that this server does not serve.
+pub(in crate::rpc) fn unknown_model(message: String) -> Status {
+    Status::not_found(message)
+}
+
+/// UNIMPLEMENTED. The message names the method to call instead.
+pub(in crate::rpc) fn unimplemented(message: &str) -> Status {
+    Status::unimplemented(message)
+}
+
+/// INTERNAL for a state that only a defect of the server can cause.
+pub(in crate::rpc) fn internal(message: &str) -> Status {
+    Status::internal(message)
+}
+
+/// UNAVAILABLE while no models are live.
+pub(in crate::rpc) fn not_live(reason: NotLive) -> Status {
+    Status::unavailable(reason.to_string())
+}
+
+/// The status of an error of the classifier.
+pub(in crate::rpc) fn classifier_error(error: &ClassifierError) -> Status {
+    match error {
+        ClassifierError::Refused(refusal) => resource_exhausted(refusal.to_string(), refusal.retry_after()),
+        ClassifierError::DeadlineExceeded | ClassifierError::TooShort(_) => {
+            Status::deadline_exceeded(error.to_string())
+        }
+        ClassifierError::Stopping | ClassifierError::Broken { .. } => Status::unavailable(error.to_string()),
+        ClassifierError::Failed(_) => Status::internal(error.to_string()),
+        ClassifierError::Certificate(reason) => {
+            tracing::error!(%reason, "certificate computation failed");
+            Status::internal("the certificate could not be computed")
+        }
+    }
+}
+
+/// UNAVAILABLE at the end of a stream that the shutdown of the server ends.
+pub(in crate::rpc) fn stream_shutdown() -> Status {
+    Status::unavailable("the server is stopping; every request that it has read is answered")
+}
+
+/// UNAVAILABLE at the end of a stream or health watch that ends with its connection.
+pub(in crate::rpc) fn connection_closing() -> Status {
+    Status::unavailable(
+        "this connection is being closed: it reached server.max_connection_age, or the server is stopping; \
+         every request that the server has read is answered; send the next request on a new connection",
+    )
+}
+
+/// DEADLINE_EXCEEDED for a request that was not received whole in time.
+pub(in crate::rpc) fn request_body_timeout(timeout: Duration) -> Status {
+    Status::deadline_exceeded(format!(
+        "the request did not come whole within {}: the shorter of its own deadline and server.max_request_time",
+        humantime::format_duration(timeout)
+    ))
+}
+
+/// DEADLINE_EXCEEDED at the end of a stream that reaches its own deadline.
+pub(in crate::rpc) fn stream_deadline_exceeded() -> Status {
+    Status::deadline_exceeded(
+        "the stream reached its own deadline (grpc-timeout); every request that was read is answered",
+    )
+}
+
+/// RESOURCE_EXHAUSTED with the pushback that gRPC clients with a retry policy honour.
+fn resource_exhausted(message: String, retry_after: Duration) -> Status {
+    let retry_after = retry_after.clamp(*RETRY_AFTER.start(), *RETRY_AFTER.end());
+    let milliseconds = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
+    let details = ErrorDetails::with_retry_info(Some(Duration::from_millis(milliseconds)));
+    let mut status = Status::with_error_details(Code::ResourceExhausted, message, details);
+    status
+        .metadata_mut()
+        .insert("grpc-retry-pushback-ms", MetadataValue::from(milliseconds));
+    status
+}

@@ -1,0 +1,214 @@
+//! Serves one connection from its first byte to its last.
+
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::sleep_until;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+
+use super::activity::ConnectionActivity;
+use super::counts::ConnectionCounts;
+use super::lifetime::{CLOSE_TIMEOUT, ConnectionLifetime, LifetimeAction, LifetimeLimits};
+use super::log_throttle::LogThrottle;
+use super::method_descriptors::MethodDescriptors;
+use super::monitored_io::MonitoredIo;
+use super::request::RequestHandler;
+use crate::live::Live;
+use crate::rpc::access::AccessControl;
+use crate::rpc::common::call_tracker::CallTracker;
+use crate::settings::ConnectionSettings;
+
+/// The flow-control window of one stream, in bytes: data that is sent and not yet read.
+const STREAM_WINDOW: u32 = 256 << 10;
+/// The flow-control window of all streams of one connection, in bytes.
+///
+/// h2 ends a connection if unread frames of a few bytes fill half of its window. With these windows, a
+/// stream of small requests that waits for its turn fills its own window long before.
+const CONNECTION_WINDOW: u32 = 32 << 20;
+
+/// Serves connections. It holds the state that all connections share.
+pub(in crate::rpc) struct ConnectionServer {
+    routes: Routes,
+    methods: Arc<MethodDescriptors>,
+    /// The live settings, which limit the next connection and the next request.
+    live: Arc<Live>,
+    calls: CallTracker,
+    access: Arc<AccessControl>,
+    counts: Arc<ConnectionCounts>,
+    /// True once the server shuts down. Dropping its sender aborts the open connections.
+    shutdown: watch::Receiver<bool>,
+    next_connection: AtomicU64,
+    failed_handshakes: Mutex<LogThrottle>,
+}
+
+impl ConnectionServer {
+    pub(in crate::rpc) fn new(
+        routes: Routes,
+        methods: MethodDescriptors,
+        live: Arc<Live>,
+        calls: CallTracker,
+        access: Arc<AccessControl>,
+        counts: Arc<ConnectionCounts>,
+        shutdown: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            routes,
+            methods: Arc::new(methods),
+            live,
+            calls,
+            access,
+            counts,
+            shutdown,
+            next_connection: AtomicU64::new(0),
+            failed_handshakes: Mutex::default(),
+        }
+    }
+
+    pub(super) fn counts(&self) -> &ConnectionCounts {
+        &self.counts
+    }
+
+    pub(super) fn max_connections(&self) -> usize {
+        self.live.server().connections.max_connections
+    }
+
+    /// A receiver that has not yet observed a shutdown.
+    pub(super) fn shutdown(&self) -> watch::Receiver<bool> {
+        self.shutdown.clone()
+    }
+
+    /// Serves a TCP connection, with TLS if the credentials in force have it.
+    pub(super) async fn serve_tcp(&self, stream: TcpStream) {
+        let accepted_at = Instant::now();
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "connection setup failed");
+            return;
+        }
+        match self.access.tls_acceptor() {
+            None => self.serve_http2(stream, accepted_at, Some(&self.access)).await,
+            Some(acceptor) => {
+                // Boxed so that a plaintext connection does not carry the state of TLS.
+                if let Some(stream) = Box::pin(self.tls_handshake(acceptor, stream)).await {
+                    self.serve_http2(stream, accepted_at, Some(&self.access)).await;
+                }
+            }
+        }
+    }
+
+    async fn tls_handshake(&self, acceptor: TlsAcceptor, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+        let peer = stream.peer_addr().ok();
+        let mut shutdown = self.shutdown();
+        let stopped = async {
+            let _ = shutdown.wait_for(|is_stopping| *is_stopping).await;
+            tokio::time::sleep(CLOSE_TIMEOUT).await;
+        };
+        let handshake = tokio::time::timeout(
+            self.live.server().connections.handshake_timeout,
+            acceptor.accept(stream),
+        );
+        let reason = tokio::select! {
+            result = handshake => match result {
+                Ok(Ok(stream)) => return Some(stream),
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "it took longer than server.handshake_timeout".to_owned(),
+            },
+            () = stopped => return None,
+        };
+        self.counts.failed_handshakes.fetch_add(1, Relaxed);
+        let mut throttle = self.failed_handshakes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = throttle.record(Instant::now()) {
+            tracing::warn!(
+                ?peer,
+                reason,
+                count,
+                "TLS handshake failed (count: since the last such line)"
+            );
+        }
+        None
+    }
+
+    /// Serves HTTP/2 on `io` until one side ends it. With `access`, every request needs a valid token.
+    pub(super) async fn serve_http2<T>(&self, io: T, accepted_at: Instant, access: Option<&Arc<AccessControl>>)
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let settings = self.live.server();
+        let activity = Arc::new(ConnectionActivity::default());
+        let closing = CancellationToken::new();
+        let handler = RequestHandler {
+            routes: self.routes.clone(),
+            methods: Arc::clone(&self.methods),
+            counts: Arc::clone(&self.counts),
+            activity: Arc::clone(&activity),
+            access: access.cloned(),
+            closing: closing.clone(),
+            calls: self.calls.clone(),
+            live: Arc::clone(&self.live),
+        };
+        let write_timeout = settings.connections.keepalive_timeout;
+        let io = TokioIo::new(MonitoredIo::new(io, Arc::clone(&activity), write_timeout));
+        let service = service_fn(move |request| handler.handle(request));
+        let mut connection = pin!(http2(&settings.connections).serve_connection(io, service));
+        let number = self.next_connection.fetch_add(1, Relaxed);
+        let limits = LifetimeLimits::new(&settings.connections, number);
+        let mut lifetime = ConnectionLifetime::new(limits, accepted_at);
+        let mut shutdown = self.shutdown();
+        let mut timer = pin!(sleep_until(accepted_at.into()));
+        loop {
+            tokio::select! {
+                biased;
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "connection failed");
+                    }
+                    return;
+                }
+                changed = shutdown.changed() => match changed {
+                    Ok(()) => lifetime.begin_shutdown(),
+                    Err(_) => return,
+                },
+                () = timer.as_mut() => {}
+            }
+            match lifetime.next_action(Instant::now(), activity.snapshot()) {
+                LifetimeAction::Wait(until) => timer.as_mut().reset(until.into()),
+                LifetimeAction::CloseGracefully(reason, until) => {
+                    tracing::debug!(?reason, "connection closing");
+                    connection.as_mut().graceful_shutdown();
+                    // The token comes second. A caller whose stream ends may send its next request at
+                    // once, and must then use a new connection.
+                    closing.cancel();
+                    timer.as_mut().reset(until.into());
+                }
+                LifetimeAction::Abort(reason) => {
+                    tracing::debug!(?reason, "connection aborted");
+                    self.counts.aborted.fetch_add(1, Relaxed);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn http2(limits: &ConnectionSettings) -> http2::Builder<TokioExecutor> {
+    let mut http2 = http2::Builder::new(TokioExecutor::new());
+    http2
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Some(limits.keepalive_interval))
+        .keep_alive_timeout(limits.keepalive_timeout)
+        .max_concurrent_streams(limits.max_concurrent_streams)
+        .max_header_list_size(limits.max_header_bytes)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW);
+    http2
+}

@@ -1,0 +1,98 @@
+//! Passes one request to its handler: checks its token, limits its arrival, and corrects its response.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use hyper::body::Incoming;
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::Service as _;
+use tonic::codegen::http::{Request, Response};
+use tonic::service::Routes;
+
+use super::activity::{ConnectionActivity, OpenRequest};
+use super::counts::ConnectionCounts;
+use super::message_framing::MessageFraming;
+use super::method_descriptors::MethodDescriptors;
+use super::request_body::{RequestBody, TimeoutScope};
+use super::response_body::ResponseBody;
+use crate::live::Live;
+use crate::rpc::access::AccessControl;
+use crate::rpc::common::call_tracker::CallTracker;
+use crate::rpc::common::deadline::requested_timeout;
+use crate::rpc::common::status_correction::correct_response;
+
+/// Handles the requests of one connection.
+pub(super) struct RequestHandler {
+    pub(super) routes: Routes,
+    pub(super) methods: Arc<MethodDescriptors>,
+    pub(super) counts: Arc<ConnectionCounts>,
+    pub(super) activity: Arc<ConnectionActivity>,
+    /// Checks tokens. `None` on the Unix socket.
+    pub(super) access: Option<Arc<AccessControl>>,
+    /// Cancelled when the connection is to close. It ends request streams and endless responses.
+    pub(super) closing: CancellationToken,
+    /// Records the calls that no handler receives.
+    pub(super) calls: CallTracker,
+    /// The live settings. Each request reads its time limit, because a connection may stay open for
+    /// days.
+    pub(super) live: Arc<Live>,
+}
+
+impl RequestHandler {
+    /// Handles one request.
+    pub(super) fn handle(
+        &self,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<ResponseBody>, Infallible>> + Send + use<> {
+        let open_request = OpenRequest::new(&self.activity);
+        let closing = || Box::pin(self.closing.clone().cancelled_owned());
+        let end_of_endless = MethodDescriptors::has_endless_response(request.uri().path()).then(closing);
+        let routed = self.authorize(&request).map(|()| {
+            let max_request_time = self.live.server().max_request_time;
+            let timeout = requested_timeout(request.headers())
+                .map_or(max_request_time, |requested| requested.min(max_request_time));
+            let scope = if self.methods.is_client_streaming(request.uri().path()) {
+                TimeoutScope::EachMessage {
+                    framing: MessageFraming::default(),
+                    closing: closing(),
+                }
+            } else {
+                TimeoutScope::WholeRequest
+            };
+            // Routes are always ready, so `poll_ready` is not needed.
+            self.routes
+                .clone()
+                .call(request.map(|body| RequestBody::new(body, scope, timeout)))
+        });
+        let calls = self.calls.clone();
+        async move {
+            let response = match routed {
+                Ok(response) => response.await?,
+                Err(status) => error_response(&status),
+            };
+            let response = correct_response(response, &calls);
+            Ok(response.map(|body| ResponseBody::new(body, open_request, end_of_endless)))
+        }
+    }
+
+    fn authorize(&self, request: &Request<Incoming>) -> Result<(), Box<Status>> {
+        let Some(access) = &self.access else {
+            return Ok(());
+        };
+        access
+            .authorize(request.uri().path(), request.headers())
+            .map_err(|status| {
+                self.counts.unauthenticated.fetch_add(1, Relaxed);
+                Box::new(status)
+            })
+    }
+}
+
+fn error_response(status: &Status) -> Response<Body> {
+    let (parts, ()) = status.clone().into_http::<()>().into_parts();
+    Response::from_parts(parts, Body::empty())
+}

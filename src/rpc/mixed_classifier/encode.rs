@@ -1,0 +1,150 @@
+//! Encodes predictions, certificates and provenance as messages of `certimix.v1`.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::proto;
+use crate::domain::{
+    Basis, BoundKind, Certificate, CertificateMethod, CertificateStatus, Norm, Prediction, Provenance, StopReason,
+};
+use crate::rpc::common::float32::{nearest_f32, probability_from_log};
+
+/// Encodes predictions; with `include_components`, also the probabilities of both models.
+pub(super) fn predictions(
+    predictions: Vec<Prediction>,
+    labels: &[String],
+    include_components: bool,
+) -> Vec<proto::Prediction> {
+    let encode = |found: Prediction| prediction(found, labels, include_components);
+    predictions.into_iter().map(encode).collect()
+}
+
+/// Encodes one prediction; with `include_components`, also the probabilities of both models.
+pub(super) fn prediction(prediction: Prediction, labels: &[String], include_components: bool) -> proto::Prediction {
+    let probabilities = |log_probs: &[f64]| match include_components {
+        true => log_probs.iter().map(|&log| probability_from_log(log)).collect(),
+        false => Vec::new(),
+    };
+    proto::Prediction {
+        class_index: index(prediction.class),
+        label: labels.get(prediction.class).cloned().unwrap_or_default(),
+        mixed_logits: prediction
+            .mixed_logits
+            .iter()
+            .map(|&logit| nearest_f32(logit))
+            .collect(),
+        standard_probabilities: probabilities(&prediction.standard_log_probs),
+        robust_probabilities: probabilities(&prediction.robust_log_probs),
+        standard_class_index: index(prediction.standard_class),
+        robust_class_index: index(prediction.robust_class),
+        certificate: Some(certificate(prediction.certificate)),
+    }
+}
+
+/// Encodes the provenance of a response.
+pub(super) fn provenance(provenance: &Provenance) -> proto::Provenance {
+    proto::Provenance {
+        config_revision: provenance.config_revision.to_string(),
+        alpha: provenance.alpha,
+        standard_model_sha256: provenance.standard_model_sha256.clone(),
+        robust_model_sha256: provenance.robust_model_sha256.clone(),
+        server_version: env!("CARGO_PKG_VERSION").to_owned(),
+        robust_temperature: provenance.robust_temperature,
+        standard_batch_size: index(provenance.environment.standard_batch_size),
+        robust_batch_size: index(provenance.environment.robust_batch_size),
+        runtime_version: provenance.environment.runtime_version.clone(),
+        processor: provenance.environment.processor.clone(),
+    }
+}
+
+fn certificate(certificate: Certificate) -> proto::Certificate {
+    let status = match certificate.status {
+        CertificateStatus::Certified => proto::CertificateStatus::Certified,
+        CertificateStatus::Abstained => proto::CertificateStatus::Abstained,
+        CertificateStatus::Unavailable => proto::CertificateStatus::Unavailable,
+    };
+    let stop_reason = match certificate.stop_reason {
+        StopReason::TargetReached => proto::StopReason::TargetReached,
+        StopReason::TargetOutOfReach => proto::StopReason::TargetOutOfReach,
+        StopReason::VoteBudget => proto::StopReason::VoteBudget,
+        StopReason::Deadline => proto::StopReason::Deadline,
+        StopReason::NotSampled => proto::StopReason::NotSampled,
+    };
+    let certificate_basis = (certificate.status != CertificateStatus::Unavailable).then(|| certificate.basis());
+    let mut message = proto::Certificate {
+        basis: basis(certificate_basis).into(),
+        whole_range: certificate.whole_range,
+        status: status.into(),
+        radius: certificate.radius,
+        norm: norm(certificate.norm).into(),
+        method: method(certificate.method).into(),
+        reason: certificate.reason,
+        stop_reason: stop_reason.into(),
+        radius_sq_levels: certificate.radius_sq_levels,
+        caveat: certificate.caveat,
+        ..Default::default()
+    };
+    if let Some(sampling) = certificate.sampling {
+        message.failure_probability = sampling.failure_probability;
+        message.bound = bound(sampling.bound).into();
+        message.votes = sampling.votes;
+        message.votes_for_class = sampling.votes_for_class;
+        message.votes_for_runner_up = sampling.votes_for_runner_up;
+        message.selection_votes = sampling.selection_votes;
+        message.votes_drawn = sampling.votes_drawn;
+        message.batch_size = index(sampling.batch_size);
+        message.lower_bound = sampling.lower_bound;
+        message.upper_bound = sampling.upper_bound;
+        message.two_sided = sampling.two_sided;
+        message.target_radius = sampling.target_radius.unwrap_or(0.0);
+        message.noise_key = sampling.noise_key.to_vec();
+        message.sigma = sampling.sigma;
+        message.total_variation = sampling.total_variation;
+        message.snapping_loss = sampling.snapping_loss;
+    }
+    message
+}
+
+pub(super) fn basis(basis: Option<Basis>) -> proto::CertificateBasis {
+    match basis {
+        None => proto::CertificateBasis::Unspecified,
+        Some(Basis::Proven) => proto::CertificateBasis::Proven,
+        Some(Basis::Claimed) => proto::CertificateBasis::Claimed,
+    }
+}
+
+pub(super) fn norm(norm: Option<Norm>) -> proto::Norm {
+    match norm {
+        None => proto::Norm::Unspecified,
+        Some(Norm::L1) => proto::Norm::L1,
+        Some(Norm::L2) => proto::Norm::L2,
+        Some(Norm::Linf) => proto::Norm::Linf,
+    }
+}
+
+pub(super) fn method(method: Option<CertificateMethod>) -> proto::CertificateMethod {
+    match method {
+        None => proto::CertificateMethod::Unspecified,
+        Some(CertificateMethod::Theorem1) => proto::CertificateMethod::Theorem1,
+        Some(CertificateMethod::LogitLipschitz) => proto::CertificateMethod::LogitLipschitz,
+        Some(CertificateMethod::Theorem2) => proto::CertificateMethod::Theorem2,
+        Some(CertificateMethod::Tight) => proto::CertificateMethod::Tight,
+    }
+}
+
+pub(super) fn bound(bound: BoundKind) -> proto::BoundMethod {
+    match bound {
+        BoundKind::Anytime => proto::BoundMethod::Anytime,
+        BoundKind::ClopperPearson => proto::BoundMethod::ClopperPearson,
+    }
+}
+
+/// Encodes a length or an index. The limits of manifests and settings keep it within 32 bits.
+pub(super) fn index(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+/// Encodes a wall-clock time as milliseconds since 1970.
+pub(super) fn unix_ms(time: SystemTime) -> u64 {
+    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,46 @@
+//! Encodes the response to GetShadowReport.
+
+use super::{encode, proto};
+use crate::classifier::{MixedClassifier, RADIUS_BOUNDS, ShadowRow};
+
+/// The counts of the serving alpha and of each candidate. Without candidates, the provenance alone.
+pub(super) fn response(classifier: &MixedClassifier) -> proto::GetShadowReportResponse {
+    let provenance = Some(encode::provenance(classifier.provenance()));
+    let Some(report) = classifier.shadow_report() else {
+        return proto::GetShadowReportResponse {
+            provenance,
+            ..Default::default()
+        };
+    };
+    proto::GetShadowReportResponse {
+        provenance,
+        serving: Some(shadow_row(&report.serving)),
+        candidates: report.candidates.iter().map(shadow_row).collect(),
+        since_unix_ms: encode::unix_ms(report.since),
+        since_revision: report.since_revision,
+        on_the_way: report.alpha_ramping,
+        dropped: report.dropped,
+        radius_bounds: RADIUS_BOUNDS.to_vec(),
+        norm: encode::norm(classifier.info().norm).into(),
+        draws_votes: classifier.draws_votes(),
+    }
+}
+
+fn shadow_row(row: &ShadowRow) -> proto::ShadowRow {
+    let counts = &row.counts;
+    proto::ShadowRow {
+        alpha: row.alpha,
+        inputs: counts.inputs,
+        agreements: counts.agreements,
+        standard_agreements: counts.standard_agreements,
+        certified: counts.certified,
+        gained: counts.gained,
+        lost: counts.lost,
+        unfinished: counts.unfinished,
+        open: counts.open,
+        likely: counts.likely,
+        votes: counts.votes,
+        radii: counts.radii.buckets.to_vec(),
+        radius_sum: counts.radii.sum,
+    }
+}
