@@ -1,4 +1,4 @@
-//! The alerts, their runbook and the metrics that they read speak of the same things.
+//! The alerts, the runbook and the documented metrics agree with each other.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -8,18 +8,19 @@ const ALERTS: &str = include_str!("../deploy/prometheus/alerts.yml");
 const RUNBOOK: &str = include_str!("../docs/guides/operations.md");
 const METRICS: &str = include_str!("../docs/reference/metrics.md");
 
-/// What follows `key` in each line that begins with it.
+/// Returns the rest of each line that starts with `key`.
 fn values<'a>(text: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
     text.lines()
         .filter_map(move |line| line.trim_start().strip_prefix(key))
         .map(str::trim)
 }
 
-fn alerts() -> BTreeSet<&'static str> {
+fn alert_names() -> BTreeSet<&'static str> {
     values(ALERTS, "- alert:").collect()
 }
 
-/// Names of metrics of ours, and what every process has, wherever they stand. Those that a rule records have a colon before them.
+/// Returns the names of our metrics and of the process metrics in `text`. A name that a rule
+/// records has a prefix with a colon, so it is left out.
 fn metrics_read(text: &str) -> BTreeSet<&str> {
     let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == ':';
     text.lines()
@@ -29,8 +30,8 @@ fn metrics_read(text: &str) -> BTreeSet<&str> {
         .collect()
 }
 
-/// The names of the table, and those that a histogram of it has besides.
-fn documented() -> BTreeSet<String> {
+/// Returns the names in the table of metrics, and the series of each histogram.
+fn documented_metrics() -> BTreeSet<String> {
     let names = METRICS
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
@@ -46,15 +47,15 @@ fn documented() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_alert_has_its_place_in_the_runbook_and_the_other_way_round() {
+fn the_runbook_has_exactly_one_section_for_each_alert() {
     let (_, runbook) = RUNBOOK.split_once("\n## Runbook\n").unwrap();
     let headings: BTreeSet<&str> = values(runbook, "### ").collect();
-    assert!(alerts().len() > 20, "{:?}", alerts());
-    assert_eq!(alerts(), headings);
+    assert!(alert_names().len() > 20, "{:?}", alert_names());
+    assert_eq!(alert_names(), headings);
 }
 
 #[test]
-fn every_alert_links_to_its_heading() {
+fn each_alert_links_to_its_section() {
     let links: Vec<&str> = values(ALERTS, "runbook_url:").collect();
     let names: Vec<&str> = values(ALERTS, "- alert:").collect();
     let expected: Vec<String> = names
@@ -65,7 +66,7 @@ fn every_alert_links_to_its_heading() {
 }
 
 #[test]
-fn every_alert_has_a_severity_that_the_runbook_says_too() {
+fn the_runbook_states_the_severity_of_each_alert() {
     let severities = ALERTS.split("- alert: ").skip(1).map(|rule| {
         let (name, rest) = rule.split_once('\n').unwrap();
         let (_, severity) = rest.split_once("severity: ").unwrap();
@@ -73,24 +74,24 @@ fn every_alert_has_a_severity_that_the_runbook_says_too() {
     });
     for (name, severity) in severities {
         let (_, section) = RUNBOOK.split_once(&format!("\n### {name}\n\n")).unwrap();
-        let said = section.to_lowercase();
-        assert!(said.starts_with(&format!("*{severity}")), "{name} is a {severity}");
+        let section = section.to_lowercase();
+        assert!(section.starts_with(&format!("*{severity}")), "{name} is a {severity}");
     }
 }
 
 #[test]
-fn alerts_read_metrics_that_there_are() {
-    let (read, documented) = (metrics_read(ALERTS), documented());
+fn alerts_read_only_documented_metrics() {
+    let (read, documented) = (metrics_read(ALERTS), documented_metrics());
     assert!(read.len() > 20, "{read:?}");
     let unknown: Vec<_> = read.iter().filter(|name| !documented.contains(**name)).collect();
     assert!(
         unknown.is_empty(),
-        "docs/reference/metrics.md does not have {unknown:?}"
+        "docs/reference/metrics.md does not list {unknown:?}"
     );
 }
 
 #[test]
-fn recorded_names_are_recorded() {
+fn the_recorded_names_are_exactly_the_used_ones() {
     let recorded: BTreeSet<&str> = values(ALERTS, "- record:").collect();
     let used: BTreeSet<&str> = ALERTS
         .split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_' || letter == ':'))

@@ -1,13 +1,15 @@
-//! The server from outside: the real application on a real socket, with small models whose truth is known exactly.
+//! Tests of the server from outside: the real application, on a real socket, with small models
+//! whose results are known exactly.
 //!
-//! One file for each behaviour; `support` starts servers and knows the truth. `tests/fixtures` holds the models.
+//! Each folder covers an area and each file a behaviour. `support` starts servers and computes the
+//! expected results. `tests/fixtures` holds the models.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
-    reason = "a test that cannot go on should say where"
+    reason = "a test stops at the first surprise"
 )]
 
 mod certify;

@@ -130,6 +130,26 @@ fn a_cycle_through_a_type_argument_or_a_pattern_is_found() {
     assert_cycle(&planted("mod a; mod b;", &[("a", a), ("b", b)]));
 }
 
+/// An `impl` block in another file uses the file of its type, so that file must not call its
+/// functions.
+#[test]
+fn a_cycle_through_an_impl_block_in_another_file_is_found() {
+    let b = "use super::a::A; impl A { pub fn extra(&self) {} pub fn load() -> Self { A } }";
+    for call in [
+        "self.extra()",
+        "Self::load()",
+        "crate::folder::a::A::load()",
+        "assert!(self.extra())",
+    ] {
+        let a = format!("pub struct A; impl A {{ pub fn run(&self) {{ {call}; }} }}");
+        assert_cycle(&planted("mod a; mod b;", &[("a", &a), ("b", b)]));
+    }
+    for call in ["self.load()", "self.extra", "Other::load()"] {
+        let a = format!("pub struct A; impl A {{ pub fn run(&self) {{ {call}; }} }}");
+        assert_clean(&planted("mod a; mod b;", &[("a", &a), ("b", b)]));
+    }
+}
+
 #[test]
 fn a_cycle_of_three_files_is_reported_with_its_edges() {
     let a = "use super::b::B; use super::d::D; pub struct A(B, D);";

@@ -1,5 +1,8 @@
-"""ChaCha20 in numpy: the original variant, with a 64-bit block counter (words 12, 13) and a 64-bit stream id
-(words 14, 15), as in Rust's `rand_chacha::ChaCha20Rng` with `set_stream`."""
+"""ChaCha20 in numpy.
+
+This is the original variant, with a 64-bit block counter (words 12, 13) and a 64-bit stream ID (words 14, 15), as in
+Rust's `rand_chacha::ChaCha20Rng` with `set_stream`.
+"""
 
 import numpy as np
 
@@ -8,7 +11,7 @@ DOUBLE_ROUNDS = 10
 
 
 def words(key: bytes, streams: np.ndarray, count: int) -> np.ndarray:
-    """The first `count` little-endian u64 of the keystream of each stream: uint64 [len(streams), count]."""
+    """Returns the first `count` little-endian u64 of the keystream of each stream, as uint64 [len(streams), count]."""
     if len(key) != 32:
         raise ValueError("a key has 32 bytes")
     streams = np.asarray(streams, dtype=np.uint64)[:, None]
@@ -49,7 +52,7 @@ def _high(values: np.ndarray) -> np.ndarray:
 
 
 def self_test() -> None:
-    """The all-zero key and nonce of RFC 8439, appendix A.1, vectors 1 and 2 (blocks 0 and 1)."""
+    """Checks vectors 1 and 2 of RFC 8439, appendix A.1: blocks 0 and 1 of the all-zero key and nonce."""
     stream = words(bytes(32), np.array([0]), 16).astype("<u8").tobytes()
     assert stream[:16].hex() == "76b8e0ada0f13d90405d6ae55386bd28", stream[:16].hex()
     assert stream[64:80].hex() == "9f07e7be5551387a98ba977c732d080d", stream[64:80].hex()

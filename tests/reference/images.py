@@ -1,4 +1,4 @@
-"""Reads an 8-bit RGB PNG with the standard library, so that the references need numpy and onnxruntime alone."""
+"""Reads an 8-bit RGB PNG with the standard library, so that the references need only numpy and onnxruntime."""
 
 import struct
 import zlib
@@ -10,16 +10,16 @@ CHANNELS = 3
 
 
 def read_rows(path: Path) -> np.ndarray:
-    """A file with one 32 x 32 image a row, as uint8 [N, 3, 32, 32]."""
+    """Reads a file that has one 32 x 32 image in each row, as uint8 [N, 3, 32, 32]."""
     return read_png(path).reshape(-1, 32, 32, 3).transpose(0, 3, 1, 2)
 
 
 def read_png(path: Path) -> np.ndarray:
-    """uint8 [height, width, 3]."""
+    """Reads a file as uint8 [height, width, 3]."""
     chunks = list(_chunks(path.read_bytes()))
     width, height, depth, colour, _, _, interlace = struct.unpack(">IIBBBBB", chunks[0][1])
     if (depth, colour, interlace) != (8, 2, 0):
-        raise ValueError(f"{path}: only plain 8-bit RGB is read here")
+        raise ValueError(f"{path}: only 8-bit RGB without interlacing is supported")
     packed = zlib.decompress(b"".join(data for kind, data in chunks if kind == b"IDAT"))
     lines = np.frombuffer(packed, dtype=np.uint8).reshape(height, 1 + width * CHANNELS)
     above = np.zeros(width * CHANNELS, dtype=np.uint8)
@@ -40,7 +40,7 @@ def _chunks(data: bytes):
 
 
 def _unfilter(kind: int, line: np.ndarray, above: np.ndarray) -> np.ndarray:
-    """PNG specification, section 9: each byte was stored as its difference from a prediction."""
+    """Restores a line by the PNG specification, section 9: each byte is stored as the difference from a prediction."""
     if kind == 0:
         return line
     if kind == 1:

@@ -1,11 +1,11 @@
-"""The mixture, the Clopper-Pearson bound and the radius, in float64, as plainly as possible."""
+"""The mixture, the Clopper-Pearson bound and the radius, in float64 and by the simplest formulas."""
 
 import math
 from statistics import NormalDist
 
 import numpy as np
 
-LN_FLOOR = -708.3964185322641  # ln of the smallest normal float64; stands for ln 0
+LN_FLOOR = -708.3964185322641  # ln of the smallest normal float64, in place of ln 0
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -14,15 +14,18 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def mixed_logits(log_g: np.ndarray, h: np.ndarray, alpha: float) -> np.ndarray:
-    """f_i = ln((1 - alpha) g_i + alpha h_i); arXiv 2311.15165, equation 4."""
+    """Returns f_i = ln((1 - alpha) g_i + alpha h_i) (arXiv 2311.15165, equation 4)."""
     with np.errstate(divide="ignore"):
         mixed = np.logaddexp(np.log(1 - alpha) + log_g, np.log(alpha) + np.log(h))
     return np.maximum(mixed, LN_FLOOR)
 
 
 def clopper_pearson_lower(successes: int, trials: int, failure_probability: float) -> float:
-    """BetaInv(failure_probability; successes, trials - successes + 1): the p at which P(Bin(trials, p) >= successes)
-    equals failure_probability. The probability grows with p, so bisection finds it; the lower end is returned."""
+    """Returns BetaInv(failure_probability; successes, trials - successes + 1).
+
+    This is the p where P(Bin(trials, p) >= successes) equals failure_probability. The probability increases with p, so
+    bisection finds p. The function returns the lower end of the last interval.
+    """
     if successes == 0:
         return 0.0
     low, high = 0.0, 1.0
@@ -36,7 +39,7 @@ def clopper_pearson_lower(successes: int, trials: int, failure_probability: floa
 
 
 def binomial_tail(successes: int, trials: int, p: float) -> float:
-    """P(Bin(trials, p) >= successes) for 0 < p < 1; binomial coefficients are exact integers."""
+    """Returns P(Bin(trials, p) >= successes) for 0 < p < 1. The binomial coefficients are exact integers."""
     return math.fsum(
         math.exp(math.log(math.comb(trials, k)) + k * math.log(p) + (trials - k) * math.log1p(-p))
         for k in range(successes, trials + 1)
@@ -44,7 +47,10 @@ def binomial_tail(successes: int, trials: int, p: float) -> float:
 
 
 def tight_radius(lower: float, sigma: float, alpha: float) -> float:
-    """The l2 radius within which h_y stays above 1 / (2 alpha), where pB = 1 - pA; not positive: no certificate."""
+    """Returns the l2 radius within which h_y stays above 1 / (2 alpha), for pB = 1 - pA.
+
+    If it is not positive, there is no certificate.
+    """
     if lower <= 0:
         return -math.inf
     quantile = NormalDist().inv_cdf

@@ -1,9 +1,9 @@
-"""What the server must answer for 100 test images, computed a second time with numpy and ONNX Runtime.
+"""Computes the expected results for 100 test images with numpy and ONNX Runtime, independently of the server.
 
     python tests/reference/mixture_reference.py      writes mixture_cifar10.json
 
-It draws the same votes as the server does for a given noise key, votes a fixed number of times, and writes the
-certificate with the one-sided Clopper-Pearson bound and the tight radius.
+It draws the same votes as the server for a given noise key. The number of votes is fixed. It writes the certificate
+with the one-sided Clopper-Pearson bound and the tight radius.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ BATCH_ROWS = 16
 
 
 class Model:
-    """An ONNX model that is always run with BATCH_ROWS rows, padded with zero rows, as the server runs it."""
+    """An ONNX model that always runs BATCH_ROWS rows, padded with zero rows, as in the server."""
 
     def __init__(self, manifest_path: Path):
         self.manifest = tomllib.loads(manifest_path.read_text())
@@ -55,13 +55,13 @@ class Model:
 
 
 def to_input(levels: np.ndarray, manifest: dict, grid: int) -> np.ndarray:
-    """Integer levels to the model's input: computed in float64 and rounded to float32 once."""
+    """Converts integer levels to the model's input, in float64 with one rounding to float32."""
     low, high = manifest["input"]["range"]
     return (np.float64(low) + levels.astype(np.float64) * ((high - low) / grid)).astype(np.float32)
 
 
 def count_votes(logits: np.ndarray) -> np.ndarray:
-    """Votes for each class: each row's first argmax; a row with a NaN votes for nobody."""
+    """Counts the votes for each class: the first argmax of each row. A row with a NaN casts no vote."""
     valid = logits[~np.isnan(logits).any(axis=1)]
     return np.bincount(valid.argmax(axis=1), minlength=logits.shape[1])
 
@@ -70,7 +70,7 @@ def main() -> None:
     chacha.self_test()
     standard, robust = Model(MODELS / "standard.toml"), Model(MODELS / "smoothed-025.toml")
     guarantee = robust.manifest["guarantee"]
-    # The grid of bytes, not the manifest's finer one: its votes are those of every release so far.
+    # The reference uses the grid of bytes, not the finer one of the manifest, so that its votes stay the same.
     sigma, grid = guarantee["sigma"], 255
     low, high = robust.manifest["input"]["range"]
     thresholds = noise_reference.table(grid * Fraction(str(sigma)) / (Fraction(high) - Fraction(low)))
@@ -132,7 +132,7 @@ def certify(position: int, label: int, key: bytes, g_logits: np.ndarray, h_logit
 
 
 def to_json(reference: dict) -> str:
-    """One line for each image, so that a difference shows which."""
+    """Writes one line for each image, so that a diff shows the image."""
     head = {name: value for name, value in reference.items() if name != "images"}
     lines = ",\n  ".join(json.dumps(entry) for entry in reference["images"])
     return json.dumps(head, indent=1)[:-2] + f',\n "images": [\n  {lines}\n ]\n}}\n'
@@ -143,8 +143,8 @@ def report(entries: list[dict]) -> None:
     correct = sum(e["class"] == e["label"] for e in entries)
     both = sum(e["class"] == e["label"] for e in certified)
     standard = sum(int(np.argmax(e["standard_logits"])) == e["label"] for e in entries)
-    print(f"{OUTPUT.name}: {len(entries)} images, standard model right {standard}, mixture right {correct}, ", end="")
-    print(f"certified {len(certified)}, certified and right {both}, ", end="")
+    print(f"{OUTPUT.name}: {len(entries)} images, standard model correct {standard}, mixture correct {correct}, ", end="")
+    print(f"certified {len(certified)}, certified and correct {both}, ", end="")
     print(f"largest radius {max(e['radius'] for e in entries):.4f}")
 
 

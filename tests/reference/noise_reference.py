@@ -1,10 +1,10 @@
-"""The discretised Gaussian noise of the smoothed classifier, written a second time, in exact arithmetic.
+"""The discretised Gaussian noise of the smoothed classifier, in exact arithmetic and independent of the server.
 
     python tests/reference/noise_reference.py      writes noise_sigma025.json
 
 A noise value is the smallest k with u < T_k, where u is a uniform 64-bit word and T_k = floor(2^64 Phi((k + 1/2) / s)).
-s = levels * sigma / (high - low) is the standard deviation in levels. The table runs over k = -K-1 .. K, K the smallest
-integer with 1 - Phi((K + 1/2) / s) < 2^-64; its last entry counts as 2^64.
+s = levels * sigma / (high - low) is the standard deviation in levels. The table covers k = -K-1 .. K, where K is the
+smallest integer with 1 - Phi((K + 1/2) / s) < 2^-64. Its last entry counts as 2^64.
 """
 
 import json
@@ -17,13 +17,13 @@ import numpy as np
 import chacha
 
 OUTPUT = Path(__file__).with_name("noise_sigma025.json")
-BITS = 512  # fractional bits of the fixed-point numbers; the sums below lose about 70 of them
-MARGIN = 200  # a floor is accepted only if it could not change by an error of 2^-MARGIN
+BITS = 512  # fractional bits of the fixed-point numbers, of which the sums lose about 70
+MARGIN = 200  # a floor is accepted only if an error of 2^-MARGIN cannot change it
 ONE = 1 << BITS
 
 
 def arctan_of_inverse(n: int) -> int:
-    """arctan(1/n) in fixed point."""
+    """Returns arctan(1/n) in fixed point."""
     total, power, divisor = 0, ONE // n, 1
     while power:
         total += power // divisor if divisor % 4 == 1 else -(power // divisor)
@@ -37,7 +37,7 @@ SQRT_2_PI = isqrt(2 * PI << BITS)
 
 
 def normal_cdf(x: Fraction) -> int:
-    """Phi(x) in fixed point, by the Taylor series 1/2 + 1/sqrt(2 pi) sum (-1)^n x^(2n+1) / (n! 2^n (2n+1))."""
+    """Returns Phi(x) in fixed point, by the series 1/2 + 1/sqrt(2 pi) sum (-1)^n x^(2n+1) / (n! 2^n (2n+1))."""
     term = ONE * x.numerator // x.denominator
     square = x * x / 2
     total, n = 0, 0
@@ -49,7 +49,7 @@ def normal_cdf(x: Fraction) -> int:
 
 
 def table(scale: Fraction) -> list[int]:
-    """T_k for k = -K-1 .. K, as exact floors. K is len / 2 - 1."""
+    """Returns T_k for k = -K-1 .. K, as exact floors. K is len / 2 - 1."""
     above = []  # T_k for k >= 0
     while True:
         k = len(above)
@@ -67,12 +67,12 @@ def _certain_floor(cdf: int) -> int:
     error = 1 << (BITS - MARGIN)
     floor = scaled >> BITS
     if (scaled - error) >> BITS != floor or (scaled + error) >> BITS != floor:
-        raise ArithmeticError("too close to an integer: more bits are needed")
+        raise ArithmeticError("the value is too close to an integer, so more bits are needed")
     return floor
 
 
 def noise(key: bytes, votes: np.ndarray, count: int, thresholds: list[int]) -> np.ndarray:
-    """Noise in levels, int64 [len(votes), count]; row i is that of the vote whose number is votes[i]."""
+    """Returns the noise in levels, as int64 [len(votes), count]. Row i is the noise of vote number votes[i]."""
     limit = len(thresholds) // 2 - 1
     words = chacha.words(key, votes, count)
     finite = np.array(thresholds[:-1], dtype=np.uint64)

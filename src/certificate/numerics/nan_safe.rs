@@ -2,7 +2,7 @@
 //!
 //! `f64::min` and `f64::max` drop a NaN, and `f64::INFINITY.next_down()` is `f64::MAX`, so an
 //! overflow before either would end as an enormous radius. Nothing else in `certificate/` calls
-//! them (`tests/layers.rs` checks this).
+//! them (`tests/architecture` checks this).
 
 /// The larger of `x` and `floor`; `floor` if `x` is NaN.
 pub(in crate::certificate) fn at_least(x: f64, floor: f64) -> f64 {

@@ -337,13 +337,13 @@ fn the_models_of_this_repository_are_read_through() {
             let proven = prove_row_independence(&model, &input.name, &input.shape, &manifest.output_name);
             // Each is in the fixtures because it mixes rows, answers at random, or has another input.
             let mixes = [
-                "batch_mates_h",
+                "batch_mean_h",
                 "batch_softmax_h",
                 "quantised_g",
                 "quantised_h",
                 "random_g",
                 "reshaped_h",
-                "turned_h",
+                "transposed_h",
                 "two_inputs",
             ];
             assert_eq!(

@@ -1,9 +1,10 @@
-//! A linear base classifier served for real: h is known, and with it the exact radius that an attack needs.
+//! A linear base classifier, for which h and the exact robust radius are known.
 //!
-//! F says "yes" where `t = (x1 + x2 + x3 + x4) / 2 + 2^-14 > 0`, so `h_yes = Phi(t / sigma)`. Against the worst g the mixture
-//! holds while `h_yes - h_no >= (1 - alpha) / alpha`, that is while `t >= sigma Phi^-1(1 / (2 alpha))`: what t has beyond
-//! that is the true radius, and the way straight to the border is the worst attack. `steep_g` is such a g: it agrees at
-//! first, and says "no" with all its weight as soon as t falls under 3/8.
+//! The base classifier outputs "yes" where `t = (x1 + x2 + x3 + x4) / 2 + 2^-14 > 0`, so `h_yes =
+//! Phi(t / sigma)`. Against the worst g the mixture keeps its class while `h_yes - h_no >= (1 -
+//! alpha) / alpha`, that is while `t >= sigma Phi^-1(1 / (2 alpha))`. The true radius is the
+//! distance of t to this threshold, and the worst attack moves straight to the border. `steep_g` is
+//! such a g: it agrees for a large t, and outputs "no" with full confidence once t is below 3/8.
 
 use certimix::rpc::proto::{CertificateStatus, Prediction};
 
@@ -14,9 +15,9 @@ use crate::support::{Setup, TestServer, messages, recompute};
 
 const ALPHA: f64 = 0.76;
 const SIGMA: f64 = 0.25;
-/// Steps of the grid in one unit.
+/// The number of grid steps in one unit.
 const STEPS: f64 = 4096.0;
-/// h is about 0.95 here, and g says "yes".
+/// An input where h is about 0.95 and g outputs "yes".
 const X: [f32; 4] = [842.0 / 4096.0; 4];
 
 fn setup() -> Setup {
@@ -37,12 +38,12 @@ fn true_radius(x: [f32; 4]) -> f64 {
     t(x) - SIGMA * normal_quantile(0.5 / ALPHA)
 }
 
-/// `x` moved by `distance` in the direction `to`, then to the grid.
+/// Moves `x` by `distance` in the direction `to`, and then to the grid.
 fn moved(x: [f32; 4], to: [f64; 4], distance: f64) -> [f32; 4] {
     let length = to.iter().map(|value| value * value).sum::<f64>().sqrt();
     std::array::from_fn(|axis| {
         let value = f64::from(x[axis]) + to[axis] / length * distance;
-        #[expect(clippy::cast_possible_truncation, reason = "on the grid it is exact")]
+        #[expect(clippy::cast_possible_truncation, reason = "grid values are exact in float32")]
         let snapped = ((value * STEPS).round() / STEPS) as f32;
         snapped
     })
@@ -56,7 +57,7 @@ fn distance(x: [f32; 4], y: [f32; 4]) -> f64 {
         .sqrt()
 }
 
-async fn ask(client: &mut Client, x: [f32; 4], votes: u64) -> Prediction {
+async fn certify_one(client: &mut Client, x: [f32; 4], votes: u64) -> Prediction {
     client
         .certify(certify_with_votes(floats(&[x]), votes))
         .await
@@ -67,29 +68,29 @@ async fn ask(client: &mut Client, x: [f32; 4], votes: u64) -> Prediction {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn the_certified_radius_approaches_the_true_one_from_below() {
+async fn the_certified_radius_approaches_the_true_radius_from_below() {
     let server = TestServer::start(setup()).await;
     let mut client = server.client().await;
     let truth = true_radius(X);
     assert!((truth - 0.3096).abs() < 1e-3, "{truth}");
     let mut gaps = Vec::new();
     for votes in [300, 3000, 30_000, 100_000] {
-        let prediction = ask(&mut client, X, votes).await;
+        let prediction = certify_one(&mut client, X, votes).await;
         let found = certified(&prediction);
         assert_eq!(prediction.label, "yes");
         recompute::assert_certificate(found, ALPHA);
         gaps.push(truth - found.radius);
-        // The share of votes is h, within six standard deviations.
+        // The share of votes equals h within six standard deviations.
         let share = f64::from(prediction.robust_probabilities[1]);
         #[expect(clippy::cast_precision_loss, reason = "small counts")]
         let deviation = (0.05 / found.votes as f64).sqrt();
         assert!((share - normal_cdf(t(X) / SIGMA)).abs() < 6.0 * deviation, "{share}");
     }
-    assert!(gaps.iter().all(|&gap| gap > 0.0), "more than the truth: {gaps:?}");
-    assert!(gaps.is_sorted_by(|a, b| a > b), "no approach: {gaps:?}");
+    assert!(gaps.iter().all(|&gap| gap > 0.0), "above the true radius: {gaps:?}");
+    assert!(gaps.is_sorted_by(|a, b| a > b), "the gap does not shrink: {gaps:?}");
     assert!(
         gaps[2] < 0.06 * truth && gaps[3] < 0.035 * truth,
-        "not near: {gaps:?} of {truth}"
+        "too far below: {gaps:?} of {truth}"
     );
 }
 
@@ -97,7 +98,7 @@ async fn the_certified_radius_approaches_the_true_one_from_below() {
 async fn an_attack_just_outside_the_true_radius_succeeds() {
     let server = TestServer::start(setup()).await;
     let mut client = server.client().await;
-    let clean = ask(&mut client, X, 20_000).await;
+    let clean = certify_one(&mut client, X, 20_000).await;
     assert_eq!(
         (
             clean.label.as_str(),
@@ -108,10 +109,10 @@ async fn an_attack_just_outside_the_true_radius_succeeds() {
     );
     for beyond in [1.05, 1.1, 1.2] {
         let attacked = moved(X, [-1.0; 4], beyond * true_radius(X));
-        let broken = ask(&mut client, attacked, 20_000).await;
+        let broken = certify_one(&mut client, attacked, 20_000).await;
         assert_eq!(broken.label, "no", "at {beyond} of the true radius: {broken:?}");
         assert_eq!(certificate(&broken).status(), CertificateStatus::Abstained);
-        // It is g that breaks it: h alone still says "yes".
+        // The attack changes g only: h still outputs "yes".
         assert_eq!((broken.standard_class_index, broken.robust_class_index), (0, 1));
     }
 }
@@ -120,7 +121,7 @@ async fn an_attack_just_outside_the_true_radius_succeeds() {
 async fn no_attack_inside_the_certified_radius_succeeds() {
     let server = TestServer::start(setup()).await;
     let mut client = server.client().await;
-    let radius = certified(&ask(&mut client, X, 50_000).await).radius;
+    let radius = certified(&certify_one(&mut client, X, 50_000).await).radius;
     let directions = [
         [-1.0; 4],
         [-1.0, -1.0, -1.0, -0.5],
@@ -128,22 +129,22 @@ async fn no_attack_inside_the_certified_radius_succeeds() {
         [1.0, -1.0, -1.0, -1.0],
         [1.0; 4],
     ];
-    let mut turned_g = 0;
+    let mut changed_g = 0;
     for to in directions {
         for part in [0.3, 0.6, 0.9, 0.99] {
             let attacked = moved(X, to, part * radius);
             assert!(distance(X, attacked) < radius);
-            let answer = ask(&mut client, attacked, 20_000).await;
-            assert_eq!(answer.label, "yes", "{part} of {radius} towards {to:?}: {answer:?}");
-            turned_g += usize::from(answer.standard_class_index == 0);
+            let response = certify_one(&mut client, attacked, 20_000).await;
+            assert_eq!(response.label, "yes", "{part} of {radius} towards {to:?}: {response:?}");
+            changed_g += usize::from(response.standard_class_index == 0);
         }
     }
-    assert!(turned_g > 10, "the attacks never turned g: they show nothing");
+    assert!(changed_g > 10, "the attacks rarely change g, so they test little");
 }
 
-/// Points all along a line across the border: never more than the truth, on either side.
+/// Along a line across the border, no certificate exceeds the true radius on either side.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn no_certificate_exceeds_the_truth() {
+async fn no_certificate_exceeds_the_true_radius() {
     let server = TestServer::start(setup()).await;
     let mut client = server.client().await;
     let line: Vec<[f32; 4]> = (-20..=20i16)
@@ -171,13 +172,14 @@ async fn no_certificate_exceeds_the_truth() {
     assert!(certified > 5, "{certified} certified");
 }
 
-/// Three classes: the way to the border passes through the middle, and both bounds are at work.
+/// With three classes the path to the border passes through the middle class, and both bounds
+/// matter.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn three_classes_never_exceed_the_truth() {
+async fn no_certificate_of_three_classes_exceeds_the_true_radius() {
     let setup = setup().path("models.standard", &crate::support::fixture("linear_g"));
     let server = TestServer::start(setup.path("models.robust", &crate::support::fixture("two_borders"))).await;
     let mut client = server.client().await;
-    // The least margin of "right" over the others that the worst g leaves, at t.
+    // The smallest margin of "right" over the other classes at t, against the worst g.
     let margin = |t: f64| {
         let (right, left) = (normal_cdf((t - 0.125) / SIGMA), normal_cdf((-t - 0.125) / SIGMA));
         right - left.max(1.0 - right - left) - (1.0 - ALPHA) / ALPHA
@@ -185,10 +187,10 @@ async fn three_classes_never_exceed_the_truth() {
     let mut certified = 0;
     for step in [20, 25, 30, 35, 40i16] {
         let x = [f32::from(step) / 64.0, 0.25, 0.25, 0.25];
-        let prediction = ask(&mut client, x, 20_000).await;
+        let prediction = certify_one(&mut client, x, 20_000).await;
         let found = certificate(&prediction);
         recompute::assert_certificate(found, ALPHA);
-        // The margin falls on the way to the border at t = 1/8.
+        // The margin decreases towards the border at t = 1/8.
         let truth = bisect(0.0, t(x), |r| margin(t(x) - r) > 0.0);
         assert!(
             found.radius <= truth,

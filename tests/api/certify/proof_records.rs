@@ -1,4 +1,5 @@
-//! A constant is proven by a signed record about exactly this file; without one it is a claim, and every place says so.
+//! A signed record about the exact model file proves a constant. Without one the constant is a
+//! claim, and certificates and GetModelInfo report it as such.
 
 use std::fs;
 
@@ -17,8 +18,8 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The key of the tests, and linear_h's record by it.
-fn signed(constant: f64) -> (String, String) {
+/// Returns the public key of the tests, and a record for linear_h that it signs.
+fn signed_record(constant: f64) -> (String, String) {
     let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
     let manifest: toml::Table = toml::from_str(&fs::read_to_string(fixture("linear_h")).unwrap()).unwrap();
     let statement = serde_json::json!({
@@ -33,7 +34,7 @@ fn signed(constant: f64) -> (String, String) {
     (key, record.to_string())
 }
 
-/// linear_h in a folder of its own, whose key is believed.
+/// Settings with linear_h in its own folder and the key of the tests among the trusted keys.
 fn setup() -> Setup {
     let setup = Setup::pair("linear_g", "linear_h");
     setup.file(
@@ -43,12 +44,12 @@ fn setup() -> Setup {
     let manifest = setup.file("h.toml", &fs::read(fixture("linear_h")).unwrap());
     setup
         .path("models.robust", &manifest)
-        .with("certificate.proof_keys", format!("[\"{}\"]", signed(4.0).0))
+        .with("certificate.proof_keys", format!("[\"{}\"]", signed_record(4.0).0))
         .batch_size(2)
 }
 
-async fn asked(client: &mut Client) -> (Prediction, GetModelInfoResponse) {
-    let answer = client
+async fn prediction_and_info(client: &mut Client) -> (Prediction, GetModelInfoResponse) {
+    let response = client
         .predict(messages::predict_request(messages::floats(&[X])))
         .await
         .unwrap()
@@ -58,15 +59,15 @@ async fn asked(client: &mut Client) -> (Prediction, GetModelInfoResponse) {
         .await
         .unwrap()
         .into_inner();
-    (answer.predictions.into_iter().next().unwrap(), info)
+    (response.predictions.into_iter().next().unwrap(), info)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_signed_record_makes_a_constant_proven() {
+async fn a_signed_record_proves_a_constant() {
     let setup = setup();
-    setup.file("linear_h.proof.json", signed(4.0).1.as_bytes());
+    setup.file("linear_h.proof.json", signed_record(4.0).1.as_bytes());
     let server = TestServer::start(setup).await;
-    let (prediction, info) = asked(&mut server.client().await).await;
+    let (prediction, info) = prediction_and_info(&mut server.client().await).await;
     assert_eq!(messages::certified(&prediction).basis(), CertificateBasis::Proven);
     let robust = info.robust.unwrap();
     assert_eq!(robust.guarantee_basis(), CertificateBasis::Proven);
@@ -77,16 +78,16 @@ async fn a_signed_record_makes_a_constant_proven() {
     assert!(!provenance.runtime_version.is_empty() && !provenance.processor.is_empty());
 }
 
-/// Answered 99,537 on a box of diameter 4, as if it were proven.
+/// The server once served the radius 99,537 on a box of diameter 4, as proven.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_typed_constant_is_a_claim_and_its_radius_ends_with_the_range() {
+async fn a_constant_without_a_record_is_a_claim_and_its_radius_is_limited_to_the_range() {
     let edits = [
         ("constant = 4.0", "constant = 0.001"),
         ("tests/fixtures/make_fixtures.py", "trust me"),
     ];
     let setup = Setup::pair("linear_g", "linear_h").edited("models.robust", "linear_h", &edits);
     let server = TestServer::start(setup).await;
-    let (prediction, info) = asked(&mut server.client().await).await;
+    let (prediction, info) = prediction_and_info(&mut server.client().await).await;
     let certificate = messages::certified(&prediction);
     assert_eq!(certificate.basis(), CertificateBasis::Claimed);
     assert!(certificate.whole_range, "{certificate:?}");
@@ -97,9 +98,9 @@ async fn a_typed_constant_is_a_claim_and_its_radius_ends_with_the_range() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_can_prove_nothing_rests_on_nothing_and_votes_rest_on_a_theorem() {
+async fn an_unproven_model_has_no_basis_and_a_smoothed_model_is_proven() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h_unproven")).await;
-    let (prediction, _) = asked(&mut server.client().await).await;
+    let (prediction, _) = prediction_and_info(&mut server.client().await).await;
     let certificate = messages::certificate(&prediction);
     assert_eq!(certificate.status(), CertificateStatus::Unavailable);
     assert_eq!(certificate.basis(), CertificateBasis::Unspecified);
@@ -116,33 +117,37 @@ async fn what_can_prove_nothing_rests_on_nothing_and_votes_rest_on_a_theorem() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_record_that_comes_is_seen_and_one_that_contradicts_is_not_put_in_force() {
+async fn a_new_record_is_reloaded_and_a_contradicting_record_is_rejected() {
     let server = EditableServer::start(setup());
     let mut client = server.client().await;
-    let (before, info) = asked(&mut client).await;
+    let (before, info) = prediction_and_info(&mut client).await;
     assert_eq!(messages::certified(&before).basis(), CertificateBasis::Claimed);
     let claimed = info.provenance.unwrap().config_revision;
-    server.setup.file("linear_h.proof.json", signed(4.0).1.as_bytes());
+    server
+        .setup
+        .file("linear_h.proof.json", signed_record(4.0).1.as_bytes());
     let revision = loop {
-        let (after, info) = asked(&mut client).await;
+        let (after, info) = prediction_and_info(&mut client).await;
         if messages::certified(&after).basis() == CertificateBasis::Proven {
             break info.provenance.unwrap().config_revision;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     };
     assert_ne!(revision, claimed);
-    // More is said to be needed than the manifest says: the manifest is wrong.
-    server.setup.file("linear_h.proof.json", signed(4.5).1.as_bytes());
+    // The record proves a larger constant than the manifest has, so the manifest is wrong.
+    server
+        .setup
+        .file("linear_h.proof.json", signed_record(4.5).1.as_bytes());
     let pending = loop {
-        let (_, info) = asked(&mut client).await;
+        let (_, info) = prediction_and_info(&mut client).await;
         if let Some(pending) = info.config.unwrap().pending_error {
             break pending;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     };
-    let told = &pending.violations[0].description;
+    let description = &pending.violations[0].description;
     assert!(
-        told.contains("guarantee.constant is 4") && told.contains("4.5"),
-        "{told}"
+        description.contains("guarantee.constant is 4") && description.contains("4.5"),
+        "{description}"
     );
 }

@@ -1,4 +1,5 @@
-//! CertifyStream: a certificate that grows. Every message holds by itself, radii never shrink, the last one is final.
+//! CertifyStream sends a growing certificate. Each message is valid by itself, radii never shrink
+//! and the last message is final.
 
 use certimix::rpc::proto::{BoundMethod, CertifyRequest, CertifyStreamResponse, StopReason};
 use tonic::Streaming;
@@ -15,7 +16,7 @@ fn setup() -> Setup {
         .with("certificate.max_votes", 50_000)
 }
 
-async fn all(mut stream: Streaming<CertifyStreamResponse>) -> Vec<CertifyStreamResponse> {
+async fn receive_all(mut stream: Streaming<CertifyStreamResponse>) -> Vec<CertifyStreamResponse> {
     let mut messages = Vec::new();
     while let Some(message) = tokio::time::timeout(TEST_TIMEOUT, stream.message())
         .await
@@ -34,7 +35,7 @@ fn radii(messages: &[CertifyStreamResponse]) -> Vec<f64> {
         .collect()
 }
 
-fn assert_well_formed(messages: &[CertifyStreamResponse]) {
+fn assert_valid_growth(messages: &[CertifyStreamResponse]) {
     let finals: Vec<bool> = messages.iter().map(|message| message.r#final).collect();
     let (last, before) = finals.split_last().expect("no message");
     assert!(*last && !before.contains(&true), "{finals:?}");
@@ -51,34 +52,52 @@ fn assert_well_formed(messages: &[CertifyStreamResponse]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_certificate_grows_and_never_shrinks() {
+async fn the_radius_grows_and_never_shrinks() {
     let server = TestServer::start(setup()).await;
-    let order = certify_with_votes(floats(&[[0.25; 4]]), 50_000);
-    let messages = all(server.client().await.certify_stream(order).await.unwrap().into_inner()).await;
-    assert_well_formed(&messages);
+    let request = certify_with_votes(floats(&[[0.25; 4]]), 50_000);
+    let messages = receive_all(
+        server
+            .client()
+            .await
+            .certify_stream(request)
+            .await
+            .unwrap()
+            .into_inner(),
+    )
+    .await;
+    assert_valid_growth(&messages);
     assert!(messages.len() > 3, "{} messages", messages.len());
     let last = certificate(messages.last().unwrap().prediction.as_ref().unwrap());
     assert_eq!(last.stop_reason(), StopReason::VoteBudget);
-    // 50,000 votes were drawn; the best moment of them is what was served.
+    // The loop drew 50,000 votes, and served its best evaluation.
     assert!(last.votes > 40_000 && last.votes <= 50_000, "{last:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_stream_ends_at_its_target() {
+async fn the_stream_ends_at_its_target() {
     let server = TestServer::start(setup()).await;
-    let order = CertifyRequest {
+    let request = CertifyRequest {
         target_radius: Some(0.2),
         ..certify_with_votes(floats(&[[0.25; 4]]), 50_000)
     };
-    let messages = all(server.client().await.certify_stream(order).await.unwrap().into_inner()).await;
-    assert_well_formed(&messages);
+    let messages = receive_all(
+        server
+            .client()
+            .await
+            .certify_stream(request)
+            .await
+            .unwrap()
+            .into_inner(),
+    )
+    .await;
+    assert_valid_growth(&messages);
     let last = certificate(messages.last().unwrap().prediction.as_ref().unwrap());
     assert_eq!(last.stop_reason(), StopReason::TargetReached);
     assert!(last.radius >= 0.2 * (1.0 - 1e-12) && last.votes < 50_000, "{last:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_does_not_grow_is_one_final_message() {
+async fn a_certificate_that_cannot_grow_is_one_final_message() {
     let server = TestServer::start(setup()).await;
     let mut client = server.client().await;
     let undecided = certify_with_votes(floats(&[[0.0; 4]]), 200);
@@ -86,32 +105,43 @@ async fn what_does_not_grow_is_one_final_message() {
         bound: BoundMethod::ClopperPearson.into(),
         ..certify_with_votes(floats(&[[0.25; 4]]), 200)
     };
-    for order in [undecided, fixed] {
-        let messages = all(client.certify_stream(order).await.unwrap().into_inner()).await;
-        assert_well_formed(&messages);
+    for request in [undecided, fixed] {
+        let messages = receive_all(client.certify_stream(request).await.unwrap().into_inner()).await;
+        assert_valid_growth(&messages);
         assert!(messages.len() <= 2, "{} messages", messages.len());
     }
     let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
-    let order = certify_with_votes(floats(&[[0.75, -0.5, -0.25, 0.5]]), 200);
-    let messages = all(server.client().await.certify_stream(order).await.unwrap().into_inner()).await;
+    let request = certify_with_votes(floats(&[[0.75, -0.5, -0.25, 0.5]]), 200);
+    let messages = receive_all(
+        server
+            .client()
+            .await
+            .certify_stream(request)
+            .await
+            .unwrap()
+            .into_inner(),
+    )
+    .await;
     assert_eq!((messages.len(), messages[0].r#final), (1, true));
     assert!(radii(&messages)[0] > 0.0);
 }
 
-/// A reader that does not read: the votes end, their place in the queue is free, and the last message still comes.
+/// If the reader does not read, the votes still end and release the queue, and the last message
+/// arrives later.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_slow_reader_holds_nothing_up() {
-    // Room for one request for votes at a time: a quarter of it is not for them.
+async fn a_slow_reader_does_not_delay_other_callers() {
+    // The queue holds one request for votes at a time. A quarter of the queue is reserved for
+    // interactive requests.
     let setup = setup()
         .with("server.max_inputs", 1)
         .with("scheduler.queue_rows", 171)
         .text("server.max_request_time", "10m");
     let server = TestServer::start(setup).await;
     let narrow = server.narrow_channel().await;
-    let order = certify_with_votes(floats(&[[0.25; 4]]), 50_000);
-    let unread = Client::new(narrow).certify_stream(order).await.unwrap().into_inner();
+    let request = certify_with_votes(floats(&[[0.25; 4]]), 50_000);
+    let unread = Client::new(narrow).certify_stream(request).await.unwrap().into_inner();
     let mut client = server.client().await;
-    let asked = async {
+    let served = async {
         while client
             .certify(certify_with_votes(floats(&[[0.25; 4]]), 10))
             .await
@@ -120,10 +150,10 @@ async fn a_slow_reader_holds_nothing_up() {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(TEST_TIMEOUT, asked)
+    tokio::time::timeout(TEST_TIMEOUT, served)
         .await
-        .expect("an unread stream holds the queue");
-    let messages = all(unread).await;
-    assert_well_formed(&messages);
+        .expect("an unread stream occupies the queue");
+    let messages = receive_all(unread).await;
+    assert_valid_growth(&messages);
     assert!(messages.last().unwrap().r#final);
 }

@@ -1,4 +1,5 @@
-//! Certify: the caller's own target, votes and failure probability, within the operator's limits.
+//! Certify with the caller's target, vote budget and failure probability, within the operator's
+//! limits.
 
 use certimix::rpc::proto::{BoundMethod, CertificateStatus, CertifyRequest, Prediction, StopReason};
 
@@ -8,8 +9,8 @@ use crate::support::server::Client;
 use crate::support::{Setup, TestServer, messages, recompute};
 
 const ALPHA: f64 = 0.76;
-/// t = 0.5, two sigma from the border.
-const CLEAR_INPUT: [f32; 4] = [0.25; 4];
+/// An input with t = 0.5, which is two sigma from the border.
+const TWO_SIGMA_INPUT: [f32; 4] = [0.25; 4];
 
 fn setup() -> Setup {
     Setup::pair("steep_g", "half_space")
@@ -17,7 +18,7 @@ fn setup() -> Setup {
         .with("certificate.max_votes", 20_000)
 }
 
-async fn ask(client: &mut Client, request: CertifyRequest) -> Prediction {
+async fn certify_one(client: &mut Client, request: CertifyRequest) -> Prediction {
     client
         .certify(request)
         .await
@@ -28,10 +29,10 @@ async fn ask(client: &mut Client, request: CertifyRequest) -> Prediction {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn orders_beyond_the_limits_are_refused_by_field() {
+async fn parameters_beyond_the_limits_are_refused_by_field() {
     let server = TestServer::start(setup().with("certificate.min_failure_probability", 1e-9)).await;
     let mut client = server.client().await;
-    let base = || certify_request(floats(&[CLEAR_INPUT]));
+    let base = || certify_request(floats(&[TWO_SIGMA_INPUT]));
     let cases = [
         (
             CertifyRequest {
@@ -112,12 +113,12 @@ async fn orders_beyond_the_limits_are_refused_by_field() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn the_operators_settings_hold_where_the_caller_is_silent() {
+async fn unset_parameters_take_the_operators_settings() {
     let setup = setup()
         .with("certificate.certify_votes", 321)
         .with("certificate.failure_probability", 0.001);
     let server = TestServer::start(setup.with("certificate.selection_votes", 9)).await;
-    let prediction = ask(&mut server.client().await, certify_request(floats(&[CLEAR_INPUT]))).await;
+    let prediction = certify_one(&mut server.client().await, certify_request(floats(&[TWO_SIGMA_INPUT]))).await;
     let found = certified(&prediction);
     assert_eq!(
         (found.votes_drawn, found.selection_votes, found.failure_probability),
@@ -130,18 +131,19 @@ async fn the_operators_settings_hold_where_the_caller_is_silent() {
     recompute::assert_certificate(found, ALPHA);
 }
 
-/// Clopper-Pearson by its definition: with that bound as the truth, so many votes or more have just the probability delta.
+/// The definition of Clopper-Pearson: if the bound were the true share, the probability of at least
+/// this many votes would be exactly delta.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn clopper_pearson_for_a_fixed_number_of_votes() {
+async fn clopper_pearson_bounds_match_their_definition() {
     let server = TestServer::start(setup()).await;
     let mut client = server.client().await;
     for (votes, delta) in [(1, 0.5), (100, 1e-3), (1000, 1e-6)] {
-        let order = CertifyRequest {
+        let request = CertifyRequest {
             bound: BoundMethod::ClopperPearson.into(),
             failure_probability: Some(delta),
-            ..certify_with_votes(floats(&[CLEAR_INPUT]), votes)
+            ..certify_with_votes(floats(&[TWO_SIGMA_INPUT]), votes)
         };
-        let prediction = ask(&mut client, order).await;
+        let prediction = certify_one(&mut client, request).await;
         let found = certificate(&prediction);
         assert_eq!((found.votes, found.bound()), (votes, BoundMethod::ClopperPearson));
         assert_eq!(found.stop_reason(), StopReason::VoteBudget);
@@ -155,37 +157,38 @@ async fn clopper_pearson_for_a_fixed_number_of_votes() {
     }
 }
 
-/// A fixed-number bound says nothing when the target was met earlier, so the loop draws them all.
+/// A bound for a fixed number of votes holds only after all of them, so the loop draws them all
+/// even if it reaches the target earlier.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn clopper_pearson_does_not_stop_at_the_target() {
+async fn clopper_pearson_draws_all_votes_despite_a_target() {
     let server = TestServer::start(setup()).await;
-    let order = CertifyRequest {
+    let request = CertifyRequest {
         bound: BoundMethod::ClopperPearson.into(),
         target_radius: Some(0.01),
-        ..certify_with_votes(floats(&[CLEAR_INPUT]), 2000)
+        ..certify_with_votes(floats(&[TWO_SIGMA_INPUT]), 2000)
     };
-    let prediction = ask(&mut server.client().await, order).await;
+    let prediction = certify_one(&mut server.client().await, request).await;
     let found = certified(&prediction);
     assert_eq!((found.votes, found.stop_reason()), (2000, StopReason::TargetReached));
     recompute::assert_certificate(found, ALPHA);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_target_within_reach_ends_the_votes() {
+async fn a_reached_target_ends_the_votes() {
     let server = TestServer::start(setup()).await;
     let mut client = server.client().await;
     let mut votes_before = 0;
     for target in [0.05, 0.15, 0.3] {
-        let order = CertifyRequest {
+        let request = CertifyRequest {
             target_radius: Some(target),
-            ..certify_with_votes(floats(&[CLEAR_INPUT]), 20_000)
+            ..certify_with_votes(floats(&[TWO_SIGMA_INPUT]), 20_000)
         };
-        let prediction = ask(&mut client, order).await;
+        let prediction = certify_one(&mut client, request).await;
         let found = certified(&prediction);
         assert_eq!(found.stop_reason(), StopReason::TargetReached, "{found:?}");
         assert!(found.radius >= target, "{found:?}");
         assert!(found.votes < 20_000 && found.votes >= votes_before, "{found:?}");
-        // What must be proven so that the target is left after the way to the grid and the rounding.
+        // The proven radius must leave the target after the snapping loss and the rounding.
         let needed = target + found.snapping_loss;
         assert!(
             found.target_radius > needed && found.target_radius < needed * (1.0 + 1e-14),
@@ -196,32 +199,34 @@ async fn a_target_within_reach_ends_the_votes() {
     }
 }
 
-/// Not a number that overflows on the way to the mathematics, where nobody could name the field.
+/// The request check refuses such a target before the mathematics, which could not report the
+/// field.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_target_beyond_all_bounds_is_named() {
+async fn an_impossible_target_is_refused_by_field() {
     let server = TestServer::start(setup()).await;
     let mut client = server.client().await;
     for target in [f64::MAX, 1.1e30, f64::INFINITY, f64::NAN, 0.0, -1.0] {
-        let order = CertifyRequest {
+        let request = CertifyRequest {
             target_radius: Some(target),
-            ..certify_with_votes(floats(&[CLEAR_INPUT]), 100)
+            ..certify_with_votes(floats(&[TWO_SIGMA_INPUT]), 100)
         };
-        let refused = client.certify(order).await.unwrap_err();
+        let refused = client.certify(request).await.unwrap_err();
         assert_eq!(violated_fields(&refused), ["target_radius"], "{target}");
     }
 }
 
-/// The true robust radius is 0.398: more can never be proven, and the loop sees it long before the budget is spent.
+/// The true robust radius is 0.398, so a larger target cannot be proven. The loop detects this long
+/// before the budget is spent.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_target_out_of_reach_ends_the_votes_too() {
+async fn an_unreachable_target_ends_the_votes() {
     let server = TestServer::start(setup()).await;
     let mut client = server.client().await;
     for target in [0.6, 5.0, 1e30] {
-        let order = CertifyRequest {
+        let request = CertifyRequest {
             target_radius: Some(target),
-            ..certify_with_votes(floats(&[CLEAR_INPUT]), 20_000)
+            ..certify_with_votes(floats(&[TWO_SIGMA_INPUT]), 20_000)
         };
-        let prediction = ask(&mut client, order).await;
+        let prediction = certify_one(&mut client, request).await;
         let found = certificate(&prediction);
         assert_eq!(found.stop_reason(), StopReason::TargetOutOfReach, "{found:?}");
         assert!(found.votes < 10_000 && found.radius < 0.4, "{found:?}");
@@ -229,29 +234,30 @@ async fn a_target_out_of_reach_ends_the_votes_too() {
     }
 }
 
-/// Predict stops at the operator's target, and never beyond the operator's budget.
+/// Predict stops at the operator's target or budget, whichever comes first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn predict_follows_the_operators_target() {
     let setup = setup()
         .with("certificate.predict_target_radius", 0.1)
         .with("certificate.predict_votes", 2000);
     let server = TestServer::start(setup).await;
-    let request = messages::predict_request(floats(&[CLEAR_INPUT, [0.03125; 4]]));
-    let answer = server.client().await.predict(request).await.unwrap().into_inner();
-    let reached = certified(&answer.predictions[0]);
+    let request = messages::predict_request(floats(&[TWO_SIGMA_INPUT, [0.03125; 4]]));
+    let response = server.client().await.predict(request).await.unwrap().into_inner();
+    let reached = certified(&response.predictions[0]);
     assert_eq!(reached.stop_reason(), StopReason::TargetReached);
     assert!(reached.votes < 2000 && reached.radius >= 0.0999, "{reached:?}");
-    let hopeless = certificate(&answer.predictions[1]);
-    assert_eq!(hopeless.stop_reason(), StopReason::TargetOutOfReach);
-    assert!(hopeless.votes < 2000, "{hopeless:?}");
+    let unreachable = certificate(&response.predictions[1]);
+    assert_eq!(unreachable.stop_reason(), StopReason::TargetOutOfReach);
+    assert!(unreachable.votes < 2000, "{unreachable:?}");
 }
 
-/// More inputs than lanes: each gets its own votes, key and certificate, in order.
+/// The request has more inputs than vote lanes. Each input gets its own votes, key and certificate,
+/// in order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_batch_is_certified_input_by_input() {
+async fn each_input_of_a_batch_has_its_own_certificate() {
     let server = TestServer::start(setup()).await;
     let inputs: Vec<[f32; 4]> = (0..11u8).map(|row| [(f32::from(row) - 5.0) / 16.0; 4]).collect();
-    let answer = server
+    let response = server
         .client()
         .await
         .certify(certify_with_votes(floats(&inputs), 500))
@@ -259,7 +265,7 @@ async fn a_batch_is_certified_input_by_input() {
         .unwrap()
         .into_inner();
     let mut keys = Vec::new();
-    for (prediction, x) in answer.predictions.iter().zip(&inputs) {
+    for (prediction, x) in response.predictions.iter().zip(&inputs) {
         let found = certificate(prediction);
         assert_eq!((found.votes_drawn, found.selection_votes), (516, 16));
         assert!(found.votes <= 500);
@@ -269,7 +275,7 @@ async fn a_batch_is_certified_input_by_input() {
             assert_eq!(prediction.label, if x[0] > 0.0 { "yes" } else { "no" });
         }
     }
-    let certified = answer
+    let certified = response
         .predictions
         .iter()
         .filter(|found| certificate(found).radius > 0.0)

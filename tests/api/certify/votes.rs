@@ -1,4 +1,4 @@
-//! Votes are exact: a row that is not a number votes for nobody, and a key draws the same votes again.
+//! Votes are exact: a row of NaN casts no vote, and a noise key reproduces its votes.
 
 use std::collections::HashSet;
 
@@ -27,7 +27,7 @@ fn key(certificate: &Certificate) -> [u8; 32] {
     certificate.noise_key.to_vec().try_into().unwrap()
 }
 
-/// How many of the estimation votes had a first coordinate under 0, whose square root is not a number.
+/// Counts the estimation votes with a negative first coordinate, whose square root is NaN.
 fn nan_votes(certificate: &Certificate, x: [f32; 4]) -> u64 {
     let grid = Grid::new(-1.0, 1.0, 8192).unwrap();
     let table = NoiseTable::new(grid.scale(0.25)).unwrap();
@@ -43,10 +43,11 @@ fn nan_votes(certificate: &Certificate, x: [f32; 4]) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_row_of_nan_votes_for_nobody() {
+async fn a_row_of_nan_casts_no_vote() {
     let server = TestServer::start(Setup::pair("linear_g", "nan_h")).await;
     for x in [[0.25, 0.5, 0.5, 0.5], [0.0, 1.0, 1.0, 0.5], [0.75, 0.25, 0.5, 0.5]] {
-        // Without a target one-sided and two-sided bounds alike serve a moment of their choice: read its own counts.
+        // Without a target both bounds serve the best evaluation of the loop, so the test reads the
+        // counts served with it.
         let prediction = certify(&server, certify_with_votes(floats(&[x]), 1000)).await.remove(0);
         let found = certificate(&prediction);
         recompute::assert_certificate(found, ALPHA);
@@ -63,13 +64,13 @@ async fn a_row_of_nan_votes_for_nobody() {
             (cast - expected).abs() < 0.01,
             "{cast} of {votes} votes were cast, not {expected}"
         );
-        assert!(expected < votes || x[0] > 0.5, "no row was NaN: the test shows nothing");
+        assert!(expected < votes || x[0] > 0.5, "no row was NaN, so this tests nothing");
     }
 }
 
-/// Every row is NaN: no vote at all, and an abstention.
+/// If every row is NaN, no vote is cast and the certificate abstains.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn nothing_but_nan_is_an_abstention() {
+async fn nan_in_every_row_gives_an_abstention() {
     let server = TestServer::start(Setup::pair("linear_g", "nan_h").with("certificate.selection_votes", 1)).await;
     let prediction = certify(&server, certify_with_votes(floats(&[[-1.0, 1.0, 1.0, 1.0]]), 100))
         .await
@@ -84,9 +85,9 @@ async fn nothing_but_nan_is_an_abstention() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_key_draws_the_same_votes_again() {
+async fn a_noise_key_reproduces_its_votes() {
     for robust in ["two_borders", "nan_h"] {
-        // Neither the batch shape nor the number of sessions shows in the votes.
+        // The votes depend neither on the batch size nor on the number of sessions.
         let setup = Setup::pair("linear_g", robust)
             .with("runtime.executors", 2)
             .batch_size(7);
@@ -113,9 +114,9 @@ async fn a_key_draws_the_same_votes_again() {
     }
 }
 
-/// The votes of another key are others: what a replay compares can differ.
+/// Another key draws other votes, so the comparison of a replay can fail.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn another_key_draws_other_votes() {
+async fn another_noise_key_draws_other_votes() {
     let runtime = Setup::pair("steep_g", "half_space").settings().runtime;
     let mut counter = VoteReplayer::load(&fixture("half_space"), &runtime, 16).unwrap();
     let input = Input::from_floats(&[0.03125; 4]);
@@ -126,15 +127,20 @@ async fn another_key_draws_other_votes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn no_key_is_used_twice_and_the_secret_decides_them() {
+async fn noise_keys_are_unique_and_follow_from_the_secret() {
     let mut keys = Vec::new();
     for secret in [[1; 32], [1; 32], [2; 32]] {
         let server = TestServer::start(Setup::pair("steep_g", "half_space").secret(secret)).await;
         let mut of_server = Vec::new();
         for _ in 0..3 {
             let request = messages::predict_request(floats(&[[0.25; 4], [0.25; 4]]));
-            let answer = server.client().await.predict(request).await.unwrap().into_inner();
-            of_server.extend(answer.predictions.iter().map(|prediction| key(certificate(prediction))));
+            let response = server.client().await.predict(request).await.unwrap().into_inner();
+            of_server.extend(
+                response
+                    .predictions
+                    .iter()
+                    .map(|prediction| key(certificate(prediction))),
+            );
         }
         let distinct: HashSet<_> = of_server.iter().copied().collect();
         assert_eq!(distinct.len(), 6, "a key was used twice");

@@ -1,4 +1,5 @@
-//! Bearer tokens: asked for by TCP, of everything but health; and shown to nobody.
+//! TCP connections need a bearer token for every service except health. Tokens never appear in
+//! errors.
 
 use certimix::rpc::proto::GetModelInfoRequest;
 use tonic::metadata::MetadataValue;
@@ -40,7 +41,7 @@ async fn code(channel: &Channel, authorization: Option<&str>) -> Code {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn one_that_is_known_is_asked_for() {
+async fn a_known_token_is_required() {
     let setup = setup();
     let server = ServerProcess::spawn(&setup.write());
     let address = server.address();
@@ -58,27 +59,27 @@ async fn one_that_is_known_is_asked_for() {
     for good in [OLD, NEW] {
         assert_eq!(code(&channel, Some(&format!("Bearer {good}"))).await, Code::Ok);
     }
-    // A kubelet has no token; who looks for services needs one.
+    // The health service needs no token, because a kubelet has none. Reflection needs one.
     let health = HealthClient::new(channel.clone())
         .check(HealthCheckRequest::default())
         .await;
     health.unwrap();
     let mut reflection = ServerReflectionClient::new(channel);
-    let asked = tokio_stream::iter([ServerReflectionRequest::default()]);
-    let refused = reflection.server_reflection_info(asked).await.unwrap_err();
+    let requests = tokio_stream::iter([ServerReflectionRequest::default()]);
+    let refused = reflection.server_reflection_info(requests).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated, "{refused:?}");
-    // The socket's file has its own permissions.
+    // The Unix socket needs no token, because its file permissions protect it.
     let socket = format!("unix:{}", setup.folder().join("certimix.sock").display());
     let by_socket = Endpoint::from_shared(socket).unwrap().connect().await.unwrap();
     assert_eq!(code(&by_socket, None).await, Code::Ok);
 }
 
 #[test]
-fn the_clients_for_people_show_theirs() {
+fn the_command_line_client_sends_its_token() {
     let setup = setup();
     let server = ServerProcess::spawn(&setup.write());
     let address = server.address().to_string();
-    let own = setup.file("own", format!("{NEW}\n").as_bytes());
+    let token_file = setup.file("own", format!("{NEW}\n").as_bytes());
     let output = run(
         &[
             "info",
@@ -86,7 +87,7 @@ fn the_clients_for_people_show_theirs() {
             "--address",
             &address,
             "--token-file",
-            own.to_str().unwrap(),
+            token_file.to_str().unwrap(),
         ],
         &[],
     );
@@ -108,13 +109,13 @@ fn the_clients_for_people_show_theirs() {
 }
 
 #[test]
-fn files_without_tokens_are_told() {
-    for (text, told) in [("", "found 0"), ("# none\n", "found 0"), ("hunter2\n", "line 1")] {
+fn invalid_token_files_are_reported() {
+    for (text, expected) in [("", "found 0"), ("# none\n", "found 0"), ("hunter2\n", "line 1")] {
         let setup = setup();
         setup.file("tokens", text.as_bytes());
         let message = fails(&["serve", setup.write().to_str().unwrap()], &[]);
         assert!(
-            message.contains("server.bearer_token_file:") && message.contains(told),
+            message.contains("server.bearer_token_file:") && message.contains(expected),
             "{message}"
         );
         assert!(!message.contains("hunter2"), "{message}");

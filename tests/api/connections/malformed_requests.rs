@@ -1,4 +1,4 @@
-//! Bytes that are no request: refused with the right code, and forgotten.
+//! Bytes that are no valid request are refused with the right code, and the server continues.
 
 use std::io::{Read as _, Write as _};
 use std::time::Duration;
@@ -9,10 +9,10 @@ use tonic::{Code, Status};
 
 use crate::support::{Setup, TestServer, messages};
 
-type Answer = Response<tonic::body::Body>;
+type HttpResponse = Response<tonic::body::Body>;
 
-/// Posts `body` as it is, which must be text for want of another body that can be made here.
-async fn post(server: &TestServer, method: &str, content_type: &str, body: String) -> Answer {
+/// Posts `body` unchanged. It is text, because tonic's body type has no constructor for bytes.
+async fn post(server: &TestServer, method: &str, content_type: &str, body: String) -> HttpResponse {
     let mut channel = server.channel().await;
     std::future::poll_fn(|context| channel.poll_ready(context))
         .await
@@ -28,19 +28,19 @@ async fn post(server: &TestServer, method: &str, content_type: &str, body: Strin
     channel.call(request).await.unwrap()
 }
 
-fn code(answer: &Answer) -> Code {
-    Status::from_header_map(answer.headers())
+fn code(response: &HttpResponse) -> Code {
+    Status::from_header_map(response.headers())
         .expect("a status in the headers")
         .code()
 }
 
-/// The five bytes before a message: not compressed, and its length.
+/// Adds the five bytes before a message: the flag for no compression, and the length.
 fn framed(message: &str) -> String {
     let length = u32::try_from(message.len()).unwrap().to_be_bytes();
     String::from_utf8([&[0][..], &length, message.as_bytes()].concat()).unwrap()
 }
 
-async fn assert_goes_on(server: &TestServer) {
+async fn assert_still_serves(server: &TestServer) {
     server
         .client()
         .await
@@ -50,10 +50,11 @@ async fn assert_goes_on(server: &TestServer) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_message_that_is_none_is_an_invalid_argument() {
+async fn an_invalid_message_is_an_invalid_argument() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
-    // A bad wire type, an unfinished number, a field longer than the message, a tensor that is a number.
-    for garbage in [
+    // An invalid wire type, text, a field longer than the message, a tensor encoded as a number,
+    // and an incomplete tensor.
+    for invalid in [
         "\x07\x07\x07",
         "hello, server",
         "\x0a\x7f\x01",
@@ -61,66 +62,66 @@ async fn a_message_that_is_none_is_an_invalid_argument() {
         "\x0a\x02\x12\x50",
     ] {
         for method in ["Predict", "Certify", "CertifyStream"] {
-            let answer = post(&server, method, "application/grpc", framed(garbage)).await;
+            let response = post(&server, method, "application/grpc", framed(invalid)).await;
             assert_eq!(
-                code(&answer),
+                code(&response),
                 Code::InvalidArgument,
-                "{method} of {garbage:?}: {answer:?}"
+                "{method} of {invalid:?}: {response:?}"
             );
         }
     }
-    assert_goes_on(&server).await;
+    assert_still_serves(&server).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_frame_that_is_none_is_refused() {
+async fn an_invalid_frame_is_refused() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
-    // A frame cut off, no frame at all, and one that is neither compressed nor not.
+    // An incomplete frame, an incomplete header, no frame at all, and an invalid compression flag.
     for body in ["\0\0\0\0\x20abc", "\0\0", "", "garbage from the start to the end"] {
-        let answer = post(&server, "Predict", "application/grpc", body.to_owned()).await;
-        assert_eq!(code(&answer), Code::InvalidArgument, "{body:?}: {answer:?}");
+        let response = post(&server, "Predict", "application/grpc", body.to_owned()).await;
+        assert_eq!(code(&response), Code::InvalidArgument, "{body:?}: {response:?}");
     }
-    // gRPC's own rule: compressed, but not said how, is INTERNAL.
+    // gRPC requires INTERNAL for a compressed message without a declared encoding.
     let compressed = post(&server, "Predict", "application/grpc", "\x01\0\0\0\x03abc".to_owned()).await;
     assert_eq!(code(&compressed), Code::Internal, "{compressed:?}");
     let endless = post(&server, "Predict", "application/grpc", "\0\x7f\x7f\x7f\x7f".to_owned()).await;
     assert_eq!(code(&endless), Code::ResourceExhausted, "{endless:?}");
-    assert_goes_on(&server).await;
+    assert_still_serves(&server).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_is_not_grpc_is_refused() {
+async fn other_content_types_and_unknown_methods_are_refused() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
-    let answer = post(&server, "Predict", "application/json", "{}".to_owned()).await;
+    let response = post(&server, "Predict", "application/json", "{}".to_owned()).await;
     assert!(
-        answer.status() == 415 || answer.headers().contains_key("grpc-status"),
-        "{answer:?}"
+        response.status() == 415 || response.headers().contains_key("grpc-status"),
+        "{response:?}"
     );
-    let answer = post(&server, "Destroy", "application/grpc", framed("")).await;
-    assert_eq!(code(&answer), Code::Unimplemented);
-    assert_goes_on(&server).await;
+    let response = post(&server, "Destroy", "application/grpc", framed("")).await;
+    assert_eq!(code(&response), Code::Unimplemented);
+    assert_still_serves(&server).await;
 }
 
-/// Sends bytes that are not HTTP/2, and reads until the server hangs up.
+/// Sends bytes that are not HTTP/2, and reads until the server closes the connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_connection_of_garbage_is_closed() {
+async fn a_connection_without_http2_is_closed() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
     let address = server.address;
-    for garbage in [
+    for invalid in [
         Bytes::from_static(b"GET / HTTP/1.1\r\nhost: here\r\n\r\n"),
         Bytes::from(vec![0xAB; 10_000]),
     ] {
-        let hung_up = tokio::task::spawn_blocking(move || {
+        let closed = tokio::task::spawn_blocking(move || {
             let mut stream = std::net::TcpStream::connect(address).unwrap();
             stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-            // The server may hang up before all is sent, and by a reset.
-            let _ = stream.write_all(&garbage);
+            // The server may reset the connection before all bytes are sent.
+            let _ = stream.write_all(&invalid);
             match stream.read_to_end(&mut Vec::new()) {
                 Ok(_) => true,
                 Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
             }
         });
-        assert!(hung_up.await.unwrap());
-        assert_goes_on(&server).await;
+        assert!(closed.await.unwrap());
+        assert_still_serves(&server).await;
     }
 }

@@ -1,4 +1,5 @@
-//! Connections of a certain age are replaced, and nobody notices.
+//! The server ends connections at their maximum age, and clients reconnect without losing a
+//! request.
 
 use std::error::Error as _;
 use std::time::{Duration, Instant};
@@ -23,11 +24,12 @@ async fn client(server: &ServerProcess) -> Client {
     Client::new(endpoint.timeout(TEST_TIMEOUT).connect().await.unwrap())
 }
 
-/// Whether a request was given up in the client, or was by the protocol not begun on: both while its connection was given up.
-fn was_never_begun(status: &Status) -> bool {
+/// Returns whether a request was never processed: the client cancelled it, or the server's GOAWAY
+/// frame excludes it, while the connection closed.
+fn was_never_processed(status: &Status) -> bool {
     let mut cause = status.source();
     while let Some(found) = cause {
-        // h2 says the second of streams behind the last that the server has taken on, and of no other.
+        // h2 reports this GOAWAY only for streams after the last one that the server accepted.
         let is_canceled = found
             .downcast_ref::<hyper::Error>()
             .is_some_and(hyper::Error::is_canceled);
@@ -40,20 +42,20 @@ fn was_never_begun(status: &Status) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_loop_over_many_ages_loses_nothing() {
+async fn requests_across_many_connections_are_not_lost() {
     let setup = setup("100ms");
     let server = ServerProcess::spawn(&setup.write());
     let mut client = client(&server).await;
-    let (start, mut asked) = (Instant::now(), 0);
+    let (start, mut sent) = (Instant::now(), 0);
     while start.elapsed() < Duration::from_secs(2) {
-        let answer = client.predict(messages::predict_request(floats(&[CLEAR_INPUT]))).await;
-        asked += 1;
-        match answer {
+        let response = client.predict(messages::predict_request(floats(&[CLEAR_INPUT]))).await;
+        sent += 1;
+        match response {
             Ok(_) => {}
-            // Nothing was begun, so nothing is lost. gRPC's own libraries take another connection by themselves; tonic hands the
-            // request back.
-            Err(status) if was_never_begun(&status) => {}
-            Err(status) => panic!("request {asked}: {status:?}"),
+            // The request was never processed, so nothing is lost. The official gRPC libraries
+            // retry by themselves. tonic returns the error to its caller.
+            Err(status) if was_never_processed(&status) => {}
+            Err(status) => panic!("request {sent}: {status:?}"),
         }
     }
     for _ in 0..5 {
@@ -61,9 +63,9 @@ async fn a_loop_over_many_ages_loses_nothing() {
     }
 }
 
-/// A stream is told to go on by a new connection; what it has asked is answered.
+/// The server answers the requests of a stream, and then ends it with a request to reconnect.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_stream_is_asked_to_come_again() {
+async fn a_stream_ends_with_a_request_to_reconnect() {
     let setup = setup("200ms").text("server.max_connection_age_grace", "1h");
     let server = ServerProcess::spawn(&setup.write());
     let mut stream = PredictStreamClient::open(client(&server).await).await;
@@ -74,9 +76,9 @@ async fn a_stream_is_asked_to_come_again() {
     assert!(end.message().contains("server.max_connection_age"), "{end:?}");
 }
 
-/// What goes on beyond the grace is cut.
+/// The server aborts a request that lasts beyond the grace period.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn the_grace_has_an_end() {
+async fn the_grace_period_is_limited() {
     let setup = Setup::pair("linear_g", "slow_smoothed")
         .batch_size(1)
         .with("certificate.selection_votes", 1)
@@ -86,7 +88,7 @@ async fn the_grace_has_an_end() {
         .text("server.max_connection_age", "200ms")
         .text("server.max_connection_age_grace", "200ms");
     let server = ServerProcess::spawn(&setup.write());
-    let order = messages::certify_with_votes(floats(&[CLEAR_INPUT]), 1_000_000);
-    let asked = client(&server).await.certify(order).await;
-    asked.unwrap_err();
+    let request = messages::certify_with_votes(floats(&[CLEAR_INPUT]), 1_000_000);
+    let sent = client(&server).await.certify(request).await;
+    sent.unwrap_err();
 }

@@ -1,4 +1,4 @@
-//! TLS: only with the right certificates, which are told when they are wrong, and change under a server that goes on.
+//! TLS: the server requires valid certificates, reports invalid ones and reloads changed ones.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -24,15 +24,15 @@ async fn connect(address: std::net::SocketAddr, tls: ClientTlsConfig) -> Result<
 
 async fn is_answered(channel: Result<Channel, Error>) -> bool {
     let Ok(channel) = channel else { return false };
-    // With TLS 1.3 a client learns only now that its certificate was not taken.
-    let answer = Client::new(channel)
+    // With TLS 1.3 a client detects only now that the server refused its certificate.
+    let response = Client::new(channel)
         .predict(messages::predict_request(floats(&[CLEAR_INPUT])))
         .await;
-    answer.is_ok()
+    response.is_ok()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn who_trusts_the_authority_is_answered() {
+async fn a_client_that_trusts_the_authority_is_answered() {
     let authority = CertificateAuthority::new();
     let setup = with_tls(setup(), &authority.sign(VALID_NOW));
     let ca = setup.file("ca.pem", authority.pem.as_bytes());
@@ -40,12 +40,12 @@ async fn who_trusts_the_authority_is_answered() {
     let address = server.address();
     assert!(is_answered(connect(address, authority.client_config()).await).await);
     assert!(!is_answered(connect(address, CertificateAuthority::new().client_config()).await).await);
-    // Plaintext is none.
+    // The server refuses plaintext.
     let plain = Endpoint::from_shared(format!("http://{address}")).unwrap();
     assert!(!is_answered(plain.timeout(TEST_TIMEOUT).connect().await).await);
     assert!(is_answered(connect(address, authority.client_config()).await).await);
 
-    // The clients for people.
+    // The command line client.
     let url = format!("https://localhost:{}", address.port());
     let ca = ca.to_str().unwrap();
     let output = run(&["info", "--json", "--address", &url, "--tls-ca", ca], &[]);
@@ -64,7 +64,7 @@ async fn who_trusts_the_authority_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn callers_show_certificates_where_they_must() {
+async fn a_required_client_certificate_is_checked() {
     let (servers, clients) = (CertificateAuthority::new(), CertificateAuthority::new());
     let setup = with_tls(setup(), &servers.sign(VALID_NOW)).text("tls.client_ca", "clients.pem");
     setup.file("clients.pem", clients.pem.as_bytes());
@@ -96,12 +96,12 @@ async fn callers_show_certificates_where_they_must() {
 }
 
 #[test]
-fn what_is_wrong_is_told_by_its_key() {
+fn invalid_tls_settings_are_reported_by_key() {
     let authority = CertificateAuthority::new();
     let good = authority.sign(VALID_NOW);
-    let refused = |setup: Setup, told: &[&str]| {
+    let refused = |setup: Setup, expected: &[&str]| {
         let message = fails(&["serve", setup.write().to_str().unwrap()], &[]);
-        for text in told {
+        for text in expected {
             assert!(message.contains(text), "no \"{text}\" in {message}");
         }
     };
@@ -112,12 +112,12 @@ fn what_is_wrong_is_told_by_its_key() {
     let mixed = with_tls(setup(), &good);
     mixed.file("server.key", authority.sign(VALID_NOW).key.as_bytes());
     refused(mixed, &["tls.key:", "server.key is not the key of tls.certificate"]);
-    let garbage = with_tls(setup(), &good);
-    garbage.file("server.pem", b"no certificate at all");
-    garbage.file("server.key", good.certificate.as_bytes());
-    // Everything that is wrong at once.
+    let invalid = with_tls(setup(), &good);
+    invalid.file("server.pem", b"no certificate at all");
+    invalid.file("server.key", good.certificate.as_bytes());
+    // Both errors are reported at once.
     refused(
-        garbage,
+        invalid,
         &[
             "tls.certificate:",
             "holds no certificate",
@@ -139,7 +139,7 @@ fn what_is_wrong_is_told_by_its_key() {
 }
 
 #[test]
-fn plaintext_for_other_machines_is_said_by_the_operator() {
+fn plaintext_on_other_interfaces_requires_permission() {
     let open = || setup().text("server.listen", "0.0.0.0:0");
     let message = fails(&["serve", open().write().to_str().unwrap()], &[]);
     for text in ["server.listen: 0.0.0.0:0", "tls.certificate", "server.allow_plaintext"] {
@@ -159,17 +159,17 @@ async fn is_healthy(channel: Result<Channel, Error>) -> bool {
         .is_ok()
 }
 
-/// Waits until a client that trusts as `trust` says is answered.
-async fn is_healthy_soon(address: SocketAddr, trust: impl Fn() -> ClientTlsConfig) {
+/// Waits until a client with this TLS configuration gets a response.
+async fn wait_until_healthy(address: SocketAddr, tls_config: impl Fn() -> ClientTlsConfig) {
     let began = Instant::now();
-    while !is_healthy(connect(address, trust()).await).await {
-        assert!(began.elapsed() < TEST_TIMEOUT, "the new files are not in force");
+    while !is_healthy(connect(address, tls_config()).await).await {
+        assert!(began.elapsed() < TEST_TIMEOUT, "the new files are never in force");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn certificates_change_under_a_server_that_goes_on() {
+async fn certificates_are_reloaded_while_the_server_runs() {
     let (old, new, clients) = (
         CertificateAuthority::new(),
         CertificateAuthority::new(),
@@ -182,24 +182,24 @@ async fn certificates_change_under_a_server_that_goes_on() {
     let mut open = HealthClient::new(before.unwrap());
     open.check(HealthCheckRequest::default()).await.unwrap();
 
-    // What is wrong is told, and the old one goes on.
+    // The server reports an invalid certificate, and keeps the old one.
     old.sign((2000, 2001)).write(&setup, "server");
     let refused = server.line_with("expired");
     assert!(refused.contains("tls.certificate"), "{refused}");
     assert!(is_healthy(connect(address, old.client_config()).await).await);
 
     new.sign(VALID_NOW).write(&setup, "server");
-    is_healthy_soon(address, || new.client_config()).await;
+    wait_until_healthy(address, || new.client_config()).await;
     assert!(!is_healthy(connect(address, old.client_config()).await).await);
     open.check(HealthCheckRequest::default()).await.unwrap();
 
-    // So do the authorities of callers.
+    // The certificate authorities of clients are reloaded too.
     setup.file("clients.pem", clients.pem.as_bytes());
     let setup = setup.text("tls.client_ca", "clients.pem");
     setup.write();
-    let known = || new.client_config().identity(clients.sign(VALID_NOW).identity());
+    let trusted_client = || new.client_config().identity(clients.sign(VALID_NOW).identity());
     server.line_with("tls.client_ca");
-    is_healthy_soon(address, known).await;
+    wait_until_healthy(address, trusted_client).await;
     assert!(!is_healthy(connect(address, new.client_config()).await).await);
     open.check(HealthCheckRequest::default()).await.unwrap();
 }

@@ -1,4 +1,5 @@
-//! A Unix socket beside TCP: the same services, whose file comes and goes with the server and is nobody else's.
+//! The Unix socket offers the same services as TCP. Its file exists while the server serves, and
+//! the server never touches a file of another process.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
@@ -18,15 +19,15 @@ use crate::support::process::{ServerProcess, fails, run};
 use crate::support::server::{Client, TEST_TIMEOUT};
 use crate::support::{Setup, TestServer, messages};
 
-/// With a socket beside the settings, named as an operator would name it.
+/// Settings with a socket beside the settings file, by a relative path.
 fn setup() -> (Setup, PathBuf) {
     let setup = Setup::pair("linear_g", "linear_h").text("server.unix_socket", "certimix.sock");
     let path = setup.folder().join("certimix.sock");
     (setup, path)
 }
 
-/// With a socket in a folder that outlives the server, which takes its own with it.
-fn elsewhere(setup: Setup) -> (Setup, PathBuf, TempDir) {
+/// Settings with a socket in a folder that outlives the settings of the server.
+fn with_socket_in_own_folder(setup: Setup) -> (Setup, PathBuf, TempDir) {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("certimix.sock");
     (setup.path("server.unix_socket", &path), path, folder)
@@ -48,8 +49,8 @@ fn mode(path: &Path) -> u32 {
     found.permissions().mode() & 0o7777
 }
 
-/// One array of four numbers, as numpy writes it.
-fn array(setup: &Setup) -> PathBuf {
+/// Writes an array of four numbers in numpy's format.
+fn write_array(setup: &Setup) -> PathBuf {
     let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (4,), }";
     let header = format!("{header:<117}\n");
     let length = u16::try_from(header.len()).unwrap().to_le_bytes();
@@ -59,15 +60,15 @@ fn array(setup: &Setup) -> PathBuf {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn every_service_is_served_by_both_ways() {
+async fn every_service_is_served_over_tcp_and_the_socket() {
     let (setup, path) = setup();
     let server = TestServer::start(setup).await;
     let mut by_tcp = server.client().await;
     let channel = connect(&path).await;
     let mut by_socket = Client::new(channel.clone());
-    let ask = || messages::predict_request(floats(&[[0.5; 4]]));
-    let answer = by_socket.predict(ask()).await.unwrap().into_inner();
-    assert_eq!(answer, by_tcp.predict(ask()).await.unwrap().into_inner());
+    let request = || messages::predict_request(floats(&[[0.5; 4]]));
+    let response = by_socket.predict(request()).await.unwrap().into_inner();
+    assert_eq!(response, by_tcp.predict(request()).await.unwrap().into_inner());
     assert_eq!(
         by_socket
             .get_model_info(GetModelInfoRequest {})
@@ -81,14 +82,14 @@ async fn every_service_is_served_by_both_ways() {
             .into_inner()
     );
     let mut stream = PredictStreamClient::open(by_socket).await;
-    stream.send(ask());
-    assert_eq!(stream.next_response().await, answer);
+    stream.send(request());
+    assert_eq!(stream.next_response().await, response);
     let health = HealthClient::new(channel).check(HealthCheckRequest::default()).await;
     assert_eq!(health.unwrap().into_inner().status(), ServingStatus::Serving);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn its_permissions_are_the_operators() {
+async fn the_socket_file_has_the_configured_permissions() {
     let (setup, path) = setup();
     let server = TestServer::start(setup).await;
     assert_eq!(mode(&path), 0o600);
@@ -101,7 +102,7 @@ async fn its_permissions_are_the_operators() {
 }
 
 #[test]
-fn permissions_that_are_none_are_told() {
+fn invalid_permissions_are_reported() {
     for wrong in ["\"0888\"", "\"rw\"", "\"+660\"", "\"1777\"", "\"\"", "true"] {
         let (setup, _) = setup();
         let message = fails(
@@ -127,20 +128,21 @@ fn permissions_that_are_none_are_told() {
     assert_eq!(shown["server.unix_socket"], "");
 }
 
-/// A connection by each way with a certificate under way: one stop lets both finish, and the file goes first.
+/// TCP and the Unix socket each have a certificate in flight. One shutdown lets both finish, and
+/// removes the socket file.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_stop_drains_both_ways() {
+async fn one_shutdown_drains_tcp_and_the_socket() {
     let setup = Setup::pair("linear_g", "slow_smoothed")
         .batch_size(1)
         .with("certificate.selection_votes", 1)
         .with("certificate.failure_probability", 0.4)
         .text("server.drain_timeout", "1h");
-    let (setup, path, _folder) = elsewhere(setup);
+    let (setup, path, _folder) = with_socket_in_own_folder(setup);
     let mut server = TestServer::start(setup).await;
     let mut streams = Vec::new();
     for mut client in [server.client().await, Client::new(connect(&path).await)] {
-        let order = certify_with_votes(floats(&[CLEAR_INPUT]), 60);
-        let mut stream = client.certify_stream(order).await.unwrap().into_inner();
+        let request = certify_with_votes(floats(&[CLEAR_INPUT]), 60);
+        let mut stream = client.certify_stream(request).await.unwrap().into_inner();
         assert!(!stream.message().await.unwrap().unwrap().r#final);
         streams.push(stream);
     }
@@ -158,10 +160,10 @@ async fn one_stop_drains_both_ways() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn the_file_is_removed_while_the_server_drains() {
-    let (setup, path, _folder) = elsewhere(Setup::pair("linear_g", "linear_h"));
+async fn the_socket_file_is_removed_while_the_server_drains() {
+    let (setup, path, _folder) = with_socket_in_own_folder(Setup::pair("linear_g", "linear_h"));
     let mut server = TestServer::start(setup).await;
-    // An open connection that nothing closes: the server drains for as long as it may.
+    // The client keeps this connection open during the drain.
     let silent = std::os::unix::net::UnixStream::connect(&path).unwrap();
     assert!(path.exists());
     server.begin_stop();
@@ -170,8 +172,10 @@ async fn the_file_is_removed_while_the_server_drains() {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(TEST_TIMEOUT, gone).await.expect("the file stays");
-    // Another server may have the path from now on, and keeps it.
+    tokio::time::timeout(TEST_TIMEOUT, gone)
+        .await
+        .expect("the file is not removed");
+    // Another server can now bind the path, and keeps its file.
     let successor = UnixListener::bind(&path).unwrap();
     drop(silent);
     server.stop().await.unwrap();
@@ -180,25 +184,25 @@ async fn the_file_is_removed_while_the_server_drains() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_file_that_is_not_its_own_any_more_stays() {
-    let (setup, path, _folder) = elsewhere(Setup::pair("linear_g", "linear_h"));
+async fn a_replaced_socket_file_is_kept() {
+    let (setup, path, _folder) = with_socket_in_own_folder(Setup::pair("linear_g", "linear_h"));
     let server = TestServer::start(setup).await;
     fs::remove_file(&path).unwrap();
-    let usurper = UnixListener::bind(&path).unwrap();
+    let other_listener = UnixListener::bind(&path).unwrap();
     server.stop().await.unwrap();
     assert!(path.exists());
-    drop(usurper);
+    drop(other_listener);
 }
 
 #[test]
-fn a_socket_of_a_server_that_was_killed_is_replaced() {
+fn the_socket_file_of_a_killed_server_is_replaced() {
     let (setup, path) = setup();
     let settings = setup.write();
     let mut killed = ServerProcess::spawn(&settings);
     killed.line_with("certimix is ready on ");
     killed.signal("KILL");
     killed.wait();
-    assert!(path.exists(), "the test shows nothing");
+    assert!(path.exists(), "no file was left, so this tests nothing");
     let mut server = ServerProcess::spawn(&settings);
     let ready = server.line_with("certimix is ready on ");
     assert!(ready.contains(&format!(" and unix:{},", path.display())), "{ready}");
@@ -208,17 +212,17 @@ fn a_socket_of_a_server_that_was_killed_is_replaced() {
 }
 
 #[test]
-fn what_is_anybodys_else_is_left_alone() {
-    let refused = |setup: &Setup, told: &str| {
+fn files_of_other_processes_are_kept() {
+    let refused = |setup: &Setup, expected: &str| {
         let message = fails(&["serve", setup.write().to_str().unwrap()], &[]);
-        for text in ["cannot listen on", "certimix.sock", "server.unix_socket", told] {
+        for text in ["cannot listen on", "certimix.sock", "server.unix_socket", expected] {
             assert!(message.contains(text), "no \"{text}\" in {message}");
         }
     };
     let (live, path) = setup();
     let listener = UnixListener::bind(&path).unwrap();
     refused(&live, "another server listens there");
-    drop(listener.accept().expect("the question whether anybody listens"));
+    drop(listener.accept().expect("the connection that detects a listener"));
     assert!(path.exists());
 
     let (file, path) = setup();
@@ -236,7 +240,7 @@ fn what_is_anybodys_else_is_left_alone() {
         &nowhere.text("server.unix_socket", "absent/certimix.sock"),
         "No such file or directory",
     );
-    // What can be told from the text alone is told with the other settings.
+    // A path that is too long is reported with the other settings.
     let (long, _) = setup();
     let long = long.text("server.unix_socket", &format!("{}/certimix.sock", "long/".repeat(30)));
     let message = fails(&["serve", long.write().to_str().unwrap()], &[]);
@@ -244,11 +248,11 @@ fn what_is_anybodys_else_is_left_alone() {
 }
 
 #[test]
-fn the_clients_for_people_take_it() {
+fn the_command_line_client_accepts_a_socket_address() {
     let (setup, path) = setup();
     let server = ServerProcess::spawn(&setup.write());
     server.line_with("certimix is ready on ");
-    let (address, input) = (format!("unix:{}", path.display()), array(&setup));
+    let (address, input) = (format!("unix:{}", path.display()), write_array(&setup));
     let json = |arguments: &[&str]| {
         let arguments = [arguments, &["--address", &address, "--json"]].concat();
         let output = run(&arguments, &[]);

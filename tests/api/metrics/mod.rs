@@ -1,4 +1,7 @@
 //! Prometheus metrics.
 
+mod endpoint;
 mod requests;
-mod shadow_and_losses;
+mod scraped_server;
+mod shadow_alphas;
+mod telemetry_losses;

@@ -1,4 +1,4 @@
-//! Every bundled model behind the real server, on the 100 committed images: what its manifest promises is what is served.
+//! Each bundled model on the 100 committed images: the server certifies what the manifest promises.
 
 use certimix::rpc::proto::{Certificate, CertificateBasis, CertificateStatus, GetModelInfoRequest, Prediction};
 
@@ -7,9 +7,9 @@ use crate::support::messages::{bytes, certificate};
 use crate::support::{Setup, TestServer, messages, recompute};
 
 const ALPHA: f64 = 0.76;
-/// What the repository promises to stay under.
-const ALL_FILES: u64 = 40_000_000;
-const ONE_FILE: u64 = 12_000_000;
+/// The size limits of the bundled models, in bytes.
+const MAX_TOTAL_BYTES: u64 = 40_000_000;
+const MAX_FILE_BYTES: u64 = 12_000_000;
 
 fn setup(robust: &str) -> Setup {
     Setup::pair("linear_g", "linear_h")
@@ -35,13 +35,13 @@ async fn predictions(setup: Setup, images: usize) -> Vec<Prediction> {
     for model in [info.standard, info.robust] {
         assert_eq!(model.unwrap().one_row_reason, "");
     }
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for images in test_images()[..images].chunks(10) {
         let rows = i64::try_from(images.len()).unwrap();
         let request = messages::predict_request(bytes(&[rows, 3, 32, 32], &images.concat()));
-        answers.extend(client.predict(request).await.unwrap().into_inner().predictions);
+        responses.extend(client.predict(request).await.unwrap().into_inner().predictions);
     }
-    answers
+    responses
 }
 
 fn is_certified(prediction: &Prediction) -> bool {
@@ -54,12 +54,12 @@ fn certified(predictions: &[Prediction]) -> impl Iterator<Item = (&Prediction, &
 }
 
 #[test]
-fn the_files_stay_small() {
+fn the_model_files_stay_within_their_size_limits() {
     let files = std::fs::read_dir(repository_path("models/cifar10")).unwrap();
     let sizes: Vec<u64> = files.map(|file| file.unwrap().metadata().unwrap().len()).collect();
     let all: u64 = sizes.iter().sum();
-    assert!(all < ALL_FILES, "{all} bytes");
-    assert!(sizes.iter().all(|&size| size < ONE_FILE), "{sizes:?}");
+    assert!(all < MAX_TOTAL_BYTES, "{all} bytes");
+    assert!(sizes.iter().all(|&size| size < MAX_FILE_BYTES), "{sizes:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -80,12 +80,12 @@ async fn the_lipschitz_model_is_certified_without_votes() {
     let temperature = 0.1;
     let setup = setup("lipschitz").with("mixture.robust_temperature", temperature);
     let predictions = predictions(setup, 100).await;
-    let right = predictions
+    let correct = predictions
         .iter()
         .zip(test_labels())
         .filter(|(prediction, class)| is_certified(prediction) && prediction.class_index == *class)
         .count();
-    assert!(right >= 20, "{right} of 100 right and certified");
+    assert!(correct >= 20, "{correct} of 100 correct and certified");
     for (prediction, certificate) in certified(&predictions) {
         assert_eq!(certificate.votes, 0);
         assert_eq!(
@@ -93,27 +93,28 @@ async fn the_lipschitz_model_is_certified_without_votes() {
             CertificateBasis::Proven,
             "the record beside the model is signed"
         );
-        let most = logit_space_radius(&prediction.robust_probabilities, temperature);
-        // The constant is at least 1, and the logits' rounding error is taken off: a little less than this, never more.
+        let largest = logit_space_radius(&prediction.robust_probabilities, temperature);
+        // The constant is at least 1 and the rounding error of the logits is subtracted, so the
+        // radius is slightly smaller.
         assert!(
-            certificate.radius <= most * 1.0001 && certificate.radius >= most * 0.95 - 1e-3,
-            "{certificate:?}: {most}"
+            certificate.radius <= largest * 1.0001 && certificate.radius >= largest * 0.95 - 1e-3,
+            "{certificate:?}: {largest}"
         );
     }
 }
 
-/// `T phi / sqrt(2)`, phi of the logit-space certificate, for a 1-Lipschitz vector of logits.
+/// Returns `T phi / sqrt(2)`, the logit-space radius for a 1-Lipschitz vector of logits.
 fn logit_space_radius(h: &[f32], temperature: f64) -> f64 {
     let mut h: Vec<f64> = h.iter().map(|&p| f64::from(p)).collect();
     h.sort_by(|a, b| b.total_cmp(a));
-    // Not 1 - h: near 1 a float has no digits left.
+    // The sum replaces 1 - h, which loses its digits near 1.
     let others: f64 = h[1..].iter().sum();
     let phi = ((2.0 * ALPHA - 1.0) * h[0] / ((1.0 - ALPHA) * others + ALPHA * h[1])).ln();
     temperature * phi / std::f64::consts::SQRT_2
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn the_adversarial_model_proves_nothing_and_says_so() {
+async fn the_adversarial_model_certifies_nothing_and_gives_a_reason() {
     for prediction in predictions(setup("adversarial"), 20).await {
         let certificate = certificate(&prediction);
         assert_eq!(certificate.status(), CertificateStatus::Unavailable);

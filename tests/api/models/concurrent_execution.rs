@@ -1,4 +1,4 @@
-//! The two models of one request run at the same time: the trace proves it.
+//! The two models of a request run at the same time, as their spans show.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -11,9 +11,9 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::support::{Setup, TestServer, messages};
 
-/// One `infer` span of one request.
+/// One `infer` span of a request.
 #[derive(Debug, Clone)]
-struct Run {
+struct ModelRun {
     server: String,
     request: u64,
     model: String,
@@ -23,38 +23,39 @@ struct Run {
     end: Instant,
 }
 
-static RUNS: Mutex<Vec<Run>> = Mutex::new(Vec::new());
+static MODEL_RUNS: Mutex<Vec<ModelRun>> = Mutex::new(Vec::new());
 
-/// Keeps the runs of every server of this process. A request belongs to the server whose thread opened its span.
-struct Recorder;
+/// Records the runs of every server in this process. A request belongs to the server whose thread
+/// opened its span.
+struct RunRecorder;
 
-struct OpenedBy(String);
+struct OpeningThread(String);
 
 #[derive(Default)]
-struct Fields {
-    words: HashMap<&'static str, String>,
+struct SpanFields {
+    strings: HashMap<&'static str, String>,
     numbers: HashMap<&'static str, u64>,
 }
 
-impl Visit for Fields {
+impl Visit for SpanFields {
     fn record_u64(&mut self, field: &Field, value: u64) {
         self.numbers.insert(field.name(), value);
     }
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.words.insert(field.name(), value.to_owned());
+        self.strings.insert(field.name(), value.to_owned());
     }
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        self.words.insert(field.name(), format!("{value:?}"));
+        self.strings.insert(field.name(), format!("{value:?}"));
     }
 }
 
-impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
+impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> Layer<S> for RunRecorder {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let span = context.span(id).unwrap();
         let thread = std::thread::current().name().unwrap_or_default().to_owned();
-        span.extensions_mut().insert(OpenedBy(thread));
+        span.extensions_mut().insert(OpeningThread(thread));
         if attributes.metadata().name() == "infer" {
-            let mut fields = Fields::default();
+            let mut fields = SpanFields::default();
             attributes.record(&mut fields);
             span.extensions_mut().insert((fields, Instant::now()));
         }
@@ -64,43 +65,44 @@ impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
         let end = Instant::now();
         let span = context.span(&id).unwrap();
         let (Some((fields, start)), Some(parent)) =
-            (span.extensions_mut().remove::<(Fields, Instant)>(), span.parent())
+            (span.extensions_mut().remove::<(SpanFields, Instant)>(), span.parent())
         else {
             return;
         };
-        let server = parent.extensions().get::<OpenedBy>().unwrap().0.clone();
-        let run = Run {
+        let server = parent.extensions().get::<OpeningThread>().unwrap().0.clone();
+        let run = ModelRun {
             server,
             request: parent.id().into_u64(),
-            model: fields.words["model"].clone(),
+            model: fields.strings["model"].clone(),
             rows: fields.numbers["rows"],
             batch: fields.numbers["batch"],
             start,
             end,
         };
-        RUNS.lock().unwrap_or_else(PoisonError::into_inner).push(run);
+        MODEL_RUNS.lock().unwrap_or_else(PoisonError::into_inner).push(run);
     }
 }
 
-fn record() {
-    static RECORDING: OnceLock<()> = OnceLock::new();
-    RECORDING.get_or_init(|| {
-        tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Recorder)).unwrap();
+fn install_recorder() {
+    static INSTALLED: OnceLock<()> = OnceLock::new();
+    INSTALLED.get_or_init(|| {
+        tracing::subscriber::set_global_default(tracing_subscriber::registry().with(RunRecorder)).unwrap();
     });
 }
 
-fn runs_of(server: &TestServer) -> Vec<Run> {
-    let runs = RUNS.lock().unwrap_or_else(PoisonError::into_inner);
+fn runs_of(server: &TestServer) -> Vec<ModelRun> {
+    let runs = MODEL_RUNS.lock().unwrap_or_else(PoisonError::into_inner);
     runs.iter().filter(|run| run.server == server.name).cloned().collect()
 }
 
-fn overlap(runs: &[Run]) -> bool {
+fn overlap(runs: &[ModelRun]) -> bool {
     let of = |model: &'static str| runs.iter().filter(move |run| run.model == model);
     of("standard").any(|standard| of("robust").any(|robust| standard.start < robust.end && robust.start < standard.end))
 }
 
-/// Sends requests of one input one after the other and returns the runs of each. Two inputs would overlap with each other.
-async fn requests(server: &TestServer, count: usize) -> Vec<Vec<Run>> {
+/// Sends requests of one input in sequence, and returns the runs of each. Two inputs in a request
+/// would overlap with each other.
+async fn requests(server: &TestServer, count: usize) -> Vec<Vec<ModelRun>> {
     let mut client = server.client().await;
     let mut requests = Vec::new();
     for _ in 0..count {
@@ -109,7 +111,7 @@ async fn requests(server: &TestServer, count: usize) -> Vec<Vec<Run>> {
             .predict(messages::predict_request(messages::floats(&[[0.5; 4]])))
             .await
             .unwrap();
-        // The spans close just before the answer is delivered.
+        // The spans close just before the response is sent.
         let runs = runs_of(server).split_off(before);
         assert!(!runs.is_empty());
         requests.push(runs);
@@ -118,8 +120,8 @@ async fn requests(server: &TestServer, count: usize) -> Vec<Vec<Run>> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn the_two_models_of_a_request_run_at_the_same_time() {
-    record();
+async fn both_models_of_a_request_run_at_the_same_time() {
+    install_recorder();
     let server = TestServer::start(Setup::pair("slow_g", "slow_h").with("runtime.executors", 2)).await;
     let requests = requests(&server, 8).await;
     for runs in &requests {
@@ -133,17 +135,17 @@ async fn the_two_models_of_a_request_run_at_the_same_time() {
             "{runs:#?}"
         );
     }
-    // A busy machine may start one thread late, but not always.
+    // A busy machine may start one thread late in some requests, but not in all.
     assert!(
         requests.iter().any(|runs| overlap(runs)),
         "never at the same time: {requests:#?}"
     );
 }
 
-/// The standard model does not wait for the votes, nor they for it.
+/// Neither the standard model nor the votes wait for each other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn votes_are_drawn_while_the_standard_model_runs() {
-    record();
+    install_recorder();
     let setup = Setup::pair("slow_g", "slow_smoothed")
         .with("runtime.executors", 2)
         .batch_size(2)

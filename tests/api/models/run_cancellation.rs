@@ -1,4 +1,4 @@
-//! A run of ONNX Runtime that nobody waits for any more is ended, and the session goes on.
+//! A run of ONNX Runtime is cancelled when its last caller has left, and the session stays usable.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use certimix::settings::Provider;
 
 use crate::support::fixture;
 
-/// Rows that take many seconds together: a row of this model takes some 20 ms of a core.
+/// The rows of a run that takes many seconds. A row of this model takes about 20 ms of a core.
 const ROWS: usize = 1000;
 
 #[test]
-fn a_run_that_everybody_left_is_ended_and_the_next_one_is_not() {
+fn a_run_without_callers_is_cancelled_and_the_next_run_succeeds() {
     let library = Path::new(env!("CARGO_MANIFEST_DIR")).join(".runtime/onnxruntime/libonnxruntime.so");
     let runtime = Runtime::load(&library).unwrap();
     let model = Arc::new(Model::load(&runtime, &fixture("slow_h"), Provider::Cpu).unwrap());

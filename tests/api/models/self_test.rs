@@ -1,5 +1,7 @@
-//! A model whose answer for a row depends on the other rows answers one caller with another's data: it runs one row at a time, or
-//! not at all.
+//! The self-test of a model at start-up.
+//!
+//! If the result of a row depended on the other rows, one caller's data would change another
+//! caller's response. Such a model runs one row at a time, or not at all.
 
 use certimix::app::AppError;
 use certimix::classifier::LoadError;
@@ -9,9 +11,9 @@ use crate::support::messages::{certificate, floats};
 use crate::support::{Setup, TestServer, messages};
 
 const X: [f32; 4] = [0.5, 0.25, -0.5, 0.125];
-const MATES: [[f32; 4]; 3] = [[1.0; 4], [-1.0; 4], [0.75, -0.75, 0.0, 1.0]];
+const OTHER_ROWS: [[f32; 4]; 3] = [[1.0; 4], [-1.0; 4], [0.75, -0.75, 0.0, 1.0]];
 
-/// The text of the error that ends the start.
+/// Returns the error that ends the start-up, and its message.
 async fn refusal(setup: Setup) -> (AppError, String) {
     let mut server = TestServer::listen(setup);
     assert!(!server.ready().await);
@@ -32,28 +34,31 @@ async fn predictions(server: &TestServer, rows: &[[f32; 4]]) -> Vec<Prediction> 
         .predictions
 }
 
-/// What the models say of [`X`] must not depend on its mates, and they run one row at a time.
+/// Checks that the models run one row at a time, and that the prediction for [`X`] does not depend
+/// on the other rows.
 async fn assert_one_row_at_a_time(setup: Setup) -> Prediction {
     let server = TestServer::start(setup).await;
     let info = server.client().await.get_model_info(GetModelInfoRequest {}).await;
     assert_eq!(info.unwrap().into_inner().robust.unwrap().max_batch_size, 1);
     let alone = predictions(&server, &[X]).await.remove(0);
-    let beside = predictions(&server, &[&[X][..], &MATES].concat()).await.remove(0);
-    assert_eq!(alone.mixed_logits, beside.mixed_logits);
-    assert_eq!(certificate(&alone).radius, certificate(&beside).radius);
+    let in_batch = predictions(&server, &[&[X][..], &OTHER_ROWS].concat()).await.remove(0);
+    assert_eq!(alone.mixed_logits, in_batch.mixed_logits);
+    assert_eq!(certificate(&alone).radius, certificate(&in_batch).radius);
     alone
 }
 
-/// It takes the mean of the batch from each row. It ran in batches, and was refused only because it was a smoothed model.
+/// The model subtracts the mean of the batch from each row. It once ran in batches, and was refused
+/// only because it was a smoothed model.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_smoothed_model_of_the_batch_runs_one_row_at_a_time() {
-    let server = TestServer::start(Setup::pair("linear_g", "batch_mates_h").batch_size(4)).await;
+async fn a_smoothed_model_that_uses_the_batch_mean_runs_one_row_at_a_time() {
+    let server = TestServer::start(Setup::pair("linear_g", "batch_mean_h").batch_size(4)).await;
     let info = server.client().await.get_model_info(GetModelInfoRequest {}).await;
     assert_eq!(info.unwrap().into_inner().robust.unwrap().max_batch_size, 1);
     assert_eq!(certificate(&predictions(&server, &[X]).await[0]).caveat, "");
 }
 
-/// A softmax over all rows: each row of a batch of N sums to 1/N, and alone to 1.
+/// The model computes a softmax over all rows. Each row sums to 1/N in a batch of N, and to 1
+/// alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_softmax_over_the_batch_runs_one_row_at_a_time() {
     let found = assert_one_row_at_a_time(Setup::pair("linear_g", "batch_softmax_h").batch_size(4)).await;
@@ -64,8 +69,8 @@ async fn a_softmax_over_the_batch_runs_one_row_at_a_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn whoever_requires_row_independence_gets_no_such_model() {
-    for robust in ["batch_mates_h", "batch_softmax_h"] {
+async fn a_required_row_independence_refuses_such_models() {
+    for robust in ["batch_mean_h", "batch_softmax_h"] {
         let setup = Setup::pair("linear_g", robust)
             .batch_size(4)
             .with("runtime.require_row_independence", true);
@@ -74,11 +79,11 @@ async fn whoever_requires_row_independence_gets_no_such_model() {
     }
 }
 
-/// [K, N] values where [N, K] belong: as many.
+/// The model outputs [K, N] values instead of [N, K], which are equally many.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn rows_that_are_turned_about_are_refused() {
+async fn a_transposed_output_is_refused() {
     for batch in [1, 3, 4] {
-        for (standard, robust) in [("linear_g", "turned_h"), ("turned_h", "linear_h")] {
+        for (standard, robust) in [("linear_g", "transposed_h"), ("transposed_h", "linear_h")] {
             let (_, message) = refusal(Setup::pair(standard, robust).batch_size(batch)).await;
             assert!(message.contains("[1, 3]") && message.contains("[3, 1]"), "{message}");
         }
@@ -102,7 +107,7 @@ async fn a_model_that_overflows_on_every_row_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn an_exact_model_needs_no_leave_and_gets_no_caveat() {
+async fn an_exact_model_needs_no_permission_and_gets_no_caveat() {
     for (standard, robust) in [("steep_g", "half_space"), ("linear_g", "linear_h")] {
         let setup = Setup::pair(standard, robust).with("certificate.allow_inexact_runtime", true);
         let server = TestServer::start(setup).await;

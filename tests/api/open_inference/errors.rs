@@ -1,4 +1,5 @@
-//! Whatever is wrong with a ModelInfer is told, all of it, by the protocol's own names; the server goes on.
+//! The server reports every error of a ModelInfer request by the protocol's field names, and
+//! continues to serve.
 
 use certimix::rpc::open_inference::proto::infer_parameter::ParameterChoice;
 use certimix::rpc::open_inference::proto::{
@@ -13,14 +14,14 @@ use crate::support::model_infer::{
 };
 use crate::support::{Setup, TestServer};
 
-async fn refused(client: &mut Client, request: ModelInferRequest) -> Status {
+async fn refusal(client: &mut Client, request: ModelInferRequest) -> Status {
     let status = client.model_infer(request).await.unwrap_err();
-    // All of it has to go through a header.
+    // The whole message must fit into a header.
     assert!(status.message().len() < 1000, "{}", status.message());
     client
         .model_infer(row_request(&[CLEAR_INPUT]))
         .await
-        .expect("the server goes on");
+        .expect("the server still serves");
     status
 }
 
@@ -32,54 +33,54 @@ fn contents(floats: usize, bytes: &[u32]) -> Option<InferTensorContents> {
     })
 }
 
-fn changed(change: impl FnOnce(&mut ModelInferRequest)) -> ModelInferRequest {
+fn changed_request(change: impl FnOnce(&mut ModelInferRequest)) -> ModelInferRequest {
     let mut request = row_request(&[CLEAR_INPUT]);
     change(&mut request);
     request
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_wrong_tensor_is_told_by_field() {
+async fn an_invalid_request_is_refused_by_field() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h").with("server.max_inputs", 4)).await;
     let mut client = model_infer::client(&server).await;
     let cases: Vec<(ModelInferRequest, &[&str])> = vec![
-        (changed(|request| request.inputs.clear()), &["inputs"]),
+        (changed_request(|request| request.inputs.clear()), &["inputs"]),
         (
-            changed(|request| request.inputs.push(request.inputs[0].clone())),
+            changed_request(|request| request.inputs.push(request.inputs[0].clone())),
             &["inputs"],
         ),
         (
-            changed(|request| request.inputs[0].name = "image".to_owned()),
+            changed_request(|request| request.inputs[0].name = "image".to_owned()),
             &["inputs[0].name"],
         ),
         (
-            changed(|request| request.inputs[0].datatype = "FP64".to_owned()),
+            changed_request(|request| request.inputs[0].datatype = "FP64".to_owned()),
             &["inputs[0].datatype"],
         ),
-        // UINT8 means [0, 1]; this model takes [-1, 1].
+        // UINT8 implies the range [0, 1]. This model takes [-1, 1].
         (raw_request("UINT8", &[1, 4], vec![0; 4]), &["inputs[0].datatype"]),
         (
-            changed(|request| request.inputs[0].shape = vec![]),
+            changed_request(|request| request.inputs[0].shape = vec![]),
             &["inputs[0].shape"],
         ),
         (
-            changed(|request| request.inputs[0].shape = vec![1, 5]),
+            changed_request(|request| request.inputs[0].shape = vec![1, 5]),
             &["inputs[0].shape"],
         ),
         (
-            changed(|request| request.inputs[0].shape = vec![0, 4]),
+            changed_request(|request| request.inputs[0].shape = vec![0, 4]),
             &["inputs[0].shape"],
         ),
         (
-            changed(|request| request.inputs[0].shape = vec![5, 4]),
+            changed_request(|request| request.inputs[0].shape = vec![5, 4]),
             &["inputs[0].shape"],
         ),
         (
-            changed(|request| request.inputs[0].shape = vec![i64::MAX, 4]),
+            changed_request(|request| request.inputs[0].shape = vec![i64::MAX, 4]),
             &["inputs[0].shape"],
         ),
         (
-            changed(|request| request.inputs[0].shape = vec![i64::MAX; 2000]),
+            changed_request(|request| request.inputs[0].shape = vec![i64::MAX; 2000]),
             &["inputs[0].shape"],
         ),
         (raw_request("FP32", &[1, 4], vec![0; 15]), &["raw_input_contents[0]"]),
@@ -87,7 +88,7 @@ async fn a_wrong_tensor_is_told_by_field() {
         (row_request(&[[0.0, f32::NAN, 0.0, 0.0]]), &["raw_input_contents[0]"]),
         (row_request(&[[0.0, 0.0, 0.0, 1.5]]), &["raw_input_contents[0]"]),
         (
-            changed(|request| request.raw_input_contents.push(vec![0; 16].into())),
+            changed_request(|request| request.raw_input_contents.push(vec![0; 16].into())),
             &["raw_input_contents"],
         ),
         (typed_request("FP32", &[1, 4], None), &["inputs[0].contents"]),
@@ -108,11 +109,11 @@ async fn a_wrong_tensor_is_told_by_field() {
             &["inputs[0].contents.uint_contents"],
         ),
         (
-            changed(|request| request.inputs[0].contents = contents(4, &[])),
+            changed_request(|request| request.inputs[0].contents = contents(4, &[])),
             &["raw_input_contents"],
         ),
         (
-            changed(|request| {
+            changed_request(|request| {
                 let region = ParameterChoice::StringParam("region".to_owned());
                 request.inputs[0]
                     .parameters
@@ -133,7 +134,7 @@ async fn a_wrong_tensor_is_told_by_field() {
             &["outputs"],
         ),
         (
-            changed(|request| {
+            changed_request(|request| {
                 *request = with_outputs(&["log_probs"], request.clone());
                 let three = parameter(ParameterChoice::Int64Param(3));
                 request.outputs[0].parameters.insert("classification".to_owned(), three);
@@ -157,7 +158,7 @@ async fn a_wrong_tensor_is_told_by_field() {
             &["parameters.sequence_id"],
         ),
         (
-            changed(|request| {
+            changed_request(|request| {
                 for index in 0..5000 {
                     let key = format!("{index}{}", "x".repeat(100));
                     request
@@ -167,7 +168,7 @@ async fn a_wrong_tensor_is_told_by_field() {
             }),
             &["parameters"],
         ),
-        // Everything at once.
+        // Several errors in one request.
         (
             with_parameter("priority", ParameterChoice::Int64Param(3), {
                 let request = with_outputs(&["nothing"], typed_request("INT8", &[1, 5], contents(4, &[])));
@@ -188,7 +189,7 @@ async fn a_wrong_tensor_is_told_by_field() {
     for (request, expected) in cases {
         let shown = format!("{request:?}").chars().take(400).collect::<String>();
         assert_eq!(
-            violated_fields(&refused(&mut client, request).await),
+            violated_fields(&refusal(&mut client, request).await),
             expected,
             "{shown}"
         );
@@ -196,7 +197,7 @@ async fn a_wrong_tensor_is_told_by_field() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_byte_is_no_more_than_255() {
+async fn a_byte_above_255_is_refused() {
     let server = TestServer::start(Setup::pair("image_g", "image_h")).await;
     let mut client = model_infer::client(&server).await;
     let mut pixels = [7; 192];
@@ -215,7 +216,7 @@ async fn a_byte_is_no_more_than_255() {
 async fn another_model_or_version_is_not_found() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h").text("open_inference.model_name", "mine")).await;
     let mut client = model_infer::client(&server).await;
-    for (name, version, told) in [
+    for (name, version, expected) in [
         ("certimix", "1", "\"mine\""),
         ("Mine", "", "\"mine\""),
         ("mine", "2", "\"1\""),
@@ -228,7 +229,7 @@ async fn another_model_or_version_is_not_found() {
             ..row_request(&[CLEAR_INPUT])
         };
         let (n, v) = (|| name.clone(), || version.clone());
-        let refused = [
+        let refusal = [
             client.model_infer(infer).await.map(drop),
             client
                 .model_ready(ModelReadyRequest {
@@ -259,17 +260,20 @@ async fn another_model_or_version_is_not_found() {
                 .await
                 .map(drop),
         ];
-        for status in refused {
+        for status in refusal {
             let status = status.unwrap_err();
             assert_eq!(status.code(), Code::NotFound, "{status:?}");
-            assert!(status.message().contains(told), "{status:?}");
+            assert!(status.message().contains(expected), "{status:?}");
         }
     }
-    let nameless = ModelInferRequest {
+    let without_name = ModelInferRequest {
         model_name: String::new(),
         ..row_request(&[CLEAR_INPUT])
     };
-    assert_eq!(client.model_infer(nameless).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(
+        client.model_infer(without_name).await.unwrap_err().code(),
+        Code::NotFound
+    );
     let mine = ModelInferRequest {
         model_name: "mine".to_owned(),
         ..row_request(&[CLEAR_INPUT])
@@ -278,7 +282,7 @@ async fn another_model_or_version_is_not_found() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn there_is_no_stream_and_that_is_said() {
+async fn the_stream_rpc_is_unimplemented_and_names_the_alternative() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
     let requests = tokio_stream::iter([row_request(&[CLEAR_INPUT])]);
     let status = model_infer::client(&server)
@@ -290,24 +294,27 @@ async fn there_is_no_stream_and_that_is_said() {
     assert!(status.message().contains("PredictStream"), "{status:?}");
 }
 
-/// The same statuses as Predict's: a full queue refuses with the time to wait.
+/// A full queue refuses with a retry delay, as it does for Predict.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_is_too_much_is_refused_as_predict_refuses_it() {
+async fn a_full_queue_refuses_with_a_retry_delay() {
     let setup = Setup::pair("slow_g", "slow_h")
         .batch_size(1)
         .with("server.max_inputs", 4)
         .with("scheduler.queue_rows", 4);
     let server = TestServer::start(setup).await;
     let mut client = model_infer::client(&server).await;
-    let mut asked = tokio::task::JoinSet::new();
+    let mut calls = tokio::task::JoinSet::new();
     for _ in 0..20 {
         let mut client = client.clone();
-        asked.spawn(async move { client.model_infer(row_request(&[CLEAR_INPUT; 4])).await });
+        calls.spawn(async move { client.model_infer(row_request(&[CLEAR_INPUT; 4])).await });
     }
-    let answers = asked.join_all().await;
-    let refused: Vec<&Status> = answers.iter().filter_map(|answer| answer.as_ref().err()).collect();
-    assert!(refused.len() < answers.len() && !refused.is_empty());
-    for status in refused {
+    let responses = calls.join_all().await;
+    let refusal: Vec<&Status> = responses
+        .iter()
+        .filter_map(|response| response.as_ref().err())
+        .collect();
+    assert!(refusal.len() < responses.len() && !refusal.is_empty());
+    for status in refusal {
         assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
         assert!(status.metadata().contains_key("grpc-retry-pushback-ms"), "{status:?}");
     }

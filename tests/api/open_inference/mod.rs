@@ -2,4 +2,5 @@
 
 mod errors;
 mod infer;
+mod model;
 mod tritonclient;

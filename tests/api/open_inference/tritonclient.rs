@@ -1,4 +1,4 @@
-//! NVIDIA's own client, unmodified, against the real binary. What it does is in `tests/tritonclient/`.
+//! NVIDIA's unmodified client against the real binary, by the scripts in `tests/tritonclient/`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -12,15 +12,15 @@ use crate::support::process::{self, ServerProcess};
 use crate::support::server::Client;
 use crate::support::{Setup, messages};
 
-/// Two certified inputs, and one that no model tells apart.
+/// Two certified inputs, and one on the border between all classes.
 const INPUTS: [[f32; 4]; 3] = [messages::CLEAR_INPUT, [-0.2, 0.9, -0.7, 1.0], [0.1, 0.1, 0.1, 0.1]];
 
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Runs a script of `tests/tritonclient/`, and fails with what it says.
-fn check(script: &str, arguments: &[&str]) {
+/// Runs a script of `tests/tritonclient/`, and fails with its output.
+fn run_script(script: &str, arguments: &[&str]) {
     let packages = repository().join(".runtime/python");
     assert!(
         packages.join("installed").is_file(),
@@ -28,43 +28,43 @@ fn check(script: &str, arguments: &[&str]) {
         packages.display()
     );
     let child = Command::new("python3")
-        // No package of the user's own may stand in for one of these.
+        // Packages of the user must not replace these.
         .args(["-s", "-B"])
         .arg(repository().join("tests/tritonclient").join(script))
         .args(arguments)
         .env("PYTHONPATH", &packages)
-        // The address is this machine's.
+        // The server runs on this machine.
         .env("no_proxy", "127.0.0.1")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("python3, which `make python-packages` needs too");
+        .expect("python3 is installed, which `make python-packages` needs too");
     let Output { status, stdout, stderr } = process::output(child);
-    let said = [stdout, stderr]
+    let output = [stdout, stderr]
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .concat();
-    assert!(status.success(), "{script}: {status}\n{said}");
+    assert!(status.success(), "{script}: {status}\n{output}");
 }
 
 #[test]
-fn names_numbers_and_types_are_those_of_nvidias_client() {
+fn the_wire_format_matches_nvidias_client() {
     let setup = Setup::pair("linear_g", "linear_h");
     let descriptors: PathBuf = setup.file("descriptors.bin", DESCRIPTORS);
-    check("check_wire.py", &[descriptors.to_str().unwrap()]);
+    run_script("check_descriptors.py", &[descriptors.to_str().unwrap()]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn it_is_answered_as_predict_answers() {
+async fn responses_match_those_of_predict() {
     let setup = Setup::pair("linear_g", "linear_h");
     let server = ServerProcess::spawn(&setup.write());
     let address = server.address();
     let channel = Endpoint::from_shared(format!("http://{address}")).unwrap();
     let mut client = Client::new(channel.connect().await.unwrap());
     let request = messages::predict_request(messages::floats(&INPUTS));
-    let answer = client.predict(request).await.unwrap().into_inner();
-    let provenance = answer.provenance.unwrap();
-    let predictions = &answer.predictions;
+    let response = client.predict(request).await.unwrap().into_inner();
+    let provenance = response.provenance.unwrap();
+    let predictions = &response.predictions;
     let of = |value: fn(&Prediction) -> serde_json::Value| predictions.iter().map(value).collect::<Vec<_>>();
     let expected = json!({
         "inputs": INPUTS,
@@ -79,5 +79,5 @@ async fn it_is_answered_as_predict_answers() {
     });
     let expected = setup.file("expected.json", expected.to_string().as_bytes());
     let address = address.to_string();
-    check("check_answers.py", &[&address, expected.to_str().unwrap()]);
+    run_script("check_responses.py", &[&address, expected.to_str().unwrap()]);
 }

@@ -1,5 +1,7 @@
 //! Predict and PredictStream.
 
+mod numbered_requests;
 mod reference_images;
 mod stream;
+mod stream_flow_control;
 mod unary;

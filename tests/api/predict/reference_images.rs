@@ -1,8 +1,9 @@
-//! 100 real images: what the server and the classifier say, against a reference of numpy and ONNX Runtime alone.
+//! 100 real images: the server and the classifier against a reference of numpy and ONNX Runtime.
 //!
-//! `tests/reference/mixture_reference.py` wrote it. Its votes are replayed from its keys. ONNX Runtime's last bits depend on
-//! the processor, so on another one a vote that is nearly a tie may fall the other way: two votes an image may differ,
-//! and what follows from the counts is compared with the counts that were drawn here.
+//! `tests/reference/mixture_reference.py` wrote the reference. The tests replay its votes from its
+//! noise keys. The last bits of ONNX Runtime depend on the processor, so on another processor a
+//! near tie may give another vote. Two votes for each image may therefore differ, and results that
+//! follow from the counts are compared with the counts of this run.
 
 use certimix::certificate::{
     Alpha, FailureProbability, LowerBound, Sigma, argmax, clopper_pearson, mixed_logits, tight_radius,
@@ -16,8 +17,8 @@ use crate::support::messages::{bytes, certificate};
 use crate::support::reference_formulas::{assert_close, normal_quantile};
 use crate::support::{Setup, TestServer, messages, recompute};
 
-/// Votes of one image that may differ.
-const OTHER_PROCESSOR: u64 = 2;
+/// The votes of one image that may differ on another processor.
+const MAX_VOTE_DIFFERENCE: u64 = 2;
 
 #[derive(Deserialize)]
 struct Reference {
@@ -78,9 +79,9 @@ fn log_shares(counts: &[u64], votes: u64) -> Vec<f64> {
     counts.iter().map(|&count| (count as f64 / votes as f64).ln()).collect()
 }
 
-/// From the reference's own counts, the crate's functions get the reference's answer.
+/// The crate's functions compute the reference's results from the reference's counts.
 #[test]
-fn the_mathematics_agrees() {
+fn the_crates_functions_match_the_reference() {
     let reference = reference();
     let alpha = Alpha::new(reference.alpha).unwrap();
     let (sigma, delta) = (
@@ -120,25 +121,26 @@ fn the_mathematics_agrees() {
     }
 }
 
-/// The reference's keys draw the reference's votes. Two halves, each with a session of its own.
+/// The reference's keys draw the reference's votes. Two threads share the images, each with its own
+/// session.
 #[test]
-fn the_votes_agree() {
+fn the_replayed_votes_match_the_reference() {
     let (reference, pixels) = (reference(), test_images());
     let halves = reference.images.chunks(50).zip(pixels.chunks(50));
-    let differing: usize = std::thread::scope(|scope| {
+    let differing_images: usize = std::thread::scope(|scope| {
         let reference = &reference;
-        let count = |(images, pixels)| scope.spawn(move || differing(reference, images, pixels));
+        let count = |(images, pixels)| scope.spawn(move || differing_images(reference, images, pixels));
         let threads: Vec<_> = halves.map(count).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     assert!(
-        differing <= 5,
-        "{differing} of 100 images differ: that is not the last bit of a processor"
+        differing_images <= 5,
+        "{differing_images} of 100 images differ: rounding does not explain that"
     );
 }
 
-/// The model beside a manifest that declares the grid of the reference's noise, which is that of bytes.
-fn on_the_grid_of(reference: &Reference) -> tempfile::TempDir {
+/// Writes the model with a manifest that declares the noise grid of the reference, that of bytes.
+fn manifest_with_reference_grid(reference: &Reference) -> tempfile::TempDir {
     let folder = tempfile::TempDir::new().unwrap();
     let models = repository_path("models/cifar10");
     let manifest = std::fs::read_to_string(models.join("smoothed-025.toml")).unwrap();
@@ -153,10 +155,11 @@ fn on_the_grid_of(reference: &Reference) -> tempfile::TempDir {
     folder
 }
 
-/// How many images have other votes than in the reference, none by more than another processor explains.
-fn differing(reference: &Reference, images: &[Image], pixels: &[Vec<u8>]) -> usize {
+/// Counts the images whose votes differ from the reference. No difference may exceed what another
+/// processor explains.
+fn differing_images(reference: &Reference, images: &[Image], pixels: &[Vec<u8>]) -> usize {
     let runtime = setup(reference).settings().runtime;
-    let folder = on_the_grid_of(reference);
+    let folder = manifest_with_reference_grid(reference);
     let manifest = folder.path().join("smoothed-025.toml");
     let mut counter = VoteReplayer::load(&manifest, &runtime, reference.batch_rows).unwrap();
     assert_eq!(counter.manifest().sha256, reference.robust_model_sha256);
@@ -173,7 +176,7 @@ fn differing(reference: &Reference, images: &[Image], pixels: &[Vec<u8>]) -> usi
             .unwrap();
         let most = image.selection_counts.iter().max().unwrap();
         assert!(
-            class == image.selected_class || image.selection_counts[class] + OTHER_PROCESSOR >= *most,
+            class == image.selected_class || image.selection_counts[class] + MAX_VOTE_DIFFERENCE >= *most,
             "image {}: class {class}, not {}",
             image.index,
             image.selected_class
@@ -184,7 +187,7 @@ fn differing(reference: &Reference, images: &[Image], pixels: &[Vec<u8>]) -> usi
         let of_runner_up = tally.votes_for_runner_up.abs_diff(runner_up);
         let difference = tally.votes_for_class.abs_diff(of_class).max(of_runner_up);
         assert!(
-            difference <= OTHER_PROCESSOR,
+            difference <= MAX_VOTE_DIFFERENCE,
             "image {}: {tally:?}, not {of_class} and {runner_up}",
             image.index
         );
@@ -193,20 +196,20 @@ fn differing(reference: &Reference, images: &[Image], pixels: &[Vec<u8>]) -> usi
     images.iter().zip(pixels).filter(|pair| differs(*pair)).count()
 }
 
-/// Over the wire: g is the reference's, and the rest follows from the votes that the server drew.
+/// The server's g matches the reference, and the rest follows from the votes that the server drew.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn the_server_agrees() {
+async fn the_server_matches_the_reference() {
     let reference = reference();
     let server = TestServer::start(setup(&reference)).await;
     let mut client = server.client().await;
     let (pixels, mut same_class) = (test_images(), 0);
     for (images, pixels) in reference.images.chunks(10).zip(pixels.chunks(10)) {
         let request = messages::predict_request(bytes(&[10, 3, 32, 32], &pixels.concat()));
-        let answer = client.predict(request).await.unwrap().into_inner();
-        let provenance = answer.provenance.unwrap();
+        let response = client.predict(request).await.unwrap().into_inner();
+        let provenance = response.provenance.unwrap();
         assert_eq!(provenance.standard_model_sha256, reference.standard_model_sha256);
         assert_eq!(provenance.robust_model_sha256, reference.robust_model_sha256);
-        for (prediction, image) in answer.predictions.iter().zip(images) {
+        for (prediction, image) in response.predictions.iter().zip(images) {
             let found = certificate(prediction);
             assert_close(&prediction.standard_probabilities, &image.standard_probabilities, 1e-5);
             let mixed: Vec<f64> = prediction
@@ -214,7 +217,7 @@ async fn the_server_agrees() {
                 .iter()
                 .zip(&image.standard_probabilities)
                 .map(|(&h, g)| {
-                    // The shares are whole votes.
+                    // Each share is a whole number of votes.
                     #[expect(clippy::cast_precision_loss, reason = "small counts")]
                     let votes = found.votes as f64;
                     let share = (f64::from(h) * votes).round() / votes;
@@ -229,7 +232,7 @@ async fn the_server_agrees() {
             recompute::assert_certificate(found, reference.alpha);
             let formula =
                 reference.sigma * (normal_quantile(found.lower_bound) - normal_quantile(0.5 / reference.alpha));
-            // What the runner-up's own votes prove is used only where it is more.
+            // The server uses the runner-up's bound only if that proves a larger radius.
             let holds = if found.two_sided {
                 found.radius > formula.max(0.0)
             } else {
@@ -239,11 +242,11 @@ async fn the_server_agrees() {
             same_class += usize::from(prediction.class_index == image.class);
         }
     }
-    // Other keys, other votes: an undecided image may be answered otherwise.
+    // Other keys draw other votes, so an undecided image may get another class.
     assert!(same_class >= 95, "{same_class} of 100 have the reference's class");
 }
 
-/// Mixed logits are logarithms: 1e-5 of what is large, 1e-5 altogether of what is small.
+/// Mixed logits are logarithms: the tolerance is relative for large values and absolute for small.
 #[track_caller]
 fn assert_close_relative(served: &[f32], truth: &[f64], tolerance: f64) {
     assert_eq!(served.len(), truth.len());

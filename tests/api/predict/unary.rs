@@ -1,4 +1,5 @@
-//! Predict mixes the two models as the formula says, in order, and says what it answered with.
+//! Predict mixes the two models by the formula, keeps the order of the inputs and reports its
+//! provenance.
 
 use certimix::rpc::proto::{PredictRequest, Provenance};
 
@@ -14,13 +15,13 @@ const INPUTS: [[f32; 4]; 5] = [
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn mixed_logits_are_those_of_float64() {
+async fn mixed_logits_match_float64() {
     for alpha in [0.5, 0.76, 0.3, 1.0] {
         let server = TestServer::start(Setup::pair("linear_g", "linear_h").with("mixture.alpha", alpha)).await;
         let request = messages::predict_request(messages::floats(&INPUTS));
-        let answer = server.client().await.predict(request).await.unwrap().into_inner();
-        assert_eq!(answer.predictions.len(), INPUTS.len());
-        for (prediction, x) in answer.predictions.iter().zip(INPUTS) {
+        let response = server.client().await.predict(request).await.unwrap().into_inner();
+        assert_eq!(response.predictions.len(), INPUTS.len());
+        for (prediction, x) in response.predictions.iter().zip(INPUTS) {
             let (g, h) = (softmax(&g_logits(x)), softmax(&h_logits(x)));
             let f = mixed_logits(alpha, &g, &h);
             assert_close(&prediction.mixed_logits, &f, 1e-5);
@@ -35,19 +36,19 @@ async fn mixed_logits_are_those_of_float64() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_temperature_sharpens_the_robust_model_alone() {
+async fn the_temperature_sharpens_only_the_robust_model() {
     let setup = Setup::pair("linear_g", "linear_h")
         .with("mixture.robust_temperature", 0.5)
         .with("mixture.alpha", 0.6);
     let server = TestServer::start(setup).await;
-    let answer = server
+    let response = server
         .client()
         .await
         .predict(messages::predict_request(messages::floats(&INPUTS)))
         .await
         .unwrap()
         .into_inner();
-    for (prediction, x) in answer.predictions.iter().zip(INPUTS) {
+    for (prediction, x) in response.predictions.iter().zip(INPUTS) {
         let sharp: Vec<f64> = h_logits(x).iter().map(|z| z / 0.5).collect();
         assert_close(
             &prediction.mixed_logits,
@@ -55,27 +56,27 @@ async fn a_temperature_sharpens_the_robust_model_alone() {
             1e-5,
         );
     }
-    assert_eq!(answer.provenance.unwrap().robust_temperature, 0.5);
+    assert_eq!(response.provenance.unwrap().robust_temperature, 0.5);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_model_may_answer_probabilities() {
+async fn a_model_may_output_probabilities() {
     let server = TestServer::start(Setup::pair("linear_g", "softmax_h").with("mixture.alpha", 0.8)).await;
-    let answer = server
+    let response = server
         .client()
         .await
         .predict(messages::predict_request(messages::floats(&INPUTS)))
         .await
         .unwrap()
         .into_inner();
-    for (prediction, x) in answer.predictions.iter().zip(INPUTS) {
+    for (prediction, x) in response.predictions.iter().zip(INPUTS) {
         let f = mixed_logits(0.8, &softmax(&g_logits(x)), &softmax(&h_logits(x)));
         assert_close(&prediction.mixed_logits, &f, 1e-5);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn images_as_bytes_and_as_floats_are_the_same() {
+async fn bytes_and_floats_of_an_image_give_equal_responses() {
     let server = TestServer::start(Setup::pair("image_g", "image_h")).await;
     let pixels: Vec<u8> = (0..2 * 192u32)
         .map(|index| u8::try_from((index * 37) % 256).unwrap())
@@ -94,7 +95,7 @@ async fn images_as_bytes_and_as_floats_are_the_same() {
         .unwrap()
         .into_inner();
     assert_eq!(of_bytes, of_floats);
-    // image_h adds each channel up, a quarter of each value.
+    // image_h sums a quarter of each value of a channel.
     for (prediction, image) in of_bytes.predictions.iter().zip(pixels.chunks(192)) {
         let channel = |part: &[u8]| part.iter().map(|&pixel| f64::from(pixel) / 255.0 / 4.0).sum::<f64>();
         let h = softmax(&image.chunks(64).map(channel).collect::<Vec<_>>());
@@ -108,7 +109,8 @@ async fn images_as_bytes_and_as_floats_are_the_same() {
     }
 }
 
-/// Batches of the executors split a request of 150 rows; every answer stays with its input.
+/// The executors split a request of 150 rows into batches. Each prediction keeps the place of its
+/// input.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn large_requests_keep_their_order() {
     let setup = Setup::pair("linear_g", "linear_h")
@@ -117,28 +119,28 @@ async fn large_requests_keep_their_order() {
         .with("runtime.executors", 2);
     let server = TestServer::start(setup).await;
     let inputs: Vec<[f32; 4]> = (0..150u8).map(|row| [f32::from(row) / 150.0, 0.0, -0.5, 0.5]).collect();
-    let answer = server
+    let response = server
         .client()
         .await
         .predict(messages::predict_request(messages::floats(&inputs)))
         .await
         .unwrap()
         .into_inner();
-    for (prediction, &x) in answer.predictions.iter().zip(&inputs) {
+    for (prediction, &x) in response.predictions.iter().zip(&inputs) {
         let f = mixed_logits(0.76, &softmax(&g_logits(x)), &softmax(&h_logits(x)));
         assert_close(&prediction.mixed_logits, &f, 1e-5);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn components_are_sent_only_if_asked_for() {
+async fn components_are_sent_only_on_request() {
     let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
     let request = PredictRequest {
         include_components: false,
         ..messages::predict_request(messages::floats(&INPUTS))
     };
-    let answer = server.client().await.predict(request).await.unwrap().into_inner();
-    for prediction in answer.predictions {
+    let response = server.client().await.predict(request).await.unwrap().into_inner();
+    for prediction in response.predictions {
         assert!(prediction.standard_probabilities.is_empty() && prediction.robust_probabilities.is_empty());
         assert_eq!(prediction.mixed_logits.len(), 3);
     }
@@ -159,7 +161,7 @@ async fn provenance(setup: Setup) -> Provenance {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn provenance_names_the_snapshot_that_answered() {
+async fn provenance_identifies_the_config_and_the_models() {
     let setup = |alpha| Setup::pair("linear_g", "linear_h").with("mixture.alpha", alpha);
     let (one, same, other) = (
         provenance(setup(0.75)).await,
@@ -180,19 +182,19 @@ async fn provenance_names_the_snapshot_that_answered() {
     }
 }
 
-/// A standard model may fail as it likes: its NaN counts as probability 0, and the mixture stays finite.
+/// A NaN of the standard model counts as probability 0, and the mixture stays finite.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_standard_model_of_nan_changes_no_certified_answer() {
+async fn nan_of_the_standard_model_changes_no_certified_class() {
     let server = TestServer::start(Setup::pair("nan_g", "linear_h")).await;
     let x = [-0.5, -0.75, 0.75, 0.0];
-    let answer = server
+    let response = server
         .client()
         .await
         .predict(messages::predict_request(messages::floats(&[x])))
         .await
         .unwrap()
         .into_inner();
-    let prediction = &answer.predictions[0];
+    let prediction = &response.predictions[0];
     messages::certified(prediction);
     assert_eq!(prediction.class_index, 2);
     let f: Vec<f64> = reference_formulas::softmax(&h_logits(x))

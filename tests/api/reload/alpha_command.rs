@@ -1,4 +1,4 @@
-//! `certimix alpha get` and `set`: the compiled binary as the client and as the server.
+//! `certimix alpha get` and `set`, against a server of the same binary.
 
 use std::fs;
 
@@ -6,9 +6,9 @@ use crate::support::Setup;
 use crate::support::model_info_poller::ModelInfoPoller;
 use crate::support::process::{self, ServerProcess};
 
-fn server(setup: &Setup) -> (ModelInfoPoller, String, String) {
+fn start_server(setup: &Setup) -> (ModelInfoPoller, String, String) {
     let file = setup.write();
-    let server = ModelInfoPoller::of(ServerProcess::spawn(&file));
+    let server = ModelInfoPoller::new(ServerProcess::spawn(&file));
     let address = server.address.to_string();
     (server, file.to_str().unwrap().to_owned(), address)
 }
@@ -20,9 +20,9 @@ fn setup() -> Setup {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn set_returns_when_the_server_uses_the_alpha() {
+async fn set_returns_when_the_new_alpha_is_in_force() {
     let setup = setup();
-    let (server, file, address) = server(&setup);
+    let (server, file, address) = start_server(&setup);
     let set = [
         "alpha",
         "set",
@@ -52,22 +52,22 @@ async fn set_returns_when_the_server_uses_the_alpha() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn set_waits_for_the_end_of_a_ramp() {
     let setup = setup().text("mixture.alpha_ramp", "1s");
-    let (server, file, address) = server(&setup);
+    let (server, file, address) = start_server(&setup);
     let output = process::run(&["alpha", "set", "0.8", "--config", &file, "--address", &address], &[]);
     assert!(output.status.success(), "{output:?}");
     assert_eq!(server.info().await.provenance.unwrap().alpha, 0.8);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rejected_alpha_leaves_the_file_unchanged() {
+async fn a_refused_alpha_does_not_change_the_file() {
     let setup = setup();
-    let (server, file, address) = server(&setup);
+    let (server, file, address) = start_server(&setup);
     let before = fs::read_to_string(&file).unwrap();
     let set = |alpha| process::fails(&["alpha", "set", alpha, "--config", &file, "--address", &address], &[]);
     assert!(set("0.3").contains("mixture.alpha_min = 0.4"));
     assert!(set("1.5").contains("1.5"));
     assert_eq!(fs::read_to_string(&file).unwrap(), before);
-    // Only the server detects that a manifest is missing.
+    // Only the server detects that a file it needs is missing.
     let broken = before.replace("linear_h.toml", "missing.toml");
     fs::write(&file, &broken).unwrap();
     server
@@ -82,9 +82,9 @@ async fn a_rejected_alpha_leaves_the_file_unchanged() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_of_another_server_is_not_edited() {
+async fn set_does_not_edit_the_file_of_another_server() {
     let (setup, other) = (setup(), setup().with("server.max_inputs", 3));
-    let (_operator, _, address) = server(&setup);
+    let (_operator, _, address) = start_server(&setup);
     let file = other.write();
     let before = fs::read_to_string(&file).unwrap();
     let file = file.to_str().unwrap();

@@ -1,4 +1,5 @@
-//! A change of the configuration, on the real binary: by an edited file, by a ConfigMap's symlink, by SIGHUP.
+//! Configuration changes of the real binary: by an edited file, by the symlink of a ConfigMap, and
+//! by SIGHUP.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,57 +11,59 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use certimix::rpc::proto::PredictResponse;
 use tokio::task::JoinHandle;
 
-use crate::support::model_info_poller::{ModelInfoPoller, edit, replace};
+use crate::support::config_edit::{replace_file, with_number};
+use crate::support::model_info_poller::ModelInfoPoller;
 use crate::support::process::ServerProcess;
 use crate::support::reference_formulas::{assert_close, g_logits, h_logits, mixed_logits, softmax};
 use crate::support::{Setup, fixture, messages};
 
 const INPUT: [f32; 4] = [0.3, -0.2, 0.1, 0.4];
 
-/// Callers that ask without a pause until told to stop; returns all their answers, none of which may be an error.
-struct Load {
-    over: Arc<AtomicBool>,
+/// Callers that send requests continuously. No request may fail.
+struct RequestLoad {
+    stopped: Arc<AtomicBool>,
     callers: Vec<JoinHandle<Vec<PredictResponse>>>,
 }
 
-impl Load {
+impl RequestLoad {
     async fn start(server: &ModelInfoPoller) -> Self {
-        let over = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::new(AtomicBool::new(false));
         let mut callers = Vec::new();
         for _ in 0..4 {
-            let (mut client, over) = (server.client().await, Arc::clone(&over));
+            let (mut client, stopped) = (server.client().await, Arc::clone(&stopped));
             callers.push(tokio::spawn(async move {
-                let mut answers = Vec::new();
-                while !over.load(Ordering::Relaxed) {
-                    let answer = client
+                let mut responses = Vec::new();
+                while !stopped.load(Ordering::Relaxed) {
+                    let response = client
                         .predict(messages::predict_request(messages::floats(&[INPUT])))
                         .await;
-                    answers.push(answer.expect("no request is lost").into_inner());
+                    responses.push(response.expect("no request fails").into_inner());
                 }
-                answers
+                responses
             }));
         }
-        Self { over, callers }
+        Self { stopped, callers }
     }
 
     async fn stop(self) -> Vec<PredictResponse> {
-        self.over.store(true, Ordering::Relaxed);
-        let mut answers = Vec::new();
+        self.stopped.store(true, Ordering::Relaxed);
+        let mut responses = Vec::new();
         for caller in self.callers {
-            answers.extend(caller.await.unwrap());
+            responses.extend(caller.await.unwrap());
         }
-        answers
+        responses
     }
 }
 
-/// Every answer is the mixture with the alpha that it names, and a revision has one alpha.
-fn assert_never_mixed(answers: &[PredictResponse]) -> BTreeMap<String, f64> {
+/// Checks that every response mixes with the alpha of its provenance, and that each revision has
+/// one alpha. Returns the alpha of each revision.
+fn assert_consistent_revisions(responses: &[PredictResponse]) -> BTreeMap<String, f64> {
     let mut revisions = BTreeMap::new();
     let (g, h) = (softmax(&g_logits(INPUT)), softmax(&h_logits(INPUT)));
-    for answer in answers {
-        let provenance = answer.provenance.as_ref().unwrap();
+    for response in responses {
+        let provenance = response.provenance.as_ref().unwrap();
         assert_close(
-            &answer.predictions[0].mixed_logits,
+            &response.predictions[0].mixed_logits,
             &mixed_logits(provenance.alpha, &g, &h),
             1e-5,
         );
@@ -72,7 +75,8 @@ fn assert_never_mixed(answers: &[PredictResponse]) -> BTreeMap<String, f64> {
     revisions
 }
 
-/// What Kubernetes mounts: `certimix.toml` -> `..data/certimix.toml`, `..data` -> a folder of this version.
+/// A ConfigMap as Kubernetes mounts it: `certimix.toml` links to `..data/certimix.toml`, and
+/// `..data` to the folder of a version.
 struct ConfigMap {
     folder: PathBuf,
     version: usize,
@@ -94,7 +98,7 @@ impl ConfigMap {
         self.folder.join("certimix.toml")
     }
 
-    /// As the kubelet does it: a new folder, and one rename of a symlink.
+    /// Updates the files as the kubelet does, with a new folder and one rename of a symlink.
     fn update(&mut self, text: &str) {
         self.version += 1;
         let new = format!("..{}", self.version);
@@ -110,12 +114,12 @@ impl ConfigMap {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_config_map_is_swapped_under_load() {
+async fn a_config_map_is_reloaded_under_load() {
     let setup = Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.6);
     let text = fs::read_to_string(setup.write()).unwrap();
     let mut map = ConfigMap::mount(&setup.folder().join("mounted"), &text);
-    let server = ModelInfoPoller::of(ServerProcess::spawn(&map.file()));
-    let load = Load::start(&server).await;
+    let server = ModelInfoPoller::new(ServerProcess::spawn(&map.file()));
+    let load = RequestLoad::start(&server).await;
     let alphas: Vec<f64> = (0..20).map(|step| 0.5 + f64::from(step) / 50.0).collect();
     for alpha in &alphas {
         map.update(&text.replace("mixture.alpha = 0.6", &format!("mixture.alpha = {alpha}")));
@@ -123,43 +127,43 @@ async fn a_config_map_is_swapped_under_load() {
             .wait_for(|info| info.provenance.as_ref().unwrap().alpha == *alpha)
             .await;
     }
-    let revisions = assert_never_mixed(&load.stop().await);
-    let seen: Vec<f64> = revisions.into_values().collect();
-    // The callers come between any two changes, which each wait for a call of their own.
-    assert!(seen.len() > alphas.len() / 2, "{seen:?}");
+    let revisions = assert_consistent_revisions(&load.stop().await);
+    let alphas_seen: Vec<f64> = revisions.into_values().collect();
+    // Each change waits for a call of its own, so the callers see most revisions.
+    assert!(alphas_seen.len() > alphas.len() / 2, "{alphas_seen:?}");
     let config = server.info().await.config.unwrap();
     assert_eq!((config.failed_reloads, config.pending_error), (0, None));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_storm_of_changes_loses_nothing_and_the_last_one_stays() {
+async fn many_rapid_changes_lose_no_request_and_the_last_is_in_force() {
     let setup = Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.6);
     let file = setup.write();
-    let server = ModelInfoPoller::of(ServerProcess::spawn(&file));
-    let load = Load::start(&server).await;
+    let server = ModelInfoPoller::new(ServerProcess::spawn(&file));
+    let load = RequestLoad::start(&server).await;
     for step in 0..200 {
-        replace(&file, |text| {
-            edit(text, "mixture.alpha", 0.5 + f64::from(step % 40) / 100.0)
+        replace_file(&file, |text| {
+            with_number(text, "mixture.alpha", 0.5 + f64::from(step % 40) / 100.0)
         });
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
-    replace(&file, |text| edit(text, "mixture.alpha", 0.99));
+    replace_file(&file, |text| with_number(text, "mixture.alpha", 0.99));
     server
         .wait_for(|info| info.provenance.as_ref().unwrap().alpha == 0.99)
         .await;
-    assert_never_mixed(&load.stop().await);
+    assert_consistent_revisions(&load.stop().await);
     let config = server.info().await.config.unwrap();
     assert_eq!((config.failed_reloads, config.pending_error), (0, None));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broken_file_changes_nothing_and_is_shown_with_all_that_is_wrong() {
+async fn an_invalid_file_changes_nothing_and_all_its_errors_are_reported() {
     let setup = Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.6);
     let file = setup.write();
-    let server = ModelInfoPoller::of(ServerProcess::spawn(&file));
+    let server = ModelInfoPoller::new(ServerProcess::spawn(&file));
     let before = server.info().await;
-    replace(&file, |text| {
-        format!("{}colour = 1\n", edit(text, "mixture.alpha", 1.5))
+    replace_file(&file, |text| {
+        format!("{}colour = 1\n", with_number(text, "mixture.alpha", 1.5))
     });
     let info = server
         .wait_for(|info| info.config.as_ref().unwrap().pending_error.is_some())
@@ -177,8 +181,8 @@ async fn a_broken_file_changes_nothing_and_is_shown_with_all_that_is_wrong() {
     assert_eq!(info.provenance, before.provenance);
     let line = server.process.line_with("config change rejected");
     assert!(line.contains("the old one stays in force"), "{line}");
-    // No longer TOML, then gone, then what it was: the old configuration is in force all the while.
-    replace(&file, |_| "alpha == 3".to_owned());
+    // The file is invalid, then missing, then restored. The old configuration stays in force.
+    replace_file(&file, |_| "alpha == 3".to_owned());
     server
         .wait_for(|info| info.config.as_ref().unwrap().failed_reloads == 2)
         .await;
@@ -194,12 +198,12 @@ async fn a_broken_file_changes_nothing_and_is_shown_with_all_that_is_wrong() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_key_that_cannot_be_reloaded_says_so_by_name() {
+async fn a_key_that_cannot_be_reloaded_is_reported() {
     let setup = Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.6);
     let file = setup.write();
-    let server = ModelInfoPoller::of(ServerProcess::spawn(&file));
-    replace(&file, |text| {
-        format!("{}server.threads = 7\n", edit(text, "mixture.alpha", 0.7))
+    let server = ModelInfoPoller::new(ServerProcess::spawn(&file));
+    replace_file(&file, |text| {
+        format!("{}server.threads = 7\n", with_number(text, "mixture.alpha", 0.7))
     });
     let info = server
         .wait_for(|info| info.config.as_ref().unwrap().pending_error.is_some())
@@ -211,42 +215,45 @@ async fn a_key_that_cannot_be_reloaded_says_so_by_name() {
         violations[0].description.contains("cannot be reloaded"),
         "{violations:?}"
     );
-    // Nor is the rest of that file in force: half a change is none.
+    // The rest of that file is not in force either, because a change applies completely or not at
+    // all.
     assert_eq!(info.provenance.unwrap().alpha, 0.6);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn models_are_changed_under_load() {
+async fn models_are_reloaded_under_load() {
     let setup = Setup::pair("linear_g", "linear_h").edited("models.robust", "linear_h", &[]);
     let manifest = setup.folder().join("linear_h.toml");
-    let server = ModelInfoPoller::of(ServerProcess::spawn(&setup.write()));
+    let server = ModelInfoPoller::new(ServerProcess::spawn(&setup.write()));
     let old = server.info().await.provenance.unwrap().config_revision;
-    let load = Load::start(&server).await;
-    replace(&manifest, |text| text.replace("\"right\"", "\"RIGHT\""));
-    // The labels of both must agree: this pair is refused, and the old one serves.
+    let load = RequestLoad::start(&server).await;
+    replace_file(&manifest, |text| text.replace("\"right\"", "\"RIGHT\""));
+    // The labels of the models differ, so the server refuses the pair and keeps the old one.
     let refused = server
         .wait_for(|info| info.config.as_ref().unwrap().pending_error.is_some())
         .await;
     assert_eq!(refused.provenance.unwrap().config_revision, old);
-    replace(&manifest, |text| named(&text.replace("\"RIGHT\"", "\"right\""), "new"));
+    replace_file(&manifest, |text| {
+        with_model_name(&text.replace("\"RIGHT\"", "\"right\""), "new")
+    });
     let info = server
         .wait_for(|info| info.robust.as_ref().unwrap().name == "new")
         .await;
     let new = info.provenance.unwrap().config_revision;
-    let revisions: BTreeSet<String> = assert_never_mixed(&load.stop().await).into_keys().collect();
+    let revisions: BTreeSet<String> = assert_consistent_revisions(&load.stop().await).into_keys().collect();
     assert_eq!(revisions, BTreeSet::from([old, new]));
     server.process.line_with("replaced models unloaded");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bad_model_leaves_the_old_one_serving() {
+async fn an_invalid_model_keeps_the_old_one_in_service() {
     let setup = Setup::pair("linear_g", "linear_h").edited("models.robust", "linear_h", &[]);
     let manifest = setup.folder().join("linear_h.toml");
-    let server = ModelInfoPoller::of(ServerProcess::spawn(&setup.write()));
+    let server = ModelInfoPoller::new(ServerProcess::spawn(&setup.write()));
     let before = server.info().await.provenance;
     let model = setup.file("broken.onnx", b"no model at all");
-    let load = Load::start(&server).await;
-    replace(&manifest, |text| {
+    let load = RequestLoad::start(&server).await;
+    replace_file(&manifest, |text| {
         let onnx = fixture("linear_h").with_extension("onnx");
         text.replace(onnx.to_str().unwrap(), model.to_str().unwrap())
     });
@@ -257,79 +264,79 @@ async fn a_bad_model_leaves_the_old_one_serving() {
     assert_eq!(pending.violations[0].field, "models");
     assert!(pending.violations[0].description.contains("broken.onnx"), "{pending:?}");
     assert_eq!(info.provenance, before);
-    // The ONNX file is put right, and its manifest says the same as before: SIGHUP tries what was refused again.
+    // The ONNX file is now valid and the manifest is unchanged. SIGHUP retries the refused change.
     fs::copy(fixture("linear_h").with_extension("onnx"), &model).unwrap();
     server.process.signal("HUP");
     server
         .wait_for(|info| info.config.as_ref().unwrap().pending_error.is_none())
         .await;
-    assert_eq!(assert_never_mixed(&load.stop().await).len(), 2);
+    assert_eq!(assert_consistent_revisions(&load.stop().await).len(), 2);
 }
 
-/// A manifest with another name of its model.
-fn named(manifest: &str, name: &str) -> String {
+/// Returns a manifest with another model name.
+fn with_model_name(manifest: &str, name: &str) -> String {
     let line = manifest.lines().find(|line| line.starts_with("name = ")).unwrap();
     manifest.replacen(line, &format!("name = \"{name}\""), 1)
 }
 
-/// Votes that were drawn with a key that the world knows prove nothing.
+/// A certificate reveals its noise key, so new votes with the same key would prove nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn noise_keys_are_not_used_again_by_models_that_are_loaded_anew() {
+async fn reloaded_models_use_new_noise_keys() {
     let setup = Setup::pair("steep_g", "half_space")
         .edited("models.robust", "half_space", &[])
         .with("certificate.predict_votes", 8)
         .with("certificate.selection_votes", 2);
     let manifest = setup.folder().join("half_space.toml");
-    let server = ModelInfoPoller::of(ServerProcess::spawn(&setup.write()));
+    let server = ModelInfoPoller::new(ServerProcess::spawn(&setup.write()));
     let mut keys = BTreeSet::new();
     for generation in 1..=3 {
         let mut client = server.client().await;
         for _ in 0..10 {
-            let answer = client
+            let response = client
                 .predict(messages::predict_request(messages::floats(&[INPUT])))
                 .await
                 .unwrap();
-            let certificate = answer.into_inner().predictions.remove(0).certificate.unwrap();
+            let certificate = response.into_inner().predictions.remove(0).certificate.unwrap();
             assert_eq!(certificate.noise_key.len(), 32);
             keys.insert(certificate.noise_key);
         }
         assert_eq!(keys.len(), 10 * generation);
         let name = format!("generation-{generation}");
-        replace(&manifest, |text| named(text, &name));
+        replace_file(&manifest, |text| with_model_name(text, &name));
         server.wait_for(|info| info.robust.as_ref().unwrap().name == name).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn alpha_goes_its_way_in_small_steps() {
+async fn an_alpha_ramp_takes_small_steps() {
     let setup = Setup::pair("linear_g", "linear_h")
         .with("mixture.alpha", 0.5)
         .text("mixture.alpha_ramp", "2s");
     let file = setup.write();
-    let server = ModelInfoPoller::of(ServerProcess::spawn(&file));
-    let load = Load::start(&server).await;
-    replace(&file, |text| edit(text, "mixture.alpha", 0.9));
+    let server = ModelInfoPoller::new(ServerProcess::spawn(&file));
+    let load = RequestLoad::start(&server).await;
+    replace_file(&file, |text| with_number(text, "mixture.alpha", 0.9));
     let info = server
         .wait_for(|info| info.config.as_ref().unwrap().target_alpha == 0.9)
         .await;
-    assert!(info.provenance.unwrap().alpha < 0.9, "it is on its way");
+    assert!(info.provenance.unwrap().alpha < 0.9, "the ramp has started");
     server
         .wait_for(|info| info.provenance.as_ref().unwrap().alpha == 0.9)
         .await;
-    let alphas = assert_never_mixed(&load.stop().await);
+    let alphas = assert_consistent_revisions(&load.stop().await);
     assert!(alphas.len() > 3, "{alphas:?}");
     assert!(alphas.values().all(|alpha| (0.5..=0.9).contains(alpha)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn guard_rails_refuse_an_alpha_and_a_low_one_is_warned_of() {
+async fn the_limits_refuse_an_alpha_and_a_low_alpha_gives_a_warning() {
     let setup = Setup::pair("linear_g", "linear_h")
         .with("mixture.alpha", 0.6)
         .with("mixture.alpha_min", 0.4)
         .with("mixture.alpha_max", 0.8);
     let file = setup.write();
-    let server = ModelInfoPoller::of(ServerProcess::spawn(&file));
-    replace(&file, |text| edit(text, "mixture.alpha", 0.81));
+    let server = ModelInfoPoller::new(ServerProcess::spawn(&file));
+    replace_file(&file, |text| with_number(text, "mixture.alpha", 0.81));
     let info = server
         .wait_for(|info| info.config.as_ref().unwrap().pending_error.is_some())
         .await;
@@ -339,7 +346,7 @@ async fn guard_rails_refuse_an_alpha_and_a_low_one_is_warned_of() {
         violation.description.contains("mixture.alpha_max = 0.8"),
         "{violation:?}"
     );
-    replace(&file, |text| edit(text, "mixture.alpha", 0.45));
+    replace_file(&file, |text| with_number(text, "mixture.alpha", 0.45));
     let info = server
         .wait_for(|info| info.provenance.as_ref().unwrap().alpha == 0.45)
         .await;

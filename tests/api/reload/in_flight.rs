@@ -1,4 +1,5 @@
-//! Changes of the configuration while something goes on, on the real binary: each answer is of one revision, and none is lost.
+//! Configuration changes while requests are in flight, on the real binary: each response belongs to
+//! one revision, and none is lost.
 
 use std::time::Instant;
 
@@ -6,9 +7,9 @@ use certimix::rpc::proto::{PredictResponse, Provenance};
 use tonic::Code;
 use tonic::transport::Endpoint;
 
-use crate::services::health::{manifest_to_come, write_manifest};
 use crate::support::editable_server::EditableServer;
 use crate::support::messages::{CLEAR_INPUT, certify_with_votes, floats, predict_request};
+use crate::support::pending_manifest::{with_pending_manifest, write_manifest};
 use crate::support::predict_stream::PredictStreamClient;
 use crate::support::process::ServerProcess;
 use crate::support::reference_formulas::{assert_close, g_logits, h_logits, mixed_logits, softmax};
@@ -21,8 +22,8 @@ fn provenance(response: &PredictResponse) -> &Provenance {
     response.provenance.as_ref().unwrap()
 }
 
-/// The answer is the mixture with the alpha that it names.
-fn alpha(response: &PredictResponse) -> f64 {
+/// Checks that the response mixes with the alpha of its provenance, and returns that alpha.
+fn checked_alpha(response: &PredictResponse) -> f64 {
     let alpha = provenance(response).alpha;
     let (g, h) = (softmax(&g_logits(INPUT)), softmax(&h_logits(INPUT)));
     assert_close(
@@ -34,38 +35,38 @@ fn alpha(response: &PredictResponse) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn messages_of_one_stream_are_each_of_one_revision_and_later_ones_of_the_new() {
+async fn each_message_of_a_stream_belongs_to_one_revision() {
     let server = EditableServer::start(Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.5));
     let mut stream = PredictStreamClient::open(server.client().await).await;
     let mut before = String::new();
     for step in 0..10 {
-        let wanted = 0.5 + f64::from(step) / 32.0;
+        let expected = 0.5 + f64::from(step) / 32.0;
         if step > 0 {
-            // Some come before the change, some after it, and some while it happens.
+            // Some requests arrive before the change, some during it and some after it.
             for _ in 0..20 {
                 stream.send(predict_request(floats(&[INPUT])));
             }
-            server.set("mixture.alpha", wanted);
-            let mut last = wanted - 1.0 / 32.0;
+            server.set("mixture.alpha", expected);
+            let mut last = expected - 1.0 / 32.0;
             for _ in 0..20 {
-                let found = alpha(&stream.next_response().await);
-                assert!(found >= last && found <= wanted, "{found} after {last}");
+                let found = checked_alpha(&stream.next_response().await);
+                assert!(found >= last && found <= expected, "{found} after {last}");
                 last = found;
             }
         }
         stream.send(predict_request(floats(&[INPUT])));
         let response = stream.next_response().await;
-        assert_eq!(alpha(&response), wanted);
+        assert_eq!(checked_alpha(&response), expected);
         let revision = provenance(&response).config_revision.clone();
         assert_ne!(revision, before);
         before = revision;
     }
 }
 
-/// By the socket's file, which is known before the server is ready.
+/// The test connects to the Unix socket, whose path is known before the server is ready.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_that_came_too_early_goes_on_when_the_models_are_there() {
-    let (setup, pipe) = manifest_to_come(Setup::pair("linear_g", "linear_h"));
+async fn a_stream_opened_before_the_models_are_ready_continues_when_they_are() {
+    let (setup, pipe) = with_pending_manifest(Setup::pair("linear_g", "linear_h"));
     let setup = setup.text("server.unix_socket", "certimix.sock");
     let server = ServerProcess::spawn(&setup.write());
     let socket = format!("unix:{}", setup.folder().join("certimix.sock").display());
@@ -95,7 +96,7 @@ async fn a_stream_that_came_too_early_goes_on_when_the_models_are_there() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn models_that_are_replaced_answer_what_they_have_and_end() {
+async fn replaced_models_finish_their_requests_and_end() {
     const EXECUTORS: usize = 2;
     let setup = Setup::pair("linear_g", "slow_smoothed")
         .batch_size(1)
@@ -103,7 +104,7 @@ async fn models_that_are_replaced_answer_what_they_have_and_end() {
         .with("certificate.max_votes", 100_000)
         .text("server.max_request_time", "1h");
     let server = EditableServer::start(setup);
-    // A thread takes its name, and is gone, a moment after it is said to have begun or ended.
+    // A thread gets its name, and disappears, shortly after the server reports its start or end.
     let until_threads = async |expected: usize| {
         let began = Instant::now();
         while server.process.threads("executor-") != expected {
@@ -117,17 +118,17 @@ async fn models_that_are_replaced_answer_what_they_have_and_end() {
     };
     until_threads(EXECUTORS).await;
     let mut client = server.client().await;
-    let standard = async |client: &mut Client| {
-        let answer = client
+    let standard_sha256 = async |client: &mut Client| {
+        let response = client
             .predict(predict_request(floats(&[CLEAR_INPUT])))
             .await
             .unwrap()
             .into_inner();
-        answer.provenance.unwrap().standard_model_sha256
+        response.provenance.unwrap().standard_model_sha256
     };
-    let old = standard(&mut client).await;
-    // Longer than the models that replace these take to load and to pass their self-test, beside those votes.
-    let asked: Vec<_> = (0..4)
+    let old = standard_sha256(&mut client).await;
+    // The votes take longer than the load and the self-test of the replacing models.
+    let calls: Vec<_> = (0..4)
         .map(|_| {
             let mut client = client.clone();
             tokio::spawn(async move { client.certify(certify_with_votes(floats(&[CLEAR_INPUT]), 600)).await })
@@ -137,18 +138,18 @@ async fn models_that_are_replaced_answer_what_they_have_and_end() {
     crate::support::scrape::Scrape::poll_until(server.metrics, |found| found.value(rows) >= 4.0);
     server.set_text("models.standard", fixture("slow_g").to_str().unwrap());
     assert!(
-        !asked.iter().any(|asked| asked.is_finished()),
-        "nothing was in flight any more: the test shows nothing"
+        !calls.iter().any(|calls| calls.is_finished()),
+        "no request was in flight, so this tests nothing"
     );
-    let new = standard(&mut client).await;
+    let new = standard_sha256(&mut client).await;
     assert_ne!(old, new);
     until_threads(2 * EXECUTORS).await;
-    for answer in asked {
-        let answer = answer.await.unwrap().expect("no request is lost").into_inner();
-        assert_eq!(answer.provenance.unwrap().standard_model_sha256, old);
-        assert_eq!(answer.predictions.len(), 1);
+    for response in calls {
+        let response = response.await.unwrap().expect("no request fails").into_inner();
+        assert_eq!(response.provenance.unwrap().standard_model_sha256, old);
+        assert_eq!(response.predictions.len(), 1);
     }
     server.process.line_with("replaced models unloaded");
     until_threads(EXECUTORS).await;
-    assert_eq!(standard(&mut client).await, new);
+    assert_eq!(standard_sha256(&mut client).await, new);
 }

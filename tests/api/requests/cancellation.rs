@@ -1,4 +1,4 @@
-//! A caller that leaves is forgotten: what it had reserved is free again.
+//! When a caller leaves, the server cancels its request and releases its reservation.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::support::predict_stream::PredictStreamClient;
 use crate::support::server::{Client, TEST_TIMEOUT};
 use crate::support::{Setup, TestServer, messages};
 
-/// Room for one request for votes at a time.
-fn one_at_a_time() -> Setup {
+/// Settings whose queue holds one request for votes at a time.
+fn one_request_queue() -> Setup {
     Setup::pair("linear_g", "slow_smoothed")
         .batch_size(1)
         .with("certificate.selection_votes", 1)
@@ -21,9 +21,9 @@ fn one_at_a_time() -> Setup {
         .text("server.max_request_time", "1h")
 }
 
-/// Asks for one vote until the answer is, or is no longer, that the queue is full.
-async fn ask_until(client: &mut Client, full: bool) {
-    let asked = async {
+/// Requests one vote until the queue is full, or no longer full.
+async fn request_until(client: &mut Client, full: bool) {
+    let changed = async {
         loop {
             match client.certify(certify_with_votes(floats(&[CLEAR_INPUT]), 1)).await {
                 Ok(_) if !full => return,
@@ -37,17 +37,18 @@ async fn ask_until(client: &mut Client, full: bool) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(TEST_TIMEOUT, asked)
+    tokio::time::timeout(TEST_TIMEOUT, changed)
         .await
-        .expect("the queue stays as it was");
+        .expect("the queue did not change");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_cancelled_request_frees_the_queue() {
-    let server = TestServer::start(one_at_a_time()).await;
+async fn a_cancelled_request_releases_its_reservation() {
+    let server = TestServer::start(one_request_queue()).await;
     let mut client = server.client().await;
     let mut other = server.client().await;
-    // It may find the one place taken by the question below, and asks again. Once it has it, it would take hours.
+    // The request below may occupy the queue first, so this one is repeated. Once admitted, it
+    // would take hours.
     let endless = tokio::spawn(async move {
         while other
             .certify(certify_with_votes(floats(&[CLEAR_INPUT]), 1_000_000))
@@ -55,14 +56,14 @@ async fn a_cancelled_request_frees_the_queue() {
             .is_err()
         {}
     });
-    ask_until(&mut client, true).await;
+    request_until(&mut client, true).await;
     endless.abort();
-    ask_until(&mut client, false).await;
+    request_until(&mut client, false).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_stream_that_is_dropped_frees_the_queue() {
-    let server = TestServer::start(one_at_a_time()).await;
+async fn a_dropped_certify_stream_releases_its_reservation() {
+    let server = TestServer::start(one_request_queue()).await;
     let mut client = server.client().await;
     let endless = certify_with_votes(floats(&[CLEAR_INPUT]), 1_000_000);
     let mut stream = server
@@ -73,18 +74,18 @@ async fn a_stream_that_is_dropped_frees_the_queue() {
         .unwrap()
         .into_inner();
     stream.message().await.unwrap().unwrap();
-    ask_until(&mut client, true).await;
+    request_until(&mut client, true).await;
     drop(stream);
-    ask_until(&mut client, false).await;
+    request_until(&mut client, false).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn requests_of_a_predict_stream_that_is_dropped_free_the_queue() {
-    let setup = one_at_a_time().with("certificate.predict_votes", 1_000_000);
+async fn a_dropped_predict_stream_releases_its_reservations() {
+    let setup = one_request_queue().with("certificate.predict_votes", 1_000_000);
     let server = TestServer::start(setup).await;
     let mut client = server.client().await;
     let mut stream = PredictStreamClient::open(server.client().await).await;
-    // As above: it asks again until it has the one place.
+    // As above, the request is repeated until it is admitted.
     let endless = tokio::spawn(async move {
         loop {
             stream.send(messages::predict_request(floats(&[CLEAR_INPUT])));
@@ -92,18 +93,18 @@ async fn requests_of_a_predict_stream_that_is_dropped_free_the_queue() {
             assert_eq!(refused.code, i32::from(Code::ResourceExhausted), "{refused:?}");
         }
     });
-    ask_until(&mut client, true).await;
+    request_until(&mut client, true).await;
     endless.abort();
-    ask_until(&mut client, false).await;
+    request_until(&mut client, false).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_connection_that_breaks_frees_the_queue() {
-    let server = TestServer::start(one_at_a_time()).await;
+async fn a_broken_connection_releases_its_reservations() {
+    let server = TestServer::start(one_request_queue()).await;
     let mut client = server.client().await;
     let endless = certify_with_votes(floats(&[CLEAR_INPUT]), 1_000_000);
     let endpoint = server.endpoint();
-    // Dropping its runtime closes the connection without a word.
+    // The drop of the runtime closes the connection without a GOAWAY frame.
     let (sender, receiver) = std::sync::mpsc::channel();
     let caller = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -119,5 +120,5 @@ async fn a_connection_that_breaks_frees_the_queue() {
     });
     receiver.recv_timeout(TEST_TIMEOUT).unwrap();
     caller.join().unwrap();
-    ask_until(&mut client, false).await;
+    request_until(&mut client, false).await;
 }

@@ -1,4 +1,5 @@
-//! Deadlines: an answer with what is proven so far, shortly before; DEADLINE_EXCEEDED only if there is nothing.
+//! Shortly before its deadline a request gets the certificate that is proven so far. It gets
+//! DEADLINE_EXCEEDED only if there is none.
 
 use std::time::{Duration, Instant};
 
@@ -8,8 +9,8 @@ use tonic::{Code, Request};
 use crate::support::messages::{CLEAR_INPUT, certificate, certify_with_votes, floats};
 use crate::support::{Setup, TestServer, messages, recompute};
 
-/// A vote takes some 20 ms of a core: a million take hours.
-fn slow(robust: &str) -> Setup {
+/// Settings where a vote takes about 20 ms of a core, so that a million votes take hours.
+fn slow_setup(robust: &str) -> Setup {
     Setup::pair("linear_g", robust)
         .batch_size(1)
         .with("certificate.selection_votes", 2)
@@ -18,21 +19,22 @@ fn slow(robust: &str) -> Setup {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn the_callers_deadline_brings_the_certificate_so_far() {
-    let server = TestServer::start(slow("slow_smoothed")).await;
+async fn the_callers_deadline_returns_the_certificate_so_far() {
+    let server = TestServer::start(slow_setup("slow_smoothed")).await;
     let mut client = server.client().await;
     let mut late = Vec::new();
-    // The answer leaves 20 ms before the deadline; on a busy machine one may come too late all the same.
+    // The response is sent 20 ms before the deadline. On a busy machine it may still arrive too
+    // late.
     for _ in 0..6 {
         let timeout = Duration::from_secs(2);
         let mut request = Request::new(certify_with_votes(floats(&[CLEAR_INPUT]), 1_000_000));
         request.set_timeout(timeout);
         let start = Instant::now();
         match client.certify(request).await {
-            Ok(answer) => {
+            Ok(response) => {
                 assert!(start.elapsed() <= timeout + Duration::from_millis(500));
-                let answer = answer.into_inner();
-                let found = certificate(&answer.predictions[0]);
+                let response = response.into_inner();
+                let found = certificate(&response.predictions[0]);
                 assert_eq!(found.stop_reason(), StopReason::Deadline, "{found:?}");
                 assert!(found.votes > 0 && found.votes < 1_000_000, "{found:?}");
                 recompute::assert_certificate(found, 0.76);
@@ -41,34 +43,34 @@ async fn the_callers_deadline_brings_the_certificate_so_far() {
             Err(status) => late.push(status),
         }
     }
-    panic!("never in time: {late:?}");
+    panic!("every response was late: {late:?}");
 }
 
-/// Without a deadline of its caller's, a request has the operator's.
+/// A request without a deadline has that of the operator.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn the_operators_deadline_holds_without_one_of_the_callers() {
-    let server = TestServer::start(slow("slow_smoothed").text("server.max_request_time", "1500ms")).await;
-    let answer = server
+async fn the_operators_deadline_holds_without_a_callers_deadline() {
+    let server = TestServer::start(slow_setup("slow_smoothed").text("server.max_request_time", "1500ms")).await;
+    let response = server
         .client()
         .await
         .certify(certify_with_votes(floats(&[CLEAR_INPUT]), 1_000_000))
         .await
         .unwrap()
         .into_inner();
-    let found = certificate(&answer.predictions[0]);
+    let found = certificate(&response.predictions[0]);
     assert_eq!(found.stop_reason(), StopReason::Deadline, "{found:?}");
     assert_ne!(found.status(), CertificateStatus::Unavailable);
     recompute::assert_certificate(found, 0.76);
 }
 
-/// The time is shared out: the last inputs of a batch get votes too.
+/// The inputs of a batch share the time, so the last ones get votes too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_deadline_is_shared_by_the_inputs_of_a_batch() {
-    let server = TestServer::start(slow("slow_smoothed").text("server.max_request_time", "4s")).await;
+async fn the_inputs_of_a_batch_share_the_deadline() {
+    let server = TestServer::start(slow_setup("slow_smoothed").text("server.max_request_time", "4s")).await;
     let request = certify_with_votes(floats(&[CLEAR_INPUT; 6]), 1_000_000);
-    let answer = server.client().await.certify(request).await.unwrap().into_inner();
-    assert_eq!(answer.predictions.len(), 6);
-    for prediction in &answer.predictions {
+    let response = server.client().await.certify(request).await.unwrap().into_inner();
+    assert_eq!(response.predictions.len(), 6);
+    for prediction in &response.predictions {
         let found = certificate(prediction);
         assert_eq!(found.stop_reason(), StopReason::Deadline, "{found:?}");
         assert!(found.votes > 0, "{found:?}");
@@ -76,9 +78,9 @@ async fn a_deadline_is_shared_by_the_inputs_of_a_batch() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn nothing_in_time_is_deadline_exceeded() {
+async fn no_result_in_time_is_deadline_exceeded() {
     for robust in ["slow_h", "slow_smoothed"] {
-        let server = TestServer::start(slow(robust).text("server.max_request_time", "1ms")).await;
+        let server = TestServer::start(slow_setup(robust).text("server.max_request_time", "1ms")).await;
         let mut client = server.client().await;
         let status = client
             .predict(messages::predict_request(floats(&[[0.5; 4]; 8])))
@@ -93,21 +95,22 @@ async fn nothing_in_time_is_deadline_exceeded() {
     }
 }
 
-/// Too late for the class to be chosen: an abstention that says so, with the mixture's best guess.
+/// A deadline before the end of the selection gives an abstention with that reason, and the most
+/// likely class.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_deadline_during_the_selection_is_an_abstention() {
-    let setup = slow("slow_smoothed")
+async fn a_deadline_during_the_selection_gives_an_abstention() {
+    let setup = slow_setup("slow_smoothed")
         .with("certificate.selection_votes", 100_000)
         .text("server.max_request_time", "1s");
     let server = TestServer::start(setup).await;
-    let answer = server
+    let response = server
         .client()
         .await
         .certify(certify_with_votes(floats(&[CLEAR_INPUT]), 10))
         .await
         .unwrap()
         .into_inner();
-    let found = certificate(&answer.predictions[0]);
+    let found = certificate(&response.predictions[0]);
     assert_eq!(
         (found.status(), found.stop_reason()),
         (CertificateStatus::Abstained, StopReason::Deadline)

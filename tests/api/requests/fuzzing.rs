@@ -1,4 +1,4 @@
-//! No tensor, however odd, gets anything but an answer or an INVALID_ARGUMENT.
+//! Random tensors and parameters get a response or INVALID_ARGUMENT, and nothing else.
 
 use certimix::rpc::proto::{CertifyRequest, Tensor};
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ use tonic::Code;
 use crate::support::messages::{certify_request, floats, violated_fields};
 use crate::support::{Setup, TestServer, messages};
 
-/// Lengths that a shape may go wrong with, the right ones among them.
+/// Generates axis lengths, valid and invalid.
 fn lengths() -> impl Strategy<Value = i64> {
     prop_oneof![
         Just(0),
@@ -41,8 +41,8 @@ fn tensors() -> impl Strategy<Value = Tensor> {
     })
 }
 
-/// Well-formed floats, so that the fuzz also gets through.
-fn fitting() -> impl Strategy<Value = Tensor> {
+/// Generates valid tensors, so that some requests succeed.
+fn valid_tensors() -> impl Strategy<Value = Tensor> {
     prop::collection::vec(prop::array::uniform4(-1.0f32..=1.0), 1..4).prop_map(|rows| floats(&rows))
 }
 
@@ -55,20 +55,20 @@ fn runner() -> TestRunner {
 }
 
 #[test]
-fn any_tensor_is_answered_or_refused() {
+fn random_tensors_are_answered_or_refused() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let setup = Setup::pair("linear_g", "linear_h").with("server.max_inputs", 3);
     let server = runtime.block_on(TestServer::start(setup));
     let client = runtime.block_on(server.client());
-    let strategy = prop_oneof![3 => tensors(), 1 => fitting()];
+    let strategy = prop_oneof![3 => tensors(), 1 => valid_tensors()];
     let (answered, refused) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
     runner()
         .run(&strategy, |tensor| {
             let rows = tensor.shape.first().copied();
             match runtime.block_on(client.clone().predict(messages::predict_request(tensor))) {
-                Ok(answer) => {
+                Ok(response) => {
                     answered.set(answered.get() + 1);
-                    let predictions = answer.into_inner().predictions;
+                    let predictions = response.into_inner().predictions;
                     prop_assert_eq!(i64::try_from(predictions.len()).ok(), rows);
                     prop_assert!(
                         predictions
@@ -94,14 +94,14 @@ fn any_tensor_is_answered_or_refused() {
 }
 
 #[test]
-fn any_order_is_carried_out_or_refused() {
+fn random_certify_requests_are_answered_or_refused() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let setup = Setup::pair("steep_g", "half_space")
         .with("certificate.max_votes", 300)
         .with("certificate.certify_votes", 50);
     let server = runtime.block_on(TestServer::start(setup.with("certificate.predict_votes", 50)));
     let client = runtime.block_on(server.client());
-    let orders = (
+    let parameters = (
         prop::array::uniform4(-1.0f32..=1.0),
         prop::option::of(prop_oneof![0.0..2.0, any::<f64>()]),
         prop::option::of(prop_oneof![0..400u64, any::<u64>()]),
@@ -110,18 +110,18 @@ fn any_order_is_carried_out_or_refused() {
     );
     runner()
         .run(
-            &orders,
+            &parameters,
             |(x, target_radius, vote_budget, failure_probability, bound)| {
-                let order = CertifyRequest {
+                let request = CertifyRequest {
                     target_radius,
                     vote_budget,
                     failure_probability,
                     bound,
                     ..certify_request(floats(&[x]))
                 };
-                match runtime.block_on(client.clone().certify(order)) {
-                    Ok(answer) => {
-                        let prediction = &answer.into_inner().predictions[0];
+                match runtime.block_on(client.clone().certify(request)) {
+                    Ok(response) => {
+                        let prediction = &response.into_inner().predictions[0];
                         let certificate = messages::certificate(prediction);
                         prop_assert!(certificate.votes <= vote_budget.unwrap_or(50));
                         crate::support::recompute::assert_certificate(certificate, 0.76);

@@ -1,4 +1,4 @@
-//! Whatever is wrong with a request is told, all of it, with its field; the server goes on.
+//! The server reports every error of an invalid request by field, and continues to serve.
 
 use certimix::rpc::proto::{CertifyRequest, DataType, PredictRequest, Tensor};
 use tonic::Code;
@@ -15,8 +15,8 @@ fn setup(standard: &str, robust: &str) -> Setup {
         .with("server.max_message_bytes", LIMIT)
 }
 
-/// What each method says about a tensor: all must say the same.
-async fn refused(client: &mut Client, tensor: Option<Tensor>) -> Vec<String> {
+/// Returns the fields that each RPC reports for a tensor, which must be the same for all.
+async fn refused_fields(client: &mut Client, tensor: Option<Tensor>) -> Vec<String> {
     let predict = PredictRequest {
         inputs: tensor.clone(),
         ..Default::default()
@@ -25,7 +25,7 @@ async fn refused(client: &mut Client, tensor: Option<Tensor>) -> Vec<String> {
         inputs: tensor,
         ..Default::default()
     };
-    let one = certify
+    let has_one_input = certify
         .inputs
         .as_ref()
         .is_none_or(|tensor| tensor.shape.first() == Some(&1));
@@ -34,16 +34,16 @@ async fn refused(client: &mut Client, tensor: Option<Tensor>) -> Vec<String> {
         found,
         violated_fields(&client.certify(certify.clone()).await.unwrap_err())
     );
-    let of_stream = violated_fields(&client.certify_stream(certify).await.unwrap_err());
-    // A stream takes one input and says so first.
+    let stream_fields = violated_fields(&client.certify_stream(certify).await.unwrap_err());
+    // CertifyStream takes one input, and reports that first.
     assert!(
-        of_stream == found || !one && of_stream == ["inputs.shape"],
-        "{of_stream:?}"
+        stream_fields == found || !has_one_input && stream_fields == ["inputs.shape"],
+        "{stream_fields:?}"
     );
     found
 }
 
-async fn assert_goes_on(client: &mut Client) {
+async fn assert_still_serves(client: &mut Client) {
     client
         .predict(messages::predict_request(floats(&[[0.5; 4]])))
         .await
@@ -51,7 +51,7 @@ async fn assert_goes_on(client: &mut Client) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_wrong_tensor_is_told_by_field() {
+async fn an_invalid_tensor_is_refused_by_field() {
     let server = TestServer::start(setup("linear_g", "linear_h")).await;
     let mut client = server.client().await;
     let with_dtype = |dtype: i32| Tensor {
@@ -73,7 +73,7 @@ async fn a_wrong_tensor_is_told_by_field() {
         (Some(with_dtype(0)), "inputs.dtype"),
         (Some(with_dtype(3)), "inputs.dtype"),
         (Some(with_dtype(-1)), "inputs.dtype"),
-        // UINT8 means [0, 1]; this model takes [-1, 1].
+        // UINT8 implies the range [0, 1]. This model takes [-1, 1].
         (Some(bytes(&[1, 4], &[0; 4])), "inputs.dtype"),
         (Some(with_shape(&[])), "inputs.shape"),
         (Some(with_shape(&[4])), "inputs.shape"),
@@ -97,13 +97,13 @@ async fn a_wrong_tensor_is_told_by_field() {
         (Some(with_value(-2.0)), "inputs.data"),
     ];
     for (tensor, field) in cases {
-        assert_eq!(refused(&mut client, tensor.clone()).await, [field], "{tensor:?}");
+        assert_eq!(refused_fields(&mut client, tensor.clone()).await, [field], "{tensor:?}");
     }
-    assert_goes_on(&mut client).await;
+    assert_still_serves(&mut client).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn everything_wrong_is_told_at_once() {
+async fn all_errors_are_reported_at_once() {
     let server = TestServer::start(setup("steep_g", "half_space").with("certificate.max_votes", 5000)).await;
     let mut client = server.client().await;
     let tensor = Tensor {
@@ -134,11 +134,11 @@ async fn everything_wrong_is_told_at_once() {
         all
     );
     assert_eq!(violated_fields(&client.certify_stream(request).await.unwrap_err()), all);
-    assert_goes_on(&mut client).await;
+    assert_still_serves(&mut client).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_stream_takes_one_input() {
+async fn certify_stream_refuses_two_inputs() {
     let server = TestServer::start(setup("steep_g", "half_space")).await;
     let mut client = server.client().await;
     let two = messages::certify_request(floats(&[[0.0; 4], [0.0; 4]]));
@@ -146,11 +146,11 @@ async fn a_stream_takes_one_input() {
         violated_fields(&client.certify_stream(two).await.unwrap_err()),
         ["inputs.shape"]
     );
-    assert_goes_on(&mut client).await;
+    assert_still_serves(&mut client).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn too_many_bytes_are_a_question_of_resources() {
+async fn a_message_over_the_limit_exhausts_resources() {
     let server = TestServer::start(setup("linear_g", "linear_h")).await;
     let mut client = server.client().await;
     let tensor = Tensor {
@@ -169,12 +169,13 @@ async fn too_many_bytes_are_a_question_of_resources() {
         .await
         .unwrap_err();
     assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
-    assert_goes_on(&mut client).await;
+    assert_still_serves(&mut client).await;
 }
 
-/// A message within the limit is refused for what it says, not for its size.
+/// A message within the size limit is refused for its shape, and the error shows only the beginning
+/// of the shape.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_long_shape_is_shown_by_its_beginning() {
+async fn a_long_shape_is_shortened_in_the_error() {
     let server = TestServer::start(setup("linear_g", "linear_h")).await;
     let mut client = server.client().await;
     let tensor = Tensor {
@@ -184,11 +185,11 @@ async fn a_long_shape_is_shown_by_its_beginning() {
     let status = client.predict(messages::predict_request(tensor)).await.unwrap_err();
     assert_eq!(violated_fields(&status), ["inputs.shape"]);
     assert!(status.message().len() < 500, "{}", status.message().len());
-    assert_goes_on(&mut client).await;
+    assert_still_serves(&mut client).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_timeout_that_is_none_is_told() {
+async fn an_invalid_timeout_is_refused() {
     let server = TestServer::start(setup("linear_g", "linear_h")).await;
     let mut client = server.client().await;
     let mut request = tonic::Request::new(messages::predict_request(floats(&[[0.0; 4]])));
@@ -197,5 +198,5 @@ async fn a_timeout_that_is_none_is_told() {
         violated_fields(&client.predict(request).await.unwrap_err()),
         ["grpc-timeout"]
     );
-    assert_goes_on(&mut client).await;
+    assert_still_serves(&mut client).await;
 }

@@ -1,4 +1,4 @@
-//! A full queue refuses at once, says when to come again, and harms nobody who is in it.
+//! A full queue refuses at once with a retry delay, and does not disturb the requests in it.
 
 use certimix::rpc::proto::CertifyRequest;
 use tonic::{Code, Status};
@@ -9,7 +9,7 @@ use crate::support::reference_formulas::{assert_close, g_logits, h_logits, mixed
 use crate::support::{Setup, TestServer, messages};
 
 #[track_caller]
-fn assert_pushed_back(status: &Status) {
+fn assert_refused_with_retry_delay(status: &Status) {
     assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
     let pushback = status
         .metadata()
@@ -23,7 +23,7 @@ fn assert_pushed_back(status: &Status) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn some_are_refused_and_all_others_are_answered() {
+async fn excess_requests_are_refused_and_the_others_are_answered() {
     let setup = Setup::pair("slow_g", "slow_h")
         .with("server.max_inputs", 4)
         .with("scheduler.queue_rows", 4)
@@ -31,22 +31,22 @@ async fn some_are_refused_and_all_others_are_answered() {
     let server = TestServer::start(setup).await;
     let client = server.client().await;
     let x = [0.5, -0.25, 0.125, 0.75];
-    let asked: Vec<_> = (0..40)
+    let calls: Vec<_> = (0..40)
         .map(|_| {
             let mut client = client.clone();
             tokio::spawn(async move { client.predict(messages::predict_request(floats(&[x]))).await })
         })
         .collect();
     let (mut answered, mut refused) = (0, 0);
-    for answer in asked {
-        match answer.await.unwrap() {
-            Ok(answer) => {
+    for response in calls {
+        match response.await.unwrap() {
+            Ok(response) => {
                 let f = mixed_logits(0.76, &softmax(&g_logits(x)), &softmax(&h_logits(x)));
-                assert_close(&answer.into_inner().predictions[0].mixed_logits, &f, 1e-4);
+                assert_close(&response.into_inner().predictions[0].mixed_logits, &f, 1e-4);
                 answered += 1;
             }
             Err(status) => {
-                assert_pushed_back(&status);
+                assert_refused_with_retry_delay(&status);
                 refused += 1;
             }
         }
@@ -59,9 +59,10 @@ async fn some_are_refused_and_all_others_are_answered() {
         .unwrap();
 }
 
-/// A request for votes that finds no room is refused before its first vote, in a stream as well.
+/// A request for votes that the queue cannot hold is refused before its first vote, on a stream
+/// too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn requests_for_votes_are_pushed_back_too() {
+async fn requests_for_votes_are_refused_before_their_first_vote() {
     let setup = Setup::pair("linear_g", "slow_smoothed")
         .batch_size(1)
         .with("certificate.selection_votes", 1)
@@ -82,8 +83,8 @@ async fn requests_for_votes_are_pushed_back_too() {
         .into_inner();
     first.message().await.unwrap().unwrap();
     let mut client = server.client().await;
-    assert_pushed_back(&client.certify(order.clone()).await.unwrap_err());
-    assert_pushed_back(
+    assert_refused_with_retry_delay(&client.certify(order.clone()).await.unwrap_err());
+    assert_refused_with_retry_delay(
         &client
             .predict(messages::predict_request(floats(&[[0.5; 4]])))
             .await
@@ -93,7 +94,7 @@ async fn requests_for_votes_are_pushed_back_too() {
         Ok(stream) => stream.into_inner().message().await.unwrap_err(),
         Err(status) => status,
     };
-    assert_pushed_back(&refused);
-    // The one that was there first is not disturbed.
+    assert_refused_with_retry_delay(&refused);
+    // The first request continues.
     first.message().await.unwrap().unwrap();
 }

@@ -1,6 +1,4 @@
-//! Health tells the truth: not serving until both models are warm, not serving while draining.
-
-use std::process::Command;
+//! Health is NOT_SERVING until both models are warm, and while the server drains.
 
 use certimix::rpc::proto::GetModelInfoRequest;
 use tonic::Code;
@@ -8,8 +6,8 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::support::pending_manifest::{with_pending_manifest, write_manifest};
 use crate::support::server::TEST_TIMEOUT;
-use crate::support::setup::manifest;
 use crate::support::{Setup, TestServer, messages};
 
 const SERVICES: [&str; 3] = ["", "certimix.v1.MixedClassifier", "inference.GRPCInferenceService"];
@@ -23,7 +21,7 @@ async fn assert_health(server: &TestServer, expected: ServingStatus) {
         let status = health.check(request).await.unwrap().into_inner().status();
         assert_eq!(status, expected, "of \"{service}\"");
     }
-    // It lives, whatever it serves.
+    // The liveness service is SERVING in every state.
     let liveness = HealthCheckRequest {
         service: "liveness".to_owned(),
     };
@@ -35,32 +33,19 @@ async fn assert_health(server: &TestServer, expected: ServingStatus) {
     assert_eq!(health.check(unknown).await.unwrap_err().code(), Code::NotFound);
 }
 
-/// A manifest that can be read once somebody writes it: the server loads until then.
-pub fn manifest_to_come(setup: Setup) -> (Setup, std::path::PathBuf) {
-    let path = setup.folder().join("to_come.toml");
-    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
-    (setup.path("models.robust", &path), path)
-}
-
-/// Writes it: the server goes on loading.
-pub async fn write_manifest(path: std::path::PathBuf) {
-    let write = move || std::fs::write(path, manifest("linear_h", &[]));
-    tokio::task::spawn_blocking(write).await.unwrap().unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn nothing_is_served_until_both_models_are_warm() {
-    let (setup, pipe) = manifest_to_come(Setup::pair("linear_g", "linear_h"));
+async fn health_is_not_serving_until_both_models_are_warm() {
+    let (setup, pipe) = with_pending_manifest(Setup::pair("linear_g", "linear_h"));
     let mut server = TestServer::listen(setup);
     assert_health(&server, ServingStatus::NotServing).await;
     let mut client = server.client().await;
-    let early = client
+    let refused = client
         .predict(messages::predict_request(messages::floats(&[[0.0; 4]])))
         .await
         .unwrap_err();
-    assert_eq!(early.code(), Code::Unavailable, "{early:?}");
-    let early = client.get_model_info(GetModelInfoRequest {}).await.unwrap_err();
-    assert_eq!(early.code(), Code::Unavailable, "{early:?}");
+    assert_eq!(refused.code(), Code::Unavailable, "{refused:?}");
+    let refused = client.get_model_info(GetModelInfoRequest {}).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable, "{refused:?}");
 
     write_manifest(pipe).await;
     assert!(server.ready().await);
@@ -72,7 +57,7 @@ async fn nothing_is_served_until_both_models_are_warm() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_draining_server_says_so_and_finishes_what_it_has() {
+async fn a_draining_server_is_not_serving_and_finishes_its_requests() {
     let setup = Setup::pair("linear_g", "slow_smoothed")
         .batch_size(1)
         .with("certificate.selection_votes", 1)
@@ -88,13 +73,19 @@ async fn a_draining_server_says_so_and_finishes_what_it_has() {
         .into_inner();
     assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
 
-    // The first message of the stream tells that it is in flight.
-    let order = messages::certify_with_votes(messages::floats(&[messages::CLEAR_INPUT]), 60);
-    let order = certimix::rpc::proto::CertifyRequest {
+    // The first message of the stream shows that the request is in flight.
+    let request = messages::certify_with_votes(messages::floats(&[messages::CLEAR_INPUT]), 60);
+    let request = certimix::rpc::proto::CertifyRequest {
         failure_probability: Some(0.5),
-        ..order
+        ..request
     };
-    let mut stream = server.client().await.certify_stream(order).await.unwrap().into_inner();
+    let mut stream = server
+        .client()
+        .await
+        .certify_stream(request)
+        .await
+        .unwrap()
+        .into_inner();
     assert!(!stream.message().await.unwrap().unwrap().r#final);
 
     server.begin_stop();
@@ -116,13 +107,13 @@ async fn a_draining_server_says_so_and_finishes_what_it_has() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_server_may_be_stopped_while_it_loads() {
-    let (setup, pipe) = manifest_to_come(Setup::pair("linear_g", "linear_h"));
+async fn a_server_can_be_stopped_while_it_loads() {
+    let (setup, pipe) = with_pending_manifest(Setup::pair("linear_g", "linear_h"));
     let mut server = TestServer::listen(setup);
     assert_health(&server, ServingStatus::NotServing).await;
     server.begin_stop();
     assert!(!server.ready().await);
-    // Lets the loading thread go, which waits for the manifest.
+    // The write unblocks the loading thread, which waits for the manifest.
     tokio::task::spawn_blocking(move || std::fs::write(pipe, ""))
         .await
         .unwrap()

@@ -1,4 +1,4 @@
-//! GetModelInfo tells what is served and within which limits.
+//! GetModelInfo reports the models, their guarantees and the limits of the server.
 
 use certimix::rpc::proto::{BoundMethod, CertificateMethod, GetModelInfoRequest, GetModelInfoResponse, Norm};
 
@@ -16,7 +16,7 @@ async fn info(setup: Setup) -> GetModelInfoResponse {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_smoothed_model_tells_its_grid_and_limits() {
+async fn a_smoothed_model_reports_its_grid_and_limits() {
     let setup = Setup::pair("pixels_g", "pixels_h")
         .with("certificate.max_votes", 5000)
         .with("certificate.certify_votes", 500)
@@ -61,9 +61,9 @@ async fn a_smoothed_model_tells_its_grid_and_limits() {
     assert!(robust.guarantee_source.contains("make_fixtures.py"));
 }
 
-/// The CPU library of the tests has no CUDA: "auto" falls back and says so.
+/// The ONNX Runtime of the tests has no CUDA, so "auto" falls back to the CPU and reports it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_fallback_to_the_processor_is_told() {
+async fn a_fallback_to_the_cpu_is_reported() {
     let info = info(Setup::pair("linear_g", "linear_h").text("runtime.provider", "auto")).await;
     for model in [info.standard.unwrap(), info.robust.unwrap()] {
         assert_eq!(model.provider, "cpu");
@@ -75,13 +75,13 @@ async fn a_fallback_to_the_processor_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_cannot_be_certified_is_told() {
+async fn the_reason_for_unavailable_certificates_is_reported() {
     let unproven = info(Setup::pair("linear_g", "linear_h_unproven")).await;
     assert!(unproven.unavailable_reason.contains("nothing is proven"));
-    let light = info(Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.4)).await;
-    assert!(light.unavailable_reason.contains("0.4"));
+    let low_alpha = info(Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.4)).await;
+    assert!(low_alpha.unavailable_reason.contains("0.4"));
     assert_eq!(
-        (unproven.method(), light.method()),
+        (unproven.method(), low_alpha.method()),
         (CertificateMethod::Unspecified, CertificateMethod::Unspecified)
     );
 }

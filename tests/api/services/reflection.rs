@@ -1,4 +1,4 @@
-//! Server reflection lists the services, in both versions that clients ask for.
+//! Server reflection lists the services, in both protocol versions that clients use.
 
 use tonic_reflection::pb::{v1, v1alpha};
 
@@ -19,9 +19,9 @@ fn assert_listed(names: &[String]) {
     }
 }
 
-/// The names of all services, as version 1 tells them.
-pub async fn services(server: &TestServer) -> Vec<String> {
-    match answers(
+/// Returns the names of all services, by version 1.
+pub async fn list_services(server: &TestServer) -> Vec<String> {
+    match reflect(
         server,
         [v1::server_reflection_request::MessageRequest::ListServices(
             String::new(),
@@ -37,8 +37,8 @@ pub async fn services(server: &TestServer) -> Vec<String> {
     }
 }
 
-/// What version 1 answers to each request.
-async fn answers<const N: usize>(
+/// Returns the response of version 1 to each request.
+async fn reflect<const N: usize>(
     server: &TestServer,
     requests: [v1::server_reflection_request::MessageRequest; N],
 ) -> Vec<v1::server_reflection_response::MessageResponse> {
@@ -52,23 +52,23 @@ async fn answers<const N: usize>(
         .await
         .unwrap()
         .into_inner();
-    let mut answers = Vec::new();
-    while let Some(answer) = stream.message().await.unwrap() {
-        answers.push(answer.message_response.unwrap());
+    let mut responses = Vec::new();
+    while let Some(response) = stream.message().await.unwrap() {
+        responses.push(response.message_response.unwrap());
     }
-    answers
+    responses
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn version_1_lists_and_describes() {
+async fn version_1_lists_and_describes_the_services() {
     use v1::server_reflection_request::MessageRequest;
     use v1::server_reflection_response::MessageResponse;
 
     let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
-    assert_listed(&services(&server).await);
+    assert_listed(&list_services(&server).await);
     let symbols = EXPECTED.map(|name| MessageRequest::FileContainingSymbol(name.to_owned()));
-    for answer in answers(&server, symbols).await {
-        match answer {
+    for response in reflect(&server, symbols).await {
+        match response {
             MessageResponse::FileDescriptorResponse(files) => assert!(!files.file_descriptor_proto.is_empty()),
             other => panic!("{other:?}"),
         }
@@ -76,7 +76,7 @@ async fn version_1_lists_and_describes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn version_1_alpha_lists_too() {
+async fn version_1_alpha_lists_the_services() {
     use v1alpha::server_reflection_request::MessageRequest;
     use v1alpha::server_reflection_response::MessageResponse;
 
@@ -87,12 +87,12 @@ async fn version_1_alpha_lists_too() {
         host: String::new(),
         message_request,
     };
-    let mut answers = client
+    let mut responses = client
         .server_reflection_info(tokio_stream::iter([request]))
         .await
         .unwrap()
         .into_inner();
-    match answers.message().await.unwrap().unwrap().message_response.unwrap() {
+    match responses.message().await.unwrap().unwrap().message_response.unwrap() {
         MessageResponse::ListServicesResponse(list) => {
             assert_listed(&list.service.into_iter().map(|service| service.name).collect::<Vec<_>>());
         }

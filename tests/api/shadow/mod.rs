@@ -1,3 +1,6 @@
 //! Shadow alphas.
 
+mod command;
+mod reload;
 mod report;
+mod report_client;

@@ -1,4 +1,5 @@
-//! Certifications that would take many minutes, on the real binary: a server that stops answers them with the votes that they have.
+//! Certifications that would take many minutes on the real binary: a server that stops answers them
+//! with the votes drawn so far.
 
 use certimix::rpc::proto::{CertificateStatus, Prediction, StopReason};
 use tonic::Code;
@@ -9,11 +10,13 @@ use crate::support::messages::{CLEAR_INPUT, certificate, certify_with_votes, flo
 use crate::support::predict_stream::PredictStreamClient;
 use crate::support::scrape::Scrape;
 
-/// Some minutes, and less than the hour that a request may take: who could not be in time is not let in.
+/// The votes take some minutes, and less than the maximum request time of an hour, beyond which the
+/// server would refuse the request.
 const VOTES: u64 = 30_000;
 
-/// One request a server: of two, the one that came first draws before the other.
-fn server() -> EditableServer {
+/// Starts a server for one request. Of two requests the first would draw all its votes before the
+/// other.
+fn start_server() -> EditableServer {
     let setup = Setup::pair("linear_g", "slow_smoothed")
         .batch_size(1)
         .with("certificate.max_votes", VOTES)
@@ -25,22 +28,22 @@ fn server() -> EditableServer {
     EditableServer::start(setup)
 }
 
-/// Waits until votes are drawn, and tells the server to stop.
-fn stop(server: &EditableServer) {
+/// Waits until the server draws votes, and then sends SIGTERM.
+fn stop_while_voting(server: &EditableServer) {
     let rows = r#"certimix_rows_total{model="robust"}"#;
     let before = server.scrape().value(rows);
     Scrape::poll_until(server.metrics, |found| found.value(rows) > before);
     server.process.signal("TERM");
 }
 
-/// Nothing was cut off.
-fn assert_ends_well(mut server: EditableServer) {
+/// Checks that the server exits with code 0 and aborts no request.
+fn assert_clean_exit(mut server: EditableServer) {
     assert_eq!(server.process.wait().code(), Some(0));
     let lines = server.process.rest();
     assert!(!lines.iter().any(|line| line.contains("cut off")), "{lines:#?}");
 }
 
-fn assert_cut_short(prediction: &Prediction) {
+fn assert_stopped_by_deadline(prediction: &Prediction) {
     let found = certificate(prediction);
     assert_eq!(found.stop_reason(), StopReason::Deadline, "{found:?}");
     assert!((1..VOTES).contains(&found.votes_drawn), "{found:?}");
@@ -49,40 +52,40 @@ fn assert_cut_short(prediction: &Prediction) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_certify_is_answered_with_the_votes_that_there_are() {
-    let server = server();
+async fn certify_returns_the_votes_drawn_so_far() {
+    let server = start_server();
     let mut client = server.client().await;
-    let asked = tokio::spawn(async move { client.certify(certify_with_votes(floats(&[CLEAR_INPUT]), VOTES)).await });
-    stop(&server);
-    let answer = asked.await.unwrap().expect("it is answered").into_inner();
-    assert_cut_short(&answer.predictions[0]);
-    assert_ends_well(server);
+    let call = tokio::spawn(async move { client.certify(certify_with_votes(floats(&[CLEAR_INPUT]), VOTES)).await });
+    stop_while_voting(&server);
+    let response = call.await.unwrap().expect("a response").into_inner();
+    assert_stopped_by_deadline(&response.predictions[0]);
+    assert_clean_exit(server);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_certify_stream_ends_with_a_final_message() {
-    let server = server();
+async fn certify_stream_ends_with_a_final_message() {
+    let server = start_server();
     let mut client = server.client().await;
-    let order = certify_with_votes(floats(&[CLEAR_INPUT]), VOTES);
-    let mut stream = client.certify_stream(order).await.unwrap().into_inner();
+    let request = certify_with_votes(floats(&[CLEAR_INPUT]), VOTES);
+    let mut stream = client.certify_stream(request).await.unwrap().into_inner();
     let mut last = stream.message().await.unwrap().unwrap();
     assert!(!last.r#final);
-    stop(&server);
-    while let Some(message) = stream.message().await.expect("it ends well") {
+    stop_while_voting(&server);
+    while let Some(message) = stream.message().await.expect("the stream ends without an error") {
         last = message;
     }
     assert!(last.r#final);
-    assert_cut_short(last.prediction.as_ref().unwrap());
-    assert_ends_well(server);
+    assert_stopped_by_deadline(last.prediction.as_ref().unwrap());
+    assert_clean_exit(server);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_predict_stream_has_asked_is_answered_before_it_ends() {
-    let server = server();
+async fn a_predict_stream_answers_its_requests_before_it_ends() {
+    let server = start_server();
     let mut stream = PredictStreamClient::open(server.client().await).await;
     stream.send(predict_request(floats(&[CLEAR_INPUT])));
-    stop(&server);
-    assert_cut_short(&stream.next_response().await.predictions[0]);
+    stop_while_voting(&server);
+    assert_stopped_by_deadline(&stream.next_response().await.predictions[0]);
     assert_eq!(stream.end_status().await.code(), Code::Unavailable);
-    assert_ends_well(server);
+    assert_clean_exit(server);
 }

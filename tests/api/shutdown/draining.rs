@@ -1,4 +1,4 @@
-//! A server that is told to stop waits for requests, and for nothing else.
+//! A draining server waits for requests in flight, and for nothing else.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,16 +26,16 @@ async fn channel(address: SocketAddr) -> Channel {
     endpoint.timeout(TEST_TIMEOUT).connect().await.unwrap()
 }
 
-/// How many rows the server has taken on.
-fn admitted(metrics: SocketAddr) -> usize {
+/// Returns the number of admitted rows.
+fn admitted_rows(metrics: SocketAddr) -> usize {
     let found = Scrape::fetch(metrics).value(r#"certimix_admitted_rows{model="robust"}"#);
     // A small whole number.
     found as usize
 }
 
-/// An hour to drain: only because nobody but requests is waited for does it end now.
+/// The drain timeout is an hour. The server ends early because it waits for nothing but requests.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_hundred_requests_are_answered_and_the_idle_do_not_hold_it() {
+async fn requests_in_flight_are_answered_and_idle_connections_do_not_delay_the_exit() {
     let setup = Setup::pair("slow_g", "slow_h")
         .batch_size(1)
         .with("server.max_inputs", REQUESTS)
@@ -46,10 +46,10 @@ async fn two_hundred_requests_are_answered_and_the_idle_do_not_hold_it() {
     let mut server = ServerProcess::spawn(&setup.write());
     let (address, metrics) = server.addresses();
     let metrics = metrics.unwrap();
-    // Silent, half-way through each stage, and idle.
-    let half_a_frame = [HTTP2_PREFACE, PARTIAL_HEADERS_FRAME].concat();
-    let held = [&[][..], &HTTP2_PREFACE[..5], HTTP2_PREFACE, &half_a_frame]
-        .map(|said| RawConnection::connect_and_send(address, said));
+    // These connections are silent, stuck in each stage of the protocol, or idle.
+    let partial_frame = [HTTP2_PREFACE, PARTIAL_HEADERS_FRAME].concat();
+    let stuck = [&[][..], &HTTP2_PREFACE[..5], HTTP2_PREFACE, &partial_frame]
+        .map(|bytes| RawConnection::connect_and_send(address, bytes));
     let idle = channel(address).await;
     Client::new(idle.clone())
         .get_model_info(certimix::rpc::proto::GetModelInfoRequest {})
@@ -67,40 +67,40 @@ async fn two_hundred_requests_are_answered_and_the_idle_do_not_hold_it() {
     let mut stream = PredictStreamClient::open(Client::new(channel(address).await)).await;
 
     let answered = Arc::new(AtomicUsize::new(0));
-    let mut asked = Vec::new();
+    let mut calls = Vec::new();
     for _ in 0..10 {
         let client = Client::new(channel(address).await);
         for _ in 0..REQUESTS / 10 {
             let (mut client, answered) = (client.clone(), Arc::clone(&answered));
-            asked.push(tokio::spawn(async move {
-                let answer = client.predict(messages::predict_request(floats(&[CLEAR_INPUT]))).await;
+            calls.push(tokio::spawn(async move {
+                let response = client.predict(messages::predict_request(floats(&[CLEAR_INPUT]))).await;
                 answered.fetch_add(1, Ordering::Relaxed);
-                answer
+                response
             }));
         }
     }
-    let all_in = async {
+    let all_arrived = async {
         loop {
             let before = answered.load(Ordering::Relaxed);
-            if before + admitted(metrics) >= REQUESTS {
+            if before + admitted_rows(metrics) >= REQUESTS {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(TEST_TIMEOUT, all_in)
+    tokio::time::timeout(TEST_TIMEOUT, all_arrived)
         .await
-        .expect("not all requests arrive");
+        .expect("some requests did not arrive");
     let in_flight = REQUESTS - answered.load(Ordering::Relaxed);
     assert!(
         in_flight > REQUESTS / 2,
-        "only {in_flight} were in flight: the test shows little"
+        "only {in_flight} requests were in flight, so this tests little"
     );
     server.signal("TERM");
-    for answer in asked {
-        assert_eq!(answer.await.unwrap().unwrap().into_inner().predictions.len(), 1);
+    for response in calls {
+        assert_eq!(response.await.unwrap().unwrap().into_inner().predictions.len(), 1);
     }
-    // Whoever watches is told, and then let go.
+    // The watcher receives the change, and then the end of its stream.
     assert_eq!(
         watch.message().await.unwrap().unwrap().status(),
         ServingStatus::NotServing
@@ -108,5 +108,5 @@ async fn two_hundred_requests_are_answered_and_the_idle_do_not_hold_it() {
     assert_eq!(watch.message().await.unwrap_err().code(), Code::Unavailable);
     assert_eq!(stream.end_status().await.code(), Code::Unavailable);
     assert_eq!(server.wait().code(), Some(0));
-    drop((held, idle, idle_socket));
+    drop((stuck, idle, idle_socket));
 }

@@ -1,4 +1,5 @@
-//! A signal stops the server: requests in flight are answered, the exit code is 0, and nothing holds it beyond the bound.
+//! A signal stops the server: it answers the requests in flight, exits with code 0 and never
+//! exceeds the drain timeout.
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use tonic::transport::Endpoint;
 
 use crate::support::messages::{CLEAR_INPUT, certify_with_votes, floats};
+use crate::support::pending_manifest::with_pending_manifest;
 use crate::support::process::ServerProcess;
 use crate::support::scrape::Scrape;
 use crate::support::server::{Client, TEST_TIMEOUT};
@@ -24,8 +26,8 @@ fn endpoint(address: SocketAddr) -> Endpoint {
         .timeout(TEST_TIMEOUT)
 }
 
-/// How many rows the server has taken on.
-fn admitted(metrics: SocketAddr) -> usize {
+/// Returns the number of admitted rows.
+fn admitted_rows(metrics: SocketAddr) -> usize {
     let found = Scrape::fetch(metrics).value(r#"certimix_admitted_rows{model="robust"}"#);
     // A small whole number.
     found as usize
@@ -34,8 +36,9 @@ fn admitted(metrics: SocketAddr) -> usize {
 const REQUESTS: usize = 50;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn requests_in_flight_are_answered_before_it_exits() {
-    // One row a run and some 20 ms a run: the last of 50 requests waits a second.
+async fn requests_in_flight_are_answered_before_the_exit() {
+    // The batch size is one row, which takes about 20 ms, so the last of 50 requests waits a
+    // second.
     let setup = Setup::pair("slow_g", "slow_h")
         .batch_size(1)
         .with("server.max_inputs", REQUESTS)
@@ -46,42 +49,42 @@ async fn requests_in_flight_are_answered_before_it_exits() {
     let (address, metrics) = server.addresses();
     let metrics = metrics.unwrap();
     let answered = Arc::new(AtomicUsize::new(0));
-    let mut asked = Vec::new();
+    let mut calls = Vec::new();
     for _ in 0..5 {
         let client = Client::new(endpoint(address).connect().await.unwrap());
         for _ in 0..REQUESTS / 5 {
             let (mut client, answered) = (client.clone(), Arc::clone(&answered));
-            asked.push(tokio::spawn(async move {
-                let answer = client.predict(messages::predict_request(floats(&[[0.5; 4]]))).await;
+            calls.push(tokio::spawn(async move {
+                let response = client.predict(messages::predict_request(floats(&[[0.5; 4]]))).await;
                 answered.fetch_add(1, Ordering::Relaxed);
-                answer
+                response
             }));
         }
     }
-    let all_in = async {
+    let all_arrived = async {
         loop {
             let answered_before = answered.load(Ordering::Relaxed);
-            if answered_before + admitted(metrics) >= REQUESTS {
+            if answered_before + admitted_rows(metrics) >= REQUESTS {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(TEST_TIMEOUT, all_in)
+    tokio::time::timeout(TEST_TIMEOUT, all_arrived)
         .await
-        .expect("not all requests arrive");
+        .expect("some requests did not arrive");
     let in_flight = REQUESTS - answered.load(Ordering::Relaxed);
     server.signal("TERM");
-    for answer in asked {
-        assert_eq!(answer.await.unwrap().unwrap().into_inner().predictions.len(), 1);
+    for response in calls {
+        assert_eq!(response.await.unwrap().unwrap().into_inner().predictions.len(), 1);
     }
-    assert!(in_flight > 0, "nothing was in flight any more: the test shows nothing");
+    assert!(in_flight > 0, "no request was in flight, so this tests nothing");
     assert_eq!(server.wait().code(), Some(0));
     assert!(TcpStream::connect(address).is_err());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn idle_connections_do_not_hold_it() {
+async fn idle_connections_do_not_delay_the_exit() {
     let setup = Setup::pair("linear_g", "linear_h").text("server.drain_timeout", "2s");
     let mut server = ServerProcess::spawn(&setup.write());
     let address = server.address();
@@ -89,7 +92,7 @@ async fn idle_connections_do_not_hold_it() {
     idle.predict(messages::predict_request(floats(&[[0.5; 4]])))
         .await
         .unwrap();
-    // One that never said a word, and one that watches health.
+    // One connection never sends a byte, and one watches the health service.
     let silent = TcpStream::connect(address).unwrap();
     let request = tonic_health::pb::HealthCheckRequest { service: String::new() };
     let channel = endpoint(address).connect().await.unwrap();
@@ -106,9 +109,9 @@ async fn idle_connections_do_not_hold_it() {
     drop((idle, silent, watch));
 }
 
-/// What takes longer than the bound is cut off, and that is no failure of the server's.
+/// The drain timeout aborts a longer request. The exit code is still 0.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn the_bound_holds_for_long_requests() {
+async fn the_drain_timeout_ends_long_requests() {
     let setup = Setup::pair("linear_g", "slow_smoothed")
         .batch_size(1)
         .with("certificate.selection_votes", 1)
@@ -134,21 +137,14 @@ async fn the_bound_holds_for_long_requests() {
         .expect("the stream never ends");
 }
 
-/// A server that still loads has nothing to finish.
+/// A server that still loads its models has no requests to finish.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_server_that_loads_stops_too() {
+async fn a_server_that_loads_its_models_stops() {
     let setup = Setup::pair("linear_g", "linear_h");
-    let pipe = setup.folder().join("to_come.toml");
-    assert!(
-        std::process::Command::new("mkfifo")
-            .arg(&pipe)
-            .status()
-            .unwrap()
-            .success()
-    );
-    let setup = setup.path("models.robust", &pipe).text("server.drain_timeout", "1s");
+    let (setup, _pipe) = with_pending_manifest(setup);
+    let setup = setup.text("server.drain_timeout", "1s");
     let mut server = ServerProcess::spawn(&setup.write());
-    // It has loaded the standard model, or is about to, and then waits for the other's manifest.
+    // The server loads the standard model and then waits for the manifest of the robust model.
     std::thread::sleep(Duration::from_millis(300));
     server.signal("TERM");
     assert_eq!(server.wait().code(), Some(0));

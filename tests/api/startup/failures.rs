@@ -1,4 +1,5 @@
-//! What cannot be served ends the start: an exit code, a message that says what to do, no panic and no backtrace.
+//! An error at start-up ends the process with an exit code and a message that helps to fix it,
+//! without a panic or a backtrace.
 
 use sha2::{Digest as _, Sha256};
 
@@ -6,7 +7,7 @@ use crate::support::Setup;
 use crate::support::process::fails;
 
 #[track_caller]
-fn assert_refused(setup: &Setup, expected: &[&str]) {
+fn assert_start_fails(setup: &Setup, expected: &[&str]) {
     let message = fails(&["serve", setup.write().to_str().unwrap()], &[]);
     for text in expected {
         assert!(message.contains(text), "no \"{text}\" in {message}");
@@ -17,8 +18,9 @@ fn base() -> Setup {
     Setup::pair("linear_g", "linear_h")
 }
 
-/// `linear_h` with another file, whose checksum the manifest knows.
-fn with_file(name: &str, content: &[u8]) -> Setup {
+/// Settings with a copy of the manifest of `linear_h` for another model file, with the checksum of
+/// that file.
+fn with_model_file(name: &str, content: &[u8]) -> Setup {
     let setup = base();
     let file = setup.file(name, content);
     let sha256: String = Sha256::digest(content)
@@ -32,41 +34,41 @@ fn with_file(name: &str, content: &[u8]) -> Setup {
         _ => format!("{line}\n"),
     });
     let text: String = lines.collect();
-    let path = setup.file("with_file.toml", text.as_bytes());
+    let path = setup.file("with_model_file.toml", text.as_bytes());
     setup.path("models.robust", &path)
 }
 
 #[test]
-fn a_corrupt_model_file() {
-    assert_refused(
-        &with_file("corrupt.onnx", b"this is no model"),
+fn a_corrupt_model_file_is_refused() {
+    assert_start_fails(
+        &with_model_file("corrupt.onnx", b"this is no model"),
         &["is no ONNX model", "corrupt.onnx"],
     );
     let whole = std::fs::read(crate::support::fixture("linear_h").with_extension("onnx")).unwrap();
-    assert_refused(
-        &with_file("cut.onnx", &whole[..whole.len() / 2]),
+    assert_start_fails(
+        &with_model_file("cut.onnx", &whole[..whole.len() / 2]),
         &["is no ONNX model", "cut.onnx"],
     );
-    assert_refused(&with_file("empty.onnx", b""), &["is no ONNX model", "empty.onnx"]);
+    assert_start_fails(&with_model_file("empty.onnx", b""), &["is no ONNX model", "empty.onnx"]);
 }
 
-/// What can be read and not run: an operator that nobody knows.
+/// The model can be parsed but not run, because it has an unknown operator.
 #[test]
-fn a_model_file_that_the_runtime_refuses() {
+fn a_model_with_an_unknown_operator_is_refused() {
     let whole = std::fs::read(crate::support::fixture("linear_h").with_extension("onnx")).unwrap();
     let name = whole.windows(4).position(|bytes| bytes == b"Gemm").unwrap();
     let mut other = whole;
     other[name..name + 4].copy_from_slice(b"Gone");
-    assert_refused(
-        &with_file("other.onnx", &other),
+    assert_start_fails(
+        &with_model_file("other.onnx", &other),
         &["ONNX Runtime cannot load", "other.onnx"],
     );
 }
 
-/// The weights lie beside it: the manifest's SHA-256 is right, and says nothing of them.
+/// The weights are in another file, which the SHA-256 in the manifest does not cover.
 #[test]
-fn a_model_file_with_its_weights_elsewhere() {
-    assert_refused(
+fn a_model_with_external_weights_is_refused() {
+    assert_start_fails(
         &Setup::pair("linear_g", "elsewhere_h"),
         &[
             "elsewhere_h.onnx",
@@ -78,9 +80,9 @@ fn a_model_file_with_its_weights_elsewhere() {
 }
 
 #[test]
-fn a_model_file_that_is_not_the_one_of_the_manifest() {
+fn a_model_file_with_another_checksum_is_refused() {
     let setup = base().edited("models.robust", "linear_h", &[("linear_h.onnx", "linear_g.onnx")]);
-    assert_refused(
+    assert_start_fails(
         &setup,
         &[
             "SHA-256",
@@ -93,19 +95,19 @@ fn a_model_file_that_is_not_the_one_of_the_manifest() {
 }
 
 #[test]
-fn a_model_file_or_manifest_that_is_not_there() {
+fn a_missing_model_file_or_manifest_is_refused() {
     let setup = base().edited("models.robust", "linear_h", &[("linear_h.onnx", "absent.onnx")]);
-    assert_refused(&setup, &["cannot read the ONNX file", "absent.onnx"]);
-    assert_refused(
+    assert_start_fails(&setup, &["cannot read the ONNX file", "absent.onnx"]);
+    assert_start_fails(
         &base().text("models.standard", "absent.toml"),
         &["cannot read the manifest", "absent.toml"],
     );
 }
 
 #[test]
-fn a_manifest_that_lies_about_the_model() {
-    type Lie<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
-    let lies: [Lie; 4] = [
+fn a_manifest_that_contradicts_the_model_is_refused() {
+    type WrongManifest<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+    let cases: [WrongManifest; 4] = [
         (&[("shape = [4]", "shape = [5]")], &["input.shape", "[N, 5]"]),
         (&[("\"right\"]", "\"right\", \"up\"]")], &["labels", "[N, 4]"]),
         (
@@ -117,54 +119,54 @@ fn a_manifest_that_lies_about_the_model() {
             &["output.name", "\"scores\"", "\"logits\""],
         ),
     ];
-    for (edits, expected) in lies {
+    for (edits, expected) in cases {
         let setup = base()
             .edited("models.robust", "linear_h", edits)
             .edited("models.standard", "linear_g", edits);
-        assert_refused(&setup, &[&["is not what its manifest says"], expected].concat());
+        assert_start_fails(&setup, &[&["is not what its manifest says"], expected].concat());
     }
 }
 
-/// All lies at once, and all of them told.
+/// The manifest is wrong in several places, and the message reports all of them.
 #[test]
-fn every_lie_is_told() {
+fn every_contradiction_is_reported() {
     let edits = [
         ("shape = [4]", "shape = [2, 2]"),
         ("\"right\"]", "\"right\", \"up\"]"),
         ("name = \"input\"", "name = \"image\""),
     ];
     let setup = base().edited("models.standard", "linear_g", &edits);
-    assert_refused(&setup, &["linear_g.onnx", "input.name", "input.shape", "labels"]);
+    assert_start_fails(&setup, &["linear_g.onnx", "input.name", "input.shape", "labels"]);
 }
 
 #[test]
-fn logits_that_pass_for_probabilities() {
+fn logits_declared_as_probabilities_are_refused() {
     let setup = base().edited(
         "models.standard",
         "linear_g",
         &[("kind = \"logits\"", "kind = \"probabilities\"")],
     );
-    assert_refused(&setup, &["output.kind", "\"probabilities\"", "sum"]);
+    assert_start_fails(&setup, &["output.kind", "\"probabilities\"", "sum"]);
 }
 
 #[test]
-fn graphs_that_cannot_be_batched() {
-    assert_refused(
+fn graphs_that_cannot_be_batched_are_refused() {
+    assert_start_fails(
         &Setup::pair("fixed_batch", "linear_h"),
         &["batch axis must be dynamic", "dynamic first axis"],
     );
-    assert_refused(
+    assert_start_fails(
         &Setup::pair("two_inputs", "linear_h"),
         &["input.name", "\"input\"", "\"other\""],
     );
-    assert_refused(&Setup::pair("double_input", "linear_h"), &["input.dtype", "float32"]);
-    assert_refused(&Setup::pair("open_classes", "linear_h"), &["labels", "[N, 3]", "5"]);
+    assert_start_fails(&Setup::pair("double_input", "linear_h"), &["input.dtype", "float32"]);
+    assert_start_fails(&Setup::pair("open_classes", "linear_h"), &["labels", "[N, 3]", "5"]);
 }
 
 #[test]
-fn a_library_that_is_not_there_or_is_none() {
+fn a_missing_or_invalid_library_is_refused() {
     let setup = base().text("runtime.library", "absent/libonnxruntime.so");
-    assert_refused(
+    assert_start_fails(
         &setup,
         &[
             "cannot load ONNX Runtime",
@@ -175,15 +177,15 @@ fn a_library_that_is_not_there_or_is_none() {
     );
     let setup = base();
     let text = setup.file("libonnxruntime.so", b"not a library");
-    assert_refused(
+    assert_start_fails(
         &setup.path("runtime.library", &text),
         &["cannot load ONNX Runtime", "make runtime"],
     );
 }
 
-/// A library that is one, but not ONNX Runtime.
+/// The file is a shared library, but not ONNX Runtime.
 #[test]
-fn another_library() {
+fn another_shared_library_is_refused() {
     let libraries = [
         "/lib/x86_64-linux-gnu/libc.so.6",
         "/lib64/libc.so.6",
@@ -193,17 +195,18 @@ fn another_library() {
     let Some(library) = libraries.iter().find(|path| std::path::Path::new(path).exists()) else {
         return;
     };
-    assert_refused(
+    assert_start_fails(
         &base().text("runtime.library", library),
         &["cannot load ONNX Runtime", "make runtime"],
     );
 }
 
-/// The CPU library of the tests has no CUDA: asked for by name, it is an error, never a silent fallback.
+/// The ONNX Runtime of the tests has no CUDA. A request for CUDA by name is an error, never a
+/// silent fallback.
 #[test]
-fn cuda_by_name_without_cuda() {
+fn cuda_by_name_fails_without_cuda() {
     let setup = base().text("runtime.provider", "cuda");
-    assert_refused(
+    assert_start_fails(
         &setup,
         &[
             "runtime.provider = \"cuda\"",
@@ -215,12 +218,12 @@ fn cuda_by_name_without_cuda() {
 }
 
 #[test]
-fn settings_that_do_not_fit_the_models() {
+fn settings_that_do_not_fit_the_models_are_refused() {
     let setup = Setup::pair("steep_g", "half_space")
         .with("mixture.robust_temperature", 2.0)
         .batch_size(16)
         .with("scheduler.queue_rows", 64);
-    assert_refused(
+    assert_start_fails(
         &setup,
         &[
             "do not fit the models",
@@ -231,18 +234,18 @@ fn settings_that_do_not_fit_the_models() {
 }
 
 #[test]
-fn a_pair_of_different_classes() {
-    assert_refused(
+fn models_with_different_classes_are_refused() {
+    assert_start_fails(
         &Setup::pair("steep_g", "linear_h"),
         &["do not fit together", "labels", "yes", "middle"],
     );
 }
 
 #[test]
-fn an_address_that_is_taken() {
+fn an_address_in_use_is_refused() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    assert_refused(
+    assert_start_fails(
         &base().text("server.listen", &address),
         &["cannot listen", &address, "server.listen"],
     );

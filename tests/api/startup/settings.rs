@@ -1,4 +1,4 @@
-//! Settings are checked as a whole: every violation at once, each with its key, through the real binary.
+//! The real binary checks all settings and reports every violation with its key.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ fn assert_all_in(message: &str, expected: &[&str]) {
     }
 }
 
-fn wrong() -> Setup {
+fn invalid_setup() -> Setup {
     Setup::pair("linear_g", "linear_h")
         .with("mixture.alpha", 1.5)
         .with("mixture.alhpa", 0.5)
@@ -32,7 +32,7 @@ fn wrong() -> Setup {
         .without("models.robust")
 }
 
-const EVERYTHING: [&str; 12] = [
+const ALL_VIOLATIONS: [&str; 12] = [
     "mixture.alpha: expected a number from 0 to 1",
     "1.5",
     "mixture.alhpa: unknown key",
@@ -48,16 +48,16 @@ const EVERYTHING: [&str; 12] = [
 ];
 
 #[test]
-fn every_violation_is_told_at_once() {
-    let setup = wrong();
+fn every_violation_is_reported_at_once() {
+    let setup = invalid_setup();
     let settings = setup.write();
     for command in ["check-config", "serve"] {
-        assert_all_in(&fails(&[command, settings.to_str().unwrap()], &[]), &EVERYTHING);
+        assert_all_in(&fails(&[command, settings.to_str().unwrap()], &[]), &ALL_VIOLATIONS);
     }
 }
 
 #[test]
-fn a_file_that_is_no_toml_or_is_not_there_is_told() {
+fn an_invalid_or_missing_file_is_reported() {
     let setup = Setup::pair("linear_g", "linear_h");
     let broken = setup.file("broken.toml", b"mixture = [alpha");
     assert_all_in(
@@ -72,7 +72,7 @@ fn a_file_that_is_no_toml_or_is_not_there_is_told() {
 }
 
 #[test]
-fn all_settings_in_force_are_shown() {
+fn check_config_shows_all_settings_in_force() {
     let setup = Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.8);
     let shown = check(&setup.write(), &[]);
     assert_eq!(shown["mixture.alpha"], "0.8");
@@ -92,7 +92,7 @@ fn all_settings_in_force_are_shown() {
 }
 
 #[test]
-fn variables_override_the_file() {
+fn environment_variables_override_the_file() {
     let setup = Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.8);
     let settings = setup.write();
     let variables = [
@@ -109,7 +109,7 @@ fn variables_override_the_file() {
 }
 
 #[test]
-fn variables_are_checked_like_the_file() {
+fn environment_variables_are_checked_like_the_file() {
     let setup = Setup::pair("linear_g", "linear_h");
     let settings = setup.write();
     let variables = [("CERTIMIX__MIXTURE__ALPHA", "2"), ("CERTIMIX__MIXTURE__BETA", "0.5")];
@@ -118,7 +118,7 @@ fn variables_are_checked_like_the_file() {
 }
 
 #[test]
-fn a_pair_that_does_not_fit_together_is_told_at_once() {
+fn every_mismatch_between_the_models_is_reported_at_once() {
     let edits = [
         ("\"middle\", ", ""),
         ("range = [-1.0, 1.0]", "range = [0.0, 1.0]"),
@@ -133,7 +133,7 @@ fn a_pair_that_does_not_fit_together_is_told_at_once() {
 }
 
 #[test]
-fn a_manifest_is_checked_as_a_whole_too() {
+fn every_violation_of_a_manifest_is_reported_at_once() {
     let edits = [
         ("manifest_version = 1", "manifest_version = 2"),
         ("sha256 = \"", "sha256 = \"xyz"),

@@ -1,13 +1,14 @@
-//! The 100 test images that are committed beside the bundled models.
+//! The 100 CIFAR-10 test images in the repository.
 
 use std::path::{Path, PathBuf};
 
-/// A file of the repository.
+/// Returns the absolute path of a file in the repository.
 pub fn repository_path(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// The images of `models/cifar10/test_100.png`, channels first. The file has one image of 32 x 32 a row.
+/// Reads the images of `models/cifar10/test_100.png`, channels first. Each row of the file holds
+/// one image of 32 x 32 pixels.
 pub fn test_images() -> Vec<Vec<u8>> {
     let sheet = image::open(repository_path("models/cifar10/test_100.png"))
         .unwrap()
@@ -25,7 +26,7 @@ pub fn test_images() -> Vec<Vec<u8>> {
     (0..sheet.height()).map(channels_first).collect()
 }
 
-/// Their true classes.
+/// Reads the true classes of the images.
 pub fn test_labels() -> Vec<u32> {
     let text = std::fs::read_to_string(repository_path("models/cifar10/test_100_labels.json")).unwrap();
     serde_json::from_str(&text).unwrap()

@@ -1,4 +1,7 @@
-//! Who edits the settings of a server that runs, and sees by its metrics when they are in force: connections are not needed for that.
+//! A server process whose settings file a test edits.
+//!
+//! The reload counters of `/metrics` show when a change is in force, so no gRPC connection is
+//! needed for that.
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -7,14 +10,15 @@ use std::path::PathBuf;
 use tonic::transport::{Channel, Endpoint};
 
 use super::Setup;
-use super::model_info_poller::replace;
+use super::config_edit::{replace_file, with_value};
 use super::process::ServerProcess;
 use super::scrape::Scrape;
 use super::server::{Client, TEST_TIMEOUT};
 
+/// The series that counts the changes in force.
 pub const APPLIED: &str = r#"certimix_config_reloads_total{result="applied"}"#;
 
-/// A server of the real binary.
+/// A process of the real binary, and its settings file.
 pub struct EditableServer {
     pub process: ServerProcess,
     pub address: SocketAddr,
@@ -24,7 +28,7 @@ pub struct EditableServer {
 }
 
 impl EditableServer {
-    /// Waits until it is ready.
+    /// Starts a process with metrics, and waits until it is ready.
     pub fn start(setup: Setup) -> Self {
         let setup = setup.text("metrics.listen", "127.0.0.1:0");
         let file = setup.write();
@@ -44,7 +48,7 @@ impl EditableServer {
         endpoint.timeout(TEST_TIMEOUT).connect().await.unwrap()
     }
 
-    /// On a connection of its own.
+    /// Connects a new client.
     pub async fn client(&self) -> Client {
         Client::new(self.channel().await)
     }
@@ -53,29 +57,20 @@ impl EditableServer {
         Scrape::fetch(self.metrics)
     }
 
-    /// Writes another value of `key`, as TOML, and waits for nothing.
+    /// Writes another TOML value of `key`. Returns before it is in force.
     pub fn write(&self, key: &str, value: impl Display) {
-        replace(&self.file, |text| set(text, key, &value.to_string()));
+        replace_file(&self.file, |text| with_value(text, key, &value.to_string()));
     }
 
-    /// Writes another value of `key`, as TOML, and waits until it is in force.
+    /// Writes another TOML value of `key`, and waits until it is in force.
     pub fn set(&self, key: &str, value: impl Display) {
         let before = self.scrape().value(APPLIED);
         self.write(key, value);
         Scrape::poll_until(self.metrics, |found| found.value(APPLIED) > before);
     }
 
-    /// As `set`, of a string.
+    /// Writes another string value of `key`, and waits until it is in force.
     pub fn set_text(&self, key: &str, value: &str) {
         self.set(key, format!("\"{value}\""));
     }
-}
-
-/// `text` of a test's settings with `key = value` in place of what it says of `key`, if it says anything.
-fn set(text: &str, key: &str, value: &str) -> String {
-    let others = text.lines().filter(|line| line.split(" = ").next() != Some(key));
-    others
-        .map(str::to_owned)
-        .chain([format!("{key} = {value}")])
-        .fold(String::new(), |text, line| text + &line + "\n")
 }

@@ -1,4 +1,4 @@
-//! Requests to send, and what to read off answers.
+//! Builders of requests, and readers of responses.
 
 use certimix::rpc::proto::{
     Certificate, CertificateStatus, CertifyRequest, DataType, PredictRequest, Prediction, Tensor,
@@ -6,15 +6,15 @@ use certimix::rpc::proto::{
 use tonic::Status;
 use tonic_types::StatusExt as _;
 
-/// An input that `linear_h` and its slow and smoothed kin put into the first class without a doubt.
+/// An input that `linear_h` and its slow and smoothed variants clearly assign to the first class.
 pub const CLEAR_INPUT: [f32; 4] = [0.75, -0.75, -0.75, 0.0];
 
-/// Inputs of four numbers each.
+/// Builds a tensor of inputs with four numbers each.
 pub fn floats(rows: &[[f32; 4]]) -> Tensor {
     raw_floats(&[i64::try_from(rows.len()).unwrap(), 4], rows.as_flattened())
 }
 
-/// Any float tensor.
+/// Builds a float tensor of any shape.
 pub fn raw_floats(shape: &[i64], values: &[f32]) -> Tensor {
     let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
     Tensor {
@@ -24,7 +24,7 @@ pub fn raw_floats(shape: &[i64], values: &[f32]) -> Tensor {
     }
 }
 
-/// Any tensor of bytes.
+/// Builds a byte tensor of any shape.
 pub fn bytes(shape: &[i64], values: &[u8]) -> Tensor {
     Tensor {
         dtype: DataType::Uint8.into(),
@@ -33,7 +33,7 @@ pub fn bytes(shape: &[i64], values: &[u8]) -> Tensor {
     }
 }
 
-/// Asks for everything about `inputs`.
+/// Builds a request for predictions and components.
 pub fn predict_request(inputs: Tensor) -> PredictRequest {
     PredictRequest {
         inputs: Some(inputs),
@@ -42,7 +42,7 @@ pub fn predict_request(inputs: Tensor) -> PredictRequest {
     }
 }
 
-/// Asks for certificates by the operator's settings, and for the components.
+/// Builds a request for certificates by the operator's settings, with components.
 pub fn certify_request(inputs: Tensor) -> CertifyRequest {
     CertifyRequest {
         inputs: Some(inputs),
@@ -51,7 +51,7 @@ pub fn certify_request(inputs: Tensor) -> CertifyRequest {
     }
 }
 
-/// The same, with as many votes as asked for and no target.
+/// Builds a request for certificates with a vote budget and no target radius.
 pub fn certify_with_votes(inputs: Tensor, votes: u64) -> CertifyRequest {
     CertifyRequest {
         vote_budget: Some(votes),
@@ -59,12 +59,12 @@ pub fn certify_with_votes(inputs: Tensor, votes: u64) -> CertifyRequest {
     }
 }
 
-/// The certificate of a prediction.
+/// Returns the certificate of a prediction.
 pub fn certificate(prediction: &Prediction) -> &Certificate {
     prediction.certificate.as_ref().unwrap()
 }
 
-/// The certificate of a prediction that must be certified.
+/// Returns the certificate of a prediction that must be certified.
 pub fn certified(prediction: &Prediction) -> &Certificate {
     let certificate = certificate(prediction);
     assert_eq!(certificate.status(), CertificateStatus::Certified, "{certificate:?}");
@@ -75,13 +75,13 @@ pub fn certified(prediction: &Prediction) -> &Certificate {
     certificate
 }
 
-/// The fields that an INVALID_ARGUMENT names, in their order.
+/// Returns the fields that an INVALID_ARGUMENT status reports, in its order.
 pub fn violated_fields(status: &Status) -> Vec<String> {
     assert_eq!(status.code(), tonic::Code::InvalidArgument, "{status:?}");
     let details = status.get_details_bad_request().expect("field violations");
     for violation in &details.field_violations {
-        let told = violation.description.contains("expected") || violation.description.contains("required");
-        assert!(told, "{violation:?} does not say what was expected");
+        let is_explained = violation.description.contains("expected") || violation.description.contains("required");
+        assert!(is_explained, "{violation:?} does not state what was expected");
     }
     details
         .field_violations

@@ -1,11 +1,13 @@
-//! What every test needs: a server, something to send to it, and the truth about the fixtures.
+//! Servers to test, requests to send, and independent formulas for the expected results.
 
 pub mod cifar10_images;
+pub mod config_edit;
 pub mod editable_server;
 pub mod messages;
 pub mod model_infer;
 pub mod model_info_poller;
 pub mod partial_request;
+pub mod pending_manifest;
 pub mod predict_stream;
 pub mod process;
 pub mod raw_connection;

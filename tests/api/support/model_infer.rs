@@ -1,4 +1,4 @@
-//! Requests of the Open Inference Protocol, and what to read off its answers.
+//! Builders of ModelInfer requests, and readers of its responses.
 
 use certimix::rpc::open_inference::proto::grpc_inference_service_client::GrpcInferenceServiceClient;
 use certimix::rpc::open_inference::proto::infer_parameter::ParameterChoice;
@@ -10,13 +10,23 @@ use tonic::transport::Channel;
 
 use super::TestServer;
 
+/// Every output of the model, in the order of its metadata.
+pub const ALL_OUTPUTS: [&str; 6] = [
+    "log_probs",
+    "class",
+    "radius",
+    "certified",
+    "standard_probs",
+    "robust_probs",
+];
+
 pub type Client = GrpcInferenceServiceClient<Channel>;
 
 pub async fn client(server: &TestServer) -> Client {
     Client::new(server.channel().await)
 }
 
-/// Raw floats, such as most clients send.
+/// Builds a request with raw FP32 contents, as most clients send it.
 pub fn float_request(shape: &[i64], values: &[f32]) -> ModelInferRequest {
     raw_request(
         "FP32",
@@ -25,11 +35,12 @@ pub fn float_request(shape: &[i64], values: &[f32]) -> ModelInferRequest {
     )
 }
 
-/// Inputs of four numbers each.
+/// Builds a request for inputs of four numbers each.
 pub fn row_request(rows: &[[f32; 4]]) -> ModelInferRequest {
     float_request(&[i64::try_from(rows.len()).unwrap(), 4], rows.as_flattened())
 }
 
+/// Builds a request with raw contents.
 pub fn raw_request(datatype: &str, shape: &[i64], bytes: Vec<u8>) -> ModelInferRequest {
     ModelInferRequest {
         raw_input_contents: vec![bytes.into()],
@@ -37,6 +48,7 @@ pub fn raw_request(datatype: &str, shape: &[i64], bytes: Vec<u8>) -> ModelInferR
     }
 }
 
+/// Builds a request with typed contents.
 pub fn typed_request(datatype: &str, shape: &[i64], contents: Option<InferTensorContents>) -> ModelInferRequest {
     let tensor = InferInputTensor {
         name: "input".to_owned(),
@@ -52,7 +64,7 @@ pub fn typed_request(datatype: &str, shape: &[i64], contents: Option<InferTensor
     }
 }
 
-/// The same request, for these outputs.
+/// Returns the request with these outputs requested.
 pub fn with_outputs(names: &[&str], request: ModelInferRequest) -> ModelInferRequest {
     let output = |name: &&str| InferRequestedOutputTensor {
         name: (*name).to_owned(),
@@ -64,7 +76,7 @@ pub fn with_outputs(names: &[&str], request: ModelInferRequest) -> ModelInferReq
     }
 }
 
-/// The same request, with one parameter more.
+/// Returns the request with one more parameter.
 pub fn with_parameter(name: &str, choice: ParameterChoice, mut request: ModelInferRequest) -> ModelInferRequest {
     request.parameters.insert(name.to_owned(), parameter(choice));
     request
@@ -76,7 +88,7 @@ pub fn parameter(choice: ParameterChoice) -> InferParameter {
     }
 }
 
-/// The bytes of an output, whose datatype and shape must be these.
+/// Returns the bytes of an output, and checks its datatype and shape.
 #[track_caller]
 pub fn output<'a>(response: &'a ModelInferResponse, name: &str, datatype: &str, shape: &[i64]) -> &'a [u8] {
     assert_eq!(response.outputs.len(), response.raw_output_contents.len());
@@ -87,7 +99,7 @@ pub fn output<'a>(response: &'a ModelInferResponse, name: &str, datatype: &str, 
     &response.raw_output_contents[index]
 }
 
-/// The same, of an output of floats.
+/// Returns the values of an FP32 output, and checks its shape.
 #[track_caller]
 pub fn float_output(response: &ModelInferResponse, name: &str, shape: &[i64]) -> Vec<f32> {
     let (words, rest) = output(response, name, "FP32", shape).as_chunks();
@@ -95,7 +107,7 @@ pub fn float_output(response: &ModelInferResponse, name: &str, shape: &[i64]) ->
     words.iter().map(|&word| f32::from_le_bytes(word)).collect()
 }
 
-/// A parameter of a response that is a string, or else nothing.
+/// Returns a response parameter if it is a string.
 pub fn string_parameter<'a>(response: &'a ModelInferResponse, name: &str) -> Option<&'a str> {
     match response.parameters.get(name)?.parameter_choice.as_ref()? {
         ParameterChoice::StringParam(text) => Some(text),
@@ -103,7 +115,7 @@ pub fn string_parameter<'a>(response: &'a ModelInferResponse, name: &str) -> Opt
     }
 }
 
-/// A parameter of a response that is a double, or else nothing.
+/// Returns a response parameter if it is a double.
 pub fn double_parameter(response: &ModelInferResponse, name: &str) -> Option<f64> {
     match response.parameters.get(name)?.parameter_choice.as_ref()? {
         ParameterChoice::DoubleParam(value) => Some(*value),

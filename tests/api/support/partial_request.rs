@@ -1,4 +1,4 @@
-//! Half a message, and then nothing.
+//! A request whose message never arrives completely.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,7 +11,7 @@ use tonic::transport::Channel;
 
 use super::server::TEST_TIMEOUT;
 
-/// The beginning of a message, and nothing behind it.
+/// A body that sends the beginning of a message and then stays open.
 struct PartialMessage(Option<Bytes>);
 
 impl Body for PartialMessage {
@@ -26,7 +26,7 @@ impl Body for PartialMessage {
     }
 }
 
-/// Sends it to a method, with a `grpc-timeout` or none.
+/// Posts an incomplete message to a method, with an optional `grpc-timeout`.
 pub async fn post_partial_message(
     channel: &mut Channel,
     method: &str,
@@ -41,17 +41,17 @@ pub async fn post_partial_message(
     if let Some(timeout) = timeout {
         request = request.header("grpc-timeout", timeout);
     }
-    let half = PartialMessage(Some(Bytes::from_static(&[0, 0, 0, 0, 100, 7, 7, 7])));
-    let request = request.body(tonic::body::Body::new(half)).unwrap();
+    let partial = PartialMessage(Some(Bytes::from_static(&[0, 0, 0, 0, 100, 7, 7, 7])));
+    let request = request.body(tonic::body::Body::new(partial)).unwrap();
     tokio::time::timeout(TEST_TIMEOUT, channel.call(request))
         .await
         .unwrap()
         .unwrap()
 }
 
-/// The status at the end of the body.
-pub async fn status_in_trailers(answer: Response<tonic::body::Body>) -> Status {
-    let mut body = answer.into_body();
+/// Reads the body to its trailers, and returns the status there.
+pub async fn status_in_trailers(response: Response<tonic::body::Body>) -> Status {
+    let mut body = response.into_body();
     loop {
         let frame = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context));
         let frame = tokio::time::timeout(TEST_TIMEOUT, frame)

@@ -1,4 +1,4 @@
-//! A PredictStream, open on both sides.
+//! A client of PredictStream that sends and receives messages one by one.
 
 use certimix::rpc::proto::predict_stream_response::Outcome;
 use certimix::rpc::proto::{
@@ -10,13 +10,14 @@ use tonic::{Request, Status, Streaming};
 
 use super::server::{Client, TEST_TIMEOUT};
 
+/// An open stream.
 pub struct PredictStreamClient {
     requests: UnboundedSender<PredictStreamRequest>,
-    answers: Streaming<PredictStreamResponse>,
+    responses: Streaming<PredictStreamResponse>,
 }
 
 impl PredictStreamClient {
-    /// Opens a stream; `prepare` may set its metadata.
+    /// Opens a stream. `prepare` may set its metadata.
     pub async fn open_with(
         mut client: Client,
         prepare: impl FnOnce(&mut Request<UnboundedReceiverStream<PredictStreamRequest>>),
@@ -24,15 +25,15 @@ impl PredictStreamClient {
         let (requests, outgoing) = unbounded_channel();
         let mut request = Request::new(UnboundedReceiverStream::new(outgoing));
         prepare(&mut request);
-        let answers = client.predict_stream(request).await.unwrap().into_inner();
-        Self { requests, answers }
+        let responses = client.predict_stream(request).await.unwrap().into_inner();
+        Self { requests, responses }
     }
 
     pub async fn open(client: Client) -> Self {
         Self::open_with(client, |_| {}).await
     }
 
-    /// Sends a request with the operator's time.
+    /// Sends a request with the operator's time limit.
     pub fn send(&self, request: PredictRequest) {
         self.send_with_timeout(request, 0);
     }
@@ -44,30 +45,30 @@ impl PredictStreamClient {
         });
     }
 
-    /// Sends a message as it is; one that comes after the end is lost, as on the wire.
+    /// Sends a message unchanged. A message after the end of the stream is lost, as on the wire.
     pub fn send_message(&self, message: PredictStreamRequest) {
         let _ = self.requests.send(message);
     }
 
-    /// Says that no more requests come; answers still do.
+    /// Ends the requests. Responses still arrive.
     pub fn close(self) -> Streaming<PredictStreamResponse> {
-        self.answers
+        self.responses
     }
 
-    /// The next outcome, or none if the stream has ended well.
+    /// Receives the next outcome, or none if the stream ended without an error.
     pub async fn next_outcome(&mut self) -> Result<Option<Outcome>, Status> {
-        next_outcome(&mut self.answers).await
+        next_outcome(&mut self.responses).await
     }
 
-    /// The next answer, which must be one.
+    /// Receives the next outcome, which must be a response.
     pub async fn next_response(&mut self) -> PredictResponse {
         match self.next_outcome().await {
             Ok(Some(Outcome::Response(response))) => response,
-            other => panic!("not an answer: {other:?}"),
+            other => panic!("not a response: {other:?}"),
         }
     }
 
-    /// The next answer, which must be an error in its place.
+    /// Receives the next outcome, which must be the error of one request.
     pub async fn next_error(&mut self) -> RequestError {
         match self.next_outcome().await {
             Ok(Some(Outcome::Error(error))) => error,
@@ -75,7 +76,7 @@ impl PredictStreamClient {
         }
     }
 
-    /// How the stream ends, which it must do now.
+    /// Returns the status that ends the stream. No outcome may come before it.
     pub async fn end_status(&mut self) -> Status {
         match self.next_outcome().await {
             Err(status) => status,
@@ -84,9 +85,9 @@ impl PredictStreamClient {
     }
 }
 
-/// As [`Exchange::next`], of a stream that was closed.
-pub async fn next_outcome(answers: &mut Streaming<PredictStreamResponse>) -> Result<Option<Outcome>, Status> {
-    let message = tokio::time::timeout(TEST_TIMEOUT, answers.message());
-    let message = message.await.expect("the stream neither goes on nor ends")?;
+/// Receives the next outcome of a stream whose requests have ended.
+pub async fn next_outcome(responses: &mut Streaming<PredictStreamResponse>) -> Result<Option<Outcome>, Status> {
+    let message = tokio::time::timeout(TEST_TIMEOUT, responses.message());
+    let message = message.await.expect("the stream neither continues nor ends")?;
     Ok(message.map(|message| message.outcome.expect("an outcome")))
 }

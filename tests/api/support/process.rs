@@ -1,4 +1,4 @@
-//! The real binary, as an operator runs it.
+//! The real binary as a child process, as an operator runs it.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -16,7 +16,8 @@ fn certimix(arguments: &[&str]) -> Command {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    // Whatever surrounds the tests must not configure the server; a backtrace must not show even if asked for.
+    // The environment of the tests must not configure the server. A backtrace must not appear even
+    // if it is enabled.
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CERTIMIX")) {
         command.env_remove(name);
     }
@@ -24,18 +25,19 @@ fn certimix(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a command that ends by itself.
+/// Runs a command that ends by itself, and returns its output.
 pub fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     output(certimix(arguments).envs(variables.iter().copied()).spawn().unwrap())
 }
 
-/// What a process says that ends by itself, and says less than a pipe holds.
+/// Waits for a process that writes less than a pipe holds, and returns its output.
 pub fn output(mut child: Child) -> Output {
     wait(&mut child);
     child.wait_with_output().unwrap()
 }
 
-/// Runs a command that must fail: with a message, and without a panic or a backtrace. Returns the message.
+/// Runs a command that must fail with a message, without a panic or a backtrace. Returns the
+/// message.
 #[track_caller]
 pub fn fails(arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let output = run(arguments, variables);
@@ -56,13 +58,13 @@ fn wait(child: &mut Child) -> ExitStatus {
         }
         if start.elapsed() > TEST_TIMEOUT {
             let _ = child.kill();
-            panic!("the process does not end");
+            panic!("the process does not exit");
         }
         std::thread::sleep(Duration::from_millis(10));
     }
 }
 
-fn serving(settings: &Path) -> Child {
+fn spawn_server(settings: &Path) -> Child {
     certimix(&["serve", settings.to_str().unwrap()]).spawn().unwrap()
 }
 
@@ -71,7 +73,7 @@ fn signal(child: &Child, name: &str) {
     assert!(Command::new("kill").args(arguments).status().unwrap().success());
 }
 
-/// `certimix serve`, killed when this is dropped.
+/// A process of `certimix serve`, which is killed on drop.
 pub struct ServerProcess {
     child: Child,
     lines: Receiver<String>,
@@ -79,7 +81,7 @@ pub struct ServerProcess {
 
 impl ServerProcess {
     pub fn spawn(settings: &Path) -> Self {
-        let mut child = serving(settings);
+        let mut child = spawn_server(settings);
         let (sender, lines) = channel();
         let errors = BufReader::new(child.stderr.take().unwrap());
         std::thread::spawn(move || {
@@ -91,12 +93,12 @@ impl ServerProcess {
         Self { child, lines }
     }
 
-    /// The address in the line that says that it is ready.
+    /// Waits until it is ready, and returns its address.
     pub fn address(&self) -> SocketAddr {
         self.addresses().0
     }
 
-    /// The same, and where its metrics are.
+    /// Waits until it is ready, and returns its address and that of its metrics.
     pub fn addresses(&self) -> (SocketAddr, Option<SocketAddr>) {
         let ready = self.line_with("certimix is ready on ");
         let after = |text: &str| {
@@ -106,7 +108,7 @@ impl ServerProcess {
         (after("certimix is ready on ").unwrap(), after("metrics on "))
     }
 
-    /// The next line on stderr that contains `text`.
+    /// Waits for the next line on standard error that contains `text`.
     pub fn line_with(&self, text: &str) -> String {
         let mut before = Vec::new();
         while let Ok(line) = self.lines.recv_timeout(TEST_TIMEOUT) {
@@ -118,24 +120,25 @@ impl ServerProcess {
         panic!("no line with \"{text}\" after {before:#?}");
     }
 
-    /// What else is on stderr until it ends.
+    /// Returns the rest of the lines on standard error, to the end of the process.
     pub fn rest(&self) -> Vec<String> {
         self.lines.iter().collect()
     }
 
+    /// Sends a signal.
     pub fn signal(&self, name: &str) {
         signal(&self.child, name);
     }
 
-    /// How many of its threads have a name that begins with `name`.
+    /// Counts the threads whose names start with `name`.
     pub fn threads(&self, name: &str) -> usize {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
-        // One may end while it is looked at.
+        // A thread may end during the count.
         let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
         names.filter(|found| found.starts_with(name)).count()
     }
 
-    /// Waits for the end.
+    /// Waits until the process ends.
     pub fn wait(&mut self) -> ExitStatus {
         wait(&mut self.child)
     }
@@ -148,23 +151,28 @@ impl Drop for ServerProcess {
     }
 }
 
-/// `certimix serve`, whose standard error is the test's to read or not; killed when this is dropped.
+/// A process of `certimix serve` whose standard error the test reads or leaves unread. It is killed
+/// on drop.
 pub struct UnreadServerProcess(Child);
 
 impl UnreadServerProcess {
-    /// Reads its standard error as far as the first line with `mark`: that line, and what is left to be read.
-    pub fn ready(settings: &Path, mark: &str) -> (Self, String, BufReader<ChildStderr>) {
-        let mut unread = Self(serving(settings));
-        let mut lines = BufReader::new(unread.0.stderr.take().unwrap());
+    /// Starts a process and reads its standard error up to the first line with `mark`. Returns that
+    /// line and a reader of the rest.
+    pub fn start(settings: &Path, mark: &str) -> (Self, String, BufReader<ChildStderr>) {
+        let mut process = Self(spawn_server(settings));
+        let mut lines = BufReader::new(process.0.stderr.take().unwrap());
         let mut line = String::new();
         while !line.contains(mark) {
             line.clear();
-            assert!(lines.read_line(&mut line).unwrap() > 0, "it did not start");
+            assert!(
+                lines.read_line(&mut line).unwrap() > 0,
+                "the process ended during start-up"
+            );
         }
-        (unread, line, lines)
+        (process, line, lines)
     }
 
-    /// Tells it to stop, and waits for the end.
+    /// Sends SIGTERM, and waits until the process ends.
     pub fn stop(&mut self) -> ExitStatus {
         signal(&self.0, "TERM");
         wait(&mut self.0)

@@ -1,23 +1,24 @@
-//! What a served certificate's own counts prove: the certificate, computed once more.
+//! Recomputes a served certificate from its own vote counts.
 
 use certimix::certificate::{
     Alpha, BoundMethod, FailureProbability, RadiusMethod, Sides, Sigma, SmoothedRadius, SmoothingPlan, Tally, certify,
 };
 use certimix::rpc::proto::{self, Certificate, CertificateMethod};
 
-/// Recomputes the bounds and the radius of a smoothed certificate, and checks what was served against them.
+/// Recomputes the bounds and the radius of a smoothed certificate, and checks the served values
+/// against them.
 #[track_caller]
 pub fn assert_certificate(certificate: &Certificate, alpha: f64) {
     let proven = proven_radius(certificate, alpha);
     let loss = certificate.snapping_loss;
-    let most = proven.radius - loss;
+    let largest = proven.radius - loss;
     assert!(
-        certificate.radius <= most.max(0.0),
-        "{certificate:?} is more than {proven:?}"
+        certificate.radius <= largest.max(0.0),
+        "{certificate:?} claims more than {proven:?}"
     );
     assert!(
-        certificate.radius >= most - 1e-9 * proven.radius,
-        "{certificate:?} wastes some of {proven:?}"
+        certificate.radius >= largest - 1e-9 * proven.radius,
+        "{certificate:?} claims less than {proven:?}"
     );
     assert!(
         (certificate.lower_bound - proven.p_lower.value()).abs() < 1e-15,
@@ -30,7 +31,7 @@ pub fn assert_certificate(certificate: &Certificate, alpha: f64) {
     assert_eq!(certificate.noise_key.len(), 32);
 }
 
-/// What the counts prove.
+/// Returns the bounds and the radius that the counts prove.
 pub fn proven_radius(certificate: &Certificate, alpha: f64) -> SmoothedRadius {
     let votes = certificate.votes;
     let plan = SmoothingPlan {
@@ -39,12 +40,12 @@ pub fn proven_radius(certificate: &Certificate, alpha: f64) -> SmoothedRadius {
         radius_method: match certificate.method() {
             CertificateMethod::Tight => RadiusMethod::Tight,
             CertificateMethod::Theorem2 => RadiusMethod::Theorem2,
-            other => panic!("{other:?} is not by votes"),
+            other => panic!("{other:?} draws no votes"),
         },
         bound_method: match certificate.bound() {
             proto::BoundMethod::Anytime => BoundMethod::Anytime,
             proto::BoundMethod::ClopperPearson => BoundMethod::ClopperPearson { votes },
-            proto::BoundMethod::Unspecified => panic!("no bound is named"),
+            proto::BoundMethod::Unspecified => panic!("the bound is unspecified"),
         },
         failure_probability: FailureProbability::new(certificate.failure_probability).unwrap(),
         sides: if certificate.two_sided {

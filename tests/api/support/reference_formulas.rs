@@ -1,4 +1,6 @@
-//! The truth about the fixtures, in float64 and by formulas of its own. The weights are those of `make_fixtures.py`.
+//! Expected results of the fixtures, in float64 and independent of the crate.
+//!
+//! The weights are those of `make_fixtures.py`.
 
 use std::f64::consts::SQRT_2;
 
@@ -7,12 +9,12 @@ pub const G_BIAS: [f64; 3] = [0.125, 0.0, -0.25];
 pub const H_WEIGHTS: [[f64; 4]; 3] = [[4.0, 0.0, 0.0, 0.0], [0.0, 4.0, 0.0, 0.0], [0.0, 0.0, 4.0, 0.0]];
 pub const LINF_H_WEIGHTS: [[f64; 4]; 3] = [[2.0, 1.0, 0.0, -1.0], [-1.0, 2.0, 1.0, 0.0], [0.0, -1.0, 2.0, 1.0]];
 
-/// The logits of `linear_g`.
+/// Returns the logits of `linear_g`.
 pub fn g_logits(x: [f32; 4]) -> Vec<f64> {
     linear(&G_WEIGHTS, &G_BIAS, x)
 }
 
-/// The logits of `linear_h`, and of `softmax_h` before its softmax.
+/// Returns the logits of `linear_h`, which `softmax_h` has before its softmax.
 pub fn h_logits(x: [f32; 4]) -> Vec<f64> {
     linear(&H_WEIGHTS, &[0.0; 3], x)
 }
@@ -34,7 +36,7 @@ pub fn softmax(logits: &[f64]) -> Vec<f64> {
     powers.iter().map(|power| power / sum).collect()
 }
 
-/// `ln((1 - alpha) g + alpha h)`.
+/// Returns `ln((1 - alpha) g + alpha h)`.
 pub fn mixed_logits(alpha: f64, g: &[f64], h: &[f64]) -> Vec<f64> {
     g.iter()
         .zip(h)
@@ -49,17 +51,17 @@ pub fn argmax(values: &[f64]) -> usize {
         .unwrap()
 }
 
-/// The normal distribution function.
+/// Returns the standard normal distribution function at `x`.
 pub fn normal_cdf(x: f64) -> f64 {
     libm::erfc(-x / SQRT_2) / 2.0
 }
 
-/// Its inverse, by bisection.
+/// Returns the inverse of [`normal_cdf`], by bisection.
 pub fn normal_quantile(p: f64) -> f64 {
     bisect(-40.0, 40.0, |x| normal_cdf(x) < p)
 }
 
-/// Where `below` turns from true to false.
+/// Returns the point where `below` changes from true to false.
 pub fn bisect(mut low: f64, mut high: f64, below: impl Fn(f64) -> bool) -> f64 {
     for _ in 0..200 {
         let middle = f64::midpoint(low, high);
@@ -68,7 +70,7 @@ pub fn bisect(mut low: f64, mut high: f64, below: impl Fn(f64) -> bool) -> f64 {
     low
 }
 
-/// `P(X >= successes)` of a binomial law.
+/// Returns `P(X >= successes)` of a binomial distribution.
 pub fn binomial_tail(successes: u64, trials: u64, p: f64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "small counts")]
     let (n, first) = (trials as f64, successes as f64);
@@ -82,14 +84,14 @@ pub fn binomial_tail(successes: u64, trials: u64, p: f64) -> f64 {
         .sum()
 }
 
-/// Served float32 values against float64 ones.
+/// Compares served float32 values with expected float64 values.
 #[track_caller]
-pub fn assert_close(served: &[f32], truth: &[f64], tolerance: f64) {
-    assert_eq!(served.len(), truth.len());
-    for (served, truth) in served.iter().zip(truth) {
+pub fn assert_close(served: &[f32], expected: &[f64], tolerance: f64) {
+    assert_eq!(served.len(), expected.len());
+    for (served, expected) in served.iter().zip(expected) {
         assert!(
-            (f64::from(*served) - truth).abs() <= tolerance,
-            "{served} is not {truth}"
+            (f64::from(*served) - expected).abs() <= tolerance,
+            "{served} is not {expected}"
         );
     }
 }

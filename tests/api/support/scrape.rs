@@ -1,4 +1,4 @@
-//! Scrapes metrics, as little as HTTP asks for, and reads them strictly.
+//! Scrapes metrics over plain HTTP/1.1, and parses them strictly.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
@@ -7,34 +7,34 @@ use std::time::{Duration, Instant};
 
 use super::server::TEST_TIMEOUT;
 
-/// Asks for `path`: the status, the headers and the body.
+/// Gets `path`. Returns the status, the headers and the body.
 pub fn http_get(address: SocketAddr, path: &str) -> (u16, String, String) {
     http_request(address, &format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n"))
 }
 
-/// Sends `request` and reads to the end.
+/// Sends `request` and reads until the server closes. Returns the status, the headers and the body.
 pub fn http_request(address: SocketAddr, request: &str) -> (u16, String, String) {
     let mut connection = TcpStream::connect(address).unwrap();
     connection.set_read_timeout(Some(TEST_TIMEOUT)).unwrap();
     connection.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
+    let mut response = String::new();
+    connection.read_to_string(&mut response).unwrap();
+    let (head, body) = response.split_once("\r\n\r\n").expect("an HTTP response");
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     (status, head.to_owned(), body.to_owned())
 }
 
-/// What one scrape says.
+/// The metrics of one scrape.
 #[derive(Debug, Clone)]
 pub struct Scrape {
     /// The type of each family.
     pub families: BTreeMap<String, String>,
-    /// The value of each series, by its name and labels as they are written.
+    /// The value of each series, by its name and labels as in the text.
     pub series: BTreeMap<String, f64>,
 }
 
 impl Scrape {
-    /// Scrapes now, and checks the text.
+    /// Scrapes once, and checks the text.
     pub fn fetch(address: SocketAddr) -> Self {
         let (status, head, body) = http_get(address, "/metrics");
         assert_eq!(status, 200, "{head}");
@@ -42,7 +42,7 @@ impl Scrape {
         Self::parse(&body)
     }
 
-    /// Scrapes until `holds`.
+    /// Scrapes until the result satisfies `holds`.
     pub fn poll_until(address: SocketAddr, holds: impl Fn(&Self) -> bool) -> Self {
         let start = Instant::now();
         loop {
@@ -50,12 +50,17 @@ impl Scrape {
             if holds(&scrape) {
                 return scrape;
             }
-            assert!(start.elapsed() < TEST_TIMEOUT, "it never holds: {:#?}", scrape.series);
+            assert!(
+                start.elapsed() < TEST_TIMEOUT,
+                "the condition never held: {:#?}",
+                scrape.series
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
-    /// Reads text of the format 0.0.4: HELP, TYPE and samples of one family after the other, nothing twice.
+    /// Parses text of format 0.0.4. Each family has HELP, TYPE and its samples, and nothing
+    /// repeats.
     pub fn parse(text: &str) -> Self {
         let (mut families, mut helped) = (BTreeMap::new(), BTreeSet::new());
         let mut series = BTreeMap::new();
@@ -70,7 +75,7 @@ impl Scrape {
                 assert!(helped.contains(name), "{name} has no help");
                 assert!(["counter", "gauge", "histogram"].contains(&kind), "{line}");
                 let before = families.insert(name.to_owned(), kind.to_owned());
-                assert_eq!(before, None, "{name} comes twice");
+                assert_eq!(before, None, "{name} is repeated");
                 open = Some((name.to_owned(), kind.to_owned()));
             } else {
                 let (name, kind) = open.as_ref().expect("a family before its samples");
@@ -84,7 +89,7 @@ impl Scrape {
                 assert!(suffixes.contains(&suffix), "{line}");
                 let value: f64 = value.parse().expect("a number");
                 assert!(value.is_finite(), "{line}");
-                assert_eq!(series.insert(id.to_owned(), value), None, "{id} comes twice");
+                assert_eq!(series.insert(id.to_owned(), value), None, "{id} is repeated");
             }
         }
         let scrape = Self { families, series };
@@ -107,7 +112,7 @@ impl Scrape {
         }
     }
 
-    /// Buckets grow, and the last of them is the count.
+    /// Bucket counts never decrease, and the last one equals the count.
     fn check_histograms(&self) {
         for (name, _) in self.families.iter().filter(|(_, kind)| *kind == "histogram") {
             let begin = format!("{name}_count");
@@ -144,7 +149,7 @@ impl Scrape {
         }
     }
 
-    /// The value of one series.
+    /// Returns the value of one series.
     #[track_caller]
     pub fn value(&self, id: &str) -> f64 {
         *self
@@ -153,7 +158,7 @@ impl Scrape {
             .unwrap_or_else(|| panic!("no {id} in {:#?}", self.series.keys()))
     }
 
-    /// The sum of all series of `name` whose labels contain `part`.
+    /// Returns the sum of the series of `name` whose labels contain `part`.
     pub fn sum(&self, name: &str, part: &str) -> f64 {
         let of = |id: &str| id.split('{').next() == Some(name) && id.contains(part);
         self.series

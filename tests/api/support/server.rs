@@ -1,4 +1,4 @@
-//! A server in this process: `certimix::app::run` on a thread and a runtime of its own.
+//! A server in the test's process: `certimix::app::run` on its own thread and runtime.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,24 +14,24 @@ use tonic::transport::{Channel, Endpoint};
 
 use super::Setup;
 
-/// Long enough for a busy machine; a test that waits this long has failed.
+/// The longest wait of a test. It is long enough for a busy machine.
 pub const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub type Client = MixedClassifierClient<Channel>;
 
-/// A client of whoever listens at `address`, `http://…`; a call that is not answered in time fails its test.
+/// Connects to `address`, of the form `http://…`. A call without a timely answer fails its test.
 pub async fn connect(address: String) -> Client {
     let endpoint = Endpoint::from_shared(address).unwrap().timeout(TEST_TIMEOUT);
     MixedClassifierClient::new(endpoint.connect().await.unwrap())
 }
 
-/// A server that stops when this is dropped. Its runtime's threads bear its name.
+/// A server that stops on drop. The threads of its runtime have its name.
 ///
-/// Dropping it waits on the thread of the test, so tests run on a `multi_thread` runtime.
+/// The drop blocks the thread of the test, so tests use a `multi_thread` runtime.
 pub struct TestServer {
     pub address: SocketAddr,
     pub name: String,
-    /// Kept for its files.
+    /// Keeps the files of the settings.
     _setup: Setup,
     ready: Option<oneshot::Receiver<Ready>>,
     stop: Option<oneshot::Sender<()>>,
@@ -39,7 +39,7 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// A server that serves.
+    /// Starts a server, and waits until it serves.
     pub async fn start(setup: Setup) -> Self {
         let mut server = Self::listen(setup);
         if !server.ready().await {
@@ -48,12 +48,12 @@ impl TestServer {
         server
     }
 
-    /// A server that listens, and may still be loading.
+    /// Starts a server that listens. It may still load its models.
     pub fn listen(setup: Setup) -> Self {
         static SERVERS: AtomicUsize = AtomicUsize::new(0);
         let name = format!("server-{}", SERVERS.fetch_add(1, Ordering::Relaxed));
-        let (listening, address) = std::sync::mpsc::channel();
-        let (tell_ready, ready) = oneshot::channel();
+        let (address_sender, address) = std::sync::mpsc::channel();
+        let (ready_sender, ready) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let (settings, secret, thread_name) = (setup.settings(), setup.noise_secret(), name.clone());
         let source = setup.source();
@@ -67,10 +67,11 @@ impl TestServer {
                 .unwrap();
             runtime.block_on(async move {
                 let listeners = Listeners::bind(&settings.server).await.unwrap();
-                listening.send(listeners.address()).unwrap();
-                let ready = |ready| drop(tell_ready.send(ready));
+                address_sender.send(listeners.address()).unwrap();
+                let ready = |ready| drop(ready_sender.send(ready));
                 let stopped = async move { drop(stopped.await) };
-                // On a worker, so that every thread that answers bears the server's name.
+                // The application runs on a worker, so that every thread that answers has the
+                // server's name.
                 let start = Start {
                     settings,
                     source,
@@ -93,7 +94,7 @@ impl TestServer {
         }
     }
 
-    /// Waits until it serves; false if it ended instead.
+    /// Waits until it serves. Returns false if it ended instead.
     pub async fn ready(&mut self) -> bool {
         let ready = self.ready.take().unwrap();
         tokio::time::timeout(TEST_TIMEOUT, ready)
@@ -102,12 +103,12 @@ impl TestServer {
             .is_ok()
     }
 
-    /// Tells it to stop, as a signal would.
+    /// Requests a shutdown, as a signal does.
     pub fn begin_stop(&mut self) {
         drop(self.stop.take());
     }
 
-    /// Stops it and waits until it has ended.
+    /// Requests a shutdown, and waits until the server has ended.
     pub async fn stop(mut self) -> Result<(), AppError> {
         self.begin_stop();
         let thread = self.thread.take().unwrap();
@@ -118,25 +119,26 @@ impl TestServer {
             .unwrap()
     }
 
-    /// A new connection.
+    /// Opens a new connection.
     pub async fn channel(&self) -> Channel {
         self.endpoint().connect().await.unwrap()
     }
 
-    /// A new connection, so narrow that hardly an answer gets through before it is read.
+    /// Opens a connection with a flow-control window of 16 bytes. The server can send almost
+    /// nothing before the client reads.
     pub async fn narrow_channel(&self) -> Channel {
         let endpoint = self.endpoint().initial_stream_window_size(16);
         endpoint.connect().await.unwrap()
     }
 
-    /// Where to connect.
+    /// Returns the endpoint to connect to.
     pub fn endpoint(&self) -> Endpoint {
         Endpoint::from_shared(format!("http://{}", self.address))
             .unwrap()
             .timeout(TEST_TIMEOUT)
     }
 
-    /// A client on a connection of its own.
+    /// Opens a new connection, and returns a client on it.
     pub async fn client(&self) -> Client {
         MixedClassifierClient::new(self.channel().await)
     }
@@ -146,7 +148,7 @@ impl Drop for TestServer {
     fn drop(&mut self) {
         self.begin_stop();
         let Some(thread) = self.thread.take() else { return };
-        // A server that hangs must not hang the test too.
+        // A server that does not stop must not block the test.
         for _ in 0..1000 {
             if thread.is_finished() {
                 drop(thread.join());

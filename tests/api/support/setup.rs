@@ -1,4 +1,4 @@
-//! The settings of a test server: two fixtures, and what differs from the settings of every test.
+//! The settings of a test server: two fixtures, and changes to the common settings.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -8,17 +8,17 @@ use certimix::certificate::noise::NoiseSecret;
 use certimix::settings::{self, Settings, SettingsSource};
 use tempfile::TempDir;
 
-/// The ONNX Runtime that `make runtime` fetches.
+/// The ONNX Runtime library that `make runtime` fetches.
 const LIBRARY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/.runtime/onnxruntime/libonnxruntime.so");
 
-/// The manifest of a fixture.
+/// Returns the path of a fixture's manifest.
 pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures")
         .join(format!("{name}.toml"))
 }
 
-/// Settings in the making. The files live as long as this does.
+/// A builder of settings. Its files are removed on drop.
 pub struct Setup {
     folder: TempDir,
     lines: BTreeMap<String, String>,
@@ -26,7 +26,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Two fixtures, one session each, on the CPU, on a port that the system chooses.
+    /// Starts from two fixtures on the CPU, one session each, and a port that the system chooses.
     pub fn pair(standard: &str, robust: &str) -> Self {
         Self {
             folder: TempDir::new().unwrap(),
@@ -49,7 +49,7 @@ impl Setup {
         self
     }
 
-    /// Sets the rows of one run of either model, which are measured otherwise.
+    /// Sets the batch size of both models. Without it the server measures its own.
     pub fn batch_size(self, rows: impl Display + Copy) -> Self {
         self.with("runtime.standard_batch_size", rows)
             .with("runtime.robust_batch_size", rows)
@@ -65,38 +65,38 @@ impl Setup {
         self.text(key, path.to_str().unwrap())
     }
 
-    /// Leaves `key` out.
+    /// Removes `key`.
     pub fn without(mut self, key: &str) -> Self {
         self.lines.remove(key);
         self
     }
 
-    /// Another noise secret than the one of every test.
+    /// Replaces the common noise secret.
     pub fn secret(mut self, secret: [u8; 32]) -> Self {
         self.secret = secret;
         self
     }
 
-    /// Uses a fixture's manifest as `key`, with every `(old, new)` replaced in its text.
+    /// Sets `key` to a copy of a fixture's manifest, with every `(old, new)` replaced in its text.
     pub fn edited(self, key: &str, name: &str, edits: &[(&str, &str)]) -> Self {
         let path = self.folder.path().join(format!("{name}.toml"));
         std::fs::write(&path, manifest(name, edits)).unwrap();
         self.path(key, &path)
     }
 
-    /// A file of the test's own, beside the settings.
+    /// Writes a file beside the settings, and returns its path.
     pub fn file(&self, name: &str, content: &[u8]) -> PathBuf {
         let path = self.folder.path().join(name);
         std::fs::write(&path, content).unwrap();
         path
     }
 
-    /// The folder of the settings.
+    /// Returns the folder of the settings.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// The settings file, written.
+    /// Writes the settings file, and returns its path.
     pub fn write(&self) -> PathBuf {
         let lines: Vec<String> = self
             .lines
@@ -106,23 +106,24 @@ impl Setup {
         self.file("certimix.toml", lines.concat().as_bytes())
     }
 
-    /// The settings as the server reads them.
+    /// Writes the settings, and reads them as the server does.
     pub fn settings(&self) -> Settings {
         settings::load(&self.write(), std::iter::empty()).unwrap()
     }
 
-    /// Where the server reads its settings, and reads them again.
+    /// Returns the source from which the server reads and reloads its settings.
     pub fn source(&self) -> SettingsSource {
         SettingsSource::new(&self.folder().join("certimix.toml"), std::iter::empty())
     }
 
-    /// The noise secret.
+    /// Returns the noise secret.
     pub fn noise_secret(&self) -> NoiseSecret {
         NoiseSecret::new(self.secret)
     }
 }
 
-/// The text of a fixture's manifest, with every `(old, new)` replaced; its ONNX file is named in full.
+/// Returns the text of a fixture's manifest, with every `(old, new)` replaced. The path of its ONNX
+/// file is absolute.
 pub fn manifest(name: &str, edits: &[(&str, &str)]) -> String {
     let path = fixture(name);
     let folder = path.parent().unwrap().to_str().unwrap();

@@ -1,4 +1,4 @@
-//! An authority and what it signs, made anew for each test.
+//! A certificate authority and its certificates, created for each test.
 
 use std::path::PathBuf;
 
@@ -7,10 +7,10 @@ use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
 use super::Setup;
 
-/// What a certificate is good for, in years: from the first to the second.
+/// The validity of a certificate: from the start of the first year to the start of the second.
 pub type ValidityYears = (i32, i32);
 
-/// Holds now and for longer than these tests will be run.
+/// Valid now, and for the lifetime of these tests.
 pub const VALID_NOW: ValidityYears = (2000, 4000);
 
 pub struct CertificateAuthority {
@@ -37,7 +37,7 @@ impl CertificateAuthority {
         }
     }
 
-    /// For `localhost` and for clients alike.
+    /// Signs a certificate for `localhost`, which clients may use too.
     pub fn sign(&self, (from, to): ValidityYears) -> CertificateAndKey {
         let mut params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
         (params.not_before, params.not_after) = (date_time_ymd(from, 1, 1), date_time_ymd(to, 1, 1));
@@ -48,7 +48,7 @@ impl CertificateAuthority {
         }
     }
 
-    /// A client that trusts this authority.
+    /// Returns the TLS settings of a client that trusts this authority.
     pub fn client_config(&self) -> ClientTlsConfig {
         ClientTlsConfig::new()
             .ca_certificate(Certificate::from_pem(&self.pem))
@@ -61,7 +61,7 @@ impl CertificateAndKey {
         Identity::from_pem(&self.certificate, &self.key)
     }
 
-    /// Written beside the settings, as `name.pem` and `name.key`.
+    /// Writes both beside the settings, as `name.pem` and `name.key`, and returns the paths.
     pub fn write(&self, setup: &Setup, name: &str) -> (PathBuf, PathBuf) {
         (
             setup.file(&format!("{name}.pem"), self.certificate.as_bytes()),
@@ -70,7 +70,7 @@ impl CertificateAndKey {
     }
 }
 
-/// A server with `pair`, in files beside its settings and named as an operator would name them.
+/// Adds TLS with `pair` to the settings, by paths relative to the settings file.
 pub fn with_tls(setup: Setup, pair: &CertificateAndKey) -> Setup {
     pair.write(&setup, "server");
     setup

@@ -1,4 +1,4 @@
-//! A receiver of traces: OTLP's own service, over gRPC, as a collector has it.
+//! A trace collector: OTLP's own gRPC service.
 
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
@@ -13,14 +13,14 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::server::TEST_TIMEOUT;
 
-/// A span, and whose it is.
+/// A span, and the attributes of its resource.
 #[derive(Debug, Clone)]
 pub struct ReceivedSpan {
     pub span: Span,
     pub resource: Vec<KeyValue>,
 }
 
-/// Receives until it is dropped with its test.
+/// Collects spans until the test drops it.
 pub struct TraceCollector {
     pub endpoint: String,
     spans: UnboundedReceiver<ReceivedSpan>,
@@ -34,9 +34,9 @@ impl TraceService for CollectorService {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        for of_resource in request.into_inner().resource_spans {
-            let resource = of_resource.resource.unwrap_or_default().attributes;
-            for span in of_resource.scope_spans.into_iter().flat_map(|scope| scope.spans) {
+        for group in request.into_inner().resource_spans {
+            let resource = group.resource.unwrap_or_default().attributes;
+            for span in group.scope_spans.into_iter().flat_map(|scope| scope.spans) {
                 let resource = resource.clone();
                 self.0.send(ReceivedSpan { span, resource }).unwrap();
             }
@@ -57,38 +57,38 @@ impl TraceCollector {
         Self { endpoint, spans }
     }
 
-    /// The next `count` spans, as they come.
+    /// Receives the next `count` spans, in order of arrival.
     pub async fn next_spans(&mut self, count: usize) -> Vec<ReceivedSpan> {
         let mut received = Vec::new();
         while received.len() < count {
             match tokio::time::timeout(TEST_TIMEOUT, self.spans.recv()).await {
                 Ok(Some(span)) => received.push(span),
-                _ => panic!("{count} spans were expected; there are {received:#?}"),
+                _ => panic!("expected {count} spans, received {received:#?}"),
             }
         }
         received
     }
 
-    /// The spans of a whole request: the server's, and its children by their names.
+    /// Receives the spans of one request: the server span and `children` stage spans.
     pub async fn next_request(&mut self, children: usize) -> RequestTrace {
         let spans = self.next_spans(1 + children).await;
-        // Whoever has no parent among them.
-        let is_inner = |one: &ReceivedSpan| spans.iter().any(|other| other.span.span_id == one.span.parent_span_id);
-        let (inner, outer): (Vec<_>, Vec<_>) = spans.iter().cloned().partition(is_inner);
-        assert_eq!(outer.len(), 1, "{spans:#?}");
+        // A span without a parent among these is the server's.
+        let is_child = |one: &ReceivedSpan| spans.iter().any(|other| other.span.span_id == one.span.parent_span_id);
+        let (stages, servers): (Vec<_>, Vec<_>) = spans.iter().cloned().partition(is_child);
+        assert_eq!(servers.len(), 1, "{spans:#?}");
         RequestTrace {
-            server: outer.into_iter().next().unwrap(),
-            stages: inner.into_iter().map(|received| received.span).collect(),
+            server: servers.into_iter().next().unwrap(),
+            stages: stages.into_iter().map(|received| received.span).collect(),
         }
     }
 
-    /// Whether nothing more has come by now.
+    /// Returns whether no further span has arrived.
     pub fn is_empty(&self) -> bool {
         self.spans.is_empty()
     }
 }
 
-/// One request.
+/// The spans of one request.
 #[derive(Debug)]
 pub struct RequestTrace {
     pub server: ReceivedSpan,
@@ -114,7 +114,7 @@ impl RequestTrace {
     }
 }
 
-/// A text among attributes.
+/// Returns the value of a string attribute.
 pub fn string_attribute(attributes: &[KeyValue], key: &str) -> String {
     match value(attributes, key) {
         Some(Value::StringValue(text)) => text,

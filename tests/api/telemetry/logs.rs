@@ -1,4 +1,4 @@
-//! Logs of the real binary: a line for each request that says what became of it, and never what was in it.
+//! Logs of the real binary: a line for each request with its outcome, and never with its contents.
 
 use std::io::{BufReader, Read as _};
 use std::process::ChildStderr;
@@ -19,9 +19,9 @@ fn json(setup: Setup, filter: &str) -> Setup {
     setup.text("log.format", "json").text("log.filter", filter)
 }
 
-/// A JSON server's address is in its line that says that it is ready.
-fn address(ready: &str) -> String {
-    let ready: Value = serde_json::from_str(ready).unwrap();
+/// Returns the address of a server from the JSON line that reports it ready.
+fn address(ready_line: &str) -> String {
+    let ready: Value = serde_json::from_str(ready_line).unwrap();
     format!("http://{}", ready["address"].as_str().unwrap())
 }
 
@@ -36,7 +36,7 @@ fn request_line(server: &ServerProcess) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_is_a_line_with_its_name_its_settings_and_its_outcome() {
+async fn a_request_logs_its_id_its_settings_and_its_outcome() {
     let collector = TraceCollector::start().await;
     let setup = json(Setup::pair("linear_g", "linear_h"), "certimix::request=debug,info")
         .text("traces.endpoint", &collector.endpoint)
@@ -95,14 +95,14 @@ async fn a_request_is_a_line_with_its_name_its_settings_and_its_outcome() {
     );
 }
 
-/// By default what is answered says nothing, and a flood of what is not says little.
+/// By default successful requests write no line, and many failed requests write few.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_flood_of_bad_requests_is_no_flood_of_lines() {
-    const BAD: usize = 500;
+async fn the_lines_of_failed_requests_are_rate_limited() {
+    const INVALID_REQUESTS: usize = 500;
     let (mut server, mut client) = serve(&json(Setup::pair("linear_g", "linear_h"), "info")).await;
     client.predict(predict_request(floats(&[CLEAR_INPUT]))).await.unwrap();
     let began = Instant::now();
-    for _ in 0..BAD {
+    for _ in 0..INVALID_REQUESTS {
         client.predict(PredictRequest::default()).await.unwrap_err();
     }
     let seconds = usize::try_from(began.elapsed().as_secs()).unwrap() + 2;
@@ -112,7 +112,7 @@ async fn a_flood_of_bad_requests_is_no_flood_of_lines() {
     let lines = server.rest();
     let lines: Vec<_> = lines.iter().filter(|line| line.contains("certimix::request")).collect();
     assert!(lines.iter().all(|line| line.contains("\"invalid\"")), "{lines:#?}");
-    // Ten in each second, however many seconds it took, the first and the last begun ones too.
+    // The limit is ten lines a second. The first and the last second may be partial.
     assert!(
         lines.len() >= 10 && lines.len() <= 10 * seconds,
         "{} lines in {seconds} s",
@@ -120,13 +120,13 @@ async fn a_flood_of_bad_requests_is_no_flood_of_lines() {
     );
 }
 
-/// Float inputs whose bytes can be read, so that any way of printing them is recognised.
-const LETTERS: &[u8; 16] = b"kGm?wQz>bXf?vJp>";
+/// The bytes of float inputs. They are letters, so that the test recognises any format in a log.
+const FLOAT_BYTES: &[u8; 16] = b"kGm?wQz>bXf?vJp>";
 const PIXELS: &[u8; 4] = b"Zq7#";
 const TOKEN: &str = "token-of-the-caller";
 
-fn letters() -> Tensor {
-    let values: Vec<f32> = LETTERS
+fn readable_floats() -> Tensor {
+    let values: Vec<f32> = FLOAT_BYTES
         .chunks(4)
         .map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()))
         .collect();
@@ -139,13 +139,13 @@ fn with_token<T>(message: T) -> Request<T> {
     request.metadata_mut().insert("authorization", bearer.parse().unwrap());
     request
         .metadata_mut()
-        .insert_bin("input-bin", tonic::metadata::MetadataValue::from_bytes(LETTERS));
+        .insert_bin("input-bin", tonic::metadata::MetadataValue::from_bytes(FLOAT_BYTES));
     request
 }
 
-/// Every spelling of `bytes` that a log may have: as they are, escaped, in hexadecimal, in decimal lists, in base64 of any
-/// alignment.
-fn spellings(bytes: &[u8]) -> Vec<String> {
+/// Returns `bytes` in every format that a log may use: verbatim, escaped, in hexadecimal and as
+/// decimal lists.
+fn formats(bytes: &[u8]) -> Vec<String> {
     let joined = |each: &dyn Fn(&u8) -> String, between: &str| bytes.iter().map(each).collect::<Vec<_>>().join(between);
     vec![
         String::from_utf8(bytes.to_vec()).unwrap(),
@@ -158,7 +158,7 @@ fn spellings(bytes: &[u8]) -> Vec<String> {
     ]
 }
 
-/// The letters that three bytes in a row give, whatever stands before them.
+/// Returns the base64 text of `bytes` for each alignment.
 fn base64(bytes: &[u8]) -> Vec<String> {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     (0..3)
@@ -173,24 +173,24 @@ fn base64(bytes: &[u8]) -> Vec<String> {
         .collect()
 }
 
-/// What must not be found: everything that was sent, in every spelling, and what the answers keep secret.
-fn forbidden() -> Vec<String> {
+/// Returns the texts that no log may contain: the inputs and the token in every format.
+fn forbidden_texts() -> Vec<String> {
     let mut found = vec![TOKEN.to_owned()];
-    for four in LETTERS.chunks(4) {
-        found.extend(spellings(four));
+    for four in FLOAT_BYTES.chunks(4) {
+        found.extend(formats(four));
         let value = f32::from_le_bytes(four.try_into().unwrap());
-        // The digits that f32 and f64 have in common.
+        // These digits are the same in f32 and f64.
         found.push(format!("{value}").chars().take(7).collect());
         found.push(format!("{value:e}").chars().take(7).collect());
     }
-    found.extend(base64(LETTERS));
-    found.extend(spellings(PIXELS));
+    found.extend(base64(FLOAT_BYTES));
+    found.extend(formats(PIXELS));
     found
 }
 
-/// At the loudest filter there is: whatever a caller sends, right or wrong, by whichever RPC, no line shows it.
+/// Even with the filter `trace`, no line contains an input, valid or invalid, of any RPC.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_input_no_token_and_no_key_is_ever_logged() {
+async fn no_input_token_or_noise_key_is_logged() {
     for (standard, robust) in [
         ("linear_g", "slow_smoothed"),
         ("pixels_g", "pixels_h"),
@@ -200,14 +200,19 @@ async fn no_input_no_token_and_no_key_is_ever_logged() {
         let (mut server, mut client) = serve(&setup).await;
         let mut keys = Vec::new();
         for tensor in [
-            letters(),
+            readable_floats(),
             messages::bytes(&[1, 4], PIXELS),
-            broken(),
+            shape_mismatch(),
             messages::raw_floats(&[1, 4], &[f32::NAN; 4]),
         ] {
-            if let Ok(answer) = client.predict(with_token(predict_request(tensor.clone()))).await {
-                let answer = answer.into_inner();
-                keys.extend(answer.predictions.iter().map(|one| certificate(one).noise_key.to_vec()));
+            if let Ok(response) = client.predict(with_token(predict_request(tensor.clone()))).await {
+                let response = response.into_inner();
+                keys.extend(
+                    response
+                        .predictions
+                        .iter()
+                        .map(|one| certificate(one).noise_key.to_vec()),
+                );
             }
             drop(client.certify(with_token(certify_with_votes(tensor.clone(), 20))).await);
             if let Ok(stream) = client
@@ -228,7 +233,7 @@ async fn no_input_no_token_and_no_key_is_ever_logged() {
         assert!(server.wait().success());
         let lines = server.rest();
         let count = |text: &str| lines.iter().filter(|line| line.contains(text)).count();
-        // It did log: four RPCs of four tensors, and the one without any.
+        // The server logged four RPCs with four tensors each, and one RPC without a tensor.
         assert!(count("certimix::request") >= 17, "{lines:#?}");
         keys.retain(|key| !key.is_empty());
         let keys = keys.iter().flat_map(|key| {
@@ -236,8 +241,8 @@ async fn no_input_no_token_and_no_key_is_ever_logged() {
             let list = key[..8].iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             [hex, list]
         });
-        for text in forbidden().into_iter().chain(keys) {
-            // JSON escapes backslashes; no other letter of these.
+        for text in forbidden_texts().into_iter().chain(keys) {
+            // JSON escapes backslashes, and no other letter in these texts.
             let escaped = text.replace('\\', "\\\\");
             let shown: Vec<_> = lines.iter().filter(|line| line.contains(&escaped)).collect();
             assert!(shown.is_empty(), "\"{text}\" is in {shown:#?}");
@@ -250,25 +255,26 @@ async fn no_input_no_token_and_no_key_is_ever_logged() {
     }
 }
 
-/// More inputs than it says.
-fn broken() -> Tensor {
+/// Builds a tensor whose shape has more inputs than its data.
+fn shape_mismatch() -> Tensor {
     Tensor {
         shape: vec![3, 4],
-        ..letters()
+        ..readable_floats()
     }
 }
 
-/// A process whose standard error is read until it is ready, its address, and what is left to be read.
-fn ready(setup: &Setup) -> (UnreadServerProcess, String, BufReader<ChildStderr>) {
-    let (unread, line, lines) = UnreadServerProcess::ready(&setup.write(), "\"ready\"");
+/// Starts a process and reads its standard error until it is ready. Returns the process, its
+/// address and a reader of the rest.
+fn start_unread(setup: &Setup) -> (UnreadServerProcess, String, BufReader<ChildStderr>) {
+    let (unread, line, lines) = UnreadServerProcess::start(&setup.write(), "\"ready\"");
     (unread, address(&line), lines)
 }
 
-/// Each of some thousand requests is a line, which nobody reads: a pipe holds 64 KiB.
+/// A thousand requests write a line each, which the test does not read. A pipe holds 64 KiB.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_standard_error_that_nobody_reads_holds_up_no_request_and_no_end() {
+async fn an_unread_standard_error_delays_no_request_and_no_exit() {
     let setup = json(Setup::pair("linear_g", "linear_h"), "debug").with("server.threads", 1);
-    let (mut server, address, mut unread) = ready(&setup);
+    let (mut server, address, mut unread) = start_unread(&setup);
     let mut client = connect(address).await;
     for _ in 0..1000 {
         client.predict(predict_request(floats(&[CLEAR_INPUT]))).await.unwrap();
@@ -281,9 +287,9 @@ async fn a_standard_error_that_nobody_reads_holds_up_no_request_and_no_end() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_standard_error_that_is_closed_kills_nobody() {
+async fn a_closed_standard_error_does_not_end_the_server() {
     let setup = json(Setup::pair("linear_g", "linear_h"), "debug");
-    let (mut server, address, unread) = ready(&setup);
+    let (mut server, address, unread) = start_unread(&setup);
     drop(unread);
     let mut client = connect(address).await;
     for _ in 0..100 {

@@ -1,5 +1,5 @@
-//! Traces of the real binary, as a real OTLP receiver sees them: whose they are, what they tell, and what a receiver that is not
-//! there costs.
+//! Traces of the real binary in an OTLP collector: parents, attributes, sampling, and the effect of
+//! an unreachable collector.
 
 use std::collections::HashSet;
 use std::net::TcpListener;
@@ -22,7 +22,8 @@ const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
 const STAGES: [&str; 4] = ["mixing", "queue", "robust", "standard"];
 
-/// A server whose spans go to `endpoint`; of requests without a context as many as `ratio` says.
+/// Settings that export spans to `endpoint`, and sample requests without a trace context by
+/// `ratio`.
 fn setup(endpoint: &str, ratio: f64) -> Setup {
     Setup::pair("linear_g", "linear_h")
         .text("traces.endpoint", endpoint)
@@ -36,12 +37,12 @@ async fn serve(setup: &Setup) -> (ServerProcess, Client) {
     (server, client)
 }
 
-fn clear() -> PredictRequest {
+fn clear_request() -> PredictRequest {
     predict_request(floats(&[CLEAR_INPUT]))
 }
 
-/// `message` as the child of the caller's span, which is sampled or not.
-fn within<T>(message: T, trace: &str, sampled: bool) -> Request<T> {
+/// Builds a request within the caller's span, which is sampled or not.
+fn in_trace<T>(message: T, trace: &str, sampled: bool) -> Request<T> {
     let mut request = Request::new(message);
     let parent = format!("00-{trace}-{PARENT}-{:02x}", u8::from(sampled));
     request.metadata_mut().insert("traceparent", parent.parse().unwrap());
@@ -56,11 +57,11 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_is_a_span_of_its_callers_and_each_stage_a_span_of_its() {
+async fn a_request_is_a_child_of_the_callers_span_and_each_stage_a_child_of_the_request() {
     let mut collector = TraceCollector::start().await;
     let setup = setup(&collector.endpoint, 0.0).text("traces.service_name", "certimix-eu");
-    let (_served, mut client) = serve(&setup).await;
-    let mut request = within(predict_request(floats(&[CLEAR_INPUT, CLEAR_INPUT])), TRACE, true);
+    let (_server, mut client) = serve(&setup).await;
+    let mut request = in_trace(predict_request(floats(&[CLEAR_INPUT, CLEAR_INPUT])), TRACE, true);
     request.metadata_mut().insert("x-request-id", "loop-7".parse().unwrap());
     let response = client.predict(request).await.unwrap().into_inner();
     let provenance = response.provenance.unwrap();
@@ -117,61 +118,62 @@ async fn a_request_is_a_span_of_its_callers_and_each_stage_a_span_of_its() {
     );
 }
 
-/// The caller's flag decides; without a context, or with one that is none, the ratio does.
+/// The caller's sampled flag decides. Without a valid trace context the ratio decides.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_callers_flag_is_honoured_and_others_are_sampled() {
+async fn the_callers_sampled_flag_overrides_the_ratio() {
     let mut never = TraceCollector::start().await;
-    let (_served, mut client) = serve(&setup(&never.endpoint, 0.0)).await;
-    client.predict(clear()).await.unwrap();
-    client.predict(within(clear(), TRACE, false)).await.unwrap();
-    client.predict(within(clear(), TRACE, true)).await.unwrap();
-    // Spans come in the order in which they were made: the others would have been before these.
+    let (_server, mut client) = serve(&setup(&never.endpoint, 0.0)).await;
+    client.predict(clear_request()).await.unwrap();
+    client.predict(in_trace(clear_request(), TRACE, false)).await.unwrap();
+    client.predict(in_trace(clear_request(), TRACE, true)).await.unwrap();
+    // Spans arrive in the order of their creation, so spans of the other requests would arrive
+    // first.
     let trace = never.next_request(4).await;
     assert_eq!(hex(&trace.server.span.trace_id), TRACE);
     assert!(never.is_empty());
 
     let mut always = TraceCollector::start().await;
-    let (_served, mut client) = serve(&setup(&always.endpoint, 1.0)).await;
-    client.predict(within(clear(), TRACE, false)).await.unwrap();
-    let mut roots = HashSet::new();
-    client.predict(clear()).await.unwrap();
-    roots.insert(root(&mut always).await);
+    let (_server, mut client) = serve(&setup(&always.endpoint, 1.0)).await;
+    client.predict(in_trace(clear_request(), TRACE, false)).await.unwrap();
+    let mut trace_ids = HashSet::new();
+    client.predict(clear_request()).await.unwrap();
+    trace_ids.insert(next_root_trace_id(&mut always).await);
     for nonsense in [
         "nonsense",
         "00-0-0-01",
         "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     ] {
-        let mut request = Request::new(clear());
+        let mut request = Request::new(clear_request());
         request.metadata_mut().insert("traceparent", nonsense.parse().unwrap());
         client.predict(request).await.unwrap();
-        roots.insert(root(&mut always).await);
+        trace_ids.insert(next_root_trace_id(&mut always).await);
     }
-    assert_eq!(roots.len(), 4, "{roots:?}");
-    assert!(!roots.contains(TRACE) && always.is_empty());
+    assert_eq!(trace_ids.len(), 4, "{trace_ids:?}");
+    assert!(!trace_ids.contains(TRACE) && always.is_empty());
 }
 
-/// The trace that the next request begins.
-async fn root(collector: &mut TraceCollector) -> String {
+/// Receives the spans of a request that started a trace, and returns the trace ID.
+async fn next_root_trace_id(collector: &mut TraceCollector) -> String {
     let trace = collector.next_request(4).await;
     assert!(trace.server.span.parent_span_id.is_empty(), "{trace:?}");
     hex(&trace.server.span.trace_id)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn errors_have_their_code_and_those_of_the_server_their_status() {
+async fn errors_have_their_code_and_server_errors_have_an_error_status() {
     let mut collector = TraceCollector::start().await;
     let setup = Setup::pair("slow_g", "slow_h")
         .text("traces.endpoint", &collector.endpoint)
         .with("traces.sample_ratio", 1)
         .text("server.max_request_time", "1ms");
-    let (_served, mut client) = serve(&setup).await;
+    let (_server, mut client) = serve(&setup).await;
     let status = client.predict(PredictRequest::default()).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
     let trace = collector.next_request(0).await;
     assert_eq!(trace.int_attribute("rpc.grpc.status_code"), 3);
     assert_eq!(trace.string_attribute("certimix.outcome"), "invalid");
     let server = &trace.server.span;
-    // The caller's mistake is no failure of the server.
+    // An error of the caller is no error of the server.
     assert_eq!(server.status.clone().unwrap_or_default().code(), StatusCode::Unset);
 
     let status = client
@@ -189,19 +191,19 @@ async fn errors_have_their_code_and_those_of_the_server_their_status() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_rpc_is_traced_and_each_request_of_a_stream_by_the_streams_context() {
+async fn every_rpc_and_each_request_of_a_stream_is_traced() {
     let mut collector = TraceCollector::start().await;
     let setup = Setup::pair("linear_g", "slow_smoothed")
         .text("traces.endpoint", &collector.endpoint)
         .with("traces.sample_ratio", 0.0);
-    let (_served, client) = serve(&setup).await;
+    let (_server, client) = serve(&setup).await;
     let mut predict_stream = PredictStreamClient::open_with(client.clone(), |request| {
         let parent = format!("00-{TRACE}-{PARENT}-01");
         request.metadata_mut().insert("traceparent", parent.parse().unwrap());
     })
     .await;
     for number in 1..=2 {
-        predict_stream.send(clear());
+        predict_stream.send(clear_request());
         assert!(matches!(
             predict_stream.next_outcome().await.unwrap(),
             Some(Outcome::Response(_))
@@ -219,14 +221,17 @@ async fn every_rpc_is_traced_and_each_request_of_a_stream_by_the_streams_context
     drop(predict_stream);
 
     let mut certifying = client.clone();
-    let order = certify_with_votes(floats(&[CLEAR_INPUT]), 50);
-    certifying.certify(within(order.clone(), TRACE, true)).await.unwrap();
+    let request = certify_with_votes(floats(&[CLEAR_INPUT]), 50);
+    certifying
+        .certify(in_trace(request.clone(), TRACE, true))
+        .await
+        .unwrap();
     let trace = collector.next_request(4).await;
     assert_eq!(trace.server.span.name, "certimix.v1.MixedClassifier/Certify");
     assert_eq!(trace.int_attribute("certimix.votes"), 50 + 16);
 
     let mut stream = certifying
-        .certify_stream(within(order, TRACE, true))
+        .certify_stream(in_trace(request, TRACE, true))
         .await
         .unwrap()
         .into_inner();
@@ -236,48 +241,57 @@ async fn every_rpc_is_traced_and_each_request_of_a_stream_by_the_streams_context
     assert_eq!(trace.stage_names(), STAGES);
 }
 
-/// Asks until more spans were made than can wait.
+/// Sends requests that create more spans than the exporter's queue holds.
 async fn flood(client: &Client) {
     const SPANS: usize = 4096 + 2 * 512;
-    let asks = (0..8).map(|_| {
+    let callers = (0..8).map(|_| {
         let mut client = client.clone();
         tokio::spawn(async move {
             for _ in 0..SPANS / 5 / 8 + 1 {
-                client.predict(clear()).await.map(answered).unwrap();
+                client
+                    .predict(clear_request())
+                    .await
+                    .map(assert_one_prediction)
+                    .unwrap();
             }
         })
     });
-    for ask in asks.collect::<Vec<_>>() {
-        ask.await.unwrap();
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.unwrap();
     }
 }
 
-fn answered(response: Response<PredictResponse>) {
+fn assert_one_prediction(response: Response<PredictResponse>) {
     assert_eq!(response.into_inner().predictions.len(), 1);
 }
 
-/// The port is nobody's: every connection is refused.
+/// No process listens on the port, so every connection is refused.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_receiver_that_is_down_costs_spans_and_nothing_else() {
+async fn an_unreachable_collector_loses_only_spans() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", port.local_addr().unwrap());
     drop(port);
     let (mut server, mut client) = serve(&setup(&endpoint, 1.0)).await;
-    client.predict(clear()).await.map(answered).unwrap();
-    let told = server.line_with("spans lost (traces.endpoint)");
-    assert!(told.contains("Unavailable") && told.contains("lost=5"), "{told}");
+    client
+        .predict(clear_request())
+        .await
+        .map(assert_one_prediction)
+        .unwrap();
+    let line = server.line_with("spans lost (traces.endpoint)");
+    assert!(line.contains("Unavailable") && line.contains("lost=5"), "{line}");
     flood(&client).await;
     server.signal("TERM");
     server.line_with("spans lost since the start");
     assert!(server.wait().success());
 }
 
-/// Connections are taken and nothing is ever answered. What waits is bounded, and so is the end.
+/// The collector accepts connections and never responds. The queue of spans is bounded, and so is
+/// the time to exit.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_receiver_that_hangs_holds_up_no_request_and_no_end() {
+async fn an_unresponsive_collector_delays_no_request_and_no_exit() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", silent.local_addr().unwrap());
-    // Of one thread, which would wait too if the exporter's waiting were its.
+    // The server has one thread, which would block if the exporter ran on it.
     let (mut server, client) = serve(&setup(&endpoint, 1.0).with("server.threads", 1)).await;
     flood(&client).await;
     server.signal("TERM");
@@ -287,12 +301,16 @@ async fn a_receiver_that_hangs_holds_up_no_request_and_no_end() {
     assert!(server.wait().success());
 }
 
-/// What is made shortly before the end is sent.
+/// Spans created shortly before the exit are exported.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_last_spans_are_sent_before_the_end() {
+async fn the_last_spans_are_exported_before_the_exit() {
     let mut collector = TraceCollector::start().await;
     let (mut server, mut client) = serve(&setup(&collector.endpoint, 1.0)).await;
-    client.predict(clear()).await.map(answered).unwrap();
+    client
+        .predict(clear_request())
+        .await
+        .map(assert_one_prediction)
+        .unwrap();
     drop(client);
     server.signal("TERM");
     assert!(server.wait().success());
@@ -300,10 +318,10 @@ async fn the_last_spans_are_sent_before_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_an_endpoint_a_context_is_nobodys_business() {
+async fn without_an_endpoint_a_trace_context_is_ignored() {
     let (mut server, mut client) = serve(&Setup::pair("linear_g", "linear_h")).await;
-    let answer: Result<_, Status> = client.predict(within(clear(), TRACE, true)).await;
-    answer.map(answered).unwrap();
+    let response: Result<_, Status> = client.predict(in_trace(clear_request(), TRACE, true)).await;
+    response.map(assert_one_prediction).unwrap();
     server.signal("TERM");
     assert!(server.wait().success());
 }

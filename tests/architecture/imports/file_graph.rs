@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use petgraph::algo::tarjan_scc;
 use petgraph::graphmap::DiGraphMap;
 
+use super::distant_impls;
 use super::module_tree::ModuleTree;
 use super::resolver::Resolver;
 use crate::sources::SourceFiles;
@@ -25,12 +26,19 @@ pub struct Cycle {
 impl FileGraph {
     /// Resolves every path of the crate whose root is the file `root`.
     ///
+    /// A file that defines a type also uses the files whose `impl` blocks define the methods that
+    /// it calls. The type of a value is not in the text, so a method is known by its name only.
+    ///
     /// A re-export is no use: it only gives an item a second path. A use of that path is an edge to
     /// the file that defines the item.
     pub fn build(files: &SourceFiles, root: &str) -> Self {
         let tree = ModuleTree::parse(files, root);
         let resolver = Resolver::new(&tree);
         let mut edges: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+        for call in distant_impls::calls(&tree, &resolver) {
+            let function = format!("function {}", call.function);
+            edges.entry((call.from, call.to)).or_default().insert(function);
+        }
         for (path, module) in &tree.modules {
             let imported = module.imports.iter().filter(|import| !import.is_reexport);
             let paths = imported.map(|import| &import.path).chain(&module.mentioned_paths);
@@ -79,7 +87,11 @@ impl FileGraph {
 /// Joins the paths that lead out of the file. An imported name adds nothing to the path of its
 /// import.
 fn summary(paths: &BTreeSet<String>) -> String {
-    let leads_out = |path: &&str| path.starts_with("crate::") || path.starts_with("super::");
+    let leads_out = |path: &&str| {
+        ["crate::", "super::", "function "]
+            .iter()
+            .any(|start| path.starts_with(start))
+    };
     let all = paths.iter().map(String::as_str);
     let mut shown: Vec<&str> = all.clone().filter(leads_out).collect();
     if shown.is_empty() {

@@ -5,9 +5,10 @@
 //! module, `resolver` follows a path through re-exports to its definition, and `file_graph` joins
 //! the results.
 //!
-//! The method is lexical: a method call on a value does not count as a use of the file that defines
-//! the method, because its type is not written down there.
+//! The analysis is lexical: the type of a value is not in the text. `distant_impls` describes which
+//! method calls count.
 
+mod distant_impls;
 mod file_graph;
 mod module;
 mod module_tree;

@@ -14,8 +14,22 @@ pub struct Module {
     pub imports: Vec<Import>,
     /// Every path in the code, except those of imports.
     pub mentioned_paths: BTreeSet<Vec<String>>,
+    /// The `impl` blocks without a trait.
+    pub impls: Vec<InherentImpl>,
+    /// The names of the methods that the code calls.
+    pub method_calls: BTreeSet<String>,
     /// Whether a macro defines items here, whose names are not in the text.
     pub has_generated_items: bool,
+}
+
+/// An `impl` block without a trait, which may be in another file than its type.
+#[derive(Debug)]
+pub struct InherentImpl {
+    pub type_path: Vec<String>,
+    /// Every function of the block.
+    pub functions: BTreeSet<String>,
+    /// The functions that take `self`.
+    pub methods: BTreeSet<String>,
 }
 
 /// One name, or one glob, of a `use` declaration.

@@ -2,9 +2,9 @@
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
-use syn::{Attribute, ImplItem, Item, ItemMod, ItemUse, Macro, UseTree, Visibility};
+use syn::{Attribute, ExprMethodCall, ImplItem, Item, ItemImpl, ItemMod, ItemUse, Macro, Type, UseTree, Visibility};
 
-use super::module::{Import, ImportName, Module, ModulePath};
+use super::module::{Import, ImportName, InherentImpl, Module, ModulePath};
 
 /// The modules of one file.
 #[derive(Default)]
@@ -97,6 +97,10 @@ fn is_test_only(attributes: &[Attribute]) -> bool {
     })
 }
 
+fn names(path: &syn::Path) -> Vec<String> {
+    path.segments.iter().map(|segment| segment.ident.to_string()).collect()
+}
+
 struct PathVisitor {
     module: Module,
 }
@@ -150,6 +154,9 @@ impl PathVisitor {
                     if !continues {
                         self.mention(std::mem::take(&mut path));
                     }
+                    if is_after_dot {
+                        self.module.method_calls.insert(name.to_string());
+                    }
                     // A name after a dot is a field or a method. A path that starts with `::` is of
                     // another crate.
                     if continues || colons != 2 && !is_after_dot {
@@ -179,6 +186,30 @@ impl<'ast> Visit<'ast> for PathVisitor {
         }
     }
 
+    fn visit_item_impl(&mut self, block: &'ast ItemImpl) {
+        if let (None, Type::Path(path)) = (&block.trait_, &*block.self_ty) {
+            let signatures = block.items.iter().filter_map(|item| match item {
+                ImplItem::Fn(function) if !is_test_only(&function.attrs) => Some(&function.sig),
+                _ => None,
+            });
+            let methods = signatures.clone().filter(|signature| signature.receiver().is_some());
+            self.module.impls.push(InherentImpl {
+                type_path: names(&path.path),
+                functions: signatures
+                    .clone()
+                    .map(|signature| signature.ident.to_string())
+                    .collect(),
+                methods: methods.map(|signature| signature.ident.to_string()).collect(),
+            });
+        }
+        visit::visit_item_impl(self, block);
+    }
+
+    fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
+        self.module.method_calls.insert(call.method.to_string());
+        visit::visit_expr_method_call(self, call);
+    }
+
     fn visit_impl_item(&mut self, item: &'ast ImplItem) {
         let attributes = match item {
             ImplItem::Const(item) => &item.attrs,
@@ -204,7 +235,7 @@ impl<'ast> Visit<'ast> for PathVisitor {
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
         if path.leading_colon.is_none() {
-            self.mention(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
+            self.mention(names(path));
         }
         visit::visit_path(self, path);
     }

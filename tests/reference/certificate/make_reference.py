@@ -1,10 +1,9 @@
 """Writes the reference tables for src/certificate: python make_reference.py [table ...]
 
-Everything is computed with 60 digits from the exact binary value of each input, by formulas other than the
-ones in the Rust code where there is a choice (gamma functions instead of Stirling remainders, bisection instead
-of Newton). Each row has the exact answer in 40 digits and the two floats next to it, so that a test can
-tell the sound side from the wrong one without arithmetic of its own. Floats are written as strings: JSON readers
-may round numbers their own way.
+The script computes every value with 60 digits from the exact binary value of each input. Where it can, it uses other
+formulas than the Rust code: gamma functions instead of Stirling remainders, bisection instead of Newton's method. Each
+row has the exact value in 40 digits and the two adjacent floats, so that a test finds the sound side without
+arithmetic. Floats are strings in the tables, because JSON readers may round numbers.
 """
 
 import json
@@ -19,8 +18,8 @@ mp.dps = 60
 HERE = Path(__file__).parent
 
 
-def answer(x):
-    """The exact value and the largest float below or at it, the smallest above or at it."""
+def bracketed(x):
+    """Returns the exact value, the largest float at or below it, and the smallest float at or above it."""
     near = float(x)
     down = near if mpf(near) <= x else math.nextafter(near, -math.inf)
     up = near if mpf(near) >= x else math.nextafter(near, math.inf)
@@ -28,7 +27,7 @@ def answer(x):
 
 
 def bisect(holds, low, high, steps=240):
-    """The last point between low and high at which `holds` (true at low, false at high) is true."""
+    """Returns the last point between low and high where `holds` is true. It is true at low and false at high."""
     for _ in range(steps):
         middle = (low + high) / 2
         if holds(middle):
@@ -45,8 +44,8 @@ def tail(x):
     return erfc(x / sqrt(mpf(2))) / 2
 
 
-def phi_inverse(p, complement):
-    """From p and 1 - p, whichever is the smaller being the one in use."""
+def normal_quantile(p, complement):
+    """Returns the normal quantile of p. It uses the smaller of p and its complement 1 - p."""
     small = min(p, complement)
     if small == mpf("0.5"):
         return mpf(0)
@@ -54,8 +53,8 @@ def phi_inverse(p, complement):
     return x if complement < p else -x
 
 
-def pair(bound):
-    """(p, 1 - p) of a bound given as {"value": float} or {"complement": float}."""
+def probability_and_complement(bound):
+    """Returns (p, 1 - p) of a bound given as {"value": float} or {"complement": float}."""
     if "value" in bound:
         return mpf(bound["value"]), 1 - mpf(bound["value"])
     return 1 - mpf(bound["complement"]), mpf(bound["complement"])
@@ -66,19 +65,19 @@ def quantiles():
     values += [0.5000001, 0.6, 0.75, 0.9, 0.99, 0.999999, 1 - 1e-12, 1 - 2.0**-53]
     bounds = [{"value": v} for v in values]
     bounds += [{"complement": c} for c in [1e-300, 1e-200, 1e-50, 1e-20, 1e-17, 1e-5, 0.3, 0.49999, 0.7, 0.999]]
-    return [{"p": b, "quantile": answer(phi_inverse(*pair(b)))} for b in bounds]
+    return [{"p": b, "quantile": bracketed(normal_quantile(*probability_and_complement(b)))} for b in bounds]
 
 
 def cdfs():
     xs = [-37.0, -20.5, -8.0, -3.3, -1.0, -1e-9, 0.0, 1e-9, 0.3, 1.0, 2.5, 6.0, 8.3, 20.0, 37.0]
-    return [{"x": x, "value": answer(tail(-mpf(x))), "complement": answer(tail(mpf(x)))} for x in xs]
+    return [{"x": x, "value": bracketed(tail(-mpf(x))), "complement": bracketed(tail(mpf(x)))} for x in xs]
 
 
 # Bounds from votes ---------------------------------------------------------------------------------------
 
 
 def log_binomial_tail(hits, votes, p, q):
-    """ln P(Bin(votes, p) >= hits), for p below hits/votes."""
+    """Returns ln P(Bin(votes, p) >= hits), for p below hits/votes."""
     total, term, k = mpf(1), mpf(1), hits
     while k < votes:
         term *= mpf(votes - k) / (k + 1) * p / q
@@ -102,7 +101,7 @@ def clopper_pearson_lower(hits, votes, delta):
     low, high = log(delta) - log(mpf(votes)) - 5, log(mpf(hits) / (votes - hits))
     # Regula falsi on the log of the tail, which is concave in the log-odds.
     f = lambda u: log_binomial_tail(hits, votes, *from_log_odds(u)) - log(delta)
-    u = newton_like(f, low, high)
+    u = find_root(f, low, high)
     return from_log_odds(u)
 
 
@@ -119,11 +118,11 @@ def anytime_lower(hits, votes, delta):
 
     low = log(delta) - log(mpf(votes)) - 20
     high = log(mpf(hits) / misses) if misses else log(mpf(votes)) + 800
-    return from_log_odds(newton_like(f, low, high))
+    return from_log_odds(find_root(f, low, high))
 
 
-def newton_like(f, low, high):
-    """The root of an increasing f: bisection to a few digits, secants to the rest."""
+def find_root(f, low, high):
+    """Returns the root of an increasing f. Bisection finds a few digits, and the secant method the rest."""
     low = bisect(lambda u: f(u) < 0, low, high, 40)
     a, b = low, low + mpf(10) ** -8
     fa, fb = f(a), f(b)
@@ -150,8 +149,8 @@ def vote_bounds(lower):
             high_complement, high = lower(votes - hits, votes, mpf(delta))
             rows.append({
                 "hits": hits, "votes": votes, "failure_probability": delta,
-                "lower": answer(low), "lower_complement": answer(low_complement),
-                "upper": answer(high), "upper_complement": answer(high_complement),
+                "lower": bracketed(low), "lower_complement": bracketed(low_complement),
+                "upper": bracketed(high), "upper_complement": bracketed(high_complement),
             })
     return rows
 
@@ -161,13 +160,13 @@ def e_values():
     targets = [{"value": v} for v in [1e-12, 0.3, 0.5, 0.8177236823380976, 0.97]] + [{"complement": 1e-6}, {"complement": 1e-20}]
     for hits, votes in [(1, 1), (0, 7), (50, 50), (8, 10), (30, 60), (90, 100), (290, 300), (800, 1000), (200, 1000), (970, 1000), (2000, 2000)]:
         for target in targets:
-            p, q = pair(target)
+            p, q = probability_and_complement(target)
             misses, half = votes - hits, mpf(1) / 2
             log_beta = loggamma(half + hits) + loggamma(half + misses) - loggamma(mpf(votes) + 1)
             mixture = log_beta - log(pi) - (hits * log(p) + misses * log(q))
             above = betainc(misses + half, hits + half, 0, q, regularized=True)
             prior = 2 / pi * asin(sqrt(q))
-            rows.append({"hits": hits, "votes": votes, "p0": target, "log_e_value": answer(mixture + log(above) - log(prior))})
+            rows.append({"hits": hits, "votes": votes, "p0": target, "log_e_value": bracketed(mixture + log(above) - log(prior))})
     return rows
 
 
@@ -185,8 +184,8 @@ ALPHAS = [0.3, 0.5, 0.5 + 1e-12, 0.5000001, 0.6, 0.76, 0.9, 0.999999, 1 - 2.0**-
 SIGMAS = [0.5, 1e-12, 1e12]
 
 
-def near_zero():
-    """Probabilities a little above what is needed, where quantiles cancel."""
+def near_threshold():
+    """Returns probabilities slightly above the threshold of a certificate, where quantiles cancel."""
     cases = []
     for alpha in [0.5000001, 0.6, 0.76, 0.9, 0.999999, 1.0]:
         for gap in [1e-2, 1e-4, 1e-5, 1e-6, 1e-9, 1e-13]:
@@ -199,9 +198,9 @@ def near_zero():
 
 def radii():
     rows = []
-    for lower, upper, alphas in [(lower, upper, ALPHAS) for lower, upper in PROBABILITIES] + near_zero():
-        pa, qa = pair(lower)
-        pb, qb = pair(upper)
+    for lower, upper, alphas in [(lower, upper, ALPHAS) for lower, upper in PROBABILITIES] + near_threshold():
+        pa, qa = probability_and_complement(lower)
+        pb, qb = probability_and_complement(upper)
         if qa <= pb:
             pb, qb = qa, pa
         for alpha in alphas:
@@ -209,12 +208,12 @@ def radii():
             theorem2 = tight = mpf(0)
             if alpha >= 0.5 and pa > 0:
                 margin = (1 - a) / a
-                xa, xb = phi_inverse(pa, qa), phi_inverse(pb, qb)
-                theorem2 = (phi_inverse(a * pa, 1 - a + a * qa) - phi_inverse(1 - a + a * pb, a * qb)) / 2
+                xa, xb = normal_quantile(pa, qa), normal_quantile(pb, qb)
+                theorem2 = (normal_quantile(a * pa, 1 - a + a * qa) - normal_quantile(1 - a + a * pb, a * qb)) / 2
                 if pb == qa:
-                    tight = xa - phi_inverse(1 / (2 * a), (2 * a - 1) / (2 * a)) if alpha > 0.5 else mpf(0)
+                    tight = xa - normal_quantile(1 / (2 * a), (2 * a - 1) / (2 * a)) if alpha > 0.5 else mpf(0)
                 elif pa - pb > margin:
-                    # Of the two readings, the one in which nothing cancels.
+                    # Of two equivalent conditions, this is the one without cancellation.
                     slack = (2 * a - 1) / a
                     if margin < mpf("0.5"):
                         holds = lambda w: tail(w - xa) - tail(-(xb + w)) > margin
@@ -225,7 +224,7 @@ def radii():
                 s = mpf(sigma)
                 rows.append({
                     "alpha": alpha, "sigma": sigma, "p_lower": lower, "p_upper": upper,
-                    "theorem2": answer(max(mpf(0), s * theorem2)), "tight": answer(max(mpf(0), s * tight)),
+                    "theorem2": bracketed(max(mpf(0), s * theorem2)), "tight": bracketed(max(mpf(0), s * tight)),
                 })
     return rows
 
@@ -235,11 +234,11 @@ def required():
     for alpha in [0.5 + 1e-12, 0.6, 0.76, 0.999, 1.0]:
         for sigma, radius in [(0.5, 0.25), (0.5, 1e-9), (0.25, 1.0), (1e-6, 1e-5), (1e9, 3e9), (0.1, 2.0)]:
             a, w = mpf(alpha), mpf(radius) / mpf(sigma)
-            x = w + phi_inverse(1 / (2 * a), (2 * a - 1) / (2 * a))
+            x = w + normal_quantile(1 / (2 * a), (2 * a - 1) / (2 * a))
             theorem2 = tail(-w) / a
-            row = {"alpha": alpha, "sigma": sigma, "radius": radius, "p0": answer(tail(-x)), "p0_complement": answer(tail(x))}
-            row["theorem2"] = answer(min(mpf(1), theorem2))
-            row["theorem2_complement"] = answer(max(mpf(0), (a - 1 + tail(w)) / a))
+            row = {"alpha": alpha, "sigma": sigma, "radius": radius, "p0": bracketed(tail(-x)), "p0_complement": bracketed(tail(x))}
+            row["theorem2"] = bracketed(min(mpf(1), theorem2))
+            row["theorem2_complement"] = bracketed(max(mpf(0), (a - 1 + tail(w)) / a))
             rows.append(row)
     return rows
 
@@ -267,7 +266,7 @@ def theorem1():
                         margin = mpf(h[y]) - mpf(h[i]) - 4 * mpf(error) - allowance(len(h))
                         r = (a * margin + a - 1) / (a * (mpf(constants[y]) + mpf(constants[i])))
                         best = r if best is None else min(best, r)
-                rows.append({"alpha": alpha, "probabilities": h, "constants": constants, "error_bound": error, "radius": answer(max(mpf(0), best))})
+                rows.append({"alpha": alpha, "probabilities": h, "constants": constants, "error_bound": error, "radius": bracketed(max(mpf(0), best))})
     return rows
 
 
@@ -284,20 +283,20 @@ def logit():
                         mu = (1 - a) / a + allowance(len(z))
                         moved = mpf(0)
                         if mu < 1:
-                            # The definition: every z_y - z_j falls together until h_y - h_i = mu.
+                            # By definition, every z_y - z_j decreases by the same amount until h_y - h_i = mu.
                             weights = [exp((mpf(v) - mpf(second)) / t) for i, v in enumerate(z) if i != y]
                             scale = (1 - mu) / (1 + mu * sum(weights))
                             moved = mpf(z[y]) - mpf(second) + t * log(scale) - 4 * mpf(error)
                         moved = max(mpf(0), moved)
                         rows.append({
                             "alpha": alpha, "logits": z, "temperature": temperature, "constant": constant, "error_bound": error,
-                            "vector": answer(moved / (sqrt(mpf(2)) * mpf(constant))), "per_logit": answer(moved / (2 * mpf(constant))),
+                            "vector": bracketed(moved / (sqrt(mpf(2)) * mpf(constant))), "per_logit": bracketed(moved / (2 * mpf(constant))),
                         })
     return rows
 
 
 def levels():
-    """The largest integer N with sqrt(N) / levels < radius."""
+    """Returns rows with the largest integer N where sqrt(N) / levels < radius."""
     rows = []
     for radius in [0.25, 1.0, 5e-324, 1e-3, 1 / 255, math.nextafter(1 / 255, 1), 0.1, 36 / 255, 2.0, 255.0, 3.7e6, 1e7, 1e300]:
         for count in [1, 2, 255, 256, 65535, 65536, 2**32 - 1]:
@@ -312,12 +311,12 @@ def mixtures():
     for alpha in [0.0, 1e-12, 0.3, 0.76, 1 - 2.0**-53, 1.0]:
         for g, h in [(-0.1, -3.0), (-700.0, -1e-9), (-1e-12, -708.0), (-0.6931471805599453, -0.6931471805599453), (-650.0, -690.0)]:
             a = mpf(alpha)
-            rows.append({"alpha": alpha, "standard": g, "robust": h, "mixed": answer(log((1 - a) * exp(mpf(g)) + a * exp(mpf(h))))})
+            rows.append({"alpha": alpha, "standard": g, "robust": h, "mixed": bracketed(log((1 - a) * exp(mpf(g)) + a * exp(mpf(h))))})
     return rows
 
 
 def as_strings(value):
-    """The same row with every float as the shortest string that reads back to it."""
+    """Returns the row with each float as the shortest string that parses to the same float."""
     if isinstance(value, dict):
         return {key: as_strings(part) for key, part in value.items()}
     if isinstance(value, list):

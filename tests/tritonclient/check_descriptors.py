@@ -1,9 +1,9 @@
-"""Compares the descriptors of proto/inference/ with those of NVIDIA's client: every name, number and type must be the same.
+"""Compares the descriptors of proto/inference/ with those of NVIDIA's client.
 
-    PYTHONPATH=.runtime/python python3 tests/tritonclient/check_wire.py DESCRIPTORS
+    PYTHONPATH=.runtime/python python3 tests/tritonclient/check_descriptors.py DESCRIPTORS
 
-DESCRIPTORS is the file descriptor set that the server's reflection answers from. What NVIDIA has and we leave out is no
-difference: a field that is never filled in is not on the wire.
+Every name, number and type must be the same. DESCRIPTORS is the file descriptor set that the server's reflection uses.
+A field of NVIDIA's that is missing here is no difference, because a field without a value is not on the wire.
 """
 
 import sys
@@ -14,7 +14,7 @@ from tritonclient.grpc import model_config_pb2, service_pb2
 SERVICE = "inference.GRPCInferenceService"
 
 
-def ours(path: str) -> tuple:
+def load_descriptors(path: str) -> tuple:
     with open(path, "rb") as file:
         files = descriptor_pb2.FileDescriptorSet.FromString(file.read())
     pool = descriptor_pool.DescriptorPool()
@@ -23,8 +23,8 @@ def ours(path: str) -> tuple:
     return pool, files
 
 
-def field(found) -> tuple:
-    """All that the wire and generated code depend on."""
+def signature(found) -> tuple:
+    """Returns everything that the wire format and generated code depend on."""
     message = found.message_type.full_name if found.message_type else None
     enum = found.enum_type.full_name if found.enum_type else None
     oneof = found.containing_oneof.name if found.containing_oneof else None
@@ -36,15 +36,15 @@ def compare_messages(mine, theirs, differences: list) -> int:
     for name, one in mine.fields_by_name.items():
         other = theirs.fields_by_name.get(name)
         count += 1
-        if other is None or field(one) != field(other):
-            differences.append(f"{mine.full_name}.{name}: {field(one)} here, {other and field(other)} there")
+        if other is None or signature(one) != signature(other):
+            differences.append(f"{mine.full_name}.{name}: {signature(one)} here, {other and signature(other)} there")
     for name, one in mine.nested_types_by_name.items():
         count += compare_messages(one, theirs.nested_types_by_name[name], differences)
     return count
 
 
 def main() -> None:
-    pool, files = ours(sys.argv[1])
+    pool, files = load_descriptors(sys.argv[1])
     their_files = (service_pb2.DESCRIPTOR, model_config_pb2.DESCRIPTOR)
     their_messages = {name: one for file in their_files for name, one in file.message_types_by_name.items()}
     their_enums = {name: one for file in their_files for name, one in file.enum_types_by_name.items()}
@@ -72,7 +72,7 @@ def main() -> None:
             differences.append(f"{method.name}: {shape[0]} here, {shape[1]} there")
     assert fields > 70 and len(mine.methods) == 9, f"only {fields} fields and {len(mine.methods)} methods were compared"
     assert not differences, "\n".join(differences)
-    print(f"{fields} fields and {len(mine.methods)} methods are NVIDIA's")
+    print(f"{fields} fields and {len(mine.methods)} methods match NVIDIA's")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Calls a running server with NVIDIA's client as it is, and checks every answer.
+"""Calls a running server with NVIDIA's unmodified client, and checks every response.
 
-    PYTHONPATH=.runtime/python python3 tests/tritonclient/check_answers.py ADDRESS EXPECTED
+    PYTHONPATH=.runtime/python python3 tests/tritonclient/check_responses.py ADDRESS EXPECTED
 
-EXPECTED is a JSON file: the inputs, and what certimix.v1 Predict has answered about them.
+EXPECTED is a JSON file with the inputs and the response of certimix.v1 Predict to them.
 """
 
 import json
@@ -14,7 +14,7 @@ import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
 MODEL = "certimix"
-PATIENCE_S = 60
+TIMEOUT_S = 60
 
 
 def tensor(values: np.ndarray, datatype: str = "FP32", name: str = "input") -> triton.InferInput:
@@ -28,18 +28,18 @@ def parameter(response, name: str):
     return getattr(choice, choice.WhichOneof("parameter_choice"))
 
 
-def refused(client, status: str, words: str, **arguments) -> None:
+def assert_refused(client, status: str, words: str, **arguments) -> None:
     try:
         client.infer(**arguments)
     except InferenceServerException as error:
         assert error.status() == f"StatusCode.{status}", error
         assert words in error.message(), f"no {words!r} in {error}"
     else:
-        raise AssertionError(f"answered, and should not: {arguments}")
+        raise AssertionError(f"the server accepted an invalid request: {arguments}")
 
 
 def check_server(client) -> None:
-    assert client.is_server_live(client_timeout=PATIENCE_S)
+    assert client.is_server_live(client_timeout=TIMEOUT_S)
     assert client.is_server_ready()
     assert client.is_model_ready(MODEL) and client.is_model_ready(MODEL, "1")
     server = client.get_server_metadata()
@@ -74,7 +74,7 @@ def check_result(result, expected: dict, names: list) -> None:
     for name in names:
         found = result.as_numpy(name)
         if name == "radius":
-            # Never above what Predict claims, and never a float32 further down than needed.
+            # The radius is that of Predict, rounded down to the nearest float32.
             exact = np.array(expected[name])
             assert found.dtype == np.float32 and found.shape == exact.shape
             assert (found <= exact).all() and (np.nextafter(found, np.float32(np.inf)) > exact).all(), (found, exact)
@@ -86,7 +86,7 @@ def check_result(result, expected: dict, names: list) -> None:
     assert parameter(response, "config_revision") == expected["config_revision"]
     assert parameter(response, "alpha") == expected["alpha"]
     assert parameter(response, "norm") == "l2"
-    # The last of the inputs is one that nothing can be proven about.
+    # The last input cannot be certified.
     assert "margin" in parameter(response, "reasons"), response.parameters
 
 
@@ -98,23 +98,25 @@ def check_inference(client, expected: dict) -> int:
     assert (response.id, response.model_name, response.model_version) == ("seven", MODEL, "1"), response
     names = ["robust_probs", "radius", "class", "standard_probs"]
     outputs = [triton.InferRequestedOutput(name) for name in names]
-    asked = client.infer(MODEL, [tensor(inputs)], model_version="1", outputs=outputs, priority=2, timeout=10_000_000)
-    check_result(asked, expected, names)
+    requested = client.infer(
+        MODEL, [tensor(inputs)], model_version="1", outputs=outputs, priority=2, timeout=10_000_000
+    )
+    check_result(requested, expected, names)
 
-    answers = queue.Queue()
-    client.async_infer(MODEL, [tensor(inputs)], callback=lambda result, error: answers.put((result, error)))
-    result, error = answers.get(timeout=PATIENCE_S)
+    responses = queue.Queue()
+    client.async_infer(MODEL, [tensor(inputs)], callback=lambda result, error: responses.put((result, error)))
+    result, error = responses.get(timeout=TIMEOUT_S)
     assert error is None, error
     check_result(result, expected, ["log_probs", "class", "radius", "certified"])
     return 3
 
 
 def check_errors(client, expected: dict) -> int:
-    """Returns how many of them reached the model."""
+    """Sends invalid requests, and returns how many of them reached the model."""
     inputs = np.array(expected["inputs"], dtype=np.float32)
     good = [tensor(inputs)]
-    refused(client, "NOT_FOUND", '"certimix"', model_name="resnet", inputs=good)
-    refused(client, "NOT_FOUND", 'version "1"', model_name=MODEL, model_version="2", inputs=good)
+    assert_refused(client, "NOT_FOUND", '"certimix"', model_name="resnet", inputs=good)
+    assert_refused(client, "NOT_FOUND", 'version "1"', model_name=MODEL, model_version="2", inputs=good)
     wrong = [
         ("inputs[0].name", {"inputs": [tensor(inputs, name="image")]}),
         ("inputs[0].datatype", {"inputs": [tensor(inputs.astype(np.float64), "FP64")]}),
@@ -128,9 +130,9 @@ def check_errors(client, expected: dict) -> int:
         ("temperature", {"inputs": good, "parameters": {"temperature": 2}}),
     ]
     for words, arguments in wrong:
-        refused(client, "INVALID_ARGUMENT", words, model_name=MODEL, **arguments)
-    # A microsecond is over before anything can be answered.
-    refused(client, "DEADLINE_EXCEEDED", "", model_name=MODEL, inputs=good, timeout=1)
+        assert_refused(client, "INVALID_ARGUMENT", words, model_name=MODEL, **arguments)
+    # No response is possible within a microsecond.
+    assert_refused(client, "DEADLINE_EXCEEDED", "", model_name=MODEL, inputs=good, timeout=1)
     return len(wrong) + 1
 
 
@@ -155,7 +157,7 @@ def main() -> None:
         answered = check_inference(client, expected)
         failed = check_errors(client, expected)
         check_statistics(client, expected, answered, failed)
-    print(f"{answered} answers and {failed + 2} errors are what they should be")
+    print(f"{answered} responses and {failed + 2} errors match the expectations")
 
 
 if __name__ == "__main__":
