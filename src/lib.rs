@@ -17,9 +17,9 @@
 //! # The way of one request
 //!
 //! `rpc::service` takes a Predict, loads the live classifier once, and has `rpc::decode` check the tensor. The scheduler
-//! lets it in or refuses it. `classifier::mixed` submits one row for each model, or one for the standard model and a loop of
+//! lets it in or refuses it. `classifier::MixedClassifier` submits one row for each model, or one for the standard model and a loop of
 //! votes for the robust one. Executor threads take rows as they come free and run them on ONNX Runtime. `certificate` turns
-//! what came back into a radius, `classifier::mixed` mixes, `rpc::encode` answers. A ModelInfer of `rpc::open_inference` goes
+//! what came back into a radius, `classifier::MixedClassifier` mixes, `rpc::encode` answers. A ModelInfer of `rpc::open_inference` goes
 //! the same way, with other first and last steps.
 
 pub mod app;

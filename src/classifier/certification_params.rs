@@ -8,8 +8,8 @@ use crate::settings::CertificateSettings;
 /// The certification parameters of one request. Only smoothed models use them, except for `class`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CertificationParams {
-    /// The radius at which to stop: the votes prove it or show that it is out of reach. Positive, in
-    /// the units of the float input.
+    /// The radius at which to stop: the votes prove it or show that it is out of reach. Positive,
+    /// in the units of the float input.
     pub target_radius: Option<f64>,
     /// The most estimation votes; at least 1.
     pub vote_budget: u64,

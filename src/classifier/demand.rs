@@ -5,7 +5,8 @@ use super::smoothing::vote_chunking::VoteChunking;
 use crate::domain::PerRole;
 use crate::scheduler::Demand;
 
-/// Returns the demand of a request of `inputs` inputs that runs one row of each model for each input.
+/// Returns the demand of a request of `inputs` inputs that runs one row of each model for each
+/// input.
 pub(super) fn one_row_demand(inputs: usize) -> Demand {
     let rows = u64::try_from(inputs).unwrap_or(u64::MAX);
     let rows = PerRole {
@@ -24,8 +25,8 @@ pub(super) fn one_row_demand(inputs: usize) -> Demand {
 
 /// Returns the demand of a request of `inputs` inputs that draws votes of the robust model.
 ///
-/// Each input draws `selection_votes` selection votes. It is expected to draw `expected_votes` votes in
-/// total, and needs at least one estimation vote.
+/// Each input draws `selection_votes` selection votes. It is expected to draw `expected_votes`
+/// votes in total, and needs at least one estimation vote.
 pub(super) fn vote_demand(
     inputs: usize,
     selection_votes: u64,

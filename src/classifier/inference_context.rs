@@ -22,8 +22,8 @@ pub(super) struct InferenceContext {
 }
 
 impl InferenceContext {
-    /// Mixes the outputs of both models for one input. Call it after the outputs have come back, so that
-    /// the certificate carries the findings of their audit.
+    /// Mixes the outputs of both models for one input. Call it after the outputs have come back, so
+    /// that the certificate carries the findings of their audit.
     pub(super) fn mix(&self, standard_log_probs: Vec<f64>, robust: RobustPrediction) -> Prediction {
         let robust = self
             .engine

@@ -12,9 +12,9 @@ use crate::certificate::Temperature;
 use crate::domain::{Input, PerRole, RequestStage, RequestTimings};
 use crate::scheduler::Reservation;
 
-/// Predicts `inputs` from one row of each model for each input. All rows are one job, so both models
-/// run at the same time.
-pub(super) async fn predict_rows(
+/// Predicts `inputs` from one row of each model for each input. All rows are one job, so both
+/// models run at the same time.
+pub(super) async fn predict_from_rows(
     context: &InferenceContext,
     inputs: Arc<[Input]>,
     reservation: &Reservation,
