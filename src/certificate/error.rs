@@ -1,16 +1,17 @@
-//! What the mathematics refuses to work with.
+//! Errors for values outside the range in which a certificate has a meaning.
 
 use thiserror::Error;
 
-/// A value outside the range in which a certificate means anything.
+/// A value outside the range in which a certificate has a meaning.
 ///
-/// Everything else (no margin, too few votes, alpha below 1/2) is not an error but a radius of 0.
+/// Too small a margin, too few votes and an alpha below 1/2 are no errors: they give a radius of 0.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum CertificateError {
     /// The mixing weight is not a number from 0 to 1.
     #[error("alpha must be a number from 0 to 1, not {0}")]
     Alpha(f64),
-    /// The failure probability is not a number strictly between 0 and 1, or so small that its half has lost digits.
+    /// The failure probability is not strictly between 0 and 1, or it is so small that its half
+    /// loses digits.
     #[error("failure_probability must lie strictly between 0 and 1, and be at least 2^-1021 (4.5e-308), not {0}")]
     FailureProbability(f64),
     /// The standard deviation of the noise is not a positive finite number.
@@ -37,15 +38,15 @@ pub enum CertificateError {
     /// A total-variation distance is not a number from 0 to 1.
     #[error("a total-variation distance must be a number from 0 to 1, not {0}")]
     TotalVariation(f64),
-    /// There are not as many constants as classes.
+    /// The number of Lipschitz constants differs from the number of classes.
     #[error("{constants} Lipschitz constants for {classes} classes")]
     ConstantsPerClass {
-        /// Constants given.
+        /// The number of constants.
         constants: usize,
-        /// Classes the model answered for.
+        /// The number of classes in the model's output.
         classes: usize,
     },
-    /// The counts contradict each other, or are too large to be exact.
+    /// The counts contradict each other, or are too large to be represented exactly.
     #[error(
         "{votes_for_class} votes for the class and {votes_for_runner_up} for the runner-up \
          cannot be among {votes} (at most {max} are supported)"

@@ -1,19 +1,28 @@
-//! The mathematics of certified radii, pure: no clock, no threads, no randomness but what is passed in.
+//! The mathematics of certified radii.
 //!
-//! A mixed classifier `f = ln((1 - alpha) g + alpha h)` keeps its answer y on a ball around x, whatever `g` does, if the
-//! robust network keeps `h_y - h_i >= (1 - alpha) / alpha` there for every other class i, alpha being at least 1/2 (Bai,
-//! Anderson and Sojoudi, arXiv 2311.15165, Lemma 1). Everything here turns a property of `h` into the radius of such a
-//! ball, never a larger one than can be proved. `docs/certificates.md` has the derivations.
+//! Everything here is pure: no clock, no threads, and no randomness except what the caller passes
+//! in.
 //!
-//! - What is served: [`mixed_logits`], from [`Alpha`] and two rows of log probabilities.
-//! - `h` is Lipschitz: [`theorem1_radius`] in its probabilities, [`logit_radius`] in its logits.
-//! - `h` is smoothed by noise: [`SmoothingPlan`] says what to prove, [`choose_sides`] and [`decide`] run the loop of
-//!   votes, [`certify`] turns a [`Tally`] into a radius. Below them, from votes to probabilities: [`anytime`],
-//!   [`clopper_pearson`]; from probabilities to radii: [`tight_radius`], [`theorem2_radius`].
+//! A mixed classifier `f = ln((1 - alpha) g + alpha h)` combines a standard network g and a robust
+//! network h. Its answer y stays the same on a ball around x, whatever `g` returns, under two
+//! conditions: alpha is at least 1/2, and the robust network keeps
+//! `h_y - h_i >= (1 - alpha) / alpha` on the ball for every other class i (Bai, Anderson and
+//! Sojoudi, arXiv 2311.15165, Lemma 1). Each function here turns a property of `h` into the radius
+//! of such a ball, never a larger radius than can be proved. `docs/certificates.md` has the
+//! derivations.
+//!
+//! - The served logits: [`mixed_logits`], from [`Alpha`] and two rows of log probabilities.
+//! - A Lipschitz `h`: [`theorem1_radius`] for Lipschitz probabilities, [`logit_radius`] for
+//!   Lipschitz logits.
+//! - An `h` smoothed by noise: [`SmoothingPlan`] states what to prove, [`VoteRule`] runs the
+//!   sequence of votes, and [`certify`] turns a [`Tally`] into a radius. [`anytime`] and
+//!   [`clopper_pearson`] turn votes into bounds on probabilities. [`tight_radius`] and
+//!   [`theorem2_radius`] turn these bounds into radii.
 //! - The noise itself: [`noise`].
 //!
-//! Rounding: a lower bound, a radius and a log e-value are rounded down, an upper bound up, each within 1e-9 of the
-//! exact value unless that cancels (section 5 of the document says where). What overflows or is NaN proves nothing. A radius of 0 is no certificate.
+//! Rounding: a lower bound, a radius and a log e-value are rounded down; an upper bound is rounded
+//! up. Each is within 1e-9 of the exact value unless digits cancel (section 5 of the document lists
+//! where). A result that overflows or is NaN proves nothing. A radius of 0 is no certificate.
 
 mod bounds;
 mod error;

@@ -1,15 +1,15 @@
-//! What a guarantee rests on: a proof that the server has checked, or somebody's word.
+//! The basis of a guarantee: a proof that the server has checked, or an unchecked claim.
 
 use std::fmt;
 
 use super::hex::{bytes_of_hex, hex};
 
-/// Whether the property of the robust model that a radius rests on is proven.
+/// Whether the property of the robust model behind a radius is proven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Basis {
-    /// By a theorem for any model, or by a signed record about exactly this file.
+    /// A theorem for any model proves it, or a signed record about exactly this file does.
     Proven,
-    /// The manifest says so, and nobody the operator trusts has signed it.
+    /// The manifest claims it, and no key that the operator trusts has signed it.
     Claimed,
 }
 
@@ -22,17 +22,17 @@ impl fmt::Display for Basis {
     }
 }
 
-/// A basis, and in one sentence why it is that.
+/// A basis and the reason for it, in one sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JustifiedBasis {
     /// Proven or claimed.
     pub basis: Basis,
-    /// The theorem or the key for a proof; for a claim, what is missing.
+    /// For a proof, the theorem or the key. For a claim, the missing part.
     pub reason: String,
 }
 
 impl JustifiedBasis {
-    /// A proof, and by what.
+    /// A proof, with its theorem or key.
     #[must_use]
     pub fn proven(reason: impl Into<String>) -> Self {
         Self {
@@ -41,7 +41,7 @@ impl JustifiedBasis {
         }
     }
 
-    /// A claim, and what it lacks.
+    /// A claim, with the part that is missing.
     #[must_use]
     pub fn claimed(reason: impl Into<String>) -> Self {
         Self {
@@ -51,12 +51,12 @@ impl JustifiedBasis {
     }
 }
 
-/// An Ed25519 public key whose records of proofs are believed.
+/// An Ed25519 public key whose signed proof records the operator trusts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProofKey(pub [u8; 32]);
 
 impl ProofKey {
-    /// Reads 64 hexadecimal digits.
+    /// Parses 64 hexadecimal digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         bytes_of_hex(text).map(Self)

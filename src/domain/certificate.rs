@@ -1,15 +1,15 @@
-//! What the server claims about one answer. The mathematics behind the claim is in [`crate::certificate`].
+//! The certificate of one prediction. [`crate::certificate`] holds the mathematics behind it.
 
 use crate::domain::{Basis, Norm};
 
-/// Whether an answer is proven.
+/// Whether a prediction is certified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CertificateStatus {
-    /// Within the radius the answer does not change.
+    /// The class does not change within the radius.
     Certified,
-    /// Nothing could be proven about this input.
+    /// The server could prove nothing about this input.
     Abstained,
-    /// Nothing can be proven about any input with these models and settings.
+    /// The server can prove nothing about any input with these models and settings.
     Unavailable,
 }
 
@@ -22,29 +22,29 @@ pub enum CertificateMethod {
     LogitLipschitz,
     /// Gaussian smoothing: Theorem 2.
     Theorem2,
-    /// Gaussian smoothing, the tight radius.
+    /// Gaussian smoothing: the tight radius.
     Tight,
 }
 
-/// How votes become bounds of probabilities.
+/// The kind of bound that votes give on probabilities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BoundKind {
-    /// Valid at every moment.
+    /// Valid at any number of votes.
     Anytime,
-    /// For a number of votes fixed beforehand.
+    /// Valid for a number of votes that is fixed in advance.
     ClopperPearson,
 }
 
-/// Why no more votes were drawn.
+/// The reason why the server drew no more votes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopReason {
     /// The target radius is proven.
     TargetReached,
     /// The target radius is out of reach.
     TargetOutOfReach,
-    /// As many votes as allowed were drawn.
+    /// The vote budget was drawn.
     VoteBudget,
-    /// The deadline came.
+    /// The deadline passed.
     Deadline,
     /// The certificate needs no votes.
     NotSampled,
@@ -53,69 +53,72 @@ pub enum StopReason {
 /// The votes behind a smoothed certificate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SamplingDetails {
-    /// Probability, over the noise, that the certificate is wrong.
+    /// Probability, over the noise, that the certificate is false.
     pub failure_probability: f64,
-    /// How votes became bounds.
+    /// The kind of bound on the probabilities.
     pub bound: BoundKind,
     /// Estimation votes.
     pub votes: u64,
     /// Estimation votes for the class.
     pub votes_for_class: u64,
-    /// The largest count of another class.
+    /// The largest count of any other class.
     pub votes_for_runner_up: u64,
-    /// Votes that chose the class and were dropped.
+    /// Votes that chose the class and were then discarded.
     pub selection_votes: u64,
-    /// Votes of both kinds that were counted in all; the certificate may be about an earlier moment.
+    /// All counted votes of both kinds. The certificate may describe an earlier number of votes.
     pub votes_drawn: u64,
-    /// Lower bound of h for the class.
+    /// Lower bound on h for the class.
     pub lower_bound: f64,
-    /// Upper bound of h for every other class.
+    /// Upper bound on h for every other class.
     pub upper_bound: f64,
-    /// Whether the upper bound has votes and failure probability of its own.
+    /// Whether the upper bound has its own votes and its own share of the failure probability.
     pub two_sided: bool,
-    /// The radius that the votes were tested against.
+    /// The target radius of the votes' test.
     pub target_radius: Option<f64>,
-    /// Key of this input's noise.
+    /// The key of this input's noise.
     pub noise_key: [u8; 32],
-    /// Rows of one run of the base classifier: it is the model at this batch shape.
+    /// Rows in one run of the base classifier. The base classifier is the model at this batch
+    /// shape.
     pub batch_size: usize,
     /// Standard deviation of the noise, in the units of the float input.
     pub sigma: f64,
-    /// Total-variation distance of the noise from the exact Gaussian, over all coordinates.
+    /// Total-variation distance between the noise and the exact Gaussian, over all coordinates.
     pub total_variation: f64,
-    /// Taken off the radius so that it covers inputs beside the grid too; 0 for bytes, which all lie on it.
+    /// The deduction from the radius that makes it cover inputs off the grid; 0 for bytes, which
+    /// all lie on the grid.
     pub snapping_loss: f64,
 }
 
-/// A claim about one answer.
+/// A claim about one prediction.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Certificate {
-    /// Whether it is proven.
+    /// Whether the claim is proven.
     pub status: CertificateStatus,
     /// In the units of the float input, rounded down; 0 unless certified.
     pub radius: f64,
-    /// Whether the radius covers every input of the range: it is then cut to the range's diameter.
+    /// Whether the radius covers every input of the range. The radius is then limited to the
+    /// range's diameter.
     pub whole_range: bool,
-    /// What the property of the robust model that the radius rests on rests on itself.
+    /// The basis of the robust model's property behind the radius.
     pub basis: Basis,
     /// The norm of the radius.
     pub norm: Option<Norm>,
     /// The theorem.
     pub method: Option<CertificateMethod>,
-    /// Why there is no certificate.
+    /// The reason why there is no certificate.
     pub reason: String,
     /// The votes, for a smoothed model.
     pub sampling: Option<SamplingDetails>,
-    /// Why no more votes were drawn.
+    /// The reason why the server drew no more votes.
     pub stop_reason: StopReason,
     /// The largest integer N with sqrt(N) / 255 < radius, for l2 and inputs in [0, 1].
     pub radius_sq_levels: u64,
-    /// What the operator lets the proof assume against the self-test; empty if nothing.
+    /// An assumption that the operator allows against the result of the self-test; empty if none.
     pub caveat: String,
 }
 
 impl Certificate {
-    /// What the certificate rests on, all told: with a caveat nothing is proven.
+    /// The basis of the whole certificate. A certificate with a caveat is a claim.
     #[must_use]
     pub fn basis(&self) -> Basis {
         if self.caveat.is_empty() {
@@ -125,7 +128,7 @@ impl Certificate {
         }
     }
 
-    /// The same, of which nothing is certified for `reason`, as of any other input.
+    /// This certificate as unavailable: `reason` rules out a certificate for any input.
     #[must_use]
     pub fn withdrawn(self, reason: String) -> Self {
         Self {
@@ -139,14 +142,14 @@ impl Certificate {
         }
     }
 
-    /// No certificate for any input, and why.
+    /// A certificate that is unavailable for any input, with the reason.
     #[must_use]
     pub fn unavailable(reason: impl Into<String>) -> Self {
         Self {
             status: CertificateStatus::Unavailable,
             radius: 0.0,
             whole_range: false,
-            // Until somebody says better: a word is never taken for a proof.
+            // The default is the weaker basis, so that a claim never counts as a proof.
             basis: Basis::Claimed,
             norm: None,
             method: None,

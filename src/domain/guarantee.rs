@@ -1,8 +1,8 @@
-//! What is proven about a robust model.
+//! The proven property of a robust model.
 
 use std::fmt;
 
-/// A norm in which perturbations are measured.
+/// The norm that measures perturbations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Norm {
     /// Sum of absolute values.
@@ -23,44 +23,46 @@ impl fmt::Display for Norm {
     }
 }
 
-/// The property of a robust model `h` that its manifest vouches for.
+/// The property of a robust model `h` that its manifest states.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Guarantee {
-    /// Nothing is proven: no certificate can be given.
+    /// No property: the server gives no certificates.
     None,
     /// Each probability `h_i` is `constants[i]`-Lipschitz in `norm` (Theorem 1 of the paper).
     LipschitzProbabilities {
-        /// In which the constants hold.
+        /// The norm in which the constants hold.
         norm: Norm,
-        /// `L_i`, one for each class, per unit of the float input.
+        /// `L_i`, one constant per class, per unit of the float input.
         constants: Vec<f64>,
-        /// The constants hold only this far from any input; `None` if everywhere.
+        /// The distance from any input within which the constants hold; `None` if they hold
+        /// everywhere.
         neighbourhood: Option<f64>,
         /// Absolute bound on the rounding error of each probability.
         error_bound: f64,
     },
     /// The logits are Lipschitz, `h = softmax(z / T)`.
     LipschitzLogits {
-        /// In which the constant holds.
+        /// The norm in which the constant holds.
         norm: Norm,
         /// `L`, per unit of the float input.
         constant: f64,
-        /// True if the logit vector is `L`-Lipschitz in l2 as a whole, false if each logit is.
+        /// Whether the whole logit vector is `L`-Lipschitz in l2; if false, each logit is.
         vector_valued: bool,
         /// Absolute bound on the rounding error of each logit.
         error_bound: f64,
     },
-    /// `h_i(x)` is the probability that the model, as a base classifier, answers `i` on `x` plus Gaussian noise; l2.
+    /// `h_i(x)` is the probability that the model, as a base classifier, returns `i` for `x` plus
+    /// Gaussian noise; l2.
     GaussianSmoothing {
         /// Standard deviation of the noise, in the units of the float input.
         sigma: f64,
-        /// The grid of the inputs: `low + k (high - low) / levels`.
+        /// The number of steps of the input grid: `low + k (high - low) / levels`.
         levels: u32,
     },
 }
 
 impl Guarantee {
-    /// The norm of the certificates, if there are any.
+    /// The norm of the certificates; `None` without a guarantee.
     #[must_use]
     pub fn norm(&self) -> Option<Norm> {
         match self {
@@ -70,7 +72,7 @@ impl Guarantee {
         }
     }
 
-    /// The name used in manifests.
+    /// The name in manifests.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {

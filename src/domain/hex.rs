@@ -1,12 +1,12 @@
-//! Bytes as text.
+//! Hexadecimal text.
 
-/// Lower-case hexadecimal, two digits a byte.
+/// Lower-case hexadecimal, two digits per byte.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// `N` bytes from their `2 N` hexadecimal digits.
+/// Parses `N` bytes from `2 N` hexadecimal digits.
 #[must_use]
 pub fn bytes_of_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digits = text.as_bytes();
@@ -15,7 +15,7 @@ pub fn bytes_of_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
         return None;
     }
     for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        // Not from_str_radix alone, which takes a sign.
+        // `from_str_radix` alone would accept a sign.
         let digit = |at: usize| char::from(*pair.get(at)?).to_digit(16);
         *byte = u8::try_from(16 * digit(0)? + digit(1)?).ok()?;
     }

@@ -1,48 +1,49 @@
-//! One input of a model, and what a model expects of it.
+//! One model input, and the shape and range that a model expects.
 
 use bytes::Bytes;
 
-/// What both models of a pair expect of one input.
+/// The input that both models of a pair expect.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InputSpec {
     /// The name of the ONNX input.
     pub name: String,
-    /// Shape of one input, without the batch axis; every entry at least 1.
+    /// Shape of one input without the batch axis; every entry is at least 1.
     pub shape: Vec<usize>,
-    /// Lowest value, in the units of the float input.
+    /// The lowest value, in the units of the float input.
     pub low: f64,
-    /// Highest value; above `low`.
+    /// The highest value; above `low`.
     pub high: f64,
-    /// Steps of the grid from `low` to `high`, for a smoothed model; none where any value will do.
+    /// Steps of the grid from `low` to `high` for a smoothed model; `None` if any value is allowed.
     pub levels: Option<u32>,
 }
 
 impl InputSpec {
-    /// Values in one input.
+    /// The number of values in one input.
     #[must_use]
     pub fn dimension(&self) -> usize {
         self.shape.iter().product()
     }
 
-    /// Whether bytes stand for values: u for u / 255, which needs the range [0, 1] and a grid, if there is one, that has
-    /// all of them. On a coarser grid a neighbouring byte would be moved by more than a certificate could tell.
+    /// Whether a byte u may stand for the value u / 255. This needs the range [0, 1]. It also needs
+    /// a grid, if there is one, that contains all byte values: a coarser grid could move a
+    /// neighbouring byte by more than a certificate allows.
     #[must_use]
     pub fn accepts_uint8(&self) -> bool {
         self.low == 0.0 && self.high == 1.0 && self.levels.is_none_or(|levels| levels % 255 == 0)
     }
 }
 
-/// How the values of an input are written.
+/// The encoding of an input's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueEncoding {
-    /// A byte each: u stands for u / 255.
+    /// One byte per value: u stands for u / 255.
     UInt8,
-    /// Four bytes each, little-endian.
+    /// Four bytes per value, little-endian.
     Float32,
 }
 
 impl ValueEncoding {
-    /// Bytes of one value.
+    /// Bytes per value.
     #[must_use]
     pub fn width(self) -> usize {
         match self {
@@ -52,9 +53,10 @@ impl ValueEncoding {
     }
 }
 
-/// One validated input: as many values as the model's shape holds, finite and in its range.
+/// One validated input: finite values in the model's range, as many as its shape holds.
 ///
-/// It keeps the caller's bytes, shared with the message they came in; they become floats where a model reads them.
+/// The input shares the caller's bytes with the message that carried them. They become floats when
+/// a model reads them.
 #[derive(Debug, Clone)]
 pub struct Input {
     bytes: Bytes,
@@ -62,39 +64,40 @@ pub struct Input {
 }
 
 impl Input {
-    /// Row-major values, in the units of the float input. A part of a value at the end is left out.
+    /// Row-major values in the units of the float input. An incomplete value at the end is ignored.
     #[must_use]
     pub fn new(bytes: Bytes, encoding: ValueEncoding) -> Self {
         Self { bytes, encoding }
     }
 
-    /// From floats.
+    /// An input of floats.
     #[must_use]
     pub fn from_floats(values: &[f32]) -> Self {
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         Self::new(bytes.into(), ValueEncoding::Float32)
     }
 
-    /// How its values are written.
+    /// The encoding of its values.
     #[must_use]
     pub fn encoding(&self) -> ValueEncoding {
         self.encoding
     }
 
-    /// Values in it.
+    /// The number of values.
     #[must_use]
     pub fn dimension(&self) -> usize {
         self.bytes.len() / self.encoding.width()
     }
 
-    /// Writes the values into `out`, which must be as long: the one place where u becomes u / 255.
+    /// Writes the values into `out`, which must have the same length. This is the one place where u
+    /// becomes u / 255.
     ///
     /// # Errors
-    /// In words, if it is not as long.
+    /// A message if the lengths differ.
     pub fn write(&self, out: &mut [f32]) -> Result<(), String> {
         if out.len() != self.dimension() {
             let (found, wanted) = (self.dimension(), out.len());
-            return Err(format!("an input of {found} values for a model of {wanted}"));
+            return Err(format!("the input has {found} values, the model takes {wanted}"));
         }
         match self.encoding {
             ValueEncoding::UInt8 => {
@@ -111,11 +114,11 @@ impl Input {
         Ok(())
     }
 
-    /// The values.
+    /// The values as floats.
     #[must_use]
     pub fn values(&self) -> Vec<f32> {
         let mut values = vec![0.0; self.dimension()];
-        // They are as many as were asked for.
+        // The lengths are equal by construction.
         self.write(&mut values).unwrap_or_default();
         values
     }

@@ -1,4 +1,5 @@
-//! Plain types that every layer speaks: no behaviour beyond their own invariants, and no dependency.
+//! Plain types that every layer uses. They ensure their own invariants, have no other behaviour,
+//! and depend on no other layer.
 
 mod basis;
 mod certificate;

@@ -1,22 +1,22 @@
-//! The answer for one input, and the configuration that gave it.
+//! The prediction for one input.
 
 use crate::domain::Certificate;
 
-/// The answer for one input, over K classes.
+/// The prediction for one input, over K classes.
 #[derive(Debug, Clone)]
 pub struct Prediction {
-    /// The class: the certified one, or else the mixture's argmax.
+    /// The certified class, or else the argmax of the mixture.
     pub class: usize,
     /// `f_i`, K finite values.
     pub mixed_logits: Vec<f64>,
-    /// What is proven about the class.
+    /// The certificate for the class.
     pub certificate: Certificate,
     /// `ln g_i`, K values.
     pub standard_log_probs: Vec<f64>,
-    /// `ln h_i`, K values; for a smoothed `h` of the share of votes.
+    /// `ln h_i`, K values; for a smoothed `h` the logarithm of the share of votes.
     pub robust_log_probs: Vec<f64>,
-    /// What `g` alone would answer.
+    /// The class that `g` alone would return.
     pub standard_class: usize,
-    /// What `h` alone would answer.
+    /// The class that `h` alone would return.
     pub robust_class: usize,
 }

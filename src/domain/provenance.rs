@@ -1,11 +1,11 @@
-//! The configuration and the machine behind an answer.
+//! The configuration and the machine that produced a prediction.
 
 use std::sync::Arc;
 
-/// The configuration that answered a request: one snapshot, never mixed.
+/// The configuration that produced a response: one snapshot, never a mixture of two.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Provenance {
-    /// SHA-256 of the configuration in force, hexadecimal.
+    /// SHA-256 of the active configuration, hexadecimal.
     pub config_revision: Arc<str>,
     /// Weight of the robust model.
     pub alpha: f64,
@@ -15,19 +15,21 @@ pub struct Provenance {
     pub standard_model_sha256: String,
     /// SHA-256 of the robust ONNX file, hexadecimal.
     pub robust_model_sha256: String,
-    /// What computes, which a replica may have another of.
+    /// The machine and runtime, which may differ between replicas.
     pub environment: Arc<ComputeEnvironment>,
 }
 
-/// What computes: what the settings and the files do not say, and what the last bits of an answer depend on.
+/// The machine and runtime. Settings and files do not determine them, and the last bits of a result
+/// depend on them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ComputeEnvironment {
-    /// Rows in one run of the standard model, at most.
+    /// The maximum number of rows in one run of the standard model.
     pub standard_batch_size: usize,
-    /// Rows in one run of the robust model, at most; of a smoothed one exactly.
+    /// The maximum number of rows in one run of the robust model; for a smoothed model the exact
+    /// number.
     pub robust_batch_size: usize,
-    /// ONNX Runtime's build.
+    /// The build of ONNX Runtime.
     pub runtime_version: String,
-    /// The kind of the processor.
+    /// The processor model.
     pub processor: String,
 }

@@ -1,26 +1,27 @@
-//! Where the time of one request went: moments and durations that others read from their clocks.
+//! The stages of one request: instants and durations that callers read from their clocks.
 //!
-//! A request waits in the queue, then each model runs its rows, then both outputs are mixed and certified. The models run side by
-//! side, so the stages of one request are cut so that they add up on the way that decided when it was answered, the model
-//! that was done last: `queue + run of that model + mixing + rest = total`. The other model's run is beside that.
+//! A request waits in the queue, then each model runs its rows, then both outputs are mixed and
+//! certified. The models run at the same time. The stages therefore follow the critical path, which
+//! is the path of the model that finished last, and add up:
+//! `queue + run of that model + mixing + rest = total`. The run of the other model overlaps them.
 
 use std::time::{Duration, Instant};
 
 use super::{PerRole, Role};
 
-/// When rows of one model were asked for and done: of one job, or of all jobs of a request.
+/// The submission, start and end of one model's rows, for one job or for all jobs of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExecutionWindow {
-    /// The first rows began to wait.
+    /// The first rows entered the queue.
     pub submitted: Instant,
     /// An executor took the first rows.
     pub taken: Instant,
-    /// The model was done with the last ones.
+    /// The model finished the last rows.
     pub done: Instant,
 }
 
 impl ExecutionWindow {
-    /// Both: from the first beginning to the last end.
+    /// Both windows together: from the first submission to the last end.
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
         Self {
@@ -31,17 +32,17 @@ impl ExecutionWindow {
     }
 }
 
-/// A part of a request's time.
+/// One stage of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestStage {
-    /// When it began.
+    /// The start of the stage.
     pub start: Instant,
-    /// How long it took.
+    /// The duration of the stage.
     pub took: Duration,
 }
 
 impl RequestStage {
-    /// From `start` to `end`.
+    /// The stage from `start` to `end`.
     #[must_use]
     pub fn between(start: Instant, end: Instant) -> Self {
         Self {
@@ -50,7 +51,7 @@ impl RequestStage {
         }
     }
 
-    /// The first beginning, and both durations.
+    /// The earlier start, and the sum of both durations.
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
         Self {
@@ -60,32 +61,33 @@ impl RequestStage {
     }
 }
 
-/// Where the time of one request went, as far as it came.
+/// The stages that a request has reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RequestTimings {
-    /// Of each model's rows.
+    /// The window of each model's rows.
     pub models: PerRole<Option<ExecutionWindow>>,
-    /// Mixing and certifying. Of a request of many inputs by votes: the sum over its inputs, and the first one's start; what is
-    /// certified between votes is part of the robust run.
+    /// Mixing and certifying. For a request with many voted inputs: the sum over its inputs, and
+    /// the first start. Certification between votes counts as part of the robust run.
     pub mixing: Option<RequestStage>,
 }
 
 impl RequestTimings {
-    /// Until an executor took the first rows of the model that was done last. What later rows wait, behind those of their own
-    /// request too, is part of that model's run.
+    /// The wait until an executor took the first rows of the model that finished last. Later rows
+    /// may wait behind rows of their own request; that wait counts as part of the model's run.
     #[must_use]
     pub fn queue(&self) -> Option<RequestStage> {
         let last = self.last()?;
         Some(RequestStage::between(last.submitted, last.taken))
     }
 
-    /// From the first of a model's rows taken to the last one done. For a single row that is the batch it was in.
+    /// From the first of a model's rows taken to the last row done. For a single row this is the
+    /// run of its batch.
     #[must_use]
     pub fn run(&self, role: Role) -> Option<RequestStage> {
         self.models[role].map(|window| RequestStage::between(window.taken, window.done))
     }
 
-    /// What is left of `total`: reading, checking, admission, waking and writing.
+    /// The remainder of `total`: reading, validation, admission, wake-ups and writing.
     #[must_use]
     pub fn rest(&self, total: Duration) -> Duration {
         let models = self
@@ -97,7 +99,7 @@ impl RequestTimings {
             .saturating_sub(mixing.unwrap_or_default())
     }
 
-    /// Those of two inputs of one request.
+    /// The timings of two inputs of one request together.
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
         Self {

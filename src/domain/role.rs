@@ -1,21 +1,21 @@
-//! Which of the two models.
+//! The roles of the two models in the mixture.
 
 use std::ops::{Index, IndexMut};
 
-/// The part of a model in the mixture.
+/// The role of a model in the mixture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// `g`, accurate.
+    /// `g`, the accurate model.
     Standard,
-    /// `h`, robust.
+    /// `h`, the robust model.
     Robust,
 }
 
 impl Role {
-    /// Both.
+    /// Both roles.
     pub const ALL: [Self; 2] = [Self::Standard, Self::Robust];
 
-    /// As settings, logs and traces call it.
+    /// The name in settings, logs and traces.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -25,17 +25,17 @@ impl Role {
     }
 }
 
-/// One thing for each of the two models.
+/// One value for each of the two models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PerRole<T> {
-    /// The standard model's.
+    /// The standard model's value.
     pub standard: T,
-    /// The robust model's.
+    /// The robust model's value.
     pub robust: T,
 }
 
 impl<T> PerRole<T> {
-    /// Both, made alike.
+    /// Calls `make` for each role.
     pub fn of(mut make: impl FnMut(Role) -> T) -> Self {
         Self {
             standard: make(Role::Standard),

@@ -1,28 +1,32 @@
-//! Rows of a model's output that are not what they should be.
+//! Counts of invalid rows in a model's output.
 
 use std::ops::AddAssign;
 
-/// How far a probability may lie outside [0, 1], and the sum of a row of them from 1.
+/// The largest distance of a valid probability from [0, 1], and of the sum of a row of
+/// probabilities from 1.
 ///
-/// A softmax in float16 rounds each of its values by up to one part in 2,048, and may so miss 1 by half of this. A softmax over
-/// several rows, whose rows sum to less than 1/2, is far outside.
+/// A float16 softmax rounds each value by up to one part in 2,048, so its sum may differ from 1 by
+/// half of this tolerance. A softmax over several rows at once, whose rows sum to less than 1/2, is
+/// far outside.
 pub const PROBABILITY_TOLERANCE: f32 = 1e-3;
 
-/// Rows that were counted because they were not what they should be.
+/// The number of invalid rows, by kind of flaw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RowFlaws {
     /// Rows with a NaN or an infinity.
     pub not_finite: usize,
-    /// Finite rows of a model of probabilities that are none.
+    /// Finite rows that are not probabilities although the model should return probabilities.
     pub not_probabilities: usize,
 }
 
 impl RowFlaws {
-    /// Looks at the rows of `output`, of `row_len` values each; with `probabilities`, they should be such.
+    /// Counts the invalid rows of `output`, with `row_len` values each. With `probabilities`, each
+    /// row must consist of probabilities.
     #[must_use]
     pub fn of(output: &[f32], row_len: usize, probabilities: bool) -> Self {
         let mut found = Self::default();
-        // Nearly always everything is finite: one pass without a branch, which the compiler makes wide.
+        // Almost always everything is finite: one pass without branches, which the compiler
+        // vectorises.
         if !probabilities && all_finite(output) {
             return found;
         }
@@ -36,7 +40,7 @@ impl RowFlaws {
         found
     }
 
-    /// Whether no row has a flaw.
+    /// Whether every row is valid.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -50,7 +54,8 @@ impl AddAssign for RowFlaws {
     }
 }
 
-/// Whether each value is in [0, 1] and their sum is 1, within [`PROBABILITY_TOLERANCE`]. What is not finite is none.
+/// Whether each value is in [0, 1] and their sum is 1, within [`PROBABILITY_TOLERANCE`]. A row with
+/// a value that is not finite is not.
 #[must_use]
 pub fn are_probabilities(row: &[f32]) -> bool {
     let range = -PROBABILITY_TOLERANCE..=1.0 + PROBABILITY_TOLERANCE;
@@ -84,7 +89,7 @@ mod tests {
         for row in [&[1.0, 0.0][..], &[0.3, 0.3, 0.4], &[0.9995, 0.0]] {
             assert!(are_probabilities(row), "{row:?}");
         }
-        // A softmax over two rows; a value above 1 whose row sums to 1; what is not finite.
+        // A softmax over two rows; a value above 1 in a row with sum 1; values that are not finite.
         for row in [
             &[0.3, 0.2][..],
             &[1.5, -0.5],

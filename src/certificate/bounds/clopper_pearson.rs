@@ -1,9 +1,9 @@
-//! Exact bounds for a number of votes that was fixed beforehand.
+//! Exact bounds for a number of votes that is fixed before the first draw.
 //!
-//! Clopper and Pearson, Biometrika 26 (1934). `lower = BetaInv(delta; S, n - S + 1)`: the p at which S or more hits
-//! among n have probability delta. Why not `statrs::inv_beta_reg`: it has no rounding direction and ten
-//! digits at best; here the tail itself is bounded (`beta_tail.rs`), and a candidate counts only once the tail
-//! at it is certainly small enough.
+//! Clopper and Pearson, Biometrika 26 (1934). `lower = BetaInv(delta; S, n - S + 1)`: the p at
+//! which S or more hits among n have probability delta. Why not `statrs::inv_beta_reg`: it has no
+//! rounding direction and ten digits at best. Here the tail itself is bounded (`beta_tail.rs`), and
+//! a candidate counts only if its tail is certainly small enough.
 
 use crate::certificate::error::CertificateError;
 use crate::certificate::numerics::beta_tail::{SeriesBounds, beta_tail_series};
@@ -18,14 +18,16 @@ use crate::certificate::numerics::value_with_error::ValueWithError;
 use crate::certificate::parameters::failure_probability::FailureProbability;
 use std::f64::consts::PI;
 
-/// A lower bound on p that holds with probability at least `1 - failure_probability`, given `successes` hits among
-/// `trials` independent draws. Rounded down, within 1e-9 of exact relative to both p and `1 - p`.
+/// A lower bound on p that holds with probability at least `1 - failure_probability`, given
+/// `successes` hits among `trials` independent draws. Rounded down, within 1e-9 of exact relative
+/// to both p and `1 - p`.
 ///
-/// `trials` must have been fixed before the first draw: stopping early for a reason that depends on the votes
-/// makes the bound false. With no hits (or no trials) the bound is 0.
+/// The caller must fix `trials` before the first draw: a stop that depends on the votes makes the
+/// bound false. Without hits or trials the bound is 0.
 ///
 /// # Errors
-/// [`CertificateError::Tally`] if there are more successes than trials, or more than [`MAX_VOTES`](crate::certificate::MAX_VOTES).
+/// [`CertificateError::Tally`] if there are more successes than trials, or more than
+/// [`MAX_VOTES`](crate::certificate::MAX_VOTES).
 pub fn lower(
     successes: u64,
     trials: u64,
@@ -35,8 +37,8 @@ pub fn lower(
     Ok(lower_of(counts, failure_probability))
 }
 
-/// An upper bound on p: `BetaInv(1 - delta; S + 1, n - S)`, rounded up; otherwise as [`lower`]. It is one minus the
-/// lower bound of the misses.
+/// An upper bound on p: `BetaInv(1 - delta; S + 1, n - S)`, rounded up; otherwise as [`lower`]. It
+/// equals one minus the lower bound for the misses.
 ///
 /// # Errors
 /// As [`lower`].
@@ -55,7 +57,7 @@ fn lower_of(counts: HitCounts, failure_probability: FailureProbability) -> Lower
     }
     let goal = -failure_probability.log_inverse_upper();
     let start = if counts.misses == 0.0 {
-        // The tail is p^n: solved at once.
+        // The tail is p^n and has a closed solution.
         let log_p = goal / counts.hits;
         if log_p < -0.5 {
             Probability::from_value(at_least(libm::exp(log_p), f64::MIN_POSITIVE))
@@ -67,7 +69,8 @@ fn lower_of(counts: HitCounts, failure_probability: FailureProbability) -> Lower
     };
     let newton = |p: Probability| {
         let (first, sum) = log_tail(counts, p);
-        // The density over the tail, times dp/du = p (1 - p): with D = I'(p), p D = S T.
+        // The derivative of the log tail is the density over the tail times dp/du = p (1 - p). With
+        // D = I'(p), p D = S T.
         NewtonStep {
             residual: first.value + libm::log(sum.upper) - goal,
             slope: counts.hits * p.complement() / sum.upper,
@@ -84,7 +87,8 @@ fn lower_of(counts: HitCounts, failure_probability: FailureProbability) -> Lower
     lower_root(start, newton, rejects)
 }
 
-/// `P(S or more hits)` at p: the log of its first term, `P(exactly S)`, and the sum relative to that.
+/// `P(S or more hits)` at p: the log of its first term, `P(exactly S)`, and the sum relative to
+/// that term.
 fn log_tail(counts: HitCounts, p: Probability) -> (ValueWithError, SeriesBounds) {
     let HitCounts { hits, misses } = counts;
     let divergence = divergence(counts, p).negated();

@@ -1,4 +1,4 @@
-//! From vote counts to bounds on a probability.
+//! Bounds on a probability from counts of votes.
 
 pub mod anytime;
 pub mod clopper_pearson;

@@ -1,12 +1,14 @@
-//! Bounds that allow for the distance between the drawn noise and the exact Gaussian.
+//! Discounts for the total-variation distance between the drawn noise and the exact Gaussian.
 
 use crate::certificate::numerics::nan_safe::{at_least, at_most};
 use crate::certificate::numerics::probability_bounds::{LowerBound, UpperBound};
 
-/// Makes bounds on sampled probabilities hold for the exact smoothed network: `tv`, the total-variation distance
-/// between the noise that was drawn and the exact noise, comes off the one and onto the other.
+/// Converts bounds on sampled probabilities into bounds for the exact smoothed network. `tv` is the
+/// total-variation distance between the drawn noise and the exact noise; it lowers the lower bound
+/// and raises the upper bound.
 ///
-/// No event's probability differs by more than that distance. Range of `tv`: 0 to 1; anything else says nothing.
+/// The probabilities of any event differ by at most that distance. Range of `tv`: 0 to 1. Any other
+/// value gives trivial bounds.
 #[must_use]
 pub fn discount_total_variation(lower: LowerBound, upper: UpperBound, tv: f64) -> (LowerBound, UpperBound) {
     if tv == 0.0 {
@@ -15,7 +17,8 @@ pub fn discount_total_variation(lower: LowerBound, upper: UpperBound, tv: f64) -
     (lowered(lower, tv), lowered(upper.of_complement(), tv).of_complement())
 }
 
-/// What a sampled probability must exceed for the exact one to exceed `p`: `p + tv`, rounded up.
+/// The value that a sampled probability must exceed so that the exact probability exceeds `p`:
+/// `p + tv`, rounded up.
 pub(in crate::certificate) fn raised_by_total_variation(p: UpperBound, tv: f64) -> UpperBound {
     discount_total_variation(LowerBound::NOTHING, p, tv).1
 }

@@ -1,8 +1,9 @@
-//! The `ChaCha20` key stream.
+//! The ChaCha20 key stream.
 //!
-//! `ChaCha20` as Bernstein defined it: 20 rounds, a 64-bit block counter in words 12 and 13, a 64-bit stream number in
-//! words 14 and 15. RFC 8439's variant, with 32 and 96 bits, agrees while both upper parts are 0. The `chacha20` crate of
-//! RustCrypto picks AVX2 or SSE2 at run time.
+//! ChaCha20 as Bernstein defined it: 20 rounds, a 64-bit block counter in words 12 and 13, a 64-bit
+//! stream number in words 14 and 15. RFC 8439's variant, with 32 and 96 bits, agrees while both
+//! upper parts are 0. The `chacha20` crate of RustCrypto selects AVX2 or SSE2 at run time; `rand`
+//! itself has moved to it from `rand_chacha`.
 
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};

@@ -1,24 +1,28 @@
-//! The table: from a uniform 64-bit word to a rounded Gaussian.
+//! The table that turns a uniform 64-bit word into a rounded Gaussian.
 
 use super::error::NoiseError;
 use super::thresholds::upper_half_thresholds;
 
-/// Guide buckets for each unit of the scale: about one in six then holds a threshold near the centre.
+/// Guide buckets per unit of the scale. About one bucket in six then holds a threshold near the
+/// centre.
 const BUCKETS_PER_SCALE: f64 = 16.0;
 
-/// The guide's size, in bits: 1 KiB at least, 1 MiB at most.
+/// The size of the guide table, in bits: at least 1 KiB, at most 1 MiB.
 const GUIDE_BITS: std::ops::RangeInclusive<u32> = 8..=18;
 
-/// The discretised Gaussian `P(N = k) = Phi((k + 1/2) / s) - Phi((k - 1/2) / s)` on -K..=K, in units of 2^-64.
+/// The discretised Gaussian `P(N = k) = Phi((k + 1/2) / s) - Phi((k - 1/2) / s)` on -K..=K, in
+/// units of 2^-64.
 ///
-/// `T_k = threshold_from_cdf(2^64 Phi((k + 1/2) / s))` for -K <= k < K, each floor exact; a word `u` stands for the smallest k with
-/// `u < T_k`, and for K when there is none. It depends on nothing but `s`.
+/// `T_k = floor(2^64 Phi((k + 1/2) / s))` for -K <= k < K, and each floor is exact. A word `u`
+/// stands for the smallest k with `u < T_k`, and for K if there is none. The table depends only on
+/// `s`.
 pub struct NoiseTable {
     scale: f64,
     reach: i32,
     /// `T_-K, ..., T_(K-1)`.
     thresholds: Box<[u64]>,
-    /// For each value of the top bits, how many thresholds are at or below the bucket's first word; at the end, all.
+    /// For each value of the top bits, the number of thresholds at or below the bucket's first
+    /// word.
     guide: Box<[u32]>,
     guide_shift: u32,
 }
@@ -26,16 +30,17 @@ pub struct NoiseTable {
 impl NoiseTable {
     /// The table for a standard deviation of `scale` levels: [`Grid::scale`](super::Grid::scale).
     ///
-    /// Takes some milliseconds for a scale of 100, and most of a second for the largest: build it at load.
+    /// This takes some milliseconds for a scale of 100, and most of a second for the largest scale.
+    /// Build the table when the model is loaded.
     ///
     /// # Errors
-    /// [`NoiseError::Scale`] when `scale` is not within 0.0625..=32768 (or is NaN).
+    /// [`NoiseError::Scale`] if `scale` is not within 0.0625..=32768 (or is NaN).
     pub fn new(scale: f64) -> Result<Self, NoiseError> {
         let upper = upper_half_thresholds(scale)?;
         // Phi(-x) = 1 - Phi(x), and 2^64 Phi is never an integer: T_(-k-1) = 2^64 - 1 - T_k.
         let lower = upper.iter().rev().map(|threshold| u64::MAX - threshold);
         let thresholds: Box<[u64]> = lower.chain(upper.iter().copied()).collect();
-        // At most 297,539, for the largest scale: see the tests.
+        // At most 297,539, for the largest scale, as a test shows.
         let reach = i32::try_from(upper.len()).map_err(|_| NoiseError::Scale { scale })?;
         let guide_shift = 64 - guide_bits(scale);
         let guide = guide(&thresholds, guide_shift);
@@ -48,25 +53,28 @@ impl NoiseTable {
         })
     }
 
-    /// The standard deviation of the underlying Gaussian, in levels; the table is exact for this very f64.
+    /// The standard deviation of the underlying Gaussian, in levels. The table is exact for this
+    /// f64.
     #[must_use]
     pub fn scale(&self) -> f64 {
         self.scale
     }
 
-    /// K, the largest noise in levels: the smallest integer with `1 - Phi((K + 1/2) / s) < 2^-64`, about 9.08 s.
+    /// K, the largest noise in levels: the smallest integer with `1 - Phi((K + 1/2) / s) < 2^-64`,
+    /// about 9.08 s.
     #[must_use]
     pub fn reach(&self) -> i32 {
         self.reach
     }
 
-    /// `T_-K, ..., T_(K-1)`, for auditors: the probability of k is `(T_k - T_(k-1)) / 2^64`, with 0 and 2^64 at the ends.
+    /// `T_-K, ..., T_(K-1)`, for auditors. The probability of k is `(T_k - T_(k-1)) / 2^64`, with 0
+    /// and 2^64 at the ends.
     #[must_use]
     pub fn thresholds(&self) -> &[u64] {
         &self.thresholds
     }
 
-    /// The noise, in levels, that the uniform word `word` stands for.
+    /// The noise, in levels, for the uniform word `word`.
     #[inline]
     #[must_use]
     #[expect(
@@ -76,12 +84,13 @@ impl NoiseTable {
     )]
     pub fn sample(&self, word: u64) -> i32 {
         let bucket = (word >> self.guide_shift) as usize;
-        // Both always are there; a default keeps the function free of panics.
+        // The guide always has this entry; a default keeps the function free of panics.
         let first = self.guide.get(bucket).copied().unwrap_or_default() as usize;
         let Some(&threshold) = self.thresholds.get(first) else {
             return self.reach;
         };
-        // Without a branch: most buckets hold no threshold or one, and which side of it is a matter of chance.
+        // Without a branch: most buckets hold no threshold or one, and the side of the word is
+        // random.
         let count = first + usize::from(threshold <= word);
         match self.thresholds.get(count) {
             Some(&next) if next <= word => self.search(word, bucket, count),
@@ -89,7 +98,8 @@ impl NoiseTable {
         }
     }
 
-    /// [`sample`](Self::sample) for the buckets of the tails, which hold many thresholds; `count` are known to be below.
+    /// [`sample`](Self::sample) for the buckets of the tails, which hold many thresholds. The first
+    /// `count` thresholds are at or below the word.
     #[cold]
     #[expect(
         clippy::cast_possible_truncation,
@@ -105,27 +115,34 @@ impl NoiseTable {
         (count + inside.partition_point(|&threshold| threshold <= word)) as i32 - self.reach
     }
 
-    /// An upper bound on the total-variation distance of one coordinate between this table and the exact discretised
-    /// Gaussian on all integers: `(K + 2) / 2^64`, not rounded.
+    /// An upper bound on the total-variation distance of one coordinate between this table and the
+    /// exact discretised Gaussian on all integers: `(K + 2) / 2^64`, not rounded.
     ///
-    /// Let `e_k = Phi_k - T_k / 2^64`, in [0, 2^-64) for -K <= k < K. Twice the distance is the sum of
-    /// `|table - exact|`: at each k in -K+1..=K-1 it is `|e_k - e_(k-1)| < 2^-64`; at -K it is
-    /// `|Phi_(-K-1) - e_(-K)| < 2^-64`; at K it is `e_(K-1) + (1 - Phi_K) < 2 * 2^-64`; below -K and above K the table has
-    /// nothing and the Gaussian `Phi_(-K-1) + (1 - Phi_K) < 2 * 2^-64`. Together below `(2K + 4) / 2^64`.
+    /// Let `e_k = Phi_k - T_k / 2^64`, in [0, 2^-64) for -K <= k < K. Twice the distance is the sum
+    /// of `|table - exact|`:
+    ///
+    /// - At each k in -K+1..=K-1 it is `|e_k - e_(k-1)| < 2^-64`.
+    /// - At -K it is `|Phi_(-K-1) - e_(-K)| < 2^-64`.
+    /// - At K it is `e_(K-1) + (1 - Phi_K) < 2 * 2^-64`.
+    /// - Below -K and above K the table has nothing, and the Gaussian has
+    ///   `Phi_(-K-1) + (1 - Phi_K) < 2 * 2^-64`.
+    ///
+    /// The sum is below `(2K + 4) / 2^64`.
     #[must_use]
     pub fn total_variation(&self) -> f64 {
         self.total_variation_for(1)
     }
 
-    /// An upper bound on the total-variation distance of `dimension` coordinates together: `dimension` times that of one,
-    /// rounded up, and 1 at most.
+    /// An upper bound on the total-variation distance of `dimension` coordinates together:
+    /// `dimension` times the distance of one, rounded up, and at most 1.
     ///
-    /// Coordinates are independent under both laws; there is a coupling in which one coordinate differs with the
-    /// probability of its distance, so with independent couplings any of them differs with at most the sum. Hence no
-    /// event, "F votes for y" among them, has probabilities that differ by more.
+    /// Coordinates are independent under both laws. For each coordinate there is a coupling in
+    /// which it differs with the probability of its distance. With independent couplings the
+    /// probability that any coordinate differs is at most the sum. Hence the probabilities of any
+    /// event, such as "F votes for y", differ by no more.
     #[must_use]
     pub fn total_variation_for(&self, dimension: usize) -> f64 {
-        // K + 2 < 2^19 and the dimension below 2^64: exact in u128.
+        // K + 2 < 2^19 and the dimension is below 2^64: exact in u128.
         let units = (u128::from(self.reach.unsigned_abs()) + 2) * dimension as u128;
         (round_up(units) * 2_f64.powi(-64)).min(1.0)
     }
@@ -140,7 +157,7 @@ impl std::fmt::Debug for NoiseTable {
     }
 }
 
-/// The smallest f64 that is not below `units`.
+/// The smallest f64 at or above `units`.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -167,7 +184,7 @@ fn guide_bits(scale: f64) -> u32 {
     wanted.clamp(*GUIDE_BITS.start(), *GUIDE_BITS.end())
 }
 
-/// How many thresholds are at or below `bucket << shift`, for each bucket.
+/// The number of thresholds at or below `bucket << shift`, for each bucket.
 #[expect(clippy::cast_possible_truncation, reason = "a count of 595,078 at most")]
 fn guide(thresholds: &[u64], shift: u32) -> Box<[u32]> {
     let below = |bucket: u64| thresholds.partition_point(|&threshold| threshold <= bucket << shift) as u32;

@@ -1,4 +1,4 @@
-//! One noisy row: levels in, f32 values out.
+//! One noisy row: integer levels as input, f32 values as output.
 
 use super::error::NoiseError;
 use super::grid::{Grid, MAX_LEVEL};
@@ -6,10 +6,10 @@ use super::key::NoiseKey;
 use super::noise_table::NoiseTable;
 use super::stream::NoiseStream;
 
-/// Words drawn at a time: 4 KiB on the stack, long enough for ChaCha's four-block kernel to dominate.
+/// Words per draw: 4 KiB on the stack, long enough that ChaCha's four-block kernel dominates.
 const CHUNK: usize = 512;
 
-/// Calls `each` with the noise of coordinates 0, 1, ... of vote `vote`, for as many as `items` holds.
+/// Calls `each` with the noise of coordinates 0, 1, ... of vote `vote`, once per item in `items`.
 #[inline]
 fn for_each_noise<T>(
     table: &NoiseTable,
@@ -29,27 +29,29 @@ fn for_each_noise<T>(
         let (used, _) = bytes.split_at_mut(now * 8);
         stream.fill_bytes(used);
         let (words, _) = used.as_chunks::<8>();
-        // The words come first in the zip: where they end, no item is taken and lost.
+        // The words come first in the zip, so that their end consumes no item.
         for (word, item) in words.iter().zip(items.by_ref()) {
             each(item, table.sample(u64::from_le_bytes(*word)));
         }
     }
 }
 
-/// The integer noise of vote `vote` under `key`: `out[i]` is that of coordinate `i`, in levels.
+/// The integer noise of vote `vote` under `key`: `out[i]` is the noise of coordinate `i`, in
+/// levels.
 pub fn fill_noise(table: &NoiseTable, key: &NoiseKey, vote: u64, out: &mut [i32]) {
     let count = out.len();
     for_each_noise(table, key, vote, out.iter_mut(), count, |out, noise| *out = noise);
 }
 
-/// The input of vote `vote` under `key`: `out[i] = grid.to_value(levels[i] + noise of coordinate i)`.
+/// The input of vote `vote` under `key`:
+/// `out[i] = grid.to_value(levels[i] + noise of coordinate i)`.
 ///
 /// The sum is exact: `|level| <= 2^23` is checked, `|noise| <= K < 2^19` holds for every table
 /// ([`NoiseTable::reach`]), and so the sum is below 2^24. The rounding to f32 is the only one.
 ///
 /// # Errors
-/// [`NoiseError::Length`] when the lengths differ, [`NoiseError::Level`] for a level beyond ±[`MAX_LEVEL`]; `out` is then
-/// as it was.
+/// [`NoiseError::Length`] if the lengths differ, [`NoiseError::Level`] for a level beyond
+/// ±[`MAX_LEVEL`]. `out` is then unchanged.
 pub fn fill_noisy_row(
     table: &NoiseTable,
     grid: &Grid,

@@ -5,8 +5,8 @@ use super::key::NoiseKey;
 
 /// The random words of one vote, from the first.
 ///
-/// Word `i` is the little-endian u64 in bytes `8i..8i + 8` of the `ChaCha20` key stream. The request's key is the key, and
-/// the vote's number is the stream number.
+/// Word `i` is the little-endian u64 in bytes `8i..8i + 8` of the ChaCha20 key stream. The
+/// request's key is the key, and the vote's number is the stream number.
 pub struct NoiseStream(KeyStream);
 
 impl NoiseStream {

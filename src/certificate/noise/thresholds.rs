@@ -1,4 +1,4 @@
-//! The exact table entries `T_k = threshold_from_cdf(2^64 Phi((k + 1/2) / scale))` for k >= 0.
+//! The exact table entries `T_k = floor(2^64 Phi((k + 1/2) / scale))` for k >= 0.
 
 use num_bigint::BigInt;
 
@@ -8,22 +8,26 @@ use super::normal_distribution::{
     FixedPointNormal, LOCAL_BITS, LOCAL_ERROR_BITS, LocalPolynomial, MAX_REACH, REACH_PER_SCALE, SERIES_ERROR_BITS,
 };
 
-/// The smallest standard deviation, in levels: below it almost no draw would differ from 0.
+/// The smallest standard deviation, in levels. Below it almost every draw would be 0.
 pub const MIN_SCALE: f64 = 0.0625;
 
-/// The largest standard deviation, in levels: 2^16 levels with a sigma of half the range. Its table takes about 6 MB.
+/// The largest standard deviation, in levels: 2^16 levels with a sigma of half the range. Its table
+/// takes about 6 MB.
 pub const MAX_SCALE: f64 = 32768.0;
 
-/// `1 - Phi(10) < e^-50 / 2 < 2^-64`: from here on every entry is the last one.
+/// The standard deviations beyond which every entry is the last one:
+/// `1 - Phi(10) < e^-50 / 2 < 2^-64`.
 const MAX_DEVIATIONS: u64 = 10;
 
-/// Precisions tried in turn for an entry that [`LocalPolynomial`] leaves open.
+/// The precisions for an entry that [`LocalPolynomial`] cannot decide, in order.
 const RETRY_BITS: [u32; 3] = [768, 1536, 3072];
 
-/// `T_0, T_1, ..., T_(K-1)`, where K is the smallest integer with `1 - Phi((K + 1/2) / scale) < 2^-64`.
+/// `T_0, T_1, ..., T_(K-1)`, where K is the smallest integer with
+/// `1 - Phi((K + 1/2) / scale) < 2^-64`.
 ///
-/// The others follow by symmetry. That needs, as do the floors, that `2^64 Phi` is never an integer: erf of an algebraic
-/// number other than 0 is transcendental. Hence some precision decides every floor, and `T_K = 2^64 - 1` is the mark of K.
+/// The other entries follow by symmetry. The symmetry and the floors need that `2^64 Phi` is never
+/// an integer: erf of an algebraic number other than 0 is transcendental. Hence some precision
+/// decides every floor, and `T_K = 2^64 - 1` marks K.
 ///
 /// # Errors
 /// [`NoiseError::Scale`] outside `MIN_SCALE..=MAX_SCALE`; [`NoiseError::Undecided`], in theory.
@@ -64,7 +68,8 @@ fn odd_numerator(entry: u32) -> u64 {
     2 * u64::from(entry) + 1
 }
 
-/// How many entries to each side of its centre one polynomial serves: within 1/16 of a standard deviation.
+/// The number of entries on each side of its centre that one polynomial covers: within 1/16 of a
+/// standard deviation.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -74,8 +79,8 @@ fn block_reach(scale: f64) -> u32 {
     MAX_REACH.min((scale / REACH_PER_SCALE) as u32)
 }
 
-/// `threshold_from_cdf(2^64 cdf)` for a `cdf` in [0, 1) with `bits` fractional bits, off by at most `error` ulp; `None` when that is
-/// too much to tell which integer it is.
+/// `floor(2^64 cdf)` for a `cdf` in [0, 1) with `bits` fractional bits and an error of at most
+/// `error` ulp; `None` if the error leaves more than one integer.
 pub(super) fn threshold_from_cdf(cdf: &BigInt, error: &BigInt, bits: u32) -> Option<u64> {
     let drop = bits - 64;
     let low = (cdf - error) >> drop;
@@ -83,7 +88,7 @@ pub(super) fn threshold_from_cdf(cdf: &BigInt, error: &BigInt, bits: u32) -> Opt
     if low == high { u64::try_from(low).ok() } else { None }
 }
 
-/// The same entry by the series at 0, with ever more bits.
+/// The same entry by the series at 0, with increasing precision.
 pub(super) fn threshold_with_more_bits(scale: f64, entry: u32) -> Result<u64, NoiseError> {
     let error = BigInt::from(1) << SERIES_ERROR_BITS;
     let mut tried = LOCAL_BITS;

@@ -1,20 +1,22 @@
-//! How far counts are from a hypothesis.
+//! The Kullback-Leibler divergence of vote counts from a hypothesis.
 
 use crate::certificate::numerics::hit_counts::HitCounts;
 use crate::certificate::numerics::probability::Probability;
 use crate::certificate::numerics::value_with_error::ValueWithError;
 
-/// `t KL(S/t || p) = S ln(S / (t p)) + F ln(F / (t (1 - p)))`, in nats, for S hits and F misses among `t = S + F`.
+/// `t KL(S/t || p) = S ln(S / (t p)) + F ln(F / (t (1 - p)))`, in nats, for S hits and F misses
+/// among `t = S + F`. The error is returned with the value.
 ///
-/// Every likelihood here is this divergence and a few small terms. Written so that the two halves, which
-/// nearly cancel when p is near S/t, are each right to a few roundings: Loader, "Fast and accurate
-/// computation of binomial probabilities" (2000), with the difference taken on the side where it is exact.
+/// Every likelihood in this folder is this divergence and a few small terms. The two halves nearly
+/// cancel when p is near S/t; this form computes each half to a few roundings (Loader, "Fast and
+/// accurate computation of binomial probabilities", 2000), with the difference taken on the side
+/// where it is exact.
 ///
-/// p strictly between 0 and 1. The error is returned with the value.
+/// p is strictly between 0 and 1.
 pub(in crate::certificate) fn divergence(counts: HitCounts, p: Probability) -> ValueWithError {
     let HitCounts { hits, misses } = counts;
     let votes = counts.votes();
-    // hits - votes p, with one rounding: from the smaller of p and 1 - p, the one that is exact.
+    // `hits - votes p` with one rounding, computed from the smaller of p and 1 - p, which is exact.
     let excess = if p.upper_half {
         votes.mul_add(p.small, -misses)
     } else {
@@ -29,7 +31,7 @@ pub(in crate::certificate) fn divergence(counts: HitCounts, p: Probability) -> V
     }
 }
 
-/// `count ln(count / mean)`, where `excess = count - mean`: within 10 roundings, relative.
+/// `count ln(count / mean)`, where `excess = count - mean`. Within 10 roundings, relative.
 fn weighted_log(count: f64, mean: f64, excess: f64) -> f64 {
     if count == 0.0 {
         return 0.0;
@@ -45,7 +47,7 @@ fn weighted_log(count: f64, mean: f64, excess: f64) -> f64 {
     }
 }
 
-/// The derivative of [`divergence`] by the log-odds of p: `t p - S`.
+/// The derivative of [`divergence`] with respect to the log-odds of p: `t p - S`.
 pub(in crate::certificate) fn slope(counts: HitCounts, p: Probability) -> f64 {
     if p.upper_half {
         counts.votes().mul_add(-p.small, counts.misses)

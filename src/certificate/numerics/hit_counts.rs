@@ -1,11 +1,12 @@
-//! HitCounts of votes as exact floats.
+//! Counts of votes as exact floats.
 
 use crate::certificate::error::CertificateError;
 
-/// The most votes supported: a float holds every count up to this, and half of it, exactly.
+/// The largest supported number of votes. A float represents every count up to this number, and its
+/// half, exactly.
 pub const MAX_VOTES: u64 = 1 << 40;
 
-/// How many of some votes went to one class.
+/// The votes for one class and all other votes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::certificate) struct HitCounts {
     /// Votes for the class.
@@ -18,7 +19,8 @@ impl HitCounts {
     /// Splits `votes` into `hits` and the rest.
     ///
     /// # Errors
-    /// [`CertificateError::Tally`] if there are more hits than votes, or more votes than [`MAX_VOTES`].
+    /// [`CertificateError::Tally`] if there are more hits than votes, or more votes than
+    /// [`MAX_VOTES`].
     pub(in crate::certificate) fn new(hits: u64, votes: u64) -> Result<Self, CertificateError> {
         match votes.checked_sub(hits) {
             Some(misses) if votes <= MAX_VOTES => Ok(Self {
@@ -39,7 +41,7 @@ impl HitCounts {
         self.hits + self.misses
     }
 
-    /// The same votes seen from the other side.
+    /// The same votes with hits and misses exchanged.
     pub(in crate::certificate) fn mirrored(self) -> Self {
         Self {
             hits: self.misses,
@@ -48,7 +50,7 @@ impl HitCounts {
     }
 }
 
-/// A count as a float. Exact up to 2^53, and every caller stays far below.
+/// A count as a float, exact up to 2^53. Every caller stays far below that.
 #[expect(clippy::cast_precision_loss, reason = "counts are at most 2^40, far below 2^53")]
 fn exact(count: u64) -> f64 {
     count as f64

@@ -1,6 +1,4 @@
 //! Floating-point arithmetic with a known rounding direction or a known error bound.
-//!
-//! Nothing here depends on votes, networks or certificates.
 
 pub(in crate::certificate) mod beta_tail;
 pub(in crate::certificate) mod divergence;

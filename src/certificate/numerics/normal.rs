@@ -1,8 +1,8 @@
 //! The normal distribution function and its quantile, rounded outward.
 //!
-//! `erfc` comes from `libm` and the quantile's first guess from `statrs`; neither promises a rounding direction,
-//! so every candidate is checked against the tail with an allowance for `libm`'s error, and stepped
-//! outward until the check holds.
+//! `erfc` comes from `libm` and the first guess of the quantile from `statrs`. Neither crate
+//! guarantees a rounding direction, so this module checks every candidate against the tail with an
+//! allowance for `libm`'s error, and steps it outward until the check holds.
 
 use crate::certificate::numerics::nan_safe::{at_least, at_most};
 use crate::certificate::numerics::probability::Probability;
@@ -10,17 +10,18 @@ use crate::certificate::numerics::probability_bounds::{LowerBound, UpperBound};
 use statrs::function::erf::erfc_inv;
 use std::f64::consts::{FRAC_1_SQRT_2, PI, SQRT_2};
 
-/// Which side of the exact value the answer must lie on.
+/// The side of the exact value on which a result must lie.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Rounding {
     Down,
     Up,
 }
 
-/// Beyond this every tail is below the smallest float.
+/// Beyond this quantile every tail is below the smallest float.
 const MAX_QUANTILE: f64 = 40.0;
 
-/// `Phi(x)`, never below the exact value, and within 1e-12 of it relative to the smaller of `Phi` and `1 - Phi`.
+/// `Phi(x)`, at or above the exact value, within 1e-12 relative to the smaller of `Phi` and
+/// `1 - Phi`.
 #[must_use]
 pub fn cdf_upper(x: f64) -> UpperBound {
     if x.is_nan() {
@@ -34,14 +35,14 @@ pub fn cdf_upper(x: f64) -> UpperBound {
     })
 }
 
-/// `Phi(x)`, never above the exact value; otherwise as [`cdf_upper`].
+/// `Phi(x)`, at or below the exact value; otherwise as [`cdf_upper`].
 #[must_use]
 pub fn cdf_lower(x: f64) -> LowerBound {
     cdf_upper(-x).of_complement()
 }
 
-/// `Phi^-1(p)` of a lower bound, rounded down. A bound of exactly 1 counts as `1 - 2^-1074`, so the answer is
-/// finite; a bound of 0 gives minus infinity.
+/// `Phi^-1(p)` of a lower bound, rounded down. A bound of exactly 1 counts as `1 - 2^-1074`, so the
+/// result is finite; a bound of 0 gives minus infinity.
 #[must_use]
 pub fn quantile_lower(p: LowerBound) -> f64 {
     let Probability { small, upper_half } = p.probability();
@@ -52,25 +53,26 @@ pub fn quantile_lower(p: LowerBound) -> f64 {
     }
 }
 
-/// `Phi^-1(p)` of an upper bound, rounded up; a bound of 1 gives infinity.
+/// `Phi^-1(p)` of an upper bound, rounded up. A bound of 1 gives infinity.
 #[must_use]
 pub fn quantile_upper(p: UpperBound) -> f64 {
     -quantile_lower(p.of_complement())
 }
 
-/// The density of the standard normal distribution, to within 1e-12 relative for `|x|` up to 30.
+/// The density of the standard normal distribution, within 1e-12 relative for `|x|` up to 30.
 pub(in crate::certificate) fn density(x: f64) -> f64 {
     libm::exp(-x * x / 2.0) / (2.0 * PI).sqrt()
 }
 
-/// `P(Z > x)` for x >= 0, on the given side of the exact value; at most a half.
+/// `P(Z > x)` for x >= 0, at most 1/2, rounded in the given direction.
 fn upper_tail(x: f64, rounding: Rounding) -> f64 {
-    // The argument is off by 1.5 roundings, which erfc magnifies by at most 2 t^2 + 1 = x^2 + 1; libm itself
-    // is within one unit in the last place. Four times that is allowed for.
+    // The argument is off by 1.5 roundings, which erfc magnifies by at most 2 t^2 + 1 = x^2 + 1.
+    // The error of libm is within one unit in the last place. The allowance is four times their
+    // sum.
     let allowance = (x * x + 2.0) * 4.0 * f64::EPSILON;
     let computed = libm::erfc(x * FRAC_1_SQRT_2) / 2.0;
     match rounding {
-        // The subnormal range has lost its digits: round to its ends.
+        // Subnormal numbers have lost digits: round to the ends of their range.
         Rounding::Down if computed < f64::MIN_POSITIVE * 2.0 => 0.0,
         Rounding::Down => at_least(computed * (1.0 - allowance), 0.0),
         Rounding::Up if computed < f64::MIN_POSITIVE => f64::MIN_POSITIVE,
@@ -78,13 +80,14 @@ fn upper_tail(x: f64, rounding: Rounding) -> f64 {
     }
 }
 
-/// The `x >= 0` with `P(Z > x) = small`, on the given side of the exact value. `small` is at most a half.
+/// The `x >= 0` with `P(Z > x) = small`, rounded in the given direction. `small` is at most 1/2.
 fn upper_tail_quantile(small: f64, rounding: Rounding) -> f64 {
     if small >= 0.5 {
         return 0.0;
     }
     if small < 2.0 * f64::MIN_POSITIVE {
-        // Too small to check. The tail at 37.5 is 4.6e-308 > 2 MIN_POSITIVE, and the exact answer for 2^-1074 is 38.4674...
+        // Too small to check. The tail at 37.5 is 4.6e-308 > 2 MIN_POSITIVE, and the exact quantile
+        // for 2^-1074 is 38.4674...
         return match rounding {
             Rounding::Down => 37.5,
             Rounding::Up if small > 0.0 => 38.5,
@@ -92,7 +95,7 @@ fn upper_tail_quantile(small: f64, rounding: Rounding) -> f64 {
         };
     }
     let mut x = newton_guess(small);
-    // Step outward until the check holds. It always ends: the steps double.
+    // Step outward until the check holds. The loop always ends, because the steps double.
     let mut step = x * 4.0 * f64::EPSILON;
     while !(0.0..=MAX_QUANTILE).contains(&x) || !is_on_side(x, small, rounding) {
         match rounding {
@@ -106,10 +109,10 @@ fn upper_tail_quantile(small: f64, rounding: Rounding) -> f64 {
     x
 }
 
-/// Whether x certainly lies on that side of the exact answer.
+/// Whether x certainly lies on the required side of the exact quantile.
 fn is_on_side(x: f64, small: f64, rounding: Rounding) -> bool {
     if small > 0.25 {
-        // Near the middle the tail says little; `1/2 - small` is exact and keeps all digits.
+        // Near the middle the tail has few digits; `1/2 - small` is exact and keeps them all.
         let centre = 0.5 - small;
         let computed = libm::erf(x * FRAC_1_SQRT_2) / 2.0;
         let allowance = 8.0 * f64::EPSILON;
@@ -124,7 +127,7 @@ fn is_on_side(x: f64, small: f64, rounding: Rounding) -> bool {
     }
 }
 
-/// A guess with an error of a few units in the last place, not to be trusted.
+/// A guess with an error of a few units in the last place. Callers must check it.
 fn newton_guess(small: f64) -> f64 {
     let mut x = SQRT_2 * erfc_inv(2.0 * small);
     for _ in 0..2 {

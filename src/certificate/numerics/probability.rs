@@ -1,11 +1,11 @@
-//! Probabilities that keep their digits near 0 and near 1, and bounds on them.
+//! Probabilities that keep their digits near 0 and near 1.
 //!
-//! Near 1 an `f64` has no digits left: `1 - 1e-20` is 1. So a bound carries its complement beside it, and the
-//! smaller of the two numbers, the one with all its digits, is what the bound says.
+//! Near 1 an `f64` has too few digits: `1 - 1e-20` is 1. So a probability is stored as the smaller
+//! of `p` and `1 - p`, which keeps all its digits.
 
 use crate::certificate::numerics::nan_safe::{at_least, at_most};
 
-/// An exact point of (0, 1): either `p` or `1 - p`, whichever is at most a half.
+/// An exact number in (0, 1): either `p` or `1 - p`, whichever is at most 1/2.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::certificate) struct Probability {
     /// `p` in the lower half, `1 - p` in the upper half; from 0 to 1/2.
@@ -15,7 +15,7 @@ pub(in crate::certificate) struct Probability {
 }
 
 impl Probability {
-    /// The point `p`, exactly, where `1 - p` need not be a float.
+    /// The probability `p`, exactly, even where `1 - p` is not a float.
     pub(in crate::certificate) fn from_value(p: f64) -> Self {
         if p <= 0.5 {
             Self {
@@ -25,18 +25,19 @@ impl Probability {
         } else {
             // Exact for p of at least 1/2.
             Self {
+                /// Exact for p of at least 1/2.
                 small: 1.0 - p,
                 upper_half: true,
             }
         }
     }
 
-    /// The point `1 - c`.
+    /// The probability `1 - c`.
     pub(in crate::certificate) fn from_complement(c: f64) -> Self {
         Self::from_value(c).mirrored()
     }
 
-    /// The point with log-odds `u`, to within rounding.
+    /// The probability with log-odds `u`, to within rounding.
     pub(in crate::certificate) fn from_log_odds(u: f64) -> Self {
         let odds = libm::exp(-u.abs());
         Self {
@@ -45,7 +46,7 @@ impl Probability {
         }
     }
 
-    /// The point `1 - p`.
+    /// The probability `1 - p`.
     pub(in crate::certificate) fn mirrored(self) -> Self {
         if self.small >= 0.5 {
             self
@@ -67,7 +68,7 @@ impl Probability {
         if self.upper_half { self.small } else { 1.0 - self.small }
     }
 
-    /// The point moved towards 0 by about `step`, relative to the smaller of `p` and `1 - p`.
+    /// The probability moved towards 0 by about `step`, relative to the smaller of `p` and `1 - p`.
     pub(in crate::certificate) fn lowered(self, step: f64) -> Self {
         if self.upper_half {
             Self::from_complement(at_most((self.small * (1.0 + step)).next_up(), 1.0))

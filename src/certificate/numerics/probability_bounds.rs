@@ -1,4 +1,7 @@
-//! Bounds on a probability.
+//! Lower and upper bounds on a probability.
+//!
+//! Each bound carries its complement beside its value, and the smaller of the two, which keeps all
+//! its digits, defines the bound.
 
 use crate::certificate::error::CertificateError;
 use crate::certificate::numerics::probability::Probability;
@@ -6,7 +9,7 @@ use crate::certificate::numerics::probability::Probability;
 /// `1 - x` for x in [0, 1/2], rounded down.
 fn one_minus_down(x: f64) -> f64 {
     let d = 1.0 - x;
-    // `1 - d` is exact, so the comparison tells on which side the rounding went.
+    // `1 - d` is exact, so the comparison shows the direction of the rounding.
     if 1.0 - d < x { d.next_down() } else { d }
 }
 
@@ -25,7 +28,7 @@ fn checked(p: f64) -> Result<f64, CertificateError> {
     }
 }
 
-/// "The probability is at least this." Range: 0 to 1.
+/// A lower bound on a probability. Range: 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LowerBound {
     value: f64,
@@ -33,13 +36,13 @@ pub struct LowerBound {
 }
 
 impl LowerBound {
-    /// The bound that says nothing.
+    /// The trivial bound 0.
     pub const NOTHING: Self = Self {
         value: 0.0,
         complement: 1.0,
     };
 
-    /// `p >= value`.
+    /// The bound `p >= value`.
     ///
     /// # Errors
     /// [`CertificateError::Probability`] outside 0 to 1.
@@ -47,7 +50,7 @@ impl LowerBound {
         checked(value).map(|p| Self::new(Probability::from_value(p)))
     }
 
-    /// `1 - p <= complement`: for bounds so near 1 that only their complement has digits.
+    /// The bound `1 - p <= complement`, for bounds so near 1 that only their complement has digits.
     ///
     /// # Errors
     /// [`CertificateError::Probability`] outside 0 to 1.
@@ -92,7 +95,7 @@ impl LowerBound {
         self.complement
     }
 
-    /// The larger, so the stronger, of two bounds.
+    /// The larger, and so the stronger, of two bounds.
     #[must_use]
     pub fn stronger(self, other: Self) -> Self {
         let larger = if self.value >= 0.5 && other.value >= 0.5 {
@@ -103,12 +106,12 @@ impl LowerBound {
         if larger { other } else { self }
     }
 
-    /// The same number read as an upper bound: for guesses that no soundness rests on.
+    /// The same number as an upper bound, for guesses that no soundness depends on.
     pub(in crate::certificate) fn as_upper(self) -> UpperBound {
         UpperBound::new(self.probability())
     }
 
-    /// "p is at least b" read as "1 - p is at most 1 - b".
+    /// The bound "p is at least b" as "1 - p is at most 1 - b".
     #[must_use]
     pub fn of_complement(self) -> UpperBound {
         UpperBound {
@@ -118,7 +121,7 @@ impl LowerBound {
     }
 }
 
-/// "The probability is at most this." Range: 0 to 1.
+/// An upper bound on a probability. Range: 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct UpperBound {
     value: f64,
@@ -126,13 +129,13 @@ pub struct UpperBound {
 }
 
 impl UpperBound {
-    /// The bound that says nothing.
+    /// The trivial bound 1.
     pub const NOTHING: Self = Self {
         value: 1.0,
         complement: 0.0,
     };
 
-    /// `p <= value`.
+    /// The bound `p <= value`.
     ///
     /// # Errors
     /// [`CertificateError::Probability`] outside 0 to 1.
@@ -140,7 +143,7 @@ impl UpperBound {
         LowerBound::from_complement(value).map(LowerBound::of_complement)
     }
 
-    /// `1 - p >= complement`: for bounds so near 1 that only their complement has digits.
+    /// The bound `1 - p >= complement`, for bounds so near 1 that only their complement has digits.
     ///
     /// # Errors
     /// [`CertificateError::Probability`] outside 0 to 1.
@@ -168,18 +171,18 @@ impl UpperBound {
         self.complement
     }
 
-    /// The same number read as a lower bound: for a value that a test showed to be exceeded.
+    /// The same number as a lower bound, for a value that a test has shown to be exceeded.
     pub(in crate::certificate) fn as_lower(self) -> LowerBound {
         LowerBound::new(self.probability())
     }
 
-    /// The smaller, so the stronger, of two bounds.
+    /// The smaller, and so the stronger, of two bounds.
     #[must_use]
     pub fn stronger(self, other: Self) -> Self {
         self.of_complement().stronger(other.of_complement()).of_complement()
     }
 
-    /// "p is at most b" read as "1 - p is at least 1 - b".
+    /// The bound "p is at most b" as "1 - p is at least 1 - b".
     #[must_use]
     pub fn of_complement(self) -> LowerBound {
         LowerBound {

@@ -1,24 +1,26 @@
-//! Finding a bound: Newton's method for the place, a check from outside for the side.
+//! Root finding for bounds: Newton's method locates the root, and a separate check ensures
+//! soundness.
 
 use crate::certificate::numerics::nan_safe::{at_least, at_most};
 use crate::certificate::numerics::probability::Probability;
 use crate::certificate::numerics::probability_bounds::LowerBound;
 
-/// What a NewtonStep step needs to know at one point.
+/// The function value and slope that one Newton step needs.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::certificate) struct NewtonStep {
-    /// How far the function is above its goal.
+    /// The function value minus its goal.
     pub(in crate::certificate) residual: f64,
-    /// Its derivative by the log-odds of p.
+    /// The derivative with respect to the log-odds of p.
     pub(in crate::certificate) slope: f64,
 }
 
-/// The largest p that `rejects` is seen to hold for, next to the root that Newton's method finds from `start`.
+/// The largest p for which `rejects` was seen to hold, next to the root that Newton's method finds
+/// from `start`.
 ///
-/// Both functions solved here (the log of a tail, a divergence) are concave or convex in the log-odds, on
-/// the side that makes Newton's iterates approach from below after the first step. None of that is relied on
-/// for soundness: the answer is whatever `rejects` accepts, found by stepping down in doubling steps. If
-/// nothing is accepted the answer is the bound that says nothing.
+/// Both functions that are solved here (the log of a tail, a divergence) are concave or convex in
+/// the log-odds, on the side that makes Newton's iterates approach from below after the first step.
+/// Soundness does not depend on that: the result is a point that `rejects` accepts, found by
+/// stepping down in doubling steps. If `rejects` accepts no point, the result is the trivial bound.
 pub(in crate::certificate) fn lower_root(
     start: Probability,
     newton: impl Fn(Probability) -> NewtonStep,
@@ -37,17 +39,17 @@ pub(in crate::certificate) fn lower_root(
             break;
         }
     }
-    let mut point = Probability::from_log_odds(log_odds);
+    let mut candidate = Probability::from_log_odds(log_odds);
     let mut step = 4.0 * f64::EPSILON;
-    // Below the normal range nothing can be checked, and 0 is near enough.
-    while point.small >= f64::MIN_POSITIVE {
-        if rejects(point) {
-            return LowerBound::new(point);
+    // Below the normal range no check is possible, and 0 is close enough.
+    while candidate.small >= f64::MIN_POSITIVE {
+        if rejects(candidate) {
+            return LowerBound::new(candidate);
         }
         if step > 1.0 {
             break;
         }
-        point = point.lowered(step);
+        candidate = candidate.lowered(step);
         step *= 2.0;
     }
     LowerBound::NOTHING
@@ -58,12 +60,14 @@ fn log_odds(p: Probability) -> f64 {
     if p.upper_half { -below } else { below }
 }
 
-/// A first guess of the root, from the score interval: `(S - t p)^2 = 2 level t p (1 - p)`, lower root.
+/// A first guess of the root from the score interval: the lower root of
+/// `(S - t p)^2 = 2 level t p (1 - p)`.
 pub(in crate::certificate) fn score_interval_guess(hits: f64, misses: f64, level: f64) -> Probability {
     let votes = hits + misses;
     let spread = (level * level + 2.0 * level * hits * misses / votes).sqrt();
     let denominator = votes + 2.0 * level;
-    // Both p and 1 - p, each without cancellation: their product of roots is S^2 / (t (t + 2 level)).
+    // Both p and 1 - p are computed without cancellation: the product of the two roots is
+    // `S^2 / (t (t + 2 level))`.
     let complement = (misses + level + spread) / denominator;
     let value = hits * hits / votes / (hits + level + spread);
     if value <= complement {

@@ -10,7 +10,7 @@ use crate::certificate::numerics::dot_product::dot_upper;
 pub struct Alpha(f64);
 
 impl Alpha {
-    /// Takes a weight from 0 to 1.
+    /// Accepts a weight from 0 to 1.
     ///
     /// # Errors
     /// [`CertificateError::Alpha`] outside that range, and for NaN.
@@ -23,14 +23,15 @@ impl Alpha {
         }
     }
 
-    /// The weight itself.
+    /// The weight.
     #[must_use]
     pub fn get(self) -> f64 {
         self.0
     }
 
     /// `mu = (1 - alpha) / alpha`, rounded up: the margin `h_y - h_i` that makes `y` the answer
-    /// whatever `g` says (Lemma 1). Infinite at alpha = 0; above 1, so out of reach, below 1/2.
+    /// whatever `g` returns (Lemma 1). It is infinite at alpha = 0, and above 1, so out of reach,
+    /// below alpha = 1/2.
     #[must_use]
     pub fn margin_needed(self) -> f64 {
         if self.0 >= 1.0 {
@@ -42,8 +43,8 @@ impl Alpha {
         (dot_upper(&[(1.0, 1.0), (-1.0, self.0)]) / self.0).next_up()
     }
 
-    /// Whether any certificate can exist: alpha is above 1/2. At exactly 1/2 Lemma 1 asks for a margin of 1, which no
-    /// ball keeps, so that its radius is 0.
+    /// Whether a certificate can exist: alpha is above 1/2. At exactly 1/2 Lemma 1 needs a margin
+    /// of 1, which no ball keeps, so the radius is 0.
     #[must_use]
     pub fn can_certify(self) -> bool {
         self.0 > 0.5

@@ -1,4 +1,4 @@
-//! Validated parameters: each type holds only values for which the formulas are true.
+//! Validated parameters. Each type holds only values for which the formulas are true.
 
 pub(in crate::certificate) mod alpha;
 pub(in crate::certificate) mod failure_probability;

@@ -10,7 +10,7 @@ impl Temperature {
     /// No scaling.
     pub const ONE: Self = Self(1.0);
 
-    /// Takes a positive finite temperature.
+    /// Accepts a positive finite temperature.
     ///
     /// # Errors
     /// [`CertificateError::Temperature`] otherwise.
@@ -22,7 +22,7 @@ impl Temperature {
         }
     }
 
-    /// The temperature itself.
+    /// The temperature.
     #[must_use]
     pub fn get(self) -> f64 {
         self.0

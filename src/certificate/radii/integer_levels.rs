@@ -1,12 +1,14 @@
-//! A radius as a whole number, for inputs that are integer levels.
+//! A radius as an integer, for inputs on a grid of integer levels.
 
-/// The largest integer N with `sqrt(N) / levels < radius`, exactly: a perturbation of integer levels whose squares sum
-/// to N or less is inside the radius.
+/// The largest integer N with `sqrt(N) / levels < radius`, exactly. A perturbation of integer
+/// levels lies inside the radius if its squares sum to N or less.
 ///
-/// `radius` in the units of the float input (one unit is `levels` steps; 255 for images in [0, 1]). `None` if there is no
-/// such N, that is for a radius that is not positive or not finite, and for `levels` of 0. Saturates at `u64::MAX`, which is sound.
+/// `radius` is in the units of the float input; one unit is `levels` steps (255 for images in [0,
+/// 1]). `None` if no such N exists: for a radius that is not positive or not finite, and for
+/// `levels` of 0. The result saturates at `u64::MAX`, which is sound.
 ///
-/// A float is `m 2^e` exactly, so `(radius levels)^2 = (m levels)^2 4^e` is computed in integers: not one rounding.
+/// A float is exactly `m 2^e`, so `(radius levels)^2 = (m levels)^2 4^e` is computed in integers,
+/// without any rounding.
 #[must_use]
 pub fn radius_sq_levels(radius: f64, levels: u32) -> Option<u64> {
     if !radius.is_finite() || radius <= 0.0 || levels == 0 {
@@ -41,10 +43,12 @@ fn square(root: u128) -> (u128, u128) {
 /// `ceil((high 2^128 + low) 2^shift) - 1`, at most `u64::MAX`. The number is positive.
 fn ceiling_less_one((high, low): (u128, u128), shift: i64) -> u64 {
     if shift >= 0 {
-        // Then the float is a normal one, so that its mantissa is at least 2^52 and the square at least 2^104.
+        // A shift of 0 or more means a normal float: its mantissa is at least 2^52 and the square
+        // at least 2^104.
         return u64::MAX;
     }
-    // The ceiling less one is the floor of (number - 1) / 2^down: both count the whole steps strictly below.
+    // The ceiling minus one equals the floor of (number - 1) / 2^down: both count the whole steps
+    // strictly below.
     let (low, borrow) = low.overflowing_sub(1);
     let high = high - u128::from(borrow);
     let down = shift.unsigned_abs();

@@ -1,4 +1,4 @@
-//! From bounds on a network to the radius of a ball on which its answer holds.
+//! Radii: from bounds on a network to a ball on which the answer is constant.
 
 pub(in crate::certificate) mod integer_levels;
 pub(in crate::certificate) mod lipschitz;

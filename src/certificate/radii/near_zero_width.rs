@@ -1,21 +1,23 @@
-//! Radii near zero, where quantiles cancel.
+//! Radii near zero, where the difference of quantiles cancels.
 //!
-//! `Phi^-1(p) - Phi^-1(q)` has no digits left once p and q agree in most of theirs, although `p - q` itself can be
-//! had to the last digit (`dot_product.rs`). So a second lower bound of the same width is built from that difference.
+//! `Phi^-1(p) - Phi^-1(q)` has no correct digits if p and q agree in most of theirs, although
+//! `p - q` itself is available to the last digit (`dot_product.rs`). This module derives a second
+//! lower bound on the same width from that difference.
 
 use crate::certificate::numerics::dot_product::dot_lower;
 use crate::certificate::numerics::normal::density;
 use crate::certificate::numerics::probability::Probability;
 use crate::certificate::numerics::probability_bounds::{LowerBound, UpperBound};
 
-/// Above this the quantiles themselves are good to 1e-9.
+/// Above this width the quantiles themselves are accurate to 1e-9.
 const SMALL: f64 = 1e-3;
 
-/// `alpha p_lower - alpha p_upper - (1 - alpha)`, rounded down, exact to the last digits even where it cancels.
+/// `alpha p_lower - alpha p_upper - (1 - alpha)`, rounded down, exact to the last digits even where
+/// it cancels.
 pub(in crate::certificate) fn scaled_excess(alpha: f64, p_lower: LowerBound, p_upper: UpperBound) -> f64 {
     let [class_one, class_small] = weighted(alpha, p_lower.probability());
     let [other_one, other_small] = weighted(-alpha, p_upper.probability());
-    // alpha - 1 is exact from 1/2 to 1.
+    // alpha - 1 is exact for alpha from 1/2 to 1.
     dot_lower(&[class_one, other_one, class_small, other_small, (1.0, alpha - 1.0)])
 }
 
@@ -28,13 +30,16 @@ fn weighted(weight: f64, p: Probability) -> [(f64, f64); 2] {
     }
 }
 
-/// A w, rounded down, such that the integral over s from 0 to w of `phi(class - s) + phi(runner_up + s)` is at most
-/// `excess`: so much may a ball of radius `w sigma` take off the difference of two smoothed probabilities with these
-/// quantiles. 0 unless it is small.
+/// A width w, rounded down, such that the integral over s from 0 to w of
+/// `phi(class - s) + phi(runner_up + s)` is at most `excess`. A ball of radius `w sigma` lowers the
+/// difference of two smoothed probabilities with these quantiles by at most this integral. The
+/// result is 0 unless the width is small.
 ///
-/// Over an interval of width w centred at m the density averages at most `phi(m) (1 + 0.0453 m^2 w^2)` while
-/// `m w <= 2`: `phi(m + h) + phi(m - h) <= 2 phi(m) cosh(m h)`, and `cosh z <= 1 + 0.5431 z^2` up to 1. The quantiles need only
-/// be near: the allowance covers what their last digits do to the density.
+/// Over an interval of width w centred at m the density averages at most
+/// `phi(m) (1 + 0.0453 m^2 w^2)` while `m w <= 2`. This follows from
+/// `phi(m + h) + phi(m - h) <= 2 phi(m) cosh(m h)` and `cosh z <= 1 + 0.5431 z^2` for z up to 1.
+/// The quantiles may be approximate: the allowance covers the effect of their last digits on the
+/// density.
 pub(in crate::certificate) fn near_zero_width(excess: f64, class: f64, runner_up: f64) -> f64 {
     let flow = |w: f64| {
         let average = |m: f64| density(m) * (1.0 + 0.0453 * m * m * w * w);
@@ -48,7 +53,8 @@ pub(in crate::certificate) fn near_zero_width(excess: f64, class: f64, runner_up
         w = excess / flow(w);
     }
     w *= 1.0 - 1e-12;
-    // The iteration contracts by about |m| w; what it has not settled is taken off until the inequality holds.
+    // The iteration contracts by about |m| w. These steps lower w by the remaining error until the
+    // inequality holds.
     for _ in 0..16 {
         if w * flow(w) * (1.0 + 4.0 * f64::EPSILON) <= excess {
             return w;

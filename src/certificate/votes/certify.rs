@@ -1,15 +1,16 @@
-//! From votes to bounds to a radius, within one failure probability.
+//! Votes to bounds to a radius, within one failure probability.
 //!
-//! How the failure probability is spent (proofs in `docs/certificates.md`):
+//! The failure probability is divided as follows (proofs in `docs/certificates.md`):
 //!
-//! | sides | target test | on `p_lower` | on `p_upper` | on the test |
+//! | sides | target test | for `p_lower` | for `p_upper` | for the test |
 //! |---|---|---|---|---|
 //! | one | no | all | (implied) | |
 //! | one | yes | half | (implied) | half |
 //! | two | none | half | half | |
 //!
-//! The runner-up's bound uses the largest other count, without dividing by the number of classes: the bound grows with
-//! the count, and the largest count is at least that of the class that is truly second.
+//! The bound on the runner-up uses the largest other count, without division by the number of
+//! classes. The bound grows with the count, and the largest count is at least the count of the
+//! class that is truly second.
 
 use crate::certificate::bounds::anytime;
 use crate::certificate::bounds::clopper_pearson;
@@ -23,8 +24,8 @@ use crate::certificate::radii::smoothing::{required_p, required_p_theorem2, theo
 use crate::certificate::votes::smoothing_plan::{BoundMethod, RadiusMethod, Sides, SmoothingPlan};
 use crate::certificate::votes::tally::Tally;
 
-/// Bounds on the exact smoothed network's probabilities; both hold at once with probability at least
-/// `1 - failure_probability`.
+/// Bounds on the probabilities of the exact smoothed network. Both hold at once with probability at
+/// least `1 - failure_probability`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ProbabilityBounds {
     /// At most `h_y`.
@@ -33,23 +34,23 @@ pub struct ProbabilityBounds {
     pub p_upper: UpperBound,
 }
 
-/// What the votes prove.
+/// The radius that the votes prove, and the bounds behind it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SmoothedRadius {
     /// In the units of the float input, l2, rounded down. 0 is no certificate.
     pub radius: f64,
-    /// The bound on `h_y` behind it.
+    /// The bound on `h_y`.
     pub p_lower: LowerBound,
-    /// The bound on every other class behind it.
+    /// The bound on every other class.
     pub p_upper: UpperBound,
-    /// Whether the plan's target radius is proved.
+    /// Whether the votes prove the plan's target radius.
     pub target_accepted: bool,
 }
 
-/// The bounds that these estimation votes prove.
+/// The bounds that the estimation votes prove.
 ///
 /// # Errors
-/// [`CertificateError`] for a plan or counts that cannot be.
+/// [`CertificateError`] for an invalid plan or contradictory counts.
 pub fn probability_bounds(plan: &SmoothingPlan, tally: Tally) -> Result<ProbabilityBounds, CertificateError> {
     plan.check()?;
     tally.check()?;
@@ -83,13 +84,13 @@ pub fn probability_bounds(plan: &SmoothingPlan, tally: Tally) -> Result<Probabil
     })
 }
 
-/// The radius that these estimation votes prove, and whether it reaches the target.
+/// The radius that the estimation votes prove, and whether it reaches the target.
 ///
-/// Each call is valid by itself at whatever moment the anytime votes are looked at. All calls on one sequence of votes
-/// hold together, so the largest radius seen so far may be kept.
+/// With the anytime method each call is valid at any number of votes, and all calls on one sequence
+/// of votes hold at once, so the caller may keep the largest radius.
 ///
 /// # Errors
-/// [`CertificateError`] for a plan or counts that cannot be.
+/// [`CertificateError`] for an invalid plan or contradictory counts.
 pub fn certify(plan: &SmoothingPlan, tally: Tally) -> Result<SmoothedRadius, CertificateError> {
     let ProbabilityBounds {
         mut p_lower,
@@ -102,7 +103,8 @@ pub fn certify(plan: &SmoothingPlan, tally: Tally) -> Result<SmoothedRadius, Cer
     }
     let mut radius = radius_of(plan, p_lower, p_upper);
     if let (Some(_), Some(target)) = (tested, plan.target_radius) {
-        // The test proved p > p0, which is rounded up; recomputing from it may land a rounding short.
+        // The test proved p > p0, and p0 is rounded up; the radius recomputed from p0 may be a
+        // rounding too small.
         radius = Radius::new(radius).larger(Radius::new(target)).get();
     }
     let target_accepted = plan.target_radius.is_some_and(|target| radius >= target);
@@ -123,7 +125,8 @@ pub fn radius_of(plan: &SmoothingPlan, p_lower: LowerBound, p_upper: UpperBound)
     }
 }
 
-/// The probability p0 that `h_y` must exceed for the plan's target radius, from `h_y` alone; none without a target.
+/// The probability p0 that `h_y` must exceed for the plan's target radius, from `h_y` alone; `None`
+/// without a target.
 #[must_use]
 pub fn target_probability(plan: &SmoothingPlan) -> Option<UpperBound> {
     plan.target_radius.map(|target| match plan.radius_method {
@@ -132,7 +135,8 @@ pub fn target_probability(plan: &SmoothingPlan) -> Option<UpperBound> {
     })
 }
 
-/// If the plan has a target test and it accepts, the lower bound on `h_y` that it proves.
+/// The lower bound on `h_y` that the target test proves; `None` if the plan has no such test or the
+/// test does not accept.
 fn target_test(plan: &SmoothingPlan, tally: Tally) -> Result<Option<LowerBound>, CertificateError> {
     if !plan.has_target_test() {
         return Ok(None);
@@ -140,7 +144,7 @@ fn target_test(plan: &SmoothingPlan, tally: Tally) -> Result<Option<LowerBound>,
     let Some(p0) = target_probability(plan) else {
         return Ok(None);
     };
-    // The votes are of the noise that was drawn; it must exceed p0 by the total variation.
+    // The votes are about the drawn noise. Its probability must exceed p0 by the total variation.
     let sampled = raised_by_total_variation(p0, plan.total_variation);
     let counts = HitCounts::new(tally.votes_for_class, tally.votes)?;
     let share: FailureProbability = plan.failure_probability.half();

@@ -1,4 +1,4 @@
-//! When to stop drawing votes. The deadline, and a caller who has left, are decided elsewhere.
+//! The decision when to stop drawing votes. The caller handles deadlines and cancelled requests.
 
 use crate::certificate::bounds::anytime;
 use crate::certificate::bounds::total_variation::discount_total_variation;
@@ -16,7 +16,8 @@ pub enum Decision {
     Continue,
     /// Stop: the votes prove the target radius.
     TargetReached,
-    /// Stop: the remaining budget cannot prove the target radius, or the target is very likely false.
+    /// Stop: the remaining budget cannot prove the target radius, or the target is very likely
+    /// false.
     TargetOutOfReach,
     /// Stop: the vote budget is drawn.
     VoteBudget,
@@ -30,17 +31,18 @@ impl Decision {
     }
 }
 
-/// How sure the votes must be that the target is out of reach. Giving up early is never unsound, so this is loose: at
-/// most one in a hundred provable targets is given up by mistake with one side, two in a hundred with two, which take two
-/// such bounds.
+/// The error rate of the judgement that the target is out of reach. An early stop is never unsound,
+/// so the rate is loose: it ends at most one in a hundred runs with a provable target by mistake
+/// with one side, and two in a hundred with two sides, which need two such bounds.
 const MISTAKEN_STOP_RATE: f64 = 0.01;
 
 /// Certifies `tally` and decides whether to draw more votes. Takes some tens of microseconds.
 ///
-/// Without a target the loop draws the whole `vote_budget`. A Clopper-Pearson plan draws its own fixed number of votes,
-/// never stops earlier, and ignores `vote_budget`.
+/// Without a target the loop draws the whole `vote_budget`. A Clopper-Pearson plan draws its own
+/// fixed number of votes, never stops earlier, and ignores `vote_budget`.
 ///
-/// A driver that also needs the radius uses [`VoteRule`](crate::certificate::VoteRule), which certifies each tally once.
+/// A driver that also needs the radius uses [`VoteRule`](crate::certificate::VoteRule), which
+/// certifies each tally once.
 ///
 /// # Errors
 /// [`CertificateError`] for an invalid plan or contradictory counts.
@@ -49,7 +51,7 @@ pub fn decide(plan: &SmoothingPlan, tally: Tally, vote_budget: u64) -> Result<De
     decide_from(plan, tally, vote_budget, &proven)
 }
 
-/// As [`decide`], with `proven` the result of [`certify`] for the same plan and tally.
+/// The decision of [`decide`], from the result `proven` of [`certify`] for the same plan and tally.
 ///
 /// # Errors
 /// As [`decide`].
@@ -77,7 +79,8 @@ pub(in crate::certificate) fn decide_from(
     let Some(target) = plan.target_radius else {
         return Ok(Decision::Continue);
     };
-    // The best case gives every remaining vote to the class: both bounds and the test only grow with such a vote.
+    // The best case gives every remaining vote to the class: both bounds and the test only grow
+    // with such a vote.
     let left = vote_budget - tally.votes;
     let best = Tally {
         votes: vote_budget,
@@ -93,7 +96,8 @@ pub(in crate::certificate) fn decide_from(
     Ok(Decision::Continue)
 }
 
-/// The radius at the far ends of a loose confidence interval: very likely at least the true one.
+/// The radius at the optimistic ends of a loose confidence interval: very likely at least the true
+/// radius.
 fn optimistic_radius(plan: &SmoothingPlan, tally: Tally) -> Result<f64, CertificateError> {
     let level = FailureProbability::new(MISTAKEN_STOP_RATE)?;
     let class = anytime::upper(tally.votes_for_class, tally.votes, level)?.as_lower();

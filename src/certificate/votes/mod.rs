@@ -1,4 +1,4 @@
-//! The certificate of one smoothed input: what to prove, what the votes prove, and when to stop drawing.
+//! The certificate of one smoothed input: the plan, the votes, what they prove, and when to stop.
 
 pub(in crate::certificate) mod certify;
 pub(in crate::certificate) mod decision;

@@ -4,9 +4,10 @@ use crate::certificate::numerics::nan_safe::at_least;
 
 /// The radius that remains of `proven` after all deductions. Non-decreasing in `proven`.
 ///
-/// `snapping_loss` is the distance by which snapping to the grid may move an input. Another four units in the last place
-/// come off: the noise table's scale is `levels * sigma` rounded to a double, so the drawn noise has a sigma that differs
-/// by less than that. Both arguments are in the units of the float input. The result is rounded down.
+/// `snapping_loss` is the distance by which snapping to the grid may move an input. Another four
+/// units in the last place come off: the noise table's scale is `levels * sigma` rounded to a
+/// double, so the drawn noise has a sigma that differs by less than that. Both arguments are in the
+/// units of the float input. The result is rounded down.
 #[must_use]
 pub fn served_radius(proven: f64, snapping_loss: f64) -> f64 {
     let rounded = proven * (1.0 - 4.0 * f64::EPSILON);

@@ -1,19 +1,20 @@
-//! One bound or two: decided before the votes that it is about.
+//! The choice between one-sided and two-sided bounds, made before the estimation votes.
 
 use crate::certificate::error::CertificateError;
 use crate::certificate::votes::certify::certify;
 use crate::certificate::votes::smoothing_plan::{BoundMethod, Sides, SmoothingPlan};
 use crate::certificate::votes::tally::Tally;
 
-/// The sides that are projected to prove the larger radius after `planned_votes` estimation votes that look like the
-/// selection votes. The plan's own `sides` is ignored.
+/// The sides that are expected to prove the larger radius after `planned_votes` estimation votes
+/// with the proportions of the selection votes. The function ignores the plan's own `sides`.
 ///
-/// It looks at the selection votes alone, which the estimation never sees again; given them, the plan is fixed, so the
-/// choice costs no failure probability. With two classes and no vote for nobody one side always proves more; so does it where either reaches
-/// the target, because the target test is then the faster of the two.
+/// It uses only the selection votes, and the estimation never uses these. Given them the plan is
+/// fixed, so the choice costs no failure probability. With two classes and no vote for neither, one
+/// side always proves more. One side is also better if either reaches the target, because its
+/// target test is the faster of the two.
 ///
 /// # Errors
-/// [`CertificateError`] for a plan or counts that cannot be.
+/// [`CertificateError`] for an invalid plan or contradictory counts.
 pub fn choose_sides(
     plan: &SmoothingPlan,
     selection: Tally,
@@ -22,7 +23,8 @@ pub fn choose_sides(
 ) -> Result<Sides, CertificateError> {
     plan.check()?;
     selection.check()?;
-    // A NaN row votes for nobody: then the runner-up's count says more than the misses do.
+    // A NaN row votes for no class; then the runner-up's count is more informative than the number
+    // of misses.
     let for_nobody = selection.votes - selection.votes_for_class - selection.votes_for_runner_up;
     if (classes <= 2 && for_nobody == 0) || selection.votes == 0 {
         return Ok(Sides::OneSided);
@@ -54,7 +56,8 @@ pub fn choose_sides(
     Ok(if better { Sides::TwoSided } else { Sides::OneSided })
 }
 
-/// `count * to / from`, rounded down: never more than `to`, because no count is more than `from`. 0 of nothing.
+/// `count * to / from`, rounded down. The result never exceeds `to`, because no count exceeds
+/// `from`. It is 0 if `from` is 0.
 fn scaled(count: u64, to: u64, from: u64) -> u64 {
     (u128::from(count) * u128::from(to))
         .checked_div(u128::from(from))

@@ -1,9 +1,11 @@
-//! The rule that every consumer of votes follows: choose the sides, certify each tally, keep the best radius, decide.
+//! The rule that every consumer of votes follows: choose the sides, certify each tally, keep the
+//! best radius, decide.
 //!
-//! The rule is a pure state machine without a clock, threads or randomness. The vote loop of a request drives it with
-//! tallies as they arrive; the evaluation of shadow alphas and a replay drive it with recorded tallies. The types fix the
-//! order that soundness needs: only [`VoteRule::select`] makes an [`EstimationPhase`], so the sides are chosen once and
-//! before the first estimation vote.
+//! The rule is a pure state machine without a clock, threads or randomness. The vote loop of a
+//! request drives it with tallies as they arrive; the evaluation of shadow alphas and a replay
+//! drive it with recorded tallies. The types fix the order that soundness needs: only
+//! [`VoteRule::select`] makes an [`EstimationPhase`], so the sides are chosen once and before the
+//! first estimation vote.
 
 use crate::certificate::error::CertificateError;
 use crate::certificate::votes::certify::{SmoothedRadius, certify};
@@ -16,7 +18,7 @@ use crate::certificate::votes::tally::Tally;
 /// Everything that is fixed before the first vote of one input.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct VoteRule {
-    /// What to prove, and by which bounds. [`select`](Self::select) replaces its `sides`.
+    /// The plan to prove. [`select`](Self::select) replaces its `sides`.
     pub plan: SmoothingPlan,
     /// Number of classes of the model.
     pub classes: usize,
@@ -43,7 +45,8 @@ impl VoteRule {
     }
 }
 
-/// The estimation phase: looks at growing tallies of the same estimation votes and keeps the best radius.
+/// The estimation phase: it looks at growing tallies of the same estimation votes and keeps the
+/// best radius.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EstimationPhase {
     rule: VoteRule,
@@ -51,12 +54,13 @@ pub struct EstimationPhase {
 }
 
 impl EstimationPhase {
-    /// Certifies `tally` once, keeps the result if its served radius is the largest so far, and decides whether to draw
-    /// more votes.
+    /// Certifies `tally` once, keeps the result if its served radius is the largest so far, and
+    /// decides whether to draw more votes.
     ///
-    /// `tally` counts all estimation votes so far, and none of the selection votes. The bounds hold at all looks at once,
-    /// so the best look may be reported whatever the later ones show. The driver stops at the first decision other than
-    /// [`Decision::Continue`]; a further look is still sound.
+    /// `tally` counts all estimation votes so far, and none of the selection votes. The bounds hold
+    /// at all looks at once, so the best look may be reported whatever the later ones show. The
+    /// driver stops at the first decision other than [`Decision::Continue`]; a further look is
+    /// still sound.
     ///
     /// # Errors
     /// [`CertificateError`] for contradictory counts.
@@ -94,7 +98,8 @@ impl EstimationPhase {
         &self.rule.plan
     }
 
-    /// The first look with the largest served radius; none until a look certifies a positive radius.
+    /// The first look with the largest served radius; `None` until a look certifies a positive
+    /// radius.
     #[must_use]
     pub fn best(&self) -> Option<&BestLook> {
         self.best.as_ref()
@@ -110,7 +115,7 @@ impl EstimationPhase {
 /// The result of one look at the estimation votes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Look {
-    /// What this tally proves.
+    /// The result for this tally.
     pub proven: SmoothedRadius,
     /// The proven radius less the deductions: see [`served_radius`].
     pub served_radius: f64,
@@ -125,7 +130,7 @@ pub struct Look {
 pub struct BestLook {
     /// The estimation votes at that look.
     pub tally: Tally,
-    /// What they prove.
+    /// The result for that tally.
     pub proven: SmoothedRadius,
     /// The proven radius less the deductions: see [`served_radius`].
     pub served_radius: f64,
