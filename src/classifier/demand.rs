@@ -50,3 +50,32 @@ pub(super) fn vote_demand(
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_request_for_votes_needs_the_selection_and_one_estimation_vote() {
+        let chunking = VoteChunking::new(8, Duration::from_micros(100), 2, 1000);
+        let demand = vote_demand(3, 10, 5, chunking);
+        assert_eq!((demand.needed.standard, demand.needed.robust), (3, 3 * 11));
+        // A forecast below the needed votes is raised to them.
+        assert_eq!(demand.expected, demand.needed);
+        assert_eq!(vote_demand(3, 10, 40, chunking).expected.robust, 3 * 40);
+    }
+
+    #[test]
+    fn the_outstanding_votes_are_bounded_by_the_concurrent_inputs() {
+        let chunking = VoteChunking::new(8, Duration::from_micros(100), 2, 1000);
+        let outstanding = |inputs| vote_demand(inputs, 10, 40, chunking).outstanding;
+        assert_eq!(outstanding(2).robust, 2 * chunking.outstanding_votes());
+        assert_eq!(
+            outstanding(100).robust,
+            MAX_CONCURRENT_INPUTS * chunking.outstanding_votes()
+        );
+        assert_eq!(outstanding(100).standard, 100);
+    }
+}
