@@ -1,4 +1,5 @@
-//! Time of the mathematics of one certificate: it must be invisible next to one row of inference.
+//! The time that the mathematics of one certificate takes. It must be negligible beside one row of
+//! inference.
 //!
 //! `cargo bench --bench certificate`
 
@@ -23,7 +24,7 @@ fn plan(sides: Sides, bound_method: BoundMethod) -> Result<SmoothingPlan, Certif
     })
 }
 
-fn votes(criterion: &mut Criterion) {
+fn smoothed(criterion: &mut Criterion) {
     let tally = Tally {
         votes: 240,
         votes_for_class: 222,
@@ -45,7 +46,7 @@ fn votes(criterion: &mut Criterion) {
     }
 }
 
-fn one_row(criterion: &mut Criterion) {
+fn lipschitz(criterion: &mut Criterion) {
     let (Ok(alpha), Ok(temperature)) = (Alpha::new(0.76), Temperature::new(0.05)) else {
         return;
     };
@@ -59,5 +60,5 @@ fn one_row(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, votes, one_row);
+criterion_group!(benches, smoothed, lipschitz);
 criterion_main!(benches);

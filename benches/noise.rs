@@ -1,6 +1,10 @@
-//! Noise generation for one CIFAR-sized row (3072 values, sigma 0.25), in ns per value, on the grid of bytes and on the
-//! bundled models' of 65,535 levels: the key stream alone, the table alone, and a whole noisy row. Criterion reports
-//! elements per second; 1 Gelem/s is 1 ns per value.
+//! The time of noise generation for one CIFAR-10 row (3072 values, sigma 0.25).
+//!
+//! The benchmark covers the grid of bytes and the grid of the bundled models, which has 65,535
+//! levels. It measures the key stream alone, the table alone, the noise, and a whole noisy row.
+//! Criterion reports elements per second; 1 Gelem/s is 1 ns per value.
+//!
+//! `cargo bench --bench noise`
 
 use std::hint::black_box;
 
@@ -12,7 +16,7 @@ const DIMENSION: usize = 3072;
 
 fn noise(criterion: &mut Criterion) {
     for levels in [255, 65_535] {
-        on_grid(criterion, levels);
+        noise_on_grid(criterion, levels);
     }
     let mut group = criterion.benchmark_group("noise_table");
     group.sample_size(10);
@@ -24,7 +28,7 @@ fn noise(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn on_grid(criterion: &mut Criterion, steps: u32) {
+fn noise_on_grid(criterion: &mut Criterion, steps: u32) {
     let Ok(grid) = Grid::new(0.0, 1.0, steps) else {
         return;
     };

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Fetches ONNX Runtime's shared library out of its PyPI wheel, pinned and checked by hash.
+"""Fetches ONNX Runtime's shared library from its PyPI wheel and checks its hash.
 
     python3 scripts/fetch_onnxruntime.py [--into .runtime/onnxruntime]
 
-Nothing is fetched if the library is there and is the right one. Python is needed to build only, not to serve.
+The script fetches nothing if the library exists and has the expected hash. Only the build needs Python; the server
+does not.
 """
 
 import argparse
@@ -41,7 +42,7 @@ def sha256(path: Path) -> str:
 
 
 def download(wheel_platform: str, expected: str, folder: Path) -> Path:
-    """Has pip fetch the wheel, whatever Python this is: only the C library in it is wanted."""
+    """Downloads the wheel with pip. The version of Python does not matter: only the C library in the wheel is used."""
     requirement = folder / "requirement.txt"
     requirement.write_text(f"onnxruntime=={VERSION} --hash=sha256:{expected}\n")
     command = [
@@ -51,7 +52,7 @@ def download(wheel_platform: str, expected: str, folder: Path) -> Path:
     ]
     result = subprocess.run(command, check=False)
     if result.returncode != 0:
-        sys.exit(f"pip could not fetch onnxruntime=={VERSION} (it needs Python 3 with pip, and a package index)")
+        sys.exit(f"pip could not fetch onnxruntime=={VERSION}: check that pip is installed and that it reaches a package index")
     (wheel,) = folder.glob("*.whl")
     return wheel
 
@@ -61,12 +62,15 @@ def main() -> None:
     parser.add_argument("--into", type=Path, default=Path(__file__).parent.parent / ".runtime" / "onnxruntime")
     into = parser.parse_args().into
     if platform.system() != "Linux" or platform.machine() not in WHEELS:
-        sys.exit(f"no pinned ONNX Runtime for {platform.system()} on {platform.machine()}; set runtime.library yourself")
+        sys.exit(
+            f"no ONNX Runtime is pinned for {platform.system()} on {platform.machine()}: install the library and set"
+            " runtime.library to its path"
+        )
     wheel_platform, wheel_hash, library_hash = WHEELS[platform.machine()]
     target = into / "libonnxruntime.so"
     if target.is_file() and sha256(target) == library_hash:
         return
-    print(f"fetching ONNX Runtime {VERSION} …", flush=True)
+    print(f"fetching ONNX Runtime {VERSION}", flush=True)
     into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=into) as scratch:
         wheel = download(wheel_platform, wheel_hash, Path(scratch))
@@ -74,7 +78,7 @@ def main() -> None:
         with zipfile.ZipFile(wheel) as archive:
             unpacked.write_bytes(archive.read(LIBRARY))
         if sha256(unpacked) != library_hash:
-            sys.exit(f"{LIBRARY} is not the pinned one: nothing was installed")
+            sys.exit(f"{LIBRARY} does not have the expected hash: nothing was installed")
         unpacked.chmod(0o755)
         os.replace(unpacked, target)
     print(f"ONNX Runtime {VERSION} is in {target}", flush=True)

@@ -1,28 +1,31 @@
-//! Certimix: a gRPC server that mixes an accurate and a robust classifier and certifies every answer.
+//! Certimix: a gRPC server that mixes an accurate and a robust classifier and certifies its answers.
 //!
-//! # The house
+//! # Layers
 //!
-//! Data flows one way; a module calls only layers below its own.
+//! Data flows one way: a module uses only modules of lower layers.
 //!
-//! | layer | module | what lives there |
+//! | layer | module | contents |
 //! |---|---|---|
-//! | 6 | [`cli`], [`app`], [`shutdown`] | commands; the one place that composes; signals |
-//! | 5 | [`rpc`], [`live`] | the wire; the state that requests read |
-//! | 4 | [`classifier`] | both models as one: mixed predictions, the loop of votes, certificates |
-//! | 3 | [`scheduler`] | rows of all requests, most urgent first, on executor threads |
-//! | 2 | [`onnx`] | manifests, sessions, execution providers: the sole user of `ort` |
-//! | 1 | [`settings`], [`telemetry`] | typed settings; logs, traces, metrics, and the record of each call with those who are told of it |
-//! | 0 | [`domain`], [`certificate`] | plain types; the mathematics, pure |
+//! | 7 | [`cli`], [`app`], [`shutdown`] | commands; the composition of a server; signals |
+//! | 6 | [`telemetry`] | logs, traces and metrics, which read every layer below |
+//! | 5 | [`rpc`], [`live`] | the wire protocols; the state that requests read, and its reload |
+//! | 4 | [`classifier`] | both models as one: mixed predictions, the vote loop, certificates |
+//! | 3 | [`scheduler`] | a queue of the rows of all requests, and the executor threads |
+//! | 2 | [`onnx`] | manifests, sessions, execution providers: the only user of `ort` |
+//! | 1 | [`settings`], [`call`] | typed settings; the record of a call and its observers |
+//! | 0 | [`domain`], [`certificate`] | plain types; the mathematics, without side effects |
 //!
-//! # The way of one request
+//! # The path of a request
 //!
-//! `rpc::service` takes a Predict, loads the live classifier once, and has `rpc::decode` check the tensor. The scheduler
-//! lets it in or refuses it. `classifier::MixedClassifier` submits one row for each model, or one for the standard model and a loop of
-//! votes for the robust one. Executor threads take rows as they come free and run them on ONNX Runtime. `certificate` turns
-//! what came back into a radius, `classifier::MixedClassifier` mixes, `rpc::encode` answers. A ModelInfer of `rpc::open_inference` goes
-//! the same way, with other first and last steps.
+//! The handler of a Predict checks the tensor and loads the live snapshot once. The classifier asks
+//! the scheduler to admit the rows, and then submits them: one row for each model, or one row for the
+//! standard model and a loop of votes for the robust model. Executor threads take the most urgent
+//! rows and run them on ONNX Runtime. `certificate` computes a radius from the outputs, the classifier
+//! mixes them, and the handler encodes the response. A ModelInfer of the Open Inference Protocol takes
+//! the same path with other conversions at both ends.
 
 pub mod app;
+pub mod call;
 pub mod certificate;
 pub mod classifier;
 pub mod cli;

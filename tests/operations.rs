@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 
 const ALERTS: &str = include_str!("../deploy/prometheus/alerts.yml");
-const RUNBOOK: &str = include_str!("../docs/operations.md");
-const METRICS: &str = include_str!("../docs/metrics.md");
+const RUNBOOK: &str = include_str!("../docs/guides/operations.md");
+const METRICS: &str = include_str!("../docs/reference/metrics.md");
 
 /// What follows `key` in each line that begins with it.
 fn values<'a>(text: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
@@ -59,7 +59,7 @@ fn every_alert_links_to_its_heading() {
     let names: Vec<&str> = values(ALERTS, "- alert:").collect();
     let expected: Vec<String> = names
         .iter()
-        .map(|name| format!("docs/operations.md#{}", name.to_lowercase()))
+        .map(|name| format!("docs/guides/operations.md#{}", name.to_lowercase()))
         .collect();
     assert_eq!(links, expected);
 }
@@ -83,7 +83,10 @@ fn alerts_read_metrics_that_there_are() {
     let (read, documented) = (metrics_read(ALERTS), documented());
     assert!(read.len() > 20, "{read:?}");
     let unknown: Vec<_> = read.iter().filter(|name| !documented.contains(**name)).collect();
-    assert!(unknown.is_empty(), "docs/metrics.md does not have {unknown:?}");
+    assert!(
+        unknown.is_empty(),
+        "docs/reference/metrics.md does not have {unknown:?}"
+    );
 }
 
 #[test]

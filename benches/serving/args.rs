@@ -4,33 +4,38 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-/// The server against the runtime underneath: every case of docs/benchmarks.md.
+use crate::cases::CASES;
+
+/// Compares the server with ONNX Runtime alone: every case of docs/benchmarks.md.
 #[derive(Debug, Parser)]
 #[command(name = "serving", override_usage = "cargo bench --bench serving -- [OPTIONS]")]
 pub struct Args {
-    /// Short rounds and a soak of 20 seconds, to see that it works; writes under target/
+    /// Short rounds and a soak of 20 seconds, to check that the benchmark works; writes under target/
     #[arg(long)]
     pub quick: bool,
-    /// These cases alone, such as a,h; the others keep what was written of them before
+    /// Measure these cases only, such as a,h; the report keeps its earlier figures of the others
     #[arg(long, value_delimiter = ',', value_parser = known_case)]
     pub only: Vec<String>,
-    /// Where benchmarks.md and benchmarks.json go: docs, or target/benchmarks after a quick run
+    /// The folder of benchmarks.md and benchmarks.json [default: docs, or target/benchmarks with --quick]
     #[arg(long)]
     pub out: Option<PathBuf>,
     /// Another certimix binary than the one of this build
     #[arg(long)]
     pub server: Option<PathBuf>,
-    /// Runs the server of case c that answers at once with the response in this file
+    /// Measure nothing: write benchmarks.md again from benchmarks.json
+    #[arg(long)]
+    pub render: bool,
+    /// Run the echo server of case c, which answers with the response in this file
     #[arg(long, hide = true)]
     pub echo: Option<PathBuf>,
-    /// `cargo bench` passes it, `cargo test` does not
+    /// `cargo bench` passes this flag, `cargo test` does not
     #[arg(long, hide = true)]
     pub bench: bool,
 }
 
 fn known_case(text: &str) -> Result<String, String> {
-    let known = crate::cases::ALL.iter().any(|(letter, _)| *letter == text);
+    let known = CASES.iter().any(|(letter, _)| *letter == text);
     known
         .then(|| text.to_owned())
-        .ok_or_else(|| "the cases are a to i".to_owned())
+        .ok_or_else(|| "the cases are a to j".to_owned())
 }

@@ -1,9 +1,10 @@
-//! What happens now, on stderr: a line where people watch, and lines for a log.
+//! Progress on standard error: a spinner on a terminal, plain lines in a log.
 
-use std::io::Write as _;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::console::print_line;
 
 pub struct Progress {
     bar: ProgressBar,
@@ -19,19 +20,19 @@ impl Progress {
         Self { bar }
     }
 
-    /// What begins now and may take seconds.
-    pub fn begin(&self, text: impl Into<String>) {
+    /// Shows the step that starts now and may take seconds.
+    pub fn set_step(&self, text: impl Into<String>) {
         let text = text.into();
         if self.bar.is_hidden() {
-            writeln!(std::io::stderr().lock(), "{text} …").unwrap_or_default();
+            print_line(&format!("{text} …"));
         }
         self.bar.set_message(text);
     }
 
-    /// What is known now.
-    pub fn tell(&self, text: impl AsRef<str>) {
+    /// Prints a result above the spinner.
+    pub fn print(&self, text: impl AsRef<str>) {
         if self.bar.is_hidden() {
-            writeln!(std::io::stderr().lock(), "{}", text.as_ref()).unwrap_or_default();
+            print_line(text.as_ref());
         }
         self.bar.println(text);
     }

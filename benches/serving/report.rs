@@ -1,43 +1,49 @@
-//! What is reported: one section a case, each with its origin, kept as JSON and shown as Markdown.
+//! The data of the report: one `CaseReport` for each case, kept as JSON.
+//!
+//! The names of JSON keys are older than the names of the fields.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use super::machine::Origin;
-use super::monitor::Disturbance;
-use super::stats::Spread;
+use crate::interference::Interference;
+use crate::provenance::Provenance;
+use crate::statistics::RoundSummary;
 
-/// Every case's latest section.
+/// The latest report of every case, by its letter.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Report {
-    pub sections: BTreeMap<String, Section>,
+pub struct BenchReport {
+    #[serde(rename = "sections")]
+    pub cases: BTreeMap<String, CaseReport>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Section {
-    pub origin: Origin,
-    /// Filled in when the case is over.
-    pub disturbance: Disturbance,
+pub struct CaseReport {
+    #[serde(rename = "origin")]
+    pub provenance: Provenance,
+    /// Set after the case has ended.
+    #[serde(rename = "disturbance")]
+    pub interference: Interference,
     pub title: String,
-    /// What was done, and how to read it.
+    /// How the case was measured, and how to read its figures.
     pub method: String,
-    pub findings: Vec<Finding>,
-    pub tables: Vec<Table>,
+    #[serde(rename = "findings")]
+    pub measurements: Vec<Measurement>,
+    pub tables: Vec<ReportTable>,
     pub notes: Vec<String>,
 }
 
-/// One figure, and what it should be.
+/// One figure, and its target.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Finding {
-    pub what: String,
+pub struct Measurement {
+    #[serde(rename = "what")]
+    pub name: String,
     pub unit: Unit,
     pub target: Option<Target>,
-    pub value: Spread,
-    /// The medians that it comes from, in words.
-    pub from: String,
+    pub value: RoundSummary,
+    /// The medians that the figure is computed from, as text.
+    #[serde(rename = "from")]
+    pub computed_from: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +52,7 @@ pub enum Unit {
     Ratio,
     Milliseconds,
     Bytes,
-    /// Bulk batches of time.
+    /// The duration of one batch of Certify.
     Batches,
     MibPerHour,
 }
@@ -59,53 +65,70 @@ pub enum Target {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Table {
-    pub head: Vec<String>,
+pub struct ReportTable {
+    #[serde(rename = "head")]
+    pub header: Vec<String>,
     pub rows: Vec<Vec<String>>,
 }
 
-impl Finding {
-    pub fn new(what: impl Into<String>, unit: Unit, values: Vec<f64>) -> Self {
+impl CaseReport {
+    /// A report without figures.
+    pub fn new(provenance: &Provenance, title: &str, method: String) -> Self {
         Self {
-            what: what.into(),
+            provenance: provenance.clone(),
+            interference: Interference::default(),
+            title: title.to_owned(),
+            method,
+            measurements: Vec::new(),
+            tables: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+impl Measurement {
+    pub fn new(name: impl Into<String>, unit: Unit, values: Vec<f64>) -> Self {
+        Self {
+            name: name.into(),
             unit,
             target: None,
-            value: Spread::of(values),
-            from: String::new(),
+            value: RoundSummary::of(values),
+            computed_from: String::new(),
         }
     }
 
-    pub fn at_least(mut self, least: f64) -> Self {
-        self.target = Some(Target::AtLeast(least));
+    pub fn at_least(mut self, minimum: f64) -> Self {
+        self.target = Some(Target::AtLeast(minimum));
         self
     }
 
-    pub fn at_most(mut self, most: f64) -> Self {
-        self.target = Some(Target::AtMost(most));
+    pub fn at_most(mut self, maximum: f64) -> Self {
+        self.target = Some(Target::AtMost(maximum));
         self
     }
 
-    /// `value` of all rounds together instead of the median: for quantiles that one round has too few requests for.
-    pub fn of_all_rounds(mut self, value: f64) -> Self {
+    /// Replaces the median of the rounds by `value`, which is computed from all rounds together.
+    /// It is for quantiles that need more requests than one round has.
+    pub fn with_pooled_value(mut self, value: f64) -> Self {
         self.value.median = value;
         self
     }
 
-    pub fn from(mut self, text: impl Into<String>) -> Self {
-        self.from = text.into();
+    pub fn computed_from(mut self, text: impl Into<String>) -> Self {
+        self.computed_from = text.into();
         self
     }
 
-    /// Whether the median is within the target.
-    pub fn met(&self) -> Option<bool> {
+    /// Whether the median is within the target. `None` without a target.
+    pub fn meets_target(&self) -> Option<bool> {
         self.target.map(|target| match target {
-            Target::AtLeast(least) => self.value.median >= least,
-            Target::AtMost(most) => self.value.median <= most,
+            Target::AtLeast(minimum) => self.value.median >= minimum,
+            Target::AtMost(maximum) => self.value.median <= maximum,
         })
     }
 
-    pub fn verdict(&self) -> &'static str {
-        match self.met() {
+    pub fn target_result(&self) -> &'static str {
+        match self.meets_target() {
             Some(true) => "met",
             Some(false) => "missed",
             None => "",
@@ -114,15 +137,15 @@ impl Finding {
 
     pub fn target_text(&self) -> String {
         match self.target {
-            Some(Target::AtLeast(least)) => format!("at least {}", self.unit.show(least)),
-            Some(Target::AtMost(most)) => format!("at most {}", self.unit.show(most)),
+            Some(Target::AtLeast(minimum)) => format!("at least {}", self.unit.format(minimum)),
+            Some(Target::AtMost(maximum)) => format!("at most {}", self.unit.format(maximum)),
             None => String::new(),
         }
     }
 }
 
 impl Unit {
-    pub fn show(self, value: f64) -> String {
+    pub fn format(self, value: f64) -> String {
         match self {
             Self::Ratio => format!("{value:.3}"),
             Self::Milliseconds => format!("{value:.2} ms"),
@@ -133,34 +156,15 @@ impl Unit {
     }
 }
 
-impl Table {
-    pub fn new(head: &[&str]) -> Self {
+impl ReportTable {
+    pub fn new(header: &[&str]) -> Self {
         Self {
-            head: head.iter().map(|&cell| cell.to_owned()).collect(),
+            header: header.iter().map(|&cell| cell.to_owned()).collect(),
             rows: Vec::new(),
         }
     }
 
-    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+    pub fn add_row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().collect());
-    }
-}
-
-impl Report {
-    /// What was written before, or nothing if there is no such file.
-    pub fn read(path: &Path) -> anyhow::Result<Self> {
-        if !path.exists() {
-            return Ok(Self::default());
-        }
-        serde_json::from_str(&std::fs::read_to_string(path)?)
-            .with_context(|| format!("{} is not a report of this version: remove it", path.display()))
-    }
-
-    pub fn write(&self, folder: &Path, tried: &str) -> anyhow::Result<()> {
-        std::fs::create_dir_all(folder)?;
-        let json = serde_json::to_string_pretty(self)? + "\n";
-        std::fs::write(folder.join("benchmarks.json"), json)?;
-        std::fs::write(folder.join("benchmarks.md"), super::markdown::page(self, tried))?;
-        Ok(())
     }
 }

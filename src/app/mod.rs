@@ -1,8 +1,17 @@
-//! The one place that turns settings into a running server.
+//! The only place that turns settings into a running server.
 //!
-//! [`run()`] is its life from the first listener to the last thread; [`watched`] is what an operator sees of it meanwhile.
+//! Start-up: listen while not serving; load and warm both models; swap them in; serve and follow the
+//! configuration. Shutdown: stop serving and wait until load balancers have noticed; accept no new
+//! connections and no more requests of open streams; finish the requests in flight, within a time
+//! limit; end the model threads.
 
+mod components;
+mod error;
+mod health;
+mod lifecycle;
+mod observability;
 mod run;
-mod watched;
 
-pub use run::{AppError, Ready, Start, run};
+pub use error::AppError;
+pub use lifecycle::Ready;
+pub use run::{Start, run};

@@ -1,307 +1,135 @@
-//! The life of a server.
-//!
-//! Order of start: listen, not serving; load and warm both models; swap them in; serving, and follow the configuration. Order
-//! of stop: not serving, for as long as it takes others to hear of it; no new connections, and no more requests from open
-//! streams; requests in flight finish, within a bound; the models' threads end.
+//! Composes a server from its settings, runs it, and drains it.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use thiserror::Error;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, oneshot};
 
-use super::watched::{ConfigMetrics, ServerPages};
+use super::components::{prepare_components, wall_clock};
+use super::error::AppError;
+use super::lifecycle::{Addresses, Lifecycle, Ready};
+use super::observability::Observability;
 use crate::certificate::noise::NoiseSecret;
-use crate::classifier::{ClassifierInfo, DrainSignal, LoadError, NoiseKeyGenerator};
-use crate::live::{Contents, Live, Loader, PrepareParts, Reloader, Snapshot, Surroundings, digest};
-use crate::rpc::{self, Credentials, CredentialsError, Gate, Listeners};
-use crate::settings::{AccessSettings, Settings, Source};
-use crate::telemetry::call::{Observer, Observers};
-use crate::telemetry::metrics::{Endpoint, Metrics, MetricsError, MetricsListener};
-use crate::telemetry::models::ModelObserver;
-use crate::telemetry::{LogHandle, Reports, Traces, TracesError};
+use crate::classifier::{DrainDeadline, DrainSignal, NoiseKeyGenerator};
+use crate::live::{ConfigObserver, Contents, Live, Loader, ReloaderContext, Snapshot};
+use crate::rpc::{self, AccessControl, Listeners};
+use crate::scheduler::ModelObserver;
+use crate::settings::{Settings, SettingsSource};
+use crate::telemetry::LogHandle;
 
-/// Why the server could not run.
-#[derive(Debug, Error)]
-pub enum AppError {
-    /// The models cannot be served.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    /// Certificates or tokens cannot be used.
-    #[error(transparent)]
-    Credentials(#[from] CredentialsError),
-    /// The services cannot be put together.
-    #[error("server reflection: {0}")]
-    Reflection(#[from] tonic_reflection::server::Error),
-    /// Metrics cannot be served.
-    #[error(transparent)]
-    Metrics(#[from] MetricsError),
-    /// Traces cannot be sent.
-    #[error(transparent)]
-    Traces(#[from] TracesError),
-    /// The server ended by itself.
-    #[error("the server ended: {0}")]
-    Server(String),
-}
-
-/// What is said once the server is ready.
-#[derive(Debug, Clone)]
-pub struct Ready {
-    /// Where it listens.
-    pub address: SocketAddr,
-    /// Where it listens besides.
-    pub unix_socket: Option<PathBuf>,
-    /// Where its metrics are.
-    pub metrics: Option<SocketAddr>,
-    /// What it serves.
-    pub info: ClassifierInfo,
-    /// The weight of the robust model.
-    pub alpha: f64,
-}
-
-/// What a server is started with.
+/// The inputs of a server.
 pub struct Start {
-    /// What it serves.
+    /// The settings to serve.
     pub settings: Settings,
-    /// Where they were read from, and are read again from when they change.
-    pub source: Source,
-    /// Where.
+    /// The source of the settings, from which a reload reads them again.
+    pub source: SettingsSource,
+    /// The bound listeners.
     pub listeners: Listeners,
-    /// Keys the noise: the caller draws it from the operating system, tests fix it.
+    /// The secret of the noise keys. The command draws it from the operating system; tests fix it.
     pub secret: NoiseSecret,
-    /// The process's logger, if its filter is the server's to change.
+    /// The logger of the process, if the server may change its filter.
     pub logs: Option<LogHandle>,
-    /// Asks for a look at the configuration, whether its files seem to have changed or not.
+    /// Requests a reload, whether the files have changed or not.
     pub reload: Arc<Notify>,
 }
 
-/// Of the time for a drain, the part after which certifications are answered with the votes that they have.
+/// The part of the drain timeout after which certifications end with the votes that they have.
 const DRAIN_DEADLINE_SHARE: f64 = 0.7;
 
-/// How long the batches that run at the end may take.
-const LAST_BATCHES: Duration = Duration::from_secs(5);
+/// The time limit for the last batches of the models.
+const LAST_BATCH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Serves until `stop` comes, and returns when all is over. `ready` is called once.
+/// Serves until `stop`, and returns after the drain. `ready` is called once.
 ///
 /// # Errors
-/// If the models cannot be served, the metrics' port is taken, or the server fails.
+/// If the models cannot be loaded, the metrics port is in use, or the server fails.
 pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Output = ()>) -> Result<(), AppError> {
-    let Start {
-        settings,
-        source,
-        listeners,
-        secret,
-        logs,
-        reload,
-    } = start;
-    let (address, unix_socket) = (listeners.address(), listeners.unix_socket().map(PathBuf::from));
-    // Before the models: whoever scrapes sees them load, and a port that is taken is told at once.
-    let metrics = Arc::new(Metrics::new()?);
-    let listener = settings.metrics.listen.map(MetricsListener::bind).transpose()?;
-    let metrics_address = listener.as_ref().map(MetricsListener::address);
-    let watched = listener.is_some();
-    // Before they are read: what changes in between is found by the first look.
-    let seen = Contents::of(&settings);
-    let gate = Arc::new(Gate::new(Credentials::prepare(&settings.access, wall_clock())?));
-    let live = Arc::new(Live::new(&settings));
-    let (close, closed) = oneshot::channel::<()>();
-    let closed = Box::pin(async { drop(closed.await) });
-    let traces = Traces::start(&settings.traces)?;
-    let reports: Arc<dyn Observer> = Arc::new(Reports::new(traces.as_ref().map(Traces::tracer)));
-    let counted = watched.then(|| Arc::clone(&metrics) as Arc<dyn Observer>);
-    let observers = Observers::new([reports].into_iter().chain(counted));
-    let executors: Arc<dyn ModelObserver> = match watched {
-        true => Arc::clone(&metrics) as Arc<dyn ModelObserver>,
-        false => Arc::new(()),
+    let settings = &start.settings;
+    // The metrics port comes first: a scrape can watch the models load.
+    let mut observability = Observability::start(settings, start.logs.clone())?;
+    let addresses = Addresses {
+        tcp: start.listeners.address(),
+        unix_socket: start.listeners.unix_socket().map(PathBuf::from),
+        metrics: observability.metrics_address,
     };
+    // The contents are read before the files: the first detection finds a change in between.
+    let contents = Contents::of(settings);
+    let access = Arc::new(AccessControl::new(&settings.access, wall_clock())?);
+    let live = Arc::new(Live::new(settings));
+    let (close, closed) = oneshot::channel::<()>();
     let serving = rpc::serve(
-        listeners,
+        start.listeners,
         Arc::clone(&live),
         &settings.open_inference,
-        Arc::clone(&gate),
-        observers,
-        closed,
+        Arc::clone(&access),
+        observability.call_observers(),
+        Box::pin(async { drop(closed.await) }),
     )
     .await?;
-    let health = serving.health.clone();
-    let pages = Arc::new(ServerPages {
-        metrics: Arc::clone(&metrics),
-        live: Arc::clone(&live),
-        health: health.clone(),
-        connections: Arc::clone(&serving.connections),
-        gate: Arc::clone(&gate),
-        tracer: traces.as_ref().map(Traces::tracer),
-        logs: logs.clone(),
-    });
-    // Until all is over: the last thing that is asked of a server that stops is why it takes so long.
-    let _endpoint = listener.map(|listener| Endpoint::start(listener, pages)).transpose()?;
-    let server = async { serving.done.await.map_err(|error| AppError::Server(error.to_string())) };
+    // The endpoint outlives the drain, so an operator can see why a shutdown takes long.
+    let _endpoint = observability.serve_metrics(&live, &access, &serving)?;
+    let mut server = Box::pin(async { serving.done.await.map_err(|error| AppError::Server(error.to_string())) });
     let (drain_signal, drain_deadline) = DrainSignal::new();
-    let loader = Loader {
-        keys: Arc::new(NoiseKeyGenerator::new(secret)),
-        drain_deadline,
-        callers: Handle::current(),
-        observer: executors,
-    };
-
-    let life = async {
-        let mut stop = std::pin::pin!(stop);
-        let first = (loader.clone(), settings.clone());
-        let loading = tokio::task::spawn_blocking(move || first.0.load(&first.1));
-        let loaded = tokio::select! {
-            loaded = loading => loaded.map_err(|error| AppError::Server(error.to_string()))?,
-            () = &mut stop => return Ok(()),
-        };
-        let alpha = settings.mixture.alpha.get();
-        let parts = parts(logs, gate, &settings);
-        let surroundings = Surroundings {
+    let loader = loader(start.secret, drain_deadline, observability.model_observer());
+    let lifecycle = Lifecycle {
+        context: ReloaderContext {
             live: Arc::clone(&live),
             loader,
-            parts,
-            observer: Box::new(ConfigMetrics(metrics)),
-        };
-        let reloader = Reloader::start(settings, source, seen, loaded?, surroundings).map_err(LoadError::Settings)?;
-        if let Ok(snapshot) = live.load() {
-            health.set_serving(true).await;
-            ready(Ready {
-                address,
-                unix_socket,
-                metrics: metrics_address,
-                info: snapshot.classifier.info(),
-                alpha,
-            });
-        }
-        let engines = reloader.health();
-        tokio::select! {
-            () = stop => {}
-            () = follow(engines, &health) => {}
-            () = reloader.run(reload) => {}
-        }
-        // Who routes requests here hears of it first, and has time to route them elsewhere.
-        health.set_serving(false).await;
-        tokio::time::sleep(live.server().drain_delay).await;
-        Ok::<_, AppError>(())
+            prepare_components: prepare_components(start.logs, access),
+            observer: Arc::clone(&observability.metrics) as Arc<dyn ConfigObserver>,
+        },
+        settings: start.settings,
+        source: start.source,
+        contents,
+        health: serving.health,
+        addresses,
+        reload: start.reload,
     };
-    let mut server = std::pin::pin!(server);
     tokio::select! {
         ended = &mut server => {
             ended?;
             return Err(AppError::Server("the listeners were closed".to_owned()));
         }
-        lived = life => lived?,
+        stopped = lifecycle.run(ready, stop) => stopped?,
     }
     let drain_timeout = live.server().drain_timeout;
     drain_signal.set(Instant::now() + drain_timeout.mul_f64(DRAIN_DEADLINE_SHARE));
-    // The receiver lives in `server`, which has not ended.
+    // `server` holds the receiver and has not ended.
     let _ = close.send(());
-    match tokio::time::timeout(drain_timeout, server).await {
-        Ok(ended) => ended?,
-        Err(_) => tracing::warn!(
-            ?drain_timeout,
-            "requests or connections were still open; they are cut off"
-        ),
-    }
-    if tokio::time::timeout(LAST_BATCHES, end(live.take())).await.is_err() {
-        tracing::error!("a model does not come back from its last batch; it is left behind");
-    }
-    send_last(traces).await;
+    drain(server, drain_timeout).await?;
+    end_models(live.take()).await;
+    observability.flush().await;
     tracing::info!("stopped");
     Ok(())
 }
 
-/// What certificates are held against, and nothing else.
-#[expect(clippy::disallowed_methods, reason = "the one place that makes it an argument")]
-fn wall_clock() -> SystemTime {
-    SystemTime::now()
+/// The loader of engines, which wake their callers on this runtime.
+fn loader(secret: NoiseSecret, drain_deadline: DrainDeadline, observer: Arc<dyn ModelObserver>) -> Loader {
+    Loader {
+        keys: Arc::new(NoiseKeyGenerator::new(secret)),
+        drain_deadline,
+        callers: Handle::current(),
+        observer,
+    }
 }
 
-/// What is prepared beside the models when the settings change. `first` are those in force.
-fn parts(logs: Option<LogHandle>, gate: Arc<Gate>, first: &Settings) -> PrepareParts {
-    let in_force = Arc::new(Mutex::new(Access::of(first)));
-    Arc::new(move |settings: &Settings| {
-        let next = Access::of(settings);
-        let known = in_force.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        // Those in force are not judged again: a certificate that has expired meanwhile must not keep alpha from being changed.
-        let credentials = match next == known {
-            true => None,
-            false => {
-                Some(Credentials::prepare(&settings.access, wall_clock()).map_err(CredentialsError::into_violations)?)
-            }
-        };
-        let (logs, gate, filter) = (logs.clone(), Arc::clone(&gate), settings.log.filter.clone());
-        let in_force = Arc::clone(&in_force);
-        Ok(Box::new(move || {
-            if let Some(credentials) = credentials {
-                gate.swap(credentials);
-                *in_force.lock().unwrap_or_else(PoisonError::into_inner) = next;
-            }
-            if let Some(Err(error)) = logs.map(|logs| logs.set_filter(&filter)) {
-                tracing::error!(%error, "the filter of the log stays as it was");
-            }
-        }))
+/// Waits until the server has answered the requests in flight, or cuts them off after `timeout`.
+async fn drain(server: impl Future<Output = Result<(), AppError>>, timeout: Duration) -> Result<(), AppError> {
+    tokio::time::timeout(timeout, server).await.unwrap_or_else(|_| {
+        tracing::warn!(?timeout, "drain timeout: open requests and connections are cut off");
+        Ok(())
     })
 }
 
-/// Who may talk to the server, by its settings and by what their files hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Access {
-    settings: AccessSettings,
-    contents: String,
-}
-
-impl Access {
-    fn of(settings: &Settings) -> Self {
-        let files: Vec<_> = settings.access.files().into_iter().map(|(_, file)| file).collect();
-        Self {
-            settings: settings.access.clone(),
-            contents: digest(&files),
-        }
-    }
-}
-
-/// Tells health checks whether both models work, those that are live.
-async fn follow(mut engines: watch::Receiver<watch::Receiver<bool>>, health: &rpc::Health) {
-    let mut healthy = engines.borrow_and_update().clone();
-    loop {
-        tokio::select! {
-            changed = engines.changed() => match changed {
-                Ok(()) => healthy = engines.borrow_and_update().clone(),
-                Err(_) => std::future::pending().await,
-            },
-            changed = healthy.changed() => {
-                // The models ended, which they do after those that take their place have come.
-                if changed.is_err() {
-                    healthy = match engines.changed().await {
-                        Ok(()) => engines.borrow_and_update().clone(),
-                        Err(_) => std::future::pending().await,
-                    };
-                }
-            }
-        }
-        let serving = *healthy.borrow_and_update();
-        if serving {
-            tracing::info!("both models work: serving");
-        } else {
-            tracing::error!("a model keeps failing: not serving until it works again");
-        }
-        health.set_serving(serving).await;
-    }
-}
-
-/// Ends the models' threads, off the async threads, because that waits for the batches that run.
-async fn end(snapshot: Option<Arc<Snapshot>>) {
-    if tokio::task::spawn_blocking(move || drop(snapshot)).await.is_err() {
-        tracing::error!("the models' threads could not be ended");
-    }
-}
-
-/// Sends the spans that wait, off the async threads, because a receiver may keep that waiting for as long as it is allowed to.
-async fn send_last(traces: Option<Traces>) {
-    if tokio::task::spawn_blocking(move || drop(traces)).await.is_err() {
-        tracing::error!("the last spans could not be sent");
+/// Ends the model threads within a time limit. Their join blocks, so it runs on a blocking thread.
+async fn end_models(snapshot: Option<Arc<Snapshot>>) {
+    let ended = tokio::task::spawn_blocking(move || drop(snapshot));
+    match tokio::time::timeout(LAST_BATCH_TIMEOUT, ended).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "cannot end the model threads"),
+        Err(_) => tracing::error!("a model is still running its last batch; its thread is abandoned"),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::certificate::FailureProbability;
 use crate::domain::BoundKind;
-use crate::scheduler::Class;
+use crate::domain::Priority;
 use crate::settings::CertificateSettings;
 
 /// The certification parameters of one request. Only smoothed models use them, except for `class`.
@@ -18,7 +18,7 @@ pub struct CertificationParams {
     /// How votes become bounds on probabilities.
     pub bound: BoundKind,
     /// The scheduling class of the rows.
-    pub class: Class,
+    pub priority: Priority,
 }
 
 impl CertificationParams {
@@ -30,7 +30,7 @@ impl CertificationParams {
             vote_budget: settings.predict_votes,
             failure_probability: settings.failure_probability,
             bound: settings.bound,
-            class: Class::Interactive,
+            priority: Priority::Interactive,
         }
     }
 
@@ -42,7 +42,7 @@ impl CertificationParams {
             vote_budget: settings.certify_votes,
             failure_probability: settings.failure_probability,
             bound: settings.bound,
-            class: Class::Bulk,
+            priority: Priority::Bulk,
         }
     }
 }

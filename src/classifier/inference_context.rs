@@ -9,7 +9,7 @@ use super::prediction::mixing::mix;
 use super::prediction::robust_prediction::RobustPrediction;
 use super::shadow::Recorder;
 use crate::domain::Prediction;
-use crate::scheduler::{Outputs, Pending};
+use crate::scheduler::{JobHandle, JobOutputs};
 use crate::settings::{CertificateSettings, MixtureSettings};
 
 /// The engine and the settings of one snapshot.
@@ -33,7 +33,7 @@ impl InferenceContext {
 }
 
 /// Awaits the outputs of a job until `deadline`.
-pub(super) async fn outputs_by(deadline: Instant, pending: Pending) -> Result<Outputs, ClassifierError> {
+pub(super) async fn outputs_by(deadline: Instant, pending: JobHandle) -> Result<JobOutputs, ClassifierError> {
     let outputs = tokio::time::timeout_at(deadline.into(), pending).await;
     Ok(outputs.map_err(|_| ClassifierError::DeadlineExceeded)??)
 }

@@ -119,7 +119,7 @@ impl MixedClassifier {
     ) -> Result<PredictionBatch, ClassifierError> {
         let context = &self.context;
         let demand = self.demand(inputs.len(), &params);
-        let reservation = context.engine.scheduler.admit(params.class, deadline, &demand)?;
+        let reservation = context.engine.scheduler.admit(params.priority, deadline, &demand)?;
         match &context.engine.robust_inference {
             RobustInference::OneRow => predict_from_rows(context, inputs.into(), &reservation).await,
             RobustInference::Votes(smoother) => {
@@ -150,7 +150,7 @@ impl MixedClassifier {
     ) -> Result<PredictionBatch, ClassifierError> {
         let context = &self.context;
         let demand = self.demand(1, &params);
-        let reservation = context.engine.scheduler.admit(params.class, deadline, &demand)?;
+        let reservation = context.engine.scheduler.admit(params.priority, deadline, &demand)?;
         match &context.engine.robust_inference {
             RobustInference::OneRow => predict_from_rows(context, [input].into(), &reservation).await,
             RobustInference::Votes(smoother) => {
@@ -173,7 +173,7 @@ impl MixedClassifier {
             RobustInference::Votes(_) => {
                 let selection_votes = self.context.certificate.selection_votes;
                 let max_votes = selection_votes.saturating_add(params.vote_budget);
-                let expected_votes = engine.vote_forecast.expected(params.class, max_votes);
+                let expected_votes = engine.vote_forecast.expected(params.priority, max_votes);
                 vote_demand(inputs, selection_votes, expected_votes, engine.vote_chunking)
             }
         }

@@ -24,7 +24,7 @@ pub(super) async fn predict_from_rows(
         standard: inputs.len(),
         robust: inputs.len(),
     };
-    let pending = reservation.submit_with_others(Box::new(InputRows(inputs)), rows);
+    let pending = reservation.submit_coalesced(Box::new(InputRows(inputs)), rows);
     let outputs = outputs_by(reservation.deadline(), pending).await?;
     let mixing_start = Instant::now();
     let classes = engine.labels.len();

@@ -99,7 +99,7 @@ impl VotePredictor<'_> {
             let max_votes = sampling.selection_votes.saturating_add(rule.vote_budget);
             engine
                 .vote_forecast
-                .record(self.params.class, sampling.votes_drawn, max_votes);
+                .record(self.params.priority, sampling.votes_drawn, max_votes);
         }
         let prediction = context.mix(standard_log_probs, robust);
         let mixing = Some(RequestStage::between(mixing_start, Instant::now()));

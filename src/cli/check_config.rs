@@ -1,4 +1,4 @@
-//! `certimix check-config`.
+//! `certimix check-config`: validates a settings file.
 
 use std::path::PathBuf;
 
@@ -12,18 +12,18 @@ use crate::settings;
 /// Arguments of `certimix check-config`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Reads the file and the CERTIMIX__… variables as `certimix serve` does, and both manifests. Loads no model.
-Tells every violation at once, each with its key.")]
+Reads the file, the CERTIMIX__… variables and both manifests as `certimix serve` does. Loads no model.
+Reports every violation at once, each with its key.")]
 pub(super) struct CheckConfigArgs {
-    /// The settings, a TOML file
+    /// Settings file in TOML
     #[arg(env = "CERTIMIX_CONFIG")]
     config: PathBuf,
-    /// One JSON object instead of a table
+    /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
 }
 
-/// Checks the settings and shows them.
+/// Validates the settings and both manifests, and prints every key with its effective value.
 pub(super) fn run(args: &CheckConfigArgs) -> anyhow::Result<()> {
     let settings = settings::load(&args.config, std::env::vars())?;
     let standard = Manifest::read(&settings.models.standard)?;
@@ -39,7 +39,7 @@ pub(super) fn run(args: &CheckConfigArgs) -> anyhow::Result<()> {
     }
     output::line(table)?;
     output::note(format!(
-        "{} is fine: {} with {} ({})",
+        "{} is valid: {} with {} ({})",
         args.config.display(),
         standard.name,
         robust.name,

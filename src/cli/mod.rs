@@ -8,6 +8,7 @@ mod check_config;
 pub mod client;
 mod command;
 pub mod output;
+pub(crate) mod progress_bar;
 mod serve;
 
 pub use command::{Cli, run};

@@ -11,7 +11,7 @@ use super::output;
 use crate::app::{self, Ready, Start};
 use crate::certificate::noise::NoiseSecret;
 use crate::rpc::Listeners;
-use crate::settings::{LogFormat, Settings, Source};
+use crate::settings::{LogFormat, Settings, SettingsSource};
 use crate::telemetry::LogHandle;
 use crate::{shutdown, telemetry};
 
@@ -31,7 +31,7 @@ const LOADING_LEFT: Duration = Duration::from_secs(1);
 
 /// Runs the server until it is told to stop.
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
-    let source = Source::new(&args.config, std::env::vars());
+    let source = SettingsSource::new(&args.config, std::env::vars());
     let settings = source.parse(&source.read()?)?;
     // Dropped last, when all that is told has been told.
     let logs = telemetry::init_logs(&settings.log);
@@ -54,7 +54,7 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     result
 }
 
-async fn serve(settings: Settings, source: Source, logs: LogHandle) -> anyhow::Result<()> {
+async fn serve(settings: Settings, source: SettingsSource, logs: LogHandle) -> anyhow::Result<()> {
     let format = settings.log.format;
     let listeners = Listeners::bind(&settings.server).await?;
     let mut secret = [0; 32];

@@ -1,20 +1,23 @@
-//! The state that requests read, and how it changes: prepared off to the side, then swapped in at once.
+//! The state that requests read, and the reload that replaces it: prepared aside, then swapped.
 //!
-//! [`Live`] holds the one [`Snapshot`] that a request loads, and what became of the last change of the configuration. A
-//! [`Reloader`] makes the next one: it takes a [`look`] at what the files say, has [`prepare`] build whatever differs
-//! (that may fail, and then nothing changes), and swaps it in (that cannot fail). [`ramp`] is alpha on its way.
+//! [`Live`] holds the [`Snapshot`] that each request loads once, and the [`ConfigStatus`] of the
+//! last config change. A [`Reloader`] produces the next snapshot. Its change detector compares the
+//! contents of the files, `prepare` builds everything that differs (this may fail, and then nothing
+//! changes), and [`Live`] swaps the result in (this cannot fail). An alpha ramp is a series of such
+//! swaps.
 
+mod alpha_ramp;
+mod change_detector;
 mod contents;
-mod look;
+mod draining_engines;
 mod prepare;
-mod ramp;
+
 mod reloader;
-mod retired;
 mod snapshot;
 mod status;
 
 pub use contents::{Contents, digest};
-pub use prepare::{Commit, Loader, PrepareParts, ReloadError};
-pub use reloader::{ConfigObserver, Reloader, Surroundings};
+pub use prepare::{Commit, Loader, PrepareComponents, ReloadError};
+pub use reloader::{ConfigObserver, Reloader, ReloaderContext};
 pub use snapshot::{Live, NotLive, Snapshot};
 pub use status::{ConfigStatus, PendingError};

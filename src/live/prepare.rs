@@ -1,4 +1,4 @@
-//! Prepares what a change of the configuration asks for. May fail; changes nothing that serves.
+//! Prepares a config change. This may fail, and it changes nothing that serves.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,64 +7,64 @@ use std::sync::Arc;
 use thiserror::Error;
 use tokio::runtime::Handle;
 
-use super::Snapshot;
 use super::contents::files_of;
-use super::retired::Retired;
+use super::draining_engines::DrainingEngines;
+use super::snapshot::Snapshot;
 use crate::classifier::{DrainDeadline, Engine, EngineConfig, LoadError, MixedClassifier, NoiseKeyGenerator};
 use crate::domain::Violations;
+use crate::scheduler::ModelObserver;
 use crate::settings::{self, Settings, check_reload};
-use crate::telemetry::models::ModelObserver;
 
-/// Makes engines: what is the process's own, whichever models it serves.
+/// Loads engines. Its fields belong to the process and outlive each engine.
 #[derive(Clone)]
 pub struct Loader {
-    /// Keys of the noise.
+    /// The source of noise keys. It counts on across reloads, so no key is used twice.
     pub keys: Arc<NoiseKeyGenerator>,
-    /// When the server stops.
+    /// The time by which certifications end once the server drains.
     pub drain_deadline: DrainDeadline,
-    /// Where callers are answered.
+    /// The runtime that wakes the callers.
     pub callers: Handle,
-    /// Who is told what the models do.
+    /// Receives the events of the executors.
     pub observer: Arc<dyn ModelObserver>,
 }
 
-/// Puts in force what was prepared beside the models. Cannot fail.
+/// Swaps in the components that were prepared beside the models. Cannot fail.
 pub type Commit = Box<dyn FnOnce() + Send>;
 
-/// Prepares what else the settings speak of: certificates, tokens, the filter of the logs.
-pub type PrepareParts = Arc<dyn Fn(&Settings) -> Result<Commit, Violations> + Send + Sync>;
+/// Prepares the components beside the models: TLS certificates, tokens and the log filter.
+pub type PrepareComponents = Arc<dyn Fn(&Settings) -> Result<Commit, Violations> + Send + Sync>;
 
-/// Why a change is not in force.
+/// Why a config change is rejected.
 #[derive(Debug, Error)]
 pub enum ReloadError {
-    /// The settings file.
+    /// The settings file cannot be read, or it is invalid.
     #[error(transparent)]
-    Settings(#[from] settings::LoadError),
-    /// Keys that this process cannot change, or values that do not fit.
+    Settings(#[from] settings::SettingsError),
+    /// The change touches keys that only a restart can change, or values that do not fit.
     #[error("{0}")]
-    Refused(#[from] Violations),
-    /// The models.
+    Rejected(#[from] Violations),
+    /// The models cannot be loaded.
     #[error("the models cannot be loaded: {0}")]
     Models(#[from] LoadError),
 }
 
 impl ReloadError {
-    /// Each thing that is wrong, with its key.
+    /// Every violation, with its key.
     #[must_use]
     pub fn violations(&self) -> Violations {
         match self {
             Self::Settings(error) => error.violations(),
-            Self::Refused(violations) | Self::Models(LoadError::Settings(violations)) => violations.clone(),
+            Self::Rejected(violations) | Self::Models(LoadError::Settings(violations)) => violations.clone(),
             Self::Models(error) => Violations::one("models", error.to_string()),
         }
     }
 }
 
 impl Loader {
-    /// Both models as `settings` ask for them.
+    /// Loads both models of `settings`.
     ///
     /// # Errors
-    /// With what is wrong, and what to do about it.
+    /// If a model cannot be loaded; the message states the cause and the remedy.
     pub fn load(&self, settings: &Settings) -> Result<Arc<Engine>, LoadError> {
         Engine::load(
             settings,
@@ -75,68 +75,70 @@ impl Loader {
         )
     }
 
-    /// `serving` if that is what `settings` ask for, or a new engine beside it.
-    fn engine(
+    /// `serving` if it has the configuration of `settings`, or else a new engine.
+    fn engine_for(
         &self,
         settings: &Settings,
         serving: &Arc<Engine>,
-        retired: &Retired,
+        draining: &DrainingEngines,
     ) -> Result<Arc<Engine>, ReloadError> {
         let read = EngineConfig::read(settings).map_err(LoadError::from)?;
         if read == *serving.config() {
             return Ok(Arc::clone(serving));
         }
-        if retired.is_full() {
-            let why = "models that were replaced before still answer requests; this is tried again when they have";
-            return Err(refused("models", why.to_owned()));
+        if draining.is_full() {
+            let reason =
+                "models that a reload has replaced still answer requests; the reload is retried after they end";
+            return Err(rejected("models", reason.to_owned()));
         }
-        tracing::info!("the models are loaded anew, beside those that serve");
+        tracing::info!("loading new models beside those that serve");
         let engine = self.load(settings)?;
-        // "auto" may choose the processor at the start, and says so; not behind the back of callers who have a GPU's answers.
+        // At the start, "auto" may fall back to the CPU and reports it. A reload must not do so
+        // silently while callers rely on the speed of the GPU.
         if serving.runs_on_cuda() && !engine.runs_on_cuda() {
-            let why = "the models would run on the processor, and those that serve run on CUDA";
-            return Err(refused("runtime.provider", why.to_owned()));
+            let reason = "the new models would run on the CPU, but the models that serve run on CUDA";
+            return Err(rejected("runtime.provider", reason.to_owned()));
         }
         Ok(engine)
     }
 }
 
-fn refused(key: &str, why: String) -> ReloadError {
-    ReloadError::Refused(Violations::one(key, why))
+fn rejected(key: &str, reason: String) -> ReloadError {
+    ReloadError::Rejected(Violations::one(key, reason))
 }
 
-/// A pipe would be waited for, and nothing could be reloaded until somebody wrote into it.
-fn regular(files: &[PathBuf]) -> Result<(), ReloadError> {
+/// Rejects anything but regular files: a read of a pipe would block every later reload.
+fn check_regular(files: &[PathBuf]) -> Result<(), ReloadError> {
     match files
         .iter()
         .find(|file| std::fs::metadata(file).is_ok_and(|found| !found.is_file()))
     {
-        Some(file) => Err(refused("file", format!("{} is not a regular file", file.display()))),
+        Some(file) => Err(rejected("file", format!("{} is not a regular file", file.display()))),
         None => Ok(()),
     }
 }
 
-/// A change that is ready.
+/// A config change that is ready to be swapped in.
 pub(super) struct Prepared {
     pub(super) settings: Settings,
     pub(super) engine: Arc<Engine>,
     pub(super) commit: Commit,
 }
 
-/// What `next` asks for, if a server with `now` and `serving` can go over to it.
+/// Prepares the change from the settings `current` with the engine `serving` to `next`.
 pub(super) fn prepare(
     next: Settings,
-    now: &Settings,
+    current: &Settings,
     serving: &Arc<Engine>,
     loader: &Loader,
-    parts: &PrepareParts,
-    retired: &Retired,
+    prepare_components: &PrepareComponents,
+    draining: &DrainingEngines,
 ) -> Result<Prepared, ReloadError> {
-    check_reload(now, &next)?;
-    regular(&files_of(&next))?;
-    let commit = parts(&next)?;
-    let engine = loader.engine(&next, serving, retired)?;
-    // The snapshot itself is made when it is known with which alpha it begins.
+    check_reload(current, &next)?;
+    check_regular(&files_of(&next))?;
+    let commit = prepare_components(&next)?;
+    let engine = loader.engine_for(&next, serving, draining)?;
+    // The reloader builds the snapshot: only it has the alpha at which a ramp starts.
     engine.check_settings(&next)?;
     Ok(Prepared {
         settings: next,
@@ -145,7 +147,7 @@ pub(super) fn prepare(
     })
 }
 
-/// What requests read under `settings`.
+/// The snapshot that requests read under `settings`.
 pub(super) fn snapshot(engine: &Arc<Engine>, settings: &Settings) -> Result<Snapshot, Violations> {
     Ok(Snapshot {
         classifier: MixedClassifier::new(Arc::clone(engine), settings)?,
@@ -153,7 +155,7 @@ pub(super) fn snapshot(engine: &Arc<Engine>, settings: &Settings) -> Result<Snap
     })
 }
 
-/// The keys that differ, each as `key: old -> new`.
+/// The keys whose values differ, each as `key: old -> new`.
 pub(super) fn differences(from: &BTreeMap<String, String>, to: &BTreeMap<String, String>) -> String {
     let changed = to.iter().filter_map(|(key, new)| {
         let old = from.get(key)?;

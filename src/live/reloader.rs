@@ -1,4 +1,4 @@
-//! Brings changes of the configuration into force.
+//! The reload loop: watch the files, prepare each change, swap it in.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,209 +7,213 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
-use super::contents::files_of;
-use super::look::{Eye, Look};
-use super::prepare::{self, PrepareParts, Prepared, ReloadError, differences};
-use super::ramp::Ramp;
-use super::retired::Retired;
-use super::{ConfigStatus, Contents, Live, Loader, Snapshot};
+use super::alpha_ramp::AlphaRamp;
+use super::change_detector::{ChangeDetector, Detection};
+use super::contents::{Contents, files_of};
+use super::draining_engines::DrainingEngines;
+use super::prepare::{self, Loader, PrepareComponents, Prepared, ReloadError, differences};
+use super::snapshot::{Live, Snapshot};
+use super::status::ConfigStatus;
 use crate::certificate::Alpha;
 use crate::classifier::Engine;
 use crate::domain::Violations;
-use crate::settings::{Hint, Settings, Source, Watch};
+use crate::settings::{ChangeHint, FileWatcher, Settings, SettingsSource};
 
-/// The files are looked at this often even if nobody says that they have changed.
-const LOOK_ANYWAY: Duration = Duration::from_secs(5);
+/// How often the reloader compares the files without a file-system event.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What was refused is tried again after a while that doubles, up to this: a file that it needs may have come.
-const LONGEST_PATIENCE: Duration = Duration::from_secs(320);
+/// The longest delay before a rejected change is tried again. The delay doubles up to this value.
+/// A retry can succeed because a missing file may have appeared.
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(320);
 
-/// Watches the files of a configuration, and brings what they say into force.
+/// Watches the configuration files and puts their changes in force.
 pub struct Reloader {
-    source: Source,
-    around: Surroundings,
-    /// What the files ask for, as far as it is in force.
+    source: SettingsSource,
+    context: ReloaderContext,
+    /// The settings in force. A ramp may not have reached their alpha yet.
     settings: Settings,
     engine: Arc<Engine>,
-    ramp: Option<Ramp>,
-    /// The alpha that was swapped in last.
+    ramp: Option<AlphaRamp>,
+    /// The alpha of the snapshot in force.
     alpha: Alpha,
-    /// What was found last.
-    seen: Contents,
-    /// When what was refused is tried again, and how long after that.
+    /// The contents of the files at the last detection.
+    last_contents: Contents,
+    /// The time of the next retry of a rejected change, and the delay before that retry.
     retry: Option<(Instant, Duration)>,
-    retired: Retired,
-    /// The health of the engine that is live.
+    draining: DrainingEngines,
+    /// The health of the engine that serves.
     health: watch::Sender<watch::Receiver<bool>>,
 }
 
-/// What is prepared and told beside the models.
-pub struct Surroundings {
-    /// Where snapshots are swapped in.
+/// Everything that a reloader works with, besides the settings and the engine.
+pub struct ReloaderContext {
+    /// Receives the snapshots.
     pub live: Arc<Live>,
-    /// Makes engines.
+    /// Loads engines.
     pub loader: Loader,
-    /// Prepares what is not the models'.
-    pub parts: PrepareParts,
-    /// Is told what becomes of changes.
-    pub observer: Box<dyn ConfigObserver>,
+    /// Prepares the components beside the models.
+    pub prepare_components: PrepareComponents,
+    /// Receives the result of each change.
+    pub observer: Arc<dyn ConfigObserver>,
 }
 
-/// Is told what is in force.
+/// Receives the config that is in force and the result of each reload.
 pub trait ConfigObserver: Send + Sync {
-    /// `snapshot`, to which `status` belongs, is in force from now on: at the start, after a change, and with each step of alpha.
+    /// `snapshot` with `status` is in force from now on: at the start, after a change, and at each
+    /// step of an alpha ramp.
     fn in_force(&self, snapshot: &Snapshot, status: &ConfigStatus);
-    /// A change has come into force.
+    /// A change is in force.
     fn reloaded(&self);
-    /// A look was asked for, and what it found is in force.
+    /// A requested reload found no change.
     fn unchanged(&self);
-    /// A change was refused, and is pending.
-    fn refused(&self);
+    /// A change was rejected and is pending.
+    fn rejected(&self);
 }
 
 impl Reloader {
-    /// Serves `settings`, which were read from `source` when their files had the contents `seen`, on `engine`.
+    /// Starts to serve `settings` on `engine`. The settings were read from `source` while the files
+    /// had these `contents`.
     ///
     /// # Errors
     /// If the settings do not fit the models.
     pub fn start(
         settings: Settings,
-        source: Source,
-        seen: Contents,
+        source: SettingsSource,
+        contents: Contents,
         engine: Arc<Engine>,
-        around: Surroundings,
+        context: ReloaderContext,
     ) -> Result<Self, Violations> {
         let snapshot = prepare::snapshot(&engine, &settings)?;
-        let status = around.live.status();
-        around.observer.in_force(&snapshot, &status);
-        around.live.swap(snapshot, status);
+        let status = context.live.status();
+        context.observer.in_force(&snapshot, &status);
+        context.live.swap(snapshot, status);
         warn_if_uncertified(&settings);
         Ok(Self {
             source,
-            around,
+            context,
             alpha: settings.mixture.alpha,
             settings,
             health: watch::Sender::new(engine.healthy()),
             engine,
             ramp: None,
-            seen,
+            last_contents: contents,
             retry: None,
-            retired: Retired::default(),
+            draining: DrainingEngines::default(),
         })
     }
 
-    /// The health of the engine that is live, and of each that takes its place.
+    /// The health of the engine that serves, and then of each engine that replaces it.
     #[must_use]
     pub fn health(&self) -> watch::Receiver<watch::Receiver<bool>> {
         self.health.subscribe()
     }
 
-    /// Follows the files for ever. `reload` asks for a look that tries anew even what was refused before.
+    /// Runs the reload loop forever. `reload` requests a detection that also retries a rejected
+    /// change.
     pub async fn run(mut self, reload: Arc<Notify>) {
-        let (changed, complete) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
-        let (tell, told_complete) = (Arc::clone(&changed), Arc::clone(&complete));
-        let hear = move |hint: Hint| {
-            if hint == Hint::Complete {
-                told_complete.store(true, Ordering::Relaxed);
+        let (changed, closed) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+        let (changed_by_hint, closed_by_hint) = (Arc::clone(&changed), Arc::clone(&closed));
+        let on_hint = move |hint: ChangeHint| {
+            if hint == ChangeHint::Complete {
+                closed_by_hint.store(true, Ordering::Relaxed);
             }
-            tell.notify_one();
+            changed_by_hint.notify_one();
         };
-        let mut watch = match Watch::start(self.source.path(), hear) {
+        let mut watch = match FileWatcher::start(self.source.path(), on_hint) {
             Ok(watch) => Some(watch),
             Err(reason) => {
-                tracing::warn!(
-                    reason,
-                    "files cannot be watched; they are looked at every {LOOK_ANYWAY:?}"
-                );
+                tracing::warn!(reason, interval = ?POLL_INTERVAL, "cannot watch the config files; polling them");
                 None
             }
         };
-        self.follow(watch.as_mut());
-        // What changed before somebody watched.
+        self.watch_named_files(watch.as_mut());
+        // The files may have changed before the watch started.
         changed.notify_one();
         loop {
-            let next_step = self.ramp.as_ref().map(Ramp::next_step);
-            let again = tokio::select! {
-                () = step(next_step) => {
-                    self.advance();
+            let next_step = self.ramp.as_ref().map(AlphaRamp::next_step);
+            let requested = tokio::select! {
+                () = sleep_until(next_step) => {
+                    self.advance_ramp();
                     continue;
                 }
                 () = changed.notified() => false,
                 () = reload.notified() => true,
-                () = tokio::time::sleep(LOOK_ANYWAY) => false,
+                () = tokio::time::sleep(POLL_INTERVAL) => false,
             };
-            let due = self.retry.is_some_and(|(at, _)| at <= Instant::now());
-            // Who asks for a look has written what there is to be seen.
-            let complete = complete.swap(false, Ordering::Relaxed) || again;
-            self.look(again, due, complete).await;
-            self.follow(watch.as_mut());
+            let retry_due = self.retry.is_some_and(|(at, _)| at <= Instant::now());
+            // The caller requests a reload after it has written the file.
+            let closed = closed.swap(false, Ordering::Relaxed) || requested;
+            self.detect(requested, retry_due, closed).await;
+            self.watch_named_files(watch.as_mut());
         }
     }
 
-    /// Watches the files that are named now.
-    fn follow(&self, watch: Option<&mut Watch>) {
+    /// Watches the files that the settings in force name.
+    fn watch_named_files(&self, watch: Option<&mut FileWatcher>) {
         let Some(watch) = watch else { return };
         let files = files_of(&self.settings);
         let all = files.iter().map(PathBuf::as_path).chain([self.source.path()]);
-        for wrong in watch.follow(all) {
-            tracing::debug!(wrong, "a folder cannot be watched");
+        for failure in watch.set_files(all) {
+            tracing::debug!(failure, "cannot watch a folder");
         }
     }
 
-    async fn look(&mut self, asked: bool, due: bool, complete: bool) {
-        let eye = Eye {
+    async fn detect(&mut self, requested: bool, retry_due: bool, closed: bool) {
+        let detector = ChangeDetector {
             source: self.source.clone(),
-            loader: self.around.loader.clone(),
-            parts: Arc::clone(&self.around.parts),
-            now: self.settings.clone(),
+            loader: self.context.loader.clone(),
+            prepare_components: Arc::clone(&self.context.prepare_components),
+            current: self.settings.clone(),
             engine: Arc::clone(&self.engine),
-            seen: self.seen.clone(),
-            retired: self.retired.clone(),
+            last_contents: self.last_contents.clone(),
+            draining: self.draining.clone(),
         };
-        match tokio::task::spawn_blocking(move || eye.look(asked || due, complete)).await {
-            Ok(Look::Same) => {}
-            Ok(Look::Wrong(contents, error)) => self.refuse(contents, &error, asked),
-            Ok(Look::Changed(contents, prepared)) if self.is_in_force(&contents, &prepared) => self.keep(*prepared),
-            Ok(Look::Changed(contents, prepared)) => self.put_in_force(contents, *prepared),
-            Err(error) => tracing::error!(%error, "a change of the configuration could not be looked at"),
+        match tokio::task::spawn_blocking(move || detector.detect(requested || retry_due, closed)).await {
+            Ok(Detection::Unchanged) => {}
+            Ok(Detection::Invalid(contents, error)) => self.reject(contents, &error, requested),
+            Ok(Detection::Changed(contents, prepared)) if self.is_in_force(&contents, &prepared) => {
+                self.commit_unchanged(*prepared);
+            }
+            Ok(Detection::Changed(contents, prepared)) => self.put_in_force(contents, *prepared),
+            Err(error) => tracing::error!(%error, "config change detection failed"),
         }
     }
 
-    fn refuse(&mut self, contents: Contents, error: &ReloadError, asked: bool) {
-        let (status, violations) = (self.around.live.status(), error.violations());
-        let known = contents == self.seen
+    fn reject(&mut self, contents: Contents, error: &ReloadError, requested: bool) {
+        let (status, violations) = (self.context.live.status(), error.violations());
+        let known = contents == self.last_contents
             && status
                 .pending
                 .as_ref()
                 .is_some_and(|pending| pending.violations == violations);
-        let wait = match self.retry {
-            Some((_, wait)) if known => (wait * 2).min(LONGEST_PATIENCE),
-            _ => LOOK_ANYWAY,
+        let delay = match self.retry {
+            Some((_, delay)) if known => (delay * 2).min(MAX_RETRY_DELAY),
+            _ => POLL_INTERVAL,
         };
-        self.retry = Some((Instant::now() + wait, wait));
-        self.seen = contents;
-        // It has been told, and counted, before; who asks is told again.
-        if known && !asked {
+        self.retry = Some((Instant::now() + delay, delay));
+        self.last_contents = contents;
+        // An automatic retry of a known rejection is not logged or counted again.
+        if known && !requested {
             return;
         }
-        tracing::error!("the change of the configuration is REFUSED, the old one stays in force: {error}");
-        self.around
+        tracing::error!("config change rejected; the previous config stays in force: {error}");
+        self.context
             .live
-            .tell(status.refused(self.seen.file_sha256.clone(), violations));
-        self.around.observer.refused();
+            .set_status(status.rejected(self.last_contents.file_sha256.clone(), violations));
+        self.context.observer.rejected();
     }
 
-    /// Whether files with `contents` were found before and came into force.
+    /// Whether the files with `contents` are already in force.
     fn is_in_force(&self, contents: &Contents, prepared: &Prepared) -> bool {
-        let accepted = self.around.live.status().pending.is_none();
-        *contents == self.seen && accepted && Arc::ptr_eq(&self.engine, &prepared.engine)
+        let accepted = self.context.live.status().pending.is_none();
+        *contents == self.last_contents && accepted && Arc::ptr_eq(&self.engine, &prepared.engine)
     }
 
-    /// Leaves everything as it is, but for what was read again because somebody asked.
-    fn keep(&self, prepared: Prepared) {
+    /// Commits the components of a requested reload that changed no setting.
+    fn commit_unchanged(&self, prepared: Prepared) {
         (prepared.commit)();
-        self.around.observer.unchanged();
-        tracing::info!("the configuration is UNCHANGED");
+        self.context.observer.unchanged();
+        tracing::info!("config unchanged");
     }
 
     fn put_in_force(&mut self, contents: Contents, prepared: Prepared) {
@@ -218,12 +222,12 @@ impl Reloader {
             engine,
             commit,
         } = prepared;
-        // A change of something else leaves alpha on its way.
-        let same_way = self.settings.mixture.alpha == settings.mixture.alpha
+        // A change of other keys does not restart a ramp.
+        let same_target = self.settings.mixture.alpha == settings.mixture.alpha
             && self.settings.tuning.alpha_ramp == settings.tuning.alpha_ramp;
         let ramp = match self.ramp {
-            Some(ramp) if same_way => Some(ramp),
-            _ => Ramp::new(
+            Some(ramp) if same_target => Some(ramp),
+            _ => AlphaRamp::new(
                 self.alpha,
                 settings.mixture.alpha,
                 Instant::now(),
@@ -237,67 +241,67 @@ impl Reloader {
         };
         let snapshot = match prepare::snapshot(&engine, &settings.with_alpha(alpha)) {
             Ok(snapshot) => snapshot,
-            // They were checked when they were prepared: what is left is a thread that the system does not give.
-            Err(violations) => return self.refuse(contents, &ReloadError::Refused(violations), false),
+            // `prepare` has checked the settings; only the start of a thread can still fail.
+            Err(violations) => return self.reject(contents, &ReloadError::Rejected(violations), false),
         };
-        (self.seen, self.ramp, self.alpha, self.retry) = (contents, ramp, alpha, None);
+        (self.last_contents, self.ramp, self.alpha, self.retry) = (contents, ramp, alpha, None);
         let changes = differences(&self.settings.effective, &settings.effective);
         let revision = snapshot.classifier.provenance().config_revision.clone();
         commit();
-        let status = Arc::new(self.around.live.status().reloaded(&settings));
-        self.around.observer.in_force(&snapshot, &status);
-        self.around.observer.reloaded();
-        self.around.live.swap(snapshot, status);
+        let status = Arc::new(self.context.live.status().reloaded(&settings));
+        self.context.observer.in_force(&snapshot, &status);
+        self.context.observer.reloaded();
+        self.context.live.swap(snapshot, status);
         self.settings = settings;
         if !Arc::ptr_eq(&self.engine, &engine) {
             let old = std::mem::replace(&mut self.engine, engine);
             self.health.send_replace(self.engine.healthy());
-            self.retired.add(old);
+            self.draining.add(old);
         }
         tracing::info!(
             revision = &*revision,
             changes,
             ramp = self.ramp.is_some(),
-            "the configuration is RELOADED"
+            "config reloaded"
         );
         warn_if_uncertified(&self.settings);
     }
 
-    /// Moves alpha on.
-    fn advance(&mut self) {
+    /// Moves alpha one step along the ramp.
+    fn advance_ramp(&mut self) {
         let Some(ramp) = &mut self.ramp else { return };
-        let (alpha, over) = ramp.advance(Instant::now());
+        let (alpha, finished) = ramp.advance(Instant::now());
         match prepare::snapshot(&self.engine, &self.settings.with_alpha(alpha)) {
             Ok(snapshot) => {
-                let status = self.around.live.status();
-                self.around.observer.in_force(&snapshot, &status);
-                self.around.live.swap(snapshot, status);
+                let status = self.context.live.status();
+                self.context.observer.in_force(&snapshot, &status);
+                self.context.live.swap(snapshot, status);
                 self.alpha = alpha;
             }
-            Err(violations) => tracing::error!("alpha cannot be moved: {violations}"),
+            Err(violations) => tracing::error!("alpha ramp step failed: {violations}"),
         }
-        if over {
+        if finished {
             self.ramp = None;
-            tracing::info!(alpha = alpha.get(), "alpha has arrived");
+            tracing::info!(alpha = alpha.get(), "alpha ramp finished");
         }
     }
 }
 
-/// When alpha moves next.
-async fn step(next: Option<Instant>) {
-    match next {
-        Some(next) => tokio::time::sleep_until(next.into()).await,
+/// Sleeps until `instant`, or forever without one.
+async fn sleep_until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant.into()).await,
         None => std::future::pending().await,
     }
 }
 
-/// Says it loudly if nothing can be certified because of alpha.
+/// Warns if alpha rules out every certificate.
 fn warn_if_uncertified(settings: &Settings) {
     let alpha = settings.mixture.alpha;
     if !alpha.can_certify() {
         tracing::warn!(
             alpha = alpha.get(),
-            "NOTHING CAN BE CERTIFIED: mixture.alpha is not above 0.5"
+            "no input can be certified: mixture.alpha is not above 0.5"
         );
     }
 }

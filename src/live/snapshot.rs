@@ -1,46 +1,47 @@
-//! What one request reads.
+//! The state that one request reads.
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use thiserror::Error;
 
-use super::ConfigStatus;
+use super::status::ConfigStatus;
 use crate::classifier::MixedClassifier;
 use crate::settings::{ServerSettings, Settings};
 
-/// One configuration, prepared: all that a request reads, from its first check to its answer.
+/// One prepared configuration: everything that a request reads, from its first check to its
+/// response.
 pub struct Snapshot {
-    /// Both models, mixed.
+    /// The mixture of both models.
     pub classifier: MixedClassifier,
     /// The limits on requests.
     pub server: Arc<ServerSettings>,
 }
 
-/// What is live. Each request loads its snapshot exactly once.
+/// The current snapshot. Each request loads it exactly once.
 pub struct Live {
-    now: ArcSwap<Now>,
-    /// Also before there is a snapshot.
+    current: ArcSwap<Current>,
+    /// The limits, which exist before there is a snapshot.
     server: ArcSwap<ServerSettings>,
 }
 
-/// Swapped as one, so that nobody sees the one before the change and the other after it.
-struct Now {
+/// A snapshot and its status, swapped as one value so that no reader sees halves of two configs.
+struct Current {
     snapshot: Option<Arc<Snapshot>>,
     status: Arc<ConfigStatus>,
 }
 
-/// Nothing is live.
+/// There is no snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the models are not loaded yet, or the server is stopping")]
 pub struct NotLive;
 
 impl Live {
-    /// Nothing yet, but the limits that `settings` name.
+    /// No snapshot yet; the limits are those of `settings`.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
         Self {
-            now: ArcSwap::from_pointee(Now {
+            current: ArcSwap::from_pointee(Current {
                 snapshot: None,
                 status: Arc::new(ConfigStatus::starting(settings)),
             }),
@@ -48,60 +49,60 @@ impl Live {
         }
     }
 
-    /// The one snapshot of a request.
+    /// The snapshot of a new request.
     ///
     /// # Errors
-    /// If nothing is live: before the models have warmed up.
+    /// [`NotLive`] before the models have warmed up and once the server has stopped.
     pub fn load(&self) -> Result<Arc<Snapshot>, NotLive> {
-        self.now.load().snapshot.clone().ok_or(NotLive)
+        self.current.load().snapshot.clone().ok_or(NotLive)
     }
 
-    /// The snapshot, and the status that belongs to it.
+    /// The snapshot and its status.
     ///
     /// # Errors
-    /// If nothing is live: before the models have warmed up.
+    /// As [`Live::load`].
     pub fn load_with_status(&self) -> Result<(Arc<Snapshot>, Arc<ConfigStatus>), NotLive> {
-        let now = self.now.load();
-        let snapshot = now.snapshot.clone().ok_or(NotLive)?;
-        Ok((snapshot, Arc::clone(&now.status)))
+        let current = self.current.load();
+        let snapshot = current.snapshot.clone().ok_or(NotLive)?;
+        Ok((snapshot, Arc::clone(&current.status)))
     }
 
-    /// The limits on what is not yet a request: those of the newest snapshot.
+    /// The limits of the newest snapshot, for work before a request has loaded one.
     #[must_use]
     pub fn server(&self) -> Arc<ServerSettings> {
         self.server.load_full()
     }
 
-    /// What is in force, and what was asked for.
+    /// The status of the configuration.
     #[must_use]
     pub fn status(&self) -> Arc<ConfigStatus> {
-        Arc::clone(&self.now.load().status)
+        Arc::clone(&self.current.load().status)
     }
 
-    /// Swaps `snapshot` in, and the status that belongs to it. Requests in flight keep the one that they loaded.
+    /// Swaps in `snapshot` and its status. Requests in flight keep the snapshot that they loaded.
     pub(super) fn swap(&self, snapshot: Snapshot, status: Arc<ConfigStatus>) {
         self.server.store(Arc::clone(&snapshot.server));
-        self.now.store(Arc::new(Now {
+        self.current.store(Arc::new(Current {
             snapshot: Some(Arc::new(snapshot)),
             status,
         }));
     }
 
-    /// Leaves the snapshot as it is.
-    pub(super) fn tell(&self, status: ConfigStatus) {
+    /// Replaces the status and keeps the snapshot.
+    pub(super) fn set_status(&self, status: ConfigStatus) {
         let status = Arc::new(status);
-        self.now.rcu(|now| Now {
-            snapshot: now.snapshot.clone(),
+        self.current.rcu(|current| Current {
+            snapshot: current.snapshot.clone(),
             status: Arc::clone(&status),
         });
     }
 
-    /// Takes the snapshot out; the last request that reads it ends it.
+    /// Removes the snapshot. The last request that holds it drops it.
     #[must_use]
     pub fn take(&self) -> Option<Arc<Snapshot>> {
-        let before = self.now.rcu(|now| Now {
+        let before = self.current.rcu(|current| Current {
             snapshot: None,
-            status: Arc::clone(&now.status),
+            status: Arc::clone(&current.status),
         });
         before.snapshot.clone()
     }

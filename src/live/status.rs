@@ -1,35 +1,35 @@
-//! What is in force, and what was asked for.
+//! The config in force, and the change that is pending.
 
 use std::time::SystemTime;
 
 use crate::domain::Violations;
 use crate::settings::Settings;
 
-/// The configuration as an operator wants to see it.
+/// The state of the configuration, as GetModelInfo reports it.
 #[derive(Debug, Clone)]
 pub struct ConfigStatus {
     /// SHA-256 of the settings file that is in force, hexadecimal.
     pub file_sha256: String,
-    /// Since when.
+    /// When it came into force.
     pub since: SystemTime,
-    /// The alpha that the file asks for: the one in force, unless it is on its way there.
+    /// The alpha of the settings file. A ramp may not have reached it yet.
     pub target_alpha: f64,
-    /// Changes that came into force since the start.
+    /// Changes that came into force since the process started.
     pub reloads: u64,
-    /// Changes that were refused since the start.
+    /// Changes that were rejected since the process started.
     pub failed_reloads: u64,
-    /// Why what the files say now is not in force; none if it is.
+    /// Why the files as they are now are not in force; `None` if they are.
     pub pending: Option<PendingError>,
 }
 
-/// A change that was refused.
+/// A rejected change.
 #[derive(Debug, Clone)]
 pub struct PendingError {
-    /// SHA-256 of the settings file that was refused, hexadecimal; empty if it could not be read.
+    /// SHA-256 of the rejected settings file, hexadecimal; empty if the file could not be read.
     pub file_sha256: String,
-    /// When it was found.
+    /// When the reloader detected it.
     pub since: SystemTime,
-    /// All that is wrong with it.
+    /// Every violation in it.
     pub violations: Violations,
 }
 
@@ -54,8 +54,8 @@ impl ConfigStatus {
         }
     }
 
-    /// After a change was refused.
-    pub(super) fn refused(&self, file_sha256: String, violations: Violations) -> Self {
+    /// After a change was rejected.
+    pub(super) fn rejected(&self, file_sha256: String, violations: Violations) -> Self {
         Self {
             failed_reloads: self.failed_reloads + 1,
             pending: Some(PendingError {
@@ -68,7 +68,7 @@ impl ConfigStatus {
     }
 }
 
-/// For people to read; nothing is timed by it.
+/// A date for people. Nothing is timed by it.
 #[expect(
     clippy::disallowed_methods,
     reason = "an operator wants to know the date of a change"

@@ -1,13 +1,12 @@
-//! The manifest of a model: a TOML file beside the ONNX file that says what the file is and what is proven about it.
+//! The manifest of a model: a TOML file beside the ONNX file that describes the model and its guarantee.
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
+use super::manifest_format::{OutputKind, RawConstantOf, RawGuarantee, RawInput, RawManifest, RawNorm};
 use super::{OnnxError, proof};
-use crate::domain::{Guarantee, InputSpec, Norm, Violations};
+use crate::domain::{Guarantee, InputSpec, Violations};
 
-/// A manifest, checked within itself.
+/// A manifest whose values are checked, without regard to the ONNX file.
 #[derive(Debug, Clone)]
 pub struct Manifest {
     /// Name of the model.
@@ -18,112 +17,32 @@ pub struct Manifest {
     pub sha256: String,
     /// One label for each of the K classes.
     pub labels: Vec<String>,
-    /// What goes in.
+    /// Shape, range and grid of an input.
     pub input: InputSpec,
     /// Name of the ONNX output.
     pub output_name: String,
-    /// What comes out.
+    /// The meaning of the output.
     pub output_kind: OutputKind,
-    /// What is proven.
+    /// The guarantee that certificates rest on.
     pub guarantee: Guarantee,
-    /// Where the proof comes from.
+    /// The origin of the guarantee, for people.
     pub guarantee_source: String,
-    /// Where the manifest was read from.
+    /// The path of the manifest.
     pub path: PathBuf,
-    /// The manifest itself, as it was read: part of what a configuration revision names.
+    /// The text of the manifest, which is part of the configuration revision.
     pub text: String,
-    /// The record of a proof beside the ONNX file, as it was read with the manifest; none if there is no such file.
+    /// The bytes of the proof record beside the ONNX file; `None` if there is no such file.
     pub proof: Option<Vec<u8>>,
 }
 
-/// What a model's output stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OutputKind {
-    /// Before the softmax.
-    Logits,
-    /// After it.
-    Probabilities,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawManifest {
-    manifest_version: u32,
-    name: String,
-    file: String,
-    sha256: String,
-    labels: Vec<String>,
-    input: RawInput,
-    output: RawOutput,
-    guarantee: RawGuarantee,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawInput {
-    name: String,
-    dtype: String,
-    shape: Vec<usize>,
-    range: [f64; 2],
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawOutput {
-    name: String,
-    kind: OutputKind,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-enum RawGuarantee {
-    None {
-        source: String,
-    },
-    LipschitzProbabilities {
-        norm: RawNorm,
-        constants: Vec<f64>,
-        neighbourhood: Option<f64>,
-        probability_error_bound: f64,
-        source: String,
-    },
-    LipschitzLogits {
-        norm: RawNorm,
-        constant: f64,
-        constant_of: RawConstantOf,
-        logit_error_bound: f64,
-        source: String,
-    },
-    GaussianSmoothing {
-        norm: RawNorm,
-        sigma: f64,
-        levels: u32,
-        source: String,
-    },
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum RawNorm {
-    L1,
-    L2,
-    Linf,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum RawConstantOf {
-    LogitVector,
-    EachLogit,
-}
-
-/// What a constant, a neighbourhood, the noise's standard deviation and the ends of the input's range may be in size. No real
-/// model is near either end, and no product or quotient of a few such numbers leaves the floats.
+/// The accepted magnitudes of a constant, a neighbourhood, the standard deviation of the noise and the
+/// ends of the input range. No real model comes near either end, and products and quotients of a few
+/// such numbers do not overflow or underflow a float64.
 const MAGNITUDES: std::ops::RangeInclusive<f64> = 1e-30..=1e30;
 
-/// The largest bound on a logit's rounding error. Logits are float32, of which those near 1e6 are 1/16 apart: a larger error
-/// leaves no margin, and more likely stands for "unknown", which is `guarantee.kind = "none"`.
+/// The largest accepted bound on the rounding error of a logit. Logits are float32, and neighbouring
+/// float32 values near 1e6 are 1/16 apart. A larger error leaves no margin; it more likely stands for
+/// "unknown", which is `guarantee.kind = "none"`.
 const MAX_LOGIT_ERROR: f64 = 1e6;
 
 impl Manifest {
@@ -146,7 +65,7 @@ impl Manifest {
             violations.add("toml", error.to_string().trim().replace('\n', "\n    "));
             invalid(violations)
         })?;
-        let manifest = check(raw, path, text).map_err(invalid)?;
+        let manifest = check_values(raw, path, text).map_err(invalid)?;
         let proof = proof::read(&manifest.file)?;
         Ok(Self { proof, ..manifest })
     }
@@ -158,23 +77,23 @@ impl Manifest {
     }
 }
 
-fn check(raw: RawManifest, path: &Path, text: String) -> Result<Manifest, Violations> {
-    let mut wrong = Violations::default();
-    wrong.check(raw.manifest_version == 1, "manifest_version", || {
+fn check_values(raw: RawManifest, path: &Path, text: String) -> Result<Manifest, Violations> {
+    let mut violations = Violations::default();
+    violations.check(raw.manifest_version == 1, "manifest_version", || {
         format!("expected 1, found {}", raw.manifest_version)
     });
     let sha256 = raw.sha256.to_ascii_lowercase();
-    wrong.check(
+    violations.check(
         sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit()),
         "sha256",
         || format!("expected 64 hexadecimal digits, found \"{}\"", raw.sha256),
     );
-    wrong.check(raw.labels.len() >= 2, "labels", || {
+    violations.check(raw.labels.len() >= 2, "labels", || {
         format!("expected at least 2 classes, found {}", raw.labels.len())
     });
     for (index, label) in raw.labels.iter().enumerate() {
-        wrong.check(!raw.labels[..index].contains(label), "labels", || {
-            format!("\"{label}\" is there twice")
+        violations.check(!raw.labels[..index].contains(label), "labels", || {
+            format!("\"{label}\" occurs twice")
         });
     }
     let RawInput {
@@ -183,35 +102,35 @@ fn check(raw: RawManifest, path: &Path, text: String) -> Result<Manifest, Violat
         shape,
         range: [low, high],
     } = raw.input;
-    wrong.check(dtype == "float32", "input.dtype", || {
+    violations.check(dtype == "float32", "input.dtype", || {
         format!("expected \"float32\", found \"{dtype}\"")
     });
     let dimension = shape
         .iter()
         .try_fold(1usize, |product, &length| product.checked_mul(length));
-    wrong.check(
+    violations.check(
         dimension.is_some_and(|values| (1..=1 << 24).contains(&values)),
         "input.shape",
         || format!("expected the shape of one input, without the batch axis, of 1 to 2^24 values; found {shape:?}"),
     );
-    let most = *MAGNITUDES.end();
-    let in_range = |end: f64| (-most..=most).contains(&end);
-    wrong.check(in_range(low) && in_range(high) && low < high, "input.range", || {
+    let largest = *MAGNITUDES.end();
+    let in_range = |end: f64| (-largest..=largest).contains(&end);
+    violations.check(in_range(low) && in_range(high) && low < high, "input.range", || {
         format!("expected [low, high] with low < high, both from -1e30 to 1e30; found [{low:e}, {high:e}]")
     });
     let classes = raw.labels.len();
-    let (guarantee, source) = guarantee(raw.guarantee, classes, &mut wrong);
+    let (guarantee, source) = check_guarantee(raw.guarantee, classes, &mut violations);
     if matches!(guarantee, Guarantee::LipschitzProbabilities { .. }) {
-        wrong.check(raw.output.kind == OutputKind::Probabilities, "output.kind", || {
+        violations.check(raw.output.kind == OutputKind::Probabilities, "output.kind", || {
             "must be \"probabilities\" for guarantee.kind = \"lipschitz_probabilities\"".to_owned()
         });
     }
     if matches!(guarantee, Guarantee::LipschitzLogits { .. }) {
-        wrong.check(raw.output.kind == OutputKind::Logits, "output.kind", || {
+        violations.check(raw.output.kind == OutputKind::Logits, "output.kind", || {
             "must be \"logits\" for guarantee.kind = \"lipschitz_logits\"".to_owned()
         });
     }
-    wrong.into_result()?;
+    violations.into_result()?;
     let levels = match guarantee {
         Guarantee::GaussianSmoothing { levels, .. } => Some(levels),
         _ => None,
@@ -238,7 +157,7 @@ fn check(raw: RawManifest, path: &Path, text: String) -> Result<Manifest, Violat
     })
 }
 
-fn guarantee(raw: RawGuarantee, classes: usize, wrong: &mut Violations) -> (Guarantee, String) {
+fn check_guarantee(raw: RawGuarantee, classes: usize, violations: &mut Violations) -> (Guarantee, String) {
     let positive = |value: f64| MAGNITUDES.contains(&value);
     match raw {
         RawGuarantee::None { source } => (Guarantee::None, source),
@@ -249,19 +168,19 @@ fn guarantee(raw: RawGuarantee, classes: usize, wrong: &mut Violations) -> (Guar
             probability_error_bound,
             source,
         } => {
-            wrong.check(constants.len() == classes, "guarantee.constants", || {
+            violations.check(constants.len() == classes, "guarantee.constants", || {
                 format!(
                     "expected one for each of the {classes} classes, found {}",
                     constants.len()
                 )
             });
-            wrong.check(constants.iter().copied().all(positive), "guarantee.constants", || {
+            violations.check(constants.iter().copied().all(positive), "guarantee.constants", || {
                 format!("expected numbers from 1e-30 to 1e30; found {constants:?}")
             });
-            wrong.check(neighbourhood.is_none_or(positive), "guarantee.neighbourhood", || {
-                "expected a radius from 1e-30 to 1e30, or no such key".to_owned()
+            violations.check(neighbourhood.is_none_or(positive), "guarantee.neighbourhood", || {
+                "expected a radius from 1e-30 to 1e30, or no such field".to_owned()
             });
-            wrong.check(
+            violations.check(
                 (0.0..=1.0).contains(&probability_error_bound),
                 "guarantee.probability_error_bound",
                 || format!("expected a number from 0 to 1, found {probability_error_bound:e}"),
@@ -285,22 +204,22 @@ fn guarantee(raw: RawGuarantee, classes: usize, wrong: &mut Violations) -> (Guar
             logit_error_bound,
             source,
         } => {
-            wrong.check(positive(constant), "guarantee.constant", || {
+            violations.check(positive(constant), "guarantee.constant", || {
                 format!("expected a number from 1e-30 to 1e30, found {constant:e}")
             });
-            wrong.check(
+            violations.check(
                 (0.0..=MAX_LOGIT_ERROR).contains(&logit_error_bound),
                 "guarantee.logit_error_bound",
                 || {
                     format!(
-                        "expected a number from 0 to {MAX_LOGIT_ERROR:e}, found {logit_error_bound:e}; a model whose error \
-                         is unknown has guarantee.kind = \"none\""
+                        "expected a number from 0 to {MAX_LOGIT_ERROR:e}, found {logit_error_bound:e}; a model with an \
+                         unknown error has guarantee.kind = \"none\""
                     )
                 },
             );
             let vector_valued = constant_of == RawConstantOf::LogitVector;
-            wrong.check(!vector_valued || norm == RawNorm::L2, "guarantee.norm", || {
-                "must be \"l2\" where constant_of = \"logit_vector\"".to_owned()
+            violations.check(!vector_valued || norm == RawNorm::L2, "guarantee.norm", || {
+                "must be \"l2\" for constant_of = \"logit_vector\"".to_owned()
             });
             let norm = norm.into();
             (
@@ -319,26 +238,16 @@ fn guarantee(raw: RawGuarantee, classes: usize, wrong: &mut Violations) -> (Guar
             levels,
             source,
         } => {
-            wrong.check(norm == RawNorm::L2, "guarantee.norm", || {
+            violations.check(norm == RawNorm::L2, "guarantee.norm", || {
                 "must be \"l2\" for Gaussian smoothing".to_owned()
             });
-            wrong.check(positive(sigma), "guarantee.sigma", || {
+            violations.check(positive(sigma), "guarantee.sigma", || {
                 format!("expected a number from 1e-30 to 1e30, found {sigma:e}")
             });
-            wrong.check((1..=65_536).contains(&levels), "guarantee.levels", || {
+            violations.check((1..=65_536).contains(&levels), "guarantee.levels", || {
                 format!("expected a whole number from 1 to 65536, found {levels}")
             });
             (Guarantee::GaussianSmoothing { sigma, levels }, source)
-        }
-    }
-}
-
-impl From<RawNorm> for Norm {
-    fn from(raw: RawNorm) -> Self {
-        match raw {
-            RawNorm::L1 => Self::L1,
-            RawNorm::L2 => Self::L2,
-            RawNorm::Linf => Self::Linf,
         }
     }
 }

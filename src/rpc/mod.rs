@@ -1,36 +1,23 @@
 //! The wire: generated code, validation, conversions, thin handlers. The sole user of `tonic` beside the clients.
 //!
-//! A request comes in through [`service`], is checked by [`decode`], [`tensor`] and [`order`], answered by the classifier, and goes
-//! out through [`encode`]. [`open_inference`] is the same by another protocol. [`call`] keeps the record of each. [`listeners`] is
+//! A request comes in through [`mixed_classifier`], is checked, answered by the classifier, and goes
+//! out. [`open_inference`] is the same by another protocol. [`common::call_tracker`] keeps the record of each. [`listeners`] is
 //! where connections come in, [`access`] who may talk, [`connections`] how each is served and ended, [`router`] what they reach.
-//! Every error becomes a `Status` in [`status`] and nowhere else.
+//! Every error becomes a `Status` in [`common::status`] and nowhere else.
 
 mod access;
-mod answering;
-mod call;
+mod common;
 mod connections;
-mod deadline;
-mod decode;
-mod early_errors;
-mod encode;
 mod health;
-mod info;
 mod listeners;
-mod message_size;
+mod mixed_classifier;
 pub mod open_inference;
-mod order;
-mod predict_stream;
-pub mod proto;
 mod router;
-mod service;
-mod shadow;
-mod status;
-mod stream;
-mod tensor;
 mod unix_socket;
 
-pub use access::{Credentials, CredentialsError, Gate};
+pub use access::{AccessControl, CredentialsError, PreparedCredentials};
 pub use connections::ConnectionCounts;
 pub use health::Health;
 pub use listeners::{ListenError, Listeners};
+pub use mixed_classifier::proto;
 pub use router::{Serving, serve};

@@ -10,20 +10,20 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 
-use super::access::Gate;
-use super::answering::{Service, Stop};
-use super::call::Calls;
+use super::access::AccessControl;
+use super::common::call_tracker::Calls;
+use super::common::classify::{Service, Stop};
+use super::common::message_size::Limited;
 use super::connections::{ConnectionCounts, Methods, Server, accept};
 use super::health::Health;
 use super::listeners::Listeners;
-use super::message_size::Limited;
+use super::mixed_classifier::proto::DESCRIPTORS;
+use super::mixed_classifier::proto::mixed_classifier_server::MixedClassifierServer;
 use super::open_inference::proto::grpc_inference_service_server::GrpcInferenceServiceServer;
 use super::open_inference::{self, OpenInference};
-use super::proto::DESCRIPTORS;
-use super::proto::mixed_classifier_server::MixedClassifierServer;
+use crate::call::Observers;
 use crate::live::Live;
 use crate::settings::OpenInferenceSettings;
-use crate::telemetry::call::Observers;
 
 /// A server that runs, and its health.
 pub struct Serving<F> {
@@ -35,7 +35,7 @@ pub struct Serving<F> {
     pub connections: Arc<ConnectionCounts>,
 }
 
-/// Serves on `listeners` whoever `gate` lets in, until `stop` comes; then closes them, asks every connection to end, and waits for
+/// Serves on `listeners` whoever `access` lets in, until `stop` comes; then closes them, asks every connection to end, and waits for
 /// the requests that are in flight. Who has none is closed at once, or after a second if it does not go. `observers` are told of
 /// every call.
 ///
@@ -45,7 +45,7 @@ pub async fn serve(
     listeners: Listeners,
     live: Arc<Live>,
     open_inference: &OpenInferenceSettings,
-    gate: Arc<Gate>,
+    access: Arc<AccessControl>,
     observers: Observers,
     stop: BoxFuture<'static, ()>,
 ) -> Result<Serving<impl Future<Output = Result<(), Infallible>> + use<>>, tonic_reflection::server::Error> {
@@ -104,7 +104,7 @@ pub async fn serve(
     let (tell_stopping, stopping) = watch::channel(false);
     let connections = Arc::new(ConnectionCounts::default());
     let counts = Arc::clone(&connections);
-    let server = Arc::new(Server::new(routes, methods, live, calls, gate, counts, stopping));
+    let server = Arc::new(Server::new(routes, methods, live, calls, access, counts, stopping));
     // Boxed: the loops are too large a future to be passed around.
     let done = Box::pin(async move {
         let tasks = TaskTracker::new();

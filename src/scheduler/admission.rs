@@ -1,84 +1,86 @@
-//! Who is let in: bounded rows, and only what can be answered in time. A state machine without clock or threads.
+//! Admission control: bounded rows, and only requests that can meet their deadline. A state machine
+//! without clock or threads.
 //!
-//! Every request says how many rows it will have outstanding at a time, how many it will probably need in all, and how
-//! many it needs to have any answer. The first are bounded. The others, with the measured speed, tell when the rows ahead
-//! of it will be done: a request that could not be answered by its deadline, or that would push one over its deadline which
-//! was let in before, is refused before it costs anything.
+//! Every request declares how many rows it keeps outstanding at a time, how many it will probably need
+//! in all, and how many it needs for any answer. Admission bounds the first number. From the others and
+//! the measured time per row it computes when the rows ahead will be finished. It refuses a request that
+//! would miss its deadline, or would make an admitted request miss its deadline, before the request
+//! costs anything.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use super::speed::{Rows, Speed};
-use super::urgency::{Class, Urgency};
-use crate::domain::{PerRole, Role};
-use crate::telemetry::call::RefusalReason;
+use super::row_time::{RowTimes, Rows};
+use super::urgency::Urgency;
+use crate::call::RefusalReason;
+use crate::domain::{PerRole, Priority, Role};
 
-/// The estimate is off now and then; a request is let in if a tenth more than it still fits.
-const SLACK: f64 = 1.1;
+/// The estimate is not exact. A request is admitted only if 1.1 times the estimate still fits.
+const SAFETY_FACTOR: f64 = 1.1;
 
-/// What a request asks of the models.
+/// The rows that a request needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Demand {
-    /// Rows that it may have outstanding at a time.
+    /// The largest number of rows outstanding at a time.
     pub outstanding: PerRole<usize>,
-    /// Rows that it will probably need in all.
+    /// The expected number of rows in all.
     pub expected: PerRole<u64>,
-    /// Rows without which there is no answer.
+    /// The least number of rows for an answer.
     pub needed: PerRole<u64>,
 }
 
-/// Why a request is not let in.
+/// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Refusal {
-    /// The rows admitted and not yet finished reach the capacity.
+    /// The request does not fit in the free capacity.
     #[error(
-        "the queue is full: {admitted} of {capacity} rows of the {} model are taken, {wanted} more were wanted", role.name()
+        "the queue is full: {admitted} of {capacity} rows of the {} model are taken, and the request needs {wanted}", role.name()
     )]
     Full {
-        /// Of which model.
+        /// The model.
         role: Role,
-        /// Rows taken.
+        /// The admitted rows.
         admitted: usize,
-        /// Rows that there may be.
+        /// The capacity for the priority of the request.
         capacity: usize,
-        /// Rows wanted.
+        /// The rows that the request needs.
         wanted: usize,
-        /// How long the rows that are there will take.
+        /// The time that the admitted rows will take.
         retry_after: Duration,
     },
-    /// The rows ahead take longer than there is time.
+    /// The request would miss its deadline behind the rows ahead.
     #[error(
-        "the deadline cannot be met: it is {left:.1?} away, and these rows with those ahead take about {wait:.1?}, of which a \
-         tenth more is kept in hand"
+        "the deadline cannot be met: it is {left:.1?} away, and these rows with those ahead take about {wait:.1?}, plus a \
+         safety margin of a tenth"
     )]
     TooLate {
-        /// Until the deadline.
+        /// The time until the deadline.
         left: Duration,
-        /// Until there would be an answer, by the measured speed.
+        /// The estimated time until an answer.
         wait: Duration,
-        /// Half of that, or until it would have fitted.
+        /// The longer of half that time and the time until the request would fit.
         retry_after: Duration,
     },
-    /// Even alone it would not be in time: coming again does not help.
+    /// The request would miss its deadline even on an idle machine, so a retry does not help.
     #[error("the deadline cannot be met: it is {left:.1?} away, and the rows take about {alone:.1?} by themselves")]
     TooShort {
-        /// Until the deadline.
+        /// The time until the deadline.
         left: Duration,
-        /// What its rows take on an idle machine.
+        /// The time that its rows take on an idle machine.
         alone: Duration,
     },
-    /// It would have been in time, and made another late that was let in before it.
-    #[error("the deadlines of requests that were here before leave no time for this one")]
+    /// The request would make an admitted request miss its deadline.
+    #[error("the deadlines of requests that were admitted before leave no time for this one")]
     Crowded {
-        /// Until the one that it would have made late is done, or its deadline has come.
+        /// The time until the request that would be late has finished or its deadline has passed.
         retry_after: Duration,
     },
 }
 
 impl Refusal {
-    /// In one word.
+    /// The reason for metrics and logs.
     #[must_use]
     pub fn reason(&self) -> RefusalReason {
         match self {
@@ -89,7 +91,7 @@ impl Refusal {
         }
     }
 
-    /// When to come again.
+    /// The delay before a retry.
     #[must_use]
     pub fn retry_after(&self) -> Duration {
         match self {
@@ -101,33 +103,33 @@ impl Refusal {
     }
 }
 
-/// Rows that bulk requests may be admitted to: the rest is kept for interactive ones, so that a crowd of certifications
-/// cannot have every Predict refused.
+/// The capacity for bulk requests. The rest is reserved for interactive requests, so that many
+/// certifications cannot cause the refusal of every Predict.
 #[must_use]
 pub fn bulk_capacity(capacity: usize) -> usize {
     capacity - capacity / 4
 }
 
-/// What a request that was let in still has before it.
+/// The remaining rows of an admitted request.
 #[derive(Debug, Clone, Copy)]
-struct Left {
+struct RemainingRows {
     expected: Rows,
     needed: Rows,
 }
 
-/// The requests that were let in and have not ended.
+/// The admitted requests that have not ended.
 #[derive(Debug)]
 pub(super) struct Admissions {
-    live: BTreeMap<Urgency, Left>,
+    live: BTreeMap<Urgency, RemainingRows>,
     outstanding: PerRole<usize>,
-    /// Sums of what is left, of interactive and of bulk requests.
+    /// The sums of the remaining expected rows of interactive and of bulk requests.
     expected: [Rows; 2],
     capacity: usize,
     arrivals: u64,
 }
 
 impl Admissions {
-    /// `capacity` bounds the rows outstanding for each model.
+    /// Admissions with this bound on the outstanding rows of each model.
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             live: BTreeMap::new(),
@@ -138,39 +140,39 @@ impl Admissions {
         }
     }
 
-    /// Rows that may be outstanding for each model.
+    /// The bound on the outstanding rows of each model.
     pub(super) fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// Rows that the requests in flight were let in with.
+    /// The outstanding rows of the admitted requests.
     pub(super) fn outstanding(&self) -> PerRole<usize> {
         self.outstanding
     }
 
-    /// Lets a request in, or says why not.
+    /// Admits a request, or returns why not.
     pub(super) fn admit(
         &mut self,
-        class: Class,
+        priority: Priority,
         deadline: Instant,
         demand: &Demand,
         now: Instant,
-        speed: &Speed,
+        row_times: &RowTimes,
     ) -> Result<Urgency, Refusal> {
-        self.check_room(class, demand, speed)?;
-        let demand = &until(deadline.saturating_duration_since(now), demand, speed);
+        self.check_capacity(priority, demand, row_times)?;
+        let demand = &demand_until_deadline(deadline.saturating_duration_since(now), demand, row_times);
         let request = Urgency {
-            class,
+            priority,
             deadline,
             arrival: self.arrivals + 1,
         };
-        self.check_time(&request, demand, now, speed)?;
+        self.check_deadlines(&request, demand, now, row_times)?;
         self.arrivals += 1;
         for role in Role::ALL {
             self.outstanding[role] += demand.outstanding[role];
-            self.expected[class.index()][role] += demand.expected[role];
+            self.expected[priority.index()][role] += demand.expected[role];
         }
-        let left = Left {
+        let left = RemainingRows {
             expected: demand.expected,
             needed: demand.needed,
         };
@@ -178,10 +180,10 @@ impl Admissions {
         Ok(request)
     }
 
-    fn check_room(&self, class: Class, demand: &Demand, speed: &Speed) -> Result<(), Refusal> {
-        let capacity = match class {
-            Class::Interactive => self.capacity,
-            Class::Bulk => bulk_capacity(self.capacity),
+    fn check_capacity(&self, priority: Priority, demand: &Demand, row_times: &RowTimes) -> Result<(), Refusal> {
+        let capacity = match priority {
+            Priority::Interactive => self.capacity,
+            Priority::Bulk => bulk_capacity(self.capacity),
         };
         for role in Role::ALL {
             let (admitted, wanted) = (self.outstanding[role], demand.outstanding[role]);
@@ -191,39 +193,46 @@ impl Admissions {
                     admitted,
                     capacity,
                     wanted,
-                    retry_after: speed.wait(&self.expected[0]),
+                    retry_after: row_times.on_all_executors(&self.expected[0]),
                 });
             }
         }
         Ok(())
     }
 
-    fn check_time(&self, request: &Urgency, demand: &Demand, now: Instant, speed: &Speed) -> Result<(), Refusal> {
+    fn check_deadlines(
+        &self,
+        request: &Urgency,
+        demand: &Demand,
+        now: Instant,
+        row_times: &RowTimes,
+    ) -> Result<(), Refusal> {
         let later = || {
             self.live
                 .range(*request..)
-                .take_while(|(other, _)| other.class == request.class)
+                .take_while(|(other, _)| other.priority == request.priority)
         };
         let behind = later().fold(Rows::default(), |sum, (_, left)| plus(&sum, &left.expected));
-        let mut ahead = minus(&self.expected[request.class.index()], &behind);
-        if request.class == Class::Bulk {
-            ahead = plus(&ahead, &self.expected[Class::Interactive.index()]);
+        let mut ahead = minus(&self.expected[request.priority.index()], &behind);
+        if request.priority == Priority::Bulk {
+            ahead = plus(&ahead, &self.expected[Priority::Interactive.index()]);
         }
         let fits = |rows: &Rows, deadline: Instant| {
             let left = deadline.saturating_duration_since(now);
-            speed.wait(rows).as_secs_f64() * SLACK <= left.as_secs_f64()
+            row_times.on_all_executors(rows).as_secs_f64() * SAFETY_FACTOR <= left.as_secs_f64()
         };
-        // With nobody of its class or a more urgent one there it is tried, whatever the estimate says: only runs can correct that.
+        // Without other requests of its priority or a higher one, the request is tried even against the
+        // estimate: only runs can correct a wrong estimate.
         let first = self.live.first_key_value();
-        let idle = first.is_none_or(|(first, _)| first.class > request.class);
+        let idle = first.is_none_or(|(first, _)| first.priority > request.priority);
         if !idle && !fits(&plus(&ahead, &demand.needed), request.deadline) {
             let left = request.deadline.saturating_duration_since(now);
             if !fits(&demand.needed, request.deadline) {
-                let alone = speed.wait(&demand.needed);
+                let alone = row_times.on_all_executors(&demand.needed);
                 return Err(Refusal::TooShort { left, alone });
             }
-            let wait = speed.wait(&plus(&ahead, &demand.needed));
-            // Not as soon as it might just fit: a crowd that comes back then is refused again.
+            let wait = row_times.on_all_executors(&plus(&ahead, &demand.needed));
+            // Not the earliest time that might fit: many callers who retry then would be refused again.
             let retry_after = wait.saturating_sub(left).max(wait / 2);
             return Err(Refusal::TooLate {
                 left,
@@ -235,11 +244,11 @@ impl Admissions {
         for (other, left) in later() {
             let alone = plus(&before, &left.needed);
             if fits(&alone, other.deadline) && !fits(&plus(&alone, &demand.expected), other.deadline) {
-                // Until the one that stands in its way is done, or gone.
-                let done = speed.wait(&plus(&before, &left.expected));
-                let gone = other.deadline.saturating_duration_since(now);
+                // The time until the request in the way has finished or expired.
+                let finished = row_times.on_all_executors(&plus(&before, &left.expected));
+                let expired = other.deadline.saturating_duration_since(now);
                 return Err(Refusal::Crowded {
-                    retry_after: done.min(gone),
+                    retry_after: finished.min(expired),
                 });
             }
             before = plus(&before, &left.expected);
@@ -247,7 +256,7 @@ impl Admissions {
         Ok(())
     }
 
-    /// `rows` rows of `request` are done.
+    /// Records that `rows` rows of `request` have finished.
     pub(super) fn done(&mut self, request: &Urgency, role: Role, rows: usize) {
         let Some(left) = self.live.get_mut(request) else {
             return;
@@ -256,16 +265,16 @@ impl Admissions {
         left.needed[role] = left.needed[role].saturating_sub(rows);
         let fewer = left.expected[role].min(rows);
         left.expected[role] -= fewer;
-        let sum = &mut self.expected[request.class.index()][role];
+        let sum = &mut self.expected[request.priority.index()][role];
         *sum = sum.saturating_sub(fewer);
     }
 
-    /// `request` has ended, and gives back the rows that it might have outstanding.
+    /// Records that `request` has ended, and returns its capacity.
     pub(super) fn release(&mut self, request: &Urgency, outstanding: &PerRole<usize>) {
         let Some(left) = self.live.remove(request) else {
             return;
         };
-        let sum = &mut self.expected[request.class.index()];
+        let sum = &mut self.expected[request.priority.index()];
         *sum = minus(sum, &left.expected);
         for role in Role::ALL {
             self.outstanding[role] = self.outstanding[role].saturating_sub(outstanding[role]);
@@ -273,16 +282,16 @@ impl Admissions {
     }
 }
 
-/// The demand of a request that ends in `left`, done or not: it will not need more rows than run until then, but it waits for
-/// those without which there is no answer.
+/// The demand of a request whose deadline is `left` away. It needs no more rows than can run until
+/// then, but at least those that it needs for an answer.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "an estimate; rows stay far below 2^53"
 )]
-fn until(left: Duration, demand: &Demand, speed: &Speed) -> Demand {
-    let whole = speed.wait(&demand.expected);
+fn demand_until_deadline(left: Duration, demand: &Demand, row_times: &RowTimes) -> Demand {
+    let whole = row_times.on_all_executors(&demand.expected);
     if whole <= left {
         return *demand;
     }

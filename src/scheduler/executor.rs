@@ -1,157 +1,161 @@
-//! An executor: an OS thread that owns a session of each model, runs what is most urgent, and mends what breaks.
+//! An executor: an OS thread that owns a session of each model, runs the most urgent rows, and reopens
+//! broken sessions.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::audit::{Audit, Audited};
-use super::batch::{Outcome, Scratch, run};
-use super::condition::Repair;
-use super::flaw_log::FlawLog;
-use super::post::Post;
-use super::queue::Taker;
-use super::shared::{Done, Next, Shared, Work};
+use super::batch_run::{BatchBuffers, BatchOutcome, run_batch};
+use super::model_health::RepairBackoff;
+use super::observer::ModelObserver;
+use super::queue::ExecutorState;
+use super::reply_dispatcher::ReplyDispatcher;
+use super::row_audit::{AuditResult, RowAudit};
+use super::row_flaw_log::RowFlawLog;
+use super::shared_state::{FinishedBatch, NextStep, SharedState, Work};
 use crate::domain::{PerRole, Role, RowFlaws};
 use crate::onnx::Backend;
-use crate::telemetry::models::ModelObserver;
 
-/// Batches of one model in a row, at most, while equally urgent rows of the other wait. A processor that changes models for each
-/// row fetches the weights of both anew each time; one that never changes would starve one of them.
-const LONGEST_STREAK: u32 = 4;
+/// The largest number of consecutive batches of one model while equally urgent rows of the other model
+/// wait. A processor that alternates between models fetches their weights again each time; one that
+/// never alternates starves one model.
+const MAX_STREAK: u32 = 4;
 
+/// The state of one executor thread.
 pub(super) struct Executor<B> {
-    shared: Arc<Shared>,
-    post: Arc<Post>,
+    shared: Arc<SharedState>,
+    dispatcher: Arc<ReplyDispatcher>,
     observer: Arc<dyn ModelObserver>,
     backends: PerRole<B>,
-    /// Of the models whose backend is broken.
-    repairs: PerRole<Option<Repair>>,
-    /// The model that it ran last, and how many batches of it in a row.
+    /// The retry schedules of the broken sessions.
+    repairs: PerRole<Option<RepairBackoff>>,
+    /// The model of the last batch, and the number of its consecutive batches.
     streak: Option<(Role, u32)>,
-    scratch: Scratch,
-    audits: PerRole<Audit>,
-    flaw_logs: PerRole<FlawLog>,
+    buffers: BatchBuffers,
+    audits: PerRole<RowAudit>,
+    flaw_logs: PerRole<RowFlawLog>,
 }
 
 impl<B: Backend> Executor<B> {
     pub(super) fn new(
-        shared: Arc<Shared>,
-        post: Arc<Post>,
+        shared: Arc<SharedState>,
+        dispatcher: Arc<ReplyDispatcher>,
         observer: Arc<dyn ModelObserver>,
         backends: PerRole<B>,
     ) -> Self {
         Self {
             shared,
-            post,
+            dispatcher,
             observer,
             backends,
             repairs: PerRole::default(),
             streak: None,
-            scratch: Scratch::default(),
+            buffers: BatchBuffers::default(),
             audits: PerRole::default(),
             flaw_logs: PerRole::default(),
         }
     }
 
-    /// Works until the scheduler stops.
-    pub(super) fn work(mut self) {
+    /// Runs batches until the scheduler stops.
+    pub(super) fn run(mut self) {
         loop {
-            match self.shared.next(self.taker(), self.next_repair()) {
-                Next::Run(work) => self.run_on(work),
-                Next::Due => self.try_repairs(),
-                Next::Stop => return,
+            match self.shared.next(self.state(), self.next_retry()) {
+                NextStep::Run(work) => self.drain_from(work),
+                NextStep::Due => self.retry_broken_sessions(),
+                NextStep::Stop => return,
             }
         }
     }
 
-    /// When a broken session is to be tried again.
-    fn next_repair(&self) -> Option<Instant> {
+    /// The time of the next retry of a broken session.
+    fn next_retry(&self) -> Option<Instant> {
         Role::ALL
             .into_iter()
             .filter_map(|role| Some(self.repairs[role]?.retry_at))
             .min()
     }
 
-    fn taker(&self) -> Taker {
-        Taker {
+    fn state(&self) -> ExecutorState {
+        ExecutorState {
             able: PerRole::of(|role| self.repairs[role].is_none()),
             prefers: self
                 .streak
-                .filter(|(_, batches)| *batches < LONGEST_STREAK)
+                .filter(|(_, batches)| *batches < MAX_STREAK)
                 .map(|(role, _)| role),
             idle_others: 0,
         }
     }
 
-    /// Runs `work`, and what is there after it, until nothing is.
-    fn run_on(&mut self, work: Work) {
+    /// Runs `work` and then further batches until none waits.
+    fn drain_from(&mut self, work: Work) {
         let mut next = Some(work);
         while let Some(work) = next {
-            next = self.run(&work);
+            next = self.run_batch(&work);
         }
     }
 
-    /// Runs `work`; returns what to run after it, if that is known.
-    fn run(&mut self, work: &Work) -> Option<Work> {
+    /// Runs `work`. Returns the next batch if there is one.
+    fn run_batch(&mut self, work: &Work) -> Option<Work> {
         let (role, start) = (work.role, Instant::now());
         self.streak = match self.streak {
-            Some((before, batches)) if before == role && batches < LONGEST_STREAK => Some((role, batches + 1)),
+            Some((before, batches)) if before == role && batches < MAX_STREAK => Some((role, batches + 1)),
             _ => Some((role, 1)),
         };
-        let outcome = run(&mut self.backends[role], work, start, &mut self.scratch);
-        let done = Done {
+        let outcome = run_batch(&mut self.backends[role], work, start, &mut self.buffers);
+        let done = FinishedBatch {
             work,
-            elapsed: (outcome == Outcome::Ran).then(|| start.elapsed()),
+            elapsed: (outcome == BatchOutcome::Ran).then(|| start.elapsed()),
         };
-        // Before anyone is answered: whoever has an answer finds its batch counted.
+        // The batch is counted before its callers are answered, so they find it in the metrics.
         match (outcome, done.elapsed) {
-            (Outcome::Failed, _) => self.observer.batch_failed(role),
+            (BatchOutcome::Failed, _) => self.observer.batch_failed(role),
             (_, Some(elapsed)) => self.observer.ran(role, work.rows(), elapsed),
             _ => {}
         }
-        if !self.scratch.flaws.is_empty() {
+        if !self.buffers.flaws.is_empty() {
             self.report_flaws(role);
         }
-        let audit = outcome == Outcome::Ran && self.audits[role].is_due();
-        // A model that has failed is looked at before it runs again, and a repair that is due does not wait for a quiet hour.
-        let repair = self.next_repair().is_some_and(|due| due <= Instant::now());
-        let taker = (outcome != Outcome::Failed && !repair && !audit).then(|| self.taker());
-        let next = self.shared.done(&done, taker);
-        // Only now: whoever is answered comes back at once, and would find the lock taken.
-        self.post.send(&mut self.scratch.replies);
-        if outcome == Outcome::Failed {
-            self.examine(role);
+        let audit = outcome == BatchOutcome::Ran && self.audits[role].is_due();
+        // A model that failed is probed before it runs again. A due retry does not wait for an idle moment.
+        let retry_due = self.next_retry().is_some_and(|due| due <= Instant::now());
+        let executor = (outcome != BatchOutcome::Failed && !retry_due && !audit).then(|| self.state());
+        let next = self.shared.done(&done, executor);
+        // The lock is free by now: a caller that is answered submits its next rows at once.
+        self.dispatcher.dispatch(&mut self.buffers.replies);
+        if outcome == BatchOutcome::Failed {
+            self.probe(role);
         }
-        // Nobody waits for it: the batch is answered, and the rows that come next went to another executor.
+        // The audit delays nobody: the batch is answered, and another executor takes the next rows.
         if audit {
             self.audit(role);
         }
         next
     }
 
-    /// Runs rows of the last batch again, alone; certificates end with the first that differs.
+    /// Audits rows of the last batch. The first difference ends all certificates.
     fn audit(&mut self, role: Role) {
-        let Some((input, output)) = self.scratch.last_run() else {
+        let Some((input, output)) = self.buffers.last_run() else {
             return;
         };
         let model = role.name();
         match self.audits[role].run(&mut self.backends[role], input, output) {
-            Audited::Same => self.observer.rows_audited(role, true),
-            Audited::Different(what) => {
+            AuditResult::Same => self.observer.rows_audited(role, true),
+            AuditResult::Different(difference) => {
                 self.observer.rows_audited(role, false);
                 tracing::error!(
                     model,
-                    what,
-                    "THE MODEL IS NO FUNCTION OF ITS INPUT, as the audit found: certificates are in doubt"
+                    difference,
+                    "audit: the model is not a function of its input; certificates are in doubt"
                 );
-                self.shared.refute(format!("the {model} model: {what}"));
+                self.shared
+                    .report_audit_difference(format!("the {model} model: {difference}"));
             }
-            Audited::Failed => tracing::warn!(model, "the audit could not run a row again"),
+            AuditResult::Failed => tracing::warn!(model, "audit: cannot run a row again"),
         }
     }
 
     fn report_flaws(&mut self, role: Role) {
-        let flaws = self.scratch.flaws;
+        let flaws = self.buffers.flaws;
         self.observer.rows_flawed(role, flaws);
         if let Some(RowFlaws {
             not_finite,
@@ -168,48 +172,44 @@ impl<B: Backend> Executor<B> {
         }
     }
 
-    /// Finds out whether it was the input or the session.
-    fn examine(&mut self, role: Role) {
+    /// Finds out whether the input or the session caused a failure.
+    fn probe(&mut self, role: Role) {
         let probed = catch_unwind(AssertUnwindSafe(|| self.backends[role].probe()));
         match probed {
-            Ok(Ok(())) => tracing::warn!(model = role.name(), "the model fails on an input, and works on others"),
-            Ok(Err(error)) => self.mend(role, &error.to_string()),
-            Err(_) => self.mend(role, "it panicked"),
+            Ok(Ok(())) => tracing::warn!(model = role.name(), "the model fails on an input but works on others"),
+            Ok(Err(error)) => self.repair(role, &error.to_string()),
+            Err(_) => self.repair(role, "the backend panicked"),
         }
     }
 
-    /// Opens a broken session anew; goes on without it if that fails.
-    fn mend(&mut self, role: Role, reason: &str) {
-        tracing::error!(model = role.name(), reason, "a session is broken; it is opened anew");
+    /// Reopens a broken session, or continues without it if that fails.
+    fn repair(&mut self, role: Role, reason: &str) {
+        tracing::error!(model = role.name(), reason, "session broken; reopening it");
         self.shared.failed(role);
         self.observer.session_failed(role);
         if let Err(reason) = self.reopen(role) {
-            tracing::error!(
-                model = role.name(),
-                reason,
-                "the session cannot be opened anew; it is tried again later"
-            );
-            self.repairs[role] = Some(Repair::new(Instant::now()));
+            tracing::error!(model = role.name(), reason, "cannot reopen the session; retrying later");
+            self.repairs[role] = Some(RepairBackoff::new(Instant::now()));
             self.shared.lost(role);
         }
     }
 
-    fn try_repairs(&mut self) {
+    fn retry_broken_sessions(&mut self) {
         let now = Instant::now();
         for role in Role::ALL {
-            let Some(repair) = self.repairs[role].filter(|repair| repair.retry_at <= now) else {
+            let Some(backoff) = self.repairs[role].filter(|backoff| backoff.retry_at <= now) else {
                 continue;
             };
             match self.reopen(role) {
                 Ok(()) => {
-                    tracing::info!(model = role.name(), "the session works again");
+                    tracing::info!(model = role.name(), "session reopened");
                     self.repairs[role] = None;
                     self.shared.repaired(role);
                 }
                 Err(reason) => {
-                    tracing::error!(model = role.name(), reason, "the session still cannot be opened anew");
-                    // It counted as a failure when it was lost: another one of the same session says nothing about the others.
-                    self.repairs[role] = Some(repair.again(Instant::now()));
+                    tracing::error!(model = role.name(), reason, "cannot reopen the session; retrying later");
+                    // The session failure is counted already. A failed retry does not count again.
+                    self.repairs[role] = Some(backoff.again(Instant::now()));
                 }
             }
         }
@@ -224,7 +224,7 @@ impl<B: Backend> Executor<B> {
                 Ok(())
             }
             Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err("it panicked".to_owned()),
+            Err(_) => Err("the backend panicked".to_owned()),
         }
     }
 }

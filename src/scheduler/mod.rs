@@ -1,36 +1,40 @@
-//! One scheduler for everything: rows of all requests, most urgent first, on executors that own both models.
+//! The scheduler: rows of all requests, most urgent first, on executor threads that own both models.
 //!
-//! The unit of work is a row. A request is let in or refused at once ([`Scheduler::admit`]), then submits jobs of rows and
-//! awaits each ([`Reservation::submit`]). An executor is an OS thread that owns a [`Backend`](crate::onnx::Backend) of each
-//! model; whenever it is free it takes the most urgent rows there are, up to that model's batch: no timer makes a lone row
-//! wait, unless the operator wants one. A job whose caller dropped its [`Pending`] is skipped, and a run that nobody waits
-//! for is ended; a job whose deadline has passed is answered without a run.
+//! The unit of work is a row. A request is admitted or refused at once ([`Scheduler::admit`]); then it
+//! submits jobs of rows and awaits each one ([`Reservation::submit`]). An executor is an OS thread that
+//! owns a [`Backend`](crate::onnx::Backend) of each model. When it is free, it takes the most urgent
+//! rows, up to the batch size of their model. No timer delays a single row, unless the operator sets
+//! one. A job whose caller has dropped its [`JobHandle`] is skipped, a run that no job needs is
+//! terminated, and a job whose deadline has passed is answered without a run.
 //!
-//! [`queue`], [`admission`], [`speed`], [`condition`] and [`bell`] decide, without clock or threads; [`executor`] and [`batch`]
-//! run; [`shared`] is the one lock between them.
+//! [`queue`], [`admission`], [`row_time`], [`model_health`] and [`wakeup`] decide, without clock or
+//! threads. [`executor`] and [`batch_run`] run. [`shared_state`] holds the one lock between them.
 
 mod admission;
-mod audit;
-mod batch;
-mod bell;
-mod condition;
+mod batch_run;
+mod batch_size;
 mod executor;
-mod flaw_log;
-mod job;
-mod measure;
-mod pool;
-mod post;
+mod load;
+mod model_health;
+mod observer;
 mod queue;
+mod reply_dispatcher;
 mod reservation;
-mod shared;
-mod speed;
+mod row_audit;
+mod row_flaw_log;
+mod row_job;
+mod row_scheduler;
+mod row_time;
+mod shared_state;
 #[cfg(test)]
 mod tests;
 mod urgency;
+mod wakeup;
 
 pub use admission::{Demand, Refusal, bulk_capacity};
-pub use job::{Outputs, Pending, RowSource, ScheduleError};
-pub use measure::{Measured, best_time, measure_batch_size};
-pub use pool::{QueueSettings, Scheduler};
+pub use batch_size::{MeasuredBatch, best_time, measure_batch_size};
+pub use load::{SchedulerLoad, WaitingRows};
+pub use observer::ModelObserver;
 pub use reservation::Reservation;
-pub use urgency::Class;
+pub use row_job::{JobHandle, JobOutputs, RowSource, ScheduleError};
+pub use row_scheduler::{QueueSettings, Scheduler};

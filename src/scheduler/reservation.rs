@@ -1,55 +1,56 @@
-//! A place in the queue for one request.
+//! The reserved queue capacity of one admitted request.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Class;
-use super::job::{Job, Pending, Ring as _, RowSource};
-use super::shared::Shared;
+use super::row_job::{Job, JobHandle, RowSource, WakeExecutors as _};
+use super::shared_state::SharedState;
 use super::urgency::Urgency;
-use crate::domain::PerRole;
+use crate::domain::{PerRole, Priority};
 
-/// Room for the rows of one request. It is given back when this is dropped.
+/// Queue capacity for the rows of one request. Dropping it returns the capacity.
 pub struct Reservation {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<SharedState>,
     pub(super) request: Urgency,
     pub(super) outstanding: PerRole<usize>,
     pub(super) output_len: PerRole<usize>,
 }
 
 impl Reservation {
-    /// How urgent its rows are, before their deadline.
+    /// The priority of the request.
     #[must_use]
-    pub fn class(&self) -> Class {
-        self.request.class
+    pub fn priority(&self) -> Priority {
+        self.request.priority
     }
 
-    /// By when its rows must have started: those that have not are answered [`ScheduleError::Expired`](super::ScheduleError).
+    /// The time by which the rows must start. Later rows end with
+    /// [`ScheduleError::Expired`](super::ScheduleError).
     #[must_use]
     pub fn deadline(&self) -> Instant {
         self.request.deadline
     }
 
-    /// Submits a job of `rows` rows of each model, made by `source`: row `i` of one model is made like row `i` of the other. The
-    /// holder keeps no more outstanding than it was admitted with.
+    /// Submits a job with `rows` rows for each model. `source` produces row `i` of both models alike.
+    /// The holder keeps no more rows outstanding than it was admitted with.
     #[must_use]
-    pub fn submit(&self, source: Box<dyn RowSource>, rows: PerRole<usize>) -> Pending {
+    pub fn submit(&self, source: Box<dyn RowSource>, rows: PerRole<usize>) -> JobHandle {
         let now = Instant::now();
-        let (job, pending) = Job::new(source, rows, self.output_len, now, None);
+        let (job, handle) = Job::new(source, rows, self.output_len, now, None);
         self.shared.submit(&job, self.request, rows, now);
-        self.shared.ring();
-        pending
+        self.shared.wake_executors();
+        handle
     }
 
-    /// The same for a holder that awaits the job at once: the executors are told of its rows after every other task that is
-    /// ready now has submitted its own. Without being awaited it may never run.
+    /// Submits a job like [`Reservation::submit`], but notifies the executors only after all other
+    /// ready tasks have run, so that their rows share a batch. The caller must await the handle at
+    /// once: without a poll the job may never run.
     #[must_use]
-    pub fn submit_with_others(&self, source: Box<dyn RowSource>, rows: PerRole<usize>) -> Pending {
-        let ring = Arc::clone(&self.shared);
+    pub fn submit_coalesced(&self, source: Box<dyn RowSource>, rows: PerRole<usize>) -> JobHandle {
+        let executors = Arc::clone(&self.shared);
         let now = Instant::now();
-        let (job, pending) = Job::new(source, rows, self.output_len, now, Some(ring));
+        let (job, handle) = Job::new(source, rows, self.output_len, now, Some(executors));
         self.shared.submit(&job, self.request, rows, now);
-        pending
+        handle
     }
 }
 

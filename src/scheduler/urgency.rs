@@ -1,31 +1,14 @@
-//! In which order requests are served.
+//! The order in which requests are served.
 
 use std::time::Instant;
 
-/// How urgent a request is, before its deadline is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Class {
-    /// Somebody waits in a loop: Predict.
-    Interactive,
-    /// Many rows that fill the slots left over: Certify.
-    Bulk,
-}
+use crate::domain::Priority;
 
-impl Class {
-    /// Its place among the two, most urgent first: 0 or 1.
-    #[must_use]
-    pub fn index(self) -> usize {
-        match self {
-            Self::Interactive => 0,
-            Self::Bulk => 1,
-        }
-    }
-}
-
-/// The order in which requests run: class, then deadline, then arrival. It names a request, too.
+/// The urgency of a request: its priority, then its deadline, then its arrival. It also identifies
+/// the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Urgency {
-    pub(super) class: Class,
+    pub(super) priority: Priority,
     pub(super) deadline: Instant,
     pub(super) arrival: u64,
 }

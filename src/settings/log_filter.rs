@@ -1,38 +1,42 @@
-//! `log.filter`: what is logged, within what may be.
+//! `log.filter`: which lines are logged, within a fixed maximum.
 //!
-//! A log must never hold what a caller sent. For our own lines we see to that; what the crates underneath write when they
-//! debug is theirs to change. Today h2 prints every frame without its payload, and a GOAWAY with the peer's own bytes. So their
-//! lines end at `info`, whatever the filter says, and a filter that asks for more is refused rather than half obeyed.
+//! A log must never contain data that a caller sent. The lines of this crate are written accordingly.
+//! The debug lines of dependencies are not under our control: h2 logs every frame without its payload,
+//! and a GOAWAY frame with the peer's bytes. So dependencies log at `info` at most, and a filter that
+//! requests more is rejected rather than applied in part.
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 
-/// The one crate whose lines below `info` are known.
-const OURS: &str = "certimix";
+/// The only crate that may log below `info`.
+const OWN_CRATE: &str = "certimix";
 
-/// What a filter should have been.
+/// The accepted filters, as error messages name them.
 pub const EXPECTED_FILTER: &str = "a filter such as \"info\" or \"certimix=debug,warn\"; other crates than certimix log at info at most, because their debugging could show what callers sent";
 
-/// Reads a filter; none if it is not one, or asks other crates for more than `info`.
+/// Parses a filter. Returns `None` for an invalid filter, and for one that sets another crate below
+/// `info`.
 #[must_use]
 pub fn parse_log_filter(text: &str) -> Option<Targets> {
     let filter: Targets = text.parse().ok()?;
-    let allowed = |(target, level): (&str, LevelFilter)| is_ours(target) || level <= LevelFilter::INFO;
+    let allowed = |(target, level): (&str, LevelFilter)| is_own(target) || level <= LevelFilter::INFO;
     filter.iter().all(allowed).then_some(filter)
 }
 
-/// The most that may be logged. A filter without a target, such as `debug`, is cut to this.
+/// The most verbose levels that any filter can enable. A filter without a target, such as `debug`, is
+/// capped by them.
 #[must_use]
 pub fn log_ceiling() -> Targets {
     Targets::new()
-        .with_target(OURS, LevelFilter::TRACE)
+        .with_target(OWN_CRATE, LevelFilter::TRACE)
         .with_default(LevelFilter::INFO)
 }
 
-/// Targets match by their beginning: `certimix` covers `certimix::request`, and `certi` would cover others besides.
-fn is_ours(target: &str) -> bool {
+/// Whether a target covers this crate only. Targets match by prefix: `certimix` covers
+/// `certimix::request`, and `certi` would also cover other crates.
+fn is_own(target: &str) -> bool {
     target
-        .strip_prefix(OURS)
+        .strip_prefix(OWN_CRATE)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
@@ -41,8 +45,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_other_crates_debug_cannot_be_asked_for() {
-        for right in [
+    fn other_crates_cannot_log_below_info() {
+        for valid in [
             "info",
             "trace",
             "certimix=trace,warn",
@@ -50,9 +54,9 @@ mod tests {
             "h2=info,off",
             "h2=warn",
         ] {
-            assert!(parse_log_filter(right).is_some(), "{right}");
+            assert!(parse_log_filter(valid).is_some(), "{valid}");
         }
-        for wrong in [
+        for invalid in [
             "h2=debug",
             "info,tonic=trace",
             "certi=debug",
@@ -60,7 +64,7 @@ mod tests {
             "a=b=c",
             "certimix=loud",
         ] {
-            assert!(parse_log_filter(wrong).is_none(), "{wrong}");
+            assert!(parse_log_filter(invalid).is_none(), "{invalid}");
         }
     }
 }

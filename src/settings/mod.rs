@@ -1,43 +1,33 @@
-//! Settings: read from defaults, a TOML file and `CERTIMIX__…` variables, then validated as a whole.
+//! Settings: defaults, a TOML file and `CERTIMIX__…` variables, validated as a whole.
 //!
-//! [`load()`] reads, `reader` collects every violation with its key, and [`Settings`] is
-//! what the rest of the house sees: typed, checked, and with a revision that names it.
+//! Each file of [`tables`] reads one table of the settings file. It describes every key with a
+//! [`Key`](key::Key): name, meaning, and whether a running server can change it. A
+//! [`Reader`](reader::Reader) takes the values, and collects every violation and every description.
+//! [`load()`] returns the typed and checked [`Settings`]; [`described_keys`] returns the
+//! descriptions, from which `docs/reference/settings.md` is rendered.
 
-mod access;
-mod connections;
-mod load;
+mod all_tables;
+mod file_watcher;
+mod key;
 mod log_filter;
-mod metrics;
-mod mixture;
-mod open_inference;
-mod proof_keys;
+mod processors;
 mod reader;
-mod reloadable;
+mod reload_check;
+mod source;
+mod tables;
 #[cfg(test)]
 mod tests;
-mod traces;
-mod typed;
-mod watch;
+mod typed_values;
 
-pub use load::{LoadError, Source, load, sha256};
+pub use all_tables::{Settings, described_keys};
+pub use file_watcher::{ChangeHint, FileWatcher};
+pub use key::{KeyDescription, Reload};
 pub use log_filter::{EXPECTED_FILTER, log_ceiling, parse_log_filter};
-pub use metrics::MetricsSettings;
-pub use mixture::{MixtureSettings, TuningSettings};
-pub use open_inference::OpenInferenceSettings;
-pub use proof_keys::PROJECT_KEY;
-pub use reloadable::check_reload;
-pub use traces::TraceSettings;
-pub use typed::{
-    AccessSettings, CertificateSettings, ConnectionSettings, LogFormat, LogSettings, ModelSettings, Provider,
-    RadiusMethod, RuntimeSettings, SchedulerSettings, ServerSettings, Settings, TlsSettings,
+pub use processors::processors;
+pub use reload_check::check_reload;
+pub use source::{SettingsError, SettingsSource, load, sha256};
+pub use tables::{
+    AccessSettings, CertificateSettings, ConnectionSettings, LogFormat, LogSettings, MAX_BATCH_SIZE, MetricsSettings,
+    MixtureSettings, ModelSettings, OpenInferenceSettings, PROJECT_KEY, Provider, RadiusMethod, RuntimeSettings,
+    SchedulerSettings, ServerSettings, TlsSettings, TraceSettings, TuningSettings,
 };
-pub use watch::{Hint, Watch};
-
-/// Rows in one run that an operator may ask for.
-pub const MAX_BATCH_SIZE: usize = 4096;
-
-/// Processors to run on: those of the cgroup's quota and of the affinity mask, where they are fewer than the machine's.
-#[must_use]
-pub fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}

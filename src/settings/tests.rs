@@ -5,7 +5,7 @@ use crate::domain::BoundKind;
 
 const MINIMAL: &str = "[models]\nstandard = \"g.toml\"\nrobust = \"h.toml\"\n[runtime]\nlibrary = \"/lib/ort.so\"\n";
 
-fn read(text: &str, variables: &[(&str, &str)]) -> Result<Settings, LoadError> {
+fn read(text: &str, variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("certimix.toml");
     std::fs::write(&path, text).unwrap();
@@ -17,15 +17,15 @@ fn read(text: &str, variables: &[(&str, &str)]) -> Result<Settings, LoadError> {
     )
 }
 
-fn wrong_keys(text: &str) -> Vec<String> {
+fn violated_keys(text: &str) -> Vec<String> {
     match read(text, &[]) {
-        Err(LoadError::Invalid { violations, .. }) => violations.0.into_iter().map(|found| found.field).collect(),
+        Err(SettingsError::Invalid { violations, .. }) => violations.0.into_iter().map(|found| found.field).collect(),
         other => panic!("expected violations, found {other:?}"),
     }
 }
 
 #[test]
-fn defaults_fill_what_is_not_said() {
+fn absent_keys_have_defaults() {
     let settings = read(MINIMAL, &[]).unwrap();
     assert_eq!(settings.server.listen.to_string(), "127.0.0.1:50051");
     assert_eq!(settings.mixture.alpha.get(), 0.76);
@@ -36,12 +36,12 @@ fn defaults_fill_what_is_not_said() {
 }
 
 #[test]
-fn every_violation_is_told_with_its_key() {
+fn every_violation_has_its_key() {
     let text = format!(
         "{MINIMAL}provider = \"gpu\"\n[mixture]\nalpha = 1.5\nalhpa = 0.7\n[server]\nmax_inputs = -3\nlisten = 50051\n\
          drain_timeout = \"soon\"\n[certificate]\npredict_votes = 200000\nallow_inexact_runtime = 1\n[colour]\nred = 1\n"
     );
-    let mut keys = wrong_keys(&text);
+    let mut keys = violated_keys(&text);
     keys.sort();
     let expected = [
         "certificate.allow_inexact_runtime",
@@ -58,7 +58,7 @@ fn every_violation_is_told_with_its_key() {
 }
 
 #[test]
-fn a_violation_says_what_was_found_and_what_was_meant() {
+fn a_violation_has_the_value_and_a_suggestion() {
     let error = read(&format!("{MINIMAL}[mixture]\nalhpa = 0.7\nalpha = true\n"), &[])
         .unwrap_err()
         .to_string();
@@ -75,15 +75,15 @@ fn a_violation_says_what_was_found_and_what_was_meant() {
 #[test]
 fn required_keys_are_required() {
     assert_eq!(
-        wrong_keys("[mixture]\nalpha = 0.7\n"),
+        violated_keys("[mixture]\nalpha = 0.7\n"),
         ["models.standard", "models.robust", "runtime.library"]
     );
 }
 
 #[test]
-fn nan_is_no_alpha() {
+fn nan_is_not_an_alpha() {
     assert_eq!(
-        wrong_keys(&format!("{MINIMAL}[mixture]\nalpha = nan\n")),
+        violated_keys(&format!("{MINIMAL}[mixture]\nalpha = nan\n")),
         ["mixture.alpha"]
     );
 }
@@ -103,34 +103,34 @@ fn the_environment_overrides_the_file() {
 }
 
 #[test]
-fn a_wrong_variable_is_told_like_a_wrong_key() {
+fn a_variable_with_an_unknown_key_is_a_violation() {
     let variables = [("CERTIMIX__MIXTURE__ALFA", "0.9")];
     let error = read(MINIMAL, &variables).unwrap_err().to_string();
     assert!(error.contains("mixture.alfa: unknown key"), "{error}");
 }
 
 #[test]
-fn what_is_no_toml_is_told_with_its_place() {
+fn a_file_that_is_not_toml_is_unreadable() {
     let error = read("[models\n", &[]).unwrap_err();
-    assert!(matches!(error, LoadError::Unreadable { .. }));
+    assert!(matches!(error, SettingsError::Unreadable { .. }));
     assert!(matches!(
         load(&PathBuf::from("/nowhere/certimix.toml"), []),
-        Err(LoadError::Unreadable { .. })
+        Err(SettingsError::Unreadable { .. })
     ));
 }
 
 #[test]
-fn interactive_votes_are_those_of_predict_unless_said_otherwise() {
+fn interactive_votes_default_to_predict_votes() {
     let text = format!("{MINIMAL}[certificate]\npredict_votes = 70\n");
     assert_eq!(read(&text, &[]).unwrap().certificate.interactive_votes, 70);
     let text = format!("{MINIMAL}[certificate]\ninteractive_votes = 0\n");
     assert_eq!(read(&text, &[]).unwrap().certificate.interactive_votes, 0);
     let text = format!("{MINIMAL}[certificate]\ninteractive_votes = 200000\n");
-    assert_eq!(wrong_keys(&text), ["certificate.interactive_votes"]);
+    assert_eq!(violated_keys(&text), ["certificate.interactive_votes"]);
 }
 
 #[test]
-fn a_socket_is_named_from_the_settings_file_or_not_at_all() {
+fn a_socket_path_starts_from_the_settings_file() {
     assert_eq!(read(MINIMAL, &[]).unwrap().server.unix_socket, None);
     let text = format!("{MINIMAL}[server]\nunix_socket = \"c.sock\"\nunix_socket_mode = \"0640\"\n");
     let server = read(&text, &[]).unwrap().server;
@@ -147,7 +147,7 @@ fn a_socket_is_named_from_the_settings_file_or_not_at_all() {
 }
 
 #[test]
-fn sockets_and_modes_that_are_easily_mistaken_are_refused() {
+fn ambiguous_sockets_and_modes_are_rejected() {
     let with = |line: &str| {
         read(&format!("{MINIMAL}[server]\n{line}\n"), &[])
             .unwrap_err()
@@ -159,10 +159,10 @@ fn sockets_and_modes_that_are_easily_mistaken_are_refused() {
         "unix_socket_mode = 0o660",
         "unix_socket_mode = 660",
     ] {
-        let told = with(line);
+        let message = with(line);
         assert!(
-            told.contains("server.unix_socket") && told.contains("expected"),
-            "{line}: {told}"
+            message.contains("server.unix_socket") && message.contains("expected"),
+            "{line}: {message}"
         );
     }
     let mode = [("CERTIMIX__SERVER__UNIX_SOCKET_MODE", "0660")];
@@ -170,12 +170,48 @@ fn sockets_and_modes_that_are_easily_mistaken_are_refused() {
 }
 
 #[test]
-fn keys_of_the_first_version_name_their_successors() {
-    for (old, now) in [
+fn a_renamed_key_names_its_replacement() {
+    for (old, replacement) in [
         ("max_batch_size", "runtime.robust_batch_size"),
         ("robust_sessions", "runtime.executors"),
     ] {
-        let told = read(&format!("{MINIMAL}{old} = 4\n"), &[]).unwrap_err().to_string();
-        assert!(told.contains(now), "{told}");
+        let message = read(&format!("{MINIMAL}{old} = 4\n"), &[]).unwrap_err().to_string();
+        assert!(message.contains(replacement), "{message}");
+    }
+}
+
+#[test]
+fn every_key_is_described_once() {
+    let keys = described_keys();
+    let mut names: Vec<&str> = keys.iter().map(|key| key.name).collect();
+    assert!(keys.iter().all(|key| !key.help.is_empty()), "{keys:?}");
+    let settings = read(MINIMAL, &[]).unwrap();
+    let effective: Vec<&str> = settings.effective.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, effective);
+}
+
+#[test]
+fn documented_defaults_are_effective_defaults() {
+    let settings = read(MINIMAL, &[]).unwrap();
+    for key in described_keys() {
+        let constant = key
+            .default
+            .filter(|default| default.matches('`').count() == 2 && default.starts_with('`'));
+        let Some(default) = constant.map(|default| default.trim_matches('`').to_owned()) else {
+            continue;
+        };
+        let effective = &settings.effective[key.name];
+        let same_number = default
+            .parse::<f64>()
+            .ok()
+            .is_some_and(|number| effective.parse() == Ok(number));
+        let is_reference = settings.effective.get(&default) == Some(effective);
+        let same_text = default.trim_matches('"') == effective;
+        assert!(
+            same_number || same_text || is_reference,
+            "{}: {default} is not {effective}",
+            key.name
+        );
     }
 }

@@ -1,8 +1,8 @@
-//! Log lines on standard error, for people or for machines.
+//! The log on standard error, as text or JSON.
 //!
-//! Lines are handed to a thread that writes them: whoever reads our standard error may be slow, and no request waits for
-//! that. The queue is bounded; what does not fit is dropped and counted, because the choice is between a line and an
-//! answer. A standard error that is closed or full costs lines, never the server.
+//! A thread of its own writes the lines, so no request waits for a slow reader of standard error. The
+//! queue is bounded. A line that does not fit is dropped and counted. A closed or full standard error
+//! costs lines, never a response.
 
 use std::io::{self, IsTerminal as _};
 use std::sync::mpsc;
@@ -17,23 +17,23 @@ use tracing_subscriber::{Registry, fmt, reload};
 
 use crate::settings::{EXPECTED_FILTER, LogFormat, LogSettings, log_ceiling, parse_log_filter};
 
-/// Lines that wait to be written, at most: some megabytes.
-const WAITING_LINES: usize = 8192;
-/// How long the lines that wait may take at the end; the writer's own bounds add up to less.
-const LAST_LINES: Duration = Duration::from_millis(1500);
+/// The largest number of queued lines: a few megabytes.
+const MAX_QUEUED_LINES: usize = 8192;
+/// The time limit for queued lines at the end of the process. The writer's own limits add up to less.
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// A filter that cannot be had. What was logged before still is.
+/// Why the log filter cannot be changed. The previous filter stays in force.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum LogFilterError {
-    /// It is no filter.
+    /// The text is not a filter.
     #[error("log.filter: expected {EXPECTED_FILTER}, found \"{0}\"")]
     Invalid(String),
     /// The process has another logger, or none.
-    #[error("log.filter: the logger cannot be reached")]
+    #[error("log.filter: the logger of this process cannot be changed")]
     Gone,
 }
 
-/// Changes what is logged, and tells what was lost. Clones share it.
+/// Changes the log filter and counts dropped lines. Clones share one logger.
 #[derive(Debug, Clone)]
 pub struct LogHandle {
     filter: reload::Handle<Targets, Registry>,
@@ -41,23 +41,23 @@ pub struct LogHandle {
 }
 
 impl LogHandle {
-    /// Logs what `filter` says from now on.
+    /// Replaces the filter.
     ///
     /// # Errors
-    /// If it is no filter, or the logger is gone; what was logged before still is.
+    /// If the text is not a filter, or the logger is gone; the previous filter then stays in force.
     pub fn set_filter(&self, filter: &str) -> Result<(), LogFilterError> {
         let filter = parse_log_filter(filter).ok_or_else(|| LogFilterError::Invalid(filter.to_owned()))?;
         self.filter.reload(filter).map_err(|_| LogFilterError::Gone)
     }
 
-    /// Lines that nobody will read, because standard error was slower than the log.
+    /// The number of lines that were dropped because standard error was too slow.
     #[must_use]
     pub fn dropped_lines(&self) -> u64 {
         u64::try_from(self.dropped.dropped_lines()).unwrap_or(u64::MAX)
     }
 }
 
-/// The process's logger. Dropping it writes the lines that wait, within a bound.
+/// The logger of the process. Dropping it writes the queued lines, within a time limit.
 #[derive(Debug)]
 #[must_use = "dropping it ends the log"]
 pub struct Logs {
@@ -66,7 +66,7 @@ pub struct Logs {
 }
 
 impl Logs {
-    /// Changes what is logged.
+    /// The handle that changes the filter.
     #[must_use]
     pub fn handle(&self) -> LogHandle {
         self.handle.clone()
@@ -80,32 +80,33 @@ impl Drop for Logs {
         if dropped > 0 {
             tracing::warn!(
                 dropped,
-                "log lines were dropped since the start: standard error was too slow"
+                "log lines dropped since the start because standard error was too slow"
             );
         }
-        // On a thread of its own: where standard error is stuck, the writer's guard tells standard output about it, which may
-        // be stuck as well.
-        let (done, over) = mpsc::channel::<()>();
+        // A thread of its own drops the guard: if standard error blocks, the guard prints that to
+        // standard output, which may block too.
+        let (done, ended) = mpsc::channel::<()>();
         std::thread::spawn(move || {
             drop(writer);
             drop(done);
         });
-        // An error is the end of the thread, which is what is waited for.
-        let _ = over.recv_timeout(LAST_LINES);
+        // The thread drops the sender at its end, so the expected result is an error.
+        let _ = ended.recv_timeout(FLUSH_TIMEOUT);
     }
 }
 
-/// Installs the process's logger. A second one is not installed, and its handle changes nothing.
+/// Installs the logger of the process. If one is installed already, the new one is discarded and its
+/// handle has no effect.
 pub fn init_logs(settings: &LogSettings) -> Logs {
     let (writer, guard) = NonBlockingBuilder::default()
-        .buffered_lines_limit(WAITING_LINES)
+        .buffered_lines_limit(MAX_QUEUED_LINES)
         .lossy(true)
         .thread_name("log")
         .finish(io::stderr());
     let dropped = writer.error_counter();
     let (subscriber, filter) = subscriber(settings, writer);
     if subscriber.try_init().is_err() {
-        tracing::debug!("a logger was installed before");
+        tracing::debug!("a logger is already installed");
     }
     Logs {
         handle: LogHandle { filter, dropped },
@@ -113,12 +114,12 @@ pub fn init_logs(settings: &LogSettings) -> Logs {
     }
 }
 
-/// What formats and filters, and the handle of its filter.
+/// The subscriber that formats and filters, and the handle of its filter.
 fn subscriber(
     settings: &LogSettings,
     writer: NonBlocking,
 ) -> (Box<dyn Subscriber + Send + Sync>, reload::Handle<Targets, Registry>) {
-    // The filter was parsed when the settings were read.
+    // The settings reader has parsed the filter, so the fallback is never used.
     let filter = parse_log_filter(&settings.filter).unwrap_or_else(log_ceiling);
     let (filter, handle) = reload::Layer::new(filter);
     let filter = filter.and(log_ceiling());
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_filter_changes_while_it_logs() {
+    fn a_new_filter_applies_at_once() {
         let text = logged("warn", |handle| {
             tracing::info!("before");
             handle.set_filter("certimix=debug").unwrap();
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn other_crates_do_not_debug() {
+    fn other_crates_log_no_debug_lines() {
         let text = logged("trace", |_| {
             tracing::trace!("ours");
             tracing::debug!(target: "h2::codec", "theirs");
@@ -204,8 +205,8 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_is_dropped_and_counted() {
-        /// A reader that has stopped to read.
+    fn lines_for_a_stuck_reader_are_dropped_and_counted() {
+        /// A reader that does not read.
         struct Stuck(mpsc::Receiver<()>);
         impl Write for Stuck {
             fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -1,19 +1,16 @@
-//! What an operator sees from outside: logs, traces and metrics, and the record of each call that they are made of.
+//! Logs, traces and metrics: everything that an operator observes from outside.
 //!
-//! None of it may cost a request its time, or hold what a caller sent. Logs and traces hand over to threads of their own, through
-//! queues that are bounded and count what they drop.
+//! None of it delays a request or holds what a caller sent. Logs and traces go through bounded queues
+//! to threads of their own; a full queue drops and counts.
 
-pub mod call;
-mod export;
+mod call_exporter;
 mod logs;
 pub mod metrics;
-pub mod models;
-mod reports;
 mod request_log;
 mod span;
+mod span_queue;
 mod traces;
 
+pub use call_exporter::CallExporter;
 pub use logs::{LogFilterError, LogHandle, Logs, init_logs};
-pub use reports::Reports;
-pub use span::TraceContext;
 pub use traces::{Tracer, Traces, TracesError};

@@ -1,28 +1,30 @@
 //! The request log: a line for each call, under the target `certimix::request`.
 //!
-//! At the default filter, `info`, a call that was answered says nothing: that is `debug`. What went wrong is told, but a flood
-//! of callers that are refused must not be a flood of lines, so each outcome has some lines a second and the next line says how
-//! many were left out. Whoever turns on `certimix::request=debug` gets every line.
+//! An answered call is logged at `debug`, so the default filter `info` omits it. Failures are logged,
+//! but a flood of refused calls must not become a flood of lines: each outcome has a limit of lines
+//! per second, and the next line counts the omitted ones. The filter `certimix::request=debug` writes
+//! every line.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tracing::Level;
 
-use super::call::{CallRecord, Outcome};
+use crate::call::{CallRecord, Outcome};
 use crate::domain::{RequestStage, Role};
 
 const TARGET: &str = "certimix::request";
-/// Lines a second for one outcome, unless every line is asked for.
-const LINES: u32 = 10;
-/// Of a revision's 64 digits, in a line.
-const SHORT: usize = 12;
+/// The limit of lines per second and outcome, unless the filter writes every line.
+const LINES_PER_SECOND: u32 = 10;
+/// The number of digits of a config revision in a line.
+const REVISION_DIGITS: usize = 12;
 
-/// Tells of calls. Lines hold names, counts and times, never what was sent; not even the message of a status, which may quote it.
+/// Writes the request log. Lines hold names, counts and times, never the contents of a request. The
+/// message of a status is omitted too, because it may quote the request.
 #[derive(Debug)]
 pub(super) struct RequestLog {
-    began: Instant,
-    allowances: [Allowance; Outcome::ALL.len()],
+    start: Instant,
+    limits: [LineLimit; Outcome::ALL.len()],
 }
 
 macro_rules! line {
@@ -41,7 +43,7 @@ macro_rules! line {
             inputs = call.inputs,
             certified = call.certificates.certified,
             votes = call.votes,
-            config_revision = call.revision.as_deref().map(|revision| revision.get(..SHORT).unwrap_or(revision)),
+            config_revision = call.revision.as_deref().map(|revision| revision.get(..REVISION_DIGITS).unwrap_or(revision)),
             alpha = call.alpha,
             queue_us = micros(call.timings.queue()),
             standard_us = micros(call.timings.run(Role::Standard)),
@@ -56,16 +58,16 @@ macro_rules! line {
 }
 
 impl RequestLog {
-    /// Since when it counts seconds.
-    pub(super) fn new(began: Instant) -> Self {
+    /// A log whose limits count seconds from `start`.
+    pub(super) fn new(start: Instant) -> Self {
         Self {
-            began,
-            allowances: Outcome::ALL.map(|_| Allowance::default()),
+            start,
+            limits: Outcome::ALL.map(|_| LineLimit::default()),
         }
     }
 
-    /// A line for a call that has ended, if it is worth one.
-    pub(super) fn tell(&self, call: &CallRecord, trace_id: Option<&str>) {
+    /// Writes the line of an ended call, unless the filter or the limit omits it.
+    pub(super) fn write(&self, call: &CallRecord, trace_id: Option<&str>) {
         let outcome = call.outcome();
         let level = level(outcome);
         // The first question of most calls, and the last: no lock, no allocation.
@@ -77,11 +79,11 @@ impl RequestLog {
             None
         } else {
             let ended = call.begun + call.total;
-            let second = ended.saturating_duration_since(self.began).as_secs();
-            let Some(allowance) = self.allowances.get(outcome as usize) else {
+            let second = ended.saturating_duration_since(self.start).as_secs();
+            let Some(limit) = self.limits.get(outcome as usize) else {
                 return;
             };
-            match allowance.take(u32::try_from(second).unwrap_or(u32::MAX)) {
+            match limit.take(u32::try_from(second).unwrap_or(u32::MAX)) {
                 Some(left_out) => (left_out > 0).then_some(left_out),
                 None => return,
             }
@@ -95,14 +97,14 @@ impl RequestLog {
     }
 }
 
-/// How loud an outcome is: whose it is to act.
+/// The log level of an outcome, by the party that has to act.
 fn level(outcome: Outcome) -> Level {
     match outcome {
-        // As it should be; and a caller that left is a caller's decision.
+        // Nobody has to act: the call succeeded, or its caller cancelled it.
         Outcome::Ok | Outcome::Cancelled => Level::DEBUG,
-        // The caller's, or the load's.
+        // The caller has to act, or the load is too high.
         Outcome::Refused | Outcome::Invalid | Outcome::Deadline => Level::INFO,
-        // Loading or stopping, or a model that is broken, which has a line of its own.
+        // The server is loading or stopping, or a model is broken, which is logged separately.
         Outcome::Unavailable => Level::WARN,
         Outcome::Failed => Level::ERROR,
     }
@@ -112,34 +114,40 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Some lines a second. One number, so that a flood takes no lock: the second, and how many lines were asked for in it.
+/// A limit of lines per second. Its state is one number (the second, and the lines requested in it),
+/// so a flood takes no lock.
 #[derive(Debug, Default)]
-struct Allowance(AtomicU64);
+struct LineLimit(AtomicU64);
 
-impl Allowance {
-    /// Takes a line of `second`: how many were left out in the last second that had any, or none if this one is left out.
+impl LineLimit {
+    /// Requests a line in `second`. Returns the number of lines omitted in the last second that had
+    /// lines, or `None` if this line is omitted too.
     fn take(&self, second: u32) -> Option<u32> {
         let next = |state: u64| {
-            let (of, asked) = parts(state);
-            // A call that ended just before another may ask just after it: the later second stands.
-            let asked = if second > of { 1 } else { asked.saturating_add(1) };
-            Some(u64::from(second.max(of)) << 32 | u64::from(asked))
+            let (current, requested) = halves(state);
+            // Two calls may arrive out of order: the later second stays.
+            let requested = if second > current {
+                1
+            } else {
+                requested.saturating_add(1)
+            };
+            Some(u64::from(second.max(current)) << 32 | u64::from(requested))
         };
         let before = self
             .0
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next)
             .unwrap_or_else(|state| state);
-        let (of, asked) = parts(before);
-        if second > of {
-            Some(asked.saturating_sub(LINES))
+        let (current, requested) = halves(before);
+        if second > current {
+            Some(requested.saturating_sub(LINES_PER_SECOND))
         } else {
-            (asked < LINES).then_some(0)
+            (requested < LINES_PER_SECOND).then_some(0)
         }
     }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the halves of a number")]
-fn parts(state: u64) -> (u32, u32) {
+fn halves(state: u64) -> (u32, u32) {
     ((state >> 32) as u32, state as u32)
 }
 
@@ -148,16 +156,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flood_is_some_lines_a_second_and_what_was_left_out_is_told() {
-        let allowance = Allowance::default();
-        let told = |second| allowance.take(second);
-        assert!((0..LINES).all(|_| told(0) == Some(0)));
-        assert!((0..1000).all(|_| told(0).is_none()));
-        assert_eq!(told(7), Some(1000));
-        // A straggler of a second that is over.
-        assert_eq!(told(6), Some(0));
-        assert!((2..LINES).all(|_| told(7) == Some(0)));
-        assert_eq!(told(7), None);
-        assert_eq!(told(8), Some(1));
+    fn a_flood_is_limited_and_omitted_lines_are_counted() {
+        let limit = LineLimit::default();
+        let take = |second| limit.take(second);
+        assert!((0..LINES_PER_SECOND).all(|_| take(0) == Some(0)));
+        assert!((0..1000).all(|_| take(0).is_none()));
+        assert_eq!(take(7), Some(1000));
+        // A late call of an earlier second.
+        assert_eq!(take(6), Some(0));
+        assert!((2..LINES_PER_SECOND).all(|_| take(7) == Some(0)));
+        assert_eq!(take(7), None);
+        assert_eq!(take(8), Some(1));
     }
 }

@@ -1,68 +1,27 @@
-//! The spans of one request, made when it is over.
+//! The spans of one call, recorded when the call has ended.
 //!
-//! Afterwards, because all that they tell is known then: a request that is not traced costs a draw of the sampler, and one
-//! that is pays when its answer is there. The attributes are the OpenTelemetry conventions of RPC, and our own.
+//! All attributes are known by then. An unsampled call costs one draw of the sampler; a sampled call
+//! pays after its response is ready. The attributes follow the OpenTelemetry conventions for RPC, and
+//! add our own under `certimix.`.
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
 use opentelemetry::trace::{Span as _, SpanBuilder, SpanKind, Status, TraceContextExt as _, Tracer as _};
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_sdk::propagation::TraceContextPropagator;
 
-use super::call::{CallRecord, Code, Outcome};
 use super::traces::Tracer;
+use crate::call::{CallRecord, Code, Outcome};
 use crate::domain::{RequestStage, Role};
 
-/// Bytes of a caller's `tracestate` that are kept. The W3C asks for 512 at least, and allows to drop the rest.
-const LONGEST_TRACE_STATE: usize = 512;
-
-/// The trace that a request belongs to by its caller's word, if any.
-#[derive(Debug, Clone, Default)]
-pub struct TraceContext(Option<Context>);
-
-impl TraceContext {
-    /// Reads the headers `traceparent` and `tracestate`. One that is not as the W3C has it counts as none: the request then begins a
-    /// trace of its own, which is no error.
-    #[must_use]
-    pub fn read(parent: Option<&str>, state: Option<&str>) -> Self {
-        let Some(parent) = parent else {
-            return Self::default();
-        };
-        let state = state.filter(|state| state.len() <= LONGEST_TRACE_STATE);
-        let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers { parent, state });
-        Self(context.has_active_span().then_some(context))
-    }
-}
-
-struct Headers<'a> {
-    parent: &'a str,
-    state: Option<&'a str>,
-}
-
-impl Extractor for Headers<'_> {
-    fn get(&self, key: &str) -> Option<&str> {
-        match key {
-            "traceparent" => Some(self.parent),
-            "tracestate" => self.state,
-            _ => None,
-        }
-    }
-
-    fn keys(&self) -> Vec<&str> {
-        vec!["traceparent", "tracestate"]
-    }
-}
-
 impl Tracer {
-    /// Makes the spans of a call that is over, one for it and one for each stage that it came to, if it is traced. Returns the
-    /// trace's id then.
+    /// Records the span of an ended call and a child span for each stage that the call reached, if
+    /// the call is sampled. Returns the trace id then.
     pub(super) fn record(&self, call: &CallRecord) -> Option<String> {
-        let none = Context::new();
+        let no_parent = Context::new();
         let builder = SpanBuilder::from_name(call.rpc.full_name()).with_kind(SpanKind::Server);
-        let parent = call.trace.0.as_ref().unwrap_or(&none);
-        // Its true start, or the SDK would ask the clock of every request that is not traced.
+        let parent = call.trace.parent().unwrap_or(&no_parent);
+        // Without a start time the SDK would read the clock for every unsampled call.
         let clock = Clock::now();
         let builder = builder.with_start_time(clock.wall(call.begun));
         let mut span = self.sdk.build_with_context(builder, parent);
@@ -74,7 +33,7 @@ impl Tracer {
             span.set_status(Status::error(call.outcome().name()));
         }
         let trace_id = span.span_context().trace_id().to_string();
-        let inside = Context::new().with_remote_span_context(span.span_context().clone());
+        let context = Context::new().with_remote_span_context(span.span_context().clone());
         for (name, stage) in [
             ("queue", call.timings.queue()),
             ("standard", call.timings.run(Role::Standard)),
@@ -82,22 +41,22 @@ impl Tracer {
             ("mixing", call.timings.mixing),
         ] {
             if let Some(stage) = stage {
-                self.stage(name, stage, clock, &inside);
+                self.record_stage(name, stage, clock, &context);
             }
         }
         span.end_with_timestamp(clock.wall(call.begun + call.total));
         Some(trace_id)
     }
 
-    fn stage(&self, name: &'static str, stage: RequestStage, clock: Clock, inside: &Context) {
+    fn record_stage(&self, name: &'static str, stage: RequestStage, clock: Clock, parent: &Context) {
         let builder = SpanBuilder::from_name(name).with_kind(SpanKind::Internal);
         let builder = builder.with_start_time(clock.wall(stage.start));
-        let mut span = self.sdk.build_with_context(builder, inside);
+        let mut span = self.sdk.build_with_context(builder, parent);
         span.end_with_timestamp(clock.wall(stage.start + stage.took));
     }
 }
 
-/// Counts and names: never what was sent.
+/// The attributes of a call: counts and names, never the contents of a request.
 fn attributes(call: &CallRecord) -> Vec<KeyValue> {
     let wide = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let mut attributes = vec![
@@ -134,33 +93,33 @@ fn attributes(call: &CallRecord) -> Vec<KeyValue> {
     attributes
 }
 
-/// Whether a code is the server's failure, by the conventions of RPC: UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL,
-/// UNAVAILABLE and DATA_LOSS. The others are the caller's.
+/// Whether the OpenTelemetry conventions count a code as a server error: UNKNOWN, DEADLINE_EXCEEDED,
+/// UNIMPLEMENTED, INTERNAL, UNAVAILABLE and DATA_LOSS. The others are errors of the caller.
 fn is_server_error(code: Code) -> bool {
     matches!(code.number(), 2 | 4 | 12 | 13 | 14 | 15)
 }
 
-/// The same moment on both clocks. Requests are timed by the one that never jumps; spans bear the time of day.
+/// One moment on both clocks. Calls are timed by the monotonic clock; spans carry the time of day.
 #[derive(Clone, Copy)]
 struct Clock {
-    steady: Instant,
+    monotonic: Instant,
     wall: SystemTime,
 }
 
 impl Clock {
     #[expect(
         clippy::disallowed_methods,
-        reason = "spans bear the time of day, and nothing is decided by it"
+        reason = "spans carry the time of day; nothing is decided by it"
     )]
     fn now() -> Self {
         Self {
-            steady: Instant::now(),
+            monotonic: Instant::now(),
             wall: SystemTime::now(),
         }
     }
 
     fn wall(self, moment: Instant) -> SystemTime {
-        self.wall - self.steady.saturating_duration_since(moment)
+        self.wall - self.monotonic.saturating_duration_since(moment)
     }
 }
 
@@ -170,39 +129,10 @@ mod tests {
 
     use super::*;
 
-    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-
-    fn read(parent: &str, state: &str) -> Option<(String, String)> {
-        let context = TraceContext::read(Some(parent), Some(state)).0?;
-        let span = context.span().span_context().clone();
-        Some((span.trace_id().to_string(), span.trace_state().header()))
-    }
-
     #[test]
-    fn a_context_that_is_none_begins_a_trace() {
-        let id = "0af7651916cd43dd8448eb211c80319c".to_owned();
-        assert_eq!(read(PARENT, "a=b,c=d"), Some((id.clone(), "a=b,c=d".to_owned())));
-        assert_eq!(
-            read(PARENT, &format!("a={}", "x".repeat(512))),
-            Some((id, String::new()))
-        );
-        for wrong in [
-            "",
-            "nonsense",
-            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
-            "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
-            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
-        ] {
-            assert_eq!(read(wrong, ""), None, "{wrong}");
-        }
-        assert!(TraceContext::read(None, Some("a=b")).0.is_none());
-    }
-
-    #[test]
-    fn moments_keep_their_order_and_distance() {
+    fn the_time_of_day_keeps_intervals() {
         let clock = Clock::now();
-        let before = clock.steady.checked_sub(Duration::from_millis(5)).unwrap();
+        let before = clock.monotonic.checked_sub(Duration::from_millis(5)).unwrap();
         let wall = clock.wall.duration_since(clock.wall(before)).unwrap();
         assert_eq!(wall, Duration::from_millis(5));
     }

@@ -1,4 +1,4 @@
-//! Traces: spans of the requests that are traced, sent to an OTLP receiver.
+//! The export of traces to an OTLP receiver.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,71 +10,74 @@ use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider};
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
 
-use super::export::{self, Account};
+use super::span_queue::{SpanCounts, span_queue};
 use crate::settings::TraceSettings;
 
-/// How long the spans that wait may hold up the end of the process.
-const LAST_SPANS: Duration = Duration::from_secs(2);
+/// The time limit for queued spans at the end of the process.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Why there can be no traces.
+/// Why traces cannot be exported.
 #[derive(Debug, Error)]
 pub enum TracesError {
-    /// The endpoint, or a variable of the OTLP standard.
+    /// `traces.endpoint` or an `OTEL_EXPORTER_OTLP_…` variable is invalid.
     #[error("cannot send traces to {endpoint} (traces.endpoint): {reason}")]
     Endpoint {
-        /// As set.
+        /// The endpoint in the settings.
         endpoint: String,
         /// What is wrong with it.
         reason: String,
     },
-    /// The thread that sends.
+    /// The thread that sends spans cannot be started.
     #[error("cannot start the thread that sends traces: {0}")]
     Thread(#[from] std::io::Error),
 }
 
-/// The process's traces. Dropping it sends the spans that wait, within a bound, and blocks meanwhile.
+/// The trace exporter of the process. Dropping it blocks until the queued spans are sent or a time
+/// limit has passed.
 #[derive(Debug)]
-#[must_use = "dropping it ends the traces"]
+#[must_use = "dropping it ends the export"]
 pub struct Traces {
     provider: SdkTracerProvider,
     tracer: Tracer,
-    /// The sender's I/O: the server's own runtime may be one thread, which must not wait for a receiver.
+    /// The runtime of the exporter's I/O. The runtime of the server may have one thread, which must
+    /// not wait for a receiver.
     runtime: Option<Runtime>,
 }
 
-/// Makes spans. Clones share it.
+/// Records spans. Clones share one queue.
 #[derive(Debug, Clone)]
 pub struct Tracer {
     pub(super) sdk: SdkTracer,
-    account: Arc<Account>,
+    counts: Arc<SpanCounts>,
 }
 
 impl Tracer {
-    /// Spans so far that no receiver will see: there were too many, or it could not be reached or did not want them.
+    /// The number of lost spans since the start: the queue was full, or the receiver was unreachable
+    /// or rejected them.
     #[must_use]
     pub fn lost_spans(&self) -> u64 {
-        self.account.lost()
+        self.counts.lost()
     }
 }
 
 impl Traces {
-    /// Starts to send traces as `settings` say; none if they name no endpoint. That the receiver is not there is no error:
-    /// it may come, and until then spans are lost and counted.
+    /// Starts the export; `None` if `settings` name no endpoint. An unreachable receiver is no error:
+    /// it may come up later, and until then spans are lost and counted.
     ///
     /// # Errors
-    /// If the endpoint cannot be one.
+    /// If the endpoint is not a valid URL or the thread cannot be started.
     pub fn start(settings: &TraceSettings) -> Result<Option<Self>, TracesError> {
         let Some(endpoint) = &settings.endpoint else {
             return Ok(None);
         };
-        // A worker of its own drives it, which a runtime of the current thread would not have.
+        // A multi-thread runtime, because a current-thread runtime has no worker to drive the I/O.
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("traces")
             .enable_all()
             .build()?;
-        let account = Arc::new(Account::default());
-        let queue = export::queue(endpoint, runtime.handle(), &account).map_err(|reason| TracesError::Endpoint {
+        let counts = Arc::new(SpanCounts::default());
+        let queue = span_queue(endpoint, runtime.handle(), &counts).map_err(|reason| TracesError::Endpoint {
             endpoint: endpoint.clone(),
             reason: reason.to_string(),
         })?;
@@ -91,7 +94,7 @@ impl Traces {
             .build();
         let tracer = Tracer {
             sdk: provider.tracer("certimix"),
-            account,
+            counts,
         };
         Ok(Some(Self {
             provider,
@@ -100,7 +103,7 @@ impl Traces {
         }))
     }
 
-    /// What makes the spans.
+    /// The recorder of spans.
     #[must_use]
     pub fn tracer(&self) -> Tracer {
         self.tracer.clone()
@@ -109,14 +112,14 @@ impl Traces {
 
 impl Drop for Traces {
     fn drop(&mut self) {
-        if self.provider.shutdown_with_timeout(LAST_SPANS).is_err() {
-            tracing::warn!(bound = ?LAST_SPANS, "the last spans could not be sent in time (traces.endpoint); they are lost");
+        if self.provider.shutdown_with_timeout(FLUSH_TIMEOUT).is_err() {
+            tracing::warn!(bound = ?FLUSH_TIMEOUT, "queued spans lost: the receiver of traces.endpoint did not take them in time");
         }
         let lost = self.tracer.lost_spans();
         if lost > 0 {
-            tracing::warn!(lost, "spans were lost since the start (traces.endpoint)");
+            tracing::warn!(lost, "spans lost since the start (traces.endpoint)");
         }
-        // Waits for nothing: what is still being sent goes to a receiver that does not answer.
+        // Do not wait for an export that is still running: its receiver does not answer.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

@@ -1,4 +1,4 @@
-//! (f) Twice the load that can be served: what is answered in time, and how soon the rest is told.
+//! (f) Twice the load that the server can handle: answers in time, and the latency of refusals.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicUsize;
@@ -6,214 +6,229 @@ use std::time::Duration;
 
 use tonic::Code;
 
-use super::super::arrivals::{bursts, poisson};
-use super::super::load::{Traffic, closed, on_this_thread, per};
-use super::super::machine::Origin;
-use super::super::models::{Models, Served};
-use super::super::monitor::Disturbance;
-use super::super::open::{Outcome, follow};
-use super::super::report::{Finding, Section, Table, Unit};
-use super::super::stats::quantile;
-use super::super::usage::{cpu_of, cpu_of_this_thread};
-use super::super::wire::{Call, connect};
-use super::{Bench, fine_ms, median_of, ms, per_second};
+use super::format::{ms, ms_3_decimals, per_second};
+use super::pooling::median_of;
+use crate::arrival_times::{bursts, poisson};
+use crate::async_runtime::block_on_this_thread;
+use crate::closed_loop::{ClosedLoopResult, run_closed_loop};
+use crate::context::BenchContext;
+use crate::latency::ms_per;
+use crate::open_loop::{RequestOutcome, run_open_loop};
+use crate::process_usage::{cpu_time, thread_cpu_time};
+use crate::provenance::Provenance;
+use crate::raw_client::{EncodedCall, connect};
+use crate::report::{CaseReport, Measurement, ReportTable, Unit};
+use crate::server_process::ServerProcess;
+use crate::statistics::quantile;
+use crate::testbed::ModelSet;
 
 const DEADLINE: Duration = Duration::from_millis(250);
 const OVERLOAD: f64 = 2.0;
 const BURST: usize = 50;
 const CONNECTIONS: usize = 16;
-/// Left out of each window: the queue is not full yet.
-const START: Duration = Duration::from_millis(500);
+/// Each window leaves this start out, because the queue is not full yet.
+const QUEUE_FILL_TIME: Duration = Duration::from_millis(500);
 
-/// How requests arrive.
-#[derive(Clone, Copy, PartialEq)]
-enum Arrivals {
+#[derive(Clone, Copy)]
+enum ArrivalPattern {
     Poisson,
     Bursts,
 }
 
-/// One round under overload.
-struct Flood {
+/// The result of one round.
+struct OverloadRound {
+    /// Requests a second at saturation.
     saturation: f64,
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<RequestOutcome>,
+    /// Answers in time, a second.
     goodput: f64,
-    server_ms: f64,
-    own_ms: f64,
+    server_cpu_ms: f64,
+    generator_cpu_ms: f64,
 }
 
-impl Flood {
-    fn latencies(&self, which: impl Fn(&Outcome) -> bool) -> Vec<f64> {
-        let chosen = self.outcomes.iter().filter(|outcome| which(outcome));
-        chosen.map(Outcome::latency_ms).collect()
+impl OverloadRound {
+    fn latencies(&self, filter: impl Fn(&RequestOutcome) -> bool) -> Vec<f64> {
+        let selected = self.outcomes.iter().filter(|outcome| filter(outcome));
+        selected.map(RequestOutcome::latency_ms).collect()
     }
 }
 
-fn refused(outcome: &Outcome) -> bool {
+fn is_refusal(outcome: &RequestOutcome) -> bool {
     outcome.code == Code::ResourceExhausted
 }
 
-fn answered(outcome: &Outcome) -> bool {
+fn is_answer(outcome: &RequestOutcome) -> bool {
     outcome.code == Code::Ok
 }
 
-fn in_time(outcome: &Outcome) -> bool {
-    answered(outcome) && outcome.answered.saturating_sub(outcome.intended) <= DEADLINE
+fn is_answer_in_time(outcome: &RequestOutcome) -> bool {
+    is_answer(outcome) && outcome.answered.saturating_sub(outcome.scheduled) <= DEADLINE
 }
 
-pub fn run(bench: &Bench, origin: &Origin) -> anyhow::Result<Section> {
-    let plan = &bench.plan;
-    let served = bench.world.serve(Models::Pairs, &[])?;
-    let call = Call::new("Predict", &bench.world.predictions(Models::Pairs))?;
-    let mut findings = Vec::new();
-    let mut notes = Vec::new();
-    let mut table = Table::new(&[
+pub fn run(context: &BenchContext, provenance: &Provenance) -> anyhow::Result<CaseReport> {
+    let plan = &context.plan;
+    let server = context.testbed.start_server(ModelSet::Unproven, &[])?;
+    let call = EncodedCall::new("Predict", &context.testbed.predict_requests(ModelSet::Unproven))?;
+    let method = format!(
+        "Each round first measures saturation with {CONNECTIONS} callers in a closed loop. Then it sends {OVERLOAD} times as many \
+         requests a second, whether or not earlier ones are answered, each with a deadline of {} ms. They arrive as a Poisson process, \
+         or in bursts of {BURST}. Latency counts from the scheduled time. Callers give up at their deadline (CANCELLED or \
+         DEADLINE_EXCEEDED below).",
+        DEADLINE.as_millis()
+    );
+    let mut report = CaseReport::new(provenance, "Twice the load that the server can handle", method);
+    let mut table = ReportTable::new(&[
         "arrivals",
         "code",
         "share",
         "p50",
         "p99",
-        "p99 from the moment it was sent",
+        "p99 from the time of sending",
     ]);
-    for (name, arrivals) in [("Poisson", Arrivals::Poisson), ("bursts", Arrivals::Bursts)] {
+    for (name, pattern) in [("Poisson", ArrivalPattern::Poisson), ("bursts", ArrivalPattern::Bursts)] {
         let mut rounds = Vec::new();
         for round in 1..=plan.rounds {
             let step = format!("overload, {name}, round {round} of {}", plan.rounds);
-            bench.progress.begin(&step);
-            let saturation = closed(&served.server, &call, CONNECTIONS, plan.warm_up, plan.window)?;
-            let flood = flood(bench, &served, &call, &saturation, arrivals, round as u64)?;
-            bench.progress.tell(format!(
+            context.progress.set_step(&step);
+            let saturation = run_closed_loop(&server.process, &call, CONNECTIONS, plan.warm_up, plan.window)?;
+            let result = run_round(plan.window, &server.process, &call, &saturation, pattern, round as u64)?;
+            context.progress.print(format!(
                 "{step}: {:.0}/s in time of {:.0}/s at saturation",
-                flood.goodput, flood.saturation
+                result.goodput, result.saturation
             ));
-            rounds.push(flood);
+            rounds.push(result);
         }
-        report_rounds(name, &rounds, &mut findings, &mut table, &mut notes);
+        report.measurements.extend(measurements(name, &rounds));
+        table.rows.extend(rows_by_code(name, &rounds));
+        report.notes.push(generator_note(name, &rounds));
     }
-    Ok(Section {
-        origin: origin.clone(),
-        disturbance: Disturbance::default(),
-        title: "Twice the load that can be served".to_owned(),
-        method: format!(
-            "In each round first the saturation with {CONNECTIONS} callers in a closed loop, then {OVERLOAD} times as many requests a second, sent whatever \
-             happens to those before, each with a deadline of {} ms: as a Poisson process, or {BURST} at once. Latency counts from the intended \
-             moment. Callers give up at their deadline (CANCELLED or DEADLINE_EXCEEDED below).",
-            DEADLINE.as_millis()
-        ),
-        findings,
-        tables: vec![table],
-        notes,
-    })
+    report.tables.push(table);
+    Ok(report)
 }
 
-fn flood(
-    bench: &Bench,
-    served: &Served,
-    call: &Call,
-    saturation: &Traffic,
-    arrivals: Arrivals,
+fn run_round(
+    window: Duration,
+    server: &ServerProcess,
+    call: &EncodedCall,
+    saturation: &ClosedLoopResult,
+    pattern: ArrivalPattern,
     seed: u64,
-) -> anyhow::Result<Flood> {
-    let length = bench.plan.window + START;
+) -> anyhow::Result<OverloadRound> {
+    let length = window + QUEUE_FILL_TIME;
     let rate = saturation.rate() * OVERLOAD;
-    let schedule = match arrivals {
-        Arrivals::Poisson => poisson(rate, length, seed),
-        Arrivals::Bursts => bursts(rate, BURST, length),
+    let schedule = match pattern {
+        ArrivalPattern::Poisson => poisson(rate, length, seed),
+        ArrivalPattern::Bursts => bursts(rate, BURST, length),
     };
-    let server = &served.server;
-    let waiting = AtomicUsize::new(0);
-    let (outcomes, server_cpu, own_cpu) = on_this_thread(async {
+    let outstanding = AtomicUsize::new(0);
+    let (outcomes, server_cpu, generator_cpu) = block_on_this_thread(async {
         let channels = connect(server.address, CONNECTIONS).await?;
-        let before = (cpu_of(server.pid())?, cpu_of_this_thread()?);
-        let outcomes = follow(schedule, call, &channels, Some(DEADLINE), &waiting).await?;
-        let after = (cpu_of(server.pid())?, cpu_of_this_thread()?);
+        let before = (cpu_time(server.pid())?, thread_cpu_time()?);
+        let outcomes = run_open_loop(schedule, call, &channels, Some(DEADLINE), &outstanding).await?;
+        let after = (cpu_time(server.pid())?, thread_cpu_time()?);
         Ok((outcomes, after.0 - before.0, after.1 - before.1))
     })?;
-    // Answers in the window, so that the queue that is left at its end does not count.
-    let window = START..length;
-    let in_window = |outcome: &&Outcome| in_time(outcome) && window.contains(&outcome.answered);
-    let good = outcomes.iter().filter(in_window).count();
+    // Only answers within the window count, so that the queue at its end does not.
+    let counted = QUEUE_FILL_TIME..length;
+    let is_counted = |outcome: &&RequestOutcome| is_answer_in_time(outcome) && counted.contains(&outcome.answered);
+    let in_time = outcomes.iter().filter(is_counted).count();
     let sent = outcomes.len() as u64;
-    Ok(Flood {
+    Ok(OverloadRound {
         saturation: saturation.rate(),
-        goodput: good as f64 / (length - START).as_secs_f64(),
+        goodput: in_time as f64 / window.as_secs_f64(),
         outcomes,
-        server_ms: per(server_cpu, sent),
-        own_ms: per(own_cpu, sent),
+        server_cpu_ms: ms_per(server_cpu, sent),
+        generator_cpu_ms: ms_per(generator_cpu, sent),
     })
 }
 
-fn report_rounds(
-    name: &str,
-    rounds: &[Flood],
-    findings: &mut Vec<Finding>,
-    table: &mut Table,
-    notes: &mut Vec<String>,
-) {
-    let p99 = |which: fn(&Outcome) -> bool| -> Vec<f64> {
-        let latencies = rounds.iter().map(|round| round.latencies(which));
+fn measurements(name: &str, rounds: &[OverloadRound]) -> Vec<Measurement> {
+    let p99_of_rounds = |filter: fn(&RequestOutcome) -> bool| -> Vec<f64> {
+        let latencies = rounds.iter().map(|round| round.latencies(filter));
         latencies
             .filter(|latencies| !latencies.is_empty())
             .map(|latencies| quantile(&latencies, 0.99))
             .collect()
     };
-    let goodput = rounds.iter().map(|round| round.goodput / round.saturation);
-    findings.push(
-        Finding::new(
-            format!("{name}: answers in time, of the saturation"),
+    let goodput_ratios = rounds.iter().map(|round| round.goodput / round.saturation);
+    let mut measurements = vec![
+        Measurement::new(
+            format!("{name}: answers in time, relative to saturation"),
             Unit::Ratio,
-            goodput.collect(),
+            goodput_ratios.collect(),
         )
         .at_least(0.90)
-        .from(format!(
+        .computed_from(format!(
             "{} of {}",
             per_second(median_of(rounds, |round| round.goodput)),
             per_second(median_of(rounds, |round| round.saturation))
         )),
-    );
-    let refusals = p99(refused);
+    ];
+    let refusals = p99_of_rounds(is_refusal);
     if !refusals.is_empty() {
-        findings.push(Finding::new(format!("{name}: p99 of refusals"), Unit::Milliseconds, refusals).at_most(5.0));
+        measurements
+            .push(Measurement::new(format!("{name}: p99 of refusals"), Unit::Milliseconds, refusals).at_most(5.0));
     }
-    let late = rounds.iter().map(|round| {
-        let accepted = round.outcomes.iter().filter(|outcome| !refused(outcome)).count();
-        let good = round.outcomes.iter().filter(|outcome| in_time(outcome)).count();
-        1.0 - good as f64 / accepted.max(1) as f64
+    let late_shares = rounds.iter().map(|round| {
+        let accepted = round.outcomes.iter().filter(|outcome| !is_refusal(outcome)).count();
+        let in_time = round
+            .outcomes
+            .iter()
+            .filter(|outcome| is_answer_in_time(outcome))
+            .count();
+        1.0 - in_time as f64 / accepted.max(1) as f64
     });
-    findings.push(Finding::new(
-        format!("{name}: share of those not refused that got no answer in time"),
+    measurements.push(Measurement::new(
+        format!("{name}: share of accepted requests without an answer in time"),
         Unit::Ratio,
-        late.collect(),
+        late_shares.collect(),
     ));
-    let deadline = DEADLINE.as_secs_f64() * 1e3;
-    findings.push(Finding::new(format!("{name}: p99 of answers"), Unit::Milliseconds, p99(answered)).at_most(deadline));
+    let deadline_ms = DEADLINE.as_secs_f64() * 1e3;
+    measurements.push(
+        Measurement::new(
+            format!("{name}: p99 of answers"),
+            Unit::Milliseconds,
+            p99_of_rounds(is_answer),
+        )
+        .at_most(deadline_ms),
+    );
+    measurements
+}
 
-    let all: Vec<&Outcome> = rounds.iter().flat_map(|round| &round.outcomes).collect();
-    let mut by_code: BTreeMap<String, Vec<&Outcome>> = BTreeMap::new();
+/// The rows of the table: one for each status code.
+fn rows_by_code(name: &str, rounds: &[OverloadRound]) -> Vec<Vec<String>> {
+    let all: Vec<&RequestOutcome> = rounds.iter().flat_map(|round| &round.outcomes).collect();
+    let mut by_code: BTreeMap<String, Vec<&RequestOutcome>> = BTreeMap::new();
     for &outcome in &all {
         by_code.entry(format!("{:?}", outcome.code)).or_default().push(outcome);
     }
-    for (code, outcomes) in by_code {
+    let row = |(code, outcomes): (String, Vec<&RequestOutcome>)| {
         let latencies: Vec<f64> = outcomes.iter().map(|outcome| outcome.latency_ms()).collect();
-        let from_sent: Vec<f64> = outcomes
+        let from_sending: Vec<f64> = outcomes
             .iter()
-            .map(|outcome| outcome.latency_ms() - outcome.lateness_ms())
+            .map(|outcome| outcome.latency_ms() - outcome.send_delay_ms())
             .collect();
-        table.row([
+        vec![
             name.to_owned(),
             code,
             format!("{:.1} %", 100.0 * outcomes.len() as f64 / all.len().max(1) as f64),
             ms(quantile(&latencies, 0.5)),
             ms(quantile(&latencies, 0.99)),
-            ms(quantile(&from_sent, 0.99)),
-        ]);
-    }
-    let late: Vec<f64> = all.iter().map(|outcome| outcome.lateness_ms()).collect();
-    notes.push(format!(
-        "{name}: the generator was late by {} at p50 and {} at p99; a request cost the server {} of CPU and the generator {}, whatever \
-         became of it.",
-        ms(quantile(&late, 0.5)),
-        ms(quantile(&late, 0.99)),
-        fine_ms(median_of(rounds, |round| round.server_ms)),
-        fine_ms(median_of(rounds, |round| round.own_ms))
-    ));
+            ms(quantile(&from_sending, 0.99)),
+        ]
+    };
+    by_code.into_iter().map(row).collect()
+}
+
+fn generator_note(name: &str, rounds: &[OverloadRound]) -> String {
+    let outcomes = rounds.iter().flat_map(|round| &round.outcomes);
+    let delays: Vec<f64> = outcomes.map(RequestOutcome::send_delay_ms).collect();
+    format!(
+        "{name}: the generator was late by {} at p50 and {} at p99. A request, refused or not, cost the server {} of CPU and the \
+         generator {}.",
+        ms(quantile(&delays, 0.5)),
+        ms(quantile(&delays, 0.99)),
+        ms_3_decimals(median_of(rounds, |round| round.server_cpu_ms)),
+        ms_3_decimals(median_of(rounds, |round| round.generator_cpu_ms))
+    )
 }

@@ -1,100 +1,114 @@
-//! (a) Pairs a second at saturation, and what the server costs beyond inference.
+//! (a) Throughput at saturation, and the cost of the server beyond inference.
 
-use super::super::bare::Bare;
-use super::super::load::Traffic;
-use super::super::machine::Origin;
-use super::super::models::Models;
-use super::super::monitor::Disturbance;
-use super::super::report::{Finding, Section, Table, Unit};
-use super::{Bench, costs, fine_ms, median_of, p50_p99, pairs, per_second};
+use super::format::{ms_3_decimals, per_second};
+use super::paired_rounds::measure_paired_rounds;
+use super::pooling::{cpu_costs, median_of, p50_p99};
+use crate::bare_runtime::BareLoopResult;
+use crate::closed_loop::ClosedLoopResult;
+use crate::context::BenchContext;
+use crate::provenance::Provenance;
+use crate::report::{CaseReport, Measurement, ReportTable, Unit};
+use crate::statistics::median;
+use crate::testbed::ModelSet;
 
 const CALLERS: usize = 16;
 const LARGER_BATCHES: [usize; 2] = [4, 16];
 
-pub fn run(bench: &Bench, origin: &Origin) -> anyhow::Result<Section> {
-    let served = bench.world.serve(Models::Pairs, &[])?;
-    let mut bare = bench.world.bare(Models::Pairs)?;
-    let rounds = pairs::rounds(bench, &served.server, &mut bare, CALLERS, &LARGER_BATCHES)?;
-    let (server, below) = (
-        median_of(&rounds.server, Traffic::rate),
+pub fn run(context: &BenchContext, provenance: &Provenance) -> anyhow::Result<CaseReport> {
+    let server = context.testbed.start_server(ModelSet::Unproven, &[])?;
+    let mut bare = context.testbed.open_bare_pairs(ModelSet::Unproven)?;
+    let rounds = measure_paired_rounds(context, &server.process, &mut bare, CALLERS, &LARGER_BATCHES)?;
+    let (server_rate, bare_rate) = (
+        median_of(&rounds.server, ClosedLoopResult::rate),
         median_of(&rounds.bare, |bare| bare.rate),
     );
-    let best: Vec<f64> = rounds
+    let best_rates: Vec<f64> = rounds
         .bare
         .iter()
         .zip(&rounds.bare_batches)
         .map(|(one, larger)| larger.iter().map(|bare| bare.rate).fold(one.rate, f64::max))
         .collect();
-    let of_best = rounds
+    let ratios_to_best = rounds
         .server
         .iter()
-        .zip(&best)
-        .map(|(server, best)| server.rate() / best);
-    let of_best = of_best.collect();
+        .zip(&best_rates)
+        .map(|(server, best)| server.rate() / best)
+        .collect();
     let (server_ms, bare_ms) = (
-        median_of(&rounds.server, Traffic::server_ms),
-        median_of(&rounds.bare, Bare::cpu_ms),
+        median_of(&rounds.server, ClosedLoopResult::server_cpu_ms),
+        median_of(&rounds.bare, BareLoopResult::cpu_ms),
     );
-    let mut table = Table::new(&["", "pairs a second", "CPU a pair", "p50", "p99"]);
+    let mut table = ReportTable::new(&["", "pairs a second", "CPU per pair", "p50", "p99"]);
     let [p50, p99] = p50_p99(rounds.server.iter().map(|round| &round.latencies))?;
-    table.row([
+    table.add_row([
         format!("server, {CALLERS} callers"),
-        per_second(server),
-        fine_ms(server_ms),
+        per_second(server_rate),
+        ms_3_decimals(server_ms),
         p50,
         p99,
     ]);
-    let row = |batch: usize, bares: Vec<&Bare>| -> anyhow::Result<[String; 5]> {
-        let [p50, p99] = p50_p99(bares.iter().map(|bare| &bare.latencies))?;
+    let bare_row = |batch: usize, results: Vec<&BareLoopResult>| -> anyhow::Result<[String; 5]> {
+        let [p50, p99] = p50_p99(results.iter().map(|bare| &bare.latencies))?;
         Ok([
             format!("bare, batch {batch}"),
-            per_second(median_of(&bares, |bare| bare.rate)),
-            fine_ms(median_of(&bares, |bare| bare.cpu_ms())),
+            per_second(median_of(&results, |bare| bare.rate)),
+            ms_3_decimals(median_of(&results, |bare| bare.cpu_ms())),
             p50,
             p99,
         ])
     };
-    table.row(row(1, rounds.bare.iter().collect())?);
-    for (place, batch) in LARGER_BATCHES.into_iter().enumerate() {
-        let bares = rounds.bare_batches.iter().filter_map(|bares| bares.get(place));
-        table.row(row(batch, bares.collect())?);
+    table.add_row(bare_row(1, rounds.bare.iter().collect())?);
+    for (index, batch) in LARGER_BATCHES.into_iter().enumerate() {
+        let results = rounds.bare_batches.iter().filter_map(|results| results.get(index));
+        table.add_row(bare_row(batch, results.collect())?);
     }
     let processors = bare.len() as f64;
-    let taken = median_of(&rounds.server, |round| {
-        round.own_cpu.as_secs_f64() / round.time.as_secs_f64()
+    let generator_processors = median_of(&rounds.server, |round| {
+        round.generator_cpu.as_secs_f64() / round.time.as_secs_f64()
     });
-    Ok(Section {
-        origin: origin.clone(),
-        disturbance: Disturbance::default(),
-        title: "Pairs a second at saturation".to_owned(),
-        method: format!(
-            "{CALLERS} callers, each with one image at a time and a connection of its own; a request is a row for g and a row for h. Against the bare \
-             loop: each thread runs g, then h, on one image (batch 1), or on 4 or 16 at once. The load generator shares the processors \
-             with the server, not with the bare loop."
-        ),
-        findings: vec![
-            Finding::new("pairs a second, of the bare loop's", Unit::Ratio, rounds.ratios())
-                .at_least(0.90)
-                .from(format!("{} of {}", per_second(server), per_second(below))),
-            Finding::new("the same, of the bare loop at its best batch", Unit::Ratio, of_best).from(format!(
-                "{} of {}",
-                per_second(server),
-                per_second(super::median(&best))
-            )),
-            Finding::new(
-                "the server's CPU a request beyond inference",
-                Unit::Milliseconds,
-                rounds.beyond_ms(),
+    let method = format!(
+        "{CALLERS} callers, each with its own connection and one image at a time. A request is one row for g and one row for h. In \
+         the bare loop each thread runs g, then h, on one image (batch 1), or on 4 or 16 images at once. The load generator shares \
+         the processors with the server, not with the bare loop."
+    );
+    Ok(CaseReport {
+        measurements: vec![
+            Measurement::new(
+                "pairs a second, relative to the bare loop",
+                Unit::Ratio,
+                rounds.throughput_ratios(),
             )
-            .from(format!("{} less bare {}", fine_ms(server_ms), fine_ms(bare_ms))),
+            .at_least(0.90)
+            .computed_from(format!("{} of {}", per_second(server_rate), per_second(bare_rate))),
+            Measurement::new(
+                "pairs a second, relative to the bare loop at its best batch",
+                Unit::Ratio,
+                ratios_to_best,
+            )
+            .computed_from(format!(
+                "{} of {}",
+                per_second(server_rate),
+                per_second(median(&best_rates))
+            )),
+            Measurement::new(
+                "server CPU beyond inference, per request",
+                Unit::Milliseconds,
+                rounds.cpu_overhead_ms(),
+            )
+            .computed_from(format!(
+                "{} minus bare {}",
+                ms_3_decimals(server_ms),
+                ms_3_decimals(bare_ms)
+            )),
         ],
         tables: vec![table],
         notes: vec![
-            format!("{}.", costs(&rounds.server)),
+            format!("{}.", cpu_costs(&rounds.server)),
             format!(
-                "The generator took {:.1} % of the processors' time, which the bare loop had for itself.",
-                100.0 * taken / processors
+                "The generator took {:.1} % of the processor time, all of which the bare loop had to itself.",
+                100.0 * generator_processors / processors
             ),
         ],
+        ..CaseReport::new(provenance, "Throughput at saturation", method)
     })
 }

@@ -25,7 +25,6 @@ impl Probability {
         } else {
             // Exact for p of at least 1/2.
             Self {
-                /// Exact for p of at least 1/2.
                 small: 1.0 - p,
                 upper_half: true,
             }

@@ -16,8 +16,8 @@ use crate::classifier::smoothing::vote_chunking::VoteChunking;
 use crate::classifier::smoothing::vote_forecast::VoteForecast;
 use crate::domain::{ComputeEnvironment, InputSpec, PerRole, Provenance, Violations, hex};
 use crate::scheduler::Scheduler;
+use crate::scheduler::SchedulerLoad;
 use crate::settings::Settings;
-use crate::telemetry::models::SchedulerLoad;
 
 /// Both models with their executors and their queue.
 ///
@@ -127,7 +127,7 @@ impl Engine {
         &self,
         allow_inexact_runtime: bool,
     ) -> Option<CertificateRestriction> {
-        let audit_finding = self.scheduler.refuted();
+        let audit_finding = self.scheduler.audit_difference();
         CertificateRestriction::from_findings(&self.self_test_caveat, audit_finding, allow_inexact_runtime)
     }
 

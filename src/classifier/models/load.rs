@@ -24,9 +24,9 @@ use crate::classifier::smoothing::vote_chunking::VoteChunking;
 use crate::classifier::smoothing::vote_forecast::VoteForecast;
 use crate::domain::{Basis, ComputeEnvironment, Guarantee, JustifiedBasis, PerRole, Role};
 use crate::onnx::{Manifest, Model, Runtime, check_pair, grounds, processor};
+use crate::scheduler::ModelObserver;
 use crate::scheduler::{QueueSettings, Scheduler, bulk_capacity};
 use crate::settings::{MAX_BATCH_SIZE, Settings, processors};
-use crate::telemetry::models::ModelObserver;
 
 /// The default number of executors on a GPU. One prepares its batch while the batch of the other
 /// runs. Each holds both models in the memory of the GPU.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::load_error::LoadError;
 use super::self_test_policy::{SelfTestPolicy, ServingMode};
 use crate::onnx::{Agreement, Backend as _, Findings, Model, OnnxSession, self_test};
-use crate::scheduler::{Measured, best_time, measure_batch_size};
+use crate::scheduler::{MeasuredBatch, best_time, measure_batch_size};
 
 /// The limits of a batch.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +23,7 @@ pub(super) struct BatchSizeLimits {
 /// The open sessions of one model.
 pub(super) struct ModelSessions {
     pub(super) sessions: Vec<OnnxSession>,
-    pub(super) batch: Measured,
+    pub(super) batch: MeasuredBatch,
     /// The reason why the model runs one row at a time; `None` if it does not have to.
     pub(super) one_row_reason: Option<String>,
     /// The reason why the model is not a function, if the settings allow such a model; `None` if it
@@ -126,7 +126,7 @@ fn open_untested(
     model: &Arc<Model>,
     count: usize,
     limits: BatchSizeLimits,
-) -> Result<(Vec<OnnxSession>, Measured), LoadError> {
+) -> Result<(Vec<OnnxSession>, MeasuredBatch), LoadError> {
     let name = &model.manifest.name;
     tracing::info!(
         model = name,
@@ -138,7 +138,7 @@ fn open_untested(
     model.warm(std::slice::from_mut(&mut first))?;
     let row = model.middle();
     let measured = match limits.configured {
-        Some(rows) => Measured {
+        Some(rows) => MeasuredBatch {
             rows,
             time: best_time(&mut first, rows, &row)?,
         },

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::scheduler::Class;
+use crate::domain::Priority;
 
 /// The share of its vote limit that a request draws, as a moving average for each class. Most
 /// requests stop early.
@@ -29,16 +29,16 @@ impl VoteForecast {
         clippy::cast_sign_loss,
         reason = "an estimate"
     )]
-    pub(in crate::classifier) fn expected(&self, class: Class, max_votes: u64) -> u64 {
-        let share = self.shares.lock().unwrap_or_else(PoisonError::into_inner)[class.index()];
+    pub(in crate::classifier) fn expected(&self, priority: Priority, max_votes: u64) -> u64 {
+        let share = self.shares.lock().unwrap_or_else(PoisonError::into_inner)[priority.index()];
         (max_votes as f64 * share).ceil() as u64
     }
 
     /// Records that a request of `class` drew `drawn` of `max_votes` votes.
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-    pub(in crate::classifier) fn record(&self, class: Class, drawn: u64, max_votes: u64) {
+    pub(in crate::classifier) fn record(&self, priority: Priority, drawn: u64, max_votes: u64) {
         let observed = drawn.min(max_votes) as f64 / max_votes.max(1) as f64;
-        let share = &mut self.shares.lock().unwrap_or_else(PoisonError::into_inner)[class.index()];
+        let share = &mut self.shares.lock().unwrap_or_else(PoisonError::into_inner)[priority.index()];
         *share += (observed - *share) * Self::NEWEST_WEIGHT;
     }
 }
@@ -50,11 +50,11 @@ mod tests {
     #[test]
     fn the_forecast_converges_to_the_drawn_share_of_each_class() {
         let forecast = VoteForecast::new();
-        assert_eq!(forecast.expected(Class::Bulk, 1000), 1000);
+        assert_eq!(forecast.expected(Priority::Bulk, 1000), 1000);
         for _ in 0..200 {
-            forecast.record(Class::Bulk, 100, 1000);
+            forecast.record(Priority::Bulk, 100, 1000);
         }
-        assert!((100..110).contains(&forecast.expected(Class::Bulk, 1000)));
-        assert_eq!(forecast.expected(Class::Interactive, 1000), 1000);
+        assert!((100..110).contains(&forecast.expected(Priority::Bulk, 1000)));
+        assert_eq!(forecast.expected(Priority::Interactive, 1000), 1000);
     }
 }

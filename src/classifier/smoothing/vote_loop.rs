@@ -22,7 +22,7 @@ use crate::classifier::drain_deadline::DrainDeadline;
 use crate::classifier::error::ClassifierError;
 use crate::classifier::prediction::robust_prediction::RobustPrediction;
 use crate::domain::{ExecutionWindow, InputSpec, PerRole, StopReason};
-use crate::scheduler::{Outputs, Pending, Reservation, ScheduleError};
+use crate::scheduler::{JobHandle, JobOutputs, Reservation, ScheduleError};
 
 /// Everything that the vote loop of one input needs.
 pub(in crate::classifier) struct VoteLoop<'a> {
@@ -202,7 +202,7 @@ impl VoteLoop<'_> {
         &self,
         input: &SnappedInput,
         key: &NoiseKey,
-        outstanding: &mut VecDeque<Pending>,
+        outstanding: &mut VecDeque<JobHandle>,
         submitted: &mut u64,
     ) {
         let total = self.context.selection_votes.saturating_add(self.rule.vote_budget);
@@ -221,7 +221,7 @@ impl VoteLoop<'_> {
 }
 
 /// Extends `window` by the time in which the rows of `outputs` waited and ran.
-fn merge_windows(window: Option<ExecutionWindow>, outputs: &Outputs) -> Option<ExecutionWindow> {
+fn merge_windows(window: Option<ExecutionWindow>, outputs: &JobOutputs) -> Option<ExecutionWindow> {
     let latest = outputs.windows.robust;
     window.map_or(latest, |window| latest.map(|latest| window.merge(latest)))
 }

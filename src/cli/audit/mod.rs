@@ -1,19 +1,14 @@
-//! The commands for auditors: whoever does not want to take the server's word.
+//! The commands for auditors, who do not rely on the server.
 //!
-//! - `certimix radius` is the mathematics by itself: a `question` a line, its `fields` checked by name, an `answer` a line.
-//! - `certimix verify` takes `certificates` that were served and `recompute`s them from their own counts.
-//! - `certimix replay` draws the votes behind a certificate again and says whether they are the same.
+//! - `certimix radius` ([`radius`]) evaluates the certificate mathematics on JSON lines.
+//! - `certimix verify` ([`verify`]) recomputes served certificates from their own counts.
+//! - `certimix replay` ([`replay`]) draws the votes behind a certificate again and compares them.
 //!
-//! The last two show what they find as a list of `check`s.
+//! `record_file` reads served certificates. `comparison` compares served values with recomputed ones.
 
-mod answer;
-mod certificates;
-mod check;
-mod fields;
-mod object;
-mod question;
+mod comparison;
 mod radius;
-mod recompute;
+mod record_file;
 mod replay;
 mod verify;
 

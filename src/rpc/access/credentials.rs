@@ -1,58 +1,57 @@
-//! Everything that the files say, read at once.
+//! The credentials that one set of files holds.
 
 use std::fmt;
 use std::time::SystemTime;
 
 use thiserror::Error;
 
-use super::tls::{self, Tls};
-use super::tokens::Tokens;
+use super::bearer_tokens::BearerTokens;
+use super::tls::{self, ServerTls};
 use crate::domain::Violations;
 use crate::settings::AccessSettings;
 
-/// Why certificates, keys or tokens cannot be used: every reason, each with its key.
+/// Certificates, keys or tokens cannot be used. The error holds every reason with its key.
 #[derive(Debug, Error)]
 #[error("certificates or tokens cannot be used:\n{0}")]
 pub struct CredentialsError(Violations);
 
 impl CredentialsError {
-    /// Each reason, with its key.
+    /// Each reason with its key.
     #[must_use]
     pub fn into_violations(self) -> Violations {
         self.0
     }
 }
 
-/// TLS and tokens, ready to be swapped in.
-pub struct Credentials {
-    pub(super) tls: Option<Tls>,
-    pub(super) tokens: Option<Tokens>,
+/// The server's TLS configuration and the bearer tokens it accepts.
+pub(super) struct Credentials {
+    /// `None` if connections are in plaintext.
+    pub(super) tls: Option<ServerTls>,
+    /// `None` if requests need no token.
+    pub(super) tokens: Option<BearerTokens>,
 }
 
 impl Credentials {
-    /// Reads the files that `settings` name. Certificates must hold at `now`, wall-clock time.
+    /// Reads the files that `settings` name. `now` is wall-clock time.
     ///
-    /// It reads files, and is called off the threads that answer requests.
+    /// Reading blocks, so the caller must not run it on a thread that answers requests.
     ///
     /// # Errors
-    /// If a file cannot be read or is not what its key wants, a certificate has expired or does not hold yet, or the key is that
-    /// of another certificate: every reason.
-    pub fn prepare(settings: &AccessSettings, now: SystemTime) -> Result<Self, CredentialsError> {
-        let mut wrong = Violations::default();
-        let tls = settings.tls.as_ref().and_then(|tls| tls::read(tls, now, &mut wrong));
+    /// A file cannot be read or does not hold what its key expects, a certificate is not valid at
+    /// `now`, or the key does not belong to the certificate. The error holds every reason.
+    pub(super) fn read(settings: &AccessSettings, now: SystemTime) -> Result<Self, CredentialsError> {
+        let mut violations = Violations::default();
+        let tls = settings
+            .tls
+            .as_ref()
+            .and_then(|tls| tls::read_tls(tls, now, &mut violations));
         let tokens = settings.bearer_token_file.as_deref().and_then(|path| {
-            Tokens::read(path)
-                .map_err(|reason| wrong.add("server.bearer_token_file", reason))
+            BearerTokens::read(path)
+                .map_err(|reason| violations.add("server.bearer_token_file", reason))
                 .ok()
         });
-        wrong.into_result().map_err(CredentialsError)?;
+        violations.into_result().map_err(CredentialsError)?;
         Ok(Self { tls, tokens })
-    }
-
-    /// When the first certificate of `tls.certificate` ends; `None` without TLS.
-    #[must_use]
-    pub fn expires(&self) -> Option<SystemTime> {
-        self.tls.as_ref().map(|tls| tls.expires)
     }
 }
 

@@ -1,13 +1,16 @@
-//! Who may talk to the server by TCP: TLS, callers' certificates, bearer tokens.
+//! Authentication of TCP callers: TLS, client certificates and bearer tokens.
 //!
-//! Prepared, then swapped: [`Credentials::prepare`] reads the files and may fail, [`Gate::swap`] cannot. A gate is read anew by
-//! every handshake and every request, so certificates and tokens change under open connections, which live on.
+//! A reload has two steps. [`AccessControl::prepare_reload`] reads the files and may fail;
+//! [`PreparedCredentials::commit`] puts the new credentials in force and cannot fail. Each handshake
+//! and each request loads the credentials in force. Certificates and tokens therefore change while
+//! connections are open, and those connections stay open.
 
+mod access_control;
+mod bearer_tokens;
 mod certificates;
+mod credential_file;
 mod credentials;
-mod gate;
 mod tls;
-mod tokens;
 
-pub use credentials::{Credentials, CredentialsError};
-pub use gate::Gate;
+pub use access_control::{AccessControl, PreparedCredentials};
+pub use credentials::CredentialsError;

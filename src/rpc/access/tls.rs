@@ -1,4 +1,4 @@
-//! From PEM files to what a handshake needs.
+//! Builds the TLS configuration of the server from PEM files.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,58 +11,67 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::{Error, RootCertStore, ServerConfig};
 
-use super::certificates::{self, certificates};
+use super::certificates::read_certificates;
+use super::credential_file::read_file;
 use crate::domain::Violations;
 use crate::settings::TlsSettings;
 
-/// gRPC is HTTP/2 alone.
-const PROTOCOL: &[u8] = b"h2";
+/// The protocol that ALPN offers: gRPC runs on HTTP/2 alone.
+const ALPN_PROTOCOL: &[u8] = b"h2";
 
-/// What handshakes use, and until when it holds.
-pub(super) struct Tls {
+/// The TLS configuration of handshakes, and the earliest expiry of the server's certificates.
+pub(super) struct ServerTls {
     pub(super) config: Arc<ServerConfig>,
     pub(super) expires: SystemTime,
 }
 
-/// Reads the files; records what is wrong with them, each with its key.
+/// Reads the files that `settings` name. Records each violation with its key.
 ///
-/// The configuration has a session cache of its own: a session that an authority allowed which is no longer trusted cannot
-/// be resumed.
-pub(super) fn read(settings: &TlsSettings, now: SystemTime, wrong: &mut Violations) -> Option<Tls> {
+/// Each configuration has its own session cache. A client therefore cannot resume a session that an
+/// authority allowed which is no longer trusted.
+pub(super) fn read_tls(settings: &TlsSettings, now: SystemTime, violations: &mut Violations) -> Option<ServerTls> {
     let provider = Arc::new(ring::default_provider());
-    let chain = noted(certificates(&settings.certificate, now), "tls.certificate", wrong);
-    let key = noted(private_key(&settings.key), "tls.key", wrong);
+    let chain = record(
+        read_certificates(&settings.certificate, now),
+        "tls.certificate",
+        violations,
+    );
+    let key = record(read_private_key(&settings.key), "tls.key", violations);
     let client_ca = settings.client_ca.as_deref();
-    let clients = client_ca.map(|path| noted(verifier(path, now, &provider), "tls.client_ca", wrong));
-    let clients = match clients {
+    let verifier = client_ca.map(|path| record(client_verifier(path, now, &provider), "tls.client_ca", violations));
+    let verifier = match verifier {
         Some(verifier) => Some(verifier?),
         None => None,
     };
     let chain = chain?;
     let versions = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = noted(versions.map_err(|error| error.to_string()), "tls.certificate", wrong)?;
-    let builder = match clients {
+    let builder = record(
+        versions.map_err(|error| error.to_string()),
+        "tls.certificate",
+        violations,
+    )?;
+    let builder = match verifier {
         Some(verifier) => builder.with_client_cert_verifier(verifier),
         None => builder.with_no_client_auth(),
     };
-    match builder.with_single_cert(chain.chain, key?) {
+    match builder.with_single_cert(chain.certificates, key?) {
         Ok(mut config) => {
-            config.alpn_protocols = vec![PROTOCOL.to_vec()];
-            Some(Tls {
+            config.alpn_protocols = vec![ALPN_PROTOCOL.to_vec()];
+            Some(ServerTls {
                 config: Arc::new(config),
                 expires: chain.expires,
             })
         }
         Err(Error::InconsistentKeys(_)) => {
             let (key, certificate) = (settings.key.display(), settings.certificate.display());
-            wrong.add(
+            violations.add(
                 "tls.key",
                 format!("{key} is not the key of tls.certificate = {certificate}"),
             );
             None
         }
         Err(error) => {
-            wrong.add(
+            violations.add(
                 "tls.certificate",
                 format!("{}: {error}", settings.certificate.display()),
             );
@@ -71,29 +80,30 @@ pub(super) fn read(settings: &TlsSettings, now: SystemTime, wrong: &mut Violatio
     }
 }
 
-fn noted<T>(read: Result<T, String>, key: &str, wrong: &mut Violations) -> Option<T> {
-    read.map_err(|reason| wrong.add(key, reason)).ok()
+/// Records an error under `key`.
+fn record<T>(result: Result<T, String>, key: &str, violations: &mut Violations) -> Option<T> {
+    result.map_err(|reason| violations.add(key, reason)).ok()
 }
 
-/// What is said of it never shows what is in it.
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
-    let pem = certificates::read(path)?;
+/// Reads a private key. No error shows the contents of the file.
+fn read_private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
+    let pem = read_file(path)?;
     PrivateKeyDer::from_pem_slice(&pem)
         .map_err(|_| format!("{} holds no private key; expected BEGIN PRIVATE KEY", path.display()))
 }
 
-/// Callers must show a certificate that one of these authorities has signed.
-fn verifier(
+/// Builds a verifier that requires a client certificate signed by an authority in `path`.
+fn client_verifier(
     path: &Path,
     now: SystemTime,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, String> {
-    let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let with_path = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(path, now)?.chain {
-        roots.add(certificate).map_err(|error| told(&error))?;
+    for certificate in read_certificates(path, now)?.certificates {
+        roots.add(certificate).map_err(|error| with_path(&error))?;
     }
     WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
         .build()
-        .map_err(|error| told(&error))
+        .map_err(|error| with_path(&error))
 }

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio_util::task::TaskTracker;
 
-use super::drive::Server;
-use super::pace::Pace;
+use super::connection::Server;
+use super::log_throttle::Pace;
 use crate::rpc::unix_socket;
 
 /// After a connection that could not be accepted for want of something, file descriptors for one: to ask again at once would keep a

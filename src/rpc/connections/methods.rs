@@ -57,7 +57,7 @@ impl Methods {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rpc::proto::DESCRIPTORS;
+    use crate::rpc::mixed_classifier::proto::DESCRIPTORS;
 
     #[test]
     fn streams_are_told_from_single_requests() {

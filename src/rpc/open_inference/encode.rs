@@ -7,9 +7,9 @@ use super::outputs::{Output, axis};
 use super::proto::infer_parameter::ParameterChoice;
 use super::proto::model_infer_response::InferOutputTensor;
 use super::proto::{InferParameter, ModelInferResponse};
-use super::reasons::reasons;
+use super::uncertified_reasons::reasons;
 use crate::domain::{CertificateStatus, Prediction, Provenance};
-use crate::rpc::encode::{narrow, probability};
+use crate::rpc::mixed_classifier::encode::{narrow, probability};
 
 /// The answer to a ModelInfer that asked for `outputs`, in their order.
 pub(super) fn response(

@@ -1,21 +1,21 @@
 //! The Open Inference Protocol: KServe v2, with ModelConfig and ModelStatistics of Triton's extension.
 //!
-//! A second way to ask what Predict answers. [`service`] holds the handlers, [`infer`] the way of one ModelInfer: [`decode`]
-//! and [`parameters`] read it, [`super::answering`] answers it like any Predict, [`encode`] writes it. [`outputs`] is the
+//! A second way to ask what Predict answers. [`service`] holds the handlers, [`model_infer`] the way of one ModelInfer: [`decode_inputs`]
+//! and [`request_parameters`] read it, [`super::common::classify`] answers it like any Predict, [`encode`] writes it. [`outputs`] is the
 //! one list of what can be asked for; [`metadata`] and [`model_config`] tell it. [`statistics`] counts.
 
-mod decode;
+mod decode_inputs;
 mod encode;
-mod infer;
 mod metadata;
 mod model_config;
+mod model_infer;
 mod outputs;
-mod parameters;
 pub mod proto;
-mod reasons;
+mod quoting;
+mod request_parameters;
 mod service;
 mod statistics;
-mod words;
+mod uncertified_reasons;
 
 pub(super) use service::OpenInference;
 

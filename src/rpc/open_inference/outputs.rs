@@ -1,7 +1,7 @@
 //! The outputs there are: the one list that requests are read by, answers written by, and metadata made of.
 
 use super::proto::{DataType, ModelInferRequest};
-use super::words;
+use super::quoting as words;
 use crate::domain::{InputSpec, Violations};
 
 /// Something that can be asked for, of each input.

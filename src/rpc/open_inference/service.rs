@@ -12,14 +12,14 @@ use super::proto::{
     ModelStreamInferResponse, ServerLiveRequest, ServerLiveResponse, ServerMetadataRequest, ServerMetadataResponse,
     ServerReadyRequest, ServerReadyResponse,
 };
+use super::quoting::quoted;
 use super::statistics::Statistics;
-use super::words::quoted;
-use super::{VERSION, infer, metadata, model_config};
-use crate::rpc::answering::{Service, deadline};
-use crate::rpc::call::Call;
+use super::{VERSION, metadata, model_config, model_infer as infer};
+use crate::call::Rpc;
+use crate::rpc::common::call_tracker::Call;
+use crate::rpc::common::classify::{Service, deadline};
+use crate::rpc::common::status;
 use crate::rpc::health::Health;
-use crate::rpc::status;
-use crate::telemetry::call::Rpc;
 
 /// Answers by this protocol what [`Service`] answers by ours.
 pub(in crate::rpc) struct OpenInference {

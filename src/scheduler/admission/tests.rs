@@ -17,8 +17,8 @@ fn one() -> Demand {
     }
 }
 
-fn speed(executors: usize) -> Speed {
-    Speed::new(
+fn row_times(executors: usize) -> RowTimes {
+    RowTimes::new(
         PerRole {
             standard: MS,
             robust: MS,
@@ -37,8 +37,8 @@ fn votes(expected: u64, needed: u64) -> Demand {
 }
 
 #[test]
-fn room_is_all_or_none_and_comes_back() {
-    let (now, speed) = (Instant::now(), speed(1));
+fn capacity_is_all_or_nothing_and_returned() {
+    let (now, row_times) = (Instant::now(), row_times(1));
     let mut admissions = Admissions::new(10);
     let far = now + 1_000_000 * MS;
     let wide = |robust| Demand {
@@ -46,10 +46,10 @@ fn room_is_all_or_none_and_comes_back() {
         ..Demand::default()
     };
     let first = admissions
-        .admit(Class::Interactive, far, &wide(8), now, &speed)
+        .admit(Priority::Interactive, far, &wide(8), now, &row_times)
         .unwrap();
     let refused = admissions
-        .admit(Class::Interactive, far, &wide(3), now, &speed)
+        .admit(Priority::Interactive, far, &wide(3), now, &row_times)
         .unwrap_err();
     assert!(
         matches!(
@@ -66,45 +66,49 @@ fn room_is_all_or_none_and_comes_back() {
     );
     assert_eq!(admissions.outstanding, PerRole { standard: 1, robust: 8 });
     admissions.release(&first, &wide(8).outstanding);
-    // Twice gives nothing more back.
+    // A second release returns nothing more.
     admissions.release(&first, &wide(8).outstanding);
     admissions
-        .admit(Class::Interactive, far, &wide(10), now, &speed)
+        .admit(Priority::Interactive, far, &wide(10), now, &row_times)
         .unwrap();
 }
 
 #[test]
-fn bulk_leaves_room_for_interactive_rows() {
-    let (now, speed) = (Instant::now(), speed(1));
+fn bulk_leaves_capacity_for_interactive_rows() {
+    let (now, row_times) = (Instant::now(), row_times(1));
     let far = now + 1_000_000 * MS;
     let mut admissions = Admissions::new(8);
     let wide = |robust| Demand {
         outstanding: PerRole { standard: 0, robust },
         ..Demand::default()
     };
-    admissions.admit(Class::Bulk, far, &wide(6), now, &speed).unwrap();
-    admissions.admit(Class::Bulk, far, &wide(1), now, &speed).unwrap_err();
     admissions
-        .admit(Class::Interactive, far, &wide(2), now, &speed)
+        .admit(Priority::Bulk, far, &wide(6), now, &row_times)
+        .unwrap();
+    admissions
+        .admit(Priority::Bulk, far, &wide(1), now, &row_times)
+        .unwrap_err();
+    admissions
+        .admit(Priority::Interactive, far, &wide(2), now, &row_times)
         .unwrap();
 }
 
 #[test]
 fn a_deadline_behind_too_many_rows_is_refused() {
-    let (now, speed) = (Instant::now(), speed(2));
+    let (now, row_times) = (Instant::now(), row_times(2));
     let mut admissions = Admissions::new(1000);
-    // Each takes two executors a millisecond.
+    // Each request takes two executors one millisecond.
     for _ in 0..50 {
         admissions
-            .admit(Class::Interactive, now + 60 * MS, &one(), now, &speed)
+            .admit(Priority::Interactive, now + 60 * MS, &one(), now, &row_times)
             .unwrap();
     }
     let refused = admissions
-        .admit(Class::Interactive, now + 60 * MS, &votes(60, 60), now, &speed)
+        .admit(Priority::Interactive, now + 60 * MS, &votes(60, 60), now, &row_times)
         .unwrap_err();
     let expected = Refusal::TooLate {
         left: 60 * MS,
-        // 100 rows are ahead and 61 its own.
+        // 100 rows are ahead, and 61 are its own.
         wait: Duration::from_micros(80_500),
         retry_after: Duration::from_micros(40_250),
     };
@@ -112,12 +116,12 @@ fn a_deadline_behind_too_many_rows_is_refused() {
 }
 
 #[test]
-fn a_deadline_that_an_idle_machine_could_not_meet_is_told_so() {
-    let (now, speed) = (Instant::now(), speed(1));
+fn a_deadline_too_short_for_an_idle_machine_has_its_own_refusal() {
+    let (now, row_times) = (Instant::now(), row_times(1));
     let mut admissions = Admissions::new(1000);
-    let first = admissions.admit(Class::Interactive, now + 900 * MS, &one(), now, &speed);
+    let first = admissions.admit(Priority::Interactive, now + 900 * MS, &one(), now, &row_times);
     first.unwrap();
-    let refused = admissions.admit(Class::Interactive, now + 10 * MS, &votes(19, 19), now, &speed);
+    let refused = admissions.admit(Priority::Interactive, now + 10 * MS, &votes(19, 19), now, &row_times);
     let expected = Refusal::TooShort {
         left: 10 * MS,
         alone: 20 * MS,
@@ -127,73 +131,73 @@ fn a_deadline_that_an_idle_machine_could_not_meet_is_told_so() {
 }
 
 #[test]
-fn an_earlier_deadline_goes_before_and_is_let_in() {
-    let (now, speed) = (Instant::now(), speed(2));
+fn an_earlier_deadline_is_admitted_ahead_of_others() {
+    let (now, row_times) = (Instant::now(), row_times(2));
     let mut admissions = Admissions::new(1000);
     for _ in 0..80 {
         admissions
-            .admit(Class::Interactive, now + 200 * MS, &one(), now, &speed)
+            .admit(Priority::Interactive, now + 200 * MS, &one(), now, &row_times)
             .unwrap();
     }
-    // Behind the 80 it would be too late; before them it is not, and they have time.
+    // Behind the 80 it would be late. Ahead of them it is in time, and they still are.
     admissions
-        .admit(Class::Interactive, now + 10 * MS, &one(), now, &speed)
+        .admit(Priority::Interactive, now + 10 * MS, &one(), now, &row_times)
         .unwrap();
-    let late = admissions.admit(Class::Interactive, now + 210 * MS, &votes(300, 300), now, &speed);
+    let late = admissions.admit(Priority::Interactive, now + 210 * MS, &votes(300, 300), now, &row_times);
     assert!(matches!(late, Err(Refusal::TooLate { .. })), "{late:?}");
 }
 
 #[test]
-fn nobody_is_pushed_over_the_deadline_by_a_later_arrival() {
-    let (now, speed) = (Instant::now(), speed(1));
+fn a_later_arrival_makes_no_admitted_request_late() {
+    let (now, row_times) = (Instant::now(), row_times(1));
     let mut admissions = Admissions::new(1000);
     for _ in 0..50 {
         admissions
-            .admit(Class::Interactive, now + 115 * MS, &one(), now, &speed)
+            .admit(Priority::Interactive, now + 115 * MS, &one(), now, &row_times)
             .unwrap();
     }
-    // 100 ms of work are there, 110 with the slack; 10 more before it would be too much.
+    // 100 ms of work are admitted, 110 ms with the margin; 10 ms more ahead of them are too much.
     let refused = admissions
-        .admit(Class::Interactive, now + 60 * MS, &votes(9, 9), now, &speed)
+        .admit(Priority::Interactive, now + 60 * MS, &votes(9, 9), now, &row_times)
         .unwrap_err();
     assert!(matches!(refused, Refusal::Crowded { .. }), "{refused:?}");
     admissions
-        .admit(Class::Interactive, now + 60 * MS, &one(), now, &speed)
+        .admit(Priority::Interactive, now + 60 * MS, &one(), now, &row_times)
         .unwrap();
 }
 
 #[test]
-fn an_idle_machine_tries_whatever_it_believes() {
-    let (now, speed) = (Instant::now(), speed(1));
+fn an_idle_machine_tries_any_request() {
+    let (now, row_times) = (Instant::now(), row_times(1));
     let mut admissions = Admissions::new(1000);
     let hopeless = votes(1000, 1000);
     let first = admissions
-        .admit(Class::Interactive, now + MS, &hopeless, now, &speed)
+        .admit(Priority::Interactive, now + MS, &hopeless, now, &row_times)
         .unwrap();
     admissions
-        .admit(Class::Interactive, now + 2 * MS, &hopeless, now, &speed)
+        .admit(Priority::Interactive, now + 2 * MS, &hopeless, now, &row_times)
         .unwrap_err();
     admissions.release(&first, &hopeless.outstanding);
     admissions
-        .admit(Class::Interactive, now + 2 * MS, &hopeless, now, &speed)
+        .admit(Priority::Interactive, now + 2 * MS, &hopeless, now, &row_times)
         .unwrap();
 }
 
 #[test]
-fn what_is_done_is_no_longer_ahead() {
-    let (now, speed) = (Instant::now(), speed(1));
+fn finished_rows_are_no_longer_ahead() {
+    let (now, row_times) = (Instant::now(), row_times(1));
     let mut admissions = Admissions::new(1000);
     let first = admissions
-        .admit(Class::Interactive, now + 50 * MS, &votes(100, 17), now, &speed)
+        .admit(Priority::Interactive, now + 50 * MS, &votes(100, 17), now, &row_times)
         .unwrap();
     let next = |admissions: &mut Admissions| {
-        let admitted = admissions.admit(Class::Interactive, now + 60 * MS, &votes(10, 10), now, &speed);
+        let admitted = admissions.admit(Priority::Interactive, now + 60 * MS, &votes(10, 10), now, &row_times);
         admitted.map(|request| admissions.release(&request, &votes(10, 10).outstanding))
     };
     next(&mut admissions).unwrap_err();
     admissions.done(&first, Role::Robust, 60);
     next(&mut admissions).unwrap();
-    // It draws more than was expected: nothing is owed for that.
+    // The request draws more votes than expected, which must not count as negative work.
     admissions.done(&first, Role::Robust, 1000);
     next(&mut admissions).unwrap();
     admissions.release(&first, &votes(100, 17).outstanding);
@@ -202,36 +206,36 @@ fn what_is_done_is_no_longer_ahead() {
 }
 
 #[test]
-fn bulk_waits_for_everything_interactive() {
-    let (now, speed) = (Instant::now(), speed(1));
+fn bulk_waits_for_all_interactive_rows() {
+    let (now, row_times) = (Instant::now(), row_times(1));
     let mut admissions = Admissions::new(1000);
     for _ in 0..20 {
         admissions
-            .admit(Class::Interactive, now + 900 * MS, &one(), now, &speed)
+            .admit(Priority::Interactive, now + 900 * MS, &one(), now, &row_times)
             .unwrap();
     }
     let refused = admissions
-        .admit(Class::Bulk, now + 50 * MS, &votes(1000, 17), now, &speed)
+        .admit(Priority::Bulk, now + 50 * MS, &votes(1000, 17), now, &row_times)
         .unwrap_err();
     assert!(matches!(refused, Refusal::TooLate { .. }), "{refused:?}");
-    // An interactive one does not wait for bulk.
+    // An interactive request does not wait for bulk rows.
     admissions
-        .admit(Class::Bulk, now + 500 * MS, &votes(1000, 17), now, &speed)
+        .admit(Priority::Bulk, now + 500 * MS, &votes(1000, 17), now, &row_times)
         .unwrap();
     admissions
-        .admit(Class::Interactive, now + 50 * MS, &one(), now, &speed)
+        .admit(Priority::Interactive, now + 50 * MS, &one(), now, &row_times)
         .unwrap();
 }
 
 proptest! {
-    /// The sums stay the sums, whatever comes and goes; and what is let in by the estimate meets its deadline if every row takes
-    /// just as long as estimated and the order is kept.
+    /// The sums stay correct over all admissions and releases. An admitted request meets its deadline if
+    /// every row takes the estimated time and the order is kept.
     #[test]
-    fn whoever_is_let_in_is_served_in_time(
+    fn admitted_requests_meet_their_deadlines(
         steps in prop::collection::vec((1u64..6, 1u64..60, any::<bool>()), 1..80),
         executors in 1usize..4,
     ) {
-        let (now, speed) = (Instant::now(), speed(executors));
+        let (now, row_times) = (Instant::now(), row_times(executors));
         let mut admissions = Admissions::new(1 << 20);
         let mut live: Vec<(Urgency, Demand)> = Vec::new();
         for (count, deadline, leaves) in steps {
@@ -241,10 +245,10 @@ proptest! {
                 needed: rows(count, count),
             };
             let alone = live.is_empty();
-            if let Ok(request) = admissions.admit(Class::Interactive, now + u32::try_from(deadline).unwrap() * MS, &demand, now, &speed) {
-                // The one that an idle machine tries may be hopeless; it is left out of what follows.
-                let wait = speed.wait(&demand.needed).as_secs_f64();
-                let hopeless = alone && wait * SLACK > (request.deadline - now).as_secs_f64();
+            if let Ok(request) = admissions.admit(Priority::Interactive, now + u32::try_from(deadline).unwrap() * MS, &demand, now, &row_times) {
+                // A request that an idle machine tries may be hopeless. The test leaves it out.
+                let wait = row_times.on_all_executors(&demand.needed).as_secs_f64();
+                let hopeless = alone && wait * SAFETY_FACTOR > (request.deadline - now).as_secs_f64();
                 if hopeless {
                     admissions.release(&request, &demand.outstanding);
                 } else {
@@ -261,37 +265,45 @@ proptest! {
             for (request, demand) in &live {
                 before = plus(&before, &demand.expected);
                 let first = *request == live[0].0;
-                prop_assert!(first || speed.wait(&before) <= request.deadline - now, "{request:?} is late");
+                prop_assert!(first || row_times.on_all_executors(&before) <= request.deadline - now, "{request:?} is late");
             }
         }
     }
 }
 
 #[test]
-fn a_budget_that_its_own_deadline_cuts_is_not_held_against_others() {
-    let (now, speed) = (Instant::now(), speed(1));
+fn rows_after_the_own_deadline_do_not_count_against_others() {
+    let (now, row_times) = (Instant::now(), row_times(1));
     let ends_soon = (now + 2000 * MS, votes(60_000, 17));
     let has_time = (now + 30_000 * MS, votes(100, 17));
     for pair in [[ends_soon, has_time], [has_time, ends_soon]] {
         let mut admissions = Admissions::new(1000);
         for (deadline, demand) in pair {
-            admissions.admit(Class::Bulk, deadline, &demand, now, &speed).unwrap();
+            admissions
+                .admit(Priority::Bulk, deadline, &demand, now, &row_times)
+                .unwrap();
         }
     }
 }
 
-/// A stall has made its model look slow, and only runs of it can tell otherwise.
+/// A stall made the model look slow, and only its runs can correct the estimate.
 #[test]
-fn an_interactive_request_with_only_bulk_beside_it_is_tried() {
-    let (now, mut speed) = (Instant::now(), speed(1));
+fn an_interactive_request_beside_bulk_only_is_tried() {
+    let (now, mut row_times) = (Instant::now(), row_times(1));
     for _ in 0..40 {
-        speed.observe(Role::Standard, 1, 3 * MS);
+        row_times.observe(Role::Standard, 1, 3 * MS);
     }
     let mut admissions = Admissions::new(1000);
     admissions
-        .admit(Class::Bulk, now + 3_600_000 * MS, &votes(100_000, 17), now, &speed)
+        .admit(
+            Priority::Bulk,
+            now + 3_600_000 * MS,
+            &votes(100_000, 17),
+            now,
+            &row_times,
+        )
         .unwrap();
     admissions
-        .admit(Class::Interactive, now + 2 * MS, &one(), now, &speed)
+        .admit(Priority::Interactive, now + 2 * MS, &one(), now, &row_times)
         .unwrap();
 }

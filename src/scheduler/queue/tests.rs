@@ -6,7 +6,7 @@ fn at(start: Instant, milliseconds: u64) -> Instant {
     start + Duration::from_millis(milliseconds)
 }
 
-const ANY: Taker = Taker {
+const ANY_EXECUTOR: ExecutorState = ExecutorState {
     able: PerRole {
         standard: true,
         robust: true,
@@ -15,8 +15,8 @@ const ANY: Taker = Taker {
     idle_others: 0,
 };
 
-fn limits(standard: usize, robust: usize, delay: u64) -> Limits {
-    Limits {
+fn limits(standard: usize, robust: usize, delay: u64) -> BatchLimits {
+    BatchLimits {
         max_batch_size: PerRole { standard, robust },
         pads: PerRole {
             standard: false,
@@ -26,9 +26,9 @@ fn limits(standard: usize, robust: usize, delay: u64) -> Limits {
     }
 }
 
-fn request(class: Class, deadline: Instant, arrival: u64) -> Urgency {
+fn request(priority: Priority, deadline: Instant, arrival: u64) -> Urgency {
     Urgency {
-        class,
+        priority,
         deadline,
         arrival,
     }
@@ -41,22 +41,32 @@ fn robust(rows: usize) -> PerRole<usize> {
     }
 }
 
-/// The jobs and rows of the batch, without their requests.
-fn shape<J: Clone>(taken: &Taken<J>) -> Vec<(J, Range<usize>)> {
+/// The jobs and rows of the batch.
+fn shape<J: Clone>(taken: &TakeResult<J>) -> Vec<(J, Range<usize>)> {
     let slices = taken.batch.iter().flat_map(|batch| &batch.slices);
     slices.map(|slice| (slice.job.clone(), slice.rows.clone())).collect()
 }
 
 #[test]
-fn urgent_rows_go_first_and_bulk_fills_the_rest() {
+fn urgent_rows_run_first_and_bulk_fills_the_batch() {
     let start = Instant::now();
     let mut queue = Queue::new(limits(1, 8, 0));
-    queue.push(&"bulk", request(Class::Bulk, at(start, 5), 1), robust(10), start);
-    queue.push(&"late", request(Class::Interactive, at(start, 50), 2), robust(2), start);
-    queue.push(&"soon", request(Class::Interactive, at(start, 10), 3), robust(1), start);
-    let taken = queue.take(start, ANY, |_| false);
+    queue.push(&"bulk", request(Priority::Bulk, at(start, 5), 1), robust(10), start);
+    queue.push(
+        &"late",
+        request(Priority::Interactive, at(start, 50), 2),
+        robust(2),
+        start,
+    );
+    queue.push(
+        &"soon",
+        request(Priority::Interactive, at(start, 10), 3),
+        robust(1),
+        start,
+    );
+    let taken = queue.take(start, ANY_EXECUTOR, |_| false);
     assert_eq!(shape(&taken), [("soon", 0..1), ("late", 0..2), ("bulk", 0..5)]);
-    assert_eq!(shape(&queue.take(start, ANY, |_| false)), [("bulk", 5..10)]);
+    assert_eq!(shape(&queue.take(start, ANY_EXECUTOR, |_| false)), [("bulk", 5..10)]);
     assert_eq!(queue.rows(), PerRole::default());
 }
 
@@ -65,59 +75,59 @@ fn the_most_urgent_row_chooses_the_model() {
     let start = Instant::now();
     let mut queue = Queue::new(limits(4, 4, 0));
     let both = PerRole { standard: 1, robust: 1 };
-    queue.push(&"bulk", request(Class::Bulk, at(start, 5), 1), both, start);
+    queue.push(&"bulk", request(Priority::Bulk, at(start, 5), 1), both, start);
     queue.push(
         &"votes",
-        request(Class::Interactive, at(start, 10), 2),
+        request(Priority::Interactive, at(start, 10), 2),
         robust(2),
         start,
     );
-    let taken = queue.take(start, ANY, |_| false);
+    let taken = queue.take(start, ANY_EXECUTOR, |_| false);
     assert_eq!(taken.batch.as_ref().map(|batch| batch.role), Some(Role::Robust));
     assert_eq!(shape(&taken), [("votes", 0..2), ("bulk", 0..1)]);
-    let taken = queue.take(start, ANY, |_| false);
+    let taken = queue.take(start, ANY_EXECUTOR, |_| false);
     assert_eq!(taken.batch.as_ref().map(|batch| batch.role), Some(Role::Standard));
     assert_eq!(shape(&taken), [("bulk", 0..1)]);
 }
 
 #[test]
-fn a_model_that_is_not_able_is_left_alone() {
+fn rows_of_a_broken_model_are_not_taken() {
     let start = Instant::now();
     let mut queue = Queue::new(limits(4, 4, 0));
     let both = PerRole { standard: 1, robust: 1 };
-    queue.push(&"job", request(Class::Interactive, at(start, 5), 1), both, start);
-    let taker = Taker {
+    queue.push(&"job", request(Priority::Interactive, at(start, 5), 1), both, start);
+    let executor = ExecutorState {
         able: PerRole {
             standard: false,
             robust: true,
         },
         prefers: Some(Role::Standard),
-        ..ANY
+        ..ANY_EXECUTOR
     };
-    let taken = queue.take(start, taker, |_| false);
+    let taken = queue.take(start, executor, |_| false);
     assert_eq!(taken.batch.map(|batch| batch.role), Some(Role::Robust));
-    assert_eq!(queue.take(start, taker, |_| false).batch, None);
+    assert_eq!(queue.take(start, executor, |_| false).batch, None);
     assert_eq!(queue.drain(Role::Standard), ["job"]);
     assert_eq!(queue.rows(), PerRole::default());
 }
 
 #[test]
-fn a_streak_goes_on_among_equals_alone() {
+fn the_preferred_model_wins_only_among_equal_priorities() {
     let start = Instant::now();
     let mut queue = Queue::new(limits(1, 1, 0));
     let both = PerRole { standard: 1, robust: 1 };
     for (arrival, deadline) in [(1, 5), (2, 9)] {
         queue.push(
             &arrival,
-            request(Class::Interactive, at(start, deadline), arrival),
+            request(Priority::Interactive, at(start, deadline), arrival),
             both,
             start,
         );
     }
-    queue.push(&3, request(Class::Bulk, at(start, 1), 3), robust(1), start);
-    let robust_first = Taker {
+    queue.push(&3, request(Priority::Bulk, at(start, 1), 3), robust(1), start);
+    let robust_first = ExecutorState {
         prefers: Some(Role::Robust),
-        ..ANY
+        ..ANY_EXECUTOR
     };
     let mut order = Vec::new();
     while let Some(batch) = queue.take(start, robust_first, |_| false).batch {
@@ -128,45 +138,58 @@ fn a_streak_goes_on_among_equals_alone() {
 }
 
 #[test]
-fn idle_executors_are_left_their_share_except_of_a_batch_that_is_padded() {
+fn idle_executors_get_their_share_unless_batches_are_padded() {
     let start = Instant::now();
     let mut queue = Queue::new(limits(8, 8, 0));
     let rows = PerRole { standard: 7, robust: 8 };
-    queue.push(&"job", request(Class::Interactive, at(start, 5), 1), rows, start);
-    let sharing = Taker { idle_others: 2, ..ANY };
-    // A third of 15, of 10 and of 8; then a whole batch.
+    queue.push(&"job", request(Priority::Interactive, at(start, 5), 1), rows, start);
+    let sharing = ExecutorState {
+        idle_others: 2,
+        ..ANY_EXECUTOR
+    };
+    // A third of 15 and of 10 rows; then a whole padded batch.
     for expected in [0..5, 5..7, 0..8] {
         assert_eq!(shape(&queue.take(start, sharing, |_| false)), [("job", expected)]);
     }
 }
 
 #[test]
-fn late_and_dead_jobs_do_not_run() {
+fn expired_and_ended_jobs_do_not_run() {
     let start = Instant::now();
     let mut queue = Queue::new(limits(3, 3, 0));
     queue.push(
         &"expired",
-        request(Class::Interactive, at(start, 1), 1),
+        request(Priority::Interactive, at(start, 1), 1),
         robust(3),
         start,
     );
-    queue.push(&"dead", request(Class::Interactive, at(start, 9), 2), robust(3), start);
-    queue.push(&"alive", request(Class::Interactive, at(start, 9), 3), robust(3), start);
-    let taken = queue.take(at(start, 1), ANY, |job| *job == "dead");
+    queue.push(
+        &"dead",
+        request(Priority::Interactive, at(start, 9), 2),
+        robust(3),
+        start,
+    );
+    queue.push(
+        &"alive",
+        request(Priority::Interactive, at(start, 9), 3),
+        robust(3),
+        start,
+    );
+    let taken = queue.take(at(start, 1), ANY_EXECUTOR, |job| *job == "dead");
     assert_eq!(taken.expired, ["expired"]);
     assert_eq!(shape(&taken), [("alive", 0..3)]);
 }
 
 #[test]
-fn jobs_of_callers_who_left_are_swept_before_they_pile_up() {
+fn ended_jobs_are_swept_before_they_accumulate() {
     let start = Instant::now();
     let mut queue = Queue::new(limits(100, 100, 0));
     for job in 0..100u64 {
-        queue.push(&job, request(Class::Bulk, at(start, 1000), job), robust(3), start);
+        queue.push(&job, request(Priority::Bulk, at(start, 1000), job), robust(3), start);
         queue.sweep(10, |job| job % 50 != 0);
         assert!(queue.rows().robust <= 10, "{:?}", queue.rows());
     }
-    let alive: Vec<_> = shape(&queue.take(start, ANY, |_| false))
+    let alive: Vec<_> = shape(&queue.take(start, ANY_EXECUTOR, |_| false))
         .into_iter()
         .map(|(job, _)| job)
         .filter(|job| job % 50 == 0)
@@ -175,40 +198,43 @@ fn jobs_of_callers_who_left_are_swept_before_they_pile_up() {
 }
 
 #[test]
-fn rows_wait_for_a_fuller_batch_only_if_they_are_told_to_and_never_past_half_their_time() {
+fn rows_wait_for_a_fuller_batch_within_the_limit_and_half_their_time() {
     let start = Instant::now();
     let mut queue = Queue::new(limits(4, 4, 10));
-    queue.push(&1, request(Class::Interactive, at(start, 1000), 1), robust(1), start);
-    let taken = queue.take(at(start, 9), ANY, |_| false);
-    assert_eq!((taken.batch, taken.next), (None, Some(at(start, 10))));
-    // Not even for its turn: less urgent rows that have waited long enough bring it along.
+    queue.push(&1, request(Priority::Interactive, at(start, 1000), 1), robust(1), start);
+    let taken = queue.take(at(start, 9), ANY_EXECUTOR, |_| false);
+    assert_eq!((taken.batch, taken.retry_at), (None, Some(at(start, 10))));
+    // Less urgent rows that have waited long enough take the new row along.
     queue.push(
         &2,
-        request(Class::Interactive, at(start, 500), 2),
+        request(Priority::Interactive, at(start, 500), 2),
         robust(1),
         at(start, 9),
     );
     assert_eq!(
-        shape(&queue.take(at(start, 10), ANY, |_| false)),
+        shape(&queue.take(at(start, 10), ANY_EXECUTOR, |_| false)),
         [(2, 0..1), (1, 0..1)]
     );
     queue.push(
         &3,
-        request(Class::Interactive, at(start, 16), 3),
+        request(Priority::Interactive, at(start, 16), 3),
         robust(1),
         at(start, 12),
     );
-    assert_eq!(queue.take(at(start, 13), ANY, |_| false).next, Some(at(start, 14)));
-    assert_eq!(shape(&queue.take(at(start, 14), ANY, |_| false)), [(3, 0..1)]);
+    assert_eq!(
+        queue.take(at(start, 13), ANY_EXECUTOR, |_| false).retry_at,
+        Some(at(start, 14))
+    );
+    assert_eq!(shape(&queue.take(at(start, 14), ANY_EXECUTOR, |_| false)), [(3, 0..1)]);
     // A full batch does not wait.
-    queue.push(&4, request(Class::Bulk, at(start, 500), 4), robust(4), at(start, 20));
-    assert_eq!(shape(&queue.take(at(start, 20), ANY, |_| false)), [(4, 0..4)]);
+    queue.push(&4, request(Priority::Bulk, at(start, 500), 4), robust(4), at(start, 20));
+    assert_eq!(shape(&queue.take(at(start, 20), ANY_EXECUTOR, |_| false)), [(4, 0..4)]);
 }
 
-/// A queue, and beside it what it must do, said in the plainest way.
-struct Checked {
+/// A queue beside a simple model of what it must do.
+struct CheckedQueue {
     queue: Queue<usize>,
-    limits: Limits,
+    limits: BatchLimits,
     start: Instant,
     clock: u64,
     jobs: Vec<(Urgency, PerRole<usize>)>,
@@ -217,8 +243,8 @@ struct Checked {
     expired: Vec<PerRole<bool>>,
 }
 
-impl Checked {
-    fn new(limits: Limits) -> Self {
+impl CheckedQueue {
+    fn new(limits: BatchLimits) -> Self {
         Self {
             queue: Queue::new(limits),
             limits,
@@ -231,9 +257,9 @@ impl Checked {
         }
     }
 
-    fn push(&mut self, rows: PerRole<usize>, class: Class, deadline: u64) {
+    fn push(&mut self, rows: PerRole<usize>, priority: Priority, deadline: u64) {
         let (job, now) = (self.jobs.len(), at(self.start, self.clock));
-        let request = request(class, at(self.start, deadline), job as u64);
+        let request = request(priority, at(self.start, deadline), job as u64);
         self.queue.push(&job, request, rows, now);
         self.jobs.push((request, rows));
         self.done.push(PerRole::default());
@@ -241,30 +267,35 @@ impl Checked {
         self.expired.push(PerRole::default());
     }
 
-    /// Rows of `role` that a model should run: not done, not given up, not too late.
-    fn open(&self, role: Role, job: usize) -> bool {
+    /// Whether rows of `role` must still run: not finished, not abandoned, not expired.
+    fn must_run(&self, role: Role, job: usize) -> bool {
         let (request, rows) = self.jobs[job];
         self.done[job][role] < rows[role] && !self.gone[job] && request.deadline > at(self.start, self.clock)
     }
 
-    /// Takes a batch and holds it against the rules. Whether there was one.
-    fn take(&mut self, taker: Taker) -> bool {
-        let able = taker.able;
+    /// Takes a batch and checks it against the rules. Returns whether there was one.
+    fn take(&mut self, executor: ExecutorState) -> bool {
+        let able = executor.able;
         let now = at(self.start, self.clock);
         let open = |checked: &Self, role| -> Vec<usize> {
-            (0..checked.jobs.len()).filter(|&job| checked.open(role, job)).collect()
+            (0..checked.jobs.len())
+                .filter(|&job| checked.must_run(role, job))
+                .collect()
         };
         let before = PerRole::of(|role| open(self, role));
-        let taken = self.queue.take(now, taker, |&job| self.gone[job]);
+        let taken = self.queue.take(now, executor, |&job| self.gone[job]);
         for &job in &taken.expired {
-            assert!(self.jobs[job].0.deadline <= now && !self.gone[job], "expired in time");
+            assert!(
+                self.jobs[job].0.deadline <= now && !self.gone[job],
+                "the job is not late"
+            );
         }
         let Some(batch) = taken.batch else {
             for role in Role::ALL.into_iter().filter(|&role| able[role]) {
-                let waits = taken.next.is_some_and(|next| next > now);
+                let waits = taken.retry_at.is_some_and(|next| next > now);
                 assert!(
                     before[role].is_empty() || waits,
-                    "an able executor was sent away from rows that wait"
+                    "an executor got no batch although rows wait"
                 );
             }
             return false;
@@ -273,9 +304,12 @@ impl Checked {
         assert!(able[role]);
         assert!((1..=self.limits.max_batch_size[role]).contains(&batch.rows()));
         for slice in &batch.slices {
-            assert!(self.open(role, slice.job), "too late, or given up");
+            assert!(self.must_run(role, slice.job), "the job is late or abandoned");
             assert_eq!(slice.request, self.jobs[slice.job].0);
-            assert_eq!(slice.rows.start, self.done[slice.job][role], "rows run in order, once");
+            assert_eq!(
+                slice.rows.start, self.done[slice.job][role],
+                "rows run once and in order"
+            );
             assert!(!slice.rows.is_empty());
             self.done[slice.job][role] = slice.rows.end;
         }
@@ -284,17 +318,17 @@ impl Checked {
         for slice in &batch.slices {
             assert!(
                 left.is_none_or(|left| slice.request <= left),
-                "a more urgent row was passed over"
+                "a more urgent row was skipped"
             );
         }
         assert!(
-            left.is_none() || batch.rows() == self.limits.max_batch_size[role] || taker.idle_others > 0,
+            left.is_none() || batch.rows() == self.limits.max_batch_size[role] || executor.idle_others > 0,
             "a slot stayed empty"
         );
         if self.limits.max_queue_delay.is_zero() {
             let first = batch.slices[0].request;
             for other in Role::ALL.into_iter().filter(|&other| able[other]) {
-                let equal = |best: Urgency| taker.prefers == Some(role) && best.class == first.class;
+                let equal = |best: Urgency| executor.prefers == Some(role) && best.priority == first.priority;
                 let best = most_urgent(&before[other]);
                 assert!(
                     best.is_none_or(|best| first <= best || equal(best)),
@@ -305,10 +339,10 @@ impl Checked {
         true
     }
 
-    /// Lets everything run, and counts what was lost.
+    /// Runs everything that waits, and checks that no row is lost.
     fn finish(&mut self) {
         self.clock += self.limits.max_queue_delay.as_millis() as u64;
-        while self.take(ANY) {}
+        while self.take(ANY_EXECUTOR) {}
         for (job, (request, rows)) in self.jobs.iter().enumerate() {
             let late = request.deadline <= at(self.start, self.clock);
             assert!(self.done[job] == *rows || self.gone[job] || late, "job {job} was lost");
@@ -317,39 +351,42 @@ impl Checked {
     }
 }
 
-/// Every sequence of six steps over a small alphabet: pushes of every kind, takes, callers who leave, time that passes.
+/// Checks every sequence of six steps over a small alphabet: pushes, takes, abandoned jobs, time.
 #[test]
-fn every_small_history_keeps_the_rules() {
-    type Step = fn(&mut Checked);
+fn every_short_history_keeps_the_rules() {
+    type Step = fn(&mut CheckedQueue);
     let steps: [Step; 8] = [
         |checked| {
             checked.push(
                 PerRole { standard: 1, robust: 1 },
-                Class::Interactive,
+                Priority::Interactive,
                 checked.clock + 2,
             )
         },
-        |checked| checked.push(robust(3), Class::Bulk, checked.clock + 3),
+        |checked| checked.push(robust(3), Priority::Bulk, checked.clock + 3),
         |checked| {
             checked.push(
                 PerRole { standard: 2, robust: 0 },
-                Class::Interactive,
+                Priority::Interactive,
                 checked.clock + 1,
             )
         },
         |checked| {
-            checked.take(ANY);
+            checked.take(ANY_EXECUTOR);
         },
         |checked| {
             let able = PerRole {
                 standard: true,
                 robust: false,
             };
-            checked.take(Taker { able, ..ANY });
+            checked.take(ExecutorState { able, ..ANY_EXECUTOR });
         },
         |checked| {
             let prefers = Some(Role::Robust);
-            checked.take(Taker { prefers, ..ANY });
+            checked.take(ExecutorState {
+                prefers,
+                ..ANY_EXECUTOR
+            });
         },
         |checked| {
             if let Some(first) = checked.gone.iter_mut().find(|gone| !**gone) {
@@ -361,7 +398,7 @@ fn every_small_history_keeps_the_rules() {
     let histories = steps.len().pow(6);
     for delay in [0, 1] {
         for history in 0..histories {
-            let mut checked = Checked::new(limits(1, 2, delay));
+            let mut checked = CheckedQueue::new(limits(1, 2, delay));
             let mut rest = history;
             for _ in 0..6 {
                 steps[rest % steps.len()](&mut checked);
@@ -380,7 +417,7 @@ enum Step {
         deadline: u64,
     },
     Take {
-        taker: Taker,
+        executor: ExecutorState,
         later: u64,
     },
     Leave {
@@ -397,34 +434,35 @@ fn step() -> impl Strategy<Value = Step> {
     let take = (any::<(bool, bool)>(), prefers, 0u64..4).prop_map(|((standard, robust), prefers, later)| {
         let able = PerRole { standard, robust };
         let idle_others = usize::try_from(later % 2).unwrap();
-        let taker = Taker {
+        let executor = ExecutorState {
             able,
             prefers,
             idle_others,
         };
-        Step::Take { taker, later }
+        Step::Take { executor, later }
     });
     prop_oneof![4 => push, 6 => take, 1 => (0usize..20).prop_map(|job| Step::Leave { job })]
 }
 
 proptest! {
-    /// No row is lost, none runs twice, none after its deadline, none before a more urgent one, never too many.
+    /// No row is lost, runs twice, runs after its deadline or runs before a more urgent row, and no
+    /// batch is too large.
     #[test]
     fn every_row_runs_once_or_its_job_expires(
         steps in prop::collection::vec(step(), 1..60),
         (standard, robust) in (1usize..4, 1usize..7),
         delay in prop_oneof![Just(0u64), 1u64..6],
     ) {
-        let mut checked = Checked::new(limits(standard, robust, delay));
+        let mut checked = CheckedQueue::new(limits(standard, robust, delay));
         for step in steps {
             match step {
                 Step::Push { rows, bulk, deadline } => {
-                    let class = if bulk { Class::Bulk } else { Class::Interactive };
-                    checked.push(rows, class, deadline);
+                    let priority = if bulk { Priority::Bulk } else { Priority::Interactive };
+                    checked.push(rows, priority, deadline);
                 }
-                Step::Take { taker, later } => {
+                Step::Take { executor, later } => {
                     checked.clock += later;
-                    checked.take(taker);
+                    checked.take(executor);
                 }
                 Step::Leave { job } => {
                     if let Some(gone) = checked.gone.get_mut(job) {

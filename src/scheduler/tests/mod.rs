@@ -1,30 +1,30 @@
-//! The scheduler with its threads, on models that do what a test wants.
+//! Tests of the scheduler with its threads, on scripted models.
 
-mod audited;
-mod failing;
-mod running;
+mod audits;
+mod execution;
+mod failures;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use crate::domain::{PerRole, Role};
+use crate::domain::{PerRole, Priority, Role};
 use crate::onnx::{Backend, BackendError, Halt};
 use crate::scheduler::*;
-use crate::telemetry::models::ModelObserver;
 
-type During = Arc<dyn Fn(&[f32], &Halt) -> Result<(), BackendError> + Send + Sync>;
+/// The behaviour of a run.
+type RunHook = Arc<dyn Fn(&[f32], &Halt) -> Result<(), BackendError> + Send + Sync>;
 
-/// Doubles each value; what it does beside that is up to the test.
-struct Double {
+/// A model that doubles each value. The test scripts everything else.
+struct DoublingModel {
     batch: usize,
-    during: During,
+    on_run: RunHook,
     works: Arc<AtomicBool>,
     opens: Arc<AtomicBool>,
 }
 
-impl Backend for Double {
+impl Backend for DoublingModel {
     fn input_len(&self) -> usize {
         1
     }
@@ -39,7 +39,7 @@ impl Backend for Double {
     }
     fn run(&mut self, rows: usize, input: &[f32], output: &mut Vec<f32>, halt: &Halt) -> Result<(), BackendError> {
         assert_eq!(input.len(), rows);
-        (self.during)(input, halt)?;
+        (self.on_run)(input, halt)?;
         output.clear();
         output.extend(input.iter().map(|value| 2.0 * value));
         Ok(())
@@ -56,14 +56,14 @@ impl Backend for Double {
             return Err(failed("opening"));
         }
         self.works.store(true, Ordering::SeqCst);
-        Ok(double(self.batch, &self.during, &self.works, &self.opens))
+        Ok(double(self.batch, &self.on_run, &self.works, &self.opens))
     }
 }
 
-fn double(batch: usize, during: &During, works: &Arc<AtomicBool>, opens: &Arc<AtomicBool>) -> Double {
-    Double {
+fn double(batch: usize, on_run: &RunHook, works: &Arc<AtomicBool>, opens: &Arc<AtomicBool>) -> DoublingModel {
+    DoublingModel {
         batch,
-        during: Arc::clone(during),
+        on_run: Arc::clone(on_run),
         works: Arc::clone(works),
         opens: Arc::clone(opens),
     }
@@ -76,68 +76,68 @@ fn failed(reason: &str) -> BackendError {
     }
 }
 
-/// Flags of [`Double`]: whether its probe works, and whether it can be opened anew.
+/// The flags of a [`DoublingModel`]: whether its probe succeeds, and whether it can be reopened.
 fn flags() -> (Arc<AtomicBool>, Arc<AtomicBool>) {
     (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(true)))
 }
 
-/// Observes nothing.
-fn nobody() -> Arc<dyn ModelObserver> {
+/// An observer that ignores all events.
+fn no_observer() -> Arc<dyn ModelObserver> {
     Arc::new(())
 }
 
-fn start(backends: Vec<PerRole<Double>>, rows: usize) -> Scheduler {
-    start_with_rows_of(Duration::from_millis(1), backends, rows)
+fn start(backends: Vec<PerRole<DoublingModel>>, rows: usize) -> Scheduler {
+    start_with_row_time(Duration::from_millis(1), backends, rows)
 }
 
-/// Rows of less than some 40 us wake nobody else.
-fn start_with_rows_of(row_time: Duration, backends: Vec<PerRole<Double>>, rows: usize) -> Scheduler {
+/// A scheduler with this estimate of the row time. Rows of less than 40 us wake no second executor.
+fn start_with_row_time(row_time: Duration, backends: Vec<PerRole<DoublingModel>>, rows: usize) -> Scheduler {
     let settings = QueueSettings {
         rows,
         max_delay: Duration::ZERO,
         pin: None,
         row_time: PerRole::of(|_| row_time),
     };
-    Scheduler::start(backends, settings, &tokio::runtime::Handle::current(), &nobody()).unwrap()
+    Scheduler::start(backends, settings, &tokio::runtime::Handle::current(), &no_observer()).unwrap()
 }
 
-/// A scheduler whose robust model does `during`.
+/// A scheduler whose robust model runs `on_run`.
 fn scheduler(
     executors: usize,
     batch: usize,
-    during: impl Fn(&[f32], &Halt) -> Result<(), BackendError> + Send + Sync + 'static,
+    on_run: impl Fn(&[f32], &Halt) -> Result<(), BackendError> + Send + Sync + 'static,
 ) -> Scheduler {
     let (works, opens) = flags();
-    let (during, nothing): (During, During) = (Arc::new(during), Arc::new(|_, _| Ok(())));
+    let (on_run, nothing): (RunHook, RunHook) = (Arc::new(on_run), Arc::new(|_, _| Ok(())));
     let executor = |_| PerRole {
         standard: double(batch, &nothing, &works, &opens),
-        robust: double(batch, &during, &works, &opens),
+        robust: double(batch, &on_run, &works, &opens),
     };
     start((0..executors).map(executor).collect(), 100)
 }
 
-/// A scheduler whose models work while `works` says so. Opening a session anew sets it, while `opens` allows it.
+/// A scheduler whose models work while `works` is true. A reopened session sets it if `opens` is true.
 fn fragile(executors: usize, works: &Arc<AtomicBool>, opens: &Arc<AtomicBool>) -> Scheduler {
-    let inside = Arc::clone(works);
-    let during: During = Arc::new(move |_, _| {
-        let works = inside.load(Ordering::SeqCst);
+    let flag = Arc::clone(works);
+    let on_run: RunHook = Arc::new(move |_, _| {
+        let works = flag.load(Ordering::SeqCst);
         works.then_some(()).ok_or_else(|| failed("broken"))
     });
-    let executor = |_| PerRole::of(|_| double(1, &during, works, opens));
+    let executor = |_| PerRole::of(|_| double(1, &on_run, works, opens));
     start((0..executors).map(executor).collect(), 100)
 }
 
-/// Row `i` is `first + i`.
-struct Counting(u16);
+/// A source whose row `i` is `first + i`.
+struct CountingRows(u16);
 
-impl RowSource for Counting {
+impl RowSource for CountingRows {
     fn fill(&self, row: usize, out: &mut [f32]) -> Result<(), String> {
         out[0] = f32::from(self.0 + u16::try_from(row).unwrap());
         Ok(())
     }
 }
 
-fn soon() -> Instant {
+fn far_deadline() -> Instant {
     Instant::now() + Duration::from_secs(60)
 }
 
@@ -152,15 +152,15 @@ fn outstanding(robust: usize) -> Demand {
     }
 }
 
-/// Rows of the robust model, from `first` on.
-fn submit(scheduler: &Scheduler, first: u16, count: usize) -> Pending {
+/// Submits rows of the robust model that count from `first`.
+fn submit(scheduler: &Scheduler, first: u16, count: usize) -> JobHandle {
     scheduler
-        .admit(Class::Interactive, soon(), &outstanding(count))
+        .admit(Priority::Interactive, far_deadline(), &outstanding(count))
         .unwrap()
-        .submit(Box::new(Counting(first)), rows(count))
+        .submit(Box::new(CountingRows(first)), rows(count))
 }
 
-/// Something that a run does not go past before the test says so.
+/// A gate that holds a run until the test opens it.
 struct Gate {
     entered: Receiver<Vec<f32>>,
     open: Sender<()>,
@@ -170,25 +170,27 @@ fn gate() -> (Gate, impl Fn(&[f32]) + Send + Sync + 'static) {
     let ((enter, entered), (open, opened)) = (channel(), channel());
     let (enter, opened) = (std::sync::Mutex::new(enter), std::sync::Mutex::new(opened));
     let pass = move |input: &[f32]| {
-        // A gate that is gone is open.
+        // A dropped gate is open.
         let _ = enter.lock().unwrap().send(input.to_vec());
         let _ = opened.lock().unwrap().recv();
     };
     (Gate { entered, open }, pass)
 }
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Gate {
-    /// Waits for a run to come to the gate; its rows.
-    fn comes(&self) -> Vec<f32> {
-        self.entered.recv_timeout(PATIENCE).expect("no run comes")
+    /// Waits for a run to reach the gate. Returns its rows.
+    fn wait_for_run(&self) -> Vec<f32> {
+        self.entered
+            .recv_timeout(TEST_TIMEOUT)
+            .expect("no run reached the gate")
     }
-    fn lets_one_pass(&self) {
+    fn open_once(&self) {
         self.open.send(()).unwrap();
     }
 }
 
-async fn in_time<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, what).await.expect("it takes too long")
+async fn in_time<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(TEST_TIMEOUT, future).await.expect("timed out")
 }

@@ -1,11 +1,11 @@
-//! Answers: what is proven, how far, and how much both models agree.
+//! Answers: certificates, radii, margins and the agreement of the models.
 
 use prometheus::{Error, Histogram, IntCounter};
 
 use super::buckets;
-use super::maker::Maker;
+use super::registry::MetricRegistry;
+use crate::call::CallRecord;
 use crate::domain::{CertificateStatus, Prediction, StopReason};
-use crate::telemetry::call::CallRecord;
 
 pub(super) struct AnswerMetrics {
     certified: IntCounter,
@@ -22,15 +22,15 @@ pub(super) struct AnswerMetrics {
 }
 
 impl AnswerMetrics {
-    pub(super) fn new(maker: &Maker) -> Result<Self, Error> {
-        let certificates = maker.counters(
+    pub(super) fn new(registry: &MetricRegistry) -> Result<Self, Error> {
+        let certificates = registry.counters(
             "certimix_certificates_total",
-            "Inputs that the models have answered, by the status of their certificate.",
+            "Answered inputs, by the status of their certificate.",
             &["status"],
         )?;
-        let stops = maker.counters(
+        let stops = registry.counters(
             "certimix_certification_stops_total",
-            "Inputs answered by votes, by the reason for which no more were drawn.",
+            "Inputs answered by votes, by the reason why no more votes were drawn.",
             &["reason"],
         )?;
         let status = |status| certificates.get_metric_with_label_values(&[status]);
@@ -43,21 +43,21 @@ impl AnswerMetrics {
             target_out_of_reach: stop("target_out_of_reach")?,
             vote_budget: stop("vote_budget")?,
             deadline: stop("deadline")?,
-            radius: maker.histogram(
+            radius: registry.histogram(
                 "certimix_certificate_radius",
                 "Radii of certified inputs, in the units of the float input and the norm of the model.",
                 buckets::RADIUS,
             )?,
-            margin: maker.histogram(
+            margin: registry.histogram(
                 "certimix_mixture_margin",
-                "By how much the most probable class of the mixture is more probable than the next, from 0 to 1.",
+                "Probability of the most probable class of the mixture minus that of the next class, from 0 to 1.",
                 buckets::MARGIN,
             )?,
-            disagreements: maker.counter(
+            disagreements: registry.counter(
                 "certimix_disagreements_total",
-                "Inputs of which the standard and the robust model alone would say different classes.",
+                "Inputs for which the standard and the robust model give different classes.",
             )?,
-            votes: maker.counter("certimix_votes_total", "Votes that were counted, of answered requests.")?,
+            votes: registry.counter("certimix_votes_total", "Votes counted for answered requests.")?,
         })
     }
 
@@ -74,11 +74,11 @@ impl AnswerMetrics {
             }
         }
         for prediction in predictions {
-            self.answer(prediction);
+            self.observe(prediction);
         }
     }
 
-    fn answer(&self, prediction: &Prediction) {
+    fn observe(&self, prediction: &Prediction) {
         let certificate = &prediction.certificate;
         if certificate.status == CertificateStatus::Certified {
             self.radius.observe(certificate.radius);
@@ -97,8 +97,9 @@ impl AnswerMetrics {
     }
 }
 
-/// The difference of the two largest probabilities, whose logarithms are `mixed_logits`. Of probabilities, because that is what alpha
-/// is weighed against: what the standard model can move is at most 1 - alpha of them.
+/// The difference of the two largest probabilities, whose logarithms are `mixed_logits`.
+///
+/// It compares probabilities because the standard model can move at most 1 - alpha of them.
 fn margin(mixed_logits: &[f64]) -> f64 {
     let (mut first, mut second) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
     for &logit in mixed_logits {
@@ -116,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_margin_is_that_of_the_two_largest_probabilities() {
+    fn the_margin_is_the_difference_of_the_two_largest_probabilities() {
         let logits = |probabilities: [f64; 3]| probabilities.map(f64::ln);
         assert!((margin(&logits([0.2, 0.7, 0.1])) - 0.5).abs() < 1e-12);
         assert!((margin(&logits([0.5, 0.1, 0.4])) - 0.1).abs() < 1e-12);

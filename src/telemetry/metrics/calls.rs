@@ -1,87 +1,87 @@
-//! Calls: how many, how they ended, how long they took and where.
+//: Calls: their number, outcome, duration and stages.
 
 use std::time::Duration;
 
 use prometheus::{Error, Histogram, IntCounter};
 
 use super::buckets;
-use super::grid::Grid;
-use super::maker::Maker;
+use super::label_cells::LabelCells;
+use super::registry::MetricRegistry;
+use crate::call::{CallRecord, Code, Outcome, RefusalReason, Rpc};
 use crate::domain::Role;
-use crate::telemetry::call::{CallRecord, Code, Outcome, RefusalReason, Rpc};
 
-type Counters = Grid<IntCounter>;
-type Histograms = Grid<Histogram>;
+type CounterCells = LabelCells<IntCounter>;
+type HistogramCells = LabelCells<Histogram>;
 
-/// The stages of a request, as the label has them.
+/// The label values of the stages of a request.
 const STAGES: [&str; 5] = ["queue", "standard", "robust", "mixing", "rest"];
 
 pub(super) struct CallMetrics {
-    requests: Counters,
-    durations: Histograms,
-    stages: Histograms,
-    inputs: Counters,
-    refusals: Counters,
-    deadline_misses: Counters,
+    requests: CounterCells,
+    durations: HistogramCells,
+    stages: HistogramCells,
+    inputs: CounterCells,
+    refusals: CounterCells,
+    deadline_misses: CounterCells,
 }
 
 impl CallMetrics {
-    pub(super) fn new(maker: &Maker) -> Result<Self, Error> {
+    pub(super) fn new(registry: &MetricRegistry) -> Result<Self, Error> {
         let rpcs = Rpc::ALL.len();
         let metrics = Self {
-            requests: Grid::new(
-                maker.counters(
+            requests: LabelCells::new(
+                registry.counters(
                     "certimix_requests_total",
-                    "Calls that have ended, each once, by RPC, outcome and gRPC code; each request of a PredictStream is one.",
+                    "Ended calls, by RPC, outcome and gRPC code; each request of a PredictStream counts as one.",
                     &["rpc", "outcome", "code"],
                 )?,
                 rpcs * Code::COUNT,
             ),
-            durations: Grid::new(
-                maker.histograms(
+            durations: LabelCells::new(
+                registry.histograms(
                     "certimix_request_duration_seconds",
-                    "From the headers of a call, or a message of a PredictStream, until its answer was ready, by RPC and outcome.",
+                    "Time from the headers of a call, or from a message of a PredictStream, until its response was ready, by RPC and outcome.",
                     buckets::LATENCY,
                     &["rpc", "outcome"],
                 )?,
                 rpcs * Outcome::ALL.len(),
             ),
-            stages: Grid::new(
-                maker.histograms(
+            stages: LabelCells::new(
+                registry.histograms(
                     "certimix_request_stage_duration_seconds",
-                    "Where the time of answered calls went: queue + the model that was done last + mixing + rest is the whole.",
+                    "Time of answered calls by stage; queue + the slower model + mixing + rest is the whole.",
                     buckets::STAGE,
                     &["rpc", "stage"],
                 )?,
                 rpcs * STAGES.len(),
             ),
-            inputs: Grid::new(
-                maker.counters("certimix_inputs_total", "Inputs that the models were asked about, by RPC.", &["rpc"])?,
+            inputs: LabelCells::new(
+                registry.counters("certimix_inputs_total", "Inputs of ended calls, by RPC.", &["rpc"])?,
                 rpcs,
             ),
-            refusals: Grid::new(
-                maker.counters(
+            refusals: LabelCells::new(
+                registry.counters(
                     "certimix_refusals_total",
-                    "Requests that were not let in, by RPC and reason.",
+                    "Requests that admission refused, by RPC and reason.",
                     &["rpc", "reason"],
                 )?,
                 rpcs * RefusalReason::ALL.len(),
             ),
-            deadline_misses: Grid::new(
-                maker.counters(
+            deadline_misses: LabelCells::new(
+                registry.counters(
                     "certimix_deadline_misses_total",
-                    "Requests that were let in and not answered by their deadline, by RPC.",
+                    "Admitted requests that were not answered by their deadline, by RPC.",
                     &["rpc"],
                 )?,
                 rpcs,
             ),
         };
-        metrics.begin_at_zero();
+        metrics.export_zeros();
         Ok(metrics)
     }
 
-    /// What is likely to come is exported before it comes: a counter that appears at 1 has no rate.
-    fn begin_at_zero(&self) {
+    /// Exports the usual cells at zero: Prometheus computes no rate for a counter that appears at 1.
+    fn export_zeros(&self) {
         for rpc in Rpc::ALL.into_iter().filter(|&rpc| rpc != Rpc::Other) {
             self.request(rpc, Code::OK);
             self.duration(rpc, Outcome::Ok);
@@ -125,7 +125,7 @@ impl CallMetrics {
     pub(super) fn finished(&self, call: &CallRecord) {
         let (rpc, outcome) = (call.rpc, call.outcome());
         count(self.request(rpc, call.code), 1);
-        // Nobody knows when those began.
+        // The start of such a call is unknown.
         if rpc != Rpc::Other {
             observe(self.duration(rpc, outcome), call.total);
         }
@@ -140,13 +140,13 @@ impl CallMetrics {
             }
             None => {}
         }
-        // A call that was answered in no time by no model, GetModelInfo, has no stages.
+        // A call that runs no model, such as GetModelInfo, has no stages.
         if outcome == Outcome::Ok && call.inputs > 0 {
-            self.split(call);
+            self.observe_stages(call);
         }
     }
 
-    fn split(&self, call: &CallRecord) {
+    fn observe_stages(&self, call: &CallRecord) {
         let (rpc, timings) = (call.rpc, &call.timings);
         let parts = [
             timings.queue(),

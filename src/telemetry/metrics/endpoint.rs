@@ -1,7 +1,7 @@
-//! The port of the metrics, with a thread and a runtime of its own.
+//! The metrics port, with a thread and a runtime of its own.
 //!
-//! So it answers when the threads of the wire are all busy, which is when somebody wants to know; and writing a page of metrics, some
-//! hundred microseconds, holds up no request.
+//! It answers while all threads of the gRPC server are busy, which is when operators need it. The
+//! encoding of the metrics takes some hundred microseconds and delays no request.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -16,21 +16,21 @@ use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, oneshot};
 
-use super::MetricsError;
-use super::pages::{Pages, answer};
+use super::error::MetricsError;
+use super::routes::Routes;
 
-/// Connections at a time; the others wait to be accepted.
-const CONNECTIONS: usize = 64;
-/// How long a connection may take, from its first byte to its last.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long its headers may take,
-const HEADERS_WITHIN: Duration = Duration::from_secs(1);
-/// and their bytes, about.
-const MOST_HEADER_BYTES: usize = 16 << 10;
-/// After a connection that could not be accepted.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// The largest number of open connections; others wait in the accept queue.
+const MAX_CONNECTIONS: usize = 64;
+/// The time limit of a connection, from accept to close.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// The time limit of the request headers.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(1);
+/// The approximate size limit of the request headers, in bytes.
+const MAX_HEADER_BYTES: usize = 16 << 10;
+/// The pause after a failed accept.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// A port that is taken, and not answered yet.
+/// A bound port that is not served yet.
 #[derive(Debug)]
 pub struct MetricsListener {
     listener: TcpListener,
@@ -38,10 +38,10 @@ pub struct MetricsListener {
 }
 
 impl MetricsListener {
-    /// Listens on `address`.
+    /// Binds `address`.
     ///
     /// # Errors
-    /// If it is taken, or none of ours.
+    /// If the address is in use or does not belong to this machine.
     pub fn bind(address: SocketAddr) -> Result<Self, MetricsError> {
         let bind = || {
             let listener = TcpListener::bind(address)?;
@@ -52,14 +52,14 @@ impl MetricsListener {
         bind().map_err(|reason| MetricsError::Listen { address, reason })
     }
 
-    /// Where it listens; its port is the system's choice if the settings say 0.
+    /// The bound address. The system chooses the port if the settings name port 0.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 }
 
-/// The port, answered until this is dropped.
+/// The metrics port. It is served until this is dropped.
 #[derive(Debug)]
 pub struct Endpoint {
     stop: Option<oneshot::Sender<()>>,
@@ -67,16 +67,16 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Answers on `listener` with `pages`.
+    /// Serves `routes` on `listener`.
     ///
     /// # Errors
-    /// If no thread can be started.
-    pub fn start(listener: MetricsListener, pages: Arc<dyn Pages>) -> Result<Self, MetricsError> {
+    /// If the thread cannot be started.
+    pub fn start(listener: MetricsListener, routes: Arc<Routes>) -> Result<Self, MetricsError> {
         let (stop, stopped) = oneshot::channel::<()>();
         let start = || {
             let runtime = Builder::new_current_thread().enable_all().build()?;
             let thread = std::thread::Builder::new().name("metrics".to_owned());
-            thread.spawn(move || serve(&runtime, listener, &pages, stopped))
+            thread.spawn(move || serve(&runtime, listener, &routes, stopped))
         };
         Ok(Self {
             thread: Some(start().map_err(MetricsError::Thread)?),
@@ -90,60 +90,60 @@ impl Drop for Endpoint {
         drop(self.stop.take());
         let ended = self.thread.take().map(JoinHandle::join);
         if matches!(ended, Some(Err(_))) {
-            tracing::error!("the metrics' thread ended by a panic");
+            tracing::error!("the metrics thread panicked");
         }
     }
 }
 
-fn serve(runtime: &Runtime, listener: MetricsListener, pages: &Arc<dyn Pages>, stopped: oneshot::Receiver<()>) {
+fn serve(runtime: &Runtime, listener: MetricsListener, routes: &Arc<Routes>, stopped: oneshot::Receiver<()>) {
     runtime.block_on(async {
         tokio::select! {
             _ = stopped => {}
-            Err(error) = accept(listener.listener, pages) => {
-                tracing::error!(%error, "metrics are not served any more");
+            Err(error) = accept(listener.listener, routes) => {
+                tracing::error!(%error, "metrics endpoint stopped");
             }
         }
     });
 }
 
-async fn accept(listener: TcpListener, pages: &Arc<dyn Pages>) -> io::Result<()> {
+async fn accept(listener: TcpListener, routes: &Arc<Routes>) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
-        let Ok(place) = Arc::clone(&room).acquire_owned().await else {
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
             return Ok(());
         };
         match listener.accept().await {
             Ok((connection, _)) => {
-                let pages = Arc::clone(pages);
+                let routes = Arc::clone(routes);
                 tokio::spawn(async move {
-                    let _place = place;
-                    // Whoever takes longer is cut off; whoever is cut off asks again.
-                    drop(tokio::time::timeout(PATIENCE, converse(connection, &pages)).await);
+                    let _slot = slot;
+                    // A slow client is cut off and scrapes again.
+                    drop(tokio::time::timeout(CONNECTION_TIMEOUT, serve_connection(connection, &routes)).await);
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "a connection for metrics could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                tracing::warn!(%error, "cannot accept a metrics connection");
+                tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
     }
 }
 
-async fn converse(connection: TcpStream, pages: &Arc<dyn Pages>) {
-    let answers = service_fn(|request| {
-        let answered = answer(pages, &request);
-        async move { answered }
+async fn serve_connection(connection: TcpStream, routes: &Arc<Routes>) {
+    let service = service_fn(|request| {
+        let response = routes.handle(&request);
+        async move { response }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_WITHIN)
-        .max_buf_size(MOST_HEADER_BYTES)
-        // One question a connection: a place is nobody's to keep.
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(MAX_HEADER_BYTES)
+        // One request per connection: an idle scraper must not hold a slot.
         .keep_alive(false)
-        .serve_connection(TokioIo::new(connection), answers)
+        .serve_connection(TokioIo::new(connection), service)
         .await;
     if let Err(error) = served {
-        tracing::debug!(%error, "a connection for metrics ended early");
+        tracing::debug!(%error, "a metrics connection ended early");
     }
 }

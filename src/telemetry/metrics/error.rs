@@ -1,25 +1,25 @@
-//! Why there are no metrics.
+//! The errors of the metrics.
 
 use std::io;
 use std::net::SocketAddr;
 
 use thiserror::Error;
 
-/// Why there are no metrics.
+/// Why the metrics cannot be served.
 #[derive(Debug, Error)]
 pub enum MetricsError {
-    /// There is nowhere to serve them.
-    #[error("cannot listen on {address} (metrics.listen): {reason}; name another address, or \"\" for none")]
+    /// The address of `metrics.listen` cannot be bound.
+    #[error("cannot listen on {address} (metrics.listen): {reason}; set another address, or \"\" for none")]
     Listen {
-        /// As set.
+        /// The address in the settings.
         address: SocketAddr,
-        /// What the operating system says.
+        /// The error of the operating system.
         reason: io::Error,
     },
-    /// A metric is defined wrongly, or twice: an error of this program.
+    /// A metric is defined wrongly or twice, which is a bug.
     #[error("metrics: {0}")]
     Definition(#[from] prometheus::Error),
-    /// No thread to serve them.
+    /// The thread that serves the metrics cannot be started.
     #[error("cannot start the thread that serves metrics: {0}")]
     Thread(io::Error),
 }

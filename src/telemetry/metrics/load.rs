@@ -1,21 +1,21 @@
-//! What waits and who works: read from the scheduler when somebody asks.
+//! The load of the scheduler, read on each scrape.
 
 use prometheus::{Error, Gauge, IntGauge};
 
-use super::grid::per_role;
-use super::maker::Maker;
+use super::label_cells::per_role;
+use super::registry::MetricRegistry;
 use crate::domain::{PerRole, Role};
-use crate::telemetry::models::{SchedulerLoad, WaitingRows};
+use crate::scheduler::{SchedulerLoad, WaitingRows};
 
-/// Of one class.
-struct Waiting {
+/// The gauges of one priority.
+struct WaitingGauges {
     rows: PerRole<IntGauge>,
     oldest: PerRole<Gauge>,
 }
 
 pub(super) struct LoadMetrics {
-    interactive: Waiting,
-    bulk: Waiting,
+    interactive: WaitingGauges,
+    bulk: WaitingGauges,
     admitted: PerRole<IntGauge>,
     capacity: IntGauge,
     busy: IntGauge,
@@ -26,19 +26,19 @@ pub(super) struct LoadMetrics {
 }
 
 impl LoadMetrics {
-    pub(super) fn new(maker: &Maker) -> Result<Self, Error> {
-        let rows = maker.whole_gauges(
+    pub(super) fn new(registry: &MetricRegistry) -> Result<Self, Error> {
+        let rows = registry.int_gauges(
             "certimix_queue_rows",
             "Rows that wait for an executor, by model and class.",
             &["model", "class"],
         )?;
-        let oldest = maker.gauges(
+        let oldest = registry.gauges(
             "certimix_queue_oldest_age_seconds",
-            "How long the first of the rows that wait has waited, by model and class; 0 if none does.",
+            "Age of the oldest waiting row, by model and class; 0 if no row waits.",
             &["model", "class"],
         )?;
         let waiting = |class| {
-            Ok::<_, Error>(Waiting {
+            Ok::<_, Error>(WaitingGauges {
                 rows: PerRole {
                     standard: rows.get_metric_with_label_values(&[Role::Standard.name(), class])?,
                     robust: rows.get_metric_with_label_values(&[Role::Robust.name(), class])?,
@@ -49,31 +49,30 @@ impl LoadMetrics {
                 },
             })
         };
-        let executors = maker.whole_gauges(
-            "certimix_executors",
-            "Threads that run models, by what they do.",
-            &["state"],
-        )?;
-        let gauges = |name, help| per_role(&maker.whole_gauges(name, help, &["model"])?);
+        let executors = registry.int_gauges("certimix_executors", "Executor threads, by state.", &["state"])?;
+        let gauges = |name, help| per_role(&registry.int_gauges(name, help, &["model"])?);
         Ok(Self {
             interactive: waiting("interactive")?,
             bulk: waiting("bulk")?,
             admitted: gauges(
                 "certimix_admitted_rows",
-                "Rows that requests in flight were let in with, by model: what certimix_queue_capacity_rows bounds.",
+                "Rows admitted for requests in flight, by model. certimix_queue_capacity_rows is their bound.",
             )?,
-            capacity: maker.whole_gauge(
+            capacity: registry.int_gauge(
                 "certimix_queue_capacity_rows",
-                "Rows of one model that may be let in at a time.",
+                "The largest number of admitted rows of one model.",
             )?,
             busy: executors.get_metric_with_label_values(&["busy"])?,
             idle: executors.get_metric_with_label_values(&["idle"])?,
             broken: gauges(
                 "certimix_broken_sessions",
-                "Executors whose session is broken and is tried again and again, by model.",
+                "Executors whose session is broken and is retried, by model.",
             )?,
-            healthy: gauges("certimix_model_healthy", "Whether the model works, by model: 1 or 0.")?,
-            serving: maker.whole_gauge("certimix_serving", "Whether the server says that it serves: 1 or 0.")?,
+            healthy: gauges("certimix_model_healthy", "1 if the model works, otherwise 0, by model.")?,
+            serving: registry.int_gauge(
+                "certimix_serving",
+                "1 if the health service reports SERVING, otherwise 0.",
+            )?,
         })
     }
 
@@ -92,7 +91,7 @@ impl LoadMetrics {
     }
 }
 
-impl Waiting {
+impl WaitingGauges {
     fn set(&self, waiting: &PerRole<WaitingRows>) {
         for role in Role::ALL {
             self.rows[role].set(wide(waiting[role].rows));

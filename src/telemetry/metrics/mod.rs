@@ -1,32 +1,33 @@
-//! Metrics in the text that Prometheus and most others read, on a port of their own.
+//! Metrics in the Prometheus text format, on a port of their own.
 //!
-//! [`Metrics`] is one set of metrics, without anything global: tests run many servers in one process. It observes calls ([`calls`], [`answers`])
-//! and executors ([`models`]) as they go, by counting in cells that are found by index; the rest is read when somebody asks, which
-//! is a [`Moment`]: [`load`], [`wire`], [`shadow`] and [`process`]. [`config`] is what is served. A new metric is made by [`Maker`], from wherever it belongs, and gets its line in
-//! `docs/metrics.md`, which a test compares with what is exported. [`endpoint`] is the port, with a thread of its own: it answers while
-//! everything else is busy.
+//! [`Metrics`] is the set of metrics of one server. It is not global, so tests run many servers in
+//! one process. It observes calls ([`calls`], [`answers`]), executors ([`models`]) and the
+//! configuration ([`config`]) as events happen, and counts in cells that it finds by index. A scrape
+//! reads the rest from the [`ServerState`]: [`load`], [`wire`], [`shadow`] and [`process`].
+//!
+//! A new metric is registered through [`registry`] and gets its line in `docs/reference/metrics.md`, which
+//! a test compares with the exported text. [`endpoint`] serves the port on a thread of its own, so it
+//! answers while everything else is busy.
 
+mod all;
 mod answers;
 mod buckets;
 mod calls;
 mod config;
 mod endpoint;
 mod error;
-mod grid;
+mod label_cells;
 mod load;
-mod maker;
 mod models;
-mod moment;
-mod pages;
 mod process;
-mod set;
+mod registry;
+mod routes;
+mod server_state;
 mod shadow;
 mod wire;
 
-pub use config::{ConfigInForce, ModelDescription, Reload};
+pub use all::Metrics;
 pub use endpoint::{Endpoint, MetricsListener};
 pub use error::MetricsError;
-pub use maker::Maker;
-pub use moment::{Connections, Moment, Shadow, ShadowCandidate};
-pub use pages::Pages;
-pub use set::Metrics;
+pub use routes::Routes;
+pub use server_state::ServerState;

@@ -1,14 +1,14 @@
-//! The models: their batches, and their sessions that break.
+//! Batches, rows and session failures of each model.
 
 use std::time::Duration;
 
 use prometheus::{Error, Histogram, IntCounter};
 
 use super::buckets;
-use super::grid::per_role;
-use super::maker::Maker;
+use super::label_cells::per_role;
+use super::registry::MetricRegistry;
 use crate::domain::{PerRole, Role, RowFlaws};
-use crate::telemetry::models::ModelObserver;
+use crate::scheduler::ModelObserver;
 
 pub(super) struct ModelMetrics {
     rows: PerRole<IntCounter>,
@@ -24,36 +24,37 @@ pub(super) struct ModelMetrics {
 }
 
 impl ModelMetrics {
-    pub(super) fn new(maker: &Maker) -> Result<Self, Error> {
-        let counters = |name, help| per_role(&maker.counters(name, help, &["model"])?);
-        let histograms = |name, help, buckets: &[f64]| per_role(&maker.histograms(name, help, buckets, &["model"])?);
+    pub(super) fn new(registry: &MetricRegistry) -> Result<Self, Error> {
+        let counters = |name, help| per_role(&registry.counters(name, help, &["model"])?);
+        let histograms =
+            |name, help, buckets: &[f64]| per_role(&registry.histograms(name, help, buckets, &["model"])?);
         Ok(Self {
             rows: counters("certimix_rows_total", "Rows that were run, by model.")?,
             batch_rows: histograms(
                 "certimix_batch_rows",
-                "Rows of one run, without those that it was filled up with, by model.",
+                "Rows of one run without padding, by model.",
                 buckets::ROWS,
             )?,
             batch_duration: histograms(
                 "certimix_batch_duration_seconds",
-                "Making the rows of one run, running and delivering them, by model.",
+                "Time to fill, run and deliver one batch, by model.",
                 buckets::STAGE,
             )?,
             nonfinite_rows: counters(
                 "certimix_nonfinite_rows_total",
-                "Rows that a model answered with NaN or infinity, by model.",
+                "Output rows with NaN or infinity, by model.",
             )?,
             improper_rows: counters(
                 "certimix_improper_rows_total",
-                "Rows of a model of probabilities that are not in [0, 1] with the sum 1, by model.",
+                "Output rows of a probability model that are not in [0, 1] with the sum 1, by model.",
             )?,
             row_audits: counters(
                 "certimix_row_audits_total",
-                "Batches that were run again row by row after they were answered, by model.",
+                "Answered batches that an audit ran again row by row, by model.",
             )?,
             row_audit_differences: counters(
                 "certimix_row_audit_differences_total",
-                "Batches of which a row had another output when it was run again alone, by model.",
+                "Audited batches with a row whose output differed when it ran alone, by model.",
             )?,
             batch_failures: counters(
                 "certimix_batch_failures_total",
@@ -65,7 +66,7 @@ impl ModelMetrics {
             )?,
             session_repairs: counters(
                 "certimix_session_repairs_total",
-                "Sessions that were opened anew, by model.",
+                "Sessions that were opened again after a failure, by model.",
             )?,
         })
     }

@@ -1,10 +1,11 @@
-//! This process, by the names that every Prometheus client uses: read from `/proc` when somebody asks.
+//! The metrics of the process, under the names of all Prometheus clients. Each scrape reads them
+//! from `/proc`.
 
 use procfs::process::{LimitValue, Process};
 use procfs::{ProcResult, WithCurrentSystemInfo as _};
 use prometheus::{Counter, Error, Gauge, IntGauge};
 
-use super::maker::Maker;
+use super::registry::MetricRegistry;
 
 pub(super) struct ProcessMetrics {
     cpu_seconds: Counter,
@@ -17,34 +18,34 @@ pub(super) struct ProcessMetrics {
 }
 
 impl ProcessMetrics {
-    pub(super) fn new(maker: &Maker) -> Result<Self, Error> {
+    pub(super) fn new(registry: &MetricRegistry) -> Result<Self, Error> {
         Ok(Self {
-            cpu_seconds: maker.made(Counter::new(
+            cpu_seconds: registry.register(Counter::new(
                 "process_cpu_seconds_total",
-                "Processor time of this process, in user and kernel, in seconds.",
+                "User and system CPU time of the process, in seconds.",
             )?)?,
-            resident_bytes: maker.whole_gauge(
+            resident_bytes: registry.int_gauge(
                 "process_resident_memory_bytes",
-                "Memory of this process that is in RAM, in bytes; models and what ONNX Runtime holds for them included.",
+                "Resident memory of the process in bytes, including the models and the memory of ONNX Runtime.",
             )?,
-            virtual_bytes: maker.whole_gauge(
+            virtual_bytes: registry.int_gauge(
                 "process_virtual_memory_bytes",
-                "Address space of this process, in bytes.",
+                "Virtual memory of the process, in bytes.",
             )?,
-            open_fds: maker.whole_gauge("process_open_fds", "File descriptors that are open.")?,
-            max_fds: maker.whole_gauge("process_max_fds", "File descriptors that may be open.")?,
-            threads: maker.whole_gauge("process_threads", "Threads of this process.")?,
-            start_time: maker.gauge(
+            open_fds: registry.int_gauge("process_open_fds", "Open file descriptors.")?,
+            max_fds: registry.int_gauge("process_max_fds", "The largest number of open file descriptors.")?,
+            threads: registry.int_gauge("process_threads", "Threads of the process.")?,
+            start_time: registry.gauge(
                 "process_start_time_seconds",
-                "When this process started, in seconds since 1970.",
+                "When the process started, in seconds since 1970.",
             )?,
         })
     }
 
-    /// Reads them; what cannot be read stays as it was.
+    /// Reads the metrics. A metric that cannot be read keeps its value.
     pub(super) fn read(&self) {
         if let Err(error) = self.try_read() {
-            tracing::debug!(%error, "/proc/self cannot be read");
+            tracing::debug!(%error, "cannot read /proc/self");
         }
     }
 
@@ -54,7 +55,7 @@ impl ProcessMetrics {
         let stat = process.stat()?;
         let ticks = procfs::ticks_per_second() as f64;
         let cpu = (stat.utime + stat.stime) as f64 / ticks;
-        // Two who ask at once must not turn it back.
+        // A concurrent scrape may hold an older value; a counter must not decrease.
         self.cpu_seconds.inc_by((cpu - self.cpu_seconds.get()).max(0.0));
         self.resident_bytes.set(wide(stat.rss_bytes().get()));
         self.virtual_bytes.set(wide(stat.vsize));

@@ -1,5 +1,7 @@
-//! What other alphas would have answered: read from their own counts when somebody asks, because those begin anew when what they
-//! are compared with changes, and a candidate that is no longer one must not be exported any more.
+//! The counts of the shadow alphas.
+//!
+//! A scrape reads them from the report. The counts restart when the config that they are compared
+//! with changes, and a removed candidate must disappear from the export.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,12 +10,11 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Bucket, Histogram, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Error, IntCounterVec};
 
-use super::maker::Maker;
-use super::moment::{Shadow, ShadowCandidate};
+use super::registry::MetricRegistry;
+use crate::classifier::{RADIUS_BOUNDS, ShadowReport, ShadowRow};
 
 const RADIUS: &str = "certimix_shadow_radius";
-const RADIUS_HELP: &str =
-    "Radii that a candidate alpha would have certified, in the units of the float input, by candidate.";
+const RADIUS_HELP: &str = "Radii that a shadow alpha would have certified, in the units of the float input, by alpha.";
 const ALPHA: &str = "alpha";
 
 pub(super) struct ShadowMetrics {
@@ -21,41 +22,41 @@ pub(super) struct ShadowMetrics {
     agreements: IntCounterVec,
     certified: IntCounterVec,
     open: IntCounterVec,
-    /// Without a label; a family, so that it can be absent.
+    /// A family without labels, so that it can be absent.
     dropped: IntCounterVec,
     radii: RadiusHistograms,
 }
 
 impl ShadowMetrics {
-    pub(super) fn new(maker: &Maker) -> Result<Self, Error> {
-        let counters = |name, help| maker.counters(name, help, &[ALPHA]);
+    pub(super) fn new(registry: &MetricRegistry) -> Result<Self, Error> {
+        let counters = |name, help| registry.counters(name, help, &[ALPHA]);
         Ok(Self {
             inputs: counters(
                 "certimix_shadow_inputs_total",
-                "Inputs that a candidate alpha was judged on, by candidate.",
+                "Inputs that a shadow alpha was evaluated on, by alpha.",
             )?,
             agreements: counters(
                 "certimix_shadow_agreements_total",
-                "Inputs to which a candidate alpha would have answered the class that was served, by candidate.",
+                "Inputs for which a shadow alpha gives the class that was served, by alpha.",
             )?,
             certified: counters(
                 "certimix_shadow_certified_total",
-                "Inputs that a candidate alpha would have certified, by candidate.",
+                "Inputs that a shadow alpha would have certified, by alpha.",
             )?,
             open: counters(
                 "certimix_shadow_open_total",
-                "Inputs that a candidate alpha has not certified with the votes that there are, and might with more, by candidate.",
+                "Inputs that a shadow alpha does not certify with the votes drawn but might with more votes, by alpha.",
             )?,
-            dropped: maker.counters(
+            dropped: registry.counters(
                 "certimix_shadow_dropped_total",
-                "Inputs that were answered and that no candidate alpha was judged on, because there was no time.",
+                "Answered inputs that the shadow evaluator dropped because its queue was full.",
                 &[],
             )?,
-            radii: maker.made(RadiusHistograms::new()?)?,
+            radii: registry.register(RadiusHistograms::new()?)?,
         })
     }
 
-    pub(super) fn set(&self, shadow: Option<&Shadow>) {
+    pub(super) fn set(&self, shadow: Option<&ShadowReport>) {
         for family in [
             &self.inputs,
             &self.agreements,
@@ -65,15 +66,16 @@ impl ShadowMetrics {
         ] {
             family.reset();
         }
-        self.radii.set(shadow.map_or_else(Vec::new, histograms));
+        self.radii
+            .set(shadow.map_or_else(Vec::new, |shadow| shadow.candidates.iter().map(histogram).collect()));
         let Some(shadow) = shadow else { return };
         count(&self.dropped, &[], shadow.dropped);
         for candidate in &shadow.candidates {
             let alpha = candidate.alpha.to_string();
-            count(&self.inputs, &[&alpha], candidate.inputs);
-            count(&self.agreements, &[&alpha], candidate.agreements);
-            count(&self.certified, &[&alpha], candidate.certified);
-            count(&self.open, &[&alpha], candidate.open);
+            count(&self.inputs, &[&alpha], candidate.counts.inputs);
+            count(&self.agreements, &[&alpha], candidate.counts.agreements);
+            count(&self.certified, &[&alpha], candidate.counts.certified);
+            count(&self.open, &[&alpha], candidate.counts.open);
         }
     }
 }
@@ -84,26 +86,23 @@ fn count(family: &IntCounterVec, labels: &[&str], value: u64) {
     }
 }
 
-fn histograms(shadow: &Shadow) -> Vec<Metric> {
-    let histogram = |candidate| histogram(candidate, shadow.radius_bounds);
-    shadow.candidates.iter().map(histogram).collect()
-}
-
-/// As Prometheus has it: cumulative. The bucket above all bounds is the count, which the text adds.
-fn histogram(candidate: &ShadowCandidate, bounds: &[f64]) -> Metric {
-    let mut so_far = 0;
-    let bucket = |(&bound, &more): (&f64, &u64)| {
-        so_far += more;
+/// The histogram of one candidate with cumulative buckets, as Prometheus defines them. The encoder
+/// adds the bucket `+Inf` from the sample count.
+fn histogram(candidate: &ShadowRow) -> Metric {
+    let radii = &candidate.counts.radii;
+    let mut cumulative = 0;
+    let bucket = |(&bound, &count): (&f64, &u64)| {
+        cumulative += count;
         let mut bucket = Bucket::default();
         bucket.set_upper_bound(bound);
-        bucket.set_cumulative_count(so_far);
+        bucket.set_cumulative_count(cumulative);
         bucket
     };
-    let buckets = bounds.iter().zip(&candidate.radii).map(bucket).collect();
+    let buckets = RADIUS_BOUNDS.iter().zip(&radii.buckets).map(bucket).collect();
     let mut histogram = Histogram::default();
     histogram.set_bucket(buckets);
-    histogram.set_sample_count(candidate.radii.iter().sum());
-    histogram.set_sample_sum(candidate.radius_sum);
+    histogram.set_sample_count(radii.buckets.iter().sum());
+    histogram.set_sample_sum(radii.sum);
     let mut label = LabelPair::default();
     label.set_name(ALPHA.to_owned());
     label.set_value(candidate.alpha.to_string());
@@ -112,7 +111,8 @@ fn histogram(candidate: &ShadowCandidate, bounds: &[f64]) -> Metric {
     metric
 }
 
-/// Histograms that were counted elsewhere: `prometheus::Histogram` counts for itself alone.
+/// Exports histograms that the shadow evaluator has counted. `prometheus::Histogram` cannot be set
+/// from counts.
 #[derive(Clone)]
 struct RadiusHistograms {
     desc: Desc,
@@ -150,40 +150,53 @@ impl Collector for RadiusHistograms {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::SystemTime;
 
-    fn text(maker: &Maker) -> String {
-        let families = maker.registry().gather();
+    use super::{RADIUS_BOUNDS, ShadowMetrics, ShadowReport, ShadowRow};
+    use crate::classifier::{RadiusHistogram, ShadowCounts};
+    use crate::telemetry::metrics::registry::MetricRegistry;
+
+    fn text(registry: &MetricRegistry) -> String {
+        let families = registry.collectors().gather();
         prometheus::TextEncoder::new().encode_to_string(&families).unwrap()
     }
 
     #[test]
-    fn candidates_come_and_go_and_their_buckets_add_up() {
-        let maker = Maker::default();
-        let metrics = ShadowMetrics::new(&maker).unwrap();
-        assert_eq!(text(&maker), "");
-        let candidate = |alpha| ShadowCandidate {
+    fn removed_candidates_disappear_and_buckets_are_cumulative() {
+        let registry = MetricRegistry::default();
+        let metrics = ShadowMetrics::new(&registry).unwrap();
+        assert_eq!(text(&registry), "");
+        let mut radii = RadiusHistogram::default();
+        radii.buckets[0] = 1;
+        radii.buckets[1] = 2;
+        radii.buckets[RADIUS_BOUNDS.len()] = 3;
+        radii.sum = 4.5;
+        let row = |alpha| ShadowRow {
             alpha,
-            inputs: 9,
-            certified: 6,
-            radii: vec![1, 2, 3],
-            radius_sum: 4.5,
-            ..ShadowCandidate::default()
+            counts: ShadowCounts {
+                inputs: 9,
+                certified: 6,
+                radii,
+                ..ShadowCounts::default()
+            },
         };
-        let mut shadow = Shadow {
+        let mut shadow = ShadowReport {
+            since: SystemTime::UNIX_EPOCH,
+            since_revision: String::new(),
+            alpha_ramping: false,
             dropped: 5,
-            radius_bounds: &[0.1, 0.2],
-            candidates: vec![candidate(0.7), candidate(0.95)],
+            serving: row(0.9),
+            candidates: vec![row(0.7), row(0.95)],
         };
         metrics.set(Some(&shadow));
-        // Again: it is what is there now, not what came since.
+        // A second scrape exports the counts themselves, not their growth.
         metrics.set(Some(&shadow));
-        let found = text(&maker);
+        let found = text(&registry);
         for line in [
             r#"certimix_shadow_inputs_total{alpha="0.7"} 9"#,
             r#"certimix_shadow_certified_total{alpha="0.95"} 6"#,
-            r#"certimix_shadow_radius_bucket{alpha="0.95",le="0.1"} 1"#,
-            r#"certimix_shadow_radius_bucket{alpha="0.95",le="0.2"} 3"#,
+            r#"certimix_shadow_radius_bucket{alpha="0.95",le="0.001"} 1"#,
+            r#"certimix_shadow_radius_bucket{alpha="0.95",le="0.002"} 3"#,
             r#"certimix_shadow_radius_bucket{alpha="0.95",le="+Inf"} 6"#,
             r#"certimix_shadow_radius_sum{alpha="0.95"} 4.5"#,
             r#"certimix_shadow_radius_count{alpha="0.95"} 6"#,
@@ -193,9 +206,12 @@ mod tests {
         }
         shadow.candidates.pop();
         metrics.set(Some(&shadow));
-        let found = text(&maker);
-        assert!(found.contains("0.7") && !found.contains("0.95"), "{found}");
+        let found = text(&registry);
+        assert!(
+            found.contains("alpha=\"0.7\"") && !found.contains("alpha=\"0.95\""),
+            "{found}"
+        );
         metrics.set(None);
-        assert_eq!(text(&maker), "");
+        assert_eq!(text(&registry), "");
     }
 }

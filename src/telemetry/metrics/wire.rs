@@ -1,12 +1,11 @@
-//! Connections, who may not talk, and until when the certificate holds; and what is lost on the way to those who watch: read when
-//! somebody asks.
+//! Connections, failed authentication, certificate expiry, and lost spans and log lines.
 
 use std::time::UNIX_EPOCH;
 
 use prometheus::{Error, GaugeVec, IntCounter, IntGauge};
 
-use super::maker::Maker;
-use super::moment::Moment;
+use super::registry::MetricRegistry;
+use super::server_state::ServerState;
 
 pub(super) struct WireMetrics {
     open: IntGauge,
@@ -15,71 +14,71 @@ pub(super) struct WireMetrics {
     failed_handshakes: IntCounter,
     cut: IntCounter,
     unauthenticated: IntCounter,
-    /// Without a label; a family, so that it can be absent.
+    /// A family without labels, so that it can be absent.
     certificate_expiry: GaugeVec,
     lost_spans: IntCounter,
     dropped_log_lines: IntCounter,
 }
 
 impl WireMetrics {
-    pub(super) fn new(maker: &Maker) -> Result<Self, Error> {
-        let connections = maker.counters(
+    pub(super) fn new(registry: &MetricRegistry) -> Result<Self, Error> {
+        let connections = registry.counters(
             "certimix_connections_total",
-            "Connections that came, by TCP and by the Unix socket, by whether there was room for them.",
+            "Connections by TCP and by the Unix socket, by whether the server accepted or refused them.",
             &["outcome"],
         )?;
-        let failures = maker.counters(
+        let failures = registry.counters(
             "certimix_connection_failures_total",
-            "Connections that were let in and then closed from here without the peer's doing, by the reason.",
+            "Accepted connections that the server closed on its own initiative, by reason.",
             &["reason"],
         )?;
         Ok(Self {
-            open: maker.whole_gauge("certimix_connections_open", "Connections that are open.")?,
+            open: registry.int_gauge("certimix_connections_open", "Open connections.")?,
             accepted: connections.get_metric_with_label_values(&["accepted"])?,
             refused: connections.get_metric_with_label_values(&["refused"])?,
             failed_handshakes: failures.get_metric_with_label_values(&["handshake"])?,
             cut: failures.get_metric_with_label_values(&["cut"])?,
-            unauthenticated: maker.counter(
+            unauthenticated: registry.counter(
                 "certimix_unauthenticated_requests_total",
-                "Requests that showed no token that is known.",
+                "Requests without a known token.",
             )?,
-            certificate_expiry: maker.gauges(
+            certificate_expiry: registry.gauges(
                 "certimix_tls_certificate_expiry_timestamp_seconds",
-                "When the first certificate of tls.certificate ends, in seconds since 1970; absent without TLS.",
+                "When the first certificate of tls.certificate expires, in seconds since 1970; absent without TLS.",
                 &[],
             )?,
-            lost_spans: maker.counter(
+            lost_spans: registry.counter(
                 "certimix_trace_spans_lost_total",
-                "Spans that no receiver will see: there were too many, or it could not be reached or did not want them.",
+                "Spans that were dropped or not delivered, because the queue was full or the receiver failed.",
             )?,
-            dropped_log_lines: maker.counter(
+            dropped_log_lines: registry.counter(
                 "certimix_log_lines_dropped_total",
-                "Lines of the log that nobody will read, because standard error was too slow.",
+                "Log lines that were dropped because standard error was too slow.",
             )?,
         })
     }
 
-    pub(super) fn set(&self, moment: &Moment) {
-        let connections = &moment.connections;
-        self.open.set(i64::try_from(connections.open).unwrap_or(i64::MAX));
+    pub(super) fn set(&self, state: &ServerState) {
+        let connections = state.connections;
+        self.open.set(i64::try_from(connections.open()).unwrap_or(i64::MAX));
         for (counter, value) in [
-            (&self.accepted, connections.accepted),
-            (&self.refused, connections.refused),
-            (&self.failed_handshakes, connections.failed_handshakes),
-            (&self.cut, connections.cut),
-            (&self.unauthenticated, connections.unauthenticated),
-            (&self.lost_spans, moment.lost_spans),
-            (&self.dropped_log_lines, moment.dropped_log_lines),
+            (&self.accepted, connections.accepted()),
+            (&self.refused, connections.refused()),
+            (&self.failed_handshakes, connections.failed_handshakes()),
+            (&self.cut, connections.cut()),
+            (&self.unauthenticated, connections.unauthenticated()),
+            (&self.lost_spans, state.lost_spans),
+            (&self.dropped_log_lines, state.dropped_log_lines),
         ] {
-            // Two who ask at once must not turn it back.
+            // A concurrent scrape may hold an older value; a counter must not decrease.
             counter.inc_by(value.saturating_sub(counter.get()));
         }
         self.certificate_expiry.reset();
-        let Some(expires) = moment.certificate_expires else {
+        let Some(expires) = state.certificate_expires else {
             return;
         };
         if let Ok(gauge) = self.certificate_expiry.get_metric_with_label_values::<&str>(&[]) {
-            // One that ended before 1970 has ended.
+            // A date before 1970 becomes 0, which has expired too.
             let since = expires.duration_since(UNIX_EPOCH).unwrap_or_default();
             gauge.set(since.as_secs_f64());
         }

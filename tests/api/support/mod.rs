@@ -1,21 +1,21 @@
 //! What every test needs: a server, something to send to it, and the truth about the fixtures.
 
-pub mod certificates;
-pub mod editor;
-pub mod exchange;
-pub mod half;
-pub mod infer;
-pub mod operator;
-pub mod otlp;
+pub mod cifar10_images;
+pub mod editable_server;
+pub mod messages;
+pub mod model_infer;
+pub mod model_info_poller;
+pub mod partial_request;
+pub mod predict_stream;
 pub mod process;
-pub mod raw;
+pub mod raw_connection;
 pub mod recompute;
+pub mod reference_formulas;
 pub mod scrape;
 pub mod server;
 pub mod setup;
-pub mod sheet;
-pub mod truth;
-pub mod wire;
+pub mod tls_authority;
+pub mod trace_collector;
 
 pub use server::TestServer;
 pub use setup::{Setup, fixture};

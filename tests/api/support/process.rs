@@ -7,7 +7,7 @@ use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use super::server::PATIENCE;
+use super::server::TEST_TIMEOUT;
 
 fn certimix(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_certimix"));
@@ -54,7 +54,7 @@ fn wait(child: &mut Child) -> ExitStatus {
         if let Some(status) = child.try_wait().unwrap() {
             return status;
         }
-        if start.elapsed() > PATIENCE {
+        if start.elapsed() > TEST_TIMEOUT {
             let _ = child.kill();
             panic!("the process does not end");
         }
@@ -72,12 +72,12 @@ fn signal(child: &Child, name: &str) {
 }
 
 /// `certimix serve`, killed when this is dropped.
-pub struct Served {
+pub struct ServerProcess {
     child: Child,
     lines: Receiver<String>,
 }
 
-impl Served {
+impl ServerProcess {
     pub fn spawn(settings: &Path) -> Self {
         let mut child = serving(settings);
         let (sender, lines) = channel();
@@ -109,7 +109,7 @@ impl Served {
     /// The next line on stderr that contains `text`.
     pub fn line_with(&self, text: &str) -> String {
         let mut before = Vec::new();
-        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+        while let Ok(line) = self.lines.recv_timeout(TEST_TIMEOUT) {
             if line.contains(text) {
                 return line;
             }
@@ -141,7 +141,7 @@ impl Served {
     }
 }
 
-impl Drop for Served {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -149,9 +149,9 @@ impl Drop for Served {
 }
 
 /// `certimix serve`, whose standard error is the test's to read or not; killed when this is dropped.
-pub struct Unread(Child);
+pub struct UnreadServerProcess(Child);
 
-impl Unread {
+impl UnreadServerProcess {
     /// Reads its standard error as far as the first line with `mark`: that line, and what is left to be read.
     pub fn ready(settings: &Path, mark: &str) -> (Self, String, BufReader<ChildStderr>) {
         let mut unread = Self(serving(settings));
@@ -171,7 +171,7 @@ impl Unread {
     }
 }
 
-impl Drop for Unread {
+impl Drop for UnreadServerProcess {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();

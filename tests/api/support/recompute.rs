@@ -7,8 +7,8 @@ use certimix::rpc::proto::{self, Certificate, CertificateMethod};
 
 /// Recomputes the bounds and the radius of a smoothed certificate, and checks what was served against them.
 #[track_caller]
-pub fn check(certificate: &Certificate, alpha: f64) {
-    let proven = proven(certificate, alpha);
+pub fn assert_certificate(certificate: &Certificate, alpha: f64) {
+    let proven = proven_radius(certificate, alpha);
     let loss = certificate.snapping_loss;
     let most = proven.radius - loss;
     assert!(
@@ -31,7 +31,7 @@ pub fn check(certificate: &Certificate, alpha: f64) {
 }
 
 /// What the counts prove.
-pub fn proven(certificate: &Certificate, alpha: f64) -> SmoothedRadius {
+pub fn proven_radius(certificate: &Certificate, alpha: f64) -> SmoothedRadius {
     let votes = certificate.votes;
     let plan = SmoothingPlan {
         alpha: Alpha::new(alpha).unwrap(),

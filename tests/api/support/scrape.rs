@@ -5,17 +5,17 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use super::server::PATIENCE;
+use super::server::TEST_TIMEOUT;
 
 /// Asks for `path`: the status, the headers and the body.
-pub fn get(address: SocketAddr, path: &str) -> (u16, String, String) {
-    ask(address, &format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n"))
+pub fn http_get(address: SocketAddr, path: &str) -> (u16, String, String) {
+    http_request(address, &format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n"))
 }
 
 /// Sends `request` and reads to the end.
-pub fn ask(address: SocketAddr, request: &str) -> (u16, String, String) {
+pub fn http_request(address: SocketAddr, request: &str) -> (u16, String, String) {
     let mut connection = TcpStream::connect(address).unwrap();
-    connection.set_read_timeout(Some(PATIENCE)).unwrap();
+    connection.set_read_timeout(Some(TEST_TIMEOUT)).unwrap();
     connection.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     connection.read_to_string(&mut answer).unwrap();
@@ -35,28 +35,28 @@ pub struct Scrape {
 
 impl Scrape {
     /// Scrapes now, and checks the text.
-    pub fn of(address: SocketAddr) -> Self {
-        let (status, head, body) = get(address, "/metrics");
+    pub fn fetch(address: SocketAddr) -> Self {
+        let (status, head, body) = http_get(address, "/metrics");
         assert_eq!(status, 200, "{head}");
         assert!(head.contains("text/plain; version=0.0.4"), "{head}");
-        Self::read(&body)
+        Self::parse(&body)
     }
 
     /// Scrapes until `holds`.
-    pub fn until(address: SocketAddr, holds: impl Fn(&Self) -> bool) -> Self {
+    pub fn poll_until(address: SocketAddr, holds: impl Fn(&Self) -> bool) -> Self {
         let start = Instant::now();
         loop {
-            let scrape = Self::of(address);
+            let scrape = Self::fetch(address);
             if holds(&scrape) {
                 return scrape;
             }
-            assert!(start.elapsed() < PATIENCE, "it never holds: {:#?}", scrape.series);
+            assert!(start.elapsed() < TEST_TIMEOUT, "it never holds: {:#?}", scrape.series);
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
     /// Reads text of the format 0.0.4: HELP, TYPE and samples of one family after the other, nothing twice.
-    pub fn read(text: &str) -> Self {
+    pub fn parse(text: &str) -> Self {
         let (mut families, mut helped) = (BTreeMap::new(), BTreeSet::new());
         let mut series = BTreeMap::new();
         let mut open: Option<(String, String)> = None;

@@ -15,13 +15,13 @@ use tonic::transport::{Channel, Endpoint};
 use super::Setup;
 
 /// Long enough for a busy machine; a test that waits this long has failed.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub type Client = MixedClassifierClient<Channel>;
 
 /// A client of whoever listens at `address`, `http://…`; a call that is not answered in time fails its test.
 pub async fn connect(address: String) -> Client {
-    let endpoint = Endpoint::from_shared(address).unwrap().timeout(PATIENCE);
+    let endpoint = Endpoint::from_shared(address).unwrap().timeout(TEST_TIMEOUT);
     MixedClassifierClient::new(endpoint.connect().await.unwrap())
 }
 
@@ -82,7 +82,7 @@ impl TestServer {
                 tokio::spawn(app::run(start, ready, stopped)).await.unwrap()
             })
         });
-        let address = address.recv_timeout(PATIENCE).unwrap();
+        let address = address.recv_timeout(TEST_TIMEOUT).unwrap();
         Self {
             address,
             name,
@@ -96,7 +96,7 @@ impl TestServer {
     /// Waits until it serves; false if it ended instead.
     pub async fn ready(&mut self) -> bool {
         let ready = self.ready.take().unwrap();
-        tokio::time::timeout(PATIENCE, ready)
+        tokio::time::timeout(TEST_TIMEOUT, ready)
             .await
             .expect("the server is not ready in time")
             .is_ok()
@@ -112,7 +112,7 @@ impl TestServer {
         self.begin_stop();
         let thread = self.thread.take().unwrap();
         let joined = tokio::task::spawn_blocking(move || thread.join().unwrap());
-        tokio::time::timeout(PATIENCE, joined)
+        tokio::time::timeout(TEST_TIMEOUT, joined)
             .await
             .expect("the server does not stop")
             .unwrap()
@@ -133,7 +133,7 @@ impl TestServer {
     pub fn endpoint(&self) -> Endpoint {
         Endpoint::from_shared(format!("http://{}", self.address))
             .unwrap()
-            .timeout(PATIENCE)
+            .timeout(TEST_TIMEOUT)
     }
 
     /// A client on a connection of its own.

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use certimix::certificate::noise::NoiseSecret;
-use certimix::settings::{self, Settings, Source};
+use certimix::settings::{self, Settings, SettingsSource};
 use tempfile::TempDir;
 
 /// The ONNX Runtime that `make runtime` fetches.
@@ -112,8 +112,8 @@ impl Setup {
     }
 
     /// Where the server reads its settings, and reads them again.
-    pub fn source(&self) -> Source {
-        Source::new(&self.folder().join("certimix.toml"), std::iter::empty())
+    pub fn source(&self) -> SettingsSource {
+        SettingsSource::new(&self.folder().join("certimix.toml"), std::iter::empty())
     }
 
     /// The noise secret.

@@ -1,0 +1,25 @@
+//! The list of cases.
+
+use super::{
+    certify_throughput, config_reload, load_levels, memory, overload, predict_beside_certify, saturation,
+    single_caller, tiny_models, transports,
+};
+use crate::context::BenchContext;
+use crate::provenance::Provenance;
+use crate::report::CaseReport;
+
+type RunCase = fn(&BenchContext, &Provenance) -> anyhow::Result<CaseReport>;
+
+/// The cases by their letters in docs/benchmarks.md. `--only` takes these letters.
+pub const CASES: &[(&str, RunCase)] = &[
+    ("a", saturation::run),
+    ("b", single_caller::run),
+    ("c", tiny_models::run),
+    ("d", predict_beside_certify::run),
+    ("e", certify_throughput::run),
+    ("f", overload::run),
+    ("g", memory::run),
+    ("h", load_levels::run),
+    ("i", transports::run),
+    ("j", config_reload::run),
+];

@@ -1,0 +1,189 @@
+//! Starts servers and bare sessions on the same models, and makes requests for them.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use certimix::rpc::proto::{CertifyRequest, PredictRequest, Tensor};
+use ort::environment::Environment;
+use tempfile::TempDir;
+
+use crate::bare_runtime::{BareModel, BareModelPair};
+use crate::inputs::{image_as_floats, image_tensor, read_images, state_tensor, state_vectors};
+use crate::server_process::ServerProcess;
+
+/// The models that a case uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelSet {
+    /// The bundled models, without a guarantee of the robust one. A request is one row of each.
+    Unproven,
+    /// The bundled models, with the robust one smoothed. A request is one row of the standard model
+    /// and many votes of the robust one.
+    Smoothed,
+    /// Two policies of a few thousand weights.
+    Tiny,
+}
+
+/// The settings of `config/cifar10.toml` that limit votes, and a long time for a request.
+pub const VOTE_SETTINGS: &[(&str, &str)] = &[
+    ("certificate.predict_votes", "240"),
+    ("certificate.predict_target_radius", "0.1411764705882353"),
+    ("server.max_request_time", "\"300s\""),
+];
+
+pub struct Testbed {
+    pub root: PathBuf,
+    pub binary: PathBuf,
+    /// Settings that an older binary may reject.
+    current_settings: &'static str,
+    pub environment: Environment,
+    pub library: PathBuf,
+    images: Vec<Vec<u8>>,
+}
+
+impl Testbed {
+    /// Uses the server binary of this build, or `other_binary`.
+    pub fn new(
+        root: PathBuf,
+        other_binary: Option<PathBuf>,
+        library: PathBuf,
+        environment: Environment,
+    ) -> anyhow::Result<Self> {
+        let images = read_images(&root.join("models/cifar10/test_100.png"))?;
+        let current_settings = if other_binary.is_some() {
+            ""
+        } else {
+            "metrics.listen = \"127.0.0.1:0\"\n"
+        };
+        Ok(Self {
+            root,
+            binary: other_binary.unwrap_or_else(|| env!("CARGO_BIN_EXE_certimix").into()),
+            current_settings,
+            environment,
+            library,
+            images,
+        })
+    }
+
+    /// The ONNX files of the standard and the robust model.
+    fn model_files(&self, models: ModelSet) -> (PathBuf, PathBuf) {
+        let in_root = |path: &str| self.root.join(path);
+        match models {
+            ModelSet::Tiny => (
+                in_root("tests/fixtures/policy_g.onnx"),
+                in_root("tests/fixtures/policy_h.onnx"),
+            ),
+            _ => (
+                in_root("models/cifar10/standard.onnx"),
+                in_root("models/cifar10/smoothed-025.onnx"),
+            ),
+        }
+    }
+
+    /// Starts the server with default settings and `settings`.
+    pub fn start_server(&self, models: ModelSet, settings: &[(&str, &str)]) -> anyhow::Result<ConfiguredServer> {
+        let folder = TempDir::new()?;
+        let (standard, robust) = self.model_files(models);
+        let manifest = robust.with_extension("toml");
+        let robust_manifest = if models == ModelSet::Unproven {
+            let path = folder.path().join("unproven.toml");
+            std::fs::write(&path, without_guarantee(&std::fs::read_to_string(manifest)?, &robust)?)?;
+            path
+        } else {
+            manifest
+        };
+        let mut text = String::new();
+        for (key, path) in [
+            ("models.standard", &standard.with_extension("toml")),
+            ("models.robust", &robust_manifest),
+            ("runtime.library", &self.library),
+        ] {
+            writeln!(text, "{key} = {:?}", path.to_str().context("a path is not UTF-8")?)?;
+        }
+        writeln!(text, "runtime.provider = \"cpu\"\nserver.listen = \"127.0.0.1:0\"")?;
+        text.push_str(self.current_settings);
+        for (key, value) in settings {
+            writeln!(text, "{key} = {value}")?;
+        }
+        let settings_file = folder.path().join("settings.toml");
+        std::fs::write(&settings_file, text)?;
+        Ok(ConfiguredServer {
+            process: ServerProcess::start(&self.binary, &[OsStr::new("serve"), settings_file.as_os_str()])?,
+            settings_file,
+            _folder: folder,
+        })
+    }
+
+    /// Opens a pair of bare sessions for each processor.
+    pub fn open_bare_pairs(&self, models: ModelSet) -> anyhow::Result<Vec<BareModelPair>> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let (standard, robust) = self.model_files(models);
+        let (shape, rows) = match models {
+            ModelSet::Tiny => (vec![8], state_vectors()),
+            _ => (
+                vec![3, 32, 32],
+                self.images.iter().map(|image| image_as_floats(image)).collect(),
+            ),
+        };
+        let open = |file: &Path| BareModel::open(&self.environment, file, &shape, &rows);
+        (0..threads)
+            .map(|_| {
+                Ok(BareModelPair {
+                    standard: open(&standard)?,
+                    robust: open(&robust)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Requests of Predict with one input each.
+    pub fn predict_requests(&self, models: ModelSet) -> Vec<PredictRequest> {
+        let request = |inputs| PredictRequest {
+            inputs: Some(inputs),
+            ..PredictRequest::default()
+        };
+        self.tensors(models).into_iter().map(request).collect()
+    }
+
+    /// Requests of Certify with one input each, which use the whole budget.
+    pub fn certify_requests(&self, vote_budget: u64) -> Vec<CertifyRequest> {
+        let request = |inputs| CertifyRequest {
+            inputs: Some(inputs),
+            vote_budget: Some(vote_budget),
+            ..CertifyRequest::default()
+        };
+        self.tensors(ModelSet::Smoothed).into_iter().map(request).collect()
+    }
+
+    fn tensors(&self, models: ModelSet) -> Vec<Tensor> {
+        match models {
+            ModelSet::Tiny => state_vectors().iter().map(|state| state_tensor(state)).collect(),
+            _ => self.images.iter().map(|image| image_tensor(image)).collect(),
+        }
+    }
+}
+
+/// A server and the folder of its files.
+pub struct ConfiguredServer {
+    pub process: ServerProcess,
+    /// The server reloads this file when it changes.
+    pub settings_file: PathBuf,
+    _folder: TempDir,
+}
+
+/// A copy of a manifest that gives `file` as an absolute path and no guarantee.
+fn without_guarantee(manifest: &str, file: &Path) -> anyhow::Result<String> {
+    let (before, _) = manifest
+        .split_once("[guarantee]")
+        .context("the manifest has no guarantee")?;
+    let file = format!("file = {:?}", file.to_str().context("a path is not UTF-8")?);
+    let lines = before
+        .lines()
+        .map(|line| if line.starts_with("file = ") { &file } else { line });
+    let kept: Vec<&str> = lines.collect();
+    Ok(format!(
+        "{}\n[guarantee]\nkind = \"none\"\nsource = \"the serving benchmark\"\n",
+        kept.join("\n")
+    ))
+}

@@ -1,0 +1,102 @@
+//! The life of the models in a server that already listens: load, serve, follow the configuration,
+//! stop.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::error::AppError;
+use super::health::follow_engines;
+use crate::classifier::{ClassifierInfo, Engine, LoadError};
+use crate::live::{Contents, Reloader, ReloaderContext};
+use crate::rpc;
+use crate::settings::{Settings, SettingsSource};
+
+/// The report of a server that is ready to serve.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// The address of the TCP listener.
+    pub address: SocketAddr,
+    /// The path of the Unix socket, if there is one.
+    pub unix_socket: Option<PathBuf>,
+    /// The address of the metrics port, if there is one.
+    pub metrics: Option<SocketAddr>,
+    /// The models.
+    pub info: ClassifierInfo,
+    /// The weight of the robust model.
+    pub alpha: f64,
+}
+
+/// The addresses of a server.
+#[derive(Debug, Clone)]
+pub(super) struct Addresses {
+    pub(super) tcp: SocketAddr,
+    pub(super) unix_socket: Option<PathBuf>,
+    pub(super) metrics: Option<SocketAddr>,
+}
+
+/// Everything that the models of a server need while they serve.
+pub(super) struct Lifecycle {
+    pub(super) settings: Settings,
+    pub(super) source: SettingsSource,
+    /// The contents of the files that `settings` were read from.
+    pub(super) contents: Contents,
+    pub(super) context: ReloaderContext,
+    pub(super) health: rpc::Health,
+    pub(super) addresses: Addresses,
+    /// Requests a reload.
+    pub(super) reload: Arc<Notify>,
+}
+
+impl Lifecycle {
+    /// Loads the models, calls `ready`, serves until `stop`, and then waits for the drain delay while
+    /// the health service reports `NOT_SERVING`.
+    pub(super) async fn run(self, ready: impl FnOnce(Ready), stop: impl Future<Output = ()>) -> Result<(), AppError> {
+        let mut stop = std::pin::pin!(stop);
+        let engine = match self.load_until(stop.as_mut()).await {
+            Some(loaded) => loaded?,
+            None => return Ok(()),
+        };
+        let live = Arc::clone(&self.context.live);
+        let alpha = self.settings.mixture.alpha.get();
+        let reloader = Reloader::start(self.settings, self.source, self.contents, engine, self.context)
+            .map_err(LoadError::Settings)?;
+        if let Ok(snapshot) = live.load() {
+            self.health.set_serving(true).await;
+            ready(Ready {
+                address: self.addresses.tcp,
+                unix_socket: self.addresses.unix_socket,
+                metrics: self.addresses.metrics,
+                info: snapshot.classifier.info(),
+                alpha,
+            });
+        }
+        let engines = reloader.health();
+        tokio::select! {
+            () = stop => {}
+            () = follow_engines(engines, &self.health) => {}
+            () = reloader.run(self.reload) => {}
+        }
+        // Load balancers see this first and have the drain delay to route requests elsewhere.
+        self.health.set_serving(false).await;
+        tokio::time::sleep(live.server().drain_delay).await;
+        Ok(())
+    }
+
+    /// Loads the models on a blocking thread; `None` if `stop` comes first.
+    async fn load_until(&self, stop: Pin<&mut impl Future<Output = ()>>) -> Option<Result<Arc<Engine>, AppError>> {
+        let (loader, settings) = (self.context.loader.clone(), self.settings.clone());
+        let loading = tokio::task::spawn_blocking(move || loader.load(&settings));
+        tokio::select! {
+            loaded = loading => Some(match loaded {
+                Ok(loaded) => loaded.map_err(AppError::from),
+                Err(panicked) => Err(AppError::Server(panicked.to_string())),
+            }),
+            () = stop => None,
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! `certimix radius`: bounds and radii from JSON lines.
+//!
+//! `json_object` reads a line, `query` checks its fields with a `field_reader`, `evaluation` computes the result, and
+//! `command` prints it.
+
+mod command;
+mod evaluation;
+mod field_reader;
+mod json_object;
+mod query;
+
+pub use command::{RadiusArgs, run};

@@ -1,0 +1,6 @@
+//! `certimix verify`: served certificates recomputed from their own counts.
+
+pub(super) mod certificate_verifier;
+mod command;
+
+pub use command::{VerifyArgs, run};

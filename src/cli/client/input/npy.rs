@@ -1,0 +1,223 @@
+//! NumPy arrays to inputs.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use npyz::{DType, NpyFile, Order, TypeChar};
+
+use crate::cli::client::input::model_input::{Input, InputSpec};
+use crate::rpc::proto::DataType;
+
+/// Reads a `.npy` file: one input of the model's shape, or a batch of them.
+pub(crate) fn read(path: &Path, spec: &InputSpec) -> anyhow::Result<Vec<Input>> {
+    let name = path.display().to_string();
+    let file = File::open(path).with_context(|| name.clone())?;
+    let bytes = file.metadata().with_context(|| name.clone())?.len();
+    parse(BufReader::new(file), bytes, &name, spec).with_context(|| name.clone())
+}
+
+/// `file_bytes` is the length of the file: a header may promise more than there is.
+fn parse(file: impl Read, file_bytes: u64, name: &str, spec: &InputSpec) -> anyhow::Result<Vec<Input>> {
+    let file = NpyFile::new(file).context("is not a NumPy array")?;
+    let dtype = data_type(&file.dtype())?;
+    let shape: Vec<usize> = file
+        .shape()
+        .iter()
+        .filter_map(|&side| usize::try_from(side).ok())
+        .collect();
+    let batch = batch_size(&shape, spec)?;
+    let width = if dtype == DataType::Uint8 { 1 } else { 4 };
+    if file.len().checked_mul(width).is_none_or(|needed| needed > file_bytes) {
+        bail!("is cut short: its header promises the shape {shape:?}");
+    }
+    let order = file.order();
+    let data = if dtype == DataType::Uint8 {
+        row_major(file.into_vec::<u8>()?, &shape, order)
+    } else {
+        let values = row_major(file.into_vec::<f32>()?, &shape, order);
+        values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    };
+    let one: Vec<i64> = spec.shape.iter().filter_map(|&side| i64::try_from(side).ok()).collect();
+    let input = |name, data: &[u8]| Input {
+        name,
+        dtype,
+        shape: one.clone(),
+        data: data.to_vec(),
+        resized: false,
+    };
+    let Some(batch) = batch else {
+        return Ok(vec![input(name.to_owned(), &data)]);
+    };
+    let each = (data.len() / batch).max(1);
+    Ok(data
+        .chunks(each)
+        .enumerate()
+        .map(|(index, data)| input(format!("{name}[{index}]"), data))
+        .collect())
+}
+
+/// The type on the wire. Anything else is refused: a conversion would change the input behind its owner's back.
+fn data_type(dtype: &DType) -> anyhow::Result<DataType> {
+    if let DType::Plain(plain) = dtype {
+        match (plain.type_char(), plain.num_bytes()) {
+            (TypeChar::Uint, Some(1)) => return Ok(DataType::Uint8),
+            (TypeChar::Float, Some(4)) => return Ok(DataType::Float32),
+            _ => {}
+        }
+    }
+    bail!(
+        "holds {}, expected uint8 or float32: save it with x.astype(np.float32)",
+        dtype.descr()
+    )
+}
+
+/// `None` for a single input, N for a batch.
+fn batch_size(shape: &[usize], spec: &InputSpec) -> anyhow::Result<Option<usize>> {
+    if shape == spec.shape {
+        return Ok(None);
+    }
+    match shape.split_first() {
+        Some((0, rest)) if rest == spec.shape => bail!("holds no input: its shape is {shape:?}"),
+        Some((&batch, rest)) if rest == spec.shape => Ok(Some(batch)),
+        _ => {
+            let hint = if is_channels_last(shape, spec) {
+                " (channels first: x.transpose(…))"
+            } else {
+                ""
+            };
+            bail!(
+                "has the shape {shape:?}, expected {:?} or a batch [N, ...] of it{hint}",
+                spec.shape
+            )
+        }
+    }
+}
+
+fn is_channels_last(shape: &[usize], spec: &InputSpec) -> bool {
+    let &[channels, height, width] = spec.shape.as_slice() else {
+        return false;
+    };
+    shape.ends_with(&[height, width, channels])
+}
+
+/// Values in row-major order, whichever way the file holds them.
+fn row_major<T: Copy>(values: Vec<T>, shape: &[usize], order: Order) -> Vec<T> {
+    if order == Order::C {
+        return values;
+    }
+    // In Fortran order the first index runs fastest: its stride is 1, the next one's the first side, and so on.
+    let mut offsets = vec![0_usize];
+    let mut stride = 1;
+    for &side in shape {
+        offsets = offsets
+            .iter()
+            .flat_map(|&offset| (0..side).map(move |index| offset + index * stride))
+            .collect();
+        stride *= side;
+    }
+    offsets
+        .iter()
+        .filter_map(|&offset| values.get(offset).copied())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(shape: &[usize]) -> InputSpec {
+        InputSpec {
+            shape: shape.to_vec(),
+            accepts_uint8: true,
+            low: 0.0,
+            high: 1.0,
+        }
+    }
+
+    /// A version 1.0 file as NumPy writes it.
+    fn npy(descr: &str, fortran: bool, shape: &str, data: &[u8]) -> Vec<u8> {
+        let fortran = if fortran { "True" } else { "False" };
+        let mut header = format!("{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {shape}, }}");
+        while (10 + header.len() + 1) % 64 != 0 {
+            header.push(' ');
+        }
+        header.push('\n');
+        let length = u16::try_from(header.len()).unwrap_or_default().to_le_bytes();
+        [b"\x93NUMPY\x01\x00", length.as_slice(), header.as_bytes(), data].concat()
+    }
+
+    fn read(bytes: &[u8], spec: &InputSpec) -> anyhow::Result<Vec<Input>> {
+        parse(bytes, bytes.len() as u64, "x.npy", spec)
+    }
+
+    fn message(bytes: &[u8], spec: &InputSpec) -> String {
+        read(bytes, spec).map_or_else(|error| format!("{error:#}"), |inputs| format!("{inputs:?}"))
+    }
+
+    #[test]
+    fn one_input_and_a_batch() -> anyhow::Result<()> {
+        let one = read(&npy("|u1", false, "(2, 2)", &[1, 2, 3, 4]), &spec(&[2, 2]))?;
+        assert_eq!(
+            (one[0].name.as_str(), one[0].dtype, one[0].data.as_slice()),
+            ("x.npy", DataType::Uint8, &[1, 2, 3, 4][..])
+        );
+        let batch = read(&npy("|u1", false, "(2, 2)", &[1, 2, 3, 4]), &spec(&[2]))?;
+        let parts: Vec<_> = batch
+            .iter()
+            .map(|input| (input.name.as_str(), input.data.as_slice()))
+            .collect();
+        assert_eq!(parts, [("x.npy[0]", &[1, 2][..]), ("x.npy[1]", &[3, 4][..])]);
+        Ok(())
+    }
+
+    #[test]
+    fn fortran_order_is_turned_round() -> anyhow::Result<()> {
+        // [[1, 2, 3], [4, 5, 6]] stored by columns.
+        let inputs = read(&npy("|u1", true, "(2, 3)", &[1, 4, 2, 5, 3, 6]), &spec(&[2, 3]))?;
+        assert_eq!(inputs[0].data, [1, 2, 3, 4, 5, 6]);
+        Ok(())
+    }
+
+    #[test]
+    fn floats_arrive_little_endian() -> anyhow::Result<()> {
+        for (descr, bytes) in [("<f4", 1.5_f32.to_le_bytes()), (">f4", 1.5_f32.to_be_bytes())] {
+            let inputs = read(&npy(descr, false, "(1,)", &bytes), &spec(&[1]))?;
+            assert_eq!(
+                (inputs[0].dtype, inputs[0].data.as_slice()),
+                (DataType::Float32, &1.5_f32.to_le_bytes()[..])
+            );
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn other_types_are_refused_by_name() {
+        for (descr, bytes) in [("<f8", 8), ("<i8", 8), ("|b1", 1), ("|i1", 1), ("<f2", 2)] {
+            let text = message(&npy(descr, false, "(1,)", &vec![0; bytes]), &spec(&[1]));
+            assert!(
+                text.contains(descr) && text.contains("expected uint8 or float32"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn wrong_shapes_are_refused() {
+        let text = message(&npy("|u1", false, "(4, 5, 3)", &[0; 60]), &spec(&[3, 4, 5]));
+        assert!(
+            text.contains("[4, 5, 3]") && text.contains("[3, 4, 5]") && text.contains("channels first"),
+            "{text}"
+        );
+        assert!(message(&npy("|u1", false, "(0, 2)", &[]), &spec(&[2])).contains("no input"));
+        assert!(message(&npy("|u1", false, "()", &[1]), &spec(&[2])).contains("expected [2]"));
+    }
+
+    #[test]
+    fn a_header_that_promises_too_much_is_refused() {
+        let text = message(&npy("|u1", false, "(1099511627776, 2)", &[1, 2]), &spec(&[2]));
+        assert!(text.contains("cut short"), "{text}");
+        assert!(message(b"not an array", &spec(&[2])).contains("not a NumPy array"));
+    }
+}

@@ -1,0 +1,130 @@
+//! From the tensor of `certimix.v1` to validated inputs.
+
+use super::proto::{DataType, Tensor};
+use crate::domain::{Input, InputSpec, ValueEncoding, Violations};
+use crate::rpc::common::tensor_validation::{self as tensor, Names, Part};
+
+const NAMES: Names<'static> = Names {
+    field: &field,
+    float32: "FLOAT32",
+    in_bytes: true,
+};
+
+fn field(part: Part) -> String {
+    let name = match part {
+        Part::Type => "inputs.dtype",
+        Part::Shape => "inputs.shape",
+        Part::Data => "inputs.data",
+    };
+    name.to_owned()
+}
+
+/// Takes the inputs out of `tensor`, or tells everything that is wrong with it.
+///
+/// # Errors
+/// With the field of each violation, and what was expected.
+pub(in crate::rpc) fn inputs(
+    tensor: Option<&Tensor>,
+    spec: &InputSpec,
+    max_inputs: usize,
+) -> Result<Vec<Input>, Violations> {
+    let mut wrong = Violations::default();
+    let Some(tensor) = tensor else {
+        wrong.add("inputs", "is required");
+        return Err(wrong);
+    };
+    let written_as = match DataType::try_from(tensor.dtype) {
+        Ok(DataType::Uint8) => Ok(ValueEncoding::UInt8),
+        Ok(DataType::Float32) => Ok(ValueEncoding::Float32),
+        Ok(DataType::Unspecified) | Err(_) => Err(tensor.dtype.to_string()),
+    };
+    match tensor::layout(written_as, &tensor.shape, (spec, max_inputs), &NAMES, &mut wrong) {
+        Some(layout) => tensor::inputs(layout, &tensor.data, spec, &NAMES),
+        None => Err(wrong),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn spec() -> InputSpec {
+        InputSpec {
+            name: "input".to_owned(),
+            shape: vec![2, 3],
+            low: 0.0,
+            high: 1.0,
+            levels: None,
+        }
+    }
+
+    fn tensor(dtype: DataType, shape: &[i64], data: Vec<u8>) -> Tensor {
+        Tensor {
+            dtype: dtype.into(),
+            shape: shape.to_vec(),
+            data: data.into(),
+        }
+    }
+
+    fn fields(tensor: &Tensor) -> Vec<String> {
+        let violations = inputs(Some(tensor), &spec(), 4).unwrap_err();
+        violations.0.into_iter().map(|violation| violation.field).collect()
+    }
+
+    #[test]
+    fn bytes_become_255ths() {
+        let found = inputs(
+            Some(&tensor(DataType::Uint8, &[2, 2, 3], (0..12).collect())),
+            &spec(),
+            4,
+        )
+        .unwrap();
+        assert_eq!(found.len(), 2);
+        assert_eq!(found[1].values()[5], 11.0 / 255.0);
+    }
+
+    #[test]
+    fn everything_wrong_is_told_at_once() {
+        assert_eq!(
+            fields(&tensor(DataType::Unspecified, &[1, 3, 2], vec![])),
+            ["inputs.dtype", "inputs.shape"]
+        );
+        assert_eq!(fields(&tensor(DataType::Uint8, &[0, 2, 3], vec![])), ["inputs.shape"]);
+        assert_eq!(
+            fields(&tensor(DataType::Uint8, &[5, 2, 3], vec![0; 30])),
+            ["inputs.shape"]
+        );
+        assert_eq!(fields(&tensor(DataType::Uint8, &[-1, 2, 3], vec![])), ["inputs.shape"]);
+        assert_eq!(
+            fields(&tensor(DataType::Uint8, &[i64::MAX, 2, 3], vec![])),
+            ["inputs.shape"]
+        );
+        assert_eq!(
+            fields(&tensor(DataType::Uint8, &[1, 2, 3], vec![0; 7])),
+            ["inputs.data"]
+        );
+        assert_eq!(
+            fields(&tensor(DataType::Uint8, &[i64::MAX, i64::MAX, i64::MAX], vec![])),
+            ["inputs.shape"]
+        );
+        for value in [f32::NAN, f32::INFINITY, -0.1, 1.1] {
+            let data = [0.5, 0.5, value, 0.5, 0.5, 0.5]
+                .iter()
+                .flat_map(|v: &f32| v.to_le_bytes())
+                .collect();
+            assert_eq!(fields(&tensor(DataType::Float32, &[1, 2, 3], data)), ["inputs.data"]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_from_outside_panics(dtype in any::<i32>(), shape in prop::collection::vec(any::<i64>(), 0..6), data in prop::collection::vec(any::<u8>(), 0..60)) {
+            let tensor = Tensor { dtype, shape, data: data.into() };
+            if let Ok(found) = inputs(Some(&tensor), &spec(), 4) {
+                prop_assert!(found.iter().all(|input| input.dimension() == 6));
+            }
+        }
+    }
+}

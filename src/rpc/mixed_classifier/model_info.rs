@@ -1,0 +1,95 @@
+//! What is served, on the wire.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::{encode, proto};
+use crate::classifier::ModelSummary;
+use crate::domain::Violation;
+use crate::live::{ConfigStatus, Snapshot};
+
+/// The answer to GetModelInfo.
+pub(in crate::rpc) fn response(snapshot: &Snapshot, status: &ConfigStatus) -> proto::GetModelInfoResponse {
+    let Snapshot { classifier, server } = snapshot;
+    let (info, spec, limits) = (classifier.info(), classifier.spec(), classifier.certification());
+    proto::GetModelInfoResponse {
+        provenance: Some(encode::provenance(classifier.provenance())),
+        standard: Some(model(info.standard)),
+        robust: Some(model(info.robust)),
+        labels: classifier.labels().to_vec(),
+        input: Some(proto::InputInfo {
+            name: spec.name.clone(),
+            shape: spec
+                .shape
+                .iter()
+                .map(|&length| i64::from(encode::index(length)))
+                .collect(),
+            low: spec.low,
+            high: spec.high,
+            accepts_uint8: spec.accepts_uint8(),
+            grid_step: info.grid_step,
+        }),
+        norm: encode::norm(info.norm).into(),
+        method: encode::method(info.method).into(),
+        unavailable_reason: info.unavailable_reason.unwrap_or_default(),
+        certification: Some(proto::CertificationLimits {
+            default_votes: limits.certify_votes,
+            max_votes: limits.max_votes,
+            selection_votes: limits.selection_votes,
+            failure_probability: limits.failure_probability.get(),
+            min_failure_probability: limits.min_failure_probability,
+            predict_target_radius: limits.predict_target_radius.unwrap_or(0.0),
+            predict_votes: limits.predict_votes,
+            bound: encode::bound(limits.bound).into(),
+            interactive_votes: limits.interactive_votes,
+        }),
+        max_inputs: encode::index(server.max_inputs),
+        max_message_bytes: u64::try_from(server.max_message_bytes).unwrap_or(u64::MAX),
+        largest_possible_radius: info.largest_possible_radius,
+        config: Some(config(status)),
+    }
+}
+
+fn config(status: &ConfigStatus) -> proto::ConfigStatus {
+    proto::ConfigStatus {
+        file_sha256: status.file_sha256.clone(),
+        since_unix_ms: unix_ms(status.since),
+        target_alpha: status.target_alpha,
+        reloads: status.reloads,
+        failed_reloads: status.failed_reloads,
+        pending_error: status.pending.as_ref().map(|pending| proto::PendingError {
+            file_sha256: pending.file_sha256.clone(),
+            since_unix_ms: unix_ms(pending.since),
+            violations: pending.violations.0.iter().map(violation).collect(),
+        }),
+    }
+}
+
+fn violation(wrong: &Violation) -> proto::FieldViolation {
+    proto::FieldViolation {
+        field: wrong.field.clone(),
+        description: wrong.message.clone(),
+    }
+}
+
+/// A date as the wire has it.
+pub(in crate::rpc) fn unix_ms(moment: SystemTime) -> u64 {
+    let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn model(summary: ModelSummary) -> proto::ModelInfo {
+    let (basis, reason) = summary.grounds.map(|grounds| (grounds.basis, grounds.reason)).unzip();
+    proto::ModelInfo {
+        name: summary.name,
+        sha256: summary.sha256,
+        provider: summary.provider.to_owned(),
+        provider_note: summary.provider_note,
+        guarantee: summary.guarantee.to_owned(),
+        guarantee_source: summary.guarantee_source,
+        sessions: encode::index(summary.sessions),
+        max_batch_size: encode::index(summary.max_batch_size),
+        one_row_reason: summary.one_row_reason.unwrap_or_default(),
+        guarantee_basis: encode::basis(basis).into(),
+        guarantee_basis_reason: reason.unwrap_or_default(),
+    }
+}

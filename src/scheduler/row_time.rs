@@ -1,0 +1,128 @@
+//! The time per row of each model, estimated from the batches that ran.
+
+use std::time::Duration;
+
+use crate::domain::{PerRole, Role};
+
+/// The weight of a new full batch in the moving average. A batch with fewer rows weighs less, because
+/// admission refuses only under a load that fills batches.
+const FULL_BATCH_WEIGHT: f64 = 1.0 / 16.0;
+/// The largest ratio of a new sample to the average. One stall of a shared machine must not count as
+/// a new speed.
+const MAX_RATIO: f64 = 4.0;
+
+/// A number of rows, by model.
+pub(super) type Rows = PerRole<u64>;
+
+/// A moving average of the time per row of each model, and the number of executors.
+#[derive(Debug, Clone)]
+pub(super) struct RowTimes {
+    /// Seconds per row.
+    row: PerRole<f64>,
+    full_batch: PerRole<usize>,
+    executors: f64,
+}
+
+impl RowTimes {
+    /// An estimate that starts with `row`, measured at start-up in batches of `full_batch` rows.
+    pub(super) fn new(row: PerRole<Duration>, full_batch: PerRole<usize>, executors: usize) -> Self {
+        Self {
+            row: PerRole::of(|role| row[role].as_secs_f64()),
+            full_batch,
+            executors: f64::from(u32::try_from(executors.max(1)).unwrap_or(u32::MAX)),
+        }
+    }
+
+    /// Updates the estimate with a batch of `rows` rows that took `elapsed`.
+    pub(super) fn observe(&mut self, role: Role, rows: usize, elapsed: Duration) {
+        let full = u32::try_from(self.full_batch[role].max(1)).unwrap_or(u32::MAX);
+        let (Ok(rows @ 1..), average) = (u32::try_from(rows), &mut self.row[role]) else {
+            return;
+        };
+        let weight = FULL_BATCH_WEIGHT * (f64::from(rows) / f64::from(full)).min(1.0);
+        let sample = elapsed.as_secs_f64() / f64::from(rows);
+        let sample = if *average > 0.0 {
+            sample.min(*average * MAX_RATIO)
+        } else {
+            sample
+        };
+        *average += (sample - *average) * weight;
+    }
+
+    /// The time that one executor needs for `rows`.
+    pub(super) fn on_one_executor(&self, rows: &Rows) -> Duration {
+        seconds(self.seconds(rows))
+    }
+
+    /// The time that all executors together need for `rows`.
+    pub(super) fn on_all_executors(&self, rows: &Rows) -> Duration {
+        seconds(self.seconds(rows) / self.executors)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "an estimate; rows stay far below 2^53")]
+    fn seconds(&self, rows: &Rows) -> f64 {
+        rows.standard as f64 * self.row.standard + rows.robust as f64 * self.row.robust
+    }
+}
+
+/// Saturates instead of panicking on a value out of range.
+fn seconds(value: f64) -> Duration {
+    Duration::try_from_secs_f64(value).unwrap_or(Duration::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    const ONE_ROW: PerRole<usize> = PerRole { standard: 1, robust: 1 };
+
+    fn row(standard: Duration, robust: Duration) -> PerRole<Duration> {
+        PerRole { standard, robust }
+    }
+
+    fn rows(standard: u64, robust: u64) -> Rows {
+        PerRole { standard, robust }
+    }
+
+    #[test]
+    fn all_executors_share_the_rows() {
+        let row_times = RowTimes::new(row(MS, 2 * MS), ONE_ROW, 4);
+        assert_eq!(row_times.on_one_executor(&rows(2, 3)), 8 * MS);
+        assert_eq!(row_times.on_all_executors(&rows(2, 3)), 2 * MS);
+    }
+
+    #[test]
+    fn the_estimate_follows_batches_but_not_one_stall() {
+        let mut row_times = RowTimes::new(row(MS, MS), ONE_ROW, 1);
+        row_times.observe(Role::Standard, 1, 1000 * MS);
+        assert!(row_times.on_one_executor(&rows(1, 0)) < MS * 6 / 5);
+        for _ in 0..200 {
+            row_times.observe(Role::Standard, 10, 30 * MS);
+        }
+        let estimate = row_times.on_one_executor(&rows(100, 0)).as_secs_f64();
+        assert!((0.299..0.301).contains(&estimate), "{estimate}");
+        assert_eq!(row_times.on_one_executor(&rows(0, 1)), MS);
+        row_times.observe(Role::Robust, 0, MS);
+        assert_eq!(row_times.on_one_executor(&rows(0, 1)), MS);
+    }
+
+    #[test]
+    fn single_rows_weigh_little() {
+        let full = PerRole {
+            standard: 256,
+            robust: 256,
+        };
+        // A batch of 256 rows takes 2 ms, and a single row takes as long.
+        let mut row_times = RowTimes::new(row(MS / 128, MS), full, 1);
+        for _ in 0..100 {
+            row_times.observe(Role::Standard, 1, 2 * MS);
+        }
+        assert!(
+            row_times.on_one_executor(&rows(256, 0)) < 4 * MS,
+            "{:?}",
+            row_times.on_one_executor(&rows(256, 0))
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! The settings of every table together.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use config::{Value, ValueKind};
+
+use super::key::KeyDescription;
+use super::reader::Reader;
+use super::tables::{
+    self, AccessSettings, CertificateSettings, LogSettings, MetricsSettings, MixtureSettings, ModelSettings,
+    OpenInferenceSettings, RuntimeSettings, SchedulerSettings, ServerSettings, TraceSettings, TuningSettings,
+};
+use crate::certificate::Alpha;
+use crate::domain::{ProofKey, Violations};
+
+/// Every value that an operator can set, typed and in its range.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The listeners, the size of requests, and the drain.
+    pub server: ServerSettings,
+    /// TLS and bearer tokens.
+    pub access: AccessSettings,
+    /// The manifests of the two models.
+    pub models: ModelSettings,
+    /// The weights of the two models.
+    pub mixture: MixtureSettings,
+    /// How alpha changes.
+    pub tuning: TuningSettings,
+    /// How votes become certificates.
+    pub certificate: CertificateSettings,
+    /// Keys that the server trusts to sign proof records.
+    pub proof_keys: Vec<ProofKey>,
+    /// ONNX Runtime, executors and batches.
+    pub runtime: RuntimeSettings,
+    /// The queues of rows.
+    pub scheduler: SchedulerSettings,
+    /// The Open Inference Protocol.
+    pub open_inference: OpenInferenceSettings,
+    /// The format and the filter of the log.
+    pub log: LogSettings,
+    /// The HTTP endpoint for metrics and health.
+    pub metrics: MetricsSettings,
+    /// The receiver of spans.
+    pub traces: TraceSettings,
+    /// Every key with its effective value, defaults included.
+    pub effective: BTreeMap<String, String>,
+    /// SHA-256 of the bytes of the settings file, hexadecimal.
+    pub file_sha256: String,
+}
+
+impl Settings {
+    /// The files that the settings name and that may change while the server runs.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let models = [self.models.standard.clone(), self.models.robust.clone()];
+        let access = self.access.files().into_iter().map(|(_, file)| file);
+        models.into_iter().chain(access).collect()
+    }
+
+    /// The same settings with `alpha` in force: one step of a ramp.
+    #[must_use]
+    pub fn with_alpha(&self, alpha: Alpha) -> Self {
+        let mut settings = self.clone();
+        settings.mixture.alpha = alpha;
+        settings
+            .effective
+            .insert("mixture.alpha".to_owned(), alpha.get().to_string());
+        settings
+    }
+}
+
+/// The description of every key, in the order in which the tables read them.
+#[must_use]
+pub fn described_keys() -> Vec<KeyDescription> {
+    let empty = Value::new(None, ValueKind::Table(config::Map::new()));
+    let mut reader = Reader::new(empty, Path::new(""));
+    read_tables(&mut reader);
+    reader.into_descriptions()
+}
+
+/// Reads every table.
+///
+/// # Errors
+/// With every violation.
+pub(super) fn read(mut reader: Reader, file_sha256: String) -> Result<Settings, Violations> {
+    let settings = read_tables(&mut reader);
+    let effective = reader.finish()?;
+    // Without a violation, which `finish` would have returned, there are settings.
+    let settings = settings.ok_or_else(Violations::default)?;
+    Ok(Settings {
+        effective,
+        file_sha256,
+        ..settings
+    })
+}
+
+/// `None` only if the reader has recorded a violation.
+fn read_tables(reader: &mut Reader) -> Option<Settings> {
+    let server = tables::server::read(reader);
+    let access = tables::access::read(reader, server.listen);
+    let models = tables::models::read(reader);
+    let mixture = tables::mixture::read(reader);
+    let certificate = tables::certificate::read(reader);
+    let proof_keys = tables::certificate::read_proof_keys(reader);
+    let runtime = tables::runtime::read(reader);
+    let scheduler = tables::scheduler::read(reader, server.max_inputs);
+    let open_inference = tables::open_inference::read(reader);
+    let log = tables::log::read(reader);
+    let metrics = tables::metrics::read(reader);
+    let traces = tables::traces::read(reader);
+    let (mixture, tuning) = mixture?;
+    Some(Settings {
+        server,
+        access,
+        models,
+        mixture,
+        tuning,
+        certificate: certificate?,
+        proof_keys,
+        runtime,
+        scheduler,
+        open_inference,
+        log,
+        metrics,
+        traces,
+        effective: BTreeMap::new(),
+        file_sha256: String::new(),
+    })
+}

@@ -1,0 +1,96 @@
+//! The description of one key of the settings file.
+
+/// Whether a running server applies a new value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reload {
+    /// A reload applies the new value.
+    Live,
+    /// The value is read once, at start. A reload that changes it is rejected.
+    RestartOnly,
+}
+
+/// A key as its table declares it. Every method of the reader takes one, so that no key is read
+/// without a description.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Key {
+    /// Dotted path: `server.listen`.
+    pub(super) name: &'static str,
+    /// Whether a running server applies a new value.
+    pub(super) reload: Reload,
+    /// The meaning, in Markdown.
+    pub(super) help: &'static str,
+    /// Documents a default that depends on other keys or on the machine.
+    pub(super) computed_default: Option<&'static str>,
+}
+
+impl Key {
+    /// A key that a reload can change.
+    pub(super) const fn live(name: &'static str, help: &'static str) -> Self {
+        Self {
+            name,
+            reload: Reload::Live,
+            help,
+            computed_default: None,
+        }
+    }
+
+    /// A key that is read at start only.
+    pub(super) const fn restart_only(name: &'static str, help: &'static str) -> Self {
+        Self {
+            reload: Reload::RestartOnly,
+            ..Self::live(name, help)
+        }
+    }
+
+    /// Documents how the default is computed.
+    pub(super) const fn with_computed_default(self, text: &'static str) -> Self {
+        Self {
+            computed_default: Some(text),
+            ..self
+        }
+    }
+}
+
+/// What a value must look like.
+#[derive(Debug, Clone)]
+pub(super) struct ValueFormat {
+    /// The type of the TOML value.
+    pub(super) value_type: &'static str,
+    /// The accepted values, as error messages name them.
+    pub(super) accepted: String,
+    /// The default as TOML writes it; `None` for a required key.
+    pub(super) default: Option<String>,
+}
+
+/// Everything that the reference documents about one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyDescription {
+    /// Dotted path: `server.listen`.
+    pub name: &'static str,
+    /// The type of the TOML value: `integer`, `duration`, `path`.
+    pub value_type: &'static str,
+    /// The accepted values, as error messages name them.
+    pub accepted: String,
+    /// The default, in Markdown; `None` for a required key.
+    pub default: Option<String>,
+    /// Whether a running server applies a new value.
+    pub reload: Reload,
+    /// The meaning, in Markdown.
+    pub help: &'static str,
+}
+
+impl KeyDescription {
+    /// Joins what the table declares with the format that the reader checks.
+    pub(super) fn new(key: Key, format: &ValueFormat) -> Self {
+        let computed = key.computed_default.map(str::to_owned);
+        let constant = format.default.as_ref().map(|default| format!("`{default}`"));
+        Self {
+            name: key.name,
+            value_type: format.value_type,
+            accepted: format.accepted.clone(),
+            default: computed.or(constant),
+            reload: key.reload,
+            help: key.help,
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The sources of settings, in rising priority: defaults, the file, the environment.
+
+use std::path::{Path, PathBuf};
+
+use config::{Config, Environment, File, FileFormat};
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+use super::all_tables::{self, Settings};
+use super::reader::Reader;
+use crate::domain::{Violations, hex};
+
+/// The reason why settings could not be loaded.
+#[derive(Debug, Error)]
+pub enum SettingsError {
+    /// The file does not exist, or is not TOML.
+    #[error("cannot read the settings file {}: {reason}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The error of the operating system or of the TOML parser.
+        reason: String,
+    },
+    /// Values are not valid.
+    #[error("invalid settings in {}:\n{violations}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Every violation, each with its key.
+        violations: Violations,
+    },
+}
+
+impl SettingsError {
+    /// Every violation. An unreadable file is one violation of the field `file`.
+    #[must_use]
+    pub fn violations(&self) -> Violations {
+        match self {
+            Self::Invalid { violations, .. } => violations.clone(),
+            Self::Unreadable { reason, .. } => Violations::one("file", reason.clone()),
+        }
+    }
+}
+
+/// Reads and validates the settings in `path`, overridden by `variables` (as from `std::env::vars`).
+///
+/// # Errors
+/// If the file cannot be read or parsed, or with every violation of its values.
+pub fn load(path: &Path, variables: impl IntoIterator<Item = (String, String)>) -> Result<Settings, SettingsError> {
+    let source = SettingsSource::new(path, variables);
+    source.parse(&source.read()?)
+}
+
+/// A settings file and the environment variables that override it.
+#[derive(Debug, Clone)]
+pub struct SettingsSource {
+    path: PathBuf,
+    /// The variables as they were when the process started.
+    variables: Vec<(String, String)>,
+}
+
+impl SettingsSource {
+    /// The file at `path`, overridden by `variables` (as from `std::env::vars`).
+    #[must_use]
+    pub fn new(path: &Path, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self {
+            path: path.to_path_buf(),
+            variables: variables.into_iter().collect(),
+        }
+    }
+
+    /// The settings file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn unreadable(&self, reason: String) -> SettingsError {
+        SettingsError::Unreadable {
+            path: self.path.clone(),
+            reason,
+        }
+    }
+
+    /// The current text of the file.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn read(&self) -> Result<String, SettingsError> {
+        std::fs::read_to_string(&self.path).map_err(|error| self.unreadable(error.to_string()))
+    }
+
+    /// Validates `text`, which was read from the file, together with the variables.
+    ///
+    /// # Errors
+    /// If it cannot be parsed, or with every violation of its values.
+    pub fn parse(&self, text: &str) -> Result<Settings, SettingsError> {
+        let environment = Environment::with_prefix("CERTIMIX")
+            .prefix_separator("__")
+            .separator("__")
+            .try_parsing(true)
+            .source(Some(self.variables.iter().cloned().collect()));
+        let tree = Config::builder()
+            .add_source(File::from_str(text, FileFormat::Toml))
+            .add_source(environment)
+            .build()
+            // The tree keeps the origin of each value; deserializing it would lose the origins.
+            .map(|config| config.cache)
+            .map_err(|error| self.unreadable(error.to_string()))?;
+        let base_folder = self.path.parent().unwrap_or(Path::new(""));
+        all_tables::read(Reader::new(tree, base_folder), sha256(text)).map_err(|violations| SettingsError::Invalid {
+            path: self.path.clone(),
+            violations,
+        })
+    }
+}
+
+/// SHA-256 of the text of a settings file, hexadecimal.
+#[must_use]
+pub fn sha256(text: &str) -> String {
+    hex(&Sha256::digest(text))
+}

@@ -1,0 +1,111 @@
+//! The limits of connections: part of `[server]`.
+
+use std::time::Duration;
+
+use crate::settings::key::Key;
+use crate::settings::reader::Reader;
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+const WEEK: Duration = Duration::from_secs(168 * 3600);
+/// Lower bound of the timeouts. It is short, so that tests do not have to wait.
+const MIN_TIMEOUT: Duration = Duration::from_millis(10);
+
+/// The limits of one connection, and the number of connections.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectionSettings {
+    /// Most open connections; TCP and the Unix socket have this many each.
+    pub max_connections: usize,
+    /// Most concurrent requests of one connection.
+    pub max_concurrent_streams: u32,
+    /// Most bytes in the headers of one request.
+    pub max_header_bytes: u32,
+    /// Longest time from accepting a connection to the end of its TLS and HTTP/2 handshakes.
+    pub handshake_timeout: Duration,
+    /// Longest time without a request, or with responses that the peer does not read.
+    pub idle_timeout: Duration,
+    /// Time between two pings to a peer.
+    pub keepalive_interval: Duration,
+    /// Longest time that a peer may take to answer a ping or to accept a byte.
+    pub keepalive_timeout: Duration,
+    /// Age, give or take a tenth, at which the server asks the peer to reconnect; `None` for no limit.
+    pub max_connection_age: Option<Duration>,
+    /// How long the requests of a connection may continue after it has reached its maximum age.
+    pub max_connection_age_grace: Duration,
+}
+
+pub(in crate::settings) fn read(reader: &mut Reader, max_request_time: Duration) -> ConnectionSettings {
+    // The usual soft limit of 1024 open files covers these connections, the models and more.
+    let max_connections = reader.size(
+        Key::live(
+            "server.max_connections",
+            "Most open connections. TCP and the Unix socket have this many each.",
+        ),
+        512,
+        1..=1 << 20,
+    );
+    let max_connection_age = reader.duration(
+        Key::live(
+            "server.max_connection_age",
+            "Age at which the server asks a peer to reconnect, up to 10 % earlier or later. `\"0s\"` sets no limit.",
+        ),
+        Duration::ZERO,
+        Duration::ZERO..=WEEK,
+    );
+    ConnectionSettings {
+        max_connections,
+        max_concurrent_streams: reader.count32(
+            Key::live(
+                "server.max_concurrent_streams",
+                "Most concurrent requests of one connection.",
+            ),
+            1024,
+            1..=65_536,
+        ),
+        max_header_bytes: reader.count32(
+            Key::live("server.max_header_bytes", "Most bytes in the headers of one request."),
+            16 << 10,
+            1024..=1 << 20,
+        ),
+        handshake_timeout: reader.duration(
+            Key::live(
+                "server.handshake_timeout",
+                "Longest time from accepting a connection to the end of its TLS and HTTP/2 handshakes.",
+            ),
+            10 * SECOND,
+            MIN_TIMEOUT..=HOUR,
+        ),
+        idle_timeout: reader.duration(
+            Key::live(
+                "server.idle_timeout",
+                "How long a connection stays open without a request, or with responses that its peer does not read.",
+            ),
+            300 * SECOND,
+            MIN_TIMEOUT..=WEEK,
+        ),
+        keepalive_interval: reader.duration(
+            Key::live("server.keepalive_interval", "Time between two HTTP/2 pings to a peer."),
+            30 * SECOND,
+            MIN_TIMEOUT..=HOUR,
+        ),
+        keepalive_timeout: reader.duration(
+            Key::live(
+                "server.keepalive_timeout",
+                "Longest time that a peer may take to answer a ping, or to accept a byte of a response.",
+            ),
+            20 * SECOND,
+            MIN_TIMEOUT..=HOUR,
+        ),
+        max_connection_age: (!max_connection_age.is_zero()).then_some(max_connection_age),
+        // Every request that has begun can then finish.
+        max_connection_age_grace: reader.duration(
+            Key::live(
+                "server.max_connection_age_grace",
+                "How long the requests of a connection may continue after it has reached its maximum age.",
+            )
+            .with_computed_default("`server.max_request_time`"),
+            max_request_time,
+            Duration::ZERO..=HOUR,
+        ),
+    }
+}

@@ -1,0 +1,120 @@
+//! `[server]`: the listeners, the size of requests, and the drain.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::connections::{self, ConnectionSettings};
+use crate::settings::key::Key;
+use crate::settings::processors::processors;
+use crate::settings::reader::Reader;
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// Most threads that read requests and write responses.
+const MAX_THREADS: usize = 256;
+
+/// `[server]`, without the access control.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// TCP address of the gRPC listener.
+    pub listen: SocketAddr,
+    /// Path of an additional Unix socket.
+    pub unix_socket: Option<PathBuf>,
+    /// Permissions of the socket's file.
+    pub unix_socket_mode: u32,
+    /// Threads that read requests and write responses.
+    pub threads: usize,
+    /// Most inputs in one request.
+    pub max_inputs: usize,
+    /// Most bytes in one request.
+    pub max_message_bytes: usize,
+    /// Most concurrent requests of one `PredictStream`.
+    pub stream_window: usize,
+    /// Longest time that a request may take.
+    pub max_request_time: Duration,
+    /// How long the server stays open after health checks report that it stops.
+    pub drain_delay: Duration,
+    /// How long requests in flight may then take to finish.
+    pub drain_timeout: Duration,
+    /// The limits of connections.
+    pub connections: ConnectionSettings,
+}
+
+pub(super) const LISTEN: Key = Key::restart_only("server.listen", "TCP address of the gRPC listener.");
+
+pub(in crate::settings) fn read(reader: &mut Reader) -> ServerSettings {
+    let listen = reader.text(
+        LISTEN,
+        SocketAddr::from(([127, 0, 0, 1], 50051)),
+        "an address such as \"127.0.0.1:50051\"",
+        |text| text.parse().ok(),
+    );
+    let unix_socket = reader.optional_socket(Key::restart_only(
+        "server.unix_socket",
+        "Path of a Unix socket on which the server also listens.",
+    ));
+    let unix_socket_mode = reader.permissions(
+        Key::restart_only(
+            "server.unix_socket_mode",
+            "Permissions of the socket's file. They alone decide which users can connect to it.",
+        ),
+        0o600,
+    );
+    // These threads do little beside inference. Where processors are few, more of them only displace
+    // the executors.
+    let threads = reader.size(
+        Key::restart_only("server.threads", "Threads that read requests and write responses.")
+            .with_computed_default("a quarter of the processors, at least 1"),
+        (processors() / 4).clamp(1, MAX_THREADS),
+        1..=MAX_THREADS,
+    );
+    let max_request_time = reader.duration(
+        Key::live(
+            "server.max_request_time",
+            "Longest time that a request may take. It is the deadline of a request without one, and it caps longer deadlines.",
+        ),
+        30 * SECOND,
+        MILLISECOND..=HOUR,
+    );
+    ServerSettings {
+        listen,
+        unix_socket,
+        unix_socket_mode,
+        threads,
+        max_inputs: reader.size(Key::live("server.max_inputs", "Most inputs in one request."), 64, 1..=65_536),
+        max_message_bytes: reader.size(
+            Key::live("server.max_message_bytes", "Most bytes in one request message."),
+            4 << 20,
+            1024..=1 << 30,
+        ),
+        stream_window: reader.size(
+            Key::live(
+                "server.stream_window",
+                "Most concurrent requests of one `PredictStream`. The server reads the next request once one of them is answered.",
+            ),
+            16,
+            1..=1024,
+        ),
+        max_request_time,
+        drain_delay: reader.duration(
+            Key::live(
+                "server.drain_delay",
+                "How long the server keeps accepting requests after it was asked to stop and health checks report `NOT_SERVING`.",
+            ),
+            Duration::ZERO,
+            Duration::ZERO..=HOUR,
+        ),
+        drain_timeout: reader.duration(
+            Key::live(
+                "server.drain_timeout",
+                "How long requests in flight may take to finish after the listeners have closed.",
+            ),
+            10 * SECOND,
+            MILLISECOND..=HOUR,
+        ),
+        connections: connections::read(reader, max_request_time),
+    }
+}

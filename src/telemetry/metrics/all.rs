@@ -1,0 +1,133 @@
+//! All metrics of one server.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use prometheus::TextEncoder;
+
+use super::answers::AnswerMetrics;
+use super::calls::CallMetrics;
+use super::config::ConfigMetrics;
+use super::error::MetricsError;
+use super::load::LoadMetrics;
+use super::models::ModelMetrics;
+use super::process::ProcessMetrics;
+use super::registry::MetricRegistry;
+use super::server_state::ServerState;
+use super::shadow::ShadowMetrics;
+use super::wire::WireMetrics;
+use crate::call::{CallRecord, Observer};
+use crate::domain::{Prediction, Role, RowFlaws};
+use crate::live::{ConfigObserver, ConfigStatus, Snapshot};
+use crate::scheduler::ModelObserver;
+
+/// The metrics of one server.
+pub struct Metrics {
+    registry: MetricRegistry,
+    calls: CallMetrics,
+    answers: AnswerMetrics,
+    models: ModelMetrics,
+    load: LoadMetrics,
+    config: ConfigMetrics,
+    wire: WireMetrics,
+    shadow: ShadowMetrics,
+    process: ProcessMetrics,
+    /// Held during a scrape and while related gauges change, so that a scrape reads all or none of
+    /// them.
+    scrape_lock: Mutex<()>,
+}
+
+impl Metrics {
+    /// Registers all metrics, with every count at zero.
+    ///
+    /// # Errors
+    /// If a metric is defined wrongly, which is a bug.
+    pub fn new() -> Result<Self, MetricsError> {
+        let registry = MetricRegistry::default();
+        Ok(Self {
+            calls: CallMetrics::new(&registry)?,
+            answers: AnswerMetrics::new(&registry)?,
+            models: ModelMetrics::new(&registry)?,
+            load: LoadMetrics::new(&registry)?,
+            config: ConfigMetrics::new(&registry)?,
+            wire: WireMetrics::new(&registry)?,
+            shadow: ShadowMetrics::new(&registry)?,
+            process: ProcessMetrics::new(&registry)?,
+            registry,
+            scrape_lock: Mutex::default(),
+        })
+    }
+
+    /// Every metric in the Prometheus text format 0.0.4. `state` is the state of the server now.
+    ///
+    /// # Errors
+    /// If the text cannot be encoded, which is a bug.
+    pub fn text(&self, state: &ServerState) -> Result<String, MetricsError> {
+        let _lock = self.lock_scrape();
+        self.load.set(state.load.unwrap_or_default(), state.serving);
+        self.wire.set(state);
+        self.shadow.set(state.shadow);
+        self.process.read();
+        Ok(TextEncoder::new().encode_to_string(&self.registry.collectors().gather())?)
+    }
+
+    fn lock_scrape(&self) -> MutexGuard<'_, ()> {
+        self.scrape_lock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observer for Metrics {
+    fn answered(&self, call: &CallRecord, predictions: &[Prediction]) {
+        self.answers.answered(call, predictions);
+    }
+
+    fn finished(&self, call: &CallRecord) {
+        self.calls.finished(call);
+    }
+}
+
+impl ConfigObserver for Metrics {
+    fn in_force(&self, snapshot: &Snapshot, status: &ConfigStatus) {
+        let _lock = self.lock_scrape();
+        self.config.set(snapshot.classifier.provenance(), status);
+        self.config.set_models(&snapshot.classifier.info());
+    }
+
+    fn reloaded(&self) {
+        self.config.reloaded();
+    }
+
+    fn unchanged(&self) {
+        self.config.unchanged();
+    }
+
+    fn rejected(&self) {
+        self.config.rejected();
+    }
+}
+
+impl ModelObserver for Metrics {
+    fn ran(&self, role: Role, rows: usize, elapsed: Duration) {
+        self.models.ran(role, rows, elapsed);
+    }
+
+    fn rows_flawed(&self, role: Role, flaws: RowFlaws) {
+        self.models.rows_flawed(role, flaws);
+    }
+
+    fn rows_audited(&self, role: Role, same: bool) {
+        self.models.rows_audited(role, same);
+    }
+
+    fn batch_failed(&self, role: Role) {
+        self.models.batch_failed(role);
+    }
+
+    fn session_failed(&self, role: Role) {
+        self.models.session_failed(role);
+    }
+
+    fn session_repaired(&self, role: Role) {
+        self.models.session_repaired(role);
+    }
+}

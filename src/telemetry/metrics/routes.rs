@@ -1,0 +1,94 @@
+//! The HTTP routes of the metrics port: `/metrics`, `/livez` and `/readyz`.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+
+use super::all::Metrics;
+use super::error::MetricsError;
+use super::server_state::ServerState;
+use crate::live::Live;
+use crate::rpc::{AccessControl, ConnectionCounts, Health};
+use crate::telemetry::logs::LogHandle;
+use crate::telemetry::traces::Tracer;
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+/// The only format here. Every scraper reads it, also one that prefers OpenMetrics.
+const PROMETHEUS_TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
+/// The sources that the routes read on each request.
+pub struct Routes {
+    /// Metrics that are counted as things happen.
+    pub metrics: Arc<Metrics>,
+    /// The models in force.
+    pub live: Arc<Live>,
+    /// The state of the health service.
+    pub health: Health,
+    /// The counts of the listeners.
+    pub connections: Arc<ConnectionCounts>,
+    /// The TLS certificates in force.
+    pub access: Arc<AccessControl>,
+    /// The exporter of traces, if there is one.
+    pub tracer: Option<Tracer>,
+    /// The logger, if this server controls it.
+    pub logs: Option<LogHandle>,
+}
+
+impl Routes {
+    /// Answers one request. Its body is not read.
+    pub(super) fn handle(&self, request: &Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+        if ![Method::GET, Method::HEAD].contains(request.method()) {
+            let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are allowed\n");
+            response
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return Ok(response);
+        }
+        Ok(match request.uri().path() {
+            "/metrics" => match self.metrics_text() {
+                Ok(metrics) => response(StatusCode::OK, PROMETHEUS_TEXT, metrics),
+                Err(error) => {
+                    tracing::error!(%error, "cannot encode the metrics");
+                    text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be encoded\n")
+                }
+            },
+            "/livez" => text(StatusCode::OK, "alive\n"),
+            "/readyz" if self.health.is_serving() => text(StatusCode::OK, "serving\n"),
+            "/readyz" => text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not serving: the models are loading or broken, or the server is stopping\n",
+            ),
+            _ => text(StatusCode::NOT_FOUND, "no such path; try /metrics, /livez or /readyz\n"),
+        })
+    }
+
+    fn metrics_text(&self) -> Result<String, MetricsError> {
+        let snapshot = self.live.load().ok();
+        let classifier = snapshot.as_ref().map(|snapshot| &snapshot.classifier);
+        let shadow = classifier.and_then(|classifier| classifier.shadow_report());
+        self.metrics.text(&ServerState {
+            load: classifier.map(|classifier| classifier.engine().scheduler_load()),
+            serving: self.health.is_serving(),
+            connections: &self.connections,
+            certificate_expires: self.access.certificate_expiry(),
+            lost_spans: self.tracer.as_ref().map_or(0, Tracer::lost_spans),
+            dropped_log_lines: self.logs.as_ref().map_or(0, LogHandle::dropped_lines),
+            shadow: shadow.as_ref(),
+        })
+    }
+}
+
+fn text(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {
+    response(status, TEXT, body)
+}
+
+fn response(status: StatusCode, content_type: HeaderValue, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}

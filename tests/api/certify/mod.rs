@@ -1,0 +1,9 @@
+//! Certify and CertifyStream, and the certificates of every method.
+
+mod exact_radius;
+mod grid_snapping;
+mod methods;
+mod proof_records;
+mod stream;
+mod unary;
+mod votes;

@@ -1,0 +1,145 @@
+//! Votes are exact: a row that is not a number votes for nobody, and a key draws the same votes again.
+
+use std::collections::HashSet;
+
+use certimix::certificate::noise::{Grid, NoiseKey, NoiseTable, fill_noisy_row};
+use certimix::classifier::VoteReplayer;
+use certimix::domain::Input;
+use certimix::rpc::proto::{Certificate, CertificateStatus, CertifyRequest, Prediction};
+
+use crate::support::messages::{certificate, certify_with_votes, floats};
+use crate::support::{Setup, TestServer, fixture, messages, recompute};
+
+const ALPHA: f64 = 0.76;
+
+async fn certify(server: &TestServer, request: CertifyRequest) -> Vec<Prediction> {
+    server
+        .client()
+        .await
+        .certify(request)
+        .await
+        .unwrap()
+        .into_inner()
+        .predictions
+}
+
+fn key(certificate: &Certificate) -> [u8; 32] {
+    certificate.noise_key.to_vec().try_into().unwrap()
+}
+
+/// How many of the estimation votes had a first coordinate under 0, whose square root is not a number.
+fn nan_votes(certificate: &Certificate, x: [f32; 4]) -> u64 {
+    let grid = Grid::new(-1.0, 1.0, 8192).unwrap();
+    let table = NoiseTable::new(grid.scale(0.25)).unwrap();
+    let key = NoiseKey::from_bytes(key(certificate));
+    let levels = x.map(|value| grid.snap(value).unwrap().0);
+    let mut row = [0.0; 4];
+    let estimation = certificate.selection_votes..certificate.selection_votes + certificate.votes;
+    let negative = estimation.filter(|&vote| {
+        fill_noisy_row(&table, &grid, &key, vote, &levels, &mut row).unwrap();
+        row[0] < 0.0
+    });
+    negative.count() as u64
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_row_of_nan_votes_for_nobody() {
+    let server = TestServer::start(Setup::pair("linear_g", "nan_h")).await;
+    for x in [[0.25, 0.5, 0.5, 0.5], [0.0, 1.0, 1.0, 0.5], [0.75, 0.25, 0.5, 0.5]] {
+        // Without a target one-sided and two-sided bounds alike serve a moment of their choice: read its own counts.
+        let prediction = certify(&server, certify_with_votes(floats(&[x]), 1000)).await.remove(0);
+        let found = certificate(&prediction);
+        recompute::assert_certificate(found, ALPHA);
+        #[expect(clippy::cast_precision_loss, reason = "1000 votes at most")]
+        let votes = found.votes as f64;
+        let cast: f64 = prediction
+            .robust_probabilities
+            .iter()
+            .map(|&share| f64::from(share) * votes)
+            .sum();
+        #[expect(clippy::cast_precision_loss, reason = "1000 votes at most")]
+        let expected = (found.votes - nan_votes(found, x)) as f64;
+        assert!(
+            (cast - expected).abs() < 0.01,
+            "{cast} of {votes} votes were cast, not {expected}"
+        );
+        assert!(expected < votes || x[0] > 0.5, "no row was NaN: the test shows nothing");
+    }
+}
+
+/// Every row is NaN: no vote at all, and an abstention.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn nothing_but_nan_is_an_abstention() {
+    let server = TestServer::start(Setup::pair("linear_g", "nan_h").with("certificate.selection_votes", 1)).await;
+    let prediction = certify(&server, certify_with_votes(floats(&[[-1.0, 1.0, 1.0, 1.0]]), 100))
+        .await
+        .remove(0);
+    let found = certificate(&prediction);
+    assert_eq!(found.status(), CertificateStatus::Abstained);
+    assert_eq!((found.votes, found.votes_for_runner_up), (100, 0));
+    assert!(
+        found.votes_for_class <= 1 && prediction.mixed_logits.iter().all(|f| f.is_finite()),
+        "{prediction:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_key_draws_the_same_votes_again() {
+    for robust in ["two_borders", "nan_h"] {
+        // Neither the batch shape nor the number of sessions shows in the votes.
+        let setup = Setup::pair("linear_g", robust)
+            .with("runtime.executors", 2)
+            .batch_size(7);
+        let server = TestServer::start(setup).await;
+        let inputs = [[0.25, 0.125, 0.0, 0.5], [0.1, 0.1, 0.1, 0.1], [-0.3, 0.0, 0.2, -0.6]];
+        let predictions = certify(&server, certify_with_votes(floats(&inputs), 400)).await;
+        let runtime = Setup::pair("linear_g", robust).settings().runtime;
+        let mut counter = VoteReplayer::load(&fixture(robust), &runtime, 32).unwrap();
+        for (prediction, x) in predictions.iter().zip(inputs) {
+            let found = certificate(prediction);
+            let input = Input::from_floats(&x);
+            let (class, tally) = counter
+                .count(&input, key(found), found.selection_votes, found.votes, |_| {})
+                .unwrap();
+            assert_eq!(
+                (tally.votes_for_class, tally.votes_for_runner_up),
+                (found.votes_for_class, found.votes_for_runner_up),
+                "{found:?}"
+            );
+            if found.status() == CertificateStatus::Certified {
+                assert_eq!(class, prediction.class_index as usize);
+            }
+        }
+    }
+}
+
+/// The votes of another key are others: what a replay compares can differ.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn another_key_draws_other_votes() {
+    let runtime = Setup::pair("steep_g", "half_space").settings().runtime;
+    let mut counter = VoteReplayer::load(&fixture("half_space"), &runtime, 16).unwrap();
+    let input = Input::from_floats(&[0.03125; 4]);
+    let tallies: HashSet<_> = (0..8)
+        .map(|key| counter.count(&input, [key; 32], 16, 2000, |_| {}).unwrap().1)
+        .collect();
+    assert!(tallies.len() > 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn no_key_is_used_twice_and_the_secret_decides_them() {
+    let mut keys = Vec::new();
+    for secret in [[1; 32], [1; 32], [2; 32]] {
+        let server = TestServer::start(Setup::pair("steep_g", "half_space").secret(secret)).await;
+        let mut of_server = Vec::new();
+        for _ in 0..3 {
+            let request = messages::predict_request(floats(&[[0.25; 4], [0.25; 4]]));
+            let answer = server.client().await.predict(request).await.unwrap().into_inner();
+            of_server.extend(answer.predictions.iter().map(|prediction| key(certificate(prediction))));
+        }
+        let distinct: HashSet<_> = of_server.iter().copied().collect();
+        assert_eq!(distinct.len(), 6, "a key was used twice");
+        keys.push(distinct);
+    }
+    assert_eq!(keys[0], keys[1]);
+    assert!(keys[0].is_disjoint(&keys[2]));
+}

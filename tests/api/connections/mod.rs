@@ -1,0 +1,8 @@
+//! Connections: malformed bytes, misbehaving clients, age, TLS, tokens and the Unix socket.
+
+mod bearer_tokens;
+mod malformed_requests;
+mod max_age;
+mod misbehaving_clients;
+mod tls;
+mod unix_socket;

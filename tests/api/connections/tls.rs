@@ -1,0 +1,205 @@
+//! TLS: only with the right certificates, which are told when they are wrong, and change under a server that goes on.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tonic::transport::{Channel, ClientTlsConfig, Endpoint, Error};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::support::messages::{CLEAR_INPUT, floats};
+use crate::support::process::{ServerProcess, fails, run};
+use crate::support::server::{Client, TEST_TIMEOUT};
+use crate::support::tls_authority::{CertificateAuthority, VALID_NOW, with_tls};
+use crate::support::{Setup, messages};
+
+fn setup() -> Setup {
+    Setup::pair("linear_g", "linear_h")
+}
+
+async fn connect(address: std::net::SocketAddr, tls: ClientTlsConfig) -> Result<Channel, Error> {
+    let endpoint = Endpoint::from_shared(format!("https://{address}")).unwrap();
+    endpoint.timeout(TEST_TIMEOUT).tls_config(tls).unwrap().connect().await
+}
+
+async fn is_answered(channel: Result<Channel, Error>) -> bool {
+    let Ok(channel) = channel else { return false };
+    // With TLS 1.3 a client learns only now that its certificate was not taken.
+    let answer = Client::new(channel)
+        .predict(messages::predict_request(floats(&[CLEAR_INPUT])))
+        .await;
+    answer.is_ok()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn who_trusts_the_authority_is_answered() {
+    let authority = CertificateAuthority::new();
+    let setup = with_tls(setup(), &authority.sign(VALID_NOW));
+    let ca = setup.file("ca.pem", authority.pem.as_bytes());
+    let server = ServerProcess::spawn(&setup.write());
+    let address = server.address();
+    assert!(is_answered(connect(address, authority.client_config()).await).await);
+    assert!(!is_answered(connect(address, CertificateAuthority::new().client_config()).await).await);
+    // Plaintext is none.
+    let plain = Endpoint::from_shared(format!("http://{address}")).unwrap();
+    assert!(!is_answered(plain.timeout(TEST_TIMEOUT).connect().await).await);
+    assert!(is_answered(connect(address, authority.client_config()).await).await);
+
+    // The clients for people.
+    let url = format!("https://localhost:{}", address.port());
+    let ca = ca.to_str().unwrap();
+    let output = run(&["info", "--json", "--address", &url, "--tls-ca", ca], &[]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let message = fails(&["info", "--address", &url], &[]);
+    assert!(message.contains("--tls-ca"), "{message}");
+    let other = setup.file("other.pem", CertificateAuthority::new().pem.as_bytes());
+    let message = fails(&["info", "--address", &url, "--tls-ca", other.to_str().unwrap()], &[]);
+    assert!(
+        message.contains("certificate") && message.contains("--tls-ca"),
+        "{message}"
+    );
+    let http = format!("http://localhost:{}", address.port());
+    let message = fails(&["info", "--address", &http, "--tls-ca", ca], &[]);
+    assert!(message.contains("https://"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn callers_show_certificates_where_they_must() {
+    let (servers, clients) = (CertificateAuthority::new(), CertificateAuthority::new());
+    let setup = with_tls(setup(), &servers.sign(VALID_NOW)).text("tls.client_ca", "clients.pem");
+    setup.file("clients.pem", clients.pem.as_bytes());
+    let client = clients.sign(VALID_NOW);
+    let (certificate, key) = client.write(&setup, "client");
+    let ca = setup.file("ca.pem", servers.pem.as_bytes());
+    let server = ServerProcess::spawn(&setup.write());
+    let address = server.address();
+    let with =
+        |pair: &crate::support::tls_authority::CertificateAndKey| servers.client_config().identity(pair.identity());
+    assert!(is_answered(connect(address, with(&client)).await).await);
+    assert!(!is_answered(connect(address, servers.client_config()).await).await);
+    assert!(!is_answered(connect(address, with(&servers.sign(VALID_NOW))).await).await);
+    assert!(!is_answered(connect(address, with(&clients.sign((2000, 2001)))).await).await);
+    server.line_with("TLS was not agreed on");
+
+    let url = format!("https://localhost:{}", address.port());
+    let common = ["info", "--json", "--address", &url, "--tls-ca", ca.to_str().unwrap()];
+    let own = [
+        "--tls-certificate",
+        certificate.to_str().unwrap(),
+        "--tls-key",
+        key.to_str().unwrap(),
+    ];
+    let output = run(&[&common[..], &own].concat(), &[]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let message = fails(&common, &[]);
+    assert!(message.contains("--tls-certificate"), "{message}");
+}
+
+#[test]
+fn what_is_wrong_is_told_by_its_key() {
+    let authority = CertificateAuthority::new();
+    let good = authority.sign(VALID_NOW);
+    let refused = |setup: Setup, told: &[&str]| {
+        let message = fails(&["serve", setup.write().to_str().unwrap()], &[]);
+        for text in told {
+            assert!(message.contains(text), "no \"{text}\" in {message}");
+        }
+    };
+    let expired = with_tls(setup(), &authority.sign((2000, 2001)));
+    refused(expired, &["tls.certificate:", "server.pem", "expired at 2001-01-01"]);
+    let early = with_tls(setup(), &authority.sign((3000, 4000)));
+    refused(early, &["tls.certificate:", "not valid before 3000-01-01"]);
+    let mixed = with_tls(setup(), &good);
+    mixed.file("server.key", authority.sign(VALID_NOW).key.as_bytes());
+    refused(mixed, &["tls.key:", "server.key is not the key of tls.certificate"]);
+    let garbage = with_tls(setup(), &good);
+    garbage.file("server.pem", b"no certificate at all");
+    garbage.file("server.key", good.certificate.as_bytes());
+    // Everything that is wrong at once.
+    refused(
+        garbage,
+        &[
+            "tls.certificate:",
+            "holds no certificate",
+            "tls.key:",
+            "holds no private key",
+        ],
+    );
+    let cut = with_tls(setup(), &good);
+    cut.file("server.pem", &good.certificate.as_bytes()[..good.certificate.len() / 2]);
+    refused(cut, &["tls.certificate:"]);
+    let absent = with_tls(setup(), &good).text("tls.client_ca", "absent.pem");
+    refused(absent, &["tls.client_ca:", "absent.pem", "No such file"]);
+    let half = setup().text("tls.certificate", "server.pem");
+    refused(half, &["tls.key: is missing", "tls.certificate"]);
+    let other_half = setup().text("tls.key", "server.key");
+    refused(other_half, &["tls.certificate: is missing", "tls.key"]);
+    let no_tls = setup().text("tls.client_ca", "clients.pem");
+    refused(no_tls, &["tls.certificate: is missing", "tls.client_ca"]);
+}
+
+#[test]
+fn plaintext_for_other_machines_is_said_by_the_operator() {
+    let open = || setup().text("server.listen", "0.0.0.0:0");
+    let message = fails(&["serve", open().write().to_str().unwrap()], &[]);
+    for text in ["server.listen: 0.0.0.0:0", "tls.certificate", "server.allow_plaintext"] {
+        assert!(message.contains(text), "no \"{text}\" in {message}");
+    }
+    let allowed = open().with("server.allow_plaintext", true);
+    ServerProcess::spawn(&allowed.write()).line_with("certimix is ready on 0.0.0.0:");
+    let with_tls = with_tls(open(), &CertificateAuthority::new().sign(VALID_NOW));
+    ServerProcess::spawn(&with_tls.write()).line_with("certimix is ready on 0.0.0.0:");
+}
+
+async fn is_healthy(channel: Result<Channel, Error>) -> bool {
+    let Ok(channel) = channel else { return false };
+    HealthClient::new(channel)
+        .check(HealthCheckRequest::default())
+        .await
+        .is_ok()
+}
+
+/// Waits until a client that trusts as `trust` says is answered.
+async fn is_healthy_soon(address: SocketAddr, trust: impl Fn() -> ClientTlsConfig) {
+    let began = Instant::now();
+    while !is_healthy(connect(address, trust()).await).await {
+        assert!(began.elapsed() < TEST_TIMEOUT, "the new files are not in force");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn certificates_change_under_a_server_that_goes_on() {
+    let (old, new, clients) = (
+        CertificateAuthority::new(),
+        CertificateAuthority::new(),
+        CertificateAuthority::new(),
+    );
+    let setup = with_tls(setup(), &old.sign(VALID_NOW));
+    let server = ServerProcess::spawn(&setup.write());
+    let address = server.address();
+    let before = connect(address, old.client_config()).await;
+    let mut open = HealthClient::new(before.unwrap());
+    open.check(HealthCheckRequest::default()).await.unwrap();
+
+    // What is wrong is told, and the old one goes on.
+    old.sign((2000, 2001)).write(&setup, "server");
+    let refused = server.line_with("expired");
+    assert!(refused.contains("tls.certificate"), "{refused}");
+    assert!(is_healthy(connect(address, old.client_config()).await).await);
+
+    new.sign(VALID_NOW).write(&setup, "server");
+    is_healthy_soon(address, || new.client_config()).await;
+    assert!(!is_healthy(connect(address, old.client_config()).await).await);
+    open.check(HealthCheckRequest::default()).await.unwrap();
+
+    // So do the authorities of callers.
+    setup.file("clients.pem", clients.pem.as_bytes());
+    let setup = setup.text("tls.client_ca", "clients.pem");
+    setup.write();
+    let known = || new.client_config().identity(clients.sign(VALID_NOW).identity());
+    server.line_with("tls.client_ca");
+    is_healthy_soon(address, known).await;
+    assert!(!is_healthy(connect(address, new.client_config()).await).await);
+    open.check(HealthCheckRequest::default()).await.unwrap();
+}

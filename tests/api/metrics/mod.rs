@@ -1,0 +1,4 @@
+//! Prometheus metrics.
+
+mod requests;
+mod shadow_and_losses;

@@ -1,0 +1,5 @@
+//! The Open Inference Protocol.
+
+mod errors;
+mod infer;
+mod tritonclient;

@@ -1,0 +1,5 @@
+//! Predict and PredictStream.
+
+mod reference_images;
+mod stream;
+mod unary;

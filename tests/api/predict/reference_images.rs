@@ -1,0 +1,256 @@
+//! 100 real images: what the server and the classifier say, against a reference of numpy and ONNX Runtime alone.
+//!
+//! `tests/reference/mixture_reference.py` wrote it. Its votes are replayed from its keys. ONNX Runtime's last bits depend on
+//! the processor, so on another one a vote that is nearly a tie may fall the other way: two votes an image may differ,
+//! and what follows from the counts is compared with the counts that were drawn here.
+
+use certimix::certificate::{
+    Alpha, FailureProbability, LowerBound, Sigma, argmax, clopper_pearson, mixed_logits, tight_radius,
+};
+use certimix::classifier::VoteReplayer;
+use certimix::domain::{Input, ValueEncoding};
+use serde::Deserialize;
+
+use crate::support::cifar10_images::{repository_path, test_images};
+use crate::support::messages::{bytes, certificate};
+use crate::support::reference_formulas::{assert_close, normal_quantile};
+use crate::support::{Setup, TestServer, messages, recompute};
+
+/// Votes of one image that may differ.
+const OTHER_PROCESSOR: u64 = 2;
+
+#[derive(Deserialize)]
+struct Reference {
+    alpha: f64,
+    failure_probability: f64,
+    sigma: f64,
+    levels: u32,
+    selection_votes: u64,
+    votes: u64,
+    batch_rows: usize,
+    standard_model_sha256: String,
+    robust_model_sha256: String,
+    images: Vec<Image>,
+}
+
+#[derive(Deserialize)]
+struct Image {
+    index: usize,
+    noise_key: String,
+    standard_probabilities: Vec<f64>,
+    selection_counts: Vec<u64>,
+    selected_class: usize,
+    counts: Vec<u64>,
+    mixed_logits: Vec<f64>,
+    class: u32,
+    status: String,
+    lower_bound: f64,
+    radius: f64,
+}
+
+fn reference() -> Reference {
+    let text = std::fs::read_to_string(repository_path("tests/reference/mixture_cifar10.json")).unwrap();
+    let reference: Reference = serde_json::from_str(&text).unwrap();
+    assert_eq!((reference.images.len(), test_images().len()), (100, 100));
+    reference
+}
+
+fn setup(reference: &Reference) -> Setup {
+    Setup::pair("linear_g", "linear_h")
+        .path("models.standard", &repository_path("models/cifar10/standard.toml"))
+        .path("models.robust", &repository_path("models/cifar10/smoothed-025.toml"))
+        .with("mixture.alpha", reference.alpha)
+        .with("certificate.failure_probability", reference.failure_probability)
+        .with("certificate.selection_votes", reference.selection_votes)
+        .with("certificate.predict_votes", reference.votes)
+        .text("certificate.bound", "clopper_pearson")
+        .batch_size(reference.batch_rows)
+        .with("runtime.executors", 2)
+        .text("server.max_request_time", "10m")
+}
+
+fn key(hexadecimal: &str) -> [u8; 32] {
+    std::array::from_fn(|index| u8::from_str_radix(&hexadecimal[2 * index..2 * index + 2], 16).unwrap())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "small counts")]
+fn log_shares(counts: &[u64], votes: u64) -> Vec<f64> {
+    counts.iter().map(|&count| (count as f64 / votes as f64).ln()).collect()
+}
+
+/// From the reference's own counts, the crate's functions get the reference's answer.
+#[test]
+fn the_mathematics_agrees() {
+    let reference = reference();
+    let alpha = Alpha::new(reference.alpha).unwrap();
+    let (sigma, delta) = (
+        Sigma::new(reference.sigma).unwrap(),
+        FailureProbability::new(reference.failure_probability).unwrap(),
+    );
+    for image in &reference.images {
+        let log_g: Vec<f64> = image.standard_probabilities.iter().map(|g| g.ln()).collect();
+        let mixed = mixed_logits(alpha, &log_g, &log_shares(&image.counts, reference.votes));
+        for (found, expected) in mixed.iter().zip(&image.mixed_logits) {
+            assert!(
+                (found - expected).abs() < 1e-9,
+                "image {}: {found} is not {expected}",
+                image.index
+            );
+        }
+        let p_lower: LowerBound =
+            clopper_pearson::lower(image.counts[image.selected_class], reference.votes, delta).unwrap();
+        assert!(
+            (p_lower.value() - image.lower_bound).abs() < 1e-9,
+            "image {}",
+            image.index
+        );
+        let radius = tight_radius(alpha, sigma, p_lower, p_lower.of_complement());
+        assert!(
+            (radius - image.radius).abs() < 1e-9 && radius <= image.radius + 1e-15,
+            "image {}: {radius}",
+            image.index
+        );
+        assert_eq!(image.status == "CERTIFIED", radius > 0.0);
+        let class = if radius > 0.0 {
+            image.selected_class
+        } else {
+            argmax(&mixed).unwrap()
+        };
+        assert_eq!(u32::try_from(class).unwrap(), image.class, "image {}", image.index);
+    }
+}
+
+/// The reference's keys draw the reference's votes. Two halves, each with a session of its own.
+#[test]
+fn the_votes_agree() {
+    let (reference, pixels) = (reference(), test_images());
+    let halves = reference.images.chunks(50).zip(pixels.chunks(50));
+    let differing: usize = std::thread::scope(|scope| {
+        let reference = &reference;
+        let count = |(images, pixels)| scope.spawn(move || differing(reference, images, pixels));
+        let threads: Vec<_> = halves.map(count).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert!(
+        differing <= 5,
+        "{differing} of 100 images differ: that is not the last bit of a processor"
+    );
+}
+
+/// The model beside a manifest that declares the grid of the reference's noise, which is that of bytes.
+fn on_the_grid_of(reference: &Reference) -> tempfile::TempDir {
+    let folder = tempfile::TempDir::new().unwrap();
+    let models = repository_path("models/cifar10");
+    let manifest = std::fs::read_to_string(models.join("smoothed-025.toml")).unwrap();
+    let other = manifest.replace("levels = 65535", &format!("levels = {}", reference.levels));
+    assert_ne!(manifest, other);
+    std::fs::write(folder.path().join("smoothed-025.toml"), other).unwrap();
+    std::fs::copy(
+        models.join("smoothed-025.onnx"),
+        folder.path().join("smoothed-025.onnx"),
+    )
+    .unwrap();
+    folder
+}
+
+/// How many images have other votes than in the reference, none by more than another processor explains.
+fn differing(reference: &Reference, images: &[Image], pixels: &[Vec<u8>]) -> usize {
+    let runtime = setup(reference).settings().runtime;
+    let folder = on_the_grid_of(reference);
+    let manifest = folder.path().join("smoothed-025.toml");
+    let mut counter = VoteReplayer::load(&manifest, &runtime, reference.batch_rows).unwrap();
+    assert_eq!(counter.manifest().sha256, reference.robust_model_sha256);
+    let mut differs = |(image, pixels): (&Image, &Vec<u8>)| {
+        let (selection, votes) = (reference.selection_votes, reference.votes);
+        let (class, tally) = counter
+            .count(
+                &Input::new(pixels.to_vec().into(), ValueEncoding::UInt8),
+                key(&image.noise_key),
+                selection,
+                votes,
+                |_| {},
+            )
+            .unwrap();
+        let most = image.selection_counts.iter().max().unwrap();
+        assert!(
+            class == image.selected_class || image.selection_counts[class] + OTHER_PROCESSOR >= *most,
+            "image {}: class {class}, not {}",
+            image.index,
+            image.selected_class
+        );
+        let of_class = image.counts[class];
+        let others = image.counts.iter().enumerate().filter(|(other, _)| *other != class);
+        let runner_up = others.map(|(_, &count)| count).max().unwrap();
+        let of_runner_up = tally.votes_for_runner_up.abs_diff(runner_up);
+        let difference = tally.votes_for_class.abs_diff(of_class).max(of_runner_up);
+        assert!(
+            difference <= OTHER_PROCESSOR,
+            "image {}: {tally:?}, not {of_class} and {runner_up}",
+            image.index
+        );
+        difference > 0
+    };
+    images.iter().zip(pixels).filter(|pair| differs(*pair)).count()
+}
+
+/// Over the wire: g is the reference's, and the rest follows from the votes that the server drew.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_server_agrees() {
+    let reference = reference();
+    let server = TestServer::start(setup(&reference)).await;
+    let mut client = server.client().await;
+    let (pixels, mut same_class) = (test_images(), 0);
+    for (images, pixels) in reference.images.chunks(10).zip(pixels.chunks(10)) {
+        let request = messages::predict_request(bytes(&[10, 3, 32, 32], &pixels.concat()));
+        let answer = client.predict(request).await.unwrap().into_inner();
+        let provenance = answer.provenance.unwrap();
+        assert_eq!(provenance.standard_model_sha256, reference.standard_model_sha256);
+        assert_eq!(provenance.robust_model_sha256, reference.robust_model_sha256);
+        for (prediction, image) in answer.predictions.iter().zip(images) {
+            let found = certificate(prediction);
+            assert_close(&prediction.standard_probabilities, &image.standard_probabilities, 1e-5);
+            let mixed: Vec<f64> = prediction
+                .robust_probabilities
+                .iter()
+                .zip(&image.standard_probabilities)
+                .map(|(&h, g)| {
+                    // The shares are whole votes.
+                    #[expect(clippy::cast_precision_loss, reason = "small counts")]
+                    let votes = found.votes as f64;
+                    let share = (f64::from(h) * votes).round() / votes;
+                    ((1.0 - reference.alpha) * g + reference.alpha * share).ln()
+                })
+                .collect();
+            assert_close_relative(&prediction.mixed_logits, &mixed, 1e-5);
+            assert_eq!(
+                (found.votes, found.selection_votes),
+                (reference.votes, reference.selection_votes)
+            );
+            recompute::assert_certificate(found, reference.alpha);
+            let formula =
+                reference.sigma * (normal_quantile(found.lower_bound) - normal_quantile(0.5 / reference.alpha));
+            // What the runner-up's own votes prove is used only where it is more.
+            let holds = if found.two_sided {
+                found.radius > formula.max(0.0)
+            } else {
+                (found.radius - formula.max(0.0)).abs() < 1e-9
+            };
+            assert!(holds, "image {}: {found:?}", image.index);
+            same_class += usize::from(prediction.class_index == image.class);
+        }
+    }
+    // Other keys, other votes: an undecided image may be answered otherwise.
+    assert!(same_class >= 95, "{same_class} of 100 have the reference's class");
+}
+
+/// Mixed logits are logarithms: 1e-5 of what is large, 1e-5 altogether of what is small.
+#[track_caller]
+fn assert_close_relative(served: &[f32], truth: &[f64], tolerance: f64) {
+    assert_eq!(served.len(), truth.len());
+    for (served, truth) in served.iter().zip(truth) {
+        assert!(
+            (f64::from(*served) - truth).abs() <= tolerance * truth.abs().max(1.0),
+            "{served} is not {truth}"
+        );
+    }
+}

@@ -1,0 +1,8 @@
+//! Configuration changes while the server runs.
+
+mod access;
+mod alpha_command;
+mod config_file;
+mod in_flight;
+mod limits;
+mod metrics;

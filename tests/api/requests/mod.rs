@@ -1,0 +1,8 @@
+//! Rules that hold for requests of every RPC.
+
+mod cancellation;
+mod deadline;
+mod fuzzing;
+mod invalid_tensors;
+mod overload;
+mod priority;

@@ -1,0 +1,5 @@
+//! Health, reflection and GetModelInfo.
+
+pub mod health;
+mod model_info;
+pub mod reflection;

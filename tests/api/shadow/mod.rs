@@ -1,0 +1,3 @@
+//! Shadow alphas.
+
+mod report;

@@ -1,0 +1,4 @@
+//! Logs and traces.
+
+mod logs;
+mod traces;

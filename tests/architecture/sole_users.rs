@@ -1,0 +1,72 @@
+//! Some external crates have one user, so that the rest of the crate does not depend on their
+//! types.
+
+use crate::sources;
+
+/// Each crate with the paths under `src/` that may use it.
+const SOLE_USERS: &[(&str, &[&str])] = &[
+    ("ort", &["onnx"]),
+    ("tonic", &["rpc", "cli/client", "app"]),
+    (
+        "tokio",
+        &[
+            "rpc",
+            "live",
+            "app",
+            "shutdown",
+            "scheduler",
+            "classifier",
+            "cli",
+            "telemetry/metrics/endpoint",
+            "telemetry/traces",
+            "telemetry/span_queue",
+        ],
+    ),
+    ("opentelemetry", &["telemetry", "call/trace_context"]),
+    ("opentelemetry_sdk", &["telemetry", "call/trace_context"]),
+    ("opentelemetry_otlp", &["telemetry"]),
+    ("prometheus", &["telemetry/metrics"]),
+    ("hyper", &["telemetry/metrics", "rpc/connections"]),
+    ("tokio_rustls", &["rpc/access", "rpc/connections"]),
+    ("procfs", &["telemetry/metrics/process"]),
+    (
+        "std::time",
+        // `domain/timings` stores instants that other modules measured. It reads no clock.
+        &[
+            "rpc",
+            "live",
+            "app",
+            "scheduler",
+            "classifier",
+            "settings",
+            "cli",
+            "telemetry",
+            "call",
+            "domain/timings",
+        ],
+    ),
+    ("getrandom", &["cli/serve"]),
+];
+
+/// Returns whether `text` contains a path that starts with the crate `name`.
+fn mentions(text: &str, name: &str) -> bool {
+    let path = format!("{name}::");
+    text.match_indices(&path).any(|(start, _)| {
+        let before = text[..start].chars().next_back();
+        !before.is_some_and(|letter| letter.is_alphanumeric() || letter == '_' || letter == ':')
+    })
+}
+
+#[test]
+fn restricted_crates_are_used_only_where_they_are_allowed() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources::read_crate_without_comments() {
+        for (name, users) in SOLE_USERS {
+            let is_test = path.contains("tests");
+            if !is_test && mentions(&text, name) && !users.iter().any(|user| path.starts_with(user)) {
+                wrong.push(format!("{path} uses {name}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
