@@ -1,11 +1,11 @@
 //! The certification parameters of one request, within the limits of the operator.
 
 use crate::certificate::FailureProbability;
-use crate::domain::BoundKind;
-use crate::domain::Priority;
+use crate::domain::{BoundKind, Priority};
 use crate::settings::CertificateSettings;
 
-/// The certification parameters of one request. Only smoothed models use them, except for `class`.
+/// The certification parameters of one request. Only smoothed models use them, except for
+/// `priority`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CertificationParams {
     /// The radius at which to stop: the votes prove it or show that it is out of reach. Positive,
@@ -17,7 +17,7 @@ pub struct CertificationParams {
     pub failure_probability: FailureProbability,
     /// How votes become bounds on probabilities.
     pub bound: BoundKind,
-    /// The scheduling class of the rows.
+    /// The scheduling priority of the rows.
     pub priority: Priority,
 }
 

@@ -33,7 +33,7 @@ impl InferenceContext {
 }
 
 /// Awaits the outputs of a job until `deadline`.
-pub(super) async fn outputs_by(deadline: Instant, pending: JobHandle) -> Result<JobOutputs, ClassifierError> {
-    let outputs = tokio::time::timeout_at(deadline.into(), pending).await;
+pub(super) async fn outputs_by(deadline: Instant, job: JobHandle) -> Result<JobOutputs, ClassifierError> {
+    let outputs = tokio::time::timeout_at(deadline.into(), job).await;
     Ok(outputs.map_err(|_| ClassifierError::DeadlineExceeded)??)
 }

@@ -24,8 +24,8 @@ pub(super) async fn predict_from_rows(
         standard: inputs.len(),
         robust: inputs.len(),
     };
-    let pending = reservation.submit_coalesced(Box::new(InputRows(inputs)), rows);
-    let outputs = outputs_by(reservation.deadline(), pending).await?;
+    let job = reservation.submit_coalesced(Box::new(InputRows(inputs)), rows);
+    let outputs = outputs_by(reservation.deadline(), job).await?;
     let mixing_start = Instant::now();
     let classes = engine.labels.len();
     let row_pairs = (outputs.rows.standard)

@@ -15,8 +15,7 @@ use crate::classifier::shadow::{EvaluatedModels, Recorders};
 use crate::classifier::smoothing::vote_chunking::VoteChunking;
 use crate::classifier::smoothing::vote_forecast::VoteForecast;
 use crate::domain::{ComputeEnvironment, InputSpec, PerRole, Provenance, Violations, hex};
-use crate::scheduler::Scheduler;
-use crate::scheduler::SchedulerLoad;
+use crate::scheduler::{Scheduler, SchedulerLoad};
 use crate::settings::Settings;
 
 /// Both models with their executors and their queue.

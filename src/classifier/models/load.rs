@@ -24,8 +24,7 @@ use crate::classifier::smoothing::vote_chunking::VoteChunking;
 use crate::classifier::smoothing::vote_forecast::VoteForecast;
 use crate::domain::{Basis, ComputeEnvironment, Guarantee, JustifiedBasis, PerRole, Role};
 use crate::onnx::{Manifest, Model, Runtime, check_pair, grounds, processor};
-use crate::scheduler::ModelObserver;
-use crate::scheduler::{QueueSettings, Scheduler, bulk_capacity};
+use crate::scheduler::{ModelObserver, QueueSettings, Scheduler, bulk_capacity};
 use crate::settings::{MAX_BATCH_SIZE, Settings, processors};
 
 /// The default number of executors on a GPU. One prepares its batch while the batch of the other

@@ -121,8 +121,8 @@ impl VoteLoop<'_> {
         Ok((self.final_prediction(progress, stop_reason)?, drawn))
     }
 
-    /// Evaluates the votes counted so far by the vote rule. Returns the reason to stop, or `None` to
-    /// continue.
+    /// Evaluates the votes counted so far by the vote rule. Returns the reason to stop, or `None`
+    /// to continue.
     fn evaluate(
         &mut self,
         progress: &mut VoteProgress,
