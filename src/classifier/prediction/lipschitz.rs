@@ -90,7 +90,7 @@ pub(in crate::classifier) fn certify(
     let certificate = complete_certificate(certificate, spec, || {
         if is_valid {
             format!(
-                "the margin of the robust model does not exceed (1 - alpha) / alpha = {:.4}",
+                "the robust model's margin does not exceed (1 - alpha) / alpha = {:.4}",
                 alpha.margin_needed()
             )
         } else if is_finite {
