@@ -1,5 +1,5 @@
-//! What a Lipschitz network's manifest claims is proved from its ONNX file by `models/evaluate/lipschitz_bound.py`; here it is run
-//! on the bundled networks, on a claim that is too small, and through its own tests in `tests/lipschitz/`.
+//! `certimix_models prove` proves the claims of a Lipschitz network's manifest from its ONNX file. These tests run it on
+//! the bundled networks, on claims that are too small, and run its unit tests in `tests/lipschitz/`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
@@ -7,7 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-const CHECKER: &str = "models/evaluate/lipschitz_bound.py";
+/// The name of the checker in signed records.
+const CHECKER_ID: &str = "models/evaluate/lipschitz_bound.py";
 
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -20,24 +21,30 @@ fn python(arguments: &[&str]) -> Output {
         "ONNX's Python package is not in {}: run `make python-packages`",
         packages.display()
     );
+    let search_path = std::env::join_paths([packages, repository().join("models")]).unwrap();
     Command::new("python3")
-        // No package of the user's own may stand in for one of these.
+        // A package in the user's own folder must not replace one of these.
         .args(["-s", "-B"])
         .args(arguments)
         .current_dir(repository())
-        .env("PYTHONPATH", &packages)
+        .env("PYTHONPATH", search_path)
         .output()
         .expect("python3, which `make python-packages` needs too")
 }
 
-fn said(output: &Output) -> String {
+fn prove(manifest: &str) -> Output {
+    python(&["-m", "certimix_models", "prove", manifest])
+}
+
+/// The standard output and the standard error, one after the other.
+fn text_of(output: &Output) -> String {
     [&output.stdout, &output.stderr]
         .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
         .concat()
 }
 
-/// A copy of a fixture's manifest with other claims, beside the same ONNX file.
-fn claim(folder: &Path, constant: &str, error: &str) -> PathBuf {
+/// Copies a fixture's ONNX file and writes a manifest with other claims beside it. Returns the manifest's path.
+fn write_claim(folder: &Path, constant: &str, error: &str) -> PathBuf {
     let fixtures = repository().join("tests/fixtures");
     fs::copy(fixtures.join("linear_h.onnx"), folder.join("linear_h.onnx")).unwrap();
     let lines = fs::read_to_string(fixtures.join("linear_h.toml")).unwrap();
@@ -52,23 +59,23 @@ fn claim(folder: &Path, constant: &str, error: &str) -> PathBuf {
 }
 
 #[test]
-fn the_bundled_networks_keep_what_their_manifests_promise() {
+fn proves_the_claims_of_the_bundled_networks() {
     let mut proved = 0;
     for entry in fs::read_dir(repository().join("models/cifar10")).unwrap() {
         let path = entry.unwrap().path();
         let is_manifest = path.extension().is_some_and(|extension| extension == "toml");
         if is_manifest && fs::read_to_string(&path).unwrap().contains("lipschitz_logits") {
-            let output = python(&[CHECKER, path.to_str().unwrap()]);
-            assert!(output.status.success(), "{}", said(&output));
+            let output = prove(path.to_str().unwrap());
+            assert!(output.status.success(), "{}", text_of(&output));
             proved += 1;
         }
     }
-    assert!(proved > 0, "there is no Lipschitz network to prove anything of");
+    assert!(proved > 0, "found no manifest of a Lipschitz network");
 }
 
-/// The fixture multiplies by four: the constant is 4, and no number below it may pass.
+/// The fixture multiplies by four: the constant is 4, and no smaller number may pass.
 #[test]
-fn a_claim_that_is_too_small_is_refused() {
+fn rejects_a_claim_that_is_too_small() {
     let folder = tempfile::tempdir().unwrap();
     for (constant, error, expected) in [
         ("4.0001", "1e-4", None),
@@ -76,41 +83,41 @@ fn a_claim_that_is_too_small_is_refused() {
         ("4.0001", "1e-9", Some("guarantee.logit_error_bound is 1e-09")),
         ("nan", "1e-4", Some("guarantee.constant is nan")),
     ] {
-        let path = claim(folder.path(), constant, error);
-        let output = python(&[CHECKER, path.to_str().unwrap()]);
-        let said = said(&output);
+        let path = write_claim(folder.path(), constant, error);
+        let output = prove(path.to_str().unwrap());
+        let text = text_of(&output);
         match expected {
-            None => assert!(output.status.success(), "{said}"),
-            Some(why) => assert!(output.status.code() == Some(1) && said.contains(why), "{said}"),
+            None => assert!(output.status.success(), "{text}"),
+            Some(message) => assert!(output.status.code() == Some(1) && text.contains(message), "{text}"),
         }
     }
 }
 
 #[test]
-fn another_file_or_another_claim_is_refused() {
+fn rejects_another_file_and_another_kind_of_claim() {
     let folder = tempfile::tempdir().unwrap();
-    let path = claim(folder.path(), "4.0001", "1e-4");
+    let path = write_claim(folder.path(), "4.0001", "1e-4");
     let other = repository().join("tests/fixtures/linear_g.onnx");
     fs::copy(other, folder.path().join("linear_h.onnx")).unwrap();
-    let output = python(&[CHECKER, path.to_str().unwrap()]);
+    let output = prove(path.to_str().unwrap());
     assert!(
-        !output.status.success() && said(&output).contains("not the one"),
+        !output.status.success() && text_of(&output).contains("not the one"),
         "{}",
-        said(&output)
+        text_of(&output)
     );
-    let output = python(&[CHECKER, "tests/fixtures/linear_h_linf.toml"]);
+    let output = prove("tests/fixtures/linear_h_linf.toml");
     assert!(
-        !output.status.success() && said(&output).contains("linf"),
+        !output.status.success() && text_of(&output).contains("linf"),
         "{}",
-        said(&output)
+        text_of(&output)
     );
 }
 
-/// A record that says less than is proved would let the server call too small a constant proven.
+/// A record with a smaller constant than is proved would let the server report that constant as proven.
 #[test]
-fn a_record_that_promises_more_than_is_proved_is_refused() {
+fn rejects_a_record_that_claims_more_than_is_proved() {
     let folder = tempfile::tempdir().unwrap();
-    let path = claim(folder.path(), "4.0001", "1e-4");
+    let path = write_claim(folder.path(), "4.0001", "1e-4");
     for (constant, classes, expected) in [
         ("4.0001", 3, None),
         ("3.9999", 3, Some("constant is 3.9999")),
@@ -118,31 +125,31 @@ fn a_record_that_promises_more_than_is_proved_is_refused() {
         ("4.0001", 2, Some("classes is 2")),
     ] {
         let statement = format!(
-            r#"{{"version": 1, "checker": "{CHECKER}", "model_sha256": "{}", "guarantee": "lipschitz_logits",
+            r#"{{"version": 1, "checker": "{CHECKER_ID}", "model_sha256": "{}", "guarantee": "lipschitz_logits",
                 "norm": "l2", "constant": {constant}, "logit_error_bound": 1e-4, "input_shape": [4],
                 "input_range": [-1.0, 1.0], "output": "logits", "classes": {classes}}}"#,
-            sha256_of(&path)
+            manifest_sha256(&path)
         );
         let record = serde_json::json!({"statement": statement, "public_key": "", "signature": ""});
         fs::write(folder.path().join("linear_h.proof.json"), record.to_string()).unwrap();
-        let output = python(&[CHECKER, path.to_str().unwrap()]);
-        let said = said(&output);
+        let output = prove(path.to_str().unwrap());
+        let text = text_of(&output);
         match expected {
-            None => assert!(output.status.success(), "{said}"),
-            Some(why) => assert!(output.status.code() == Some(1) && said.contains(why), "{said}"),
+            None => assert!(output.status.success(), "{text}"),
+            Some(message) => assert!(output.status.code() == Some(1) && text.contains(message), "{text}"),
         }
     }
 }
 
-/// That which the manifest states.
-fn sha256_of(manifest: &Path) -> String {
+/// The SHA-256 of the model, as the manifest states it.
+fn manifest_sha256(manifest: &Path) -> String {
     let text = fs::read_to_string(manifest).unwrap();
     let line = text.lines().find(|line| line.starts_with("sha256")).unwrap();
     line.split('"').nth(1).unwrap().to_owned()
 }
 
 #[test]
-fn the_checkers_own_tests() {
+fn the_unit_tests_of_the_prover_pass() {
     let output = python(&["-m", "unittest", "discover", "-s", "tests/lipschitz"]);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", text_of(&output));
 }

@@ -1,5 +1,5 @@
-//! The tables of the documents say what the CSV files in `docs/results` say, and those are as their commands left them, of the models
-//! that are bundled: `models/evaluate/paper/report.py --check`, on this repository and on copies of it where something is amiss.
+//! The tables of the documents match the CSV files in `docs/results`, and those are as their commands wrote them, for the
+//! bundled models. The tests run `certimix_models evaluate report --check` on this repository and on faulty copies of it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
@@ -7,21 +7,18 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-const CHECK: &str = "models/evaluate/paper/report.py";
-const DOCUMENTS: [&str; 6] = [
-    CHECK,
-    "models/evaluate/paper/README.md",
-    "models/evaluate/paper/report_tables.py",
-    "models/evaluate/paper/paper_curves.py",
+const DOCUMENTS: [&str; 3] = [
     "docs/results.md",
+    "models/docs/experiments.md",
     "models/cifar10/README.md",
 ];
 
-/// What it complains about; empty if all is well.
+/// The complaints of the check; empty if it passes.
 fn check(repository: &Path) -> String {
     let output = Command::new("python3")
-        .args(["-s", "-B", CHECK, "--check"])
+        .args(["-s", "-B", "-m", "certimix_models", "evaluate", "report", "--check"])
         .current_dir(repository)
+        .env("PYTHONPATH", repository.join("models"))
         .output()
         .expect("python3, which the fetched packages need too");
     let complaints = String::from_utf8(output.stderr).unwrap();
@@ -33,9 +30,25 @@ fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The documents, their CSV files and the models, in a folder of their own.
+/// Copies the Python files of a folder and of its subfolders.
+fn copy_python(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy_python(&path, &target);
+        } else if path.extension().is_some_and(|extension| extension == "py") {
+            fs::copy(&path, target).unwrap();
+        }
+    }
+}
+
+/// A folder with copies of the package, the documents, their CSV files and the models.
 fn copy() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
+    let package = Path::new("models/certimix_models");
+    copy_python(&repository().join(package), &folder.path().join(package));
     for name in DOCUMENTS {
         let path = folder.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -58,13 +71,13 @@ fn copy() -> tempfile::TempDir {
 }
 
 #[test]
-fn every_table_is_what_its_csv_file_says_and_of_the_bundled_models() {
+fn every_table_matches_its_csv_file_and_the_bundled_models() {
     assert_eq!(check(repository()), "");
     assert_eq!(check(copy().path()), "");
 }
 
-/// What the check says of a copy in which one piece of one file, which must be there, reads otherwise.
-fn after_change(name: &str, from: &str, to: &str) -> String {
+/// The complaints about a copy in which one piece of one file is replaced. The file must contain the piece.
+fn check_after_change(name: &str, from: &str, to: &str) -> String {
     let folder = copy();
     let path = folder.path().join(name);
     let text = fs::read_to_string(&path).unwrap();
@@ -74,59 +87,60 @@ fn after_change(name: &str, from: &str, to: &str) -> String {
 }
 
 #[test]
-fn a_number_of_a_document_that_was_changed_by_hand_is_found() {
-    let complaints = after_change("docs/results.md", "| smoothed-025 | 0.25 |", "| smoothed-025 | 0.35 |");
+fn finds_a_number_that_was_changed_by_hand_in_a_document() {
+    let complaints = check_after_change("docs/results.md", "| smoothed-025 | 0.25 |", "| smoothed-025 | 0.35 |");
     assert!(complaints.contains("docs/results.md"), "{complaints}");
 }
 
 #[test]
-fn a_csv_file_that_was_changed_by_hand_is_found_though_the_document_agrees() {
-    let name = "docs/results/inside_radius.csv"; // of whose columns the table shows a few
-    let complaints = after_change(name, "any g", "none");
+fn finds_a_csv_file_that_was_changed_by_hand_outside_the_shown_columns() {
+    let name = "docs/results/inside_radius.csv"; // the document shows only some of its columns
+    let complaints = check_after_change(name, "any g", "none");
     assert_eq!(
         complaints,
-        "inside_radius.csv is not as its command left it: run its command again\n\
-         inside_radius_nearest.csv is of another inside_radius.csv: run its command again\n"
+        "inside_radius.csv is not as its command wrote it: run its command again\n\
+         inside_radius_nearest.csv was computed from another inside_radius.csv: run its command again\n"
     );
 }
 
 #[test]
-fn a_table_of_votes_that_were_drawn_again_is_found() {
-    let complaints = after_change("docs/results/votes_smoothed-025.csv", "seed=0", "seed=1");
+fn finds_a_table_whose_votes_were_drawn_again() {
+    let complaints = check_after_change("docs/results/votes_smoothed-025.csv", "seed=0", "seed=1");
     for table in ["certified.csv", "fig3.csv"] {
-        let expected = format!("{table} is of another votes_smoothed-025.csv");
+        let expected = format!("{table} was computed from another votes_smoothed-025.csv");
         assert!(complaints.contains(&expected), "{complaints}");
     }
 }
 
 #[test]
-fn a_table_of_unknown_origin_is_found() {
-    let complaints = after_change(
+fn finds_a_table_without_provenance() {
+    let complaints = check_after_change(
         "docs/results/provenance.csv",
         "\nalone.csv,l2,lipschitz.onnx",
         "\nalone.csv,l3,lipschitz.onnx",
     );
     assert_eq!(
         complaints,
-        "provenance.csv does not say what all of alone.csv was computed from: run its command again\n"
+        "provenance.csv does not list all sources of alone.csv: run its command again\n"
     );
 }
 
 #[test]
-fn a_table_that_was_written_with_other_options_than_those_told_is_found() {
-    let complaints = after_change(
+fn finds_a_table_that_was_written_with_undocumented_options() {
+    let complaints = check_after_change(
         "docs/results/provenance.csv",
-        "alone.py --norm l2",
-        "alone.py --norm l2 --temperature 1",
+        "robust-model-accuracy --norm l2",
+        "robust-model-accuracy --norm l2 --temperature 1",
     );
     assert_eq!(
         complaints,
-        "alone.csv was written by `alone.py --norm l2 --temperature 1`, which is not in models/evaluate/paper/README.md\n"
+        "alone.csv was written by `evaluate robust-model-accuracy --norm l2 --temperature 1`, which is not in \
+         models/docs/experiments.md\n"
     );
 }
 
 #[test]
-fn a_table_that_lacks_a_part_is_found() {
+fn finds_a_table_that_lacks_a_part() {
     let folder = copy();
     let path = folder.path().join("docs/results/alone.csv");
     let text = fs::read_to_string(&path).unwrap();
@@ -137,7 +151,7 @@ fn a_table_that_lacks_a_part_is_found() {
 }
 
 #[test]
-fn a_table_that_is_gone_is_found() {
+fn finds_a_table_that_is_missing() {
     let folder = copy();
     fs::remove_file(folder.path().join("docs/results/cost.csv")).unwrap();
     let complaints = check(folder.path());
@@ -148,13 +162,13 @@ fn a_table_that_is_gone_is_found() {
 }
 
 #[test]
-fn results_of_a_model_that_was_trained_again_are_found() {
+fn finds_results_of_a_model_that_was_trained_again() {
     let folder = copy();
     fs::write(folder.path().join("models/cifar10/standard.onnx"), b"another").unwrap();
     let complaints = check(folder.path());
     for table in ["accuracy.csv", "fig3.csv"] {
         assert!(
-            complaints.contains(&format!("{table} is of another standard.onnx")),
+            complaints.contains(&format!("{table} was computed from another standard.onnx")),
             "{complaints}"
         );
     }
@@ -162,43 +176,47 @@ fn results_of_a_model_that_was_trained_again_are_found() {
 }
 
 #[test]
-fn a_table_that_is_not_shown_any_more_is_found() {
-    let complaints = after_change("docs/results.md", "<!-- table fig3 -->", "");
+fn finds_a_table_that_no_document_shows() {
+    let complaints = check_after_change("docs/results.md", "<!-- table fig3 -->", "");
     assert!(complaints.contains("no document shows the table fig3"), "{complaints}");
 }
 
-/// Python that uses the module of the tables, started.
-fn with_tables(script: &str, table: &Path, arguments: [String; 2]) -> std::process::Child {
+/// Starts Python with the module of the tables imported as `tables`.
+fn start_python_with_tables(script: &str, table: &Path, arguments: [String; 2]) -> std::process::Child {
     Command::new("python3")
         .args([
             "-s",
             "-B",
             "-c",
-            &format!("import sys, tables, pathlib\npath = pathlib.Path(sys.argv[1])\n{script}"),
+            &format!(
+                "import sys, pathlib\nfrom certimix_models import result_tables as tables\n\
+                 path = pathlib.Path(sys.argv[1])\n{script}"
+            ),
         ])
         .arg(table)
         .args(arguments)
-        .env("PYTHONPATH", repository().join("models/train"))
+        .env("PYTHONPATH", repository().join("models"))
         .stderr(std::process::Stdio::piped())
         .spawn()
         .expect("python3")
 }
 
-/// Each process puts 20 rows of its own into one table, one after the other.
+/// Each process adds 20 rows of its own to one table, one after the other.
 #[test]
-fn commands_that_run_at_once_do_not_lose_rows_of_each_other() {
+fn concurrent_commands_keep_each_others_rows() {
     const PROCESSES: usize = 4;
     const ROWS: usize = 20;
     const SCRIPT: &str = "
-who = sys.argv[2]
+writer = sys.argv[2]
 for number in range(int(sys.argv[3])):
-    row = {'who': who, 'number': number}
-    tables.replace(path, [row], lambda kept: (kept['who'], kept['number']) == (float(who), number), ('model', '0'), part=who)
+    row = {'writer': writer, 'number': number}
+    belongs = lambda row: (row['writer'], row['number']) == (float(writer), number)
+    tables.replace_part(path, [row], belongs, ('model', '0'), part=writer)
 ";
     let folder = tempfile::tempdir().unwrap();
     let table = folder.path().join("table.csv");
     let started: Vec<_> = (0..PROCESSES)
-        .map(|who| with_tables(SCRIPT, &table, [who.to_string(), ROWS.to_string()]))
+        .map(|writer| start_python_with_tables(SCRIPT, &table, [writer.to_string(), ROWS.to_string()]))
         .collect();
     for process in started {
         let output = process.wait_with_output().unwrap();
@@ -210,18 +228,18 @@ for number in range(int(sys.argv[3])):
 }
 
 #[test]
-fn a_part_is_not_put_into_a_table_that_was_changed_by_hand() {
+fn a_part_is_not_written_to_a_table_that_was_changed_by_hand() {
     const SCRIPT: &str =
-        "tables.replace(path, [{'who': sys.argv[2]}], lambda kept: False, ('model', '0'), part=sys.argv[3])";
+        "tables.replace_part(path, [{'writer': sys.argv[2]}], lambda row: False, ('model', '0'), part=sys.argv[3])";
     let folder = tempfile::tempdir().unwrap();
     let table = folder.path().join("table.csv");
-    let run = |who: &str| {
-        with_tables(SCRIPT, &table, [who.into(), who.into()])
+    let run = |writer: &str| {
+        start_python_with_tables(SCRIPT, &table, [writer.into(), writer.into()])
             .wait_with_output()
             .unwrap()
     };
     assert!(run("one").status.success());
-    fs::write(&table, "who\nsomebody\n").unwrap();
+    fs::write(&table, "writer\nsomebody\n").unwrap();
     let output = run("two");
     assert!(!output.status.success());
     let complaint = String::from_utf8(output.stderr).unwrap();
@@ -229,5 +247,5 @@ fn a_part_is_not_put_into_a_table_that_was_changed_by_hand() {
         complaint.contains("was changed since a command wrote it"),
         "{complaint}"
     );
-    assert_eq!(fs::read_to_string(&table).unwrap(), "who\nsomebody\n");
+    assert_eq!(fs::read_to_string(&table).unwrap(), "writer\nsomebody\n");
 }

@@ -6,7 +6,7 @@ use crate::rpc;
 
 /// Sets the health service to the health of the engine that serves, and then of each engine that
 /// replaces it. Never returns.
-pub(super) async fn follow_engines(mut engines: watch::Receiver<watch::Receiver<bool>>, health: &rpc::Health) {
+pub(super) async fn follow_engines(mut engines: watch::Receiver<watch::Receiver<bool>>, health: &rpc::HealthReporter) {
     let mut healthy = engines.borrow_and_update().clone();
     loop {
         tokio::select! {

@@ -46,7 +46,7 @@ pub(super) struct Lifecycle {
     /// The contents of the files that `settings` were read from.
     pub(super) contents: Contents,
     pub(super) context: ReloaderContext,
-    pub(super) health: rpc::Health,
+    pub(super) health: rpc::HealthReporter,
     pub(super) addresses: Addresses,
     /// Requests a reload.
     pub(super) reload: Arc<Notify>,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::error::AppError;
 use crate::call::{Observer, Observers};
 use crate::live::Live;
-use crate::rpc::{AccessControl, Serving};
+use crate::rpc::{AccessControl, RunningServer};
 use crate::scheduler::ModelObserver;
 use crate::settings::Settings;
 use crate::telemetry::metrics::{Endpoint, Metrics, MetricsListener, Routes};
@@ -56,13 +56,13 @@ impl Observability {
         &mut self,
         live: &Arc<Live>,
         access: &Arc<AccessControl>,
-        serving: &Serving<F>,
+        server: &RunningServer<F>,
     ) -> Result<Option<Endpoint>, AppError> {
         let routes = Routes {
             metrics: Arc::clone(&self.metrics),
             live: Arc::clone(live),
-            health: serving.health.clone(),
-            connections: Arc::clone(&serving.connections),
+            health: server.health.clone(),
+            connections: Arc::clone(&server.connections),
             access: Arc::clone(access),
             tracer: self.tracer(),
             logs: self.logs.clone(),

@@ -60,7 +60,7 @@ pub use votes::certify::{
 };
 pub use votes::decision::{Decision, decide};
 pub use votes::served_radius::{radius_to_prove, served_radius};
-pub use votes::sides::choose_sides;
+pub use votes::side_selection::choose_sides;
 pub use votes::smoothing_plan::{BoundMethod, MAX_TARGET_RADIUS, RadiusMethod, Sides, SmoothingPlan};
 pub use votes::tally::Tally;
 pub use votes::vote_rule::{BestLook, EstimationPhase, Look, VoteRule};

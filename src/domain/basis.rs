@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_written_as_it_is_read() {
+    fn a_proof_key_round_trips_through_text() {
         let key = ProofKey::parse(&"0A".repeat(32)).unwrap();
         assert_eq!(key.to_string(), "0a".repeat(32));
     }

@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hexadecimal_digits_and_nothing_else() {
+    fn only_hexadecimal_digits_are_parsed() {
         assert_eq!(bytes_of_hex("00fFa1"), Some([0, 255, 161]));
         for wrong in ["00ff", "00ffa1b2", "+0ffa1", "00 fa1", "00fg11", "ü0ff1"] {
             assert_eq!(bytes_of_hex::<3>(wrong), None, "{wrong}");

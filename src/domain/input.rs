@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_are_taken_only_where_all_of_them_lie_on_the_grid() {
+    fn uint8_is_accepted_if_all_bytes_lie_on_the_grid() {
         let spec = |high, levels| InputSpec {
             name: "input".to_owned(),
             shape: vec![4],
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_read_as_they_were_written() {
+    fn values_round_trip_through_their_encoding() {
         assert_eq!(
             Input::new(vec![0, 51, 255].into(), ValueEncoding::UInt8).values(),
             [0.0, 0.2, 1.0]

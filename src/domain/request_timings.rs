@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_stages_add_up_on_the_way_of_the_model_that_was_done_last() {
+    fn the_stages_on_the_critical_path_add_up_to_the_total() {
         let (begin, ms) = (Instant::now(), Duration::from_millis);
         // One executor: the robust row waits for the standard one.
         let timings = RequestTimings {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn many_inputs_span_from_the_first_to_the_last() {
+    fn merged_timings_span_from_the_first_to_the_last() {
         let (begin, ms) = (Instant::now(), Duration::from_millis);
         let one = RequestTimings {
             models: PerRole {

@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_counted_by_their_flaw() {
+    fn rows_are_counted_by_flaw() {
         let output = [0.5, 0.5, f32::NAN, 1.0, 0.25, 0.25, f32::INFINITY, 0.0, 1.5, -0.5];
         let as_logits = RowFlaws::of(&output, 2, false);
         assert_eq!((as_logits.not_finite, as_logits.not_probabilities), (2, 0));

@@ -1,22 +1,22 @@
-//! What is wrong with something that came from outside, all of it at once.
+//! Violations in input from outside, all reported together.
 
 use std::fmt;
 
-/// One thing that is wrong: where, and what was expected there.
+/// One violation: its field, and the expected value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// The key or field, as its author wrote it: `mixture.alpha`, `inputs.shape`.
+    /// The key or field as its author wrote it: `mixture.alpha`, `inputs.shape`.
     pub field: String,
-    /// What was expected, and what was found.
+    /// The expected and the actual value.
     pub message: String,
 }
 
-/// Every violation found, never empty when it is an error.
+/// All violations. The list is never empty when it is an error.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Violations(pub Vec<Violation>);
 
 impl Violations {
-    /// A single one.
+    /// A single violation.
     #[must_use]
     pub fn one(field: impl Into<String>, message: impl Into<String>) -> Self {
         let mut violations = Self::default();
@@ -24,7 +24,7 @@ impl Violations {
         violations
     }
 
-    /// Records a violation.
+    /// Adds a violation.
     pub fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
         self.0.push(Violation {
             field: field.into(),
@@ -32,17 +32,17 @@ impl Violations {
         });
     }
 
-    /// Records a violation unless `holds`.
+    /// Adds a violation unless `holds`.
     pub fn check(&mut self, holds: bool, field: &str, message: impl FnOnce() -> String) {
         if !holds {
             self.add(field, message());
         }
     }
 
-    /// `Ok` if nothing was found.
+    /// `Ok` without violations.
     ///
     /// # Errors
-    /// The violations themselves.
+    /// The violations.
     pub fn into_result(self) -> Result<(), Self> {
         if self.0.is_empty() { Ok(()) } else { Err(self) }
     }

@@ -88,7 +88,7 @@ pub enum OnnxError {
     },
     /// The record of a proof contradicts its manifest, or is broken.
     #[error(
-        "the record of the proof {}: {reason}\n  make it anew with models/evaluate/lipschitz_bound.py, or remove it: the \
+        "the record of the proof {}: {reason}\n  make it anew with `certimix_models prove --sign`, or remove it: the \
          constant is then served as claimed, not as proven", path.display()
     )]
     Proof {

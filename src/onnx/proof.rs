@@ -1,5 +1,5 @@
 //! The record of a proof: a JSON file beside the ONNX file, `lipschitz.proof.json` beside `lipschitz.onnx`, in which the
-//! checker of `models/evaluate` has signed what it proved about exactly that file.
+//! prover of `models/certimix_models` has signed what it proved about exactly that file.
 //!
 //! A manifest is written by a person, and a constant that a person has typed looks like one that was proved.
 //! [`grounds`] tells the two apart: proven is what a key that the operator trusts has signed about this file, this input

@@ -1,43 +1,49 @@
-//! What health checks are told.
+//! Reports the health of the server to gRPC health checks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tonic_health::ServingStatus;
-use tonic_health::pb::health_server::{Health as HealthRpc, HealthServer};
-use tonic_health::server::{HealthReporter, health_reporter};
+use tonic_health::pb::health_server::{Health, HealthServer};
+use tonic_health::server::health_reporter;
 
-/// The name under which a server tells that it lives, whatever it can serve: for liveness probes.
+/// The service name for liveness probes. Its status is always SERVING.
 const LIVENESS: &str = "liveness";
 
-/// What health checks are told: of every service, readiness; of `liveness`, that the server lives.
+/// Sets the status that health checks return.
+///
+/// The status of each service is the server's readiness. The status of `liveness` is SERVING as long as
+/// the server runs.
 #[derive(Clone)]
-pub struct Health {
-    reporter: HealthReporter,
-    serving: Arc<AtomicBool>,
+pub struct HealthReporter {
+    reporter: tonic_health::server::HealthReporter,
+    is_serving: Arc<AtomicBool>,
     services: Vec<String>,
 }
 
-impl Health {
-    /// Not serving yet, but living; and the service that says so. `services` are told of beside the whole (`""`).
-    pub(super) async fn new(services: &[String]) -> (Self, HealthServer<impl HealthRpc>) {
+impl HealthReporter {
+    /// A reporter and its gRPC service. The status of `services` and of the whole server (`""`) starts
+    /// as NOT_SERVING.
+    pub(super) async fn new(services: &[String]) -> (Self, HealthServer<impl Health>) {
         let (reporter, service) = health_reporter();
-        let whole = std::iter::once(String::new());
+        let whole_server = std::iter::once(String::new());
         let health = Self {
             reporter,
-            serving: Arc::default(),
-            services: whole.chain(services.iter().cloned()).collect(),
+            is_serving: Arc::default(),
+            services: whole_server.chain(services.iter().cloned()).collect(),
         };
         health.set_serving(false).await;
-        let lives = ServingStatus::Serving;
-        health.reporter.set_service_status(LIVENESS, lives).await;
+        health
+            .reporter
+            .set_service_status(LIVENESS, ServingStatus::Serving)
+            .await;
         (health, service)
     }
 
-    /// Tells every service's readiness at once, that of the whole included.
-    pub async fn set_serving(&self, serving: bool) {
-        self.serving.store(serving, Ordering::Relaxed);
-        let status = if serving {
+    /// Sets the readiness of every service and of the whole server.
+    pub async fn set_serving(&self, is_serving: bool) {
+        self.is_serving.store(is_serving, Ordering::Relaxed);
+        let status = if is_serving {
             ServingStatus::Serving
         } else {
             ServingStatus::NotServing
@@ -47,9 +53,9 @@ impl Health {
         }
     }
 
-    /// What it was told last.
+    /// The readiness that was set last.
     #[must_use]
     pub fn is_serving(&self) -> bool {
-        self.serving.load(Ordering::Relaxed)
+        self.is_serving.load(Ordering::Relaxed)
     }
 }

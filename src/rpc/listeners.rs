@@ -1,4 +1,4 @@
-//! Where connections come in: TCP always, a Unix socket beside it if the operator names one.
+//! The listeners of the server: TCP, and a Unix socket if the settings name one.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,42 +7,42 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use tokio::net::TcpListener;
 
-use super::unix_socket::{self, SocketError};
+use super::unix_socket::{UnixSocketError, UnixSocketListener};
 use crate::settings::ServerSettings;
 
-/// Why there is nowhere to listen: each names its setting.
+/// The server cannot listen. Each error names its setting.
 #[derive(Debug, Error)]
 pub enum ListenError {
-    /// The TCP address.
+    /// The TCP address cannot be bound.
     #[error("cannot listen on {address} (server.listen): {reason}")]
     Tcp {
-        /// As set.
+        /// The address in the settings.
         address: SocketAddr,
-        /// What the operating system says.
+        /// The error of the operating system.
         reason: io::Error,
     },
-    /// The Unix socket.
+    /// The Unix socket cannot be bound.
     #[error("cannot listen on {} (server.unix_socket): {reason}", path.display())]
     Unix {
-        /// As set.
+        /// The path in the settings.
         path: PathBuf,
-        /// What is in the way.
+        /// The cause.
         reason: String,
     },
 }
 
-/// The listeners of one server. The socket's file is removed with them.
+/// The listeners of one server. Dropping them removes the file of the Unix socket.
 pub struct Listeners {
     address: SocketAddr,
     tcp: TcpListener,
-    unix: Option<unix_socket::Listener>,
+    unix: Option<UnixSocketListener>,
 }
 
 impl Listeners {
-    /// Listens where `settings` say.
+    /// Binds the addresses that `settings` name.
     ///
     /// # Errors
-    /// If the address is taken, or the socket's path is another server's or no socket.
+    /// The address is in use, or another server or another file holds the socket's path.
     pub async fn bind(settings: &ServerSettings) -> Result<Self, ListenError> {
         let failed = |reason| ListenError::Tcp {
             address: settings.listen,
@@ -51,13 +51,13 @@ impl Listeners {
         let tcp = TcpListener::bind(settings.listen).await.map_err(failed)?;
         let address = tcp.local_addr().map_err(failed)?;
         let unix = match &settings.unix_socket {
-            Some(path) => Some(unix(path, settings.unix_socket_mode).await?),
+            Some(path) => Some(bind_unix_socket(path, settings.unix_socket_mode).await?),
             None => None,
         };
         Ok(Self { address, tcp, unix })
     }
 
-    /// The TCP address; its port is the system's choice if the settings say 0.
+    /// The TCP address. The operating system chooses the port if the settings name port 0.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -66,18 +66,18 @@ impl Listeners {
     /// The path of the Unix socket, if there is one.
     #[must_use]
     pub fn unix_socket(&self) -> Option<&Path> {
-        self.unix.as_ref().map(unix_socket::Listener::path)
+        self.unix.as_ref().map(UnixSocketListener::path)
     }
 
-    /// Each way in by itself.
-    pub(super) fn into_parts(self) -> (TcpListener, Option<unix_socket::Listener>) {
+    /// The TCP listener and the Unix socket listener.
+    pub(super) fn into_parts(self) -> (TcpListener, Option<UnixSocketListener>) {
         (self.tcp, self.unix)
     }
 }
 
-async fn unix(path: &Path, mode: u32) -> Result<unix_socket::Listener, ListenError> {
-    let bound = unix_socket::Listener::bind(path, mode).await;
-    bound.map_err(|reason: SocketError| ListenError::Unix {
+async fn bind_unix_socket(path: &Path, mode: u32) -> Result<UnixSocketListener, ListenError> {
+    let bound = UnixSocketListener::bind(path, mode).await;
+    bound.map_err(|reason: UnixSocketError| ListenError::Unix {
         path: path.to_path_buf(),
         reason: reason.to_string(),
     })

@@ -1,9 +1,13 @@
-//! The wire: generated code, validation, conversions, thin handlers. The sole user of `tonic` beside the clients.
+//! The gRPC server: listeners, connections, authentication and the handlers of both protocols.
 //!
-//! A request comes in through [`mixed_classifier`], is checked, answered by the classifier, and goes
-//! out. [`open_inference`] is the same by another protocol. [`common::call_tracker`] keeps the record of each. [`listeners`] is
-//! where connections come in, [`access`] who may talk, [`connections`] how each is served and ended, [`router`] what they reach.
-//! Every error becomes a `Status` in [`common::status`] and nowhere else.
+//! Only this module and the clients use `tonic`.
+//!
+//! - [`server`] runs the server, and [`routes`] combines its services.
+//! - [`listeners`] and [`unix_socket`] accept connections, and [`connections`] serves them.
+//! - [`access`] authenticates callers, and [`health`] reports readiness.
+//! - [`mixed_classifier`] handles `certimix.v1`, and [`open_inference`] handles the Open Inference
+//!   Protocol. Neither imports the other.
+//! - [`common`] supports the handlers of both protocols and imports neither.
 
 mod access;
 mod common;
@@ -12,12 +16,13 @@ mod health;
 mod listeners;
 mod mixed_classifier;
 pub mod open_inference;
-mod router;
+mod routes;
+mod server;
 mod unix_socket;
 
 pub use access::{AccessControl, CredentialsError, PreparedCredentials};
 pub use connections::ConnectionCounts;
-pub use health::Health;
+pub use health::HealthReporter;
 pub use listeners::{ListenError, Listeners};
 pub use mixed_classifier::proto;
-pub use router::{Serving, serve};
+pub use server::{RunningServer, serve};

@@ -1,7 +1,7 @@
-//! A listener on a Unix socket, and the file that it goes by.
+//! A listener on a Unix socket, which creates and removes its socket file.
 //!
-//! What is in the file's way is looked at before anything is removed: a socket that nobody listens on is left over from a
-//! server that was killed, and is replaced; all else is somebody's, and an error.
+//! Before it binds, the listener checks the file at its path. A socket without a listener remains from
+//! a server that was killed, and the new listener replaces it. Anything else at the path is an error.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -11,92 +11,93 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
-/// Connections that wait to be accepted, at most; as tokio has it for TCP.
+/// The most connections that wait to be accepted. tokio uses the same number for TCP.
 const BACKLOG: u32 = 1024;
 
-/// Why a Unix socket cannot be listened on.
+/// The Unix socket cannot be bound.
 #[derive(Debug, Error)]
-pub(super) enum SocketError {
+pub(super) enum UnixSocketError {
     #[error("another server listens there")]
     InUse,
-    #[error("the file is there already and is no socket; remove it or name another")]
-    AnotherFile,
+    #[error("the file exists and is no socket; remove it or name another")]
+    NotASocket,
     #[error("{0}")]
     Io(#[from] io::Error),
 }
 
-/// A listener whose file is removed when it is dropped.
-pub(super) struct Listener {
-    // First: whoever comes while this is dropped finds no file, rather than one that refuses.
+/// A listener on a Unix socket. Dropping it removes the socket file.
+pub(super) struct UnixSocketListener {
+    // The file is dropped first. A client that connects during the drop then finds no file, rather than
+    // a socket that refuses.
     file: SocketFile,
     pub(super) listener: UnixListener,
 }
 
-impl Listener {
-    /// Listens at `path`, whose permissions are `mode` before the first connection can be made.
-    pub(super) async fn bind(path: &Path, mode: u32) -> Result<Self, SocketError> {
-        make_way(path).await?;
+impl UnixSocketListener {
+    /// Listens at `path`. Its permissions are `mode` before it accepts the first connection.
+    pub(super) async fn bind(path: &Path, mode: u32) -> Result<Self, UnixSocketError> {
+        remove_stale_socket(path).await?;
         let socket = UnixSocket::new_stream()?;
         socket.bind(path)?;
         let file = SocketFile::at(path)?;
         fs::set_permissions(path, Permissions::from_mode(mode))?;
-        // Until here every connection is refused, whoever may open the file.
+        // Before this call the socket refuses every connection, whatever the permissions of the file.
         let listener = socket.listen(BACKLOG)?;
         Ok(Self { file, listener })
     }
 
-    /// Where it listens.
+    /// The path of the socket file.
     pub(super) fn path(&self) -> &Path {
         &self.file.path
     }
 }
 
-/// Removes a socket that nobody listens on.
-async fn make_way(path: &Path) -> Result<(), SocketError> {
+/// Removes a socket at `path` that has no listener.
+async fn remove_stale_socket(path: &Path) -> Result<(), UnixSocketError> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error.into()),
-        Ok(found) if !found.file_type().is_socket() => return Err(SocketError::AnotherFile),
+        Ok(found) if !found.file_type().is_socket() => return Err(UnixSocketError::NotASocket),
         Ok(_) => {}
     }
     match UnixStream::connect(path).await {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            tracing::info!(path = %path.display(), "replacing the socket of a server that is gone");
+            tracing::info!(path = %path.display(), "removing stale unix socket");
             Ok(fs::remove_file(path)?)
         }
-        // Its queue is full: somebody listens, too busy to answer.
+        // WouldBlock means that its queue is full, so a busy server listens.
         Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error.into()),
-        _ => Err(SocketError::InUse),
+        _ => Err(UnixSocketError::InUse),
     }
 }
 
-/// The file of a socket that this process has bound.
+/// The socket file that this process has created.
 struct SocketFile {
     path: PathBuf,
-    /// Device and inode.
-    identity: (u64, u64),
+    /// The device and inode of the file.
+    file_id: (u64, u64),
 }
 
 impl SocketFile {
     fn at(path: &Path) -> io::Result<Self> {
         Ok(Self {
             path: path.to_path_buf(),
-            identity: identity(path)?,
+            file_id: file_id(path)?,
         })
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Another server may have taken the path meanwhile: its file is not ours to remove.
-        if identity(&self.path).is_ok_and(|found| found == self.identity)
+        // If another server has taken the path since, its file stays.
+        if file_id(&self.path).is_ok_and(|found| found == self.file_id)
             && let Err(error) = fs::remove_file(&self.path)
         {
-            tracing::warn!(path = %self.path.display(), %error, "the socket could not be removed");
+            tracing::warn!(path = %self.path.display(), %error, "unix socket removal failed");
         }
     }
 }
 
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
+fn file_id(path: &Path) -> io::Result<(u64, u64)> {
     fs::symlink_metadata(path).map(|found| (found.dev(), found.ino()))
 }

@@ -31,7 +31,7 @@ const SOLE_USERS: &[(&str, &[&str])] = &[
     ("procfs", &["telemetry/metrics/process"]),
     (
         "std::time",
-        // `domain/timings` stores instants that other modules measured. It reads no clock.
+        // `domain/request_timings` stores instants that other modules measured. It reads no clock.
         &[
             "rpc",
             "live",
@@ -42,7 +42,7 @@ const SOLE_USERS: &[(&str, &[&str])] = &[
             "cli",
             "telemetry",
             "call",
-            "domain/timings",
+            "domain/request_timings",
         ],
     ),
     ("getrandom", &["cli/serve"]),

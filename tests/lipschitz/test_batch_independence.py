@@ -1,39 +1,41 @@
-"""Proofs are of what is served, in batches: a graph that mixes rows is refused, though it is 1-Lipschitz for one row."""
+"""The proof holds for batches: a graph that mixes rows is rejected, even if it is 1-Lipschitz for
+one row.
+"""
 
 import unittest
 
-import paths  # noqa: F401
 import numpy as np
-from lipschitz.operators import Refused
-from lipschitz.walk import prove
-from networks import Network
 from onnx.reference import ReferenceEvaluator
+from sample_networks import NetworkBuilder
+
+from certimix_models.prove.network_proof import prove_network
+from certimix_models.prove.graph_node import NotProvable
 
 
-class Rows(unittest.TestCase):
-    def build(self, grow):
-        net = Network((4, 2, 2), opset=17)
-        return net.model(net.node("Flatten", grow(net), axis=1))
+class BatchIndependenceTest(unittest.TestCase):
+    def build(self, add_layers):
+        net = NetworkBuilder((4, 2, 2), opset=17)
+        return net.model(net.node("Flatten", add_layers(net), axis=1))
 
-    def refuses(self, grow, why="rows|batch"):
-        with self.assertRaisesRegex(Refused, why):
-            prove(self.build(grow).SerializeToString(), [4, 2, 2], 0.0, 1.0)
+    def assert_rejected(self, add_layers, message="rows|batch"):
+        with self.assertRaisesRegex(NotProvable, message):
+            prove_network(self.build(add_layers).SerializeToString(), [4, 2, 2], 0.0, 1.0)
 
-    def test_a_shuffle_of_two_rows_that_is_the_identity_for_one(self):
-        def shuffle(net: Network) -> str:
+    def test_rejects_a_shuffle_that_is_the_identity_for_one_row(self):
+        def shuffle(net: NetworkBuilder) -> str:
             flat = net.node("Flatten", "input", axis=1)
-            turned = net.node("Transpose", net.node("Reshape", flat, net.integers([16, -1])), perm=[1, 0])
-            return net.node("Reshape", turned, net.integers([-1, 16]))
+            transposed = net.node("Transpose", net.node("Reshape", flat, net.integers([16, -1])), perm=[1, 0])
+            return net.node("Reshape", transposed, net.integers([-1, 16]))
 
         model = self.build(shuffle)
         inputs = np.random.default_rng(0).random((2, 4, 2, 2)).astype(np.float32)
         evaluate = ReferenceEvaluator(model)
-        alone, both = (evaluate.run(None, {"input": rows})[0] for rows in (inputs[:1], inputs))
-        np.testing.assert_array_equal(alone, inputs[:1].reshape(1, -1))
-        self.assertFalse(np.array_equal(both[:1], alone))
-        self.refuses(shuffle)
+        one_row, two_rows = (evaluate.run(None, {"input": rows})[0] for rows in (inputs[:1], inputs))
+        np.testing.assert_array_equal(one_row, inputs[:1].reshape(1, -1))
+        self.assertFalse(np.array_equal(two_rows[:1], one_row))
+        self.assert_rejected(shuffle)
 
-    def test_whatever_meets_other_rows(self):
+    def test_rejects_operators_that_mix_rows(self):
         cases = {
             "Reshape to one row": lambda net: net.node("Reshape", "input", net.integers([1, -1])),
             "Reshape to several": lambda net: net.node("Reshape", "input", net.integers([4, -1, 2, 2])),
@@ -41,19 +43,25 @@ class Rows(unittest.TestCase):
             "Concat": lambda net: net.node("Concat", "input", "input", axis=0),
             "Concat from the end": lambda net: net.node("Concat", "input", "input", axis=-4),
             "Slice": lambda net: net.node("Slice", "input", *(net.integers([v]) for v in (0, 1, 0))),
-            "Slice backwards": lambda net: net.node("Slice", "input", *(net.integers([v]) for v in (-1, -(2**62), 0, -1))),
+            "Slice backwards": lambda net: net.node(
+                "Slice", "input", *(net.integers([v]) for v in (-1, -(2**62), 0, -1))
+            ),
             "Split": lambda net: net.node("Split", "input", net.integers([1]), outputs=1, axis=0),
-            "Squeeze": lambda net: net.node("Unsqueeze", net.node("Squeeze", "input", net.integers([0])), net.integers([0])),
+            "Squeeze": lambda net: net.node(
+                "Unsqueeze", net.node("Squeeze", "input", net.integers([0])), net.integers([0])
+            ),
             "Pad": lambda net: net.node("Pad", "input", net.integers([1, 0, 0, 0, 0, 0, 0, 0])),
             "Flatten": lambda net: net.node("Flatten", "input", axis=0),
-            "a matrix on the left": lambda net: net.node("MatMul", net.gaussian(1, 1), net.node("Flatten", "input", axis=1)),
+            "a matrix on the left": lambda net: net.node(
+                "MatMul", net.gaussian(1, 1), net.node("Flatten", "input", axis=1)
+            ),
             "a constant for each row": lambda net: net.node("Add", "input", net.weight(np.ones((2, 4, 2, 2)))),
         }
-        for name, grow in cases.items():
+        for name, add_layers in cases.items():
             with self.subTest(name):
-                self.refuses(grow, "")
+                self.assert_rejected(add_layers, "")
 
-    def test_what_keeps_rows_apart(self):
+    def test_accepts_operators_that_keep_rows_apart(self):
         cases = {
             "by the rest": lambda net: net.node("Reshape", "input", net.integers([-1, 2, 8])),
             "by copying": lambda net: net.node("Reshape", "input", net.integers([0, -1])),
@@ -61,9 +69,9 @@ class Rows(unittest.TestCase):
             "all rows": lambda net: net.node("Slice", "input", *(net.integers([v]) for v in (0, 2**62, 0))),
             "a constant for all": lambda net: net.node("Add", "input", net.weight(np.ones((1, 4, 1, 1)))),
         }
-        for name, grow in cases.items():
+        for name, add_layers in cases.items():
             with self.subTest(name):
-                proved = prove(self.build(grow).SerializeToString(), [4, 2, 2], 0.0, 1.0)
+                proved = prove_network(self.build(add_layers).SerializeToString(), [4, 2, 2], 0.0, 1.0)
                 self.assertAlmostEqual(proved.lipschitz, 1.0, delta=1e-12)
 
 

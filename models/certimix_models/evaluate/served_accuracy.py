@@ -1,44 +1,42 @@
-#!/usr/bin/env python3
-"""Clean accuracy of g, h and the mixture, and the share that is certified, from answers of a running server.
-
-    certimix predict test.npy --batch 8 --deadline 60s --json > predictions.jsonl
-    python3 models/evaluate/accuracy.py predictions.jsonl test.labels.json
+"""Clean accuracy of g, h and the mixture, and the share of certified images, from the answers of a
+running server.
 """
 
+import argparse
 import json
 import sys
-from pathlib import Path
 from statistics import median
 
+# The labels of CIFAR-10. This command needs no package, so it does not import the data set.
 LABELS = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 RADII = [0.0, 36 / 255, 0.25]
 
 
-def main() -> None:
-    answers = [json.loads(line) for line in Path(sys.argv[1]).read_text().splitlines()]
-    truth = [LABELS.index(label) for label in json.loads(Path(sys.argv[2]).read_text())]
-    if len(answers) != len(truth):
-        sys.exit(f"{len(answers)} answers for {len(truth)} labels")
+def run(options: argparse.Namespace) -> None:
+    predictions = [json.loads(line) for line in options.predictions.read_text().splitlines()]
+    labels = [LABELS.index(label) for label in json.loads(options.labels.read_text())]
+    if len(predictions) != len(labels):
+        sys.exit(f"{len(predictions)} predictions for {len(labels)} labels")
 
     def share(hits: list[bool]) -> str:
         return f"{100 * sum(hits) / len(hits):6.2f} %"
 
-    pairs = list(zip(answers, truth, strict=True))
-    print(f"{len(pairs)} images, alpha {answers[0]['provenance']['alpha']}")
-    for name, key in (("g alone", "standard_class_index"), ("h alone", "robust_class_index"), ("mixture", "class_index")):
-        print(f"  accuracy of {name}: {share([answer[key] == label for answer, label in pairs])}")
+    pairs = list(zip(predictions, labels, strict=True))
+    print(f"{len(pairs)} images, alpha {predictions[0]['provenance']['alpha']}")
+    for name, key in (
+        ("g alone", "standard_class_index"),
+        ("h alone", "robust_class_index"),
+        ("mixture", "class_index"),
+    ):
+        print(f"  accuracy of {name}: {share([prediction[key] == label for prediction, label in pairs])}")
     for radius in RADII:
-        held = [
-            answer["class_index"] == label
-            and answer["certificate"]["status"] == "certified"
-            and answer["certificate"]["radius"] >= radius
-            for answer, label in pairs
+        certified = [
+            prediction["class_index"] == label
+            and prediction["certificate"]["status"] == "certified"
+            and prediction["certificate"]["radius"] >= radius
+            for prediction, label in pairs
         ]
-        print(f"  right and certified at {radius:.4f}: {share(held)}")
-    votes = [answer["certificate"]["votes"] for answer in answers]
+        print(f"  right and certified at {radius:.4f}: {share(certified)}")
+    votes = [prediction["certificate"]["votes"] for prediction in predictions]
     if any(votes):
         print(f"  votes behind a certificate: median {median(votes)}, mean {sum(votes) / len(votes):.0f}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,1 +1,3 @@
-"""A proof of a network's Lipschitz constant, and of the rounding error of its logits, from its ONNX file alone."""
+"""Proves a network's Lipschitz constant, and the rounding error of its logits, from its ONNX file
+alone.
+"""

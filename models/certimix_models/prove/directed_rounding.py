@@ -1,53 +1,61 @@
-"""Floating point, with every rounding against us: outward products and sums, and the error of sums of products.
+"""Floating point that always rounds to the safe side: products and sums rounded up, and the error
+of sums of products.
 
-Notation: u is the unit roundoff (2^-24 for float32, 2^-53 for float64), gamma_n = n u / (1 - n u). A sum of n products in
-any order, with or without fused multiply-adds, is off by at most gamma_n times the sum of the products' absolute values
-(Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1). Where a result is below the normal
-numbers the error is absolute instead, at most the smallest normal number, even if the processor flushes it to zero.
+Notation: u is the unit roundoff (2^-24 for float32, 2^-53 for float64), gamma_n = n u / (1 - n u).
+A sum of n products in any order, with or without fused multiply-adds, is off by at most gamma_n
+times the sum of the products' absolute values (Higham, Accuracy and Stability of Numerical
+Algorithms, 2002, section 3.1). If a result is below the normal numbers, the error is absolute
+instead: at most the smallest normal number, even if the processor flushes the result to zero.
 """
 
 import math
 
 import numpy as np
 
-DOUBLE = 2.0**-53
-UNIT = {np.dtype(np.float32): 2.0**-24, np.dtype(np.float64): DOUBLE}
-SMALLEST_NORMAL = 2.0**-126  # of float32: larger than that of float64
+FLOAT64_UNIT = 2.0**-53
+UNIT_ROUNDOFF = {np.dtype(np.float32): 2.0**-24, np.dtype(np.float64): FLOAT64_UNIT}
+SMALLEST_NORMAL = 2.0**-126  # float32's; larger than float64's
 
 
-def up(value: float) -> float:
-    """The next float: at least the exact result of the one correctly rounded operation that gave `value`."""
+def next_up(value: float) -> float:
+    """The next float: at least the exact result of the one correctly rounded operation that gave
+    `value`.
+    """
     return math.nextafter(value, math.inf)
 
 
-def product(*factors: float) -> float:
-    """Of factors that are not negative, rounded up."""
+def product_up(*factors: float) -> float:
+    """The product of non-negative factors, rounded up."""
     result = 1.0
     for factor in factors:
-        result = up(result * factor)
+        result = next_up(result * factor)
     return result
 
 
-def total(*terms: float) -> float:
-    """Of terms that are not negative, rounded up."""
+def sum_up(*terms: float) -> float:
+    """The sum of non-negative terms, rounded up."""
     result = 0.0
     for term in terms:
-        result = up(result + term)
+        result = next_up(result + term)
     return result
 
 
-def root(value: float) -> float:
-    return up(math.sqrt(value))
+def sqrt_up(value: float) -> float:
+    """The square root, rounded up."""
+    return next_up(math.sqrt(value))
 
 
 def gamma(terms: int, unit: float) -> float:
+    """gamma_n for n = `terms` and u = `unit`, rounded up."""
     if terms * unit >= 0.5:
         raise ValueError(f"a sum of {terms} terms has no useful error bound")
-    return up(up(terms * unit) / math.nextafter(1 - terms * unit, 0))
+    return next_up(next_up(terms * unit) / math.nextafter(1 - terms * unit, 0))
 
 
-def length(values: np.ndarray) -> float:
-    """At least the Euclidean length of `values`. numpy's sum of n squares, in any order, is off by gamma_(n+1) at most."""
+def l2_norm_up(values: np.ndarray) -> float:
+    """At least the Euclidean norm of `values`. numpy's sum of n squares, in any order, is off by at
+    most gamma_(n+1).
+    """
     values = np.asarray(values, dtype=np.float64)
     squares = float(np.sum(values * values))
-    return root(product(squares, 1 + gamma(values.size + 2, DOUBLE)) + values.size * 2.0**-1022)
+    return sqrt_up(product_up(squares, 1 + gamma(values.size + 2, FLOAT64_UNIT)) + values.size * 2.0**-1022)

@@ -1,26 +1,31 @@
-"""The record of a proof: what was proved of one ONNX file, signed, for the server to read beside it.
+"""The record of a proof: what was proved about one ONNX file, signed, for the server to read beside
+it.
 
-A JSON object of a statement, which is a JSON text by itself, and an Ed25519 signature over its bytes: so no two programs need agree
-on how JSON is written. The server believes a statement by a key of its `certificate.proof_keys` about just the file it serves.
+The record is a JSON object with a statement, which is itself a JSON text, and an Ed25519 signature
+of its bytes. So no two programs need to agree on how to format JSON. The server accepts a statement
+that a key of its `certificate.proof_keys` has signed about exactly the file that it serves.
 """
 
 import json
 import os
 from pathlib import Path
 
-from .walk import Proof
+from certimix_models.prove.network_proof import Proof
 
-CHECKER = "models/evaluate/lipschitz_bound.py"
+# Signed records name the checker so. Another name would invalidate every record that exists.
+CHECKER_ID = "models/evaluate/lipschitz_bound.py"
 
 
-def path_of(model: Path) -> Path:
+def record_path(model: Path) -> Path:
+    """The path of the record that belongs to an ONNX file."""
     return model.with_suffix(".proof.json")
 
 
-def statement(manifest: dict, proof: Proof) -> dict:
+def proof_statement(manifest: dict, proof: Proof) -> dict:
+    """The statement to sign: the proved numbers and what they are about."""
     return {
         "version": 1,
-        "checker": CHECKER,
+        "checker": CHECKER_ID,
         "model_sha256": manifest["sha256"],
         "guarantee": "lipschitz_logits",
         "norm": "l2",
@@ -33,35 +38,44 @@ def statement(manifest: dict, proof: Proof) -> dict:
     }
 
 
-def _key(seed: bytes):
+def _private_key(seed: bytes):
     try:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     except ImportError as missing:
-        raise SystemExit("to sign needs the package `cryptography`: pip install -r models/evaluate/requirements.txt") from missing
+        raise SystemExit("signing needs the Python package `cryptography`: pip install -e 'models[sign]'") from missing
     return Ed25519PrivateKey.from_private_bytes(seed)
 
 
-def _public(key) -> str:
+def _public_key_hex(key) -> str:
     return key.public_key().public_bytes_raw().hex()
 
 
-def new_key(path: Path) -> str:
-    """Writes a new key, readable by its owner alone, where there is no file yet; returns its public half."""
+def create_key(path: Path) -> str:
+    """Writes a new key, readable by its owner alone, to a file that must not exist. Returns its
+    public half in hex.
+    """
     seed = os.urandom(32)
-    public = _public(_key(seed))
+    public_key = _public_key_hex(_private_key(seed))
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(seed.hex() + "\n")
-    return public
+    return public_key
 
 
-def sign(about: dict, key_file: Path) -> dict:
-    key = _key(bytes.fromhex(key_file.read_text().strip()))
-    text = json.dumps(about)
-    return {"statement": text, "public_key": _public(key), "signature": key.sign(text.encode()).hex()}
+def sign_statement(statement: dict, key_file: Path) -> dict:
+    """The record: the statement as text, with its signature."""
+    key = _private_key(bytes.fromhex(key_file.read_text().strip()))
+    text = json.dumps(statement)
+    return {"statement": text, "public_key": _public_key_hex(key), "signature": key.sign(text.encode()).hex()}
 
 
-def too_much(recorded: dict, about: dict) -> list[str]:
-    """Every field of a record in which it says more than, or other than, what is proved now. Another machine's float64 may round otherwise."""
+def overstated_fields(recorded: dict, statement: dict) -> list[str]:
+    """The fields of a record that claim more than, or something other than, what is proved now. A
+    relative slack of 1e-9 covers the float64 rounding of another machine.
+    """
     slack = 1 + 1e-9
-    wrong = [key for key in about if key not in ("constant", "logit_error_bound") and recorded.get(key) != about[key]]
-    return wrong + [key for key in ("constant", "logit_error_bound") if not recorded.get(key, 0) * slack >= about[key]]
+    different = [
+        key for key in statement if key not in ("constant", "logit_error_bound") and recorded.get(key) != statement[key]
+    ]
+    return different + [
+        key for key in ("constant", "logit_error_bound") if not recorded.get(key, 0) * slack >= statement[key]
+    ]

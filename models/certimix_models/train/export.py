@@ -1,24 +1,24 @@
-"""Writes a trained network as `models/cifar10/<model>.onnx` with its manifest, and compares it with the network."""
+"""Writes a trained network as `models/cifar10/<model>.onnx` with its manifest, and compares the
+file with the network.
+"""
 
 import hashlib
 import math
-import sys
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import torch
 
-import float64
-import graph
-from data import LABELS, REPOSITORY
-from lipschitz_network import LipschitzNet
-from recipes import Recipe
+from certimix_models.dataset.cifar10 import LABELS
+from certimix_models.float64_rewrite import rewrite_to_float64
+from certimix_models.prove.network_proof import prove_network
+from certimix_models.repository import BUNDLED_MODELS, REPOSITORY
+from certimix_models.train.lipschitz_network import LipschitzNet
+from certimix_models.train.model_summaries import MODEL_SUMMARIES
+from certimix_models.train.onnx_graph import build_onnx_model
+from certimix_models.train.recipes import Recipe
 
-sys.path.insert(0, str(REPOSITORY / "models" / "evaluate"))
-from lipschitz.walk import prove  # noqa: E402  (the checker stands with the evaluation, and needs no PyTorch)
-
-OUTPUT = REPOSITORY / "models" / "cifar10"
 GRID_LEVELS = 255
 TOLERANCE = 1e-3  # largest difference of a logit between PyTorch and ONNX Runtime
 
@@ -44,7 +44,7 @@ kind = "logits"            # or "probabilities"
 
 NO_GUARANTEE = """\
 kind = "none"
-source = "{about}: nothing is proven of it"
+source = "{about}; no proven guarantee"
 """
 
 SMOOTHING_GUARANTEE = """\
@@ -61,28 +61,31 @@ norm = "l2"
 constant = {constant}
 constant_of = "logit_vector"
 logit_error_bound = {logit_error_bound}
-source = "{about}; both numbers are proved by models/evaluate/lipschitz_bound.py"
+source = "{about}; both numbers are proved by `certimix_models prove`"
 """
 
 
-def export(network: torch.nn.Module, model: str, recipe: Recipe, images: np.ndarray) -> Path:
-    """The manifest's path. `images` (uint8) are a few images on which both must agree."""
+def export_model(network: torch.nn.Module, model: str, recipe: Recipe, images: np.ndarray) -> Path:
+    """Writes the model and returns the manifest's path. Both must agree on `images` (uint8), a few
+    images.
+    """
     name = f"cifar10-{model}"
-    built = graph.build(network, name)
+    exported = build_onnx_model(network, name)
     if isinstance(network, LipschitzNet):
-        built = float64.rewrite(built)  # so that a proven bound on the rounding of the logits is small
-    content = built.SerializeToString(deterministic=True)
+        # so that the proven bound on the rounding of the logits is small
+        exported = rewrite_to_float64(exported)
+    content = exported.SerializeToString(deterministic=True)
     check_agreement(network, content, images)
 
-    OUTPUT.mkdir(parents=True, exist_ok=True)
-    file = OUTPUT / f"{model}.onnx"
+    BUNDLED_MODELS.mkdir(parents=True, exist_ok=True)
+    file = BUNDLED_MODELS / f"{model}.onnx"
     file.write_bytes(content)
     manifest = MANIFEST.format(
         name=name,
         file=file.name,
         sha256=hashlib.sha256(content).hexdigest(),
         labels=", ".join(f'"{label}"' for label in LABELS),
-        guarantee=guarantee(network, recipe, content),
+        guarantee=guarantee_table(network, model, recipe, content),
     )
     path = file.with_suffix(".toml")
     path.write_text(manifest)
@@ -90,28 +93,31 @@ def export(network: torch.nn.Module, model: str, recipe: Recipe, images: np.ndar
     return path
 
 
-def guarantee(network: torch.nn.Module, recipe: Recipe, content: bytes) -> str:
+def guarantee_table(network: torch.nn.Module, model: str, recipe: Recipe, content: bytes) -> str:
+    """The text of the manifest's table `guarantee`."""
+    about = MODEL_SUMMARIES[model]
     if recipe.sigma > 0:
-        return SMOOTHING_GUARANTEE.format(sigma=recipe.sigma, levels=GRID_LEVELS, about=recipe.about)
+        return SMOOTHING_GUARANTEE.format(sigma=recipe.sigma, levels=GRID_LEVELS, about=about)
     if isinstance(network, LipschitzNet):
-        proof = prove(content, [3, 32, 32], 0.0, 1.0)
+        proof = prove_network(content, [3, 32, 32], 0.0, 1.0)
         return LIPSCHITZ_GUARANTEE.format(
-            constant=rounded_up(proof.lipschitz, 6), logit_error_bound=rounded_up(proof.error, 8), about=recipe.about
+            constant=round_up(proof.lipschitz, 6), logit_error_bound=round_up(proof.error, 8), about=about
         )
-    return NO_GUARANTEE.format(about=recipe.about)
+    return NO_GUARANTEE.format(about=about)
 
 
-def rounded_up(value: float, digits: int) -> float:
-    """At least `value`: the checker refuses a manifest that claims less than it proves."""
+def round_up(value: float, digits: int) -> float:
+    """At least `value`: the prover rejects a manifest that claims less than it proves."""
     return math.ceil(value * 10**digits + 1) / 10**digits
 
 
 def check_agreement(network: torch.nn.Module, content: bytes, images: np.ndarray) -> None:
+    """Exits if a logit of the exported model differs from the network's by more than the tolerance."""
     batch = images.astype(np.float32) / GRID_LEVELS
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    exported = session.run(["logits"], {"input": batch})[0]
+    by_onnx = session.run(["logits"], {"input": batch})[0]
     with torch.no_grad():
-        trained = network.eval()(torch.from_numpy(batch)).numpy()
-    difference = np.abs(exported - trained).max()
+        by_torch = network.eval()(torch.from_numpy(batch)).numpy()
+    difference = np.abs(by_onnx - by_torch).max()
     if not difference < TOLERANCE:
         raise SystemExit(f"the exported model's logits differ from the network's by {difference}")

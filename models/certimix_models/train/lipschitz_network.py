@@ -1,30 +1,35 @@
-"""A network that is 1-Lipschitz in l2 by construction: every layer is an orthogonal map, a part of one, or MaxMin.
+"""A network that is 1-Lipschitz in l2 by construction: every layer is an orthogonal map, a part of
+one, or MaxMin.
 
-Orthogonal 3x3 convolutions after Li et al. 2019 (BCOP): products of an orthogonal matrix and of two-tap convolutions
-[P, I - P], P a symmetric projector. Zero padding only takes norm away. The orthogonal matrices are kept on their
-manifold by the optimiser (`project_gradients`, `constrain`), so that no parametrisation has to be differentiated.
+The orthogonal 3 x 3 convolutions follow Li et al. 2019 (BCOP): products of an orthogonal matrix and
+of two-tap convolutions [P, I - P], P a symmetric projector. Zero padding can only reduce the norm.
+The optimiser keeps the orthogonal matrices on their manifold (`project_gradients`,
+`project_weights`), so no parametrisation is differentiated.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from network import CLASSES, MEAN
+from certimix_models.train.convolutional_network import CLASSES, MEAN
 
 
-def orthogonal(rows: int, columns: int) -> nn.Parameter:
+def orthogonal_parameter(rows: int, columns: int) -> nn.Parameter:
+    """A random matrix with orthonormal rows or columns."""
     return nn.Parameter(nn.init.orthogonal_(torch.empty(rows, columns)))
 
 
 class OrthogonalLinear(nn.Module):
-    """A matrix with orthonormal rows or columns, applied to every pixel of an image or to a vector, and a bias."""
+    """A matrix with orthonormal rows or columns, applied to every pixel of an image or to a vector,
+    and a bias.
+    """
 
     def __init__(self, inputs: int, outputs: int):
         super().__init__()
-        self.weight = orthogonal(outputs, inputs)
+        self.weight = orthogonal_parameter(outputs, inputs)
         self.bias = nn.Parameter(torch.zeros(outputs))
 
-    def matrices(self) -> list[nn.Parameter]:
+    def orthogonal_matrices(self) -> list[nn.Parameter]:
         return [self.weight]
 
     def kernel(self) -> torch.Tensor:
@@ -37,27 +42,30 @@ class OrthogonalLinear(nn.Module):
 
 
 class OrthogonalConv3x3(nn.Module):
-    """Orthogonal on max(inputs, outputs) channels, of which it takes `inputs` and gives `outputs`."""
+    """An orthogonal convolution on max(inputs, outputs) channels, which uses `inputs` of them and
+    returns `outputs`.
+    """
 
     def __init__(self, inputs: int, outputs: int):
         super().__init__()
         channels = max(inputs, outputs)
         self.inputs, self.outputs = inputs, outputs
-        self.mix = orthogonal(channels, channels)
-        # The second projector of each pair starts as the complement of the first: the kernel starts as `mix` alone.
-        halves = [half for _ in range(2) for half in orthogonal(channels, channels).detach().chunk(2, dim=1)]
+        self.mix = orthogonal_parameter(channels, channels)
+        # The second projector of each pair starts as the complement of the first. So the kernel
+        # starts as `mix` alone.
+        halves = [half for _ in range(2) for half in orthogonal_parameter(channels, channels).detach().chunk(2, dim=1)]
         self.ranges = nn.ParameterList(nn.Parameter(half.clone()) for half in halves)
         self.bias = nn.Parameter(torch.zeros(outputs))
 
-    def matrices(self) -> list[nn.Parameter]:
+    def orthogonal_matrices(self) -> list[nn.Parameter]:
         return [self.mix, *self.ranges]
 
     def kernel(self) -> torch.Tensor:
-        """[outputs, inputs, 3, 3]"""
+        """The kernel [outputs, inputs, 3, 3]."""
         with torch.autocast("cpu", enabled=False):
             projectors = [half @ half.T for half in self.ranges]
-            down = three_taps(*projectors[:2])
-            across = three_taps(*projectors[2:])
+            down = compose_two_tap_convolutions(*projectors[:2])
+            across = compose_two_tap_convolutions(*projectors[2:])
             down = [self.mix[: self.outputs] @ tap for tap in down]
             across = torch.cat([tap[:, : self.inputs] for tap in across], dim=1)
             rows = [(tap @ across).view(self.outputs, 3, self.inputs) for tap in down]
@@ -67,7 +75,7 @@ class OrthogonalConv3x3(nn.Module):
         return F.conv2d(x, self.kernel(), self.bias, padding=1)
 
 
-def three_taps(first: torch.Tensor, second: torch.Tensor) -> list[torch.Tensor]:
+def compose_two_tap_convolutions(first: torch.Tensor, second: torch.Tensor) -> list[torch.Tensor]:
     """[P, I - P] after [Q, I - Q]: a convolution along one axis with three taps."""
     product = first @ second
     identity = torch.eye(len(first), dtype=first.dtype)
@@ -75,34 +83,40 @@ def three_taps(first: torch.Tensor, second: torch.Tensor) -> list[torch.Tensor]:
 
 
 class MaxMin(nn.Module):
-    """Sorts channel i with channel i + channels / 2 (Anil et al. 2019): a permutation, so norms are kept."""
+    """Sorts channel i with channel i + channels / 2 (Anil et al. 2019). It is a permutation, so it
+    keeps norms.
+    """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return Sort.apply(x)
+        return SortFunction.apply(x)
 
 
-class Sort(torch.autograd.Function):
-    """Written out because the gradients of torch.maximum and torch.minimum share ties, at three times the cost."""
+class SortFunction(torch.autograd.Function):
+    """MaxMin with its own gradient. The gradients of torch.maximum and torch.minimum split ties, at
+    three times the cost.
+    """
 
     @staticmethod
     def forward(ctx, x: torch.Tensor) -> torch.Tensor:
         first, second = x.chunk(2, dim=1)
         larger = first >= second
         ctx.save_for_backward(larger)
-        return swap(first, second, larger)
+        return swap_halves(first, second, larger)
 
     @staticmethod
     def backward(ctx, gradient: torch.Tensor) -> torch.Tensor:
         (larger,) = ctx.saved_tensors
-        return swap(*gradient.chunk(2, dim=1), larger)
+        return swap_halves(*gradient.chunk(2, dim=1), larger)
 
 
-def swap(first: torch.Tensor, second: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
-    """Exchanges the two halves where `keep` is false: its own inverse."""
+def swap_halves(first: torch.Tensor, second: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+    """Exchanges the two halves where `keep` is false. It is its own inverse."""
     return torch.cat([torch.where(keep, first, second), torch.where(keep, second, first)], dim=1)
 
 
 class LipschitzNet(nn.Module):
+    """The whole network."""
+
     def __init__(self):
         super().__init__()
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1))
@@ -138,29 +152,37 @@ class LipschitzNet(nn.Module):
         """Images [N, 3, 32, 32] in [0, 1] to logits [N, 10]."""
         return self.layers(image - self.mean)
 
-    def prepare(self, images: torch.Tensor) -> None:
-        """Nothing to do: no layer depends on the data."""
+    def initialise_from_data(self, images: torch.Tensor) -> None:
+        """Does nothing: no layer depends on the data."""
 
-    def matrices(self) -> list[nn.Parameter]:
-        return [matrix for layer in self.layers if hasattr(layer, "matrices") for matrix in layer.matrices()]
+    def muon_parameters(self) -> list[nn.Parameter]:
+        """The weights that Muon trains."""
+        return [
+            matrix
+            for layer in self.layers
+            if hasattr(layer, "orthogonal_matrices")
+            for matrix in layer.orthogonal_matrices()
+        ]
 
     @torch.no_grad()
     def project_gradients(self) -> None:
-        """Takes from each gradient what points off the manifold."""
-        for matrix in self.matrices():
-            x, g = tall(matrix), tall(matrix.grad)
+        """Removes from each gradient the part that points off the manifold."""
+        for matrix in self.muon_parameters():
+            x, g = tall_view(matrix), tall_view(matrix.grad)
             inner = x.T @ g
             g -= x @ (inner + inner.T) / 2
 
     @torch.no_grad()
-    def constrain(self, iterations: int = 3) -> None:
-        """Back to the nearest matrices with orthonormal columns (or rows), by Newton and Schulz."""
-        for matrix in self.matrices():
-            x = tall(matrix)
+    def project_weights(self, iterations: int = 3) -> None:
+        """Moves each matrix to the nearest one with orthonormal columns (or rows), by Newton-Schulz
+        iterations.
+        """
+        for matrix in self.muon_parameters():
+            x = tall_view(matrix)
             for _ in range(iterations):
                 x.copy_(1.5 * x - 0.5 * x @ (x.T @ x))
 
 
-def tall(matrix: torch.Tensor) -> torch.Tensor:
+def tall_view(matrix: torch.Tensor) -> torch.Tensor:
     """A view with no more columns than rows."""
     return matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T

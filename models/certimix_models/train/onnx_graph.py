@@ -1,7 +1,8 @@
-"""The trained networks as ONNX graphs of plain operators.
+"""Exports the trained networks as ONNX graphs of plain operators.
 
-Built node by node rather than by PyTorch's exporter: the file then depends on nothing but the weights, and each batch
-normalisation is folded into its convolution, in float64, and rounded to float32 once.
+The graph is built node by node, not by PyTorch's exporter. So the file depends on nothing but the
+weights. Each batch normalisation is folded into its convolution, in float64, and rounded to float32
+once.
 """
 
 import copy
@@ -12,15 +13,17 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from lipschitz_network import LipschitzNet, MaxMin, OrthogonalConv3x3, OrthogonalLinear
-from network import CLASSES, Conv3x3, ConvNet, Norm
+from certimix_models.train.convolutional_network import CLASSES, Conv3x3, ConvNet, UnscaledBatchNorm
+from certimix_models.train.lipschitz_network import LipschitzNet, MaxMin, OrthogonalConv3x3, OrthogonalLinear
 
 OPSET = 17
-IR_VERSION = 8  # the one that came with opset 17
+IR_VERSION = 8  # the one that was released with opset 17
 
 
-class Graph:
-    """Nodes and weights in the order in which they are added."""
+class GraphBuilder:
+    """Nodes and weights in the order in which they are added. Each method returns the name of its
+    result.
+    """
 
     def __init__(self):
         self.nodes = []
@@ -52,13 +55,15 @@ class Graph:
         halves = [f"{x}.first", f"{x}.second"]
         sizes = self.weight(f"{x}.sizes", np.array([channels // 2] * 2), np.int64)
         self.nodes.append(helper.make_node("Split", [x, sizes], halves, name=f"{x}.halves", axis=1))
-        both = [self.node("Max", halves, f"{x}.max"), self.node("Min", halves, f"{x}.min")]
-        return self.node("Concat", both, f"{x}.sorted", axis=1)
+        sorted_halves = [self.node("Max", halves, f"{x}.max"), self.node("Min", halves, f"{x}.min")]
+        return self.node("Concat", sorted_halves, f"{x}.sorted", axis=1)
 
 
-def build(network: ConvNet | LipschitzNet, name: str) -> onnx.ModelProto:
-    """Input `input` float32 [N, 3, 32, 32] in [0, 1], output `logits` float32 [N, 10]."""
-    graph = Graph()
+def build_onnx_model(network: ConvNet | LipschitzNet, name: str) -> onnx.ModelProto:
+    """The network with input `input` float32 [N, 3, 32, 32] in [0, 1] and output `logits` float32
+    [N, 10].
+    """
+    graph = GraphBuilder()
     if isinstance(network, ConvNet):
         add_convnet(graph, network)
     else:
@@ -73,61 +78,71 @@ def build(network: ConvNet | LipschitzNet, name: str) -> onnx.ModelProto:
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
-        producer_name="certimix models/train",
+        producer_name="certimix models/train",  # part of the exported bytes
     )
     onnx.checker.check_model(model, full_check=True)
     return model
 
 
-def add_convnet(graph: Graph, network: ConvNet) -> None:
+def add_convnet(graph: GraphBuilder, network: ConvNet) -> None:
     shape = network.shape
     centred = graph.node("Sub", ["input", graph.weight("mean", network.mean.numpy())], "centred")
     x = graph.node("Mul", [centred, graph.weight("scale", network.scale.numpy())], "normalised")
     stem = dict(strides=[shape.stem_stride] * 2, pads=[shape.stem_padding] * 4)
-    x = graph.relu(graph.conv(x, exact(network.stem.weight), exact(network.stem.bias), "stem", **stem))
+    x = graph.relu(graph.conv(x, to_float64(network.stem.weight), to_float64(network.stem.bias), "stem", **stem))
     for index, group in enumerate(network.groups):
-        x = graph.conv(x, *folded(group.first, group.first_norm), f"group{index}.first", pads=[1] * 4)
+        x = graph.conv(x, *fold_batch_norm(group.first, group.first_norm), f"group{index}.first", pads=[1] * 4)
         x = graph.relu(graph.max_pool(x, 2))
-        x = graph.relu(graph.conv(x, *folded(group.second, group.second_norm), f"group{index}.second", pads=[1] * 4))
+        x = graph.relu(
+            graph.conv(x, *fold_batch_norm(group.second, group.second_norm), f"group{index}.second", pads=[1] * 4)
+        )
     x = graph.node("GlobalMaxPool", [x], "pooled")
     x = graph.node("Flatten", [x], "features", axis=1)
-    graph.gemm(x, exact(network.head.weight) / shape.widths[-1], np.zeros(CLASSES), "logits")
+    graph.gemm(x, to_float64(network.head.weight) / shape.widths[-1], np.zeros(CLASSES), "logits")
 
 
-def folded(conv: Conv3x3, norm: Norm) -> tuple[np.ndarray, np.ndarray]:
-    """Kernel and bias of the one convolution that does what the convolution and its normalisation do; a positive
-    factor, so that a max-pooling between the two may come after both."""
-    factor = 1 / np.sqrt(exact(norm.running_var) + norm.eps)
-    return exact(conv.kernel()) * factor[:, None, None, None], exact(norm.bias) - exact(norm.running_mean) * factor
+def fold_batch_norm(conv: Conv3x3, norm: UnscaledBatchNorm) -> tuple[np.ndarray, np.ndarray]:
+    """Kernel and bias of one convolution that equals the convolution followed by its normalisation.
+    Its factor is positive, so a max-pooling between the two may follow both.
+    """
+    factor = 1 / np.sqrt(to_float64(norm.running_var) + norm.eps)
+    return to_float64(conv.kernel()) * factor[:, None, None, None], to_float64(norm.bias) - to_float64(
+        norm.running_mean
+    ) * factor
 
 
-def add_lipschitz(graph: Graph, network: LipschitzNet) -> None:
+def add_lipschitz(graph: GraphBuilder, network: LipschitzNet) -> None:
     network = copy.deepcopy(network).double()
-    network.constrain()  # as orthogonal as float64 can say, before the weights are rounded once
+    network.project_weights()  # as orthogonal as float64 allows, before the weights are rounded once
     x = graph.node("Sub", ["input", graph.weight("mean", network.mean.numpy())], "centred")
-    channels, flat, order = 3, False, slice(None)
+    channels, is_flat, channel_order = 3, False, slice(None)
     for index, layer in enumerate(network.layers):
         name = "logits" if index == len(network.layers) - 1 else f"layer{index}"
         match layer:
             case nn.PixelUnshuffle(downscale_factor=factor):
                 x = graph.node("SpaceToDepth", [x], name, blocksize=factor)
-                # ONNX numbers the channels by the place in the block first, PyTorch by the old channel first.
-                order = np.arange(channels * factor**2).reshape(channels, factor**2).T.ravel()
+                # ONNX orders the channels by the position in the block first, PyTorch by the old
+                # channel first.
+                channel_order = np.arange(channels * factor**2).reshape(channels, factor**2).T.ravel()
                 channels *= factor**2
             case MaxMin():
                 x = graph.max_min(x, channels)
             case nn.Flatten():
-                x, flat = graph.node("Flatten", [x], name, axis=1), True
+                x, is_flat = graph.node("Flatten", [x], name, axis=1), True
             case OrthogonalConv3x3():
-                x = graph.conv(x, exact(layer.kernel())[:, order], exact(layer.bias), name, pads=[1] * 4)
-                channels, order = layer.outputs, slice(None)
-            case OrthogonalLinear() if flat:
-                x = graph.gemm(x, exact(layer.kernel()), exact(layer.bias), name)
+                x = graph.conv(
+                    x, to_float64(layer.kernel())[:, channel_order], to_float64(layer.bias), name, pads=[1] * 4
+                )
+                channels, channel_order = layer.outputs, slice(None)
+            case OrthogonalLinear() if is_flat:
+                x = graph.gemm(x, to_float64(layer.kernel()), to_float64(layer.bias), name)
                 channels = len(layer.bias)
             case OrthogonalLinear():
-                x = graph.conv(x, exact(layer.kernel())[:, order, None, None], exact(layer.bias), name)
-                channels, order = len(layer.bias), slice(None)
+                x = graph.conv(
+                    x, to_float64(layer.kernel())[:, channel_order, None, None], to_float64(layer.bias), name
+                )
+                channels, channel_order = len(layer.bias), slice(None)
 
 
-def exact(tensor: torch.Tensor) -> np.ndarray:
+def to_float64(tensor: torch.Tensor) -> np.ndarray:
     return tensor.detach().double().numpy()

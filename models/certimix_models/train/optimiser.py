@@ -1,17 +1,21 @@
-"""Muon for the matrices (Jordan et al. 2024), Adam for the rest; both learning rates fall in straight lines to zero."""
+"""Muon for the matrices (Jordan et al. 2024), Adam for the rest. Both learning rates decay linearly
+to zero.
+"""
 
 import torch
 
-WARM_UP = 0.02  # share of the steps in which the learning rate climbs
+WARM_UP = 0.02  # share of the steps in which the learning rate rises
 
 
 class Optimiser:
+    """Muon and Adam, with their learning-rate schedule."""
+
     def __init__(self, network: torch.nn.Module, muon_rate: float, adam_rate: float, steps: int):
         self.network = network
-        matrices = network.matrices()
-        of_muon = {id(p) for p in matrices}
-        others = [p for p in network.parameters() if p.requires_grad and id(p) not in of_muon]
-        self.muon = torch.optim.Muon(matrices, lr=muon_rate, momentum=0.6, nesterov=True, weight_decay=0.0)
+        muon_parameters = network.muon_parameters()
+        muon_ids = {id(p) for p in muon_parameters}
+        others = [p for p in network.parameters() if p.requires_grad and id(p) not in muon_ids]
+        self.muon = torch.optim.Muon(muon_parameters, lr=muon_rate, momentum=0.6, nesterov=True, weight_decay=0.0)
         self.adam = torch.optim.Adam(others, lr=adam_rate, betas=(0.85, 0.95))
         self.rates = (muon_rate, adam_rate)
         self.steps = steps
@@ -25,7 +29,7 @@ class Optimiser:
             optimiser.param_groups[0]["lr"] = rate * factor
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
-        self.network.constrain()
+        self.network.project_weights()
 
     def state_dict(self) -> dict:
         return {"muon": self.muon.state_dict(), "adam": self.adam.state_dict()}

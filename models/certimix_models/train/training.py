@@ -1,75 +1,59 @@
-"""Trains one of the bundled CIFAR-10 models, exports it to ONNX with its manifest, and measures what came out.
-
-    python models/train/train.py standard
-    python models/train/train.py smoothed-025
-
-Writes models/cifar10/<model>.onnx and .toml. Stop it whenever you like: started again, it goes on after the last whole
-epoch. The seeds are fixed, so two runs on the same processor with the same number of threads give the same weights.
-"""
+"""Trains one of the bundled models, exports it, and measures the exported file."""
 
 import argparse
 import sys
 import time
-from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
-import data
-import evaluate
-import export
-from batches import LEVELS, Batches, add_noise
-from optimiser import Optimiser
-from recipes import RECIPES, Recipe
+from certimix_models.dataset.cifar10 import load_cifar10
+from certimix_models.onnx_accuracy import measure_and_record
+from certimix_models.train.batches import LEVELS, Batches, add_noise
+from certimix_models.train.export import export_model
+from certimix_models.train.optimiser import Optimiser
+from certimix_models.train.recipes import RECIPES, Recipe
 
 WHITENING_IMAGES = 5_000
 
 
-def main() -> None:
-    options = parse_arguments()
+def run(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
-    cifar = data.load(options.work_dir)
+    cifar10 = load_cifar10(options.work_dir)
     recipe = RECIPES[options.model]
-    images = torch.from_numpy(cifar.train_images)
-    batches = Batches(images, torch.from_numpy(cifar.train_labels), recipe.batch, recipe.shift, options.seed)
-    network, seconds = train(options, recipe, batches, images[:WHITENING_IMAGES])
+    images = torch.from_numpy(cifar10.train_images)
+    batches = Batches(images, torch.from_numpy(cifar10.train_labels), recipe.batch, recipe.shift, options.seed)
+    network, seconds = train_network(options, recipe, batches, images[:WHITENING_IMAGES])
     print(f"{recipe.epochs} epochs, seed {options.seed}, {seconds / 60:.0f} minutes of training", flush=True)
-    manifest = export.export(network, options.model, recipe, cifar.test_images[:16])
-    evaluate.evaluate(manifest, cifar)
+    manifest = export_model(network, options.model, recipe, cifar10.test_images[:16])
+    measure_and_record(manifest, cifar10)
 
 
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", choices=RECIPES, help="; ".join(f"{name}: {r.about}" for name, r in RECIPES.items()))
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=1, help="1: train two models at once on 2 cores")
-    parser.add_argument("--work-dir", type=Path, default=data.DEFAULT_WORK_DIR, help="data set and checkpoints")
-    return parser.parse_args()
-
-
-def train(
+def train_network(
     options: argparse.Namespace, recipe: Recipe, batches: Batches, sample: torch.Tensor
 ) -> tuple[torch.nn.Module, float]:
-    """The trained network and the seconds that its epochs took, those before an interruption included."""
+    """The trained network, and the seconds that its epochs took, including those before an
+    interruption.
+    """
     network = recipe.network().to(memory_format=torch.channels_last)
     optimiser = Optimiser(network, recipe.muon_rate, recipe.adam_rate, recipe.epochs * len(batches))
     checkpoint = options.work_dir / f"{options.model}-seed{options.seed}.pt"
-    first, seconds = 0, 0.0
+    first_epoch, seconds = 0, 0.0
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
         network.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
-        first, seconds = state["epochs_done"], state["seconds"]
-        print(f"continuing {checkpoint} after epoch {first}", flush=True)
+        first_epoch, seconds = state["epochs_done"], state["seconds"]
+        print(f"continuing {checkpoint} after epoch {first_epoch}", flush=True)
     else:
-        seen = add_noise(sample.float(), recipe.sigma, torch.Generator().manual_seed(options.seed))
-        network.prepare(seen / LEVELS)
+        noisy_images = add_noise(sample.float(), recipe.sigma, torch.Generator().manual_seed(options.seed))
+        network.initialise_from_data(noisy_images / LEVELS)
 
     network.train()
-    for epoch in range(first, recipe.epochs):
+    for epoch in range(first_epoch, recipe.epochs):
         started = time.monotonic()
-        report = run_epoch(network, optimiser, recipe, batches, epoch)
+        summary = run_epoch(network, optimiser, recipe, batches, epoch)
         seconds += time.monotonic() - started
         state = {
             "network": network.state_dict(),
@@ -80,13 +64,14 @@ def train(
         partial = checkpoint.with_suffix(".partial")
         torch.save(state, partial)
         partial.rename(checkpoint)
-        print(f"epoch {epoch + 1}/{recipe.epochs}: {report}, {time.monotonic() - started:.0f} s", flush=True)
+        print(f"epoch {epoch + 1}/{recipe.epochs}: {summary}, {time.monotonic() - started:.0f} s", flush=True)
     return network.eval(), seconds
 
 
 def run_epoch(network, optimiser: Optimiser, recipe: Recipe, batches: Batches, epoch: int) -> str:
+    """Runs one epoch and returns its loss and accuracy as text."""
     loss_sum = correct = seen = 0
-    bar = tqdm(
+    progress = tqdm(
         batches.epoch(epoch),
         total=len(batches),
         desc=f"epoch {epoch + 1}",
@@ -94,7 +79,7 @@ def run_epoch(network, optimiser: Optimiser, recipe: Recipe, batches: Batches, e
         file=sys.stderr,
         leave=False,
     )
-    for number, (levels, labels, generator) in enumerate(bar):
+    for number, (levels, labels, generator) in enumerate(progress):
         with torch.autocast("cpu", torch.bfloat16):
             logits, loss = recipe.loss(network, levels, labels, generator)
         loss.backward()
@@ -102,9 +87,5 @@ def run_epoch(network, optimiser: Optimiser, recipe: Recipe, batches: Batches, e
         seen += len(labels)
         loss_sum += loss.item() * len(labels)
         correct += (logits.argmax(1) == labels).sum().item()
-        bar.set_postfix(loss=f"{loss_sum / seen:.3f}", accuracy=f"{correct / seen:.3f}", refresh=False)
+        progress.set_postfix(loss=f"{loss_sum / seen:.3f}", accuracy=f"{correct / seen:.3f}", refresh=False)
     return f"training loss {loss_sum / seen:.4f}, training accuracy {correct / seen:.4f}"
-
-
-if __name__ == "__main__":
-    main()

@@ -53,7 +53,7 @@ pub fn upper(
 
 fn lower_of(counts: HitCounts, failure_probability: FailureProbability) -> LowerBound {
     if counts.hits == 0.0 {
-        return LowerBound::NOTHING;
+        return LowerBound::TRIVIAL;
     }
     // M_t(p) >= 1/delta where the divergence exceeds this level.
     let threshold = ValueWithError {

@@ -53,7 +53,7 @@ pub fn upper(
 
 fn lower_of(counts: HitCounts, failure_probability: FailureProbability) -> LowerBound {
     if counts.hits == 0.0 {
-        return LowerBound::NOTHING;
+        return LowerBound::TRIVIAL;
     }
     let goal = -failure_probability.log_inverse_upper();
     let start = if counts.misses == 0.0 {

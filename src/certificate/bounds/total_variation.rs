@@ -20,12 +20,12 @@ pub fn discount_total_variation(lower: LowerBound, upper: UpperBound, tv: f64) -
 /// The value that a sampled probability must exceed so that the exact probability exceeds `p`:
 /// `p + tv`, rounded up.
 pub(in crate::certificate) fn raised_by_total_variation(p: UpperBound, tv: f64) -> UpperBound {
-    discount_total_variation(LowerBound::NOTHING, p, tv).1
+    discount_total_variation(LowerBound::TRIVIAL, p, tv).1
 }
 
 fn lowered(bound: LowerBound, tv: f64) -> LowerBound {
     if !(0.0..=1.0).contains(&tv) {
-        return LowerBound::NOTHING;
+        return LowerBound::TRIVIAL;
     }
     let point = bound.probability();
     let moved = if point.upper_half {
@@ -33,5 +33,5 @@ fn lowered(bound: LowerBound, tv: f64) -> LowerBound {
     } else {
         LowerBound::from_value(at_least((point.small - tv).next_down(), 0.0))
     };
-    moved.unwrap_or(LowerBound::NOTHING)
+    moved.unwrap_or(LowerBound::TRIVIAL)
 }

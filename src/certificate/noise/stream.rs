@@ -10,13 +10,15 @@ use super::key::NoiseKey;
 pub struct NoiseStream(KeyStream);
 
 impl NoiseStream {
-    /// The words of vote `vote` (counted from 0 within the request) under `key`. They depend on nothing else.
+    /// The words of vote `vote` (counted from 0 within the request) under `key`. They depend on
+    /// nothing else.
     #[must_use]
     pub fn new(key: &NoiseKey, vote: u64) -> Self {
         Self(KeyStream::new(*key.as_bytes(), vote))
     }
 
-    /// Writes the next bytes of the stream. Words stay whole only while each length is a multiple of 8.
+    /// Writes the next bytes of the stream. Words stay whole only while each length is a multiple
+    /// of 8.
     pub fn fill_bytes(&mut self, bytes: &mut [u8]) {
         self.0.fill_bytes(bytes);
     }

@@ -25,7 +25,7 @@ const MAX_QUANTILE: f64 = 40.0;
 #[must_use]
 pub fn cdf_upper(x: f64) -> UpperBound {
     if x.is_nan() {
-        return UpperBound::NOTHING;
+        return UpperBound::TRIVIAL;
     }
     let rounding = if x > 0.0 { Rounding::Down } else { Rounding::Up };
     let small = upper_tail(x.abs(), rounding);

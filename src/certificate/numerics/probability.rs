@@ -25,6 +25,7 @@ impl Probability {
         } else {
             // Exact for p of at least 1/2.
             Self {
+                // Exact for p of at least 1/2.
                 small: 1.0 - p,
                 upper_half: true,
             }

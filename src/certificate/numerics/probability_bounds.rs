@@ -37,7 +37,7 @@ pub struct LowerBound {
 
 impl LowerBound {
     /// The trivial bound 0.
-    pub const NOTHING: Self = Self {
+    pub const TRIVIAL: Self = Self {
         value: 0.0,
         complement: 1.0,
     };
@@ -130,7 +130,7 @@ pub struct UpperBound {
 
 impl UpperBound {
     /// The trivial bound 1.
-    pub const NOTHING: Self = Self {
+    pub const TRIVIAL: Self = Self {
         value: 1.0,
         complement: 0.0,
     };

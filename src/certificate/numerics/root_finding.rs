@@ -52,7 +52,7 @@ pub(in crate::certificate) fn lower_root(
         candidate = candidate.lowered(step);
         step *= 2.0;
     }
-    LowerBound::NOTHING
+    LowerBound::TRIVIAL
 }
 
 fn log_odds(p: Probability) -> f64 {

@@ -10,7 +10,7 @@ use crate::certificate::numerics::probability::Probability;
 use crate::certificate::numerics::probability_bounds::{LowerBound, UpperBound};
 
 /// Above this width the quantiles themselves are accurate to 1e-9.
-const SMALL: f64 = 1e-3;
+const MAX_WIDTH: f64 = 1e-3;
 
 /// `alpha p_lower - alpha p_upper - (1 - alpha)`, rounded down, exact to the last digits even where
 /// it cancels.
@@ -41,22 +41,22 @@ fn weighted(weight: f64, p: Probability) -> [(f64, f64); 2] {
 /// The quantiles may be approximate: the allowance covers the effect of their last digits on the
 /// density.
 pub(in crate::certificate) fn near_zero_width(excess: f64, class: f64, runner_up: f64) -> f64 {
-    let flow = |w: f64| {
+    let loss_rate = |w: f64| {
         let average = |m: f64| density(m) * (1.0 + 0.0453 * m * m * w * w);
         (average(class - w / 2.0) + average(runner_up + w / 2.0)) * (1.0 + 1e-11)
     };
-    let mut w = excess / flow(0.0);
+    let mut w = excess / loss_rate(0.0);
     for _ in 0..4 {
-        if !(0.0..SMALL).contains(&w) {
+        if !(0.0..MAX_WIDTH).contains(&w) {
             return 0.0;
         }
-        w = excess / flow(w);
+        w = excess / loss_rate(w);
     }
     w *= 1.0 - 1e-12;
     // The iteration contracts by about |m| w. These steps lower w by the remaining error until the
     // inequality holds.
     for _ in 0..16 {
-        if w * flow(w) * (1.0 + 4.0 * f64::EPSILON) <= excess {
+        if w * loss_rate(w) * (1.0 + 4.0 * f64::EPSILON) <= excess {
             return w;
         }
         w *= 1.0 - 1e-10;

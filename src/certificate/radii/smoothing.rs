@@ -65,12 +65,12 @@ pub fn tight_radius(alpha: Alpha, sigma: Sigma, p_lower: LowerBound, p_upper: Up
 /// The lower bound on `h_y` from which the tight radius, with `p_upper = 1 - p_lower`, is at least
 /// `radius`: `p0 = Phi(radius/sigma + Phi^-1(1 / (2 alpha)))`, rounded up.
 ///
-/// `radius` is in the units of the float input. The result is [`UpperBound::NOTHING`] (p0 = 1) if
+/// `radius` is in the units of the float input. The result is [`UpperBound::TRIVIAL`] (p0 = 1) if
 /// no probability is enough: for alpha of 1/2 or less, and for a radius that is NaN or too large.
 #[must_use]
 pub fn required_p(alpha: Alpha, sigma: Sigma, radius: f64) -> UpperBound {
     if !alpha.can_certify() {
-        return UpperBound::NOTHING;
+        return UpperBound::TRIVIAL;
     }
     let widths = (radius / sigma.get()).next_up();
     cdf_upper((widths + quantile_upper(half_over(alpha))).next_up())
@@ -81,7 +81,7 @@ pub fn required_p(alpha: Alpha, sigma: Sigma, radius: f64) -> UpperBound {
 #[must_use]
 pub fn required_p_theorem2(alpha: Alpha, sigma: Sigma, radius: f64) -> UpperBound {
     if !alpha.can_certify() {
-        return UpperBound::NOTHING;
+        return UpperBound::TRIVIAL;
     }
     let p = cdf_upper((radius / sigma.get()).next_up()).probability();
     // 1 - p/alpha = (alpha - p) / alpha.
@@ -91,7 +91,7 @@ pub fn required_p_theorem2(alpha: Alpha, sigma: Sigma, radius: f64) -> UpperBoun
         dot_lower(&[(1.0, alpha.get()), (-1.0, p.small)])
     };
     let complement = (left_over / alpha.get()).next_down();
-    UpperBound::from_complement(at_least(complement, 0.0)).unwrap_or(UpperBound::NOTHING)
+    UpperBound::from_complement(at_least(complement, 0.0)).unwrap_or(UpperBound::TRIVIAL)
 }
 
 /// `1 / (2 alpha)`, rounded up. For alpha >= 1/2 it is at least 1/2, so its complement represents
@@ -124,7 +124,7 @@ fn mixed_lower(alpha: Alpha, p: LowerBound) -> LowerBound {
     } else {
         LowerBound::from_value(value)
     };
-    bound.unwrap_or(LowerBound::NOTHING)
+    bound.unwrap_or(LowerBound::TRIVIAL)
 }
 
 /// `alpha p + 1 - alpha`, rounded up. Its complement is `alpha (1 - p)`.

@@ -1,7 +1,8 @@
-//! Rules of the vote loop: how the failure probability is spent, which sides are bounded, and when it stops.
+//! Rules of certification: how the failure probability is divided, which sides have a bound, and
+//! when voting stops.
 
 use super::examples::{plan, tally};
-use super::simulation::Votes;
+use super::simulation::SimulatedVotes;
 use crate::certificate::*;
 
 #[test]
@@ -57,7 +58,7 @@ fn the_failure_probability_is_spent_once() {
 }
 
 #[test]
-fn the_target_test_is_held_to_half() {
+fn the_target_test_uses_half_of_the_failure_probability() {
     let target = SmoothingPlan {
         target_radius: Some(0.25),
         ..plan()
@@ -71,15 +72,16 @@ fn the_target_test_is_held_to_half() {
     assert!(anytime::target_log_e_value(first - 1, first - 1, p0).unwrap() < needed);
     let proved = certify(&target, tally(first, 0, first)).unwrap();
     assert!(proved.radius >= 0.25 && proved.radius < 0.2501);
-    // The interval alone would have taken longer.
+    // The interval alone would need more votes.
     assert!(
         radius_of(
             &target,
             probability_bounds(&target, tally(first, 0, first)).unwrap().p_lower,
-            UpperBound::NOTHING
+            UpperBound::TRIVIAL
         ) < 0.25
     );
-    // Two sides, and a fixed number of votes, have no test: it would be a third statement from the same votes.
+    // Two sides and a fixed number of votes have no target test: it would be a third statement from
+    // the same votes.
     let two = SmoothingPlan {
         sides: Sides::TwoSided,
         ..target
@@ -95,7 +97,7 @@ fn the_target_test_is_held_to_half() {
 }
 
 #[test]
-fn total_variation_comes_off_everything() {
+fn total_variation_is_deducted_from_every_bound() {
     let votes = tally(980, 10, 1000);
     for sides in [Sides::OneSided, Sides::TwoSided] {
         let exact = SmoothingPlan { sides, ..plan() };
@@ -110,11 +112,12 @@ fn total_variation_comes_off_everything() {
         assert!((exact.p_lower.value() - off.p_lower.value() - 0.01).abs() < 1e-12);
         assert!((off.p_upper.value() - exact.p_upper.value() - 0.01).abs() < 1e-12);
     }
-    // The target test too: at the vote at which it accepts, it no longer does.
     let target = SmoothingPlan {
         target_radius: Some(0.25),
         ..plan()
     };
+    // The target test has the discount too: at the vote at which it accepts without the discount,
+    // it no longer accepts.
     let first = (1..200)
         .find(|&t| certify(&target, tally(t, 0, t)).unwrap().target_accepted)
         .unwrap();
@@ -142,7 +145,7 @@ fn a_fixed_number_of_votes_certifies_at_that_number_only() {
 }
 
 #[test]
-fn the_loop_stops_when_it_should() {
+fn decisions_follow_the_target_and_the_budget() {
     let target = SmoothingPlan {
         target_radius: Some(0.25),
         ..plan()
@@ -152,19 +155,19 @@ fn the_loop_stops_when_it_should() {
         decide(&target, tally(100, 0, 100), 1000).unwrap(),
         Decision::TargetReached
     );
-    // Reached counts before the budget.
+    // The decision `TargetReached` takes precedence over the budget.
     assert_eq!(
         decide(&target, tally(100, 0, 100), 100).unwrap(),
         Decision::TargetReached
     );
     assert_eq!(decide(&target, tally(17, 3, 20), 20).unwrap(), Decision::VoteBudget);
-    // Ten votes cannot prove it, even if all are for the class.
+    // Ten votes cannot prove the target, even if all are for the class.
     assert_eq!(decide(&target, tally(0, 0, 0), 10).unwrap(), Decision::TargetOutOfReach);
     assert_eq!(
         decide(&target, tally(20, 10, 30), 45).unwrap(),
         Decision::TargetOutOfReach
     );
-    // Half of many votes: not true, though the budget is large.
+    // Half of many votes: the target is very likely false, although the budget is large.
     assert_eq!(
         decide(&target, tally(50, 50, 100), 1_000_000).unwrap(),
         Decision::TargetOutOfReach
@@ -179,7 +182,7 @@ fn the_loop_stops_when_it_should() {
     );
     assert_eq!(decide(&two, tally(10, 1, 11), 1_000_000).unwrap(), Decision::Continue);
     assert_eq!(decide(&two, tally(10, 1, 11), 12).unwrap(), Decision::TargetOutOfReach);
-    // Without a target the whole budget is drawn.
+    // The loop without a target draws the whole budget.
     assert_eq!(decide(&plan(), tally(0, 99, 99), 100).unwrap(), Decision::Continue);
     assert_eq!(decide(&plan(), tally(0, 99, 100), 100).unwrap(), Decision::VoteBudget);
 }
@@ -189,12 +192,12 @@ fn sides_follow_the_selection_votes() {
     let sides = |tally, classes| choose_sides(&plan(), tally, classes, 1000).unwrap();
     assert_eq!(sides(tally(60, 10, 100), 10), Sides::TwoSided);
     assert_eq!(sides(tally(60, 40, 100), 10), Sides::OneSided);
-    // Of two classes one side says more, unless NaN rows voted for neither.
+    // With two classes one side proves more, unless NaN rows voted for neither class.
     assert_eq!(sides(tally(90, 10, 100), 2), Sides::OneSided);
     assert_eq!(sides(tally(60, 10, 100), 2), Sides::TwoSided);
     assert_eq!(sides(tally(100, 0, 100), 10), Sides::OneSided);
     assert_eq!(sides(tally(0, 0, 0), 10), Sides::OneSided);
-    // Two sides can certify a class that half of the votes are not for.
+    // Two sides can certify a class with less than half of the votes.
     let even = SmoothingPlan {
         alpha: Alpha::new(0.9).unwrap(),
         sides: Sides::TwoSided,
@@ -203,15 +206,15 @@ fn sides_follow_the_selection_votes() {
     assert!(certify(&even, tally(450, 100, 1000)).unwrap().radius > 0.0);
 }
 
-/// The design's figures: to decide "the radius is at least 0.25".
+/// The design's expected number of votes to decide whether the radius is at least 0.25.
 #[test]
-fn deciding_takes_the_votes_that_the_design_says() {
+fn decisions_take_the_expected_number_of_votes() {
     let target = SmoothingPlan {
         target_radius: Some(0.25),
         ..plan()
     };
     for (p, least, most) in [(0.99, 40.0, 75.0), (0.9, 220.0, 420.0)] {
-        let mut source = Votes::seeded(17);
+        let mut source = SimulatedVotes::seeded(17);
         let runs = 200;
         let mut drawn = 0.0;
         for _ in 0..runs {
@@ -232,7 +235,7 @@ fn deciding_takes_the_votes_that_the_design_says() {
 }
 
 #[test]
-fn both_radius_methods_are_served() {
+fn both_radius_methods_are_supported() {
     let theorem2 = SmoothingPlan {
         radius_method: RadiusMethod::Theorem2,
         target_radius: Some(0.2),
@@ -242,7 +245,7 @@ fn both_radius_methods_are_served() {
     let paper = certify(&theorem2, votes).unwrap();
     assert!(paper.target_accepted && paper.radius < 0.354, "{}", paper.radius);
     assert!(certify(&plan(), votes).unwrap().radius > 1.5);
-    // The paper's radius ends at sigma Phi^-1(alpha) = 0.353.
+    // The paper's radius cannot exceed sigma Phi^-1(alpha) = 0.353.
     let beyond = SmoothingPlan {
         target_radius: Some(0.36),
         ..theorem2
@@ -254,7 +257,7 @@ fn both_radius_methods_are_served() {
     assert!(!certify(&beyond, votes).unwrap().target_accepted);
     let p = LowerBound::from_value(0.99).unwrap();
     assert_eq!(
-        radius_of(&plan(), p, UpperBound::NOTHING),
-        tight_radius(plan().alpha, plan().sigma, p, UpperBound::NOTHING)
+        radius_of(&plan(), p, UpperBound::TRIVIAL),
+        tight_radius(plan().alpha, plan().sigma, p, UpperBound::TRIVIAL)
     );
 }

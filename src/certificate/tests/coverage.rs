@@ -1,9 +1,10 @@
-//! Coverage: what holds with probability 0.95 is false in at most 5% of 20,000 runs, at the worst moment of each.
+//! Coverage: a bound at confidence 0.95 is false in at most 5% of 20,000 runs, at the worst number
+//! of votes of each run.
 //!
-//! "Is the bound false at any moment?" is the strongest stopping rule there is: an adversary who sees every vote and
-//! stops when the bound looks worst does no better.
+//! A failure at any number of votes counts. This is the strongest stopping rule: an adversary who
+//! sees every vote, and stops when the bound looks worst, does no better.
 
-use super::simulation::{Cache, MOST_FAILURES, RUNS, Votes};
+use super::simulation::{Cache, MAX_FAILURES, RUNS, SimulatedVotes};
 use crate::certificate::{
     Alpha, BoundMethod, Decision, FailureProbability, LowerBound, RadiusMethod, Sides, Sigma, SmoothedRadius,
     SmoothingPlan, Tally, UpperBound, anytime, certify, choose_sides, clopper_pearson, decide, tight_radius,
@@ -16,9 +17,10 @@ fn delta() -> FailureProbability {
     FailureProbability::new(0.05).unwrap()
 }
 
-/// In how many runs `bad` holds at some moment, votes being hits with probability p.
+/// The number of runs in which `bad` holds at some number of votes. Each vote is a hit with
+/// probability p.
 fn runs_ever(seed: u64, p: f64, bad: impl Fn(u32, u32) -> bool) -> u32 {
-    let mut source = Votes::seeded(seed);
+    let mut source = SimulatedVotes::seeded(seed);
     (0..RUNS)
         .map(|_| {
             let mut hits = 0;
@@ -38,8 +40,8 @@ fn anytime_bounds_hold_at_every_moment_at_once() {
     let upper = Cache::fill(VOTES, |s, t| anytime::upper(s, t, delta()).unwrap().value());
     for (seed, p) in [(1, 0.05), (2, 0.5), (3, 0.9), (4, 0.99)] {
         let failures = runs_ever(seed, p, |s, t| lower.get(s, t) > p || upper.get(s, t) < p);
-        assert!(failures <= MOST_FAILURES, "p = {p}: {failures}");
-        // A bound that never failed would be looser than it need be.
+        assert!(failures <= MAX_FAILURES, "p = {p}: {failures}");
+        // A bound that never fails is looser than necessary.
         assert!(failures >= RUNS / 400, "p = {p}: {failures}");
     }
 }
@@ -57,14 +59,15 @@ fn the_target_test_holds_at_every_moment_at_once() {
         let target = UpperBound::from_value(p0).unwrap();
         let evidence = Cache::fill(VOTES, |s, t| anytime::target_log_e_value(s, t, target).unwrap());
         let accepted = runs_ever(seed, p, |s, t| evidence.get(s, t) >= needed);
-        assert!(accepted <= MOST_FAILURES, "p0 = {p0}, p = {p}: {accepted}");
+        assert!(accepted <= MAX_FAILURES, "p0 = {p0}, p = {p}: {accepted}");
         if p >= p0 {
             assert!(accepted >= RUNS / 200, "p0 = {p0}: {accepted}");
         }
     }
 }
 
-/// The one-sided mixture under the hypothesis has mean at most 1 at each fixed moment: summed exactly.
+/// The one-sided mixture has mean at most 1 under the hypothesis at each fixed number of votes. The
+/// test computes the mean exactly.
 #[test]
 fn evidence_has_mean_at_most_one() {
     for p0 in [0.1, 0.5, 0.9] {
@@ -89,9 +92,9 @@ fn evidence_has_mean_at_most_one() {
     }
 }
 
-/// Exact, without simulation: the probability that the bound is false is a sum over the counts.
+/// Exact, without simulation: the probability of a false bound is a sum over the counts.
 #[test]
-fn clopper_pearson_fails_as_rarely_as_it_says() {
+fn clopper_pearson_keeps_its_failure_probability() {
     for votes in [1_u32, 7, 50, 200] {
         let bounds: Vec<(f64, f64)> = (0..=u64::from(votes))
             .map(|s| {
@@ -132,7 +135,7 @@ fn plan(sides: Sides, target_radius: Option<f64>, failure_probability: f64) -> S
     }
 }
 
-/// The radius that the true probabilities give the class: what no certificate may exceed.
+/// The radius from the class's true probabilities. No certificate may exceed it.
 fn true_radius(plan: &SmoothingPlan, h: &[f64], class: usize) -> f64 {
     let other = (0..h.len()).filter(|&i| i != class).map(|i| h[i]).fold(0.0, f64::max);
     let p = LowerBound::from_value(h[class]).unwrap();
@@ -145,7 +148,7 @@ fn two_sided_radii_with_the_split_hold_at_every_look() {
     let plan = plan(Sides::TwoSided, None, 0.05);
     let truth = true_radius(&plan, &h, 0);
     assert!(truth > 0.05, "{truth}");
-    let mut source = Votes::seeded(10);
+    let mut source = SimulatedVotes::seeded(10);
     let mut known: HashMap<Tally, f64> = HashMap::new();
     let mut failures = 0;
     for _ in 0..RUNS {
@@ -168,13 +171,14 @@ fn two_sided_radii_with_the_split_hold_at_every_look() {
         }
         failures += u32::from(ever);
     }
-    assert!(failures <= MOST_FAILURES, "{failures}");
+    assert!(failures <= MAX_FAILURES, "{failures}");
 }
 
-/// The whole procedure: selection, the choice of sides, batches, the stopping rule, the certificate; judged at every look.
-fn failures_of_the_whole(seed: u64, h: &[f64], target: Option<f64>) -> u32 {
+/// The whole procedure: selection, the choice of sides, batches, the stopping rule, and the
+/// certificate, at every look.
+fn false_certificates_of_the_procedure(seed: u64, h: &[f64], target: Option<f64>) -> u32 {
     let base = plan(Sides::OneSided, target, 0.05);
-    let mut source = Votes::seeded(seed);
+    let mut source = SimulatedVotes::seeded(seed);
     let mut known: HashMap<(Tally, Sides), (SmoothedRadius, Decision)> = HashMap::new();
     let mut failures = 0;
     for _ in 0..RUNS {
@@ -225,19 +229,19 @@ fn failures_of_the_whole(seed: u64, h: &[f64], target: Option<f64>) -> u32 {
 }
 
 #[test]
-fn the_whole_procedure_is_false_as_rarely_as_it_says() {
+fn the_whole_procedure_keeps_its_failure_probability() {
     let truth = true_radius(&plan(Sides::OneSided, None, 0.05), &[0.8, 0.1, 0.1], 0);
     let cases: [(u64, &[f64], Option<f64>); 6] = [
         (11, &[0.8, 0.2], None),
         (12, &[0.8, 0.1, 0.1], None),
-        // A target just above the truth, so that each acceptance is false.
+        // A target just above the true radius, so that each acceptance is false.
         (13, &[0.8, 0.1, 0.1], Some(truth * 1.0001)),
         (14, &[0.5, 0.25, 0.25], None),
         (15, &[0.4, 0.35, 0.25], Some(0.05)),
         (16, &[0.97, 0.03], Some(0.3)),
     ];
     for (seed, h, target) in cases {
-        let failures = failures_of_the_whole(seed, h, target);
-        assert!(failures <= MOST_FAILURES, "{h:?}, target {target:?}: {failures}");
+        let failures = false_certificates_of_the_procedure(seed, h, target);
+        assert!(failures <= MAX_FAILURES, "{h:?}, target {target:?}: {failures}");
     }
 }

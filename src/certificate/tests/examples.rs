@@ -1,4 +1,4 @@
-//! A plan and tallies that several tests start from.
+//! The plan and tallies that several tests start from.
 
 use crate::certificate::*;
 

@@ -1,9 +1,11 @@
-//! A fuzz target over the whole folder, with raw bit patterns: NaN, infinities, subnormals, 1e308 and both zeros.
+//! A fuzz target over the whole folder with raw bit patterns: NaN, infinities, subnormals, 1e308
+//! and both zeros.
 //!
-//! `cargo test fuzz` runs a bounded number of cases. For longer, say an hour, on stable Rust:
-//! `CERTIMIX_FUZZ_SECONDS=3600 cargo test --lib certificate::tests::fuzz -- --nocapture`. It prints its executions and the
-//! seed; `CERTIMIX_FUZZ_SEED` repeats a run. Every radius must be finite, at least 0, 0 where an input is not finite, and
-//! never above the same formula in 80 decimal digits.
+//! `cargo test fuzz` runs a bounded number of cases. A longer run, for example one hour, on stable
+//! Rust: `CERTIMIX_FUZZ_SECONDS=3600 cargo test --lib certificate::tests::fuzz -- --nocapture`. It
+//! prints the number of executions and the seed; `CERTIMIX_FUZZ_SEED` repeats a run. Every radius
+//! must be finite, at least 0, and 0 if an input is not finite. It must never exceed the same
+//! formula in 80 decimal digits.
 
 use super::{high_precision_lipschitz, high_precision_normal};
 use crate::certificate::{
@@ -54,7 +56,7 @@ impl RandomInputs {
         EDGES[self.0.usize(..EDGES.len())]
     }
 
-    /// Mostly a number that its type accepts, so that what lies behind the checks is reached.
+    /// Usually a number that its type accepts, so that the cases pass the validation.
     fn or_raw(&mut self, usual: f64) -> f64 {
         if self.0.u8(..5) == 0 { self.raw() } else { usual }
     }
@@ -104,7 +106,7 @@ impl RandomInputs {
         } else {
             LowerBound::from_complement(p)
         };
-        bound.unwrap_or(LowerBound::NOTHING)
+        bound.unwrap_or(LowerBound::TRIVIAL)
     }
 
     fn count(&mut self) -> u64 {
@@ -118,9 +120,12 @@ impl RandomInputs {
 }
 
 #[track_caller]
-fn sane(radius: f64, finite: bool, what: &str) {
-    assert!(radius.is_finite() && radius >= 0.0, "{what}: {radius:e}");
-    assert!(finite || radius == 0.0, "{what}: {radius:e} although not all is finite");
+fn assert_valid_radius(radius: f64, finite: bool, context: &str) {
+    assert!(radius.is_finite() && radius >= 0.0, "{context}: {radius:e}");
+    assert!(
+        finite || radius == 0.0,
+        "{context}: {radius:e} although not all is finite"
+    );
 }
 
 fn lipschitz(from: &mut RandomInputs) {
@@ -133,12 +138,12 @@ fn lipschitz(from: &mut RandomInputs) {
             assert!(!(l > 0.0 && l.is_finite() && error >= 0.0 && error.is_finite()));
             continue;
         };
-        let what = format!("{alpha:?} {logits:?} {t:?} {constant:?} {error:e}");
-        sane(radius, logits.iter().all(|z| z.is_finite()), &what);
+        let context = format!("{alpha:?} {logits:?} {t:?} {constant:?} {error:e}");
+        assert_valid_radius(radius, logits.iter().all(|z| z.is_finite()), &context);
         if radius > 0.0 {
             assert!(
                 high_precision_lipschitz::logit_allows(alpha, &logits, t, constant, error, radius),
-                "{what}: {radius:e}"
+                "{context}: {radius:e}"
             );
         }
     }
@@ -153,13 +158,13 @@ fn lipschitz(from: &mut RandomInputs) {
     let constants: Vec<f64> = (0..classes).map(|_| from.scale()).collect();
     let cap = from.0.bool().then(|| from.scale());
     if let Ok(radius) = theorem1_radius(alpha, &h, &constants, error, cap) {
-        let what = format!("{alpha:?} {h:?} {constants:?} {error:e} {cap:?}");
-        sane(radius, h.iter().all(|p| p.is_finite()), &what);
-        assert!(cap.is_none_or(|cap| radius <= cap), "{what}");
+        let context = format!("{alpha:?} {h:?} {constants:?} {error:e} {cap:?}");
+        assert_valid_radius(radius, h.iter().all(|p| p.is_finite()), &context);
+        assert!(cap.is_none_or(|cap| radius <= cap), "{context}");
         if radius > 0.0 {
             assert!(
                 high_precision_lipschitz::theorem1_allows(alpha, &h, &constants, error, radius),
-                "{what}: {radius:e}"
+                "{context}: {radius:e}"
             );
         }
     }
@@ -172,15 +177,16 @@ fn smoothed(from: &mut RandomInputs) {
         return;
     };
     let (lower, other) = (from.lower(), from.lower().of_complement());
-    let what = format!("{alpha:?} {sigma:?} {lower:?} {other:?}");
+    let context = format!("{alpha:?} {sigma:?} {lower:?} {other:?}");
     let tight = tight_radius(alpha, sigma, lower, other);
     let theorem2 = theorem2_radius(alpha, sigma, lower, other);
-    sane(tight, alpha.can_certify(), &what);
-    sane(theorem2, alpha.can_certify(), &what);
+    assert_valid_radius(tight, alpha.can_certify(), &context);
+    assert_valid_radius(theorem2, alpha.can_certify(), &context);
     // A quotient that overflows in one and not in the other is 0 there.
     if tight > 0.0 {
-        assert!(theorem2 <= tight * (1.0 + 1e-9), "{what}: {theorem2:e} {tight:e}");
-        // At the radius itself the margin is still at least mu, by quantiles and tails on the other sides.
+        assert!(theorem2 <= tight * (1.0 + 1e-9), "{context}: {theorem2:e} {tight:e}");
+        // At the radius itself the margin is still at least mu, by quantiles and tails rounded in
+        // the other directions.
         let upper = other.stronger(lower.of_complement());
         let width = tight / sigma.get();
         let (class, runner_up) = (
@@ -189,36 +195,36 @@ fn smoothed(from: &mut RandomInputs) {
         );
         let kept = normal::cdf_upper((-class - width).next_up()).value();
         let gained = normal::cdf_lower((runner_up + width).next_down()).value();
-        assert!(kept - gained >= alpha.margin_needed() - 1e-10, "{what}: {tight:e}");
+        assert!(kept - gained >= alpha.margin_needed() - 1e-10, "{context}: {tight:e}");
     }
     if tight > 0.0 {
         let allows = high_precision_normal::tight_allows(alpha, sigma, lower, other, tight);
-        assert_ne!(allows, Some(false), "{what}: {tight:e}");
+        assert_ne!(allows, Some(false), "{context}: {tight:e}");
     }
     if theorem2 > 0.0 {
         let allows = high_precision_normal::theorem2_allows(alpha, sigma, lower, other, theorem2);
-        assert_ne!(allows, Some(false), "{what}: {theorem2:e}");
+        assert_ne!(allows, Some(false), "{context}: {theorem2:e}");
     }
     let target = from.scale();
     for required in [required_p, required_p_theorem2] {
         let p0 = required(alpha, sigma, target);
         assert!(
             (0.0..=1.0).contains(&p0.value()) && (0.0..=1.0).contains(&p0.complement()),
-            "{what} {target:e}"
+            "{context} {target:e}"
         );
         assert!(
             target.is_finite() || target < 0.0 || p0.complement() == 0.0,
-            "{what} {target:e}"
+            "{context} {target:e}"
         );
     }
     let tv = from.unit();
     let (less, more) = discount_total_variation(lower, other, tv);
     assert!(
         less.value() <= lower.value() && more.value() >= other.value(),
-        "{what} {tv:e}"
+        "{context} {tv:e}"
     );
     if let Some(n) = radius_sq_levels(tight, 255) {
-        assert!(tight > 0.0 && (n < 1 << 40 || tight > 1e3), "{what} {n}");
+        assert!(tight > 0.0 && (n < 1 << 40 || tight > 1e3), "{context} {n}");
     }
     let x = from.raw();
     let (down, up) = (normal::cdf_lower(x), normal::cdf_upper(x));
@@ -264,28 +270,28 @@ fn votes(from: &mut RandomInputs) {
         target_radius: from.0.bool().then(|| from.scale()),
         total_variation: if from.0.bool() { 0.0 } else { from.unit() },
     };
-    let what = format!("{plan:?} {tally:?}");
+    let context = format!("{plan:?} {tally:?}");
     if tally.check().is_err() || plan.check().is_err() {
-        assert!(certify(&plan, tally).is_err(), "{what}");
+        assert!(certify(&plan, tally).is_err(), "{context}");
         return;
     }
-    // The exact tail of many votes is slow; the rest is enough for it.
+    // The exact tail of many votes is slow, and smaller counts cover it.
     if tally.votes > 100_000 && plan.bound_method != BoundMethod::Anytime {
         return;
     }
     let proven = certify(&plan, tally).unwrap();
-    sane(proven.radius, alpha.can_certify(), &what);
-    // No bound may be beyond the share of votes, unless the target test says so.
+    assert_valid_radius(proven.radius, alpha.can_certify(), &context);
+    // No bound may exceed the share of votes, unless the target test proves it.
     #[expect(clippy::cast_precision_loss, reason = "counts are at most 2^40")]
     let share = tally.votes_for_class as f64 / (tally.votes as f64);
-    assert!(tally.votes > 0 || proven.radius == 0.0, "{what}");
+    assert!(tally.votes > 0 || proven.radius == 0.0, "{context}");
     assert!(
         tally.votes == 0 || failure_probability.get() > 0.4 || proven.p_lower.value() <= share,
-        "{what}"
+        "{context}"
     );
     for bounds in [anytime::lower, clopper_pearson::lower] {
         let small = bounds(a.min(50), 50, failure_probability).unwrap();
-        assert!((0.0..=1.0).contains(&small.value()), "{what}");
+        assert!((0.0..=1.0).contains(&small.value()), "{context}");
     }
     let budget = from.count();
     decide(&plan, tally, budget.min(1 << 40)).unwrap();

@@ -1,18 +1,18 @@
-//! The Lipschitz radii once more, the straightforward way, in 300 binary digits and more: for the fuzz target.
+//! The Lipschitz radii computed directly in at least 300 binary digits, for the fuzz target.
 
 use crate::certificate::{Alpha, LogitConstant, Temperature, mixing_allowance};
 use dashu_float::{FBig, ops::SquareRoot as _, round::mode::HalfEven};
 
 pub(super) type HighPrecision = FBig<HalfEven, 2>;
 
-/// Digits kept; inputs are exact.
+/// Working precision in binary digits; inputs are exact.
 const DIGITS: usize = 300;
 
 pub(super) fn high_precision(x: f64) -> HighPrecision {
     HighPrecision::try_from(x).unwrap().with_precision(DIGITS).value()
 }
 
-/// Rounding of the reference itself.
+/// The rounding error of this reference itself.
 pub(super) fn slack(x: &HighPrecision) -> HighPrecision {
     let size = if *x < HighPrecision::ZERO {
         -x.clone()
@@ -30,12 +30,14 @@ pub(super) fn theorem1_allows(alpha: Alpha, h: &[f64], constants: &[f64], error:
     (0..h.len()).filter(|&i| i != y).all(|i| {
         let margin = &a * (high_precision(h[y]) - high_precision(h[i]) - &lost) + &a - high_precision(1.0);
         let needed = high_precision(radius) * &a * (high_precision(constants[y]) + high_precision(constants[i]));
-        // The products are of one size where the radius is near its bound, so relative slack is enough.
+        // The products have about the same size where the radius is near its bound, so a relative
+        // slack is enough.
         needed <= &margin + slack(&margin) * high_precision(2.0_f64.powi(-20))
     })
 }
 
-/// Whether `radius` is at most `(z_y - z_i - 4 e - T [ln(1 + mu' sum w_j) - ln(1 - mu')]) / (sqrt(2) L)` (or `2 L`), with
+/// Whether `radius` is at most
+/// `(z_y - z_i - 4 e - T [ln(1 + mu' sum w_j) - ln(1 - mu')]) / (sqrt(2) L)` (or `2 L`), with
 /// `mu' = mu + allowance` and `w_j = exp((z_j - z_i)/T)` over j other than y.
 pub(super) fn logit_allows(
     alpha: Alpha,
@@ -64,7 +66,8 @@ pub(super) fn logit_allows(
     let mut crowd = high_precision(0.0);
     for j in others {
         let exponent = (high_precision(z[j]) - high_precision(second)) / &t;
-        // Below e^-1000 nothing is seen of it; leaving it out only raises the reference.
+        // Terms below e^-1000 have no effect at this precision; leaving them out only raises the
+        // reference.
         if exponent > high_precision(-1000.0) {
             crowd += if exponent == HighPrecision::ZERO {
                 one.clone()

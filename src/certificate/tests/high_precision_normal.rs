@@ -1,7 +1,8 @@
-//! The smoothed radii once more, the straightforward way, in 300 binary digits: for the fuzz target.
+//! The smoothed radii computed directly in 300 binary digits, for the fuzz target.
 //!
-//! `Phi(x) = 1/2 + phi(x) (x + x^3/3 + x^5/(3 5) + ...)` (Abramowitz and Stegun 26.2.11): all terms are of one sign. Quantiles are
-//! Newton's. Tails below [`LEAST`] are left to the tables, since the sum loses them.
+//! `Phi(x) = 1/2 + phi(x) (x + x^3/3 + x^5/(3 5) + ...)` (Abramowitz and Stegun 26.2.11): all terms
+//! have the same sign. Quantiles come from Newton's method. Tails below [`LEAST`] are left to the
+//! tables, because the sum loses them.
 
 use std::sync::LazyLock;
 
@@ -9,10 +10,10 @@ use super::high_precision_lipschitz::{HighPrecision, high_precision, slack};
 use crate::certificate::{Alpha, LowerBound, Sigma, UpperBound, normal};
 use dashu_float::ops::SquareRoot as _;
 
-/// The least tail that is compared.
+/// The smallest tail that is compared.
 const LEAST: f64 = 1e-40;
 
-/// Machin's formula.
+/// `sqrt(2 pi)`, with pi from Machin's formula.
 static ROOT_OF_TWO_PI: LazyLock<HighPrecision> = LazyLock::new(|| {
     let arctan_of_inverse = |n: f64| {
         let square = high_precision(n * n);
@@ -61,7 +62,7 @@ fn distribution(x: &HighPrecision) -> HighPrecision {
     }
 }
 
-/// `Phi^-1(p)`, from a start that is right to some ten digits.
+/// `Phi^-1(p)`, from a start with about ten correct digits.
 fn quantile(p: &HighPrecision, start: f64) -> HighPrecision {
     let mut x = high_precision(start);
     for _ in 0..6 {
@@ -70,7 +71,7 @@ fn quantile(p: &HighPrecision, start: f64) -> HighPrecision {
     x
 }
 
-/// A bound as it is, none if one of its tails is too small to compare.
+/// The exact value of a bound; `None` if one of its tails is too small to compare.
 fn exact(value: f64, complement: f64) -> Option<HighPrecision> {
     if value.min(complement) < LEAST {
         return None;
@@ -82,7 +83,7 @@ fn exact(value: f64, complement: f64) -> Option<HighPrecision> {
     })
 }
 
-/// Two bounds as they are.
+/// The exact values of two bounds.
 fn both(lower: LowerBound, upper: UpperBound) -> Option<(HighPrecision, HighPrecision)> {
     Some((
         exact(lower.value(), lower.complement())?,
@@ -90,7 +91,7 @@ fn both(lower: LowerBound, upper: UpperBound) -> Option<(HighPrecision, HighPrec
     ))
 }
 
-/// About `Phi^-1` of a probability with this value and complement.
+/// An approximation of `Phi^-1` for a probability with this value and complement.
 fn near(value: f64, complement: f64) -> f64 {
     let bound = if complement < 0.5 {
         LowerBound::from_complement(complement)
@@ -100,8 +101,8 @@ fn near(value: f64, complement: f64) -> f64 {
     normal::quantile_lower(bound.unwrap())
 }
 
-/// Whether `Phi(Phi^-1(p_lower) - r/sigma) - Phi(Phi^-1(p_upper) + r/sigma) >= (1 - alpha)/alpha` at `radius`, `p_upper` being at most
-/// `1 - p_lower`; none where that is not compared.
+/// Whether `Phi(Phi^-1(p_lower) - r/sigma) - Phi(Phi^-1(p_upper) + r/sigma) >= (1 - alpha)/alpha`
+/// holds at `radius`, with `p_upper` at most `1 - p_lower`; `None` if the case is not compared.
 pub(super) fn tight_allows(
     alpha: Alpha,
     sigma: Sigma,
@@ -122,7 +123,9 @@ pub(super) fn tight_allows(
     Some(needed <= &margin + slack(&margin))
 }
 
-/// Whether `radius` is at most `sigma/2 (Phi^-1(alpha p_lower) - Phi^-1(alpha p_upper + 1 - alpha))`; none where that is not compared.
+/// Whether `radius` is at most
+/// `sigma/2 (Phi^-1(alpha p_lower) - Phi^-1(alpha p_upper + 1 - alpha))`; `None` if the case is not
+/// compared.
 pub(super) fn theorem2_allows(
     alpha: Alpha,
     sigma: Sigma,
@@ -142,9 +145,9 @@ pub(super) fn theorem2_allows(
     Some(high_precision(radius) <= &exact + slack(&exact) * high_precision(sigma.get()))
 }
 
-/// Against the tables' 60 digits: `Phi(1)`, and its quantile back.
+/// Against the tables' 60 digits: `Phi(1)`, and its quantile.
 #[test]
-fn the_reference_knows_the_normal_distribution() {
+fn the_high_precision_normal_matches_known_values() {
     let one = distribution(&high_precision(1.0));
     let off = &one - high_precision(0.841_344_746_068_542_9);
     assert!(off < high_precision(1e-16) && off > high_precision(-1e-16));

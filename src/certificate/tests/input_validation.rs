@@ -1,10 +1,10 @@
-//! Rules: which inputs are refused, and what certifies nothing.
+//! Validation: which inputs are rejected, and which inputs certify nothing.
 
 use super::examples::{plan, tally};
 use crate::certificate::*;
 
 #[test]
-fn ranges_are_kept() {
+fn values_out_of_range_are_rejected() {
     for bad in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
         assert!(Alpha::new(bad).is_err());
         assert!(LowerBound::from_value(bad).is_err() && UpperBound::from_complement(bad).is_err());
@@ -79,7 +79,7 @@ fn below_one_half_nothing_is_certified() {
 }
 
 #[test]
-fn what_is_not_a_number_certifies_nothing() {
+fn nan_and_infinity_certify_nothing() {
     let a = Alpha::new(0.9).unwrap();
     for bad in [f64::NAN, f64::INFINITY] {
         assert_eq!(theorem1_radius(a, &[0.9, bad], &[1.0, 1.0], 0.0, None).unwrap(), 0.0);
@@ -101,7 +101,7 @@ fn what_is_not_a_number_certifies_nothing() {
 }
 
 #[test]
-fn local_constants_are_capped_at_their_neighbourhood() {
+fn radii_of_local_constants_stay_in_their_neighbourhood() {
     let a = Alpha::new(0.9).unwrap();
     let far = theorem1_radius(a, &[0.95, 0.05], &[0.1, 0.1], 0.0, None).unwrap();
     assert!(far > 3.0, "{far}");
@@ -120,7 +120,7 @@ fn local_constants_are_capped_at_their_neighbourhood() {
 }
 
 #[test]
-fn softmax_and_mixture_keep_their_promises() {
+fn softmax_and_mixture_handle_special_values() {
     let t = Temperature::ONE;
     assert_eq!(log_softmax(&[f32::NAN, 0.0], t), [LOG_FLOOR; 2]);
     assert_eq!(log_softmax(&[f32::NEG_INFINITY; 2], t), [LOG_FLOOR; 2]);
@@ -134,7 +134,7 @@ fn softmax_and_mixture_keep_their_promises() {
         log_probabilities(&[f32::NAN, -1.0, 2.0, 1.0, 0.0]),
         [LOG_FLOOR, LOG_FLOOR, 0.0, 0.0, LOG_FLOOR]
     );
-    // At the ends the mixture is exactly the one network.
+    // At both ends the mixture equals exactly one network's output.
     let (g, h) = ([-0.1, -2.4], [-1.7, -0.2]);
     assert_eq!(mixed_logits(Alpha::new(0.0).unwrap(), &g, &h), g);
     assert_eq!(mixed_logits(Alpha::new(1.0).unwrap(), &g, &h), h);

@@ -1,5 +1,5 @@
-//! Tests of the mathematics: against 60-digit tables, by properties, on classifiers known exactly, and by
-//! simulation.
+//! Tests of the mathematics: against 60-digit tables, by properties, on classifiers with a known
+//! radius, and by simulation.
 
 mod certification_rules;
 mod coverage;

@@ -1,4 +1,4 @@
-//! The inner parts, where the whole would not show a mistake.
+//! Tests of the numerical parts whose mistakes the whole would hide.
 
 use crate::certificate::numerics::beta_tail::beta_tail_series;
 use crate::certificate::numerics::divergence::divergence;
@@ -10,9 +10,9 @@ use crate::certificate::numerics::radius::Radius;
 use crate::certificate::radii::near_zero_width::near_zero_width;
 use crate::certificate::{Alpha, Sigma, required_p_theorem2};
 
-/// However early the sum is broken off, the whole lies between the two ends.
+/// At any truncation the full sum lies between the two bounds.
 #[test]
-fn a_broken_off_tail_encloses_the_whole() {
+fn a_truncated_tail_encloses_the_full_sum() {
     for (a, b) in [
         (1.0, 1.0),
         (0.5, 0.5),
@@ -23,7 +23,7 @@ fn a_broken_off_tail_encloses_the_whole() {
         (90.0, 10.0),
     ] {
         for fraction in [0.05, 0.4, 0.8, 0.99] {
-            // Below the mean, where the terms fall from the start.
+            // Below the mean, where the terms decrease from the start.
             let x: f64 = fraction * a / (a + b);
             let whole = beta_tail_series(a, b, x, 1.0 - x, 0.0);
             assert!(
@@ -54,16 +54,16 @@ fn a_product_with_sigma_is_rounded_down() {
 }
 
 #[test]
-fn sums_of_products_keep_what_cancels() {
-    // (1 + e)(1 - e) - 1 = -e^2, of which plain arithmetic keeps nothing.
+fn dot_products_keep_digits_that_cancel() {
+    // (1 + e)(1 - e) - 1 = -e^2; plain arithmetic keeps no digit of it.
     let e = 2.0_f64.powi(-40);
     let pairs = [(1.0 + e, 1.0 - e), (-1.0, 1.0)];
     let exact = -(e * e);
     assert!(dot_lower(&pairs) <= exact && exact <= dot_upper(&pairs));
     assert!(dot_upper(&pairs) - dot_lower(&pairs) <= 1e-3 * e * e);
-    // And own up to the second order of what cancelled, whose size is 2.
+    // The bounds also allow for the second order of the cancelled terms, whose size is 2.
     assert!(dot_upper(&pairs) - dot_lower(&pairs) >= 2.0 * 2.0 * 1000.0 * f64::EPSILON * f64::EPSILON);
-    // What is exact stays so.
+    // The result of exact operations is exact.
     assert_eq!(
         (
             dot_lower(&[(0.5, 0.5), (1.0, 0.25)]),
@@ -71,13 +71,13 @@ fn sums_of_products_keep_what_cancels() {
         ),
         (0.5, 0.5)
     );
-    // Underflow is not taken for exactness.
+    // An underflow does not count as exact.
     assert!(dot_lower(&[(1e-200, 1e-200)]) <= 0.0 && dot_upper(&[(1e-200, 1e-200)]) > 0.0);
 }
 
-/// The divergence's error bound covers what a decomposition with other roundings gives.
+/// The error bound of the divergence covers a decomposition with other roundings.
 #[test]
-fn the_divergence_knows_its_error() {
+fn the_divergence_error_bound_covers_the_mirrored_form() {
     for (hits, votes) in [(1_u64, 10_u64), (500_001, 1_000_000), (999_999_000, 1_000_000_000)] {
         let counts = HitCounts::new(hits, votes).unwrap();
         for p in [0.3, 0.5, 0.999, 0.999_999] {
@@ -91,9 +91,10 @@ fn the_divergence_knows_its_error() {
     }
 }
 
-/// At the width found, the exact integral is within the excess: compared by Simpson's rule with many steps.
+/// At the computed width the exact integral is within the excess, by Simpson's rule with many
+/// steps.
 #[test]
-fn small_widths_take_no_more_than_the_excess() {
+fn near_zero_widths_stay_within_the_excess() {
     for (class, runner_up) in [(0.3, -0.3), (2.0, -2.5), (-3.0, -6.0), (7.0, 6.5)] {
         for scale in [1e-4_f64, 1e-5, 1e-7] {
             let density = |x: f64| (-x * x / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
@@ -113,9 +114,9 @@ fn small_widths_take_no_more_than_the_excess() {
     assert_eq!(near_zero_width(0.5, 1.0, 0.0), 0.0);
 }
 
-/// The integral of `phi(class - s) + phi(runner_up + s)` over [0, w], by Simpson's rule on 64 steps: w is so small that it errs by
-/// less than a rounding.
-fn flow_through(w: f64, class: f64, runner_up: f64) -> f64 {
+/// The integral of `phi(class - s) + phi(runner_up + s)` over [0, w], by Simpson's rule on 64
+/// steps. The width is so small that the error is below a rounding.
+fn integrated_loss(w: f64, class: f64, runner_up: f64) -> f64 {
     let at = |s: f64| density(class - s) + density(runner_up + s);
     let step = w / 64.0;
     let weight = |k: u32| {
@@ -130,16 +131,16 @@ fn flow_through(w: f64, class: f64, runner_up: f64) -> f64 {
     (0..=64).map(|k| weight(k) * at(f64::from(k) * step)).sum::<f64>() * step / 3.0
 }
 
-/// On either side of the middle, and far out, where the density changes most within the width.
+/// On both sides of the middle, and far out, where the density changes most within the width.
 #[test]
-fn a_small_width_is_never_too_wide() {
+fn a_near_zero_width_is_never_too_large() {
     let mut small = 0;
     for class in [-6.0, -3.0, -1.0, -0.1, 0.0, 0.3, 1.5, 4.0, 6.0] {
         for runner_up in [-6.0, -2.5, -0.7, 0.0, 0.4, 2.0, 5.0] {
             for width in [1e-12, 1e-7, 1e-5, 3e-4, 9e-4] {
-                let excess = flow_through(width, class, runner_up);
+                let excess = integrated_loss(width, class, runner_up);
                 let found = near_zero_width(excess, class, runner_up);
-                let taken = flow_through(found, class, runner_up);
+                let taken = integrated_loss(found, class, runner_up);
                 assert!(
                     taken <= excess * (1.0 - 1e-12),
                     "{class} {runner_up} {width}: {taken} of {excess}"
@@ -156,7 +157,7 @@ fn a_small_width_is_never_too_wide() {
 
 /// A radius below zero needs less than half of the votes, by the same formula.
 #[test]
-fn the_probability_that_theorem_2_needs_grows_from_below_a_half() {
+fn the_required_probability_of_theorem_2_grows_with_the_radius() {
     let (alpha, sigma) = (Alpha::new(0.76).unwrap(), Sigma::new(0.5).unwrap());
     let mut before = 0.0;
     for radius in [-0.5, -0.25, -0.1, 0.1, 0.25] {

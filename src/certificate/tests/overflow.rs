@@ -1,4 +1,4 @@
-//! What overflows, is NaN or is not finite certifies nothing.
+//! Overflows, NaN and infinities certify nothing.
 
 use crate::certificate::numerics::dot_product::{dot_lower, dot_upper};
 use crate::certificate::numerics::nan_safe::{
@@ -33,12 +33,12 @@ fn a_huge_error_bound_certifies_nothing() {
 fn huge_and_tiny_constants_certify_nothing_that_overflows() {
     let h = [1.0, 0.0];
     assert_eq!(theorem1_radius(alpha(), &h, &[f64::MAX; 2], 0.0, None).unwrap(), 0.0);
-    // Even the true quotient is beyond the floats.
+    // Even the exact quotient exceeds every float.
     assert_eq!(theorem1_radius(alpha(), &h, &[5e-324; 2], 0.0, None).unwrap(), 0.0);
     assert_eq!(logit(&[9.0, 0.0], LogitConstant::Vector(f64::MAX), 0.0), 0.0);
     assert_eq!(logit(&[9.0, 0.0], LogitConstant::PerLogit(f64::MAX), 0.0), 0.0);
     assert_eq!(logit(&[9.0, 0.0], LogitConstant::PerLogit(5e-324), 0.0), 0.0);
-    // What is in range is still certified.
+    // Values in range are still certified.
     assert!(theorem1_radius(alpha(), &h, &[1e-30; 2], 0.0, None).unwrap() > 1e29);
     assert!(logit(&[9.0, 0.0], LogitConstant::Vector(1e-30), 0.0) > 1e29);
 }
@@ -60,7 +60,7 @@ fn huge_noise_certifies_nothing_that_overflows() {
 }
 
 #[test]
-fn an_infinite_radius_is_none_in_levels() {
+fn an_infinite_radius_has_no_integer_levels() {
     for radius in [f64::INFINITY, f64::NAN, -1.0, 0.0, f64::NEG_INFINITY] {
         assert_eq!(radius_sq_levels(radius, 255), None, "{radius}");
     }
@@ -80,7 +80,7 @@ fn a_radius_cannot_be_nan() {
 }
 
 #[test]
-fn nan_is_nothing_known_in_every_comparison() {
+fn every_comparison_defines_the_result_for_nan() {
     assert_eq!((at_least(f64::NAN, 0.0), at_most(f64::NAN, 1.0)), (0.0, 1.0));
     assert_eq!((at_least(2.0, 1.0), at_least(1.0, 2.0)), (2.0, 2.0));
     assert_eq!((at_most(2.0, 1.0), at_most(1.0, 2.0)), (1.0, 1.0));
@@ -94,13 +94,13 @@ fn nan_is_nothing_known_in_every_comparison() {
     let overflow = [(1.0, 1.0), (-4.0, 1e308)];
     assert_eq!(dot_lower(&overflow), f64::NEG_INFINITY);
     assert_eq!(dot_upper(&[(4.0, 1e308), (1.0, 1.0)]), f64::INFINITY);
-    // The sum passes through an infinity and would come back as NaN.
+    // The sum passes through an infinity and would become NaN.
     let back = [(4.0, 1e308), (-4.0, 1e308)];
     assert_eq!((dot_lower(&back), dot_upper(&back)), (f64::NEG_INFINITY, f64::INFINITY));
 }
 
 #[test]
-fn probabilities_out_of_range_are_refused() {
+fn probabilities_out_of_range_are_rejected() {
     for outside in [-0.1, 1.5, 1e308] {
         let error = theorem1_radius(alpha(), &[outside, 0.3], &[1.0; 2], 0.0, None).unwrap_err();
         assert_eq!(error, CertificateError::Probability(outside));
@@ -112,7 +112,7 @@ fn probabilities_out_of_range_are_refused() {
 }
 
 #[test]
-fn half_of_a_failure_probability_is_half() {
+fn half_of_a_failure_probability_is_exact() {
     for tiny in [f64::MIN_POSITIVE, f64::MIN_POSITIVE * 1.5, 5e-324] {
         assert!(FailureProbability::new(tiny).is_err(), "{tiny:e}");
     }

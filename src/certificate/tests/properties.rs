@@ -8,14 +8,14 @@ use crate::certificate::{
 };
 use proptest::prelude::*;
 
-/// Two roundings of one exact value differ by no more than this, relative.
+/// The largest relative difference of two roundings of one exact value.
 const ROUNDING: f64 = 1e-9;
 
 fn alphas() -> impl Strategy<Value = f64> {
     prop_oneof![0.5..1.0_f64, Just(0.5), Just(1.0), Just(0.5 + 1e-12)]
 }
 
-/// Lower bounds of every size, near 0 and near 1 too.
+/// Lower bounds of every size, including near 0 and near 1.
 fn bounds() -> impl Strategy<Value = LowerBound> {
     prop_oneof![
         (0.0..1.0_f64).prop_map(|p| LowerBound::from_value(p).unwrap()),
@@ -49,7 +49,7 @@ proptest! {
         let theorem2 = theorem2_radius(alpha, sigma, lower, upper);
         prop_assert!(no_less(tight, theorem2), "{tight} < {theorem2}");
         prop_assert!(tight.is_finite() && tight >= 0.0 && theorem2 >= 0.0);
-        // The paper's radius cannot pass this, however sure h is.
+        // The paper's radius cannot exceed this ceiling for any h.
         let ceiling = s * normal::quantile_upper(UpperBound::from_complement(1.0 - a).unwrap());
         prop_assert!(theorem2 <= ceiling);
     }
@@ -65,28 +65,28 @@ proptest! {
         for radius in [tight_radius, theorem2_radius] {
             prop_assert!(no_less(radius(less, sigma, best, upper), radius(less, sigma, p, upper)));
             prop_assert!(no_less(radius(more, sigma, p, upper), radius(less, sigma, p, upper)));
-            // Knowing less of the runner-up cannot help.
-            prop_assert!(no_less(radius(more, sigma, p, upper), radius(more, sigma, p, UpperBound::NOTHING)));
+            // Less information about the runner-up cannot increase the radius.
+            prop_assert!(no_less(radius(more, sigma, p, upper), radius(more, sigma, p, UpperBound::TRIVIAL)));
         }
     }
 
     #[test]
-    fn required_p_is_enough_and_no_more(a in 0.51..1.0_f64, s in 0.05..5.0_f64, w in 0.01..5.0_f64) {
+    fn required_p_is_sufficient_and_not_larger(a in 0.51..1.0_f64, s in 0.05..5.0_f64, w in 0.01..5.0_f64) {
         let (alpha, sigma, target) = (Alpha::new(a).unwrap(), Sigma::new(s).unwrap(), w * s);
         let p0 = required_p(alpha, sigma, target);
-        let at = |c: f64| tight_radius(alpha, sigma, LowerBound::from_complement(c).unwrap(), UpperBound::NOTHING);
+        let at = |c: f64| tight_radius(alpha, sigma, LowerBound::from_complement(c).unwrap(), UpperBound::TRIVIAL);
         prop_assert!(at(p0.complement()) >= target * (1.0 - 1e-12));
         prop_assert!(at(p0.complement() * (1.0 + 1e-6)) < target);
         let p0 = required_p_theorem2(alpha, sigma, target);
         if p0.complement() > 1e-6 {
-            let at = |c: f64| theorem2_radius(alpha, sigma, LowerBound::from_complement(c).unwrap(), UpperBound::NOTHING);
+            let at = |c: f64| theorem2_radius(alpha, sigma, LowerBound::from_complement(c).unwrap(), UpperBound::TRIVIAL);
             prop_assert!(at(p0.complement()) >= target * (1.0 - 1e-9));
             prop_assert!(at(p0.complement() * 1.001 + 1e-6) < target);
         }
     }
 
     #[test]
-    fn votes_bound_what_they_should(votes in 1..5000_u64, share in 0.0..1.0_f64, e in -100.0..-1.0_f64) {
+    fn bounds_are_ordered_and_monotone_in_the_votes(votes in 1..5000_u64, share in 0.0..1.0_f64, e in -100.0..-1.0_f64) {
         let hits = ((votes as f64) * share) as u64;
         let delta = FailureProbability::new(10.0_f64.powf(e)).unwrap();
         let rate = hits as f64 / votes as f64;
@@ -97,18 +97,18 @@ proptest! {
             let (low, high): (LowerBound, UpperBound) = (lower(hits, votes, delta).unwrap(), upper(hits, votes, delta).unwrap());
             prop_assert!(low.value() <= rate && rate <= high.value());
             prop_assert!(low.value() + low.complement() >= 1.0 - 1e-15 && high.value() + high.complement() <= 1.0 + 1e-15);
-            // One more hit among as many votes raises both; a stricter level widens both. (The runner-up's bound
-            // rests on the first.)
+            // One more hit among the same number of votes raises both bounds; a stricter level
+            // widens both. The bound on the runner-up relies on the first property.
             if hits < votes {
                 prop_assert!(no_less(lower(hits + 1, votes, delta).unwrap().value(), low.value()));
                 prop_assert!(no_less(upper(hits + 1, votes, delta).unwrap().value(), high.value()));
             }
             prop_assert!(no_less(low.value(), lower(hits, votes, delta.half()).unwrap().value()));
             prop_assert!(no_less(upper(hits, votes, delta.half()).unwrap().value(), high.value()));
-            // A vote for the class more is never worse.
+            // An additional vote for the class never lowers the bound.
             prop_assert!(no_less(lower(hits + 1, votes + 1, delta).unwrap().value(), low.value()));
         }
-        // What must hold at every moment is looser than what must hold at one.
+        // A bound that holds at every number of votes is looser than a bound for one number.
         prop_assert!(no_less(
             clopper_pearson::lower(hits, votes, delta).unwrap().value(),
             anytime::lower(hits, votes, delta).unwrap().value(),
@@ -128,7 +128,7 @@ proptest! {
             prop_assert!(no_less(then.radius, now.radius));
             prop_assert!(then.target_accepted || !now.target_accepted);
             prop_assert_eq!(now.target_accepted, target.is_some_and(|t| now.radius >= t));
-            // The radius is what its own bounds give, to a rounding of the target.
+            // The radius follows from its own bounds, up to a rounding of the target.
             let again = tight_radius(plan.alpha, plan.sigma, now.p_lower, now.p_upper);
             prop_assert!(now.radius >= again && no_less(again, now.radius));
         }
@@ -140,14 +140,14 @@ proptest! {
         let (upper, (low, high)) = (q.of_complement(), discount_total_variation(p, q.of_complement(), tv));
         prop_assert!(low.value() <= p.value() && low.complement() >= p.complement());
         prop_assert!(high.value() >= upper.value() && high.complement() <= upper.complement());
-        // By the whole distance, where it can be seen.
+        // The change is the whole distance, where floats can resolve it.
         prop_assert!(low.value() == 0.0 || p.value() - low.value() >= tv - 3e-16);
         prop_assert!(high.value() == 1.0 || high.value() - upper.value() >= tv - 3e-16);
         prop_assert!(low.complement() - p.complement() <= tv + 3e-16 && high.value() - upper.value() <= tv + 3e-16);
     }
 
     #[test]
-    fn mixed_logits_are_finite_whatever_the_models_say(a in 0.0..=1.0_f64, g in prop::collection::vec(any::<f32>(), 1..12), t in 1e-3..1e3_f64) {
+    fn mixed_logits_are_finite_for_any_model_output(a in 0.0..=1.0_f64, g in prop::collection::vec(any::<f32>(), 1..12), t in 1e-3..1e3_f64) {
         let h: Vec<f32> = g.iter().rev().copied().collect();
         let (alpha, t) = (Alpha::new(a).unwrap(), Temperature::new(t).unwrap());
         for standard in [log_softmax(&g, t), log_probabilities(&g)] {
@@ -158,9 +158,9 @@ proptest! {
         }
     }
 
-    /// Lemma 1 as served: from the margin on, no g changes the answer.
+    /// Lemma 1 as the server applies it: from the margin on, no g changes the answer.
     #[test]
-    fn lemma_1(a in 0.5..=1.0_f64, h_i in 0.0..0.5_f64, over in 0.0..1.0_f64, g_y in 0.0..=1.0_f64, g_i in 0.0..=1.0_f64) {
+    fn the_margin_of_lemma_1_fixes_the_answer(a in 0.5..=1.0_f64, h_i in 0.0..0.5_f64, over in 0.0..1.0_f64, g_y in 0.0..=1.0_f64, g_i in 0.0..=1.0_f64) {
         let alpha = Alpha::new(a).unwrap();
         let least = h_i + alpha.margin_needed() + crate::certificate::mixing_allowance(2);
         let h_y = least + over * (1.0 - h_i - least).max(0.0);
@@ -172,7 +172,8 @@ proptest! {
         }
     }
 
-    /// phi is never below Theorem 1: `|h_y - h_i|` is `sqrt(2)/2 L/T`-Lipschitz when the vector of logits is L-Lipschitz.
+    /// phi is never below Theorem 1: `|h_y - h_i|` is `sqrt(2)/2 L/T`-Lipschitz if the vector of
+    /// logits is L-Lipschitz.
     #[test]
     fn logit_radii_are_never_below_theorem_1(z in prop::collection::vec(-10.0..10.0_f32, 2..8), a in 0.501..1.0_f64, t in 0.2..3.0_f64, l in 0.1..10.0_f64) {
         let (alpha, temperature) = (Alpha::new(a).unwrap(), Temperature::new(t).unwrap());
@@ -183,7 +184,8 @@ proptest! {
         prop_assert!(logit >= theorem1 * (1.0 - 1e-9) - 1e-11 * t / l, "{logit} < {theorem1}");
     }
 
-    /// An adversary who moves every difference of logits as far as the radius lets him, and both roundings, does not win.
+    /// An adversary who moves every difference of logits by the full radius, and uses both rounding
+    /// errors, does not change the answer.
     #[test]
     fn no_adversary_beats_the_logit_radius(
         z in prop::collection::vec(-6.0..6.0_f32, 2..6), a in 0.501..1.0_f64, t in 0.2..3.0_f64, e in prop_oneof![Just(0.0), 0.0..0.2_f64],
@@ -192,7 +194,8 @@ proptest! {
         let radius = logit_radius(alpha, &z, temperature, LogitConstant::PerLogit(1.0), e).unwrap();
         let y = argmax(&z.iter().map(|&v| f64::from(v)).collect::<Vec<_>>()).unwrap();
         let margin_at = |r: f64| {
-            // True logits differ by e from those seen, move by r each, and are then seen with e again.
+            // True logits differ by e from the observed ones, move by r each, and are then observed
+            // with error e again.
             let moved: Vec<f64> = z.iter().enumerate().map(|(j, &v)| {
                 (f64::from(v) + if j == y { -2.0 * e - r } else { 2.0 * e + r }) / t
             }).collect();
@@ -208,7 +211,7 @@ proptest! {
     }
 
     #[test]
-    fn levels_are_inside_the_radius_and_the_next_is_not(radius in 1e-6..50.0_f64, levels in 1..70_000_u32) {
+    fn the_integer_level_is_the_largest_inside_the_radius(radius in 1e-6..50.0_f64, levels in 1..70_000_u32) {
         let n = radius_sq_levels(radius, levels).unwrap();
         let width = radius * f64::from(levels);
         prop_assert!((n as f64).sqrt() <= width * (1.0 + 1e-15));

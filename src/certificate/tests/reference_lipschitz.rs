@@ -1,4 +1,4 @@
-//! Lipschitz radii and mixtures against the tables.
+//! Lipschitz radii and mixtures against the reference tables.
 
 use super::reference_tables::{alpha, assert_below, number, numbers, table};
 use crate::certificate::{LogitConstant, Temperature, logit_radius, mixed_logits, theorem1_radius};

@@ -1,4 +1,4 @@
-//! Quantiles, radii and levels against the tables.
+//! Quantiles, radii and integer levels against the reference tables.
 
 use super::reference_tables::{
     alpha, assert_above, assert_below, count, lower_bound, number, sigma, table, upper_bound,
@@ -77,7 +77,7 @@ fn required_probabilities_are_rounded_up_and_close() {
 }
 
 #[test]
-fn levels_are_exact() {
+fn integer_levels_are_exact() {
     for row in table("levels.json") {
         let levels = u32::try_from(count(&row, "levels")).unwrap();
         let got = radius_sq_levels(number(&row, "radius"), levels);
@@ -95,24 +95,24 @@ fn levels_are_exact() {
 }
 
 #[test]
-fn the_design_s_worked_numbers() {
+fn the_worked_example_has_the_documented_radii() {
     let (a, s) = (Alpha::new(0.76).unwrap(), Sigma::new(0.5).unwrap());
     let p = LowerBound::from_value(0.99).unwrap();
-    let tight = tight_radius(a, s, p, UpperBound::NOTHING);
-    let theorem2 = theorem2_radius(a, s, p, UpperBound::NOTHING);
+    let tight = tight_radius(a, s, p, UpperBound::TRIVIAL);
+    let theorem2 = theorem2_radius(a, s, p, UpperBound::TRIVIAL);
     assert!((tight - 0.960).abs() < 5e-4, "{tight}");
     assert!((theorem2 - 0.341).abs() < 5e-4, "{theorem2}");
 }
 
 #[test]
-fn what_is_certain_has_a_finite_radius() {
+fn a_certain_class_has_a_finite_radius() {
     let (a, s) = (Alpha::new(0.76).unwrap(), Sigma::new(0.5).unwrap());
     let certain = LowerBound::from_value(1.0).unwrap();
-    let radius = tight_radius(a, s, certain, UpperBound::NOTHING);
+    let radius = tight_radius(a, s, certain, UpperBound::TRIVIAL);
     assert!((18.0..20.0).contains(&radius), "{radius}");
-    // At alpha = 1/2 the margin needed is 1, and no ball keeps it.
+    // At alpha = 1/2 Lemma 1 needs a margin of 1, which no ball keeps.
     assert_eq!(
-        tight_radius(Alpha::new(0.5).unwrap(), s, certain, UpperBound::NOTHING),
+        tight_radius(Alpha::new(0.5).unwrap(), s, certain, UpperBound::TRIVIAL),
         0.0
     );
 }

@@ -1,14 +1,14 @@
-//! Reading the tables of `tests/reference/certificate`, and judging a float against an exact value.
+//! The tables of `tests/reference/certificate`, and the comparison of a float with an exact value.
 
 use crate::certificate::{Alpha, FailureProbability, LowerBound, Sigma, UpperBound};
 use serde_json::Value;
 use std::path::Path;
 
-/// The farthest from the exact value that is still good, relative.
+/// The largest relative distance from the exact value.
 const CLOSE: f64 = 1e-9;
 
-/// Below the normal range floats have lost their digits, and any answer down there is as good.
-const NOTHING: f64 = f64::MIN_POSITIVE;
+/// Below the normal range floats have lost digits, so any value there is accepted.
+const SMALLEST_NORMAL: f64 = f64::MIN_POSITIVE;
 
 pub(super) fn table(name: &str) -> Vec<Value> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -23,7 +23,7 @@ pub(super) fn number(row: &Value, name: &str) -> f64 {
     float(&row[name]).unwrap_or_else(|| panic!("no number {name} in {row}"))
 }
 
-/// Floats are strings in the tables: JSON readers may round numbers their own way, and serde_json does.
+/// Floats are strings in the tables, because JSON readers, serde_json included, may round numbers.
 fn float(value: &Value) -> Option<f64> {
     value.as_str()?.parse().ok()
 }
@@ -67,7 +67,7 @@ pub(super) fn upper_bound(bound: &Value) -> UpperBound {
     }
 }
 
-/// The float next to the exact value, on the side named.
+/// The float next to the exact value, on the given side.
 fn next_to(exact: &Value, side: &str) -> f64 {
     exact[side]
         .as_str()
@@ -76,26 +76,26 @@ fn next_to(exact: &Value, side: &str) -> f64 {
         .unwrap()
 }
 
-/// `got` is not above the exact value, and close to it.
+/// Asserts that `got` is at or below the exact value, and close to it.
 #[track_caller]
-pub(super) fn assert_below(got: f64, exact: &Value, what: &str) {
+pub(super) fn assert_below(got: f64, exact: &Value, context: &str) {
     let down = next_to(exact, "down");
-    assert!(got <= down, "{what}: {got:e} is above the exact {}", exact["exact"]);
+    assert!(got <= down, "{context}: {got:e} is above the exact {}", exact["exact"]);
     assert!(
-        down - got <= CLOSE * down.abs() + NOTHING,
-        "{what}: {got:e} is far below the exact {}",
+        down - got <= CLOSE * down.abs() + SMALLEST_NORMAL,
+        "{context}: {got:e} is far below the exact {}",
         exact["exact"]
     );
 }
 
-/// `got` is not below the exact value, and close to it.
+/// Asserts that `got` is at or above the exact value, and close to it.
 #[track_caller]
-pub(super) fn assert_above(got: f64, exact: &Value, what: &str) {
+pub(super) fn assert_above(got: f64, exact: &Value, context: &str) {
     let up = next_to(exact, "up");
-    assert!(got >= up, "{what}: {got:e} is below the exact {}", exact["exact"]);
+    assert!(got >= up, "{context}: {got:e} is below the exact {}", exact["exact"]);
     assert!(
-        got - up <= CLOSE * up.abs() + NOTHING,
-        "{what}: {got:e} is far above the exact {}",
+        got - up <= CLOSE * up.abs() + SMALLEST_NORMAL,
+        "{context}: {got:e} is far above the exact {}",
         exact["exact"]
     );
 }

@@ -1,4 +1,4 @@
-//! Bounds from votes against the tables.
+//! Bounds from votes against the reference tables.
 
 use super::reference_tables::{assert_above, assert_below, count, failure_probability, table, upper_bound};
 use crate::certificate::{CertificateError, FailureProbability, LowerBound, UpperBound, anytime, clopper_pearson};
@@ -13,18 +13,18 @@ fn check_bounds(
         let (hits, votes) = (count(&row, "hits"), count(&row, "votes"));
         let low = lower(hits, votes, failure_probability(&row)).unwrap();
         let high = upper(hits, votes, failure_probability(&row)).unwrap();
-        let what = format!("{name} {hits}/{votes} at {}", row["failure_probability"]);
-        assert_below(low.value(), &row["lower"], &format!("{what}: lower"));
+        let context = format!("{name} {hits}/{votes} at {}", row["failure_probability"]);
+        assert_below(low.value(), &row["lower"], &format!("{context}: lower"));
         assert_above(
             low.complement(),
             &row["lower_complement"],
-            &format!("{what}: lower's complement"),
+            &format!("{context}: lower's complement"),
         );
-        assert_above(high.value(), &row["upper"], &format!("{what}: upper"));
+        assert_above(high.value(), &row["upper"], &format!("{context}: upper"));
         assert_below(
             high.complement(),
             &row["upper_complement"],
-            &format!("{what}: upper's complement"),
+            &format!("{context}: upper's complement"),
         );
     }
 }
@@ -45,21 +45,25 @@ fn evidence_is_below_the_exact_evidence_and_close() {
         let (hits, votes) = (count(&row, "hits"), count(&row, "votes"));
         let got = anytime::target_log_e_value(hits, votes, upper_bound(&row["p0"])).unwrap();
         let down: f64 = row["log_e_value"]["down"].as_str().unwrap().parse().unwrap();
-        let what = format!("{hits}/{votes} against {}: {got}", row["p0"]);
-        assert!(got <= down, "{what} is above the exact {}", row["log_e_value"]["exact"]);
+        let context = format!("{hits}/{votes} against {}: {got}", row["p0"]);
+        assert!(
+            got <= down,
+            "{context} is above the exact {}",
+            row["log_e_value"]["exact"]
+        );
         assert!(
             down - got <= 1e-9 * down.abs().max(1.0),
-            "{what} is far below the exact {}",
+            "{context} is far below the exact {}",
             row["log_e_value"]["exact"]
         );
     }
 }
 
 #[test]
-fn huge_counts_are_answered_or_refused() {
+fn huge_counts_give_bounds_or_errors() {
     let delta = FailureProbability::new(1e-6).unwrap();
     for bound in [anytime::lower, clopper_pearson::lower] {
-        // At a fixed rate the bound closes in on it as votes grow.
+        // At a fixed rate the bound converges to the rate as votes grow.
         let near = bound(900_000_000, 1_000_000_000, delta).unwrap().value();
         assert!((0.8999..0.9).contains(&near), "{near}");
         let all = bound(1 << 40, 1 << 40, delta).unwrap().complement();
@@ -74,21 +78,22 @@ fn huge_counts_are_answered_or_refused() {
 }
 
 #[test]
-fn without_a_hit_nothing_is_known_from_below() {
+fn without_hits_the_lower_bound_is_trivial() {
     let delta = FailureProbability::new(0.05).unwrap();
-    assert_eq!(anytime::lower(0, 0, delta).unwrap(), LowerBound::NOTHING);
-    assert_eq!(anytime::upper(0, 0, delta).unwrap(), UpperBound::NOTHING);
-    assert_eq!(clopper_pearson::lower(0, 0, delta).unwrap(), LowerBound::NOTHING);
-    assert_eq!(clopper_pearson::upper(7, 7, delta).unwrap(), UpperBound::NOTHING);
+    assert_eq!(anytime::lower(0, 0, delta).unwrap(), LowerBound::TRIVIAL);
+    assert_eq!(anytime::upper(0, 0, delta).unwrap(), UpperBound::TRIVIAL);
+    assert_eq!(clopper_pearson::lower(0, 0, delta).unwrap(), LowerBound::TRIVIAL);
+    assert_eq!(clopper_pearson::upper(7, 7, delta).unwrap(), UpperBound::TRIVIAL);
 }
 
 #[test]
-fn nothing_can_be_shown_to_exceed_one() {
-    let evidence = anytime::target_log_e_value(1000, 1000, UpperBound::NOTHING).unwrap();
+fn no_evidence_shows_that_a_probability_exceeds_one() {
+    let evidence = anytime::target_log_e_value(1000, 1000, UpperBound::TRIVIAL).unwrap();
     assert_eq!(evidence, f64::NEG_INFINITY);
 }
 
-/// Every exact root really is one: the table is checked against the definitions, not only against itself.
+/// The exact roots of the table satisfy their definition: the table is checked independently of
+/// this code.
 #[test]
 fn the_tables_agree_with_closed_forms() {
     for row in table("clopper_pearson.json") {

@@ -1,14 +1,15 @@
 //! Random votes for the coverage tests.
 
-/// SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): enough randomness for votes, the same on every machine.
-pub(super) struct Votes(u64);
+/// SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): random enough for votes, and the same on every
+/// machine.
+pub(super) struct SimulatedVotes(u64);
 
-impl Votes {
+impl SimulatedVotes {
     pub(super) fn seeded(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// Uniform over [0, 1).
+    /// A number from the uniform distribution over [0, 1).
     fn uniform(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
@@ -17,7 +18,7 @@ impl Votes {
         f64::from(u32::try_from((z ^ (z >> 31)) >> 32).unwrap()) / 4_294_967_296.0
     }
 
-    /// The class of one vote, drawn from these probabilities.
+    /// The class of one vote with these probabilities.
     pub(super) fn class(&mut self, probabilities: &[f64]) -> usize {
         let mut left = self.uniform();
         for (class, p) in probabilities.iter().enumerate() {
@@ -34,9 +35,11 @@ impl Votes {
     }
 }
 
-/// How often something with probability 0.05 or less may be seen in 20,000 runs: its mean and five deviations.
+/// Number of simulated runs.
 pub(super) const RUNS: u32 = 20_000;
-pub(super) const MOST_FAILURES: u32 = 1_000 + 5 * 31;
+/// The largest plausible number of failures in all runs if each has probability 0.05 or less: the
+/// mean plus five standard deviations.
+pub(super) const MAX_FAILURES: u32 = 1_000 + 5 * 31;
 
 /// A function of (hits, votes), computed once per pair.
 pub(super) struct Cache {

@@ -1,4 +1,4 @@
-//! Properties of the vote rule on random votes, against the composition of its parts written out once more.
+//! Properties of the vote rule on random votes, compared with the composition of its parts.
 
 use crate::certificate::{
     Alpha, BestLook, BoundMethod, Decision, EstimationPhase, FailureProbability, Look, RadiusMethod, Sides, Sigma,
@@ -7,19 +7,20 @@ use crate::certificate::{
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 
-/// Votes of one input in their order; `None` is a vote for no class.
+/// The votes of one input in order; `None` is a vote for no class.
 #[derive(Debug, Clone)]
 struct VoteSequence {
     selection: Vec<Option<usize>>,
     estimation: Vec<Option<usize>>,
-    /// Votes that arrive together and are looked at together.
+    /// Number of votes that arrive together and are looked at together.
     chunk: usize,
 }
 
 impl VoteSequence {
     fn class(&self, classes: usize) -> usize {
         let count = |class| self.selection.iter().filter(|&&vote| vote == Some(class)).count();
-        // The last of equals, unlike the server: the rule does not care which class is chosen.
+        // The last of equal counts, unlike the server: the rule does not depend on which class is
+        // chosen.
         (0..classes).max_by_key(|&class| count(class)).unwrap()
     }
 
@@ -46,7 +47,7 @@ fn tally(votes: &[Option<usize>], class: usize, classes: usize) -> Tally {
     }
 }
 
-/// What a driver reports in the end.
+/// The result that a driver reports.
 #[derive(Debug, PartialEq)]
 struct DriverResult {
     best: Option<BestLook>,
@@ -56,7 +57,7 @@ struct DriverResult {
     decision: Decision,
 }
 
-/// Drives the rule as the vote loop does: votes arrive in chunks and each chunk is looked at.
+/// Drives the rule as the vote loop does: votes arrive in chunks, and the rule looks at each chunk.
 fn drive_live(rule: VoteRule, sequence: &VoteSequence) -> DriverResult {
     let mut arrived = sequence.selection.iter().chain(&sequence.estimation).copied();
     let (mut selection, mut estimation) = (Vec::new(), Vec::new());
@@ -96,7 +97,8 @@ fn drive_live(rule: VoteRule, sequence: &VoteSequence) -> DriverResult {
     }
 }
 
-/// Drives the rule as the evaluation of shadow alphas does: over the recorded tallies of a finished loop.
+/// Drives the rule as the evaluation of shadow alphas does: over the recorded tallies of a finished
+/// loop.
 fn drive_recorded(rule: VoteRule, selection: Tally, tallies: &[Tally]) -> DriverResult {
     let mut phase = rule.select(selection).unwrap();
     let (mut votes, mut decision) = (0, Decision::Continue);
@@ -114,7 +116,8 @@ fn drive_recorded(rule: VoteRule, selection: Tally, tallies: &[Tally]) -> Driver
     }
 }
 
-/// The rule written out: choose the sides, certify, keep the best, decide by certifying again.
+/// The composition of the parts: choose the sides, certify, keep the best, and decide, which
+/// certifies again.
 fn reference(rule: VoteRule, selection: Tally, tallies: &[Tally]) -> DriverResult {
     let mut plan = rule.plan;
     plan.sides = choose_sides(&plan, selection, rule.classes, rule.vote_budget).unwrap();
@@ -169,7 +172,7 @@ fn rules() -> impl Strategy<Value = VoteRule> {
                     bound_method: fixed_votes
                         .map_or(BoundMethod::Anytime, |votes| BoundMethod::ClopperPearson { votes }),
                     failure_probability: FailureProbability::new(delta).unwrap(),
-                    // Replaced by the selection, so either must give the same.
+                    // `select` replaces the sides, so either value must give the same result.
                     sides: if sides { Sides::TwoSided } else { Sides::OneSided },
                     target_radius,
                     total_variation,
@@ -182,7 +185,7 @@ fn rules() -> impl Strategy<Value = VoteRule> {
     )
 }
 
-/// Votes that mostly go to one class, some to the others, a few to none.
+/// Votes that mostly go to one class, some to the other classes, and a few to no class.
 fn sequences() -> impl Strategy<Value = VoteSequence> {
     let vote = |share: f64| {
         (0.0..1.0_f64, 0..5_usize).prop_map(move |(u, other)| {
@@ -215,7 +218,8 @@ proptest! {
         let tallies = sequence.recorded_tallies(rule.classes);
         let expected = reference(rule, selection, &tallies);
         prop_assert_eq!(&drive_recorded(rule, selection, &tallies), &expected);
-        // Where a chunk ends with the selection votes, the live loop looks at the very tallies that were recorded.
+        // If a chunk ends with the selection votes, the live loop looks at exactly the recorded
+        // tallies.
         let aligned = VoteSequence {
             selection: sequence.selection[..sequence.selection.len() / sequence.chunk * sequence.chunk].to_vec(),
             ..sequence.clone()
@@ -227,7 +231,8 @@ proptest! {
 
     #[test]
     fn a_recorded_live_run_replays_to_the_same_result(rule in rules(), sequence in sequences()) {
-        // A chunk may hold the last selection votes and the first estimation votes: its first look is a short one.
+        // A chunk may hold the last selection votes and the first estimation votes; its first look
+        // is a short one.
         let first = sequence.chunk - sequence.selection.len() % sequence.chunk;
         let class = sequence.class(rule.classes);
         let total = sequence.estimation.len();
@@ -242,7 +247,7 @@ proptest! {
         let mut phase = rule.select(sequence.selection_tally(rule.classes)).unwrap();
         let mut looks: Vec<(Tally, Look)> = Vec::new();
         let mut before = 0.0;
-        // On past the decision to stop: later looks are sound too.
+        // The looks continue after a decision to stop, because later looks are sound too.
         for tally in sequence.recorded_tallies(rule.classes) {
             let look = phase.look(tally).unwrap();
             prop_assert!(phase.best_radius() >= before, "{} < {before}", phase.best_radius());
@@ -252,7 +257,8 @@ proptest! {
             before = phase.best_radius();
             looks.push((tally, look));
         }
-        // The best is the first of the looks with the largest served radius, and none if that is 0.
+        // The best look is the first look with the largest served radius; there is none if that
+        // radius is 0.
         let largest = looks.iter().map(|(_, look)| look.served_radius).fold(0.0, f64::max);
         let first = looks.iter().find(|(_, look)| look.served_radius > 0.0 && look.served_radius >= largest);
         let expected = first.map(|&(tally, look)| BestLook {
@@ -275,7 +281,7 @@ proptest! {
         }
     }
 
-    /// A radius that is proven as far as [`radius_to_prove`] asks is served no shorter than the caller's target.
+    /// If the votes prove [`radius_to_prove`], the served radius is at least the caller's target.
     #[test]
     fn the_served_radius_reaches_the_target(target in 1e-9..100.0_f64, loss in prop_oneof![Just(0.0), 1e-9..10.0_f64]) {
         prop_assert!(served_radius(radius_to_prove(target, loss), loss) >= target);
@@ -312,9 +318,10 @@ fn invalid_counts_are_errors_and_change_nothing() {
     assert_eq!(phase, before);
 }
 
-/// The random cases reach every decision, both choices of sides, and certificates as well as none.
+/// The random cases reach every decision, both choices of sides, and runs with and without a
+/// certificate.
 #[test]
-fn the_random_cases_reach_everything() {
+fn random_cases_reach_every_decision() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let (mut certified, mut two_sided, mut improved) = (0, 0, 0);
     let mut decisions = [0; 4];

@@ -64,18 +64,18 @@ pub fn probability_bounds(plan: &SmoothingPlan, tally: Tally) -> Result<Probabil
         BoundMethod::Anytime => (
             anytime::lower(tally.votes_for_class, tally.votes, share)?,
             match plan.sides {
-                Sides::OneSided => UpperBound::NOTHING,
+                Sides::OneSided => UpperBound::TRIVIAL,
                 Sides::TwoSided => anytime::upper(tally.votes_for_runner_up, tally.votes, share)?,
             },
         ),
         BoundMethod::ClopperPearson { votes } if votes == tally.votes => (
             clopper_pearson::lower(tally.votes_for_class, votes, share)?,
             match plan.sides {
-                Sides::OneSided => UpperBound::NOTHING,
+                Sides::OneSided => UpperBound::TRIVIAL,
                 Sides::TwoSided => clopper_pearson::upper(tally.votes_for_runner_up, votes, share)?,
             },
         ),
-        BoundMethod::ClopperPearson { .. } => (LowerBound::NOTHING, UpperBound::NOTHING),
+        BoundMethod::ClopperPearson { .. } => (LowerBound::TRIVIAL, UpperBound::TRIVIAL),
     };
     let (p_lower, p_upper) = discount_total_variation(lower, upper, plan.total_variation);
     Ok(ProbabilityBounds {

@@ -102,7 +102,7 @@ fn optimistic_radius(plan: &SmoothingPlan, tally: Tally) -> Result<f64, Certific
     let level = FailureProbability::new(MISTAKEN_STOP_RATE)?;
     let class = anytime::upper(tally.votes_for_class, tally.votes, level)?.as_lower();
     let runner_up = match plan.sides {
-        Sides::OneSided => UpperBound::NOTHING,
+        Sides::OneSided => UpperBound::TRIVIAL,
         Sides::TwoSided => anytime::lower(tally.votes_for_runner_up, tally.votes, level)?.as_upper(),
     };
     let (class, runner_up) = discount_total_variation(class, runner_up, plan.total_variation);

@@ -11,7 +11,7 @@ use crate::certificate::error::CertificateError;
 use crate::certificate::votes::certify::{SmoothedRadius, certify};
 use crate::certificate::votes::decision::{Decision, decide_from};
 use crate::certificate::votes::served_radius::served_radius;
-use crate::certificate::votes::sides::choose_sides;
+use crate::certificate::votes::side_selection::choose_sides;
 use crate::certificate::votes::smoothing_plan::SmoothingPlan;
 use crate::certificate::votes::tally::Tally;
 

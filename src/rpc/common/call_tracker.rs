@@ -1,7 +1,7 @@
-//! One call, from its first header to its end, whichever way it ends.
+//! Tracks each call from its first header to its end, and passes its record to the observers.
 //!
-//! Every handler begins a [`Call`] and ends it with what it answers. A handler that is dropped, because the caller left, drops its call,
-//! and that is an end too.
+//! A handler begins a [`TrackedCall`] and ends it with its result. If the caller leaves, tonic drops
+//! the handler and with it the call. The drop ends the call as cancelled.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,25 +14,25 @@ use crate::call::TraceContext;
 use crate::call::{CallRecord, CertificateCounts, Code, Observer as _, Observers, RequestId, RequestIds, Rpc};
 use crate::classifier::{ClassifierError, MixedClassifier, PredictionBatch};
 
-/// The header that names a request, on the way in and on the way out.
+/// The header that carries the request ID, in requests and responses.
 pub(in crate::rpc) const REQUEST_ID: &str = "x-request-id";
 
-/// Begins calls. Clones share it.
+/// Begins tracked calls. Clones share one state.
 #[derive(Clone, Debug)]
-pub(in crate::rpc) struct Calls {
+pub(in crate::rpc) struct CallTracker {
     shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
 struct Shared {
     ids: RequestIds,
-    /// Whether anybody wants to know of whose trace a call is.
+    /// Whether an observer needs the trace context of a call.
     reads_trace_context: bool,
     observers: Observers,
 }
 
-impl Calls {
-    /// `observers` are told of each.
+impl CallTracker {
+    /// Every call is reported to `observers`.
     pub(in crate::rpc) fn new(observers: Observers) -> Self {
         let shared = Shared {
             ids: RequestIds::default(),
@@ -44,11 +44,11 @@ impl Calls {
         }
     }
 
-    /// A call whose headers have come just now.
-    pub(in crate::rpc) fn begin(&self, rpc: Rpc, metadata: &MetadataMap) -> Call {
+    /// Begins a call whose headers have just arrived.
+    pub(in crate::rpc) fn begin(&self, rpc: Rpc, metadata: &MetadataMap) -> TrackedCall {
         let id = metadata.get(REQUEST_ID).map(MetadataValue::as_encoded_bytes);
         let id = id.and_then(RequestId::from_caller);
-        let mut call = self.begin_as(rpc, id.unwrap_or_else(|| self.shared.ids.next()), Instant::now());
+        let mut call = self.begin_with_id(rpc, id.unwrap_or_else(|| self.shared.ids.next()), Instant::now());
         if self.shared.reads_trace_context {
             let header = |name| metadata.get(name).and_then(|value| value.to_str().ok());
             call.record.trace = TraceContext::parse(header("traceparent"), header("tracestate"));
@@ -56,113 +56,115 @@ impl Calls {
         call
     }
 
-    /// A call that no handler has seen, and whose headers nobody has kept.
-    pub(in crate::rpc) fn unseen(&self) -> Call {
-        self.begin_as(Rpc::Other, self.shared.ids.next(), Instant::now())
+    /// Begins a call that no handler has received. Its request headers are no longer available.
+    pub(in crate::rpc) fn begin_without_handler(&self) -> TrackedCall {
+        self.begin_with_id(Rpc::Other, self.shared.ids.next(), Instant::now())
     }
 
-    fn begin_as(&self, rpc: Rpc, id: RequestId, begun: Instant) -> Call {
-        Call {
-            record: CallRecord::new(rpc, id, begun),
-            calls: self.clone(),
-            over: false,
+    fn begin_with_id(&self, rpc: Rpc, id: RequestId, received_at: Instant) -> TrackedCall {
+        TrackedCall {
+            record: CallRecord::new(rpc, id, received_at),
+            tracker: self.clone(),
+            has_ended: false,
         }
     }
 }
 
-/// One call. Dropped without an end, it counts as cancelled.
+/// One call in progress. A drop without an end counts as cancelled, or as internal during a panic.
 #[derive(Debug)]
-pub(in crate::rpc) struct Call {
+pub(in crate::rpc) struct TrackedCall {
     record: CallRecord,
-    calls: Calls,
-    over: bool,
+    tracker: CallTracker,
+    has_ended: bool,
 }
 
-impl Call {
-    /// When it was received.
-    pub(in crate::rpc) fn begun(&self) -> Instant {
+impl TrackedCall {
+    /// The time at which the call was received.
+    pub(in crate::rpc) fn received_at(&self) -> Instant {
         self.record.begun
     }
 
-    /// `classifier` is asked for so many inputs.
-    pub(in crate::rpc) fn asks(&mut self, classifier: &MixedClassifier, inputs: usize) {
+    /// Records the configuration of `classifier` and the number of inputs.
+    pub(in crate::rpc) fn record_request(&mut self, classifier: &MixedClassifier, inputs: usize) {
         self.record.revision = Some(Arc::clone(&classifier.provenance().config_revision));
         self.record.alpha = Some(classifier.provenance().alpha);
         self.record.inputs = inputs;
     }
 
-    /// The models have answered.
-    pub(in crate::rpc) fn answered(&mut self, answer: &PredictionBatch) {
+    /// Records the classifier's answer and reports its predictions.
+    pub(in crate::rpc) fn record_answer(&mut self, answer: &PredictionBatch) {
         self.record.certificates = CertificateCounts::of(&answer.predictions);
         self.record.timings = answer.timings;
         self.record.rows = answer.rows;
         self.record.votes = answer.votes;
-        self.calls.shared.observers.answered(&self.record, &answer.predictions);
+        let observers = &self.tracker.shared.observers;
+        observers.answered(&self.record, &answer.predictions);
     }
 
-    /// The models have not answered.
-    pub(in crate::rpc) fn failed(&mut self, error: &ClassifierError) {
+    /// Records the classifier's error.
+    pub(in crate::rpc) fn record_error(&mut self, error: &ClassifierError) {
         self.record.refusal = match error {
             ClassifierError::Refused(refusal) | ClassifierError::TooShort(refusal) => Some(refusal.reason()),
             _ => None,
         };
     }
 
-    /// Ends it with `answer`, which then bears its name.
-    pub(in crate::rpc) fn end<T>(self, mut answer: Result<Response<T>, Status>) -> Result<Response<T>, Status> {
-        match &mut answer {
-            Ok(response) => self.name_in(response.metadata_mut()),
-            Err(status) => self.name_in(status.metadata_mut()),
+    /// Ends the call with `result`, and writes the request ID into the metadata of the result.
+    pub(in crate::rpc) fn end<T>(self, mut result: Result<Response<T>, Status>) -> Result<Response<T>, Status> {
+        match &mut result {
+            Ok(response) => self.write_request_id(response.metadata_mut()),
+            Err(status) => self.write_request_id(status.metadata_mut()),
         }
-        let code = answer.as_ref().err().map_or(Code::OK, code);
-        self.finish(code);
-        answer
+        let code = result.as_ref().err().map_or(Code::OK, recorded_code);
+        self.end_with_code(code);
+        result
     }
 
-    /// Ends it with `code`.
-    pub(in crate::rpc) fn finish(mut self, code: Code) {
-        self.over(code);
+    /// Ends the call with `code`.
+    pub(in crate::rpc) fn end_with_code(mut self, code: Code) {
+        self.end_once(code);
     }
 
-    /// Writes its name into the headers of an answer.
-    pub(in crate::rpc) fn name_in(&self, metadata: &mut MetadataMap) {
+    /// Writes the request ID into the metadata of a response.
+    pub(in crate::rpc) fn write_request_id(&self, metadata: &mut MetadataMap) {
         if let Ok(id) = MetadataValue::try_from(self.record.id.as_bytes()) {
             metadata.insert(REQUEST_ID, id);
         }
     }
 
-    /// The same for an answer that is not tonic's to write.
-    pub(in crate::rpc) fn name_in_headers(&self, headers: &mut HeaderMap) {
+    /// Writes the request ID into HTTP headers, for a response that tonic does not write.
+    pub(in crate::rpc) fn write_request_id_header(&self, headers: &mut HeaderMap) {
         if let Ok(id) = HeaderValue::from_bytes(self.record.id.as_bytes()) {
             headers.insert(REQUEST_ID, id);
         }
     }
 
-    /// Makes it a stream of requests, each a call of its own: it is none itself any more.
-    pub(in crate::rpc) fn into_stream(mut self) -> CallStream {
-        self.over = true;
-        CallStream {
+    /// Turns the call into a stream whose messages are calls of their own. The stream itself is then
+    /// no longer a call.
+    pub(in crate::rpc) fn into_stream(mut self) -> StreamCallTracker {
+        self.has_ended = true;
+        StreamCallTracker {
             rpc: self.record.rpc,
             id: self.record.id,
             trace: self.record.trace.clone(),
-            calls: self.calls.clone(),
+            tracker: self.tracker.clone(),
             messages: 0,
         }
     }
 
-    fn over(&mut self, code: Code) {
-        if std::mem::replace(&mut self.over, true) {
+    fn end_once(&mut self, code: Code) {
+        if std::mem::replace(&mut self.has_ended, true) {
             return;
         }
         self.record.code = code;
         self.record.total = self.record.begun.elapsed();
-        self.calls.shared.observers.finished(&self.record);
+        self.tracker.shared.observers.finished(&self.record);
     }
 }
 
-impl Drop for Call {
+impl Drop for TrackedCall {
     fn drop(&mut self) {
-        self.over(if std::thread::panicking() {
+        self.end_once(if std::thread::panicking() {
             Code::INTERNAL
         } else {
             Code::CANCELLED
@@ -170,28 +172,29 @@ impl Drop for Call {
     }
 }
 
-/// A stream of requests: they bear its name, and a number.
+/// Begins a tracked call for each message of a request stream. The calls share the request ID of the
+/// stream and are numbered from 1.
 #[derive(Debug)]
-pub(in crate::rpc) struct CallStream {
+pub(in crate::rpc) struct StreamCallTracker {
     rpc: Rpc,
     id: RequestId,
     trace: TraceContext,
-    calls: Calls,
+    tracker: CallTracker,
     messages: u64,
 }
 
-impl CallStream {
-    /// The next request, which was read just now.
-    pub(in crate::rpc) fn next(&mut self) -> Call {
+impl StreamCallTracker {
+    /// Begins the call of a message that has just been read.
+    pub(in crate::rpc) fn begin_message(&mut self) -> TrackedCall {
         self.messages += 1;
-        let mut call = self.calls.begin_as(self.rpc, self.id, Instant::now());
+        let mut call = self.tracker.begin_with_id(self.rpc, self.id, Instant::now());
         call.record.message = Some(self.messages);
         call.record.trace = self.trace.clone();
         call
     }
 }
 
-/// The code of an answer.
-pub(in crate::rpc) fn code(status: &Status) -> Code {
+/// The code of `status`, as records hold it.
+pub(in crate::rpc) fn recorded_code(status: &Status) -> Code {
     Code::from_number(status.code().into())
 }

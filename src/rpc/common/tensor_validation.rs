@@ -1,90 +1,94 @@
-//! A tensor, whichever protocol carries it, checked against what the model takes: the one place that does.
+//! Validates the tensor of a request against the model's input. Every protocol uses these checks.
 
 use bytes::Bytes;
 
 use crate::domain::{Input, InputSpec, ValueEncoding, Violations};
 
-/// A part of a tensor, for which each protocol has a name of its own.
+/// A field of a tensor. Each protocol has its own name for it.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::rpc) enum Part {
-    Type,
+pub(in crate::rpc) enum TensorField {
+    DataType,
     Shape,
     Data,
 }
 
-/// How a protocol calls what is wrong.
-pub(in crate::rpc) struct Names<'a> {
-    /// The field of each part. Called for what is wrong alone.
-    pub(in crate::rpc) field: &'a dyn Fn(Part) -> String,
-    /// The protocol's word for floats of four bytes.
+/// The names that a protocol's error messages use.
+pub(in crate::rpc) struct ProtocolNames<'a> {
+    /// The name of each field. Called for violations only.
+    pub(in crate::rpc) field: &'a dyn Fn(TensorField) -> String,
+    /// The protocol's name of the data type float32.
     pub(in crate::rpc) float32: &'static str,
-    /// Whether the caller counts bytes, or else values.
-    pub(in crate::rpc) in_bytes: bool,
+    /// Whether messages count bytes; otherwise they count values.
+    pub(in crate::rpc) counts_bytes: bool,
 }
 
-/// What a tensor holds, as its type and shape say.
+/// The checked data type and number of inputs of a tensor.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::rpc) struct Layout {
-    written_as: ValueEncoding,
-    count: usize,
+pub(in crate::rpc) struct TensorLayout {
+    data_type: ValueEncoding,
+    inputs: usize,
 }
 
-/// Checks type and shape. `written_as` is the type, or what stands in its place. Nothing is returned if either is wrong.
-pub(in crate::rpc) fn layout(
-    written_as: Result<ValueEncoding, String>,
+/// Checks the data type and the shape of a tensor. Returns `None` if either is wrong.
+///
+/// `data_type` holds the caller's text if the protocol does not define that type.
+pub(in crate::rpc) fn check_layout(
+    data_type: Result<ValueEncoding, String>,
     shape: &[i64],
     (spec, max_inputs): (&InputSpec, usize),
-    names: &Names<'_>,
-    wrong: &mut Violations,
-) -> Option<Layout> {
-    let written_as = written_as_taken(written_as, spec, names, wrong);
-    let count = count(shape, spec, max_inputs, names, wrong);
-    Some(Layout {
-        written_as: written_as?,
-        count: count?,
+    names: &ProtocolNames<'_>,
+    violations: &mut Violations,
+) -> Option<TensorLayout> {
+    let data_type = check_data_type(data_type, spec, names, violations);
+    let inputs = check_shape(shape, spec, max_inputs, names, violations);
+    Some(TensorLayout {
+        data_type: data_type?,
+        inputs: inputs?,
     })
 }
 
-/// Takes the inputs out of `data`, which stays where it is.
+/// Splits `data` into the inputs of a tensor, without a copy.
 ///
 /// # Errors
-/// If there are more or fewer values than `layout` has, or some are not the model's.
-pub(in crate::rpc) fn inputs(
-    layout: Layout,
+/// The number of values differs from the layout, or a value is outside the model's range.
+pub(in crate::rpc) fn split_inputs(
+    layout: TensorLayout,
     data: &Bytes,
     spec: &InputSpec,
-    names: &Names<'_>,
+    names: &ProtocolNames<'_>,
 ) -> Result<Vec<Input>, Violations> {
-    let Layout { written_as, count } = layout;
-    let width = written_as.width();
+    let TensorLayout { data_type, inputs } = layout;
+    let width = data_type.width();
     // At most 2^16 inputs of at most 2^24 values of at most 4 bytes: no overflow.
-    let each = spec.dimension() * width;
-    let expected = count * each;
+    let input_bytes = spec.dimension() * width;
+    let expected = inputs * input_bytes;
     let found = data.len();
     if found != expected {
-        let mut wrong = Violations::default();
-        let shape = shown(spec);
-        let message = if names.in_bytes {
-            format!("expected {expected} bytes: {width} for each value of the shape [{count}, {shape}]; found {found}")
+        let shape = input_shape(spec);
+        let message = if names.counts_bytes {
+            format!("expected {expected} bytes: {width} for each value of the shape [{inputs}, {shape}]; found {found}")
         } else {
             let (expected, found) = (expected / width, found / width);
-            format!("expected {expected} values, for the shape [{count}, {shape}]; found {found}")
+            format!("expected {expected} values, for the shape [{inputs}, {shape}]; found {found}")
         };
-        wrong.add((names.field)(Part::Data), message);
-        return Err(wrong);
+        return Err(Violations::one((names.field)(TensorField::Data), message));
     }
-    if written_as == ValueEncoding::Float32 {
+    if data_type == ValueEncoding::Float32 {
         check_floats(data, spec, names)?;
     }
-    let input = |index: usize| Input::new(data.slice(index * each..(index + 1) * each), written_as);
-    Ok((0..count).map(input).collect())
+    let input = |index: usize| {
+        let bytes = data.slice(index * input_bytes..(index + 1) * input_bytes);
+        Input::new(bytes, data_type)
+    };
+    Ok((0..inputs).map(input).collect())
 }
 
-fn written_as_taken(
+/// Checks that the model accepts the data type.
+fn check_data_type(
     found: Result<ValueEncoding, String>,
     spec: &InputSpec,
-    names: &Names<'_>,
-    wrong: &mut Violations,
+    names: &ProtocolNames<'_>,
+    violations: &mut Violations,
 ) -> Option<ValueEncoding> {
     let float32 = names.float32;
     let message = match found {
@@ -92,72 +96,72 @@ fn written_as_taken(
             "expected {float32}: this model's values go from {} to {}, and UINT8 means 0 to 1 in steps of 1/255",
             spec.low, spec.high
         ),
-        Ok(values) => return Some(values),
+        Ok(data_type) => return Some(data_type),
         Err(found) => format!("expected UINT8 or {float32}, found {found}"),
     };
-    wrong.add((names.field)(Part::Type), message);
+    violations.add((names.field)(TensorField::DataType), message);
     None
 }
 
-/// N, if the shape is `[N, …]` as the model takes it.
-fn count(
+/// Checks that the shape is `[N, …]` with the model's input shape, and returns N.
+fn check_shape(
     shape: &[i64],
     spec: &InputSpec,
     max_inputs: usize,
-    names: &Names<'_>,
-    wrong: &mut Violations,
+    names: &ProtocolNames<'_>,
+    violations: &mut Violations,
 ) -> Option<usize> {
-    let same = |(&found, &wanted): (&i64, &usize)| usize::try_from(found) == Ok(wanted);
-    let fitting = shape
+    let is_equal = |(&found, &expected): (&i64, &usize)| usize::try_from(found) == Ok(expected);
+    let matching = shape
         .split_first()
-        .filter(|(_, rest)| rest.len() == spec.shape.len() && rest.iter().zip(&spec.shape).all(same));
-    let Some((&first, _)) = fitting else {
-        let message = format!("expected [N, {}], found {}", shown(spec), short(shape));
-        wrong.add((names.field)(Part::Shape), message);
+        .filter(|(_, rest)| rest.len() == spec.shape.len() && rest.iter().zip(&spec.shape).all(is_equal));
+    let Some((&first, _)) = matching else {
+        let message = format!("expected [N, {}], found {}", input_shape(spec), shape_excerpt(shape));
+        violations.add((names.field)(TensorField::Shape), message);
         return None;
     };
-    let count = usize::try_from(first).ok();
-    let count = count.filter(|count| (1..=max_inputs).contains(count));
-    if count.is_none() {
-        let shape = shown(spec);
+    let inputs = usize::try_from(first).ok();
+    let inputs = inputs.filter(|inputs| (1..=max_inputs).contains(inputs));
+    if inputs.is_none() {
+        let shape = input_shape(spec);
         let message = format!("expected [N, {shape}] with N from 1 to {max_inputs}, found N = {first}");
-        wrong.add((names.field)(Part::Shape), message);
+        violations.add((names.field)(TensorField::Shape), message);
     }
-    count
+    inputs
 }
 
 /// The shape of one input, without brackets.
-fn shown(spec: &InputSpec) -> String {
+fn input_shape(spec: &InputSpec) -> String {
     let lengths: Vec<String> = spec.shape.iter().map(usize::to_string).collect();
     lengths.join(", ")
 }
 
-/// A shape may be as long as a message: only its beginning is worth showing.
-fn short(shape: &[i64]) -> String {
+/// The first axes of a shape. A caller's shape may fill a whole message.
+fn shape_excerpt(shape: &[i64]) -> String {
     match shape.get(..8) {
         Some(beginning) if shape.len() > 8 => format!("{beginning:?}… of {} axes", shape.len()),
         _ => format!("{shape:?}"),
     }
 }
 
-/// Whether all are numbers within the model's range.
-fn check_floats(data: &[u8], spec: &InputSpec, names: &Names<'_>) -> Result<(), Violations> {
+/// Checks that all values are finite and within the model's range.
+fn check_floats(data: &[u8], spec: &InputSpec, names: &ProtocolNames<'_>) -> Result<(), Violations> {
     let values = || data.as_chunks::<4>().0.iter().map(|&word| f32::from_le_bytes(word));
-    let fits = |value: f32| value.is_finite() && (spec.low..=spec.high).contains(&f64::from(value));
-    // A pass without branches for the many that are right; a slower one for those that are not.
-    if values().fold(true, |all, value| all & fits(value)) {
+    let is_valid = |value: f32| value.is_finite() && (spec.low..=spec.high).contains(&f64::from(value));
+    // The common case is one pass without branches. Only invalid data costs further passes.
+    if values().fold(true, |all, value| all & is_valid(value)) {
         return Ok(());
     }
-    let misfits = values().filter(|&value| !fits(value)).count();
-    let mut wrong = Violations::default();
-    if let Some((index, value)) = values().enumerate().find(|&(_, value)| !fits(value)) {
+    let invalid = values().filter(|&value| !is_valid(value)).count();
+    let mut violations = Violations::default();
+    if let Some((index, value)) = values().enumerate().find(|&(_, value)| !is_valid(value)) {
         let (low, high) = (spec.low, spec.high);
-        wrong.add(
-            (names.field)(Part::Data),
+        violations.add(
+            (names.field)(TensorField::Data),
             format!(
-                "expected finite values from {low} to {high}; {misfits} are not, the first is {value} at index {index}"
+                "expected finite values from {low} to {high}; {invalid} are not, the first is {value} at index {index}"
             ),
         );
     }
-    wrong.into_result()
+    violations.into_result()
 }

@@ -1,4 +1,4 @@
-//! Lets connections in, up to a limit, until the server stops.
+//! Accepts connections up to a limit, until the server shuts down.
 
 use std::future::Future;
 use std::io;
@@ -10,27 +10,27 @@ use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio_util::task::TaskTracker;
 
-use super::connection::Server;
-use super::log_throttle::Pace;
-use crate::rpc::unix_socket;
+use super::connection::ConnectionServer;
+use super::log_throttle::LogThrottle;
+use crate::rpc::unix_socket::UnixSocketListener;
 
-/// After a connection that could not be accepted for want of something, file descriptors for one: to ask again at once would keep a
-/// processor busy with nothing.
-const PAUSE: Duration = Duration::from_millis(100);
+/// The pause after a failure that the next attempt would repeat, such as a lack of file descriptors.
+/// Without it the loop would keep a processor busy.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Where connections come in.
-pub(in crate::rpc) trait Accepting: Send + Sync {
+/// A listener whose connections the server can serve.
+pub(in crate::rpc) trait ConnectionListener: Send + Sync {
     type Connection: Send + 'static;
 
-    /// What the log calls it.
+    /// The name of the transport in the log.
     const NAME: &'static str;
 
     fn accept(&self) -> impl Future<Output = io::Result<Self::Connection>> + Send;
 
-    fn serve(server: Arc<Server>, connection: Self::Connection) -> impl Future<Output = ()> + Send + 'static;
+    fn serve(server: Arc<ConnectionServer>, connection: Self::Connection) -> impl Future<Output = ()> + Send + 'static;
 }
 
-impl Accepting for TcpListener {
+impl ConnectionListener for TcpListener {
     type Connection = TcpStream;
     const NAME: &'static str = "TCP";
 
@@ -38,12 +38,12 @@ impl Accepting for TcpListener {
         Self::accept(self).await.map(|(connection, _)| connection)
     }
 
-    async fn serve(server: Arc<Server>, connection: TcpStream) {
+    async fn serve(server: Arc<ConnectionServer>, connection: TcpStream) {
         server.serve_tcp(connection).await;
     }
 }
 
-impl Accepting for unix_socket::Listener {
+impl ConnectionListener for UnixSocketListener {
     type Connection = UnixStream;
     const NAME: &'static str = "the Unix socket";
 
@@ -51,78 +51,96 @@ impl Accepting for unix_socket::Listener {
         self.listener.accept().await.map(|(connection, _)| connection)
     }
 
-    /// Who may open the file was asked by the operating system: no token is asked for.
-    async fn serve(server: Arc<Server>, connection: UnixStream) {
-        server.serve(connection, Instant::now(), None).await;
+    /// Serves without tokens: the operating system has checked the permissions of the socket file.
+    async fn serve(server: Arc<ConnectionServer>, connection: UnixStream) {
+        server.serve_http2(connection, Instant::now(), None).await;
     }
 }
 
-/// Lets connections in by `listener`, which is closed at the end: when the server stops.
-pub(in crate::rpc) async fn accept<L: Accepting>(listener: L, server: Arc<Server>, tasks: TaskTracker) {
-    let mut stopping = server.stopping();
+/// Accepts connections from `listener` until the server shuts down, then closes it.
+pub(in crate::rpc) async fn accept<L: ConnectionListener>(
+    listener: L,
+    server: Arc<ConnectionServer>,
+    tasks: TaskTracker,
+) {
+    let mut shutdown = server.shutdown();
     let open = Arc::new(AtomicUsize::new(0));
-    let (mut refusals, mut failures) = (Pace::default(), Pace::default());
+    let (mut refusals, mut failures) = (LogThrottle::default(), LogThrottle::default());
     loop {
         let accepted = tokio::select! {
             biased;
-            // An error: nobody is left to say it.
-            _ = stopping.wait_for(|stopping| *stopping) => return,
+            // An error means that the sender is gone, which also ends the loop.
+            _ = shutdown.wait_for(|is_stopping| *is_stopping) => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            // One task lets in, so nobody comes in between: at most so many are open. A lower limit closes nobody.
-            Ok(connection) => match open.load(Relaxed) < server.max_connections() {
-                true => {
-                    let (server, open) = (Arc::clone(&server), Arc::clone(&open));
-                    open.fetch_add(1, Relaxed);
-                    server.counts().accepted.fetch_add(1, Relaxed);
-                    tasks.spawn(async move {
-                        let counted = Counted(Arc::clone(&server), open);
-                        L::serve(server, connection).await;
-                        drop(counted);
-                    });
+            // This task alone adds connections, so the limit holds between the check and the count. A
+            // reload to a lower limit closes no connection.
+            Ok(connection) if open.load(Relaxed) < server.max_connections() => {
+                let guard = OpenConnectionGuard::new(Arc::clone(&server), Arc::clone(&open));
+                let server = Arc::clone(&server);
+                tasks.spawn(async move {
+                    L::serve(server, connection).await;
+                    drop(guard);
+                });
+            }
+            Ok(connection) => {
+                drop(connection);
+                server.counts().refused.fetch_add(1, Relaxed);
+                if let Some(count) = refusals.record(Instant::now()) {
+                    let (transport, limit) = (L::NAME, server.max_connections());
+                    tracing::warn!(
+                        transport,
+                        limit,
+                        count,
+                        "connections were refused because server.max_connections are open \
+                         (count: since the last such line)"
+                    );
                 }
-                false => {
-                    drop(connection);
-                    server.counts().refused.fetch_add(1, Relaxed);
-                    if let Some(count) = refusals.happened(Instant::now()) {
-                        let (by, most) = (L::NAME, server.max_connections());
-                        tracing::warn!(
-                            by,
-                            most,
-                            count,
-                            "connections were refused: server.max_connections are open (count: since the last such line)"
-                        );
-                    }
-                }
-            },
+            }
             Err(error) => {
-                if let Some(count) = failures.happened(Instant::now()) {
-                    let by = L::NAME;
-                    tracing::warn!(%error, by, count, "a connection could not be accepted (count: since the last such line)");
+                if let Some(count) = failures.record(Instant::now()) {
+                    let transport = L::NAME;
+                    tracing::warn!(
+                        %error,
+                        transport,
+                        count,
+                        "connection could not be accepted (count: since the last such line)"
+                    );
                 }
-                if !is_of_one_connection(&error) {
-                    tokio::time::sleep(PAUSE).await;
+                if !affects_one_connection(&error) {
+                    tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
                 }
             }
         }
     }
 }
 
-/// Whether the next connection may well be accepted.
-fn is_of_one_connection(error: &io::Error) -> bool {
+/// Whether the error concerns one connection only, so that the next attempt may succeed.
+fn affects_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
     )
 }
 
-/// An open connection.
-struct Counted(Arc<Server>, Arc<AtomicUsize>);
+/// Counts one open connection until it is dropped.
+struct OpenConnectionGuard {
+    server: Arc<ConnectionServer>,
+    open: Arc<AtomicUsize>,
+}
 
-impl Drop for Counted {
+impl OpenConnectionGuard {
+    fn new(server: Arc<ConnectionServer>, open: Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Relaxed);
+        server.counts().accepted.fetch_add(1, Relaxed);
+        Self { server, open }
+    }
+}
+
+impl Drop for OpenConnectionGuard {
     fn drop(&mut self) {
-        self.0.counts().closed.fetch_add(1, Relaxed);
-        self.1.fetch_sub(1, Relaxed);
+        self.server.counts().closed.fetch_add(1, Relaxed);
+        self.open.fetch_sub(1, Relaxed);
     }
 }

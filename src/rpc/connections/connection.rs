@@ -1,4 +1,4 @@
-//! One connection from its first byte to its last.
+//! Serves one connection from its first byte to its last.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -17,50 +17,50 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-use super::activity::Activity;
+use super::activity::ConnectionActivity;
 use super::counts::ConnectionCounts;
-use super::lifetime::{LINGER, Lifetime, Limits, Verdict};
-use super::log_throttle::Pace;
-use super::methods::Methods;
-use super::monitored_io::WatchedIo;
-use super::request::Entry;
+use super::lifetime::{CLOSE_TIMEOUT, ConnectionLifetime, LifetimeAction, LifetimeLimits};
+use super::log_throttle::LogThrottle;
+use super::method_descriptors::MethodDescriptors;
+use super::monitored_io::MonitoredIo;
+use super::request::RequestHandler;
 use crate::live::Live;
 use crate::rpc::access::AccessControl;
-use crate::rpc::common::call_tracker::Calls;
+use crate::rpc::common::call_tracker::CallTracker;
 use crate::settings::ConnectionSettings;
 
-/// Bytes that one stream may have sent and nobody read,
+/// The flow-control window of one stream, in bytes: data that is sent and not yet read.
 const STREAM_WINDOW: u32 = 256 << 10;
-/// and all streams of one connection.
+/// The flow-control window of all streams of one connection, in bytes.
 ///
-/// h2 ends a connection on which half of its window is taken by frames of a few bytes that nobody has read. With these windows
-/// a stream of small requests that waits for its turn is held back by its own window long before.
+/// h2 ends a connection if unread frames of a few bytes fill half of its window. With these windows, a
+/// stream of small requests that waits for its turn fills its own window long before.
 const CONNECTION_WINDOW: u32 = 32 << 20;
 
-/// What all connections have in common.
-pub(in crate::rpc) struct Server {
+/// Serves connections. It holds the state that all connections share.
+pub(in crate::rpc) struct ConnectionServer {
     routes: Routes,
-    methods: Arc<Methods>,
-    /// The limits of the next connection and the next request.
+    methods: Arc<MethodDescriptors>,
+    /// The live settings, which limit the next connection and the next request.
     live: Arc<Live>,
-    calls: Calls,
+    calls: CallTracker,
     access: Arc<AccessControl>,
     counts: Arc<ConnectionCounts>,
-    /// True once the server stops. Its sender is dropped when what is still open is to be cut.
-    stopping: watch::Receiver<bool>,
-    number: AtomicU64,
-    failed_handshakes: Mutex<Pace>,
+    /// True once the server shuts down. Dropping its sender aborts the open connections.
+    shutdown: watch::Receiver<bool>,
+    next_connection: AtomicU64,
+    failed_handshakes: Mutex<LogThrottle>,
 }
 
-impl Server {
+impl ConnectionServer {
     pub(in crate::rpc) fn new(
         routes: Routes,
-        methods: Methods,
+        methods: MethodDescriptors,
         live: Arc<Live>,
-        calls: Calls,
+        calls: CallTracker,
         access: Arc<AccessControl>,
         counts: Arc<ConnectionCounts>,
-        stopping: watch::Receiver<bool>,
+        shutdown: watch::Receiver<bool>,
     ) -> Self {
         Self {
             routes,
@@ -69,8 +69,8 @@ impl Server {
             calls,
             access,
             counts,
-            stopping,
-            number: AtomicU64::new(0),
+            shutdown,
+            next_connection: AtomicU64::new(0),
             failed_handshakes: Mutex::default(),
         }
     }
@@ -83,42 +83,42 @@ impl Server {
         self.live.server().connections.max_connections
     }
 
-    /// A receiver that has not seen yet whether the server stops.
-    pub(super) fn stopping(&self) -> watch::Receiver<bool> {
-        self.stopping.clone()
+    /// A receiver that has not yet observed a shutdown.
+    pub(super) fn shutdown(&self) -> watch::Receiver<bool> {
+        self.shutdown.clone()
     }
 
-    /// Serves a connection by TCP, with TLS if the access has it.
+    /// Serves a TCP connection, with TLS if the credentials in force have it.
     pub(super) async fn serve_tcp(&self, stream: TcpStream) {
-        let born = Instant::now();
+        let accepted_at = Instant::now();
         if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection ended at once");
+            tracing::debug!(%error, "connection setup failed");
             return;
         }
         match self.access.tls_acceptor() {
-            None => self.serve(stream, born, Some(&self.access)).await,
+            None => self.serve_http2(stream, accepted_at, Some(&self.access)).await,
             Some(acceptor) => {
-                // Boxed: the state of TLS would be carried by every connection in plaintext.
-                if let Some(stream) = Box::pin(self.shake_hands(acceptor, stream)).await {
-                    self.serve(stream, born, Some(&self.access)).await;
+                // Boxed so that a plaintext connection does not carry the state of TLS.
+                if let Some(stream) = Box::pin(self.tls_handshake(acceptor, stream)).await {
+                    self.serve_http2(stream, accepted_at, Some(&self.access)).await;
                 }
             }
         }
     }
 
-    async fn shake_hands(&self, acceptor: TlsAcceptor, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+    async fn tls_handshake(&self, acceptor: TlsAcceptor, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
         let peer = stream.peer_addr().ok();
-        let mut stopping = self.stopping();
+        let mut shutdown = self.shutdown();
         let stopped = async {
-            let _ = stopping.wait_for(|stopping| *stopping).await;
-            tokio::time::sleep(LINGER).await;
+            let _ = shutdown.wait_for(|is_stopping| *is_stopping).await;
+            tokio::time::sleep(CLOSE_TIMEOUT).await;
         };
-        let agreed = tokio::time::timeout(
+        let handshake = tokio::time::timeout(
             self.live.server().connections.handshake_timeout,
             acceptor.accept(stream),
         );
         let reason = tokio::select! {
-            agreed = agreed => match agreed {
+            result = handshake => match result {
                 Ok(Ok(stream)) => return Some(stream),
                 Ok(Err(error)) => error.to_string(),
                 Err(_) => "it took longer than server.handshake_timeout".to_owned(),
@@ -126,27 +126,27 @@ impl Server {
             () = stopped => return None,
         };
         self.counts.failed_handshakes.fetch_add(1, Relaxed);
-        let mut pace = self.failed_handshakes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = pace.happened(Instant::now()) {
+        let mut throttle = self.failed_handshakes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = throttle.record(Instant::now()) {
             tracing::warn!(
                 ?peer,
                 reason,
                 count,
-                "TLS was not agreed on (count: since the last such line)"
+                "TLS handshake failed (count: since the last such line)"
             );
         }
         None
     }
 
-    /// Serves HTTP/2 on `io` until one side ends it. With a `access`, requests show their tokens.
-    pub(super) async fn serve<T>(&self, io: T, born: Instant, access: Option<&Arc<AccessControl>>)
+    /// Serves HTTP/2 on `io` until one side ends it. With `access`, every request needs a valid token.
+    pub(super) async fn serve_http2<T>(&self, io: T, accepted_at: Instant, access: Option<&Arc<AccessControl>>)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let settings = self.live.server();
-        let activity = Arc::new(Activity::default());
+        let activity = Arc::new(ConnectionActivity::default());
         let closing = CancellationToken::new();
-        let entry = Entry {
+        let handler = RequestHandler {
             routes: self.routes.clone(),
             methods: Arc::clone(&self.methods),
             counts: Arc::clone(&self.counts),
@@ -156,41 +156,43 @@ impl Server {
             calls: self.calls.clone(),
             live: Arc::clone(&self.live),
         };
-        let patience = settings.connections.keepalive_timeout;
-        let io = TokioIo::new(WatchedIo::new(io, Arc::clone(&activity), patience));
-        let service = service_fn(move |request| entry.answer(request));
+        let write_timeout = settings.connections.keepalive_timeout;
+        let io = TokioIo::new(MonitoredIo::new(io, Arc::clone(&activity), write_timeout));
+        let service = service_fn(move |request| handler.handle(request));
         let mut connection = pin!(http2(&settings.connections).serve_connection(io, service));
-        let limits = Limits::of(&settings.connections, self.number.fetch_add(1, Relaxed));
-        let mut lifetime = Lifetime::new(limits, born);
-        let mut stopping = self.stopping();
-        let mut timer = pin!(sleep_until(born.into()));
+        let number = self.next_connection.fetch_add(1, Relaxed);
+        let limits = LifetimeLimits::new(&settings.connections, number);
+        let mut lifetime = ConnectionLifetime::new(limits, accepted_at);
+        let mut shutdown = self.shutdown();
+        let mut timer = pin!(sleep_until(accepted_at.into()));
         loop {
             tokio::select! {
                 biased;
                 ended = connection.as_mut() => {
                     if let Err(error) = ended {
-                        tracing::debug!(%error, "a connection failed");
+                        tracing::debug!(%error, "connection failed");
                     }
                     return;
                 }
-                changed = stopping.changed() => match changed {
-                    Ok(()) => lifetime.stop(),
+                changed = shutdown.changed() => match changed {
+                    Ok(()) => lifetime.begin_shutdown(),
                     Err(_) => return,
                 },
                 () = timer.as_mut() => {}
             }
-            match lifetime.look(Instant::now(), activity.seen()) {
-                Verdict::Wait(until) => timer.as_mut().reset(until.into()),
-                Verdict::Close(why, until) => {
-                    tracing::debug!(?why, "a connection is asked to end");
+            match lifetime.next_action(Instant::now(), activity.snapshot()) {
+                LifetimeAction::Wait(until) => timer.as_mut().reset(until.into()),
+                LifetimeAction::CloseGracefully(reason, until) => {
+                    tracing::debug!(?reason, "connection closing");
                     connection.as_mut().graceful_shutdown();
-                    // After the first: whoever is told here may come again at once, and then by a new connection.
+                    // The token comes second. A caller whose stream ends may send its next request at
+                    // once, and must then use a new connection.
                     closing.cancel();
                     timer.as_mut().reset(until.into());
                 }
-                Verdict::Cut(why) => {
-                    tracing::debug!(?why, "a connection is cut");
-                    self.counts.cut.fetch_add(1, Relaxed);
+                LifetimeAction::Abort(reason) => {
+                    tracing::debug!(?reason, "connection aborted");
+                    self.counts.aborted.fetch_add(1, Relaxed);
                     return;
                 }
             }

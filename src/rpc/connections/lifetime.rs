@@ -1,28 +1,30 @@
-//! When a connection ends: a function of the time and of what was seen on it.
+//! Decides when a connection ends, as a function of the time and of its activity.
 
 use std::time::{Duration, Instant};
 
-use super::activity::Seen;
+use super::activity::ActivitySnapshot;
 use crate::settings::ConnectionSettings;
 
-/// How long a peer without requests may take to leave when it is asked to; longer than any way there and back.
-pub(super) const LINGER: Duration = Duration::from_secs(1);
+/// How long a peer without requests may take to close its side after a graceful close began. It is
+/// longer than any network round trip.
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How often a connection is looked at while it is idle: it is closed a quarter too late at most.
-const LOOKS: u32 = 4;
+/// How often a connection is checked within one timeout. A connection therefore closes at most a quarter
+/// of its timeout too late.
+const CHECKS_PER_TIMEOUT: u32 = 4;
 
-/// What a connection may do.
+/// The time limits of one connection.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
+pub(super) struct LifetimeLimits {
     handshake: Duration,
     idle: Duration,
     age: Option<Duration>,
     grace: Duration,
 }
 
-impl Limits {
-    /// Of the connection that is the `number`th.
-    pub(super) fn of(settings: &ConnectionSettings, number: u64) -> Self {
+impl LifetimeLimits {
+    /// The limits of the connection with the given `number`.
+    pub(super) fn new(settings: &ConnectionSettings, number: u64) -> Self {
         Self {
             handshake: settings.handshake_timeout,
             idle: settings.idle_timeout,
@@ -32,237 +34,140 @@ impl Limits {
     }
 }
 
-/// From nine to eleven tenths of `age`: multiples of the golden ratio are spread more evenly than chance would, so connections that
-/// were made together do not end together.
+/// From 0.9 to 1.1 of `age`, so that connections that began together do not end together.
+///
+/// Multiples of the golden ratio are spread more evenly than random numbers.
 fn spread(age: Duration, number: u64) -> Duration {
-    const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+    const GOLDEN_RATIO: u64 = 0x9E37_79B9_7F4A_7C15;
     // 16 bits are exact in every type, and finer than any clock needs here.
-    let fraction = number.wrapping_add(1).wrapping_mul(GOLDEN) >> 48;
+    let fraction = number.wrapping_add(1).wrapping_mul(GOLDEN_RATIO) >> 48;
     let share = 0.9 + 0.2 * f64::from(u16::try_from(fraction).unwrap_or(u16::MAX)) / f64::from(u16::MAX);
     age.mul_f64(share)
 }
 
 /// Why a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Why {
-    /// It never spoke HTTP/2.
-    NoGreeting,
-    /// No request for `server.idle_timeout`.
+pub(super) enum CloseReason {
+    /// The peer did not send the HTTP/2 preface within `server.handshake_timeout`.
+    NoPreface,
+    /// The connection had no request for `server.idle_timeout`.
     Idle,
-    /// `server.max_connection_age`.
+    /// The connection reached `server.max_connection_age`.
     Age,
-    /// The server stops.
-    Stop,
-    /// Asked to leave, it has no requests and stays.
-    Stays,
-    /// Its requests went on beyond `server.max_connection_age_grace`.
-    GraceOver,
-    /// It has taken no piece of an answer for `server.idle_timeout`.
-    NotTaken,
+    /// The server shuts down.
+    Shutdown,
+    /// The peer has no requests and did not close its side after a graceful close began.
+    NotClosedByPeer,
+    /// Requests were open beyond `server.max_connection_age_grace`.
+    GracePeriodOver,
+    /// The peer read no part of a response for `server.idle_timeout`.
+    ResponsesNotRead,
 }
 
-/// What is to be done now.
+/// The next action on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// Nothing: look again then, at the latest.
+pub(super) enum LifetimeAction {
+    /// Check again at this time at the latest.
     Wait(Instant),
-    /// Ask the peer to leave once its requests are answered, and look again then.
-    Close(Why, Instant),
-    /// Close it now.
-    Cut(Why),
+    /// Begin a graceful close, which ends once the open requests are answered. Check again at this time.
+    CloseGracefully(CloseReason, Instant),
+    /// Close the connection now.
+    Abort(CloseReason),
 }
 
-/// The way of one connection to its end.
+/// The state of one connection from its start to its end.
 #[derive(Debug)]
-pub(super) struct Lifetime {
-    limits: Limits,
-    born: Instant,
-    /// Since when nothing has moved, and the count of moves then.
-    quiet: (Instant, u64),
-    closing: Option<Closing>,
-    is_stopping: bool,
+pub(super) struct ConnectionLifetime {
+    limits: LifetimeLimits,
+    accepted_at: Instant,
+    /// The time of the last observed progress, and the progress count at that time.
+    last_progress: (Instant, u64),
+    graceful_close: Option<GracefulClose>,
+    is_shutting_down: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Closing {
-    since: Instant,
-    /// Whatever is still open then is cut.
-    until: Option<Instant>,
+struct GracefulClose {
+    began_at: Instant,
+    /// The time at which open requests are aborted.
+    abort_at: Option<Instant>,
 }
 
-impl Lifetime {
-    pub(super) fn new(limits: Limits, born: Instant) -> Self {
+impl ConnectionLifetime {
+    pub(super) fn new(limits: LifetimeLimits, accepted_at: Instant) -> Self {
         Self {
             limits,
-            born,
-            quiet: (born, 0),
-            closing: None,
-            is_stopping: false,
+            accepted_at,
+            last_progress: (accepted_at, 0),
+            graceful_close: None,
+            is_shutting_down: false,
         }
     }
 
-    /// The server stops. How long requests in flight may take is bounded for all connections together, not here.
-    pub(super) fn stop(&mut self) {
-        self.is_stopping = true;
+    /// Begins the shutdown of the server. Another limit, for all connections together, bounds how long
+    /// open requests may take.
+    pub(super) fn begin_shutdown(&mut self) {
+        self.is_shutting_down = true;
     }
 
-    /// What is to be done at `now`.
-    pub(super) fn look(&mut self, now: Instant, seen: Seen) -> Verdict {
-        let greeting_by = self.born + self.limits.handshake;
-        if !seen.greeted && now >= greeting_by {
-            return Verdict::Cut(Why::NoGreeting);
+    /// The action to take at `now`.
+    pub(super) fn next_action(&mut self, now: Instant, activity: ActivitySnapshot) -> LifetimeAction {
+        let preface_deadline = self.accepted_at + self.limits.handshake;
+        if !activity.preface_received && now >= preface_deadline {
+            return LifetimeAction::Abort(CloseReason::NoPreface);
         }
-        // A request that is worked on, or that is still coming, is no silence.
-        if seen.open > seen.untaken || seen.moves != self.quiet.1 {
-            self.quiet = (now, seen.moves);
+        // A request in progress, or one that is still arriving, counts as progress.
+        if activity.open_requests > activity.unread_responses || activity.progress != self.last_progress.1 {
+            self.last_progress = (now, activity.progress);
         }
-        let is_silent_for = |limit| now.duration_since(self.quiet.0) >= limit;
-        if is_silent_for(self.limits.idle) && seen.open > 0 {
-            return Verdict::Cut(Why::NotTaken);
+        let is_idle = now.duration_since(self.last_progress.0) >= self.limits.idle;
+        if is_idle && activity.open_requests > 0 {
+            return LifetimeAction::Abort(CloseReason::ResponsesNotRead);
         }
-        let mut next = now + self.limits.idle / LOOKS;
-        if !seen.greeted {
-            next = next.min(greeting_by);
+        let mut next_check = now + self.limits.idle / CHECKS_PER_TIMEOUT;
+        if !activity.preface_received {
+            next_check = next_check.min(preface_deadline);
         }
-        if let Some(closing) = self.closing {
-            if closing.until.is_some_and(|until| now >= until) {
-                return Verdict::Cut(Why::GraceOver);
+        if let Some(close) = self.graceful_close {
+            if close.abort_at.is_some_and(|abort_at| now >= abort_at) {
+                return LifetimeAction::Abort(CloseReason::GracePeriodOver);
             }
-            // A request may have been under way when the peer was asked to leave: it is waited for anew after each.
-            let left_by = self.quiet.0.max(closing.since) + LINGER;
-            if seen.open == 0 && now >= left_by {
-                return Verdict::Cut(Why::Stays);
+            // A request may have been on its way when the close began. The timeout therefore starts
+            // again after each request.
+            let peer_deadline = self.last_progress.0.max(close.began_at) + CLOSE_TIMEOUT;
+            if activity.open_requests == 0 && now >= peer_deadline {
+                return LifetimeAction::Abort(CloseReason::NotClosedByPeer);
             }
-            let look = now + LINGER / LOOKS;
-            return Verdict::Wait(
-                [Some(look), closing.until]
+            let close_check = now + CLOSE_TIMEOUT / CHECKS_PER_TIMEOUT;
+            return LifetimeAction::Wait(
+                [Some(close_check), close.abort_at]
                     .into_iter()
                     .flatten()
-                    .fold(next, Instant::min),
+                    .fold(next_check, Instant::min),
             );
         }
-        let old_at = self.limits.age.map(|age| self.born + age);
-        if self.is_stopping {
-            self.close(Why::Stop, now, None)
-        } else if old_at.is_some_and(|old| now >= old) {
-            self.close(Why::Age, now, Some(now + self.limits.grace))
-        } else if is_silent_for(self.limits.idle) {
-            self.close(Why::Idle, now, None)
+        let max_age_at = self.limits.age.map(|age| self.accepted_at + age);
+        if self.is_shutting_down {
+            self.close_gracefully(CloseReason::Shutdown, now, None)
+        } else if max_age_at.is_some_and(|max_age_at| now >= max_age_at) {
+            self.close_gracefully(CloseReason::Age, now, Some(now + self.limits.grace))
+        } else if is_idle {
+            self.close_gracefully(CloseReason::Idle, now, None)
         } else {
-            Verdict::Wait(old_at.map_or(next, |old| next.min(old)))
+            LifetimeAction::Wait(max_age_at.map_or(next_check, |max_age_at| next_check.min(max_age_at)))
         }
     }
 
-    fn close(&mut self, why: Why, now: Instant, until: Option<Instant>) -> Verdict {
-        self.closing = Some(Closing { since: now, until });
-        let look = now + LINGER / LOOKS;
-        Verdict::Close(why, until.map_or(look, |until| look.min(until)))
+    fn close_gracefully(&mut self, reason: CloseReason, now: Instant, abort_at: Option<Instant>) -> LifetimeAction {
+        self.graceful_close = Some(GracefulClose {
+            began_at: now,
+            abort_at,
+        });
+        let next_check = now + CLOSE_TIMEOUT / CHECKS_PER_TIMEOUT;
+        let next_check = abort_at.map_or(next_check, |abort_at| next_check.min(abort_at));
+        LifetimeAction::CloseGracefully(reason, next_check)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-    const LIMITS: Limits = Limits {
-        handshake: Duration::from_secs(5),
-        idle: Duration::from_secs(40),
-        age: Some(Duration::from_secs(600)),
-        grace: Duration::from_secs(30),
-    };
-    const GREETED: Seen = Seen {
-        greeted: true,
-        open: 0,
-        untaken: 0,
-        moves: 0,
-    };
-
-    /// Looks whenever it is asked to, until something is to be done, and says when that was.
-    fn until_done(life: &mut Lifetime, mut now: Instant, seen: Seen) -> (Instant, Verdict) {
-        for _ in 0..10_000 {
-            match life.look(now, seen) {
-                Verdict::Wait(next) => {
-                    assert!(next > now, "it would be looked at without end");
-                    now = next;
-                }
-                verdict => return (now, verdict),
-            }
-        }
-        (now, Verdict::Wait(now))
-    }
-
-    #[test]
-    fn who_says_nothing_is_cut() {
-        let born = Instant::now();
-        let mut life = Lifetime::new(LIMITS, born);
-        let (at, verdict) = until_done(&mut life, born, Seen::default());
-        assert_eq!((at, verdict), (born + 5 * SECOND, Verdict::Cut(Why::NoGreeting)));
-    }
-
-    #[test]
-    fn the_idle_are_asked_to_leave_and_then_cut() {
-        let born = Instant::now();
-        let mut life = Lifetime::new(LIMITS, born);
-        let (at, verdict) = until_done(&mut life, born, GREETED);
-        assert_eq!(at, born + 40 * SECOND);
-        assert!(matches!(verdict, Verdict::Close(Why::Idle, _)), "{verdict:?}");
-        let (at, verdict) = until_done(&mut life, at, GREETED);
-        assert_eq!((at, verdict), (born + 41 * SECOND, Verdict::Cut(Why::Stays)));
-    }
-
-    #[test]
-    fn a_request_in_between_is_no_silence() {
-        let born = Instant::now();
-        let mut life = Lifetime::new(LIMITS, born);
-        assert!(matches!(life.look(born + 39 * SECOND, GREETED), Verdict::Wait(_)));
-        let moved = Seen { moves: 2, ..GREETED };
-        let (at, _) = until_done(&mut life, born + 39 * SECOND + SECOND / 2, moved);
-        assert!(at > born + 79 * SECOND, "{:?}", at - born);
-        // One that is worked on or watched goes on until the connection is too old.
-        let mut life = Lifetime::new(LIMITS, born);
-        let (at, verdict) = until_done(&mut life, born, Seen { open: 1, ..GREETED });
-        assert!(at >= born + 540 * SECOND && at <= born + 660 * SECOND);
-        assert!(matches!(verdict, Verdict::Close(Why::Age, _)), "{verdict:?}");
-        let (end, verdict) = until_done(&mut life, at, Seen { open: 1, ..GREETED });
-        assert_eq!((end, verdict), (at + LIMITS.grace, Verdict::Cut(Why::GraceOver)));
-    }
-
-    #[test]
-    fn answers_that_nobody_takes_end_it() {
-        let born = Instant::now();
-        let mut life = Lifetime::new(LIMITS, born);
-        let untaken = Seen {
-            open: 3,
-            untaken: 3,
-            ..GREETED
-        };
-        let (at, verdict) = until_done(&mut life, born, untaken);
-        assert_eq!((at, verdict), (born + 40 * SECOND, Verdict::Cut(Why::NotTaken)));
-    }
-
-    #[test]
-    fn a_server_that_stops_waits_for_requests_alone() {
-        let born = Instant::now();
-        let busy = Seen { open: 1, ..GREETED };
-        let mut life = Lifetime::new(LIMITS, born);
-        life.stop();
-        assert!(matches!(life.look(born, busy), Verdict::Close(Why::Stop, _)));
-        for seconds in 1..1000 {
-            assert!(matches!(life.look(born + seconds * SECOND, busy), Verdict::Wait(_)));
-        }
-        let done = Seen { moves: 9, ..GREETED };
-        assert!(matches!(life.look(born + 1000 * SECOND, done), Verdict::Wait(_)));
-        assert_eq!(life.look(born + 1001 * SECOND, done), Verdict::Cut(Why::Stays));
-    }
-
-    #[test]
-    fn connections_of_the_same_moment_end_apart() {
-        let age = Duration::from_secs(1000);
-        let mut ends: Vec<u64> = (0..100).map(|number| spread(age, number).as_secs()).collect();
-        ends.sort_unstable();
-        assert!(*ends.first().unwrap() >= 900 && *ends.last().unwrap() <= 1100);
-        let widest = ends.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
-        assert!(widest <= 6, "{ends:?}");
-    }
-}
+mod tests;

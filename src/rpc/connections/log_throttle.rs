@@ -1,25 +1,27 @@
-//! How often the same thing is worth a line in the log.
+//! Limits how often a repeated event writes a log line.
 
 use std::time::{Duration, Instant};
 
-/// After a line, for so long the rest is only counted.
-const BETWEEN_LINES: Duration = Duration::from_secs(10);
+/// The shortest time between two log lines of one throttle.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Counts what happens between two lines.
+/// Counts the events between two log lines.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
-    told: Option<Instant>,
-    untold: u64,
+pub(super) struct LogThrottle {
+    last_logged: Option<Instant>,
+    unlogged: u64,
 }
 
-impl Pace {
-    /// It has happened; if it is worth a line now, how often it has since the last.
-    pub(super) fn happened(&mut self, now: Instant) -> Option<u64> {
-        self.untold += 1;
-        let is_due = self.told.is_none_or(|told| now.duration_since(told) >= BETWEEN_LINES);
+impl LogThrottle {
+    /// Records one event. Returns the number of events since the last log line if a line is due.
+    pub(super) fn record(&mut self, now: Instant) -> Option<u64> {
+        self.unlogged += 1;
+        let is_due = self
+            .last_logged
+            .is_none_or(|last_logged| now.duration_since(last_logged) >= LOG_INTERVAL);
         is_due.then(|| {
-            self.told = Some(now);
-            std::mem::take(&mut self.untold)
+            self.last_logged = Some(now);
+            std::mem::take(&mut self.unlogged)
         })
     }
 }
@@ -29,13 +31,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thousand_make_one_line() {
+    fn a_thousand_events_write_one_line() {
         let now = Instant::now();
-        let mut pace = Pace::default();
-        assert_eq!(pace.happened(now), Some(1));
+        let mut throttle = LogThrottle::default();
+        assert_eq!(throttle.record(now), Some(1));
         for _ in 0..1000 {
-            assert_eq!(pace.happened(now), None);
+            assert_eq!(throttle.record(now), None);
         }
-        assert_eq!(pace.happened(now + BETWEEN_LINES), Some(1001));
+        assert_eq!(throttle.record(now + LOG_INTERVAL), Some(1001));
     }
 }

@@ -1,24 +1,28 @@
-//! Connections: let in, served, and closed when they are too many, too old, silent, or not wanted any more.
+//! Accepts connections, serves HTTP/2 on them, and closes those that are idle, too old or blocked.
 //!
-//! An own loop, because tonic's has no limit of connections, closes nobody who is silent, ages all connections at once, and waits
-//! at its end for everyone who has one open. [`mod@accept`] lets in, [`connection`] serves one connection until [`lifetime`]
-//! says that it ends: a pure function of the time and of what [`activity`] has counted. What a request brings and takes on its
-//! way is in [`request`]; [`request_body`] bounds how long it may take to come, [`response_body`] sees it taken.
+//! The server does not use tonic's connection loop. That loop has no limit on connections, closes no
+//! silent peer, ends connections of the same age together, and waits at shutdown for every peer that
+//! keeps a connection open.
+//!
+//! [`mod@accept`] accepts connections, and [`connection`] serves one of them. [`lifetime`] decides when
+//! a connection ends, as a pure function of the time and of the counts in [`activity`]. [`request`]
+//! passes each request to its handler; [`request_body`] limits how long the request may take to arrive,
+//! and [`response_body`] records when the peer reads the response.
 
 mod accept;
 mod activity;
 mod connection;
 mod counts;
-mod framing;
 mod lifetime;
 mod log_throttle;
-mod methods;
+mod message_framing;
+mod method_descriptors;
 mod monitored_io;
 mod request;
 mod request_body;
 mod response_body;
 
 pub(super) use accept::accept;
-pub(super) use connection::Server;
+pub(super) use connection::ConnectionServer;
 pub use counts::ConnectionCounts;
-pub(super) use methods::Methods;
+pub(super) use method_descriptors::MethodDescriptors;

@@ -1,4 +1,5 @@
-//! A connection's bytes, watched for two things that HTTP/2 does not see: the first words, and a peer that takes nothing.
+//! Wraps the I/O of a connection and detects two conditions that HTTP/2 does not report: the arrival of
+//! the preface, and a peer that reads nothing.
 
 use std::io;
 use std::pin::Pin;
@@ -9,51 +10,54 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-use super::activity::Activity;
+use super::activity::ConnectionActivity;
 
-/// Bytes of the preface and of the empty frame of settings behind it, which every peer sends at once.
-const GREETING: usize = 24 + 9;
+/// The length of the HTTP/2 preface and of an empty SETTINGS frame. Every peer sends both at once.
+const PREFACE_BYTES: usize = 24 + 9;
 
-pub(super) struct WatchedIo<T> {
+/// I/O that records the preface, and fails a write that makes no progress for `write_timeout`.
+pub(super) struct MonitoredIo<T> {
     io: T,
-    activity: Arc<Activity>,
-    /// Bytes of the greeting that have not come.
-    silent: usize,
-    /// How long the peer may take no byte of what is written.
-    patience: Duration,
-    stalled: Option<Pin<Box<Sleep>>>,
+    activity: Arc<ConnectionActivity>,
+    /// The bytes of the preface that have not arrived.
+    preface_remaining: usize,
+    /// The longest time that the peer may read no byte of the written data.
+    write_timeout: Duration,
+    write_timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl<T> WatchedIo<T> {
-    pub(super) fn new(io: T, activity: Arc<Activity>, patience: Duration) -> Self {
+impl<T> MonitoredIo<T> {
+    pub(super) fn new(io: T, activity: Arc<ConnectionActivity>, write_timeout: Duration) -> Self {
         Self {
             io,
             activity,
-            silent: GREETING,
-            patience,
-            stalled: None,
+            preface_remaining: PREFACE_BYTES,
+            write_timeout,
+            write_timer: None,
         }
     }
 
-    /// Ends what has been pending for too long. Without this a connection whose keepalive has run out would wait for ever to
-    /// say so.
-    fn within_patience<R>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
+    /// Fails a write that has been pending for longer than `write_timeout`.
+    ///
+    /// Without this check, a connection whose keepalive has timed out would wait forever to write its
+    /// last frame.
+    fn with_timeout<R>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
         if written.is_ready() {
-            self.stalled = None;
+            self.write_timer = None;
             return written;
         }
-        let patience = self.patience;
-        let stalled = self
-            .stalled
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
-        stalled
+        let write_timeout = self.write_timeout;
+        let timer = self
+            .write_timer
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(write_timeout)));
+        timer
             .as_mut()
             .poll(context)
-            .map(|()| Err(io::Error::new(io::ErrorKind::TimedOut, "the peer takes nothing")))
+            .map(|()| Err(io::Error::new(io::ErrorKind::TimedOut, "the peer reads nothing")))
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for WatchedIo<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for MonitoredIo<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -61,20 +65,20 @@ impl<T: AsyncRead + Unpin> AsyncRead for WatchedIo<T> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.io).poll_read(context, buffer);
-        if self.silent > 0 {
-            self.silent = self.silent.saturating_sub(buffer.filled().len() - before);
-            if self.silent == 0 {
-                self.activity.greet();
+        if self.preface_remaining > 0 {
+            self.preface_remaining = self.preface_remaining.saturating_sub(buffer.filled().len() - before);
+            if self.preface_remaining == 0 {
+                self.activity.record_preface();
             }
         }
         read
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for WatchedIo<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for MonitoredIo<T> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write(context, bytes);
-        self.within_patience(context, written)
+        self.with_timeout(context, written)
     }
 
     fn poll_write_vectored(
@@ -83,7 +87,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for WatchedIo<T> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write_vectored(context, slices);
-        self.within_patience(context, written)
+        self.with_timeout(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -92,11 +96,11 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for WatchedIo<T> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.io).poll_flush(context);
-        self.within_patience(context, flushed)
+        self.with_timeout(context, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let shut = Pin::new(&mut self.io).poll_shutdown(context);
-        self.within_patience(context, shut)
+        self.with_timeout(context, shut)
     }
 }

@@ -1,4 +1,4 @@
-//! What each request of a connection goes through before it reaches its handler, and after.
+//! Passes one request to its handler: checks its token, limits its arrival, and corrects its response.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -13,70 +13,73 @@ use tonic::codegen::Service as _;
 use tonic::codegen::http::{Request, Response};
 use tonic::service::Routes;
 
-use super::activity::{Activity, Open};
+use super::activity::{ConnectionActivity, OpenRequest};
 use super::counts::ConnectionCounts;
-use super::framing::Framing;
-use super::methods::Methods;
-use super::request_body::{Due, Received};
-use super::response_body::Answer;
+use super::message_framing::MessageFraming;
+use super::method_descriptors::MethodDescriptors;
+use super::request_body::{RequestBody, TimeoutScope};
+use super::response_body::ResponseBody;
 use crate::live::Live;
 use crate::rpc::access::AccessControl;
-use crate::rpc::common::call_tracker::Calls;
-use crate::rpc::common::{deadline, status_correction as early_errors};
+use crate::rpc::common::call_tracker::CallTracker;
+use crate::rpc::common::deadline::requested_timeout;
+use crate::rpc::common::status_correction::correct_response;
 
-/// What the requests of one connection have in common.
-pub(super) struct Entry {
+/// Handles the requests of one connection.
+pub(super) struct RequestHandler {
     pub(super) routes: Routes,
-    pub(super) methods: Arc<Methods>,
+    pub(super) methods: Arc<MethodDescriptors>,
     pub(super) counts: Arc<ConnectionCounts>,
-    pub(super) activity: Arc<Activity>,
-    /// Asks for tokens; none by the Unix socket.
+    pub(super) activity: Arc<ConnectionActivity>,
+    /// Checks tokens. `None` on the Unix socket.
     pub(super) access: Option<Arc<AccessControl>>,
-    /// Comes when the connection is to be closed: it ends what has no end of its own.
+    /// Cancelled when the connection is to close. It ends request streams and endless responses.
     pub(super) closing: CancellationToken,
-    /// Whose record each request has.
-    pub(super) calls: Calls,
-    /// How long a request may take is asked anew for each: a connection may last for days.
+    /// Records the calls that no handler receives.
+    pub(super) calls: CallTracker,
+    /// The live settings. Each request reads its time limit, because a connection may stay open for
+    /// days.
     pub(super) live: Arc<Live>,
 }
 
-impl Entry {
-    /// Answers one request.
-    pub(super) fn answer(
+impl RequestHandler {
+    /// Handles one request.
+    pub(super) fn handle(
         &self,
         request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response<Answer>, Infallible>> + Send + use<> {
-        let open = Open::new(&self.activity);
-        let ending = || Box::pin(self.closing.clone().cancelled_owned());
-        let endless = Methods::is_endless(request.uri().path()).then(ending);
-        let routed = self.admit(&request).map(|()| {
-            let longest = self.live.server().max_request_time;
-            let within = deadline::asked(request.headers()).map_or(longest, |asked| asked.min(longest));
-            let due = if self.methods.is_streamed_to(request.uri().path()) {
-                Due::Messages {
-                    framing: Framing::default(),
-                    closing: ending(),
+    ) -> impl Future<Output = Result<Response<ResponseBody>, Infallible>> + Send + use<> {
+        let open_request = OpenRequest::new(&self.activity);
+        let closing = || Box::pin(self.closing.clone().cancelled_owned());
+        let end_of_endless = MethodDescriptors::has_endless_response(request.uri().path()).then(closing);
+        let routed = self.authorize(&request).map(|()| {
+            let max_request_time = self.live.server().max_request_time;
+            let timeout = requested_timeout(request.headers())
+                .map_or(max_request_time, |requested| requested.min(max_request_time));
+            let scope = if self.methods.is_client_streaming(request.uri().path()) {
+                TimeoutScope::EachMessage {
+                    framing: MessageFraming::default(),
+                    closing: closing(),
                 }
             } else {
-                Due::Request
+                TimeoutScope::WholeRequest
             };
-            // Routes are always ready.
+            // Routes are always ready, so `poll_ready` is not needed.
             self.routes
                 .clone()
-                .call(request.map(|body| Received::new(body, due, within)))
+                .call(request.map(|body| RequestBody::new(body, scope, timeout)))
         });
         let calls = self.calls.clone();
         async move {
             let response = match routed {
-                Ok(answer) => answer.await?,
-                Err(status) => refusal(&status),
+                Ok(response) => response.await?,
+                Err(status) => error_response(&status),
             };
-            let response = early_errors::correct(response, &calls);
-            Ok(response.map(|body| Answer::new(body, open, endless)))
+            let response = correct_response(response, &calls);
+            Ok(response.map(|body| ResponseBody::new(body, open_request, end_of_endless)))
         }
     }
 
-    fn admit(&self, request: &Request<Incoming>) -> Result<(), Box<Status>> {
+    fn authorize(&self, request: &Request<Incoming>) -> Result<(), Box<Status>> {
         let Some(access) = &self.access else {
             return Ok(());
         };
@@ -89,7 +92,7 @@ impl Entry {
     }
 }
 
-fn refusal(status: &Status) -> Response<Body> {
+fn error_response(status: &Status) -> Response<Body> {
     let (parts, ()) = status.clone().into_http::<()>().into_parts();
     Response::from_parts(parts, Body::empty())
 }

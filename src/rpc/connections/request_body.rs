@@ -1,6 +1,7 @@
-//! The body of a request, which must come in time.
+//! The body of a request, with a limit on the time it takes to arrive.
 //!
-//! A timer is made only when the next bytes are not there yet: a request that comes in one piece costs none.
+//! A timer starts only when the body has to wait for bytes. A request that arrives in one piece needs
+//! no timer.
 
 use std::error::Error;
 use std::pin::Pin;
@@ -13,74 +14,77 @@ use hyper::body::Incoming;
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use super::framing::Framing;
+use super::message_framing::MessageFraming;
 use crate::rpc::common::status;
 
-/// What must come in time.
-pub(super) enum Due {
+/// The part of a request that the timeout applies to.
+pub(super) enum TimeoutScope {
     /// The whole request.
-    Request,
-    /// Each message that has begun; and the stream ends when its connection is to be closed.
-    Messages {
-        framing: Framing,
+    WholeRequest,
+    /// Each message that has begun. The stream also ends when its connection is to close.
+    EachMessage {
+        framing: MessageFraming,
         closing: Pin<Box<WaitForCancellationFutureOwned>>,
     },
 }
 
-/// A request on its way in.
-pub(super) struct Received {
+/// A request body that fails if it does not arrive in time.
+pub(super) struct RequestBody {
     body: Incoming,
-    due: Due,
-    /// From the moment on which it was waited for.
-    within: Duration,
+    scope: TimeoutScope,
+    /// The time allowed from the first wait for bytes.
+    timeout: Duration,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-type Failure = Box<dyn Error + Send + Sync>;
+type BodyError = Box<dyn Error + Send + Sync>;
 
-impl Received {
-    pub(super) fn new(body: Incoming, due: Due, within: Duration) -> Self {
+impl RequestBody {
+    pub(super) fn new(body: Incoming, scope: TimeoutScope, timeout: Duration) -> Self {
         Self {
             body,
-            due,
-            within,
+            scope,
+            timeout,
             timer: None,
         }
     }
 
-    /// Nothing has come: for how long may that go on?
-    fn wait(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        if let Due::Messages { framing, .. } = &self.due
-            && !framing.is_within()
+    /// Polls the timer while no bytes are available.
+    fn poll_timeout(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let TimeoutScope::EachMessage { framing, .. } = &self.scope
+            && !framing.is_within_message()
         {
-            // Between its messages a stream may be silent for as long as it likes.
+            // A stream may be silent between its messages without limit.
             return Poll::Pending;
         }
-        let within = self.within;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(within)));
+        let timeout = self.timeout;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
         ready!(timer.as_mut().poll(context));
-        Poll::Ready(Some(Err(status::not_received(within).into())))
+        Poll::Ready(Some(Err(status::request_body_timeout(timeout).into())))
     }
 }
 
-impl Body for Received {
+impl Body for RequestBody {
     type Data = Bytes;
-    type Error = Failure;
+    type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        let received = &mut *self;
-        if let Due::Messages { closing, .. } = &mut received.due
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let request = &mut *self;
+        if let TimeoutScope::EachMessage { closing, .. } = &mut request.scope
             && closing.as_mut().poll(context).is_ready()
         {
-            return Poll::Ready(Some(Err(status::closing().into())));
+            return Poll::Ready(Some(Err(status::connection_closing().into())));
         }
-        let Poll::Ready(frame) = Pin::new(&mut received.body).poll_frame(context) else {
-            return received.wait(context);
+        let Poll::Ready(frame) = Pin::new(&mut request.body).poll_frame(context) else {
+            return request.poll_timeout(context);
         };
-        if let (Due::Messages { framing, .. }, Some(Ok(frame))) = (&mut received.due, &frame)
-            && frame.data_ref().is_some_and(|data| framing.take(data))
+        if let (TimeoutScope::EachMessage { framing, .. }, Some(Ok(frame))) = (&mut request.scope, &frame)
+            && frame.data_ref().is_some_and(|data| framing.advance(data))
         {
-            received.timer = None;
+            request.timer = None;
         }
         Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }

@@ -1,4 +1,4 @@
-//! The body of an answer, seen on its way out.
+//! The body of a response. It records when the peer reads it.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -9,64 +9,65 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::Status;
 use tonic::codegen::http::HeaderMap;
 
-use super::activity::Open;
+use super::activity::OpenRequest;
 use crate::rpc::common::status;
 
-/// An answer, which tells when it waits for the peer, and ends with its connection if it has no end of its own.
-pub(super) struct Answer {
+/// A response body that reports whether it waits for the peer. An endless body ends with its
+/// connection.
+pub(super) struct ResponseBody {
     body: tonic::body::Body,
-    open: Open,
-    /// For an answer without an end: comes when the connection is to be closed.
+    request: OpenRequest,
+    /// Completes when the connection is to close. Set for an endless body only.
     closing: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     has_ended: bool,
 }
 
-impl Answer {
+impl ResponseBody {
     pub(super) fn new(
         body: tonic::body::Body,
-        mut open: Open,
+        mut request: OpenRequest,
         closing: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     ) -> Self {
-        open.offered();
+        request.part_available();
         Self {
             body,
-            open,
+            request,
             closing,
             has_ended: false,
         }
     }
 
-    /// The last frame of an answer that has no end of its own, once it is time.
-    fn end(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+    /// The last frame of an endless body, once its connection is to close.
+    fn poll_closing(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let Some(closing) = &mut self.closing else {
             return Poll::Pending;
         };
         ready!(closing.as_mut().poll(context));
         self.has_ended = true;
         let mut trailers = HeaderMap::new();
-        let written = status::closing().add_header(&mut trailers);
+        let written = status::connection_closing().add_header(&mut trailers);
         Poll::Ready(Some(written.map(|()| Frame::trailers(trailers))))
     }
 }
 
-impl Body for Answer {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let answer = &mut *self;
-        if answer.has_ended {
+        let response = &mut *self;
+        if response.has_ended {
             return Poll::Ready(None);
         }
-        let frame = match Pin::new(&mut answer.body).poll_frame(context) {
-            // What was to be said before the end is said.
-            Poll::Pending => answer.end(context),
+        let frame = match Pin::new(&mut response.body).poll_frame(context) {
+            // Available frames are sent before the end.
+            Poll::Pending => response.poll_closing(context),
             frame => frame,
         };
-        // The peer has taken everything before this, or nobody would ask.
+        // hyper polls for a frame only once the peer has read the earlier ones.
         match frame {
-            Poll::Ready(_) => answer.open.offered(),
-            Poll::Pending => answer.open.taken(),
+            Poll::Ready(_) => response.request.part_available(),
+            Poll::Pending => response.request.all_parts_read(),
         }
         frame
     }

@@ -1,7 +1,8 @@
-//! CertifyStream: the certificate as it grows, at the pace of its reader.
+//! CertifyStream: sends the certificate of one input as its radius grows, as fast as the caller reads.
 //!
-//! A task draws the votes and puts its latest answer into a slot of one; the reader takes what is there when it is
-//! ready. A slow reader misses steps of the growth and holds nothing up. When it leaves, the task ends.
+//! A task draws the votes and writes its newest prediction into a slot of one. The response stream
+//! takes the prediction in the slot when the caller is ready. A slow caller misses steps of the growth
+//! and delays nothing. The task ends when the caller leaves.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,113 +19,119 @@ use crate::call::Code;
 use crate::classifier::CertificationParams;
 use crate::domain::{Input, Prediction};
 use crate::live::Snapshot;
-use crate::rpc::common::call_tracker::{Call, code};
+use crate::rpc::common::call_tracker::{TrackedCall, recorded_code};
 use crate::rpc::common::status;
 
-/// A message is sent when the radius has grown by this part of itself,
-const GROWN_BY: f64 = 0.05;
-/// or when it has grown at all and this long has passed since the last message.
-const AT_LEAST_EVERY: Duration = Duration::from_millis(250);
+/// A radius that has grown by more than this fraction of itself is sent at once.
+const IMMEDIATE_GROWTH: f64 = 0.05;
+/// A radius that has grown less is sent once this long has passed since the last message.
+const SMALL_GROWTH_INTERVAL: Duration = Duration::from_millis(250);
 
-type Message = Result<CertifyStreamResponse, Status>;
+type StreamItem = Result<CertifyStreamResponse, Status>;
 
-/// A stream about to start.
-pub(in crate::rpc) struct Growing {
-    pub(in crate::rpc) snapshot: Arc<Snapshot>,
-    pub(in crate::rpc) input: Input,
-    pub(in crate::rpc) order: CertificationParams,
-    pub(in crate::rpc) deadline: Instant,
-    pub(in crate::rpc) components: bool,
+/// A checked request, ready to start.
+pub(super) struct CertifyStream {
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) input: Input,
+    pub(super) params: CertificationParams,
+    pub(super) deadline: Instant,
+    pub(super) include_components: bool,
 }
 
-impl Growing {
-    /// `call` ends with it.
-    pub(in crate::rpc) fn start(self, call: Call) -> impl Stream<Item = Message> {
-        // One message waits for the reader, the newest answer behind it; the last one has a slot of its own.
-        let (messages, receiver) = mpsc::channel(1);
-        let (last, ending) = oneshot::channel();
+impl CertifyStream {
+    /// Starts to draw votes, and returns the responses. `call` ends with the last response.
+    pub(super) fn start(self, call: TrackedCall) -> impl Stream<Item = StreamItem> {
+        // One response waits for the caller, with the newest prediction behind it. The last response
+        // has a slot of its own.
+        let (updates, receiver) = mpsc::channel(1);
+        let (last, last_receiver) = oneshot::channel();
         tokio::spawn(
-            self.run(messages, last, call)
+            self.run(updates, last, call)
                 .instrument(tracing::debug_span!("certify_stream")),
         );
-        let ending = stream::once(ending).filter_map(|last| async { last.ok() });
-        ReceiverStream::new(receiver).chain(ending)
+        let last = stream::once(last_receiver).filter_map(|last| async { last.ok() });
+        ReceiverStream::new(receiver).chain(last)
     }
 
-    async fn run(self, messages: mpsc::Sender<Message>, last: oneshot::Sender<Message>, mut call: Call) {
-        let (newest, mut answers) = watch::channel(None);
-        let mut pace = Pace::default();
-        let mut grown = |prediction: Prediction| {
-            if pace.is_due(prediction.certificate.radius, Instant::now()) {
+    async fn run(self, updates: mpsc::Sender<StreamItem>, last: oneshot::Sender<StreamItem>, mut call: TrackedCall) {
+        let (newest, mut predictions) = watch::channel(None);
+        let mut throttle = UpdateThrottle::default();
+        let mut on_growth = |prediction: Prediction| {
+            if throttle.is_due(prediction.certificate.radius, Instant::now()) {
                 newest.send_replace(Some(prediction));
             }
         };
         let classifier = &self.snapshot.classifier;
-        let votes = classifier.predict_with_updates(self.input.clone(), self.order, self.deadline, &mut grown);
-        let forward = async {
-            while answers.changed().await.is_ok() {
-                let prediction = answers.borrow_and_update().clone();
+        let answer = classifier.predict_with_updates(self.input.clone(), self.params, self.deadline, &mut on_growth);
+        let forward_updates = async {
+            while predictions.changed().await.is_ok() {
+                let prediction = predictions.borrow_and_update().clone();
                 if let Some(prediction) = prediction
-                    && messages.send(Ok(self.message(prediction, false))).await.is_err()
+                    && updates.send(Ok(self.response(prediction, false))).await.is_err()
                 {
                     return;
                 }
             }
         };
         let answer = tokio::select! {
-            answer = votes => answer,
-            // The reader left: nobody needs the rest. The sender lives as long as `votes`.
-            () = forward => return,
-            () = messages.closed() => return,
+            answer = answer => answer,
+            // The caller left, so nothing reads the rest. The sender of `predictions` lives as long as
+            // `answer`.
+            () = forward_updates => return,
+            () = updates.closed() => return,
         };
-        let message = match answer {
+        let item = match answer {
             Ok(mut answer) => {
-                call.answered(&answer);
-                let missing = || Status::internal("there is no answer");
-                let last = answer.predictions.pop().ok_or_else(missing);
-                last.map(|prediction| self.message(prediction, true))
+                call.record_answer(&answer);
+                let missing = || status::internal("there is no answer");
+                let prediction = answer.predictions.pop().ok_or_else(missing);
+                prediction.map(|prediction| self.response(prediction, true))
             }
             Err(error) => {
-                call.failed(&error);
-                let mut status = status::failed(&error);
-                call.name_in(status.metadata_mut());
+                call.record_error(&error);
+                let mut status = status::classifier_error(&error);
+                call.write_request_id(status.metadata_mut());
                 Err(status)
             }
         };
-        let ended = message.as_ref().err().map_or(Code::OK, code);
-        call.finish(ended);
-        // A reader that left misses nothing.
-        let _ = last.send(message);
+        let code = item.as_ref().err().map_or(Code::OK, recorded_code);
+        call.end_with_code(code);
+        // A failed send means that the caller left.
+        let _ = last.send(item);
     }
 
-    fn message(&self, prediction: Prediction, is_last: bool) -> CertifyStreamResponse {
+    fn response(&self, prediction: Prediction, is_last: bool) -> CertifyStreamResponse {
+        let classifier = &self.snapshot.classifier;
         CertifyStreamResponse {
             prediction: Some(encode::prediction(
                 prediction,
-                self.snapshot.classifier.labels(),
-                self.components,
+                classifier.labels(),
+                self.include_components,
             )),
-            provenance: Some(encode::provenance(self.snapshot.classifier.provenance())),
+            provenance: Some(encode::provenance(classifier.provenance())),
             r#final: is_last,
         }
     }
 }
 
-/// When a grown radius is worth a message.
+/// Limits how often a growing radius is sent.
 #[derive(Default)]
-struct Pace {
-    sent: Option<(f64, Instant)>,
+struct UpdateThrottle {
+    /// The radius of the last message, and the time at which it was sent.
+    last_sent: Option<(f64, Instant)>,
 }
 
-impl Pace {
+impl UpdateThrottle {
+    /// Whether a prediction with `radius` is to be sent at `now`. If so, it counts as sent.
     fn is_due(&mut self, radius: f64, now: Instant) -> bool {
-        let due = self.sent.is_none_or(|(sent, when)| {
-            radius > sent * (1.0 + GROWN_BY) || (radius > sent && now.duration_since(when) >= AT_LEAST_EVERY)
+        let is_due = self.last_sent.is_none_or(|(sent, sent_at)| {
+            radius > sent * (1.0 + IMMEDIATE_GROWTH)
+                || (radius > sent && now.duration_since(sent_at) >= SMALL_GROWTH_INTERVAL)
         });
-        if due {
-            self.sent = Some((radius, now));
+        if is_due {
+            self.last_sent = Some((radius, now));
         }
-        due
+        is_due
     }
 }
 
@@ -133,13 +140,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn small_steps_wait_and_nothing_is_sent_twice() {
+    fn small_growth_waits_and_no_radius_is_sent_twice() {
         let start = Instant::now();
-        let mut pace = Pace::default();
-        assert!(pace.is_due(0.10, start));
-        assert!(!pace.is_due(0.101, start));
-        assert!(pace.is_due(0.11, start));
-        assert!(!pace.is_due(0.11, start + AT_LEAST_EVERY));
-        assert!(pace.is_due(0.111, start + AT_LEAST_EVERY));
+        let mut throttle = UpdateThrottle::default();
+        assert!(throttle.is_due(0.10, start));
+        assert!(!throttle.is_due(0.101, start));
+        assert!(throttle.is_due(0.11, start));
+        assert!(!throttle.is_due(0.11, start + SMALL_GROWTH_INTERVAL));
+        assert!(throttle.is_due(0.111, start + SMALL_GROWTH_INTERVAL));
     }
 }

@@ -1,46 +1,45 @@
-//! From the tensor of `certimix.v1` to validated inputs.
+//! Decodes the tensor of a `certimix.v1` request into validated inputs.
 
 use super::proto::{DataType, Tensor};
 use crate::domain::{Input, InputSpec, ValueEncoding, Violations};
-use crate::rpc::common::tensor_validation::{self as tensor, Names, Part};
+use crate::rpc::common::tensor_validation::{ProtocolNames, TensorField, check_layout, split_inputs};
 
-const NAMES: Names<'static> = Names {
-    field: &field,
+const NAMES: ProtocolNames<'static> = ProtocolNames {
+    field: &field_name,
     float32: "FLOAT32",
-    in_bytes: true,
+    counts_bytes: true,
 };
 
-fn field(part: Part) -> String {
-    let name = match part {
-        Part::Type => "inputs.dtype",
-        Part::Shape => "inputs.shape",
-        Part::Data => "inputs.data",
+fn field_name(field: TensorField) -> String {
+    let name = match field {
+        TensorField::DataType => "inputs.dtype",
+        TensorField::Shape => "inputs.shape",
+        TensorField::Data => "inputs.data",
     };
     name.to_owned()
 }
 
-/// Takes the inputs out of `tensor`, or tells everything that is wrong with it.
+/// Decodes `tensor` into at most `max_inputs` inputs of the model.
 ///
 /// # Errors
-/// With the field of each violation, and what was expected.
-pub(in crate::rpc) fn inputs(
+/// Each wrong field and what was expected.
+pub(super) fn decode_inputs(
     tensor: Option<&Tensor>,
     spec: &InputSpec,
     max_inputs: usize,
 ) -> Result<Vec<Input>, Violations> {
-    let mut wrong = Violations::default();
     let Some(tensor) = tensor else {
-        wrong.add("inputs", "is required");
-        return Err(wrong);
+        return Err(Violations::one("inputs", "is required"));
     };
-    let written_as = match DataType::try_from(tensor.dtype) {
+    let data_type = match DataType::try_from(tensor.dtype) {
         Ok(DataType::Uint8) => Ok(ValueEncoding::UInt8),
         Ok(DataType::Float32) => Ok(ValueEncoding::Float32),
         Ok(DataType::Unspecified) | Err(_) => Err(tensor.dtype.to_string()),
     };
-    match tensor::layout(written_as, &tensor.shape, (spec, max_inputs), &NAMES, &mut wrong) {
-        Some(layout) => tensor::inputs(layout, &tensor.data, spec, &NAMES),
-        None => Err(wrong),
+    let mut violations = Violations::default();
+    match check_layout(data_type, &tensor.shape, (spec, max_inputs), &NAMES, &mut violations) {
+        Some(layout) => split_inputs(layout, &tensor.data, spec, &NAMES),
+        None => Err(violations),
     }
 }
 
@@ -68,14 +67,14 @@ mod tests {
         }
     }
 
-    fn fields(tensor: &Tensor) -> Vec<String> {
-        let violations = inputs(Some(tensor), &spec(), 4).unwrap_err();
+    fn violated_fields(tensor: &Tensor) -> Vec<String> {
+        let violations = decode_inputs(Some(tensor), &spec(), 4).unwrap_err();
         violations.0.into_iter().map(|violation| violation.field).collect()
     }
 
     #[test]
-    fn bytes_become_255ths() {
-        let found = inputs(
+    fn uint8_values_are_divided_by_255() {
+        let found = decode_inputs(
             Some(&tensor(DataType::Uint8, &[2, 2, 3], (0..12).collect())),
             &spec(),
             4,
@@ -86,27 +85,33 @@ mod tests {
     }
 
     #[test]
-    fn everything_wrong_is_told_at_once() {
+    fn every_violation_is_reported_at_once() {
         assert_eq!(
-            fields(&tensor(DataType::Unspecified, &[1, 3, 2], vec![])),
+            violated_fields(&tensor(DataType::Unspecified, &[1, 3, 2], vec![])),
             ["inputs.dtype", "inputs.shape"]
         );
-        assert_eq!(fields(&tensor(DataType::Uint8, &[0, 2, 3], vec![])), ["inputs.shape"]);
         assert_eq!(
-            fields(&tensor(DataType::Uint8, &[5, 2, 3], vec![0; 30])),
-            ["inputs.shape"]
-        );
-        assert_eq!(fields(&tensor(DataType::Uint8, &[-1, 2, 3], vec![])), ["inputs.shape"]);
-        assert_eq!(
-            fields(&tensor(DataType::Uint8, &[i64::MAX, 2, 3], vec![])),
+            violated_fields(&tensor(DataType::Uint8, &[0, 2, 3], vec![])),
             ["inputs.shape"]
         );
         assert_eq!(
-            fields(&tensor(DataType::Uint8, &[1, 2, 3], vec![0; 7])),
+            violated_fields(&tensor(DataType::Uint8, &[5, 2, 3], vec![0; 30])),
+            ["inputs.shape"]
+        );
+        assert_eq!(
+            violated_fields(&tensor(DataType::Uint8, &[-1, 2, 3], vec![])),
+            ["inputs.shape"]
+        );
+        assert_eq!(
+            violated_fields(&tensor(DataType::Uint8, &[i64::MAX, 2, 3], vec![])),
+            ["inputs.shape"]
+        );
+        assert_eq!(
+            violated_fields(&tensor(DataType::Uint8, &[1, 2, 3], vec![0; 7])),
             ["inputs.data"]
         );
         assert_eq!(
-            fields(&tensor(DataType::Uint8, &[i64::MAX, i64::MAX, i64::MAX], vec![])),
+            violated_fields(&tensor(DataType::Uint8, &[i64::MAX, i64::MAX, i64::MAX], vec![])),
             ["inputs.shape"]
         );
         for value in [f32::NAN, f32::INFINITY, -0.1, 1.1] {
@@ -114,15 +119,18 @@ mod tests {
                 .iter()
                 .flat_map(|v: &f32| v.to_le_bytes())
                 .collect();
-            assert_eq!(fields(&tensor(DataType::Float32, &[1, 2, 3], data)), ["inputs.data"]);
+            assert_eq!(
+                violated_fields(&tensor(DataType::Float32, &[1, 2, 3], data)),
+                ["inputs.data"]
+            );
         }
     }
 
     proptest! {
         #[test]
-        fn nothing_from_outside_panics(dtype in any::<i32>(), shape in prop::collection::vec(any::<i64>(), 0..6), data in prop::collection::vec(any::<u8>(), 0..60)) {
+        fn no_request_causes_a_panic(dtype in any::<i32>(), shape in prop::collection::vec(any::<i64>(), 0..6), data in prop::collection::vec(any::<u8>(), 0..60)) {
             let tensor = Tensor { dtype, shape, data: data.into() };
-            if let Ok(found) = inputs(Some(&tensor), &spec(), 4) {
+            if let Ok(found) = decode_inputs(Some(&tensor), &spec(), 4) {
                 prop_assert!(found.iter().all(|input| input.dimension() == 6));
             }
         }

@@ -1,20 +1,37 @@
-//! From predictions to the wire.
+//! Encodes predictions, certificates and provenance as messages of `certimix.v1`.
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::proto;
 use crate::domain::{
     Basis, BoundKind, Certificate, CertificateMethod, CertificateStatus, Norm, Prediction, Provenance, StopReason,
 };
+use crate::rpc::common::float32::{nearest_f32, probability_from_log};
 
-/// A prediction; with `components`, g's and h's probabilities too.
-pub(in crate::rpc) fn prediction(prediction: Prediction, labels: &[String], components: bool) -> proto::Prediction {
-    let probabilities = |log_probs: &[f64]| match components {
-        true => log_probs.iter().map(|&log| probability(log)).collect(),
+/// Encodes predictions; with `include_components`, also the probabilities of both models.
+pub(super) fn predictions(
+    predictions: Vec<Prediction>,
+    labels: &[String],
+    include_components: bool,
+) -> Vec<proto::Prediction> {
+    let encode = |found: Prediction| prediction(found, labels, include_components);
+    predictions.into_iter().map(encode).collect()
+}
+
+/// Encodes one prediction; with `include_components`, also the probabilities of both models.
+pub(super) fn prediction(prediction: Prediction, labels: &[String], include_components: bool) -> proto::Prediction {
+    let probabilities = |log_probs: &[f64]| match include_components {
+        true => log_probs.iter().map(|&log| probability_from_log(log)).collect(),
         false => Vec::new(),
     };
     proto::Prediction {
         class_index: index(prediction.class),
         label: labels.get(prediction.class).cloned().unwrap_or_default(),
-        mixed_logits: prediction.mixed_logits.iter().map(|&logit| narrow(logit)).collect(),
+        mixed_logits: prediction
+            .mixed_logits
+            .iter()
+            .map(|&logit| nearest_f32(logit))
+            .collect(),
         standard_probabilities: probabilities(&prediction.standard_log_probs),
         robust_probabilities: probabilities(&prediction.robust_log_probs),
         standard_class_index: index(prediction.standard_class),
@@ -23,8 +40,8 @@ pub(in crate::rpc) fn prediction(prediction: Prediction, labels: &[String], comp
     }
 }
 
-/// The snapshot that answered.
-pub(in crate::rpc) fn provenance(provenance: &Provenance) -> proto::Provenance {
+/// Encodes the provenance of a response.
+pub(super) fn provenance(provenance: &Provenance) -> proto::Provenance {
     proto::Provenance {
         config_revision: provenance.config_revision.to_string(),
         alpha: provenance.alpha,
@@ -52,9 +69,9 @@ fn certificate(certificate: Certificate) -> proto::Certificate {
         StopReason::Deadline => proto::StopReason::Deadline,
         StopReason::NotSampled => proto::StopReason::NotSampled,
     };
-    let rests_on = (certificate.status != CertificateStatus::Unavailable).then(|| certificate.basis());
+    let certificate_basis = (certificate.status != CertificateStatus::Unavailable).then(|| certificate.basis());
     let mut message = proto::Certificate {
-        basis: basis(rests_on).into(),
+        basis: basis(certificate_basis).into(),
         whole_range: certificate.whole_range,
         status: status.into(),
         radius: certificate.radius,
@@ -87,7 +104,7 @@ fn certificate(certificate: Certificate) -> proto::Certificate {
     message
 }
 
-pub(in crate::rpc) fn basis(basis: Option<Basis>) -> proto::CertificateBasis {
+pub(super) fn basis(basis: Option<Basis>) -> proto::CertificateBasis {
     match basis {
         None => proto::CertificateBasis::Unspecified,
         Some(Basis::Proven) => proto::CertificateBasis::Proven,
@@ -95,7 +112,7 @@ pub(in crate::rpc) fn basis(basis: Option<Basis>) -> proto::CertificateBasis {
     }
 }
 
-pub(in crate::rpc) fn norm(norm: Option<Norm>) -> proto::Norm {
+pub(super) fn norm(norm: Option<Norm>) -> proto::Norm {
     match norm {
         None => proto::Norm::Unspecified,
         Some(Norm::L1) => proto::Norm::L1,
@@ -104,7 +121,7 @@ pub(in crate::rpc) fn norm(norm: Option<Norm>) -> proto::Norm {
     }
 }
 
-pub(in crate::rpc) fn method(method: Option<CertificateMethod>) -> proto::CertificateMethod {
+pub(super) fn method(method: Option<CertificateMethod>) -> proto::CertificateMethod {
     match method {
         None => proto::CertificateMethod::Unspecified,
         Some(CertificateMethod::Theorem1) => proto::CertificateMethod::Theorem1,
@@ -114,28 +131,20 @@ pub(in crate::rpc) fn method(method: Option<CertificateMethod>) -> proto::Certif
     }
 }
 
-pub(in crate::rpc) fn bound(bound: BoundKind) -> proto::BoundMethod {
+pub(super) fn bound(bound: BoundKind) -> proto::BoundMethod {
     match bound {
         BoundKind::Anytime => proto::BoundMethod::Anytime,
         BoundKind::ClopperPearson => proto::BoundMethod::ClopperPearson,
     }
 }
 
-/// A length or index that fits 32 bits by the limits of manifests and settings.
-pub(in crate::rpc) fn index(value: usize) -> u32 {
+/// Encodes a length or an index. The limits of manifests and settings keep it within 32 bits.
+pub(super) fn index(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
 
-/// A probability, from its logarithm.
-pub(in crate::rpc) fn probability(log: f64) -> f32 {
-    narrow(log.exp())
-}
-
-/// A logit or a probability as the wire carries it: the nearest float32.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the wire carries logits and probabilities as float32"
-)]
-pub(in crate::rpc) fn narrow(value: f64) -> f32 {
-    value as f32
+/// Encodes a wall-clock time as milliseconds since 1970.
+pub(super) fn unix_ms(time: SystemTime) -> u64 {
+    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,20 +1,18 @@
-//! What is served, on the wire.
-
-use std::time::{SystemTime, UNIX_EPOCH};
+//! Encodes the response to GetModelInfo.
 
 use super::{encode, proto};
 use crate::classifier::ModelSummary;
 use crate::domain::Violation;
 use crate::live::{ConfigStatus, Snapshot};
 
-/// The answer to GetModelInfo.
-pub(in crate::rpc) fn response(snapshot: &Snapshot, status: &ConfigStatus) -> proto::GetModelInfoResponse {
+/// The models, the input, the limits and the configuration that `snapshot` and `status` hold.
+pub(super) fn response(snapshot: &Snapshot, status: &ConfigStatus) -> proto::GetModelInfoResponse {
     let Snapshot { classifier, server } = snapshot;
     let (info, spec, limits) = (classifier.info(), classifier.spec(), classifier.certification());
     proto::GetModelInfoResponse {
         provenance: Some(encode::provenance(classifier.provenance())),
-        standard: Some(model(info.standard)),
-        robust: Some(model(info.robust)),
+        standard: Some(model_info(info.standard)),
+        robust: Some(model_info(info.robust)),
         labels: classifier.labels().to_vec(),
         input: Some(proto::InputInfo {
             name: spec.name.clone(),
@@ -45,39 +43,33 @@ pub(in crate::rpc) fn response(snapshot: &Snapshot, status: &ConfigStatus) -> pr
         max_inputs: encode::index(server.max_inputs),
         max_message_bytes: u64::try_from(server.max_message_bytes).unwrap_or(u64::MAX),
         largest_possible_radius: info.largest_possible_radius,
-        config: Some(config(status)),
+        config: Some(config_status(status)),
     }
 }
 
-fn config(status: &ConfigStatus) -> proto::ConfigStatus {
+fn config_status(status: &ConfigStatus) -> proto::ConfigStatus {
     proto::ConfigStatus {
         file_sha256: status.file_sha256.clone(),
-        since_unix_ms: unix_ms(status.since),
+        since_unix_ms: encode::unix_ms(status.since),
         target_alpha: status.target_alpha,
         reloads: status.reloads,
         failed_reloads: status.failed_reloads,
         pending_error: status.pending.as_ref().map(|pending| proto::PendingError {
             file_sha256: pending.file_sha256.clone(),
-            since_unix_ms: unix_ms(pending.since),
-            violations: pending.violations.0.iter().map(violation).collect(),
+            since_unix_ms: encode::unix_ms(pending.since),
+            violations: pending.violations.0.iter().map(field_violation).collect(),
         }),
     }
 }
 
-fn violation(wrong: &Violation) -> proto::FieldViolation {
+fn field_violation(violation: &Violation) -> proto::FieldViolation {
     proto::FieldViolation {
-        field: wrong.field.clone(),
-        description: wrong.message.clone(),
+        field: violation.field.clone(),
+        description: violation.message.clone(),
     }
 }
 
-/// A date as the wire has it.
-pub(in crate::rpc) fn unix_ms(moment: SystemTime) -> u64 {
-    let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn model(summary: ModelSummary) -> proto::ModelInfo {
+fn model_info(summary: ModelSummary) -> proto::ModelInfo {
     let (basis, reason) = summary.grounds.map(|grounds| (grounds.basis, grounds.reason)).unzip();
     proto::ModelInfo {
         name: summary.name,

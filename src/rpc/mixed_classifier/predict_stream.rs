@@ -1,8 +1,9 @@
-//! PredictStream: one Predict after the other on one stream, answered in their order.
+//! PredictStream: answers the requests of one stream in their order.
 //!
-//! The response stream pulls: it reads a request whenever fewer than the window are under way, and gives each a task of its
-//! own, so that a caller who does not read its answers leaves nothing half done in the models' queues. What it then holds
-//! up is its own stream: a window of finished answers waits, and no more is read. Dropping the stream ends its tasks.
+//! The response stream pulls requests. It reads one whenever fewer than `server.stream_window` are in
+//! progress, and spawns a task for each. A caller that does not read its responses therefore leaves no
+//! unfinished work in the models' queues. It blocks its own stream only: at most a window of finished
+//! responses waits, and the server reads no further. Dropping the stream aborts its tasks.
 
 use std::future::Future;
 use std::time::Instant;
@@ -12,145 +13,150 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use tokio::task::AbortHandle;
 use tonic::{Status, Streaming};
 
+use super::predict::predict_response;
 use super::proto::predict_stream_response::Outcome;
 use super::proto::{PredictStreamRequest, PredictStreamResponse};
+use super::request_error::request_error;
 use crate::call::Code;
 use crate::domain::Violations;
-use crate::rpc::common::call_tracker::{self as call, Call, CallStream};
-use crate::rpc::common::classify::{Service, answer_predict};
-use crate::rpc::common::{deadline, status, status_correction as early_errors};
+use crate::rpc::common::call_tracker::{StreamCallTracker, TrackedCall, recorded_code};
+use crate::rpc::common::deadline::stream_message_deadline;
+use crate::rpc::common::handler_context::HandlerContext;
+use crate::rpc::common::status;
+use crate::rpc::common::status_correction::correct_status;
 
-type Message = Result<PredictStreamResponse, Status>;
+type StreamItem = Result<PredictStreamResponse, Status>;
 
-/// What comes next on the way in.
+/// The next event of the request stream.
 #[expect(
     clippy::large_enum_variant,
-    reason = "all but the last are requests: a box for each would cost more"
+    reason = "all events but the last are requests; a box for each would cost more"
 )]
-enum Next {
-    Request(PredictStreamRequest, Call),
-    /// Nothing more is read; the stream ends with this once all before it is answered.
+enum StreamEvent {
+    Request(PredictStreamRequest, TrackedCall),
+    /// The server reads no further. The stream ends with this status after all earlier responses.
     End(Status),
 }
 
-/// The answers to `requests`, in their order, each a call of `calls`. The stream ends by `deadline`, if it has one.
-pub(in crate::rpc) fn answers(
-    service: Service,
-    calls: CallStream,
+/// The responses to `requests` in their order. `calls` tracks each request. The stream ends by
+/// `deadline`, if it has one.
+pub(super) fn responses(
+    context: HandlerContext,
+    calls: StreamCallTracker,
     requests: Streaming<PredictStreamRequest>,
     deadline: Option<Instant>,
-) -> impl Stream<Item = Message> {
-    let window = service.live.server().stream_window;
-    incoming(service.clone(), calls, requests, deadline)
-        .map(move |next| match next {
-            Next::Request(request, call) => Either::Left(begin(service.clone(), request, call, deadline)),
-            Next::End(status) => Either::Right(std::future::ready(Err(status))),
+) -> impl Stream<Item = StreamItem> {
+    let window = context.live.server().stream_window;
+    events(context.clone(), calls, requests, deadline)
+        .map(move |event| match event {
+            StreamEvent::Request(request, call) => Either::Left(start(context.clone(), request, call, deadline)),
+            StreamEvent::End(status) => Either::Right(std::future::ready(Err(status))),
         })
         .buffered(window)
 }
 
-/// Requests as they come, until the caller has no more, the server stops, or the deadline comes.
-fn incoming(
-    service: Service,
-    calls: CallStream,
+/// Reads requests until the caller has no more, the server shuts down, or the deadline passes.
+fn events(
+    context: HandlerContext,
+    calls: StreamCallTracker,
     requests: Streaming<PredictStreamRequest>,
     deadline: Option<Instant>,
-) -> impl Stream<Item = Next> {
-    stream::unfold(Some((service.stop, calls, requests)), move |open| async move {
-        let (mut stop, mut calls, mut requests) = open?;
-        let next = tokio::select! {
-            // What is read must be answered: a server that stops reads no more, however much there is.
+) -> impl Stream<Item = StreamEvent> {
+    stream::unfold(Some((context.shutdown, calls, requests)), move |state| async move {
+        let (mut shutdown, mut calls, mut requests) = state?;
+        let event = tokio::select! {
+            // The server must answer every request that it reads. During a shutdown it reads no more,
+            // even if requests are available.
             biased;
-            () = &mut stop => Next::End(status::stopping()),
-            () = until(deadline) => Next::End(status::stream_deadline()),
+            () = &mut shutdown => StreamEvent::End(status::stream_shutdown()),
+            () = sleep_until(deadline) => StreamEvent::End(status::stream_deadline_exceeded()),
             message = requests.next() => match message? {
-                Ok(request) => Next::Request(request, calls.next()),
-                Err(status) => Next::End(unreadable(early_errors::corrected_status(status), &mut calls)),
+                Ok(request) => StreamEvent::Request(request, calls.begin_message()),
+                Err(status) => StreamEvent::End(record_unreadable(correct_status(status), &mut calls)),
             },
         };
-        let open = matches!(next, Next::Request(..)).then_some((stop, calls, requests));
-        Some((next, open))
+        let state = matches!(event, StreamEvent::Request(..)).then_some((shutdown, calls, requests));
+        Some((event, state))
     })
 }
 
-/// What ends a stream whose next request cannot be read. A caller that left has sent none.
-fn unreadable(status: Status, calls: &mut CallStream) -> Status {
+/// Records a request that could not be read, unless the caller left: then there was no request.
+fn record_unreadable(status: Status, calls: &mut StreamCallTracker) -> Status {
     if status.code() != tonic::Code::Cancelled {
-        calls.next().finish(call::code(&status));
+        calls.begin_message().end_with_code(recorded_code(&status));
     }
     status
 }
 
-async fn until(deadline: Option<Instant>) {
+async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
         None => std::future::pending().await,
     }
 }
 
-/// Begins to answer one request at once. Dropping what is returned ends that.
-fn begin(
-    service: Service,
+/// Starts to answer one request at once. Dropping the returned future aborts the answer.
+fn start(
+    context: HandlerContext,
     request: PredictStreamRequest,
-    call: Call,
+    call: TrackedCall,
     stream_deadline: Option<Instant>,
-) -> impl Future<Output = Message> {
-    let mut outcome = Box::pin(outcome(service, request, call, stream_deadline));
-    // As far as it goes now, and that is into the queue: requests are admitted in the order in which they came, whichever
-    // task runs first. What is refused needs no task.
+) -> impl Future<Output = StreamItem> {
+    let mut outcome = Box::pin(answer(context, request, call, stream_deadline));
+    // The first poll runs until the request is in the queue. Requests are therefore admitted in the
+    // order in which they arrived, whichever task runs first. A refused request needs no task.
     if let Some(outcome) = outcome.as_mut().now_or_never() {
-        return Either::Left(std::future::ready(message(outcome)));
+        return Either::Left(std::future::ready(item(outcome)));
     }
     let task = tokio::spawn(outcome);
-    let ended_with_the_stream = EndOnDrop(task.abort_handle());
+    let abort_on_drop = AbortOnDrop(task.abort_handle());
     Either::Right(async move {
-        let _guard = ended_with_the_stream;
+        let _guard = abort_on_drop;
         let outcome = task.await.unwrap_or_else(|error| {
-            tracing::error!(%error, "a request of a stream ended without an answer");
-            Outcome::Error(status::in_band(&Status::internal(
-                "the request ended without an answer",
-            )))
+            tracing::error!(%error, "stream request ended without a response");
+            Outcome::Error(request_error(&status::internal("the request ended without an answer")))
         });
-        message(outcome)
+        item(outcome)
     })
 }
 
-fn message(outcome: Outcome) -> Message {
+fn item(outcome: Outcome) -> StreamItem {
     Ok(PredictStreamResponse { outcome: Some(outcome) })
 }
 
-async fn outcome(
-    service: Service,
+/// Answers one request and ends its call.
+async fn answer(
+    context: HandlerContext,
     request: PredictStreamRequest,
-    mut call: Call,
+    mut call: TrackedCall,
     stream_deadline: Option<Instant>,
 ) -> Outcome {
     let PredictStreamRequest { request, timeout_us } = request;
-    let answer = match (service.snapshot(), request) {
+    let result = match (context.snapshot(), request) {
         (Ok(snapshot), Some(request)) => {
-            let longest = snapshot.server.max_request_time;
-            let deadline = deadline::of_message(timeout_us, call.begun(), longest, stream_deadline);
-            answer_predict(&snapshot, request, deadline, &mut call).await
+            let max_request_time = snapshot.server.max_request_time;
+            let deadline = stream_message_deadline(timeout_us, call.received_at(), max_request_time, stream_deadline);
+            predict_response(&snapshot, request, deadline, &mut call).await
         }
-        (Ok(_), None) => Err(status::invalid(&Violations::one("request", "is required"))),
+        (Ok(_), None) => Err(status::invalid_argument(&Violations::one("request", "is required"))),
         (Err(status), _) => Err(status),
     };
-    match answer {
+    match result {
         Ok(response) => {
-            call.finish(Code::OK);
+            call.end_with_code(Code::OK);
             Outcome::Response(response)
         }
         Err(status) => {
-            call.finish(call::code(&status));
-            Outcome::Error(status::in_band(&status))
+            call.end_with_code(recorded_code(&status));
+            Outcome::Error(request_error(&status))
         }
     }
 }
 
-/// A task that nobody waits for any more does not go on.
-struct EndOnDrop(AbortHandle);
+/// Aborts a task when its result is no longer awaited.
+struct AbortOnDrop(AbortHandle);
 
-impl Drop for EndOnDrop {
+impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
     }

@@ -1,4 +1,4 @@
-//! Generated from `proto/`: the wire as it is.
+//! The messages and services of `certimix.v1`, generated from `proto/certimix/`.
 
 #![allow(
     missing_docs,

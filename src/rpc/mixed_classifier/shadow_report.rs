@@ -1,11 +1,10 @@
-//! What other alphas would have answered, on the wire.
+//! Encodes the response to GetShadowReport.
 
-use super::model_info::unix_ms;
 use super::{encode, proto};
 use crate::classifier::{MixedClassifier, RADIUS_BOUNDS, ShadowRow};
 
-/// The answer to GetShadowReport.
-pub(in crate::rpc) fn response(classifier: &MixedClassifier) -> proto::GetShadowReportResponse {
+/// The counts of the serving alpha and of each candidate. Without candidates, the provenance alone.
+pub(super) fn response(classifier: &MixedClassifier) -> proto::GetShadowReportResponse {
     let provenance = Some(encode::provenance(classifier.provenance()));
     let Some(report) = classifier.shadow_report() else {
         return proto::GetShadowReportResponse {
@@ -15,9 +14,9 @@ pub(in crate::rpc) fn response(classifier: &MixedClassifier) -> proto::GetShadow
     };
     proto::GetShadowReportResponse {
         provenance,
-        serving: Some(row(&report.serving)),
-        candidates: report.candidates.iter().map(row).collect(),
-        since_unix_ms: unix_ms(report.since),
+        serving: Some(shadow_row(&report.serving)),
+        candidates: report.candidates.iter().map(shadow_row).collect(),
+        since_unix_ms: encode::unix_ms(report.since),
         since_revision: report.since_revision,
         on_the_way: report.alpha_ramping,
         dropped: report.dropped,
@@ -27,7 +26,7 @@ pub(in crate::rpc) fn response(classifier: &MixedClassifier) -> proto::GetShadow
     }
 }
 
-fn row(row: &ShadowRow) -> proto::ShadowRow {
+fn shadow_row(row: &ShadowRow) -> proto::ShadowRow {
     let counts = &row.counts;
     proto::ShadowRow {
         alpha: row.alpha,

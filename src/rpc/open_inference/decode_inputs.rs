@@ -1,102 +1,105 @@
-//! From the tensor of this protocol to validated inputs.
+//! Decodes the tensor of a ModelInferRequest into validated inputs.
 
 use bytes::Bytes;
 
-use super::INPUT;
+use super::model_identity::INPUT_NAME;
 use super::proto::model_infer_request::InferInputTensor;
 use super::proto::{InferTensorContents, ModelInferRequest};
 use super::quoting::quoted;
 use crate::domain::{Input, InputSpec, ValueEncoding, Violations};
-use crate::rpc::common::tensor_validation::{self as tensor, Names, Part};
+use crate::rpc::common::tensor_validation::{ProtocolNames, TensorField, check_layout, split_inputs};
 
-/// Takes the inputs out of `request`, or tells everything that is wrong with its tensor.
+/// Decodes the tensor of `request` into at most `max_inputs` inputs of the model.
 ///
 /// # Errors
-/// With the field of each violation, in the protocol's names, and what was expected.
-pub(super) fn inputs(
+/// Each wrong field, by the protocol's name, and what was expected.
+pub(super) fn decode_inputs(
     request: &ModelInferRequest,
     spec: &InputSpec,
     max_inputs: usize,
 ) -> Result<Vec<Input>, Violations> {
-    let mut wrong = Violations::default();
+    let mut violations = Violations::default();
     let [tensor] = request.inputs.as_slice() else {
         let found = request.inputs.len();
-        wrong.add("inputs", format!("expected one, named \"{INPUT}\"; found {found}"));
-        return Err(wrong);
+        violations.add("inputs", format!("expected one, named \"{INPUT_NAME}\"; found {found}"));
+        return Err(violations);
     };
-    wrong.check(tensor.name == INPUT, "inputs[0].name", || {
-        format!("expected \"{INPUT}\", found {}", quoted(&tensor.name))
+    violations.check(tensor.name == INPUT_NAME, "inputs[0].name", || {
+        format!("expected \"{INPUT_NAME}\", found {}", quoted(&tensor.name))
     });
-    wrong.check(tensor.parameters.is_empty(), "inputs[0].parameters", || {
-        "expected none: there is no shared memory here, and no encoding but that of the datatype".to_owned()
+    violations.check(tensor.parameters.is_empty(), "inputs[0].parameters", || {
+        "expected none: this server has no shared memory, and no encoding but that of the datatype".to_owned()
     });
-    let written_as = match tensor.datatype.as_str() {
+    let data_type = match tensor.datatype.as_str() {
         "UINT8" => Ok(ValueEncoding::UInt8),
         "FP32" => Ok(ValueEncoding::Float32),
         other => Err(quoted(other)),
     };
-    let known = written_as.as_ref().ok().copied();
-    let contents = contents(tensor, &request.raw_input_contents, known, &mut wrong);
-    let raw = contents.as_ref().is_some_and(|contents| contents.raw);
-    let field = |part| match part {
-        Part::Type => "inputs[0].datatype".to_owned(),
-        Part::Shape => "inputs[0].shape".to_owned(),
-        Part::Data if raw => "raw_input_contents[0]".to_owned(),
-        Part::Data => format!("inputs[0].contents.{}", known.map_or("", list)),
+    let known_type = data_type.as_ref().ok().copied();
+    let data = tensor_data(tensor, &request.raw_input_contents, known_type, &mut violations);
+    let is_raw = data.as_ref().is_some_and(|data| data.is_raw);
+    let field_name = |field| match field {
+        TensorField::DataType => "inputs[0].datatype".to_owned(),
+        TensorField::Shape => "inputs[0].shape".to_owned(),
+        TensorField::Data if is_raw => "raw_input_contents[0]".to_owned(),
+        TensorField::Data => format!("inputs[0].contents.{}", known_type.map_or("", list_for)),
     };
-    let names = Names {
-        field: &field,
+    let names = ProtocolNames {
+        field: &field_name,
         float32: "FP32",
-        in_bytes: raw,
+        counts_bytes: is_raw,
     };
-    let layout = tensor::layout(written_as, &tensor.shape, (spec, max_inputs), &names, &mut wrong);
-    let (Some(layout), Some(contents)) = (layout, contents) else {
-        return Err(wrong);
+    let layout = check_layout(data_type, &tensor.shape, (spec, max_inputs), &names, &mut violations);
+    let (Some(layout), Some(data)) = (layout, data) else {
+        return Err(violations);
     };
-    let inputs = tensor::inputs(layout, &contents.bytes, spec, &names);
-    wrong
-        .0
-        .extend(inputs.as_ref().err().into_iter().flat_map(|more| more.0.clone()));
-    wrong.into_result().and(inputs)
+    let inputs = split_inputs(layout, &data.bytes, spec, &names);
+    if let Err(more) = &inputs {
+        violations.0.extend(more.0.iter().cloned());
+    }
+    violations.into_result().and(inputs)
 }
 
-/// The values of a tensor, little-endian, and where they stood.
-struct Contents {
+/// The values of a tensor in little-endian bytes, and whether the request carried them as raw bytes.
+struct TensorData {
     bytes: Bytes,
-    raw: bool,
+    is_raw: bool,
 }
 
-/// Nothing is returned if something is wrong, or the type is not known, which is told elsewhere.
-fn contents(
+/// Takes the values from `raw` or from the typed contents of `tensor`.
+///
+/// Returns `None` if something is wrong, or if the data type is unknown, which the layout check
+/// reports.
+fn tensor_data(
     tensor: &InferInputTensor,
     raw: &[Bytes],
-    written_as: Option<ValueEncoding>,
-    wrong: &mut Violations,
-) -> Option<Contents> {
+    data_type: Option<ValueEncoding>,
+    violations: &mut Violations,
+) -> Option<TensorData> {
     let typed = tensor.contents.as_ref();
-    let typed = typed.filter(|contents| lists(contents).iter().any(|(_, count)| *count > 0));
+    let typed = typed.filter(|contents| list_lengths(contents).iter().any(|(_, count)| *count > 0));
     match (raw, typed) {
         ([bytes], None) => {
-            return Some(Contents {
+            return Some(TensorData {
                 bytes: bytes.clone(),
-                raw: true,
+                is_raw: true,
             });
         }
         ([], Some(contents)) => {
-            let bytes = typed_bytes(contents, written_as?, wrong)?;
-            return Some(Contents { bytes, raw: false });
+            let bytes = typed_bytes(contents, data_type?, violations)?;
+            return Some(TensorData { bytes, is_raw: false });
         }
-        ([], None) => wrong.add(
+        ([], None) => violations.add(
             "inputs[0].contents",
             "is required: expected the values here, or in raw_input_contents",
         ),
-        (_, Some(_)) => wrong.add(
+        (_, Some(_)) => violations.add(
             "raw_input_contents",
             "expected the values here or in inputs[0].contents, found both",
         ),
         (more, None) => {
             let found = more.len();
-            wrong.add(
+            violations.add(
                 "raw_input_contents",
                 format!("expected one, for the one input; found {found}"),
             );
@@ -105,23 +108,24 @@ fn contents(
     None
 }
 
-fn typed_bytes(contents: &InferTensorContents, written_as: ValueEncoding, wrong: &mut Violations) -> Option<Bytes> {
-    let wanted = list(written_as);
-    let mut alone = true;
-    for (name, _) in lists(contents)
+/// Converts typed contents to little-endian bytes. Only the list for `data_type` may hold values.
+fn typed_bytes(contents: &InferTensorContents, data_type: ValueEncoding, violations: &mut Violations) -> Option<Bytes> {
+    let expected_list = list_for(data_type);
+    let mut has_other_lists = false;
+    for (name, _) in list_lengths(contents)
         .into_iter()
-        .filter(|(name, count)| *count > 0 && *name != wanted)
+        .filter(|(name, count)| *count > 0 && *name != expected_list)
     {
-        alone = false;
-        wrong.add(
+        has_other_lists = true;
+        violations.add(
             format!("inputs[0].contents.{name}"),
-            format!("expected none: the values belong into {wanted} for this datatype"),
+            format!("expected none: for this datatype the values belong in {expected_list}"),
         );
     }
-    if !alone {
+    if has_other_lists {
         return None;
     }
-    match written_as {
+    match data_type {
         ValueEncoding::Float32 => {
             let values = &contents.fp32_contents;
             Some(values.iter().flat_map(|value| value.to_le_bytes()).collect())
@@ -131,7 +135,7 @@ fn typed_bytes(contents: &InferTensorContents, written_as: ValueEncoding, wrong:
             let bytes: Result<Vec<u8>, _> = values.iter().map(|&value| u8::try_from(value)).collect();
             if bytes.is_err() {
                 let found = values.iter().max().copied().unwrap_or_default();
-                wrong.add(
+                violations.add(
                     "inputs[0].contents.uint_contents",
                     format!("expected values from 0 to 255 for UINT8, found {found}"),
                 );
@@ -141,16 +145,16 @@ fn typed_bytes(contents: &InferTensorContents, written_as: ValueEncoding, wrong:
     }
 }
 
-/// The list that values of this type belong into.
-fn list(written_as: ValueEncoding) -> &'static str {
-    match written_as {
+/// The name of the list that holds the values of `data_type`.
+fn list_for(data_type: ValueEncoding) -> &'static str {
+    match data_type {
         ValueEncoding::UInt8 => "uint_contents",
         ValueEncoding::Float32 => "fp32_contents",
     }
 }
 
-/// Each list with its length.
-fn lists(contents: &InferTensorContents) -> [(&'static str, usize); 8] {
+/// The name and length of each list.
+fn list_lengths(contents: &InferTensorContents) -> [(&'static str, usize); 8] {
     [
         ("bool_contents", contents.bool_contents.len()),
         ("int_contents", contents.int_contents.len()),
@@ -171,7 +175,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_from_outside_panics(
+        fn no_request_causes_a_panic(
             datatype in "UINT8|FP32|FP64",
             shape in prop::collection::vec(any::<i64>(), 0..4),
             rows in 0..4i64,
@@ -183,7 +187,7 @@ mod tests {
             let contents = InferTensorContents { fp32_contents, uint_contents, ..Default::default() };
             for shape in [shape, vec![rows, 2, 3]] {
                 let tensor = InferInputTensor {
-                    name: INPUT.to_owned(),
+                    name: INPUT_NAME.to_owned(),
                     datatype: datatype.clone(),
                     shape,
                     contents: Some(contents.clone()),
@@ -194,9 +198,9 @@ mod tests {
                     raw_input_contents: raw.iter().cloned().map(Bytes::from).collect(),
                     ..Default::default()
                 };
-                match inputs(&request, &spec, 4) {
+                match decode_inputs(&request, &spec, 4) {
                     Ok(found) => prop_assert!(found.iter().all(|input| input.dimension() == 6)),
-                    Err(wrong) => prop_assert!(!wrong.0.is_empty()),
+                    Err(violations) => prop_assert!(!violations.0.is_empty()),
                 }
             }
         }

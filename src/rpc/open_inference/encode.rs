@@ -1,25 +1,25 @@
-//! From predictions to the tensors of this protocol.
+//! Encodes predictions as the tensors and parameters of this protocol.
 
 use std::collections::HashMap;
 
-use super::VERSION;
-use super::outputs::{Output, axis};
+use super::model_identity::MODEL_VERSION;
+use super::outputs::{Output, wire_length};
 use super::proto::infer_parameter::ParameterChoice;
 use super::proto::model_infer_response::InferOutputTensor;
 use super::proto::{InferParameter, ModelInferResponse};
-use super::uncertified_reasons::reasons;
+use super::uncertified_reasons::uncertified_reasons;
 use crate::domain::{CertificateStatus, Prediction, Provenance};
-use crate::rpc::mixed_classifier::encode::{narrow, probability};
+use crate::rpc::common::float32::{nearest_f32, probability_from_log};
 
-/// The answer to a ModelInfer that asked for `outputs`, in their order.
-pub(super) fn response(
+/// The response to a ModelInfer that asks for `outputs`, in their order.
+pub(super) fn infer_response(
     predictions: &[Prediction],
     outputs: &[Output],
     classes: usize,
     provenance: &Provenance,
 ) -> ModelInferResponse {
     let tensor = |output: &Output| {
-        let mut shape = vec![axis(predictions.len())];
+        let mut shape = vec![wire_length(predictions.len())];
         shape.extend(output.shape(classes));
         InferOutputTensor {
             name: output.name().to_owned(),
@@ -29,16 +29,16 @@ pub(super) fn response(
         }
     };
     ModelInferResponse {
-        model_version: VERSION.to_owned(),
-        parameters: parameters(predictions, provenance),
+        model_version: MODEL_VERSION.to_owned(),
+        parameters: response_parameters(predictions, provenance),
         outputs: outputs.iter().map(tensor).collect(),
-        raw_output_contents: outputs.iter().map(|output| raw(*output, predictions)).collect(),
+        raw_output_contents: outputs.iter().map(|output| raw_values(*output, predictions)).collect(),
         ..Default::default()
     }
 }
 
-/// The snapshot that answered, each value under the name that it has in `certimix.v1.Provenance`.
-pub(super) fn snapshot(provenance: &Provenance) -> [(&'static str, ParameterChoice); 10] {
+/// The provenance of a response. Each value has the name of its field in `certimix.v1.Provenance`.
+pub(super) fn provenance_parameters(provenance: &Provenance) -> [(&'static str, ParameterChoice); 10] {
     use ParameterChoice::{DoubleParam, Int64Param, StringParam};
     let place = &provenance.environment;
     [
@@ -54,34 +54,37 @@ pub(super) fn snapshot(provenance: &Provenance) -> [(&'static str, ParameterChoi
             StringParam(provenance.robust_model_sha256.clone()),
         ),
         ("server_version", StringParam(env!("CARGO_PKG_VERSION").to_owned())),
-        ("standard_batch_size", Int64Param(axis(place.standard_batch_size))),
-        ("robust_batch_size", Int64Param(axis(place.robust_batch_size))),
+        (
+            "standard_batch_size",
+            Int64Param(wire_length(place.standard_batch_size)),
+        ),
+        ("robust_batch_size", Int64Param(wire_length(place.robust_batch_size))),
         ("runtime_version", StringParam(place.runtime_version.clone())),
         ("processor", StringParam(place.processor.clone())),
     ]
 }
 
-/// What the tensors do not say: the snapshot; what the radii mean, which is the same for all of one response; and why there
-/// are not more of them.
-fn parameters(predictions: &[Prediction], provenance: &Provenance) -> HashMap<String, InferParameter> {
+/// The parameters of a response: the provenance, the properties of the certificates, and the reasons
+/// why inputs are not certified. The properties are the same for all certificates of one response.
+fn response_parameters(predictions: &[Prediction], provenance: &Provenance) -> HashMap<String, InferParameter> {
     use ParameterChoice::{DoubleParam, StringParam};
-    let first = predictions.iter().find(|prediction| certified(prediction));
+    let first = predictions.iter().find(|prediction| is_certified(prediction));
     let first = first.map(|prediction| &prediction.certificate);
     let norm = first.and_then(|certificate| certificate.norm);
     let sampling = first.and_then(|certificate| certificate.sampling.as_ref());
     let caveat = first.map(|certificate| certificate.caveat.as_str());
-    let of_certificates = [
+    let certificate_parameters = [
         first.map(|certificate| ("basis", StringParam(certificate.basis().to_string()))),
         norm.map(|norm| ("norm", StringParam(norm.to_string()))),
         sampling.map(|sampling| ("failure_probability", DoubleParam(sampling.failure_probability))),
         caveat
             .filter(|caveat| !caveat.is_empty())
             .map(|caveat| ("caveat", StringParam(caveat.to_owned()))),
-        reasons(predictions).map(|reasons| ("reasons", StringParam(reasons))),
+        uncertified_reasons(predictions).map(|reasons| ("reasons", StringParam(reasons))),
     ];
-    snapshot(provenance)
+    provenance_parameters(provenance)
         .into_iter()
-        .chain(of_certificates.into_iter().flatten())
+        .chain(certificate_parameters.into_iter().flatten())
         .map(|(name, value)| {
             let parameter_choice = Some(value);
             (name.to_owned(), InferParameter { parameter_choice })
@@ -90,50 +93,60 @@ fn parameters(predictions: &[Prediction], provenance: &Provenance) -> HashMap<St
 }
 
 /// The values of one output, little-endian.
-fn raw(output: Output, predictions: &[Prediction]) -> Vec<u8> {
+fn raw_values(output: Output, predictions: &[Prediction]) -> Vec<u8> {
     match output {
-        Output::LogProbs => floats(predictions, |prediction| &prediction.mixed_logits, narrow),
-        Output::StandardProbs => floats(predictions, |prediction| &prediction.standard_log_probs, probability),
-        Output::RobustProbs => floats(predictions, |prediction| &prediction.robust_log_probs, probability),
+        Output::LogProbs => floats(predictions, |prediction| &prediction.mixed_logits, nearest_f32),
+        Output::StandardProbs => floats(
+            predictions,
+            |prediction| &prediction.standard_log_probs,
+            probability_from_log,
+        ),
+        Output::RobustProbs => floats(
+            predictions,
+            |prediction| &prediction.robust_log_probs,
+            probability_from_log,
+        ),
         Output::Class => {
-            let classes = predictions.iter().map(|prediction| axis(prediction.class));
+            let classes = predictions.iter().map(|prediction| wire_length(prediction.class));
             classes.flat_map(i64::to_le_bytes).collect()
         }
         Output::Radius => {
-            let radii = predictions.iter().map(|prediction| rounded_down(radius(prediction)));
+            let radii = predictions
+                .iter()
+                .map(|prediction| round_down_to_f32(certified_radius(prediction)));
             radii.flat_map(f32::to_le_bytes).collect()
         }
         Output::Certified => predictions
             .iter()
-            .map(|prediction| u8::from(certified(prediction)))
+            .map(|prediction| u8::from(is_certified(prediction)))
             .collect(),
     }
 }
 
-fn floats(predictions: &[Prediction], of: fn(&Prediction) -> &[f64], as_float: fn(f64) -> f32) -> Vec<u8> {
-    let values = predictions.iter().flat_map(of);
-    values.flat_map(|&value| as_float(value).to_le_bytes()).collect()
+fn floats(predictions: &[Prediction], values_of: fn(&Prediction) -> &[f64], convert: fn(f64) -> f32) -> Vec<u8> {
+    let values = predictions.iter().flat_map(values_of);
+    values.flat_map(|&value| convert(value).to_le_bytes()).collect()
 }
 
-fn certified(prediction: &Prediction) -> bool {
+fn is_certified(prediction: &Prediction) -> bool {
     prediction.certificate.status == CertificateStatus::Certified
 }
 
-/// A radius without a certificate would be a claim.
-fn radius(prediction: &Prediction) -> f64 {
-    if certified(prediction) {
+/// The radius of a certified prediction, else 0: only a certificate proves a radius.
+fn certified_radius(prediction: &Prediction) -> f64 {
+    if is_certified(prediction) {
         prediction.certificate.radius
     } else {
         0.0
     }
 }
 
-/// The largest float32 that is no larger: a radius must not grow on its way out.
+/// The largest float32 that is not larger than `radius`. Encoding must never enlarge a radius.
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "what it does is undone if it has rounded up"
+    reason = "a cast that rounds up is corrected below"
 )]
-fn rounded_down(radius: f64) -> f32 {
+fn round_down_to_f32(radius: f64) -> f32 {
     let nearest = radius as f32;
     if f64::from(nearest) > radius {
         nearest.next_down()
@@ -148,34 +161,34 @@ mod tests {
 
     use super::*;
 
-    fn is_the_largest_below(radius: f64) -> bool {
-        let narrow = rounded_down(radius);
+    fn rounds_to_the_largest_below(radius: f64) -> bool {
+        let narrow = round_down_to_f32(radius);
         f64::from(narrow) <= radius && (narrow == f32::INFINITY || f64::from(narrow.next_up()) > radius)
     }
 
     #[test]
-    fn a_radius_keeps_what_it_can() {
+    fn a_radius_is_rounded_down_to_the_nearest_float() {
         for (radius, narrow) in [(0.0, 0.0), (0.5, 0.5), (1e-60, 0.0), (1e300, f32::MAX)] {
-            assert_eq!(rounded_down(radius), narrow);
+            assert_eq!(round_down_to_f32(radius), narrow);
         }
         // The nearest float32 of 0.1 is above it.
-        assert!(0.1_f64 < f64::from(0.1_f32) && rounded_down(0.1) < 0.1_f32);
+        assert!(0.1_f64 < f64::from(0.1_f32) && round_down_to_f32(0.1) < 0.1_f32);
     }
 
     proptest! {
         #[test]
-        fn a_radius_never_grows(radius in 0.0..10.0f64, any in prop::num::f64::POSITIVE) {
-            prop_assert!(is_the_largest_below(radius));
-            prop_assert!(is_the_largest_below(any));
+        fn rounding_never_enlarges_a_radius(radius in 0.0..10.0f64, any in prop::num::f64::POSITIVE) {
+            prop_assert!(rounds_to_the_largest_below(radius));
+            prop_assert!(rounds_to_the_largest_below(any));
         }
 
         #[test]
-        fn the_neighbours_of_a_float_are_told_from_it(float in 1e-30..10.0f32) {
+        fn floats_stay_exact_and_their_neighbours_round_down(float in 1e-30..10.0f32) {
             let exact = f64::from(float);
             for radius in [exact.next_down(), exact, exact.next_up()] {
-                prop_assert!(is_the_largest_below(radius));
+                prop_assert!(rounds_to_the_largest_below(radius));
             }
-            prop_assert_eq!(rounded_down(exact.next_down()), float.next_down());
+            prop_assert_eq!(round_down_to_f32(exact.next_down()), float.next_down());
         }
     }
 }

@@ -1,15 +1,17 @@
-//! What the server and its model are, in the protocol's words.
+//! Builds the responses to ServerMetadata and ModelMetadata.
 
+use super::model_identity::{INPUT_NAME, MODEL_VERSION, PLATFORM};
 use super::outputs::{Output, input_shape};
 use super::proto::model_metadata_response::TensorMetadata;
 use super::proto::{ModelMetadataResponse, ServerMetadataResponse};
-use super::{INPUT, PLATFORM, VERSION};
 use crate::classifier::MixedClassifier;
 
-/// Those of Triton's extensions that are true here: ModelConfig, ModelStatistics, and the parameters priority and timeout.
+/// The Triton extensions that this server supports: ModelConfig, ModelStatistics, and the parameters
+/// priority and timeout.
 const EXTENSIONS: [&str; 3] = ["model_configuration", "statistics", "schedule_policy"];
 
-pub(super) fn server() -> ServerMetadataResponse {
+/// The metadata of the server.
+pub(super) fn server_metadata() -> ServerMetadataResponse {
     ServerMetadataResponse {
         name: env!("CARGO_PKG_NAME").to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -17,19 +19,22 @@ pub(super) fn server() -> ServerMetadataResponse {
     }
 }
 
-/// UINT8 is taken as well where [`crate::domain::InputSpec::accepts_uint8`] holds: the protocol has one datatype an input.
-pub(super) fn model(name: &str, classifier: &MixedClassifier) -> ModelMetadataResponse {
-    let tensor = |name: &str, datatype: &str, one: Vec<i64>| TensorMetadata {
+/// The metadata of the model under the name `name`.
+///
+/// The protocol has one datatype for each input, which is FP32. The server also accepts UINT8 where
+/// [`crate::domain::InputSpec::accepts_uint8`] holds.
+pub(super) fn model_metadata(name: &str, classifier: &MixedClassifier) -> ModelMetadataResponse {
+    let tensor = |name: &str, datatype: &str, shape: Vec<i64>| TensorMetadata {
         name: name.to_owned(),
         datatype: datatype.to_owned(),
-        shape: std::iter::once(-1).chain(one).collect(),
+        shape: std::iter::once(-1).chain(shape).collect(),
     };
     let classes = classifier.labels().len();
     ModelMetadataResponse {
         name: name.to_owned(),
-        versions: vec![VERSION.to_owned()],
+        versions: vec![MODEL_VERSION.to_owned()],
         platform: PLATFORM.to_owned(),
-        inputs: vec![tensor(INPUT, "FP32", input_shape(classifier.spec()))],
+        inputs: vec![tensor(INPUT_NAME, "FP32", input_shape(classifier.spec()))],
         outputs: Output::ALL
             .map(|output| tensor(output.name(), output.datatype(), output.shape(classes)))
             .to_vec(),

@@ -1,13 +1,16 @@
 //! The Open Inference Protocol: KServe v2, with ModelConfig and ModelStatistics of Triton's extension.
 //!
-//! A second way to ask what Predict answers. [`service`] holds the handlers, [`model_infer`] the way of one ModelInfer: [`decode_inputs`]
-//! and [`request_parameters`] read it, [`super::common::classify`] answers it like any Predict, [`encode`] writes it. [`outputs`] is the
-//! one list of what can be asked for; [`metadata`] and [`model_config`] tell it. [`statistics`] counts.
+//! Its ModelInfer is another way to call Predict. [`service`] implements the generated trait, and
+//! [`model_infer`] answers one ModelInfer: [`decode_inputs`] and [`request_parameters`] read it,
+//! `common::classify` classifies its inputs, and [`encode`] writes the response. [`outputs`] is the one
+//! list of available outputs; [`metadata`] and [`model_config`] publish it. [`statistics`] counts
+//! requests and adds up their times.
 
 mod decode_inputs;
 mod encode;
 mod metadata;
 mod model_config;
+mod model_identity;
 mod model_infer;
 mod outputs;
 pub mod proto;
@@ -17,11 +20,4 @@ mod service;
 mod statistics;
 mod uncertified_reasons;
 
-pub(super) use service::OpenInference;
-
-/// The one input.
-const INPUT: &str = "input";
-/// The one version.
-const VERSION: &str = "1";
-/// What runs the model, in this protocol's words.
-const PLATFORM: &str = "certimix_onnx_mixture";
+pub(super) use service::OpenInferenceService;

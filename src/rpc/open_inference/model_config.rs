@@ -1,15 +1,15 @@
-//! The model's configuration as Triton would write it, for the clients that ask for it first.
+//! Builds the model configuration in Triton's format, which some clients request first.
 
-use super::encode::snapshot;
+use super::encode::provenance_parameters;
+use super::model_identity::{INPUT_NAME, PLATFORM};
 use super::outputs::{Output, input_shape};
 use super::proto::infer_parameter::ParameterChoice;
 use super::proto::model_config::SchedulingChoice;
 use super::proto::{DataType, ModelConfig, ModelDynamicBatching, ModelInput, ModelOutput, ModelParameter};
-use super::{INPUT, PLATFORM};
 use crate::classifier::MixedClassifier;
 
-/// The configuration of the model that is called `name` and takes up to `max_inputs` inputs a request.
-pub(super) fn of(name: &str, classifier: &MixedClassifier, max_inputs: usize) -> ModelConfig {
+/// The configuration of the model `name`, which accepts up to `max_inputs` inputs in one request.
+pub(super) fn model_config(name: &str, classifier: &MixedClassifier, max_inputs: usize) -> ModelConfig {
     let classes = classifier.labels().len();
     let output = |output: Output| ModelOutput {
         name: output.name().to_owned(),
@@ -32,13 +32,16 @@ pub(super) fn of(name: &str, classifier: &MixedClassifier, max_inputs: usize) ->
         backend: env!("CARGO_PKG_NAME").to_owned(),
         max_batch_size: i32::try_from(max_inputs).unwrap_or(i32::MAX),
         input: vec![ModelInput {
-            name: INPUT.to_owned(),
+            name: INPUT_NAME.to_owned(),
             data_type: DataType::TypeFp32.into(),
             dims: input_shape(classifier.spec()),
         }],
         output: Output::ALL.map(output).to_vec(),
-        parameters: snapshot(classifier.provenance()).into_iter().map(parameter).collect(),
-        // 1 is interactive, the default, and 2 is bulk.
+        parameters: provenance_parameters(classifier.provenance())
+            .into_iter()
+            .map(parameter)
+            .collect(),
+        // Level 1 is interactive, which is the default. Level 2 is bulk.
         scheduling_choice: Some(SchedulingChoice::DynamicBatching(ModelDynamicBatching {
             priority_levels: 2,
             default_priority_level: 1,

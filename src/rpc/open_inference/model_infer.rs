@@ -1,4 +1,4 @@
-//! The way of one ModelInfer: the checks, the deadline and the answer of a Predict.
+//! Answers a ModelInferRequest with the checks, the deadline and the results of a Predict.
 
 use std::time::Instant;
 
@@ -6,53 +6,53 @@ use tonic::Status;
 use tracing::Instrument as _;
 
 use super::proto::{ModelInferRequest, ModelInferResponse};
-use super::statistics::Spent;
-use super::{decode_inputs as decode, encode, outputs, request_parameters as parameters};
+use super::statistics::InferDurations;
+use super::{decode_inputs, encode, outputs, request_parameters};
+use crate::classifier::CertificationParams;
 use crate::domain::Violations;
 use crate::live::Snapshot;
-use crate::rpc::common::call_tracker::Call;
-use crate::rpc::common::classify::ask;
-use crate::rpc::common::{deadline, status};
-use crate::rpc::mixed_classifier::certification_params as order;
+use crate::rpc::common::call_tracker::TrackedCall;
+use crate::rpc::common::classify::classify;
+use crate::rpc::common::deadline::stream_message_deadline;
+use crate::rpc::common::status;
 
-/// An answer, with what there is to count of it.
-pub(super) struct Answered {
+/// A response, and the numbers that ModelStatistics adds up.
+pub(super) struct InferResult {
     pub(super) response: ModelInferResponse,
     pub(super) inputs: usize,
-    pub(super) spent: Spent,
+    pub(super) durations: InferDurations,
 }
 
-/// Answers `request` by `deadline` or its own timeout, from one snapshot.
-pub(super) async fn answer(
+/// Checks `request`, classifies its inputs with `snapshot`, and encodes the response. The request ends
+/// by `deadline` or by its own timeout, whichever is earlier.
+pub(super) async fn model_infer(
     snapshot: &Snapshot,
     request: ModelInferRequest,
     deadline: Instant,
-    call: &mut Call,
-) -> Result<Answered, Status> {
+    call: &mut TrackedCall,
+) -> Result<InferResult, Status> {
     let classifier = &snapshot.classifier;
-    let mut wrong = Violations::default();
-    let parameters = parameters::read(&request.parameters, &mut wrong);
-    let outputs = outputs::requested(&request, &mut wrong);
-    let order = order::predict(parameters.priority, classifier.certification());
-    let inputs = decode::inputs(&request, classifier.spec(), snapshot.server.max_inputs);
-    let (order, inputs) = match (order, inputs, wrong.0.is_empty()) {
-        (Ok(order), Ok(inputs), true) => (order, inputs),
-        (order, inputs, _) => {
-            let more = order.err().into_iter().chain(inputs.err());
-            wrong.0.extend(more.flat_map(|found| found.0));
-            return Err(status::invalid(&wrong));
-        }
-    };
-    let longest = snapshot.server.max_request_time;
-    let received = call.begun();
-    let deadline = deadline::of_message(parameters.timeout_us, received, longest, Some(deadline));
-    let count = inputs.len();
-    call.asks(classifier, count);
-    let asked = Instant::now();
-    let span = tracing::debug_span!("model_infer", inputs = count);
-    let answer = ask(classifier, inputs, order, deadline, call).instrument(span).await?;
-    let told = Instant::now();
-    let mut response = encode::response(
+    let mut violations = Violations::default();
+    let parameters = request_parameters::read_parameters(&request.parameters, &mut violations);
+    let outputs = outputs::requested_outputs(&request, &mut violations);
+    let inputs = decode_inputs::decode_inputs(&request, classifier.spec(), snapshot.server.max_inputs);
+    let ((), inputs) = status::both_valid(violations.into_result(), inputs)?;
+    let mut params = CertificationParams::predict(classifier.certification());
+    if let Some(priority) = parameters.priority {
+        params.priority = priority;
+    }
+    let max_request_time = snapshot.server.max_request_time;
+    let received_at = call.received_at();
+    let deadline = stream_message_deadline(parameters.timeout_us, received_at, max_request_time, Some(deadline));
+    let input_count = inputs.len();
+    call.record_request(classifier, input_count);
+    let decoded_at = Instant::now();
+    let span = tracing::debug_span!("model_infer", inputs = input_count);
+    let answer = classify(classifier, inputs, params, deadline, call)
+        .instrument(span)
+        .await?;
+    let classified_at = Instant::now();
+    let mut response = encode::infer_response(
         &answer.predictions,
         &outputs,
         classifier.labels().len(),
@@ -60,17 +60,17 @@ pub(super) async fn answer(
     );
     response.model_name = request.model_name;
     response.id = request.id;
-    let done = Instant::now();
+    let encoded_at = Instant::now();
     let queue = answer.timings.queue().map(|queue| queue.took).unwrap_or_default();
-    Ok(Answered {
+    Ok(InferResult {
         response,
-        inputs: count,
-        spent: Spent {
-            total: done - received,
+        inputs: input_count,
+        durations: InferDurations {
+            total: encoded_at - received_at,
             queue,
-            compute_input: asked - received,
-            compute_infer: (told - asked).saturating_sub(queue),
-            compute_output: done - told,
+            compute_input: decoded_at - received_at,
+            compute_infer: (classified_at - decoded_at).saturating_sub(queue),
+            compute_output: encoded_at - classified_at,
         },
     })
 }

@@ -1,10 +1,10 @@
-//! The outputs there are: the one list that requests are read by, answers written by, and metadata made of.
+//! The list of available outputs. Requests, responses and metadata use this one list.
 
 use super::proto::{DataType, ModelInferRequest};
-use super::quoting as words;
+use super::quoting::quoted;
 use crate::domain::{InputSpec, Violations};
 
-/// Something that can be asked for, of each input.
+/// A value that a request can ask for. Each input has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Output {
     LogProbs,
@@ -25,7 +25,8 @@ impl Output {
         Self::RobustProbs,
     ];
 
-    /// What is answered to those who ask for nothing in particular: the two models' own answers cost bytes that few read.
+    /// The outputs of a request that names none. The probabilities of the two models are left out: they
+    /// cost bytes, and few callers read them.
     pub(super) const DEFAULT: [Self; 4] = [Self::LogProbs, Self::Class, Self::Radius, Self::Certified];
 
     pub(super) fn name(self) -> &'static str {
@@ -47,15 +48,15 @@ impl Output {
         }
     }
 
-    /// The protocol's word for the same.
+    /// The data type as the protocol's strings name it.
     pub(super) fn datatype(self) -> &'static str {
         self.data_type().as_str_name().trim_start_matches("TYPE_")
     }
 
-    /// Its shape for one input, of a model of so many classes.
+    /// The shape for one input of a model with `classes` classes.
     pub(super) fn shape(self, classes: usize) -> Vec<i64> {
         match self {
-            Self::LogProbs | Self::StandardProbs | Self::RobustProbs => vec![axis(classes)],
+            Self::LogProbs | Self::StandardProbs | Self::RobustProbs => vec![wire_length(classes)],
             Self::Class | Self::Radius | Self::Certified => Vec::new(),
         }
     }
@@ -63,50 +64,50 @@ impl Output {
 
 /// The shape of one input of the model.
 pub(super) fn input_shape(spec: &InputSpec) -> Vec<i64> {
-    spec.shape.iter().map(|&length| axis(length)).collect()
+    spec.shape.iter().map(|&length| wire_length(length)).collect()
 }
 
-/// A length on the wire.
-pub(super) fn axis(length: usize) -> i64 {
+/// Converts a length to the type of the wire.
+pub(super) fn wire_length(length: usize) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
 }
 
-/// What `request` asks for, in its order.
-pub(super) fn requested(request: &ModelInferRequest, wrong: &mut Violations) -> Vec<Output> {
+/// The outputs that `request` asks for, in its order.
+pub(super) fn requested_outputs(request: &ModelInferRequest, violations: &mut Violations) -> Vec<Output> {
     if request.outputs.is_empty() {
         return Output::DEFAULT.to_vec();
     }
     if request.outputs.len() > Output::ALL.len() {
         let found = request.outputs.len();
-        wrong.add(
+        violations.add(
             "outputs",
-            format!("expected each of {} once at most, found {found}", names()),
+            format!("expected each of {} once at most, found {found}", output_names()),
         );
         return Vec::new();
     }
     let mut outputs = Vec::new();
-    for (index, asked) in request.outputs.iter().enumerate() {
-        if !asked.parameters.is_empty() {
-            wrong.add(
+    for (index, requested) in request.outputs.iter().enumerate() {
+        if !requested.parameters.is_empty() {
+            violations.add(
                 format!("outputs[{index}].parameters"),
-                "expected none: there is no classification extension and no shared memory here",
+                "expected none: this server has no classification extension and no shared memory",
             );
         }
-        match Output::ALL.into_iter().find(|output| output.name() == asked.name) {
-            Some(output) if outputs.contains(&output) => wrong.add(
+        match Output::ALL.into_iter().find(|output| output.name() == requested.name) {
+            Some(output) if outputs.contains(&output) => violations.add(
                 format!("outputs[{index}].name"),
                 format!("expected each output once, found \"{}\" again", output.name()),
             ),
             Some(output) => outputs.push(output),
-            None => wrong.add(
+            None => violations.add(
                 format!("outputs[{index}].name"),
-                format!("expected one of {}, found {}", names(), words::quoted(&asked.name)),
+                format!("expected one of {}, found {}", output_names(), quoted(&requested.name)),
             ),
         }
     }
     outputs
 }
 
-fn names() -> String {
+fn output_names() -> String {
     Output::ALL.map(Output::name).join(", ")
 }

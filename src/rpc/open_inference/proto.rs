@@ -1,4 +1,4 @@
-//! Generated from `proto/inference/`: the wire as it is.
+//! The messages and services of the Open Inference Protocol, generated from `proto/inference/`.
 
 #![allow(
     missing_docs,

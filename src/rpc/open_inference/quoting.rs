@@ -1,21 +1,21 @@
-//! A caller's words in our messages: shown, but not at any length.
+//! Quotes a caller's text in error messages, with a limit on its length.
 
 use std::borrow::Cow;
 
-/// Letters that are worth showing.
-const MOST: usize = 64;
+/// The most characters of a caller's text in a message.
+const MAX_CHARS: usize = 64;
 
-/// The beginning of `word`.
-pub(super) fn short(word: &str) -> Cow<'_, str> {
-    match word.char_indices().nth(MOST) {
-        None => Cow::Borrowed(word),
-        Some((end, _)) => Cow::Owned(format!("{}…", &word[..end])),
+/// The text, cut after `MAX_CHARS` characters.
+pub(super) fn truncated(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MAX_CHARS) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
     }
 }
 
-/// The same in quotes, with what is no letter escaped.
-pub(super) fn quoted(word: &str) -> String {
-    format!("{:?}", short(word))
+/// The truncated text in quotes, with special characters escaped.
+pub(super) fn quoted(text: &str) -> String {
+    format!("{:?}", truncated(text))
 }
 
 #[cfg(test)]
@@ -23,11 +23,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_words_are_cut_between_letters() {
+    fn long_text_is_cut_between_characters() {
         assert_eq!(quoted("input"), "\"input\"");
         assert_eq!(quoted("a\nb"), "\"a\\nb\"");
-        let long = "ü".repeat(MOST + 1);
-        assert_eq!(short(&long).chars().count(), MOST + 1);
-        assert_eq!(short(&long[2..]), long[2..]);
+        let long = "ü".repeat(MAX_CHARS + 1);
+        assert_eq!(truncated(&long).chars().count(), MAX_CHARS + 1);
+        assert_eq!(truncated(&long[2..]), long[2..]);
     }
 }

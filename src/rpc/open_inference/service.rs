@@ -1,10 +1,12 @@
-//! The handlers of `inference.GRPCInferenceService`.
+//! Implements the generated trait of `inference.GRPCInferenceService`.
 
 use std::sync::Arc;
 
 use futures_util::stream::Empty;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::model_identity::MODEL_VERSION;
+use super::model_infer::model_infer;
 use super::proto::grpc_inference_service_server::GrpcInferenceService;
 use super::proto::{
     ModelConfigRequest, ModelConfigResponse, ModelInferRequest, ModelInferResponse, ModelMetadataRequest,
@@ -13,87 +15,88 @@ use super::proto::{
     ServerReadyRequest, ServerReadyResponse,
 };
 use super::quoting::quoted;
-use super::statistics::Statistics;
-use super::{VERSION, metadata, model_config, model_infer as infer};
+use super::statistics::InferStatisticsRecorder;
+use super::{metadata, model_config};
 use crate::call::Rpc;
-use crate::rpc::common::call_tracker::Call;
-use crate::rpc::common::classify::{Service, deadline};
+use crate::rpc::common::call_tracker::TrackedCall;
+use crate::rpc::common::handler_context::HandlerContext;
 use crate::rpc::common::status;
-use crate::rpc::health::Health;
+use crate::rpc::health::HealthReporter;
 
-/// Answers by this protocol what [`Service`] answers by ours.
-pub(in crate::rpc) struct OpenInference {
-    service: Service,
-    health: Health,
-    /// What callers call the model.
-    name: String,
-    statistics: Arc<Statistics>,
+/// The handlers. Each one begins a tracked call and ends it with its result.
+pub(in crate::rpc) struct OpenInferenceService {
+    context: HandlerContext,
+    health: HealthReporter,
+    /// The model's name in this protocol, from the settings.
+    model_name: String,
+    statistics: Arc<InferStatisticsRecorder>,
 }
 
-impl OpenInference {
-    pub(in crate::rpc) fn new(service: Service, health: Health, name: String) -> Self {
+impl OpenInferenceService {
+    pub(in crate::rpc) fn new(context: HandlerContext, health: HealthReporter, model_name: String) -> Self {
         Self {
-            service,
+            context,
             health,
-            name,
+            model_name,
             statistics: Arc::default(),
         }
     }
 
-    /// Whether the one model there is is meant.
+    /// Checks that a request names the one model and its one version, or no version.
     fn check_model(&self, name: &str, version: &str) -> Result<(), Status> {
-        let served = &self.name;
+        let served = &self.model_name;
         if name != served {
             let found = quoted(name);
             return Err(status::unknown_model(format!(
-                "unknown model {found}: the model served here is \"{served}\""
+                "unknown model {found}: this server serves the model \"{served}\""
             )));
         }
-        if !["", VERSION].contains(&version) {
+        if !["", MODEL_VERSION].contains(&version) {
             let found = quoted(version);
             return Err(status::unknown_model(format!(
-                "unknown version {found} of \"{served}\": there is version \"{VERSION}\" alone"
+                "unknown version {found} of \"{served}\": the only version is \"{MODEL_VERSION}\""
             )));
         }
         Ok(())
     }
 
-    async fn answer_infer(
+    /// Answers a ModelInfer and records it in the statistics. A request that fails before its model is
+    /// known to be the one served is not recorded.
+    async fn infer_with_statistics(
         &self,
         request: Request<ModelInferRequest>,
-        call: &mut Call,
+        call: &mut TrackedCall,
     ) -> Result<ModelInferResponse, Status> {
-        let snapshot = self.service.snapshot()?;
-        let deadline = deadline(&request, &snapshot.server, call)?;
+        let (snapshot, deadline) = self.context.snapshot_and_deadline(&request, call)?;
         let request = request.into_inner();
         self.check_model(&request.model_name, &request.model_version)?;
-        match infer::answer(&snapshot, request, deadline, call).await {
-            Ok(answered) => {
-                self.statistics.answered(answered.inputs, answered.spent);
-                Ok(answered.response)
+        match model_infer(&snapshot, request, deadline, call).await {
+            Ok(result) => {
+                self.statistics.record_success(result.inputs, result.durations);
+                Ok(result.response)
             }
             Err(status) => {
-                self.statistics.failed(call.begun().elapsed());
+                self.statistics.record_failure(call.received_at().elapsed());
                 Err(status)
             }
         }
     }
 
-    /// A call that asks no model: recorded, and answered at once.
-    fn told<A, T>(
+    /// Tracks a call that runs no model.
+    fn track<A, T>(
         &self,
         request: Request<A>,
-        tell: impl FnOnce(A) -> Result<T, Status>,
+        respond: impl FnOnce(A) -> Result<T, Status>,
     ) -> Result<Response<T>, Status> {
-        let call = self.service.calls.begin(Rpc::OpenInference, request.metadata());
-        call.end(tell(request.into_inner()).map(Response::new))
+        let call = self.context.calls.begin(Rpc::OpenInference, request.metadata());
+        call.end(respond(request.into_inner()).map(Response::new))
     }
 }
 
 #[tonic::async_trait]
-impl GrpcInferenceService for OpenInference {
+impl GrpcInferenceService for OpenInferenceService {
     async fn server_live(&self, request: Request<ServerLiveRequest>) -> Result<Response<ServerLiveResponse>, Status> {
-        self.told(request, |_| Ok(ServerLiveResponse { live: true }))
+        self.track(request, |_| Ok(ServerLiveResponse { live: true }))
     }
 
     async fn server_ready(
@@ -101,12 +104,12 @@ impl GrpcInferenceService for OpenInference {
         request: Request<ServerReadyRequest>,
     ) -> Result<Response<ServerReadyResponse>, Status> {
         let ready = self.health.is_serving();
-        self.told(request, |_| Ok(ServerReadyResponse { ready }))
+        self.track(request, |_| Ok(ServerReadyResponse { ready }))
     }
 
     async fn model_ready(&self, request: Request<ModelReadyRequest>) -> Result<Response<ModelReadyResponse>, Status> {
-        self.told(request, |asked| {
-            self.check_model(&asked.name, &asked.version)?;
+        self.track(request, |request| {
+            self.check_model(&request.name, &request.version)?;
             let ready = self.health.is_serving();
             Ok(ModelReadyResponse { ready })
         })
@@ -116,23 +119,26 @@ impl GrpcInferenceService for OpenInference {
         &self,
         request: Request<ServerMetadataRequest>,
     ) -> Result<Response<ServerMetadataResponse>, Status> {
-        self.told(request, |_| Ok(metadata::server()))
+        self.track(request, |_| Ok(metadata::server_metadata()))
     }
 
     async fn model_metadata(
         &self,
         request: Request<ModelMetadataRequest>,
     ) -> Result<Response<ModelMetadataResponse>, Status> {
-        self.told(request, |asked| {
-            self.check_model(&asked.name, &asked.version)?;
-            Ok(metadata::model(&self.name, &self.service.snapshot()?.classifier))
+        self.track(request, |request| {
+            self.check_model(&request.name, &request.version)?;
+            Ok(metadata::model_metadata(
+                &self.model_name,
+                &self.context.snapshot()?.classifier,
+            ))
         })
     }
 
     async fn model_infer(&self, request: Request<ModelInferRequest>) -> Result<Response<ModelInferResponse>, Status> {
-        let mut call = self.service.calls.begin(Rpc::ModelInfer, request.metadata());
-        let answer = self.answer_infer(request, &mut call).await;
-        call.end(answer.map(Response::new))
+        let mut call = self.context.calls.begin(Rpc::ModelInfer, request.metadata());
+        let result = self.infer_with_statistics(request, &mut call).await;
+        call.end(result.map(Response::new))
     }
 
     type ModelStreamInferStream = Empty<Result<ModelStreamInferResponse, Status>>;
@@ -141,9 +147,9 @@ impl GrpcInferenceService for OpenInference {
         &self,
         request: Request<Streaming<ModelInferRequest>>,
     ) -> Result<Response<Self::ModelStreamInferStream>, Status> {
-        self.told(request, |_| {
+        self.track(request, |_| {
             Err(status::unimplemented(
-                "ModelStreamInfer is not offered: call ModelInfer, or certimix.v1.MixedClassifier.PredictStream",
+                "ModelStreamInfer is not implemented: call ModelInfer, or certimix.v1.MixedClassifier.PredictStream",
             ))
         })
     }
@@ -152,10 +158,10 @@ impl GrpcInferenceService for OpenInference {
         &self,
         request: Request<ModelConfigRequest>,
     ) -> Result<Response<ModelConfigResponse>, Status> {
-        self.told(request, |asked| {
-            self.check_model(&asked.name, &asked.version)?;
-            let snapshot = self.service.snapshot()?;
-            let config = model_config::of(&self.name, &snapshot.classifier, snapshot.server.max_inputs);
+        self.track(request, |request| {
+            self.check_model(&request.name, &request.version)?;
+            let snapshot = self.context.snapshot()?;
+            let config = model_config::model_config(&self.model_name, &snapshot.classifier, snapshot.server.max_inputs);
             Ok(ModelConfigResponse { config: Some(config) })
         })
     }
@@ -164,11 +170,15 @@ impl GrpcInferenceService for OpenInference {
         &self,
         request: Request<ModelStatisticsRequest>,
     ) -> Result<Response<ModelStatisticsResponse>, Status> {
-        self.told(request, |asked| {
-            // No name asks for every model.
-            let name = if asked.name.is_empty() { &self.name } else { &asked.name };
-            self.check_model(name, &asked.version)?;
-            let model_stats = vec![self.statistics.told(&self.name)];
+        self.track(request, |request| {
+            // An empty name means every model.
+            let name = if request.name.is_empty() {
+                &self.model_name
+            } else {
+                &request.name
+            };
+            self.check_model(name, &request.version)?;
+            let model_stats = vec![self.statistics.model_statistics(&self.model_name)];
             Ok(ModelStatisticsResponse { model_stats })
         })
     }

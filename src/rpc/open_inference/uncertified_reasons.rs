@@ -1,45 +1,48 @@
-//! Why some answers of a response are not certified, in one parameter of it.
+//! Lists why inputs of a response are not certified, as the text of one parameter.
 
 use crate::domain::{CertificateStatus, Prediction};
 
-/// Reasons that are told, and inputs that are named for each, at most: a response may have thousands.
-const MOST: usize = 8;
+/// The most reasons, and the most inputs for each, in the text. A response may have thousands of
+/// inputs.
+const MAX_LISTED: usize = 8;
 
-/// Each reason with the inputs that it is about, such as `inputs 0, 2: the margin is too small`; nothing if all are certified.
-pub(super) fn reasons(predictions: &[Prediction]) -> Option<String> {
-    let mut found: Vec<(&str, Vec<usize>)> = Vec::new();
-    let mut more = 0_usize;
+/// Each reason with the inputs that it applies to, such as `inputs 0, 2: the margin is too small`.
+/// `None` if all inputs are certified.
+pub(super) fn uncertified_reasons(predictions: &[Prediction]) -> Option<String> {
+    let mut inputs_by_reason: Vec<(&str, Vec<usize>)> = Vec::new();
+    let mut unlisted = 0_usize;
     for (index, prediction) in predictions.iter().enumerate() {
         let certificate = &prediction.certificate;
         if certificate.status == CertificateStatus::Certified {
             continue;
         }
         let reason = certificate.reason.as_str();
-        match found.iter().position(|(known, _)| *known == reason) {
-            Some(known) => found[known].1.push(index),
-            None if found.len() < MOST => found.push((reason, vec![index])),
-            None => more += 1,
+        match inputs_by_reason.iter().position(|(known, _)| *known == reason) {
+            Some(position) => inputs_by_reason[position].1.push(index),
+            None if inputs_by_reason.len() < MAX_LISTED => inputs_by_reason.push((reason, vec![index])),
+            None => unlisted += 1,
         }
     }
-    if found.is_empty() {
+    if inputs_by_reason.is_empty() {
         return None;
     }
-    let mut told: Vec<String> = found
+    let mut parts: Vec<String> = inputs_by_reason
         .into_iter()
-        .map(|(reason, inputs)| format!("{}: {reason}", named(&inputs)))
+        .map(|(reason, inputs)| format!("{}: {reason}", list_inputs(&inputs)))
         .collect();
-    if more > 0 {
-        told.push(format!("{more} more inputs for other reasons"));
+    if unlisted > 0 {
+        parts.push(format!("{unlisted} more inputs for other reasons"));
     }
-    Some(told.join("; "))
+    Some(parts.join("; "))
 }
 
-fn named(inputs: &[usize]) -> String {
-    let first: Vec<String> = inputs.iter().take(MOST).map(usize::to_string).collect();
-    let (word, first) = (if inputs.len() == 1 { "input" } else { "inputs" }, first.join(", "));
-    match inputs.len().checked_sub(MOST) {
-        Some(more @ 1..) => format!("{word} {first} and {more} more"),
-        _ => format!("{word} {first}"),
+fn list_inputs(inputs: &[usize]) -> String {
+    let listed: Vec<String> = inputs.iter().take(MAX_LISTED).map(usize::to_string).collect();
+    let noun = if inputs.len() == 1 { "input" } else { "inputs" };
+    let listed = listed.join(", ");
+    match inputs.len().checked_sub(MAX_LISTED) {
+        Some(more @ 1..) => format!("{noun} {listed} and {more} more"),
+        _ => format!("{noun} {listed}"),
     }
 }
 
@@ -61,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_is_told_once_and_many_are_not_told_at_length() {
+    fn each_reason_is_listed_once_and_long_lists_are_cut() {
         let certified = Prediction {
             certificate: Certificate {
                 status: CertificateStatus::Certified,
@@ -69,13 +72,16 @@ mod tests {
             },
             ..prediction("")
         };
-        assert_eq!(reasons(std::slice::from_ref(&certified)), None);
+        assert_eq!(uncertified_reasons(std::slice::from_ref(&certified)), None);
         let few = [prediction("one"), certified, prediction("other"), prediction("one")];
-        assert_eq!(reasons(&few).unwrap(), "inputs 0, 3: one; input 2: other");
+        assert_eq!(uncertified_reasons(&few).unwrap(), "inputs 0, 3: one; input 2: other");
         let same: Vec<_> = (0..10).map(|_| prediction("one")).collect();
-        assert_eq!(reasons(&same).unwrap(), "inputs 0, 1, 2, 3, 4, 5, 6, 7 and 2 more: one");
+        assert_eq!(
+            uncertified_reasons(&same).unwrap(),
+            "inputs 0, 1, 2, 3, 4, 5, 6, 7 and 2 more: one"
+        );
         let different: Vec<_> = (0..10).map(|index| prediction(&index.to_string())).collect();
-        let told = reasons(&different).unwrap();
-        assert!(told.ends_with("input 7: 7; 2 more inputs for other reasons"), "{told}");
+        let text = uncertified_reasons(&different).unwrap();
+        assert!(text.ends_with("input 7: 7; 2 more inputs for other reasons"), "{text}");
     }
 }

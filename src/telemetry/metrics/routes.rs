@@ -12,7 +12,7 @@ use super::all::Metrics;
 use super::error::MetricsError;
 use super::server_state::ServerState;
 use crate::live::Live;
-use crate::rpc::{AccessControl, ConnectionCounts, Health};
+use crate::rpc::{AccessControl, ConnectionCounts, HealthReporter};
 use crate::telemetry::logs::LogHandle;
 use crate::telemetry::traces::Tracer;
 
@@ -27,7 +27,7 @@ pub struct Routes {
     /// The models in force.
     pub live: Arc<Live>,
     /// The state of the health service.
-    pub health: Health,
+    pub health: HealthReporter,
     /// The counts of the listeners.
     pub connections: Arc<ConnectionCounts>,
     /// The TLS certificates in force.

@@ -65,7 +65,7 @@ impl WireMetrics {
             (&self.accepted, connections.accepted()),
             (&self.refused, connections.refused()),
             (&self.failed_handshakes, connections.failed_handshakes()),
-            (&self.cut, connections.cut()),
+            (&self.cut, connections.aborted()),
             (&self.unauthenticated, connections.unauthenticated()),
             (&self.lost_spans, state.lost_spans),
             (&self.dropped_log_lines, state.dropped_log_lines),

@@ -1,7 +1,9 @@
-"""Two attacks in l2 on any margin: the lowest margin inside a ball, and the smallest perturbation that makes it negative.
+"""Two attacks in l2 on any margin: the lowest margin inside a ball, and the smallest perturbation
+that makes it negative.
 
-A margin maps images [N, ...] to [N] numbers and is broken where it is negative. Every image has a radius of its own, and the
-margin may know each row's class, which is why this is not a package's attack: those take one radius, or drop rows on the way.
+A margin maps images [N, ...] to [N] numbers. It is broken where it is negative. Every image has its
+own radius, and a margin may depend on the class of each row. So the attacks of packages do not
+serve: they take one radius, or drop rows on the way.
 """
 
 import math
@@ -14,73 +16,82 @@ Margin = Callable[[Tensor], Tensor]
 MOMENTUM = 0.75
 
 
-def lowest(margin: Margin, images: Tensor, radius: Tensor, steps: int, random_start: bool = False) -> Tensor:
-    """Projected gradient descent: unit steps with momentum, from the whole radius down to a fiftieth of it along a cosine.
+def minimise_margin(margin: Margin, images: Tensor, radius: Tensor, steps: int, random_start: bool = False) -> Tensor:
+    """Projected gradient descent: unit steps with momentum, from the whole radius down to a
+    fiftieth of it along a cosine.
 
-    Returns the images, within the ball, of the lowest margin that was seen.
+    Returns the images within the ball that had the lowest margin.
     """
-    radius = wide(radius, images)
-    start = unit(torch.randn_like(images)) * radius if random_start else torch.zeros_like(images)
-    moved = (images + start).clamp(0, 1)
-    best, best_value, velocity = moved.clone(), torch.full((len(images),), math.inf), torch.zeros_like(images)
+    radius = broadcast_like(radius, images)
+    start = unit_vectors(torch.randn_like(images)) * radius if random_start else torch.zeros_like(images)
+    adversarial = (images + start).clamp(0, 1)
+    best, best_value, velocity = (adversarial.clone(), torch.full((len(images),), math.inf), torch.zeros_like(images))
     for step in range(steps + 1):
-        value, gradient = with_gradient(margin, moved)
-        better = value < best_value
-        best[better], best_value[better] = moved[better], value[better]
+        value, gradient = margin_and_gradient(margin, adversarial)
+        improved = value < best_value
+        best[improved], best_value[improved] = adversarial[improved], value[improved]
         if step == steps:
             break
         length = 0.02 + 0.49 * (1 + math.cos(math.pi * step / steps))
-        velocity = MOMENTUM * velocity + unit(gradient)
-        moved = within(images, moved - length * radius * unit(velocity), radius)
+        velocity = MOMENTUM * velocity + unit_vectors(gradient)
+        adversarial = project_into_ball(images, adversarial - length * radius * unit_vectors(velocity), radius)
     return best
 
 
-def smallest(margin: Margin, images: Tensor, radius: Tensor, steps: int) -> Tensor:
-    """A perturbation as short as can be found (after Rony et al., "Decoupling Direction and Norm", CVPR 2019).
+def find_smallest_perturbation(margin: Margin, images: Tensor, radius: Tensor, steps: int) -> Tensor:
+    """Searches for a perturbation that is as short as possible (after Rony et al., "Decoupling
+    Direction and Norm", CVPR 2019).
 
-    The radius shrinks while the image at hand is adversarial and grows while it is not, by ever smaller factors. It begins at
-    `radius`. Images for which nothing was found are returned as they are.
+    The radius shrinks while the current image is adversarial and grows while it is not, by factors
+    that approach 1. It starts at `radius`. Images for which nothing was found are returned
+    unchanged.
     """
-    limit, moved = wide(radius.clone(), images), images.clone()
+    limit, adversarial = broadcast_like(radius.clone(), images), images.clone()
     best, best_length = images.clone(), torch.full((len(images),), math.inf)
     velocity = torch.zeros_like(images)
     for step in range(steps + 1):
-        value, gradient = with_gradient(margin, moved)
-        length = (moved - images).flatten(1).norm(dim=1)
-        better = (value < 0) & (length < best_length)
-        best[better], best_length[better] = moved[better], length[better]
+        value, gradient = margin_and_gradient(margin, adversarial)
+        length = (adversarial - images).flatten(1).norm(dim=1)
+        improved = (value < 0) & (length < best_length)
+        best[improved], best_length[improved] = adversarial[improved], length[improved]
         if step == steps:
             break
         share = (1 + math.cos(math.pi * step / steps)) / 2
         factor = 0.005 + 0.145 * share
-        limit = torch.where(wide(value, images) < 0, limit * (1 - factor), limit * (1 + factor))
-        velocity = MOMENTUM * velocity + unit(gradient)
-        moved = moved - (0.02 + 0.98 * share) * limit * unit(velocity)
-        # On the sphere, not merely inside it: a shorter one would not have been adversarial either.
-        moved = (images + unit(moved - images) * limit).clamp(0, 1)
+        limit = torch.where(broadcast_like(value, images) < 0, limit * (1 - factor), limit * (1 + factor))
+        velocity = MOMENTUM * velocity + unit_vectors(gradient)
+        adversarial = adversarial - (0.02 + 0.98 * share) * limit * unit_vectors(velocity)
+        # On the sphere, not only inside it: a shorter perturbation would not have been adversarial
+        # either.
+        adversarial = (images + unit_vectors(adversarial - images) * limit).clamp(0, 1)
     return best
 
 
-def with_gradient(margin: Margin, moved: Tensor) -> tuple[Tensor, Tensor]:
-    moved = moved.detach().requires_grad_()
+def margin_and_gradient(margin: Margin, adversarial: Tensor) -> tuple[Tensor, Tensor]:
+    """The margin of each image, and its gradient."""
+    adversarial = adversarial.detach().requires_grad_()
     with torch.enable_grad():
-        value = margin(moved)
-        (gradient,) = torch.autograd.grad(value.sum(), moved)
+        value = margin(adversarial)
+        (gradient,) = torch.autograd.grad(value.sum(), adversarial)
     return value.detach(), gradient
 
 
-def within(images: Tensor, moved: Tensor, radius: Tensor) -> Tensor:
-    step = moved - images
-    length = wide(step.flatten(1).norm(dim=1), images).clamp_min(1e-12)
+def project_into_ball(images: Tensor, adversarial: Tensor, radius: Tensor) -> Tensor:
+    """The images, moved into the ball around the originals and into [0, 1]."""
+    step = adversarial - images
+    length = broadcast_like(step.flatten(1).norm(dim=1), images).clamp_min(1e-12)
     return (images + step * (radius / length).clamp_max(1)).clamp(0, 1)
 
 
-def unit(directions: Tensor) -> Tensor:
-    """Each of length 1; one that is zero becomes random. Scaled before squaring: the gradient of a sure network may be tiny."""
-    scale = wide(directions.flatten(1).abs().amax(dim=1), directions)
+def unit_vectors(directions: Tensor) -> Tensor:
+    """Each direction with length 1. A zero direction becomes random. They are scaled before they
+    are squared, because the gradient of a confident network may be tiny.
+    """
+    scale = broadcast_like(directions.flatten(1).abs().amax(dim=1), directions)
     directions = torch.where(scale > 0, directions / scale.clamp_min(1e-38), torch.randn_like(directions))
-    return directions / wide(directions.flatten(1).norm(dim=1), directions)
+    return directions / broadcast_like(directions.flatten(1).norm(dim=1), directions)
 
 
-def wide(values: Tensor, like: Tensor) -> Tensor:
+def broadcast_like(values: Tensor, like: Tensor) -> Tensor:
+    """One value for each row, in a shape that broadcasts to `like`."""
     return values.reshape(-1, *[1] * (like.dim() - 1))

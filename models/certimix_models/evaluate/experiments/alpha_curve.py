@@ -1,106 +1,110 @@
-#!/usr/bin/env python3
-"""Accuracy of the mixture (Eq. 4) against alpha: the paper's Fig. 2, on clean images and under three attacks of PGD-20.
+"""Accuracy of the mixture (Eq. 4) against alpha: the paper's Fig. 2, clean and under three attacks
+of PGD-20.
 
-    python models/evaluate/paper/alpha_curve.py --norm linf   # h: adversarial.toml; writes alpha-linf.csv and .png
-    python models/evaluate/paper/alpha_curve.py --norm l2     # h: lipschitz.toml;   writes alpha-l2.csv and .png
-
-STD is aimed at g alone, ROB at h alone, MIX end to end at the mixture of that alpha. "worst" counts an image as right
-only if none of the three succeeded. Every count is of answers that ONNX Runtime gives for the final images. The authors'
-own curves, which their notebook prints, are drawn beside ours.
+The image sets are the clean images, those of STD (PGD on g), of ROB (PGD on h), and of MIX at each
+alpha (PGD on the mixture, end to end).
 """
 
-import accuracy
-import figures
+import argparse
+
 import numpy as np
-import paper_curves
-import runs
 import torch
-from mixture import AlphaMixture, log_mixture
-from runs import Run, Store
 from tqdm import tqdm
-from training import tables
 
-CHUNK = 50
-ALPHAS = np.round(np.linspace(0, 1, 21), 2).tolist()  # clean, STD and ROB cost nothing more
-MIX_ALPHAS = [0.25, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95]
-BASE = ["clean", "STD", "ROB"]
+from certimix_models import result_tables
+from certimix_models.evaluate import plotting
+from certimix_models.evaluate.experiments import experiment
+from certimix_models.evaluate.experiments.experiment import ArrayCache, ExperimentRun
+from certimix_models.evaluate.mathematics.accuracy_interval import accuracy_columns
+from certimix_models.evaluate.networks.mixture import AlphaMixture, log_mixture
+from certimix_models.evaluate.report import published_curves
+
+CHUNK_IMAGES = 50
+# clean, STD and ROB cost nothing more at further alphas
+CURVE_ALPHAS = np.round(np.linspace(0, 1, 21), 2).tolist()
+FIXED_IMAGE_SETS = ["clean", "STD", "ROB"]
 
 
-def parser():
-    options = runs.parser(__doc__, images=500)
-    options.add_argument(
-        "--alphas", type=float, nargs="+", default=MIX_ALPHAS, help="at which MIX is run, besides 0 and 1"
-    )
-    return options
-
-
-def measure(run: Run) -> tuple[dict, Store]:
-    """Logits of g and h, by ONNX Runtime, for each kind of images: {kind: (g [N, K], h [N, K])}."""
-    store = Store(run, "alpha", alphas=run.options.alphas)
-    tasks = BASE + [f"MIX-{alpha:g}" for alpha in run.options.alphas]
-    pieces = {task: [] for task in tasks}
-    progress = tqdm(total=len(tasks) * len(run.chunks(CHUNK)), mininterval=2)
-    for number, chunk in enumerate(run.chunks(CHUNK)):
-        for task in tasks:
-            pieces[task].append(
-                store.get(f"{task}-{number:03}", lambda task=task, chunk=chunk: _logits(run, task, chunk))
+def measure_logits(experiment_run: ExperimentRun) -> tuple[dict, ArrayCache]:
+    """The logits of g and h, by ONNX Runtime, for each image set: {image set: (g [N, K], h [N,
+    K])}.
+    """
+    cache = ArrayCache(experiment_run, "alpha", alphas=experiment_run.options.alphas)
+    image_sets = FIXED_IMAGE_SETS + [f"MIX-{alpha:g}" for alpha in experiment_run.options.alphas]
+    chunks_of_set = {image_set: [] for image_set in image_sets}
+    progress = tqdm(total=len(image_sets) * len(experiment_run.slices(CHUNK_IMAGES)), mininterval=2)
+    for number, chunk in enumerate(experiment_run.slices(CHUNK_IMAGES)):
+        for image_set in image_sets:
+            chunks_of_set[image_set].append(
+                cache.get(
+                    f"{image_set}-{number:03}",
+                    lambda image_set=image_set, chunk=chunk: _logits_of_chunk(experiment_run, image_set, chunk),
+                )
             )
             progress.update()
     progress.close()
     return {
-        task: tuple(np.concatenate([piece[name] for piece in found]) for name in ("g", "h"))
-        for task, found in pieces.items()
-    }, store
+        image_set: tuple(np.concatenate([piece[name] for piece in chunks]) for name in ("g", "h"))
+        for image_set, chunks in chunks_of_set.items()
+    }, cache
 
 
-def _logits(run: Run, task: str, chunk: slice) -> dict:
-    images, labels = run.images[chunk], run.labels[chunk]
-    if task != "clean":
-        if task in ("STD", "ROB"):
-            target = {"STD": run.g.torch, "ROB": run.h.torch}[task]
+def _logits_of_chunk(experiment_run: ExperimentRun, image_set: str, chunk: slice) -> dict:
+    images, labels = experiment_run.images[chunk], experiment_run.labels[chunk]
+    if image_set != "clean":
+        if image_set in ("STD", "ROB"):
+            target = {"STD": experiment_run.g.torch_module, "ROB": experiment_run.h.torch_module}[image_set]
         else:
-            target = AlphaMixture(run.g.torch, run.h.torch, float(task.removeprefix("MIX-")))
-        images = run.attack(target, images, labels)
-    return {"g": run.g.logits(images.numpy()), "h": run.h.logits(images.numpy())}
+            target = AlphaMixture(
+                experiment_run.g.torch_module, experiment_run.h.torch_module, float(image_set.removeprefix("MIX-"))
+            )
+        images = experiment_run.attack(target, images, labels)
+    return {"g": experiment_run.g.logits(images.numpy()), "h": experiment_run.h.logits(images.numpy())}
 
 
 def log_probabilities(logits: tuple, alpha: float) -> np.ndarray:
-    """Of the mixture, in double precision, from ONNX Runtime's logits."""
+    """The mixture's log probabilities in float64, from ONNX Runtime's logits."""
     log_g, log_h = (torch.from_numpy(values).double().log_softmax(dim=1) for values in logits)
     return log_mixture(log_g, log_h, alpha).numpy()
 
 
-def kind_of(attack: str, alpha: float) -> str:
-    """At the ends the mixture is g or h, and so is the attack."""
+def image_set_of(attack: str, alpha: float) -> str:
+    """The image set of an attack at alpha. At 0 and 1 the mixture is g or h, and so is its attack."""
     return attack if attack != "MIX" else {0.0: "STD", 1.0: "ROB"}.get(alpha, f"MIX-{alpha:g}")
 
 
-def table(run: Run, logits: dict) -> list[dict]:
-    labels = run.labels.numpy()
-    mix_alphas = sorted({0.0, 1.0, *run.options.alphas})
+def build_table(experiment_run: ExperimentRun, logits: dict) -> list[dict]:
+    """The rows of the CSV file."""
+    labels = experiment_run.labels.numpy()
+    mix_alphas = sorted({0.0, 1.0, *experiment_run.options.alphas})
 
-    def hits(attack: str, alpha: float) -> np.ndarray:
-        return log_probabilities(logits[kind_of(attack, alpha)], alpha).argmax(axis=1) == labels
+    def is_correct(attack: str, alpha: float) -> np.ndarray:
+        return log_probabilities(logits[image_set_of(attack, alpha)], alpha).argmax(axis=1) == labels
 
     rows = []
     for attack, alphas in [
-        *[(kind, sorted({*ALPHAS, *mix_alphas})) for kind in BASE],
+        *[(kind, sorted({*CURVE_ALPHAS, *mix_alphas})) for kind in FIXED_IMAGE_SETS],
         ("MIX", mix_alphas),
         ("worst", mix_alphas),
     ]:
         for alpha in alphas:
-            right = (
-                np.all([hits(kind, alpha) for kind in ("STD", "ROB", "MIX")], axis=0)
+            correct = (
+                np.all([is_correct(kind, alpha) for kind in ("STD", "ROB", "MIX")], axis=0)
                 if attack == "worst"
-                else hits(attack, alpha)
+                else is_correct(attack, alpha)
             )
-            rows.append({"attack": attack, "alpha": f"{alpha:g}"} | accuracy.row(right) | run.described())
+            rows.append(
+                {"attack": attack, "alpha": f"{alpha:g}"}
+                | accuracy_columns(correct)
+                | experiment_run.description_columns()
+            )
     return rows
 
 
 def plot(csv, png) -> None:
-    rows = tables.read(csv)
-    figure, (axes, beside) = figures.two()
+    """Draws the figure, with the authors' own curves beside ours."""
+    rows = result_tables.read(csv)
+    figure, (axes, authors_axes) = plotting.two_panels()
     names = {
         "clean": "clean",
         "STD": "STD: attack on g",
@@ -108,33 +112,38 @@ def plot(csv, png) -> None:
         "MIX": "MIX: attack on the mixture",
         "worst": "worst of the three",
     }
-    for colour, (attack, label) in zip(figures.COLOURS, names.items()):
-        figures.curve(
+    for colour, (attack, label) in zip(plotting.COLOURS, names.items()):
+        plotting.plot_accuracy_curve(
             axes, [row for row in rows if row["attack"] == attack], "alpha", label, colour, dashed=attack == "worst"
         )
     axes.set(xlabel="alpha, the weight of h", ylabel="accuracy (%)", xlim=(0, 1), ylim=(0, 100))
-    axes.set_title(figures.threat(rows[0], "PGD-20"), fontsize=9)
+    axes.set_title(plotting.attack_title(rows[0], "PGD-20"), fontsize=9)
     axes.legend(fontsize=8)
     norm = rows[0]["norm"]
-    for colour, (attack, points) in zip(figures.COLOURS, paper_curves.load(norm).items()):
-        places = [paper_curves.alpha_of(gamma) for gamma, _ in points]
-        beside.plot(places, [share for _, share in points], color=colour, marker=".", markersize=3, linewidth=1.2, label=attack)
-    beside.set(xlabel="alpha, the weight of h")
-    beside.set_title(paper_curves.title(norm), fontsize=9)
-    beside.grid(alpha=0.3)
-    figures.save(figure, png)
+    for colour, (attack, points) in zip(plotting.COLOURS, published_curves.load_curves(norm).items()):
+        positions = [published_curves.alpha_of(gamma) for gamma, _ in points]
+        authors_axes.plot(
+            positions,
+            [share for _, share in points],
+            color=colour,
+            marker=".",
+            markersize=3,
+            linewidth=1.2,
+            label=attack,
+        )
+    authors_axes.set(xlabel="alpha, the weight of h")
+    authors_axes.set_title(published_curves.figure_title(norm), fontsize=9)
+    authors_axes.grid(alpha=0.3)
+    plotting.save_figure(figure, png)
 
 
-def main() -> None:
-    options = parser().parse_args()
-    csv, png = runs.outputs(options, "alpha")
+def run(options: argparse.Namespace) -> None:
+    csv, png = experiment.output_paths(options, "alpha")
     if not options.plot_only:
-        run = runs.start(options)
-        logits, store = measure(run)
-        tables.write(csv, table(run, logits), run.g.identity, run.h.identity)
-        runs.finished(store, csv, png)
+        experiment_run = experiment.start_run(options)
+        logits, cache = measure_logits(experiment_run)
+        result_tables.write(
+            csv, build_table(experiment_run, logits), experiment_run.g.identity, experiment_run.h.identity
+        )
+        experiment.print_completion(cache, csv, png)
     plot(csv, png)
-
-
-if __name__ == "__main__":
-    main()

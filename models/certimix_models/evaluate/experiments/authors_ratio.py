@@ -1,19 +1,19 @@
-#!/usr/bin/env python3
-"""The ratio among the choices of R_i as the authors' code takes it: of the norms of the gradients of the largest outputs, one number an
-image, where Eq. 3 and choice_of_r.py have one for each class.
+"""The ratio among the choices of R_i as the authors' code computes it.
 
-    python models/evaluate/paper/authors_ratio.py --norm linf   # writes authors-ratio-linf.*
-    python models/evaluate/paper/authors_ratio.py --norm l2
+It is the ratio of the norms of the gradients of the largest outputs, one number for each image. Eq.
+3 and `choice_of_r` have one number for each class.
 """
 
-import curves
-import figures
-from curves import Variant
-from mixture import RATIO_OF_LARGEST
+import argparse
 
-NAME = "ratio-probabilities"  # that of the authors' curve
+from certimix_models.evaluate import plotting
+from certimix_models.evaluate.experiments.tradeoff_curves import CurveVariant, run_curves
+from certimix_models.evaluate.networks.mixture import RATIO_OF_LARGEST
+
+NAME = "ratio-probabilities"  # the name of the authors' curve
 LABEL = r"R = $||\nabla \max_j g_j|| / ||\nabla \max_j h_j||$, probabilities"
 
-if __name__ == "__main__":
-    variants = [Variant(NAME, LABEL, RATIO_OF_LARGEST, "probabilities")]
-    curves.main(__doc__, "authors-ratio", 200, variants, {NAME: (figures.COLOURS[3], "-")}, ends={NAME: "h alone"})
+
+def run(options: argparse.Namespace) -> None:
+    variants = [CurveVariant(NAME, LABEL, RATIO_OF_LARGEST, "probabilities")]
+    run_curves(options, "authors-ratio", variants, {NAME: (plotting.COLOURS[3], "-")}, ends={NAME: "h alone"})

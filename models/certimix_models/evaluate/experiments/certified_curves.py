@@ -1,15 +1,8 @@
-#!/usr/bin/env python3
-"""Certified accuracy against radius of the mixture, by each certificate, at matched clean accuracy (Figure 3 of the paper, and beyond).
+"""Certified accuracy against radius of the mixture, by each certificate, at matched clean accuracy
+(Fig. 3 of the paper, and more).
 
-    .cache/venv/bin/python models/evaluate/paper/fig3.py [--standard ...toml --lipschitz ...toml --votes docs/results/votes_smoothed-025.csv]
-
-For each level of clean accuracy the mixture is made to have it: with a smoothed h by alpha alone; with a Lipschitz h by alpha and
-robust_temperature, of which the pair is taken that certifies most at the radius 36/255. Certificates: Theorems 1 and 2 of the paper, the
-tight radius (smoothed), the radius in logit space (Lipschitz). h alone is drawn beside them. The paper's own comparison comes last: an h
-alone, and the mixture with another h, smoothed with more noise (--wider-votes), of the same clean accuracy.
-
-With a Lipschitz h, half of the test set chooses the settings and the other half is reported. With a smoothed h, all images that have votes
-are reported: nothing is chosen but the one alpha that has the clean accuracy. Logits come from ONNX Runtime and the bundled files, and are kept in .cache/results/fig3.
+With a Lipschitz h, half of the test set chooses the settings and the other half is reported. With a
+smoothed h, all images that have votes are reported: only alpha is chosen, by the clean accuracy.
 """
 
 import argparse
@@ -19,172 +12,233 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import certified_figure
-import fig3_plot
-import models
 import numpy as np
-import radii
-import votes
-from bounds import anytime_lower
-from certified import REPOSITORY
 from scipy.special import softmax
 from scipy.stats import norm
 from tqdm import tqdm
-from training import data, tables
 
-RADIUS = 36 / 255  # at which settings are compared
-GRID = np.round(np.linspace(0, 0.95, 96), 4)
+from certimix_models import result_tables
+from certimix_models.dataset.cifar10 import load_cifar10
+from certimix_models.evaluate.experiments.certified_curves_figure import draw_figure
+from certimix_models.evaluate.mathematics import mixture_radii
+from certimix_models.evaluate.mathematics.confidence_bounds import anytime_lower_bound
+from certimix_models.evaluate.networks.bundled_model import BundledModel, load_model, pixels_to_floats
+from certimix_models.evaluate.smoothed_votes.certified_accuracy import certified_radii
+from certimix_models.evaluate.smoothed_votes.vote_records import VoteRecord, read_votes
+
+COMPARED_RADIUS = 36 / 255  # at which the settings are compared
+RADIUS_GRID = np.round(np.linspace(0, 0.95, 96), 4)
 ALPHAS = np.concatenate([np.arange(0.5, 1.0, 0.01), [0.995, 0.999]])[1:]
 TEMPERATURES = np.geomspace(0.002, 10.0, 60)
-TOLERANCE = 0.005  # of clean accuracy
-CHUNK = 500
+ACCURACY_TOLERANCE = 0.005
+CHUNK_IMAGES = 500
 
 
 @dataclass(frozen=True)
-class Curve:
-    level: float  # of clean accuracy that was asked for; 0 for h alone
+class CertifiedCurve:
+    """The radii of the reported images, with the settings of the mixture."""
+
+    level: float  # the wanted clean accuracy; 0 for h alone
     robust: str
     certificate: str
     alpha: float
     temperature: float
     clean: float
-    radii: np.ndarray  # of the reported images; 0 where the certified class is wrong
-    upto: float = GRID[-1]  # the radius up to which the curve is known: votes were drawn for no more
-    never: float = math.inf  # no votes certify beyond this
-    by_shares: np.ndarray | None = None  # the radii, had the shares of the votes been the probabilities themselves: no certificates
+    radii: np.ndarray  # one for each reported image; 0 where the certified class is wrong
+    # the radius up to which the curve is known, because no votes were drawn for more
+    known_up_to: float = RADIUS_GRID[-1]
+    unreachable_beyond: float = math.inf  # no number of votes certifies beyond this
+    # the radii if the shares of the votes were the probabilities themselves: no certificates
+    by_shares: np.ndarray | None = None
 
     def rows(self) -> Iterator[dict]:
-        """Of the table: one a radius at which the curve is known."""
-        settings = {"level": f"{self.level:.4g}", "robust": self.robust, "certificate": self.certificate, "alpha": f"{self.alpha:.3f}"}
-        settings |= {"robust_temperature": f"{self.temperature:.4g}", "clean_accuracy": f"{self.clean:.4f}", "images": len(self.radii)}
+        """The rows of the CSV file: one for each radius at which the curve is known."""
+        settings = {
+            "level": f"{self.level:.4g}",
+            "robust": self.robust,
+            "certificate": self.certificate,
+            "alpha": f"{self.alpha:.3f}",
+        }
+        settings |= {
+            "robust_temperature": f"{self.temperature:.4g}",
+            "clean_accuracy": f"{self.clean:.4f}",
+            "images": len(self.radii),
+        }
         counted = {"certified": self.radii, "by_shares": self.by_shares}
-        for at in GRID[(self.upto >= GRID) | (self.never < GRID)]:
-            yield settings | {"radius": f"{at:g}"} | {name: reaching(found, at) for name, found in counted.items()}
+        for radius in RADIUS_GRID[(self.known_up_to >= RADIUS_GRID) | (self.unreachable_beyond < RADIUS_GRID)]:
+            yield (
+                settings
+                | {"radius": f"{radius:g}"}
+                | {name: count_reaching(radii, radius) for name, radii in counted.items()}
+            )
 
 
-def reaching(radii_found: np.ndarray | None, at: float) -> int | str:
-    return "" if radii_found is None else int(((radii_found >= at) & (radii_found > 0)).sum())
+def count_reaching(radii_found: np.ndarray | None, radius: float) -> int | str:
+    """How many radii are at least `radius` and above 0; empty if there are none to count."""
+    return "" if radii_found is None else int(((radii_found >= radius) & (radii_found > 0)).sum())
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    bundled = REPOSITORY / "models" / "cifar10"
-    results = REPOSITORY / "docs" / "results"
-    parser.add_argument("--standard", type=Path, default=bundled / "standard.toml")
-    parser.add_argument("--lipschitz", type=Path, default=bundled / "lipschitz.toml")
-    parser.add_argument("--votes", type=Path, default=results / "votes_smoothed-025.csv")
-    parser.add_argument("--wider-votes", type=Path, default=results / "far_votes_smoothed-050.csv", help="of a larger sigma")
-    parser.add_argument("--levels", type=float, nargs="+", default=[0.90, 0.85, 0.80, 0.75])
-    parser.add_argument("--every", type=int, default=1, help="for the Lipschitz network: every n-th test image")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--work-dir", type=Path, default=data.DEFAULT_WORK_DIR)
-    parser.add_argument("--cache", type=Path, default=REPOSITORY / ".cache" / "results" / "fig3")
-    parser.add_argument("--results", type=Path, default=results)
-    options = parser.parse_args()
+def run(options: argparse.Namespace) -> None:
     started = time.monotonic()
-    cifar = data.load(options.work_dir)
-    standard = models.load(options.standard, threads=options.threads)
-    network = models.load(options.lipschitz, threads=options.threads)
-    curves = smoothed(options, cifar, standard, *votes.read(options.votes), options.levels)
-    curves += lipschitz(options, cifar, standard, network)
-    curves += smoothed(options, cifar, standard, *votes.read(options.wider_votes), [curves[0].clean])
-    used = [standard.identity, network.identity, tables.identity(options.votes), tables.identity(options.wider_votes)]
-    tables.write(options.results / "fig3.csv", [row for curve in curves for row in curve.rows()], *used)
-    fig3_plot.make(options.results)
+    if not options.plot_only:
+        measure(options)
+    draw_figure(options.results)
     print(f"took {(time.monotonic() - started) / 60:.1f} minutes")
 
 
-def logits(model: models.Model, cifar, images: list[int], cache: Path) -> np.ndarray:
-    """Float64, of the images at these indices; what was computed before is read."""
+def measure(options: argparse.Namespace) -> None:
+    """Measures the curves and writes the CSV file."""
+    cifar10 = load_cifar10(options.work_dir)
+    standard = load_model(options.standard, threads=options.threads)
+    network = load_model(options.lipschitz, threads=options.threads)
+    curves = smoothed_curves(options, cifar10, standard, *read_votes(options.votes), options.levels)
+    curves += lipschitz_curves(options, cifar10, standard, network)
+    curves += smoothed_curves(options, cifar10, standard, *read_votes(options.wider_votes), [curves[0].clean])
+    sources = [
+        standard.identity,
+        network.identity,
+        result_tables.file_identity(options.votes),
+        result_tables.file_identity(options.wider_votes),
+    ]
+    result_tables.write(options.results / "fig3.csv", [row for curve in curves for row in curve.rows()], *sources)
+
+
+def cached_logits(model: BundledModel, cifar10, images: list[int], cache: Path) -> np.ndarray:
+    """Float64 logits of the images at these indices. Logits that were computed before are read from
+    the cache.
+    """
     path = cache / f"{model.path.stem}-{model.sha256[:12]}.npz"
     known = dict(zip(*(np.load(path)[key] for key in ("images", "logits")), strict=True)) if path.exists() else {}
     missing = [image for image in images if image not in known]
-    for start in tqdm(range(0, len(missing), CHUNK), desc=model.path.stem, unit="chunk", disable=not missing):
-        chunk = missing[start : start + CHUNK]
-        known.update(zip(chunk, model.logits(models.to_floats(cifar.test_images[chunk])), strict=True))
+    for start in tqdm(range(0, len(missing), CHUNK_IMAGES), desc=model.path.stem, unit="chunk", disable=not missing):
+        chunk = missing[start : start + CHUNK_IMAGES]
+        known.update(zip(chunk, model.logits(pixels_to_floats(cifar10.test_images[chunk])), strict=True))
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez(path, images=np.array(list(known)), logits=np.stack(list(known.values())))
     return np.stack([known[image] for image in images]).astype(np.float64)
 
 
-def halves(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which choose, and which are reported."""
+def split_halves(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The images that choose the settings, and those that are reported."""
     return np.arange(1, count, 2), np.arange(0, count, 2)
 
 
-def smoothed(
-    options: argparse.Namespace, cifar, standard: models.Model, origin: dict[str, str], rows: list[votes.Row], levels: list[float]
-) -> list[Curve]:
-    """First h alone, then the mixtures of these levels of clean accuracy."""
-    sigma, failure = float(origin["sigma"]), float(origin["failure_probability"])
-    labels, selected = np.array([row.label for row in rows]), np.array([row.selected for row in rows])
-    lower = np.array([anytime_lower(row.votes_for_class, row.votes, failure) for row in rows])
-    share = np.array([row.votes_for_class / row.votes if row.votes else 0.0 for row in rows])
-    lower, share = (np.where(selected == labels, found, 0.0) for found in (lower, share))
-    robust = np.array([row.counts for row in rows], dtype=np.float64)
+def smoothed_curves(
+    options: argparse.Namespace,
+    cifar10,
+    standard: BundledModel,
+    vote_settings: dict[str, str],
+    records: list[VoteRecord],
+    levels: list[float],
+) -> list[CertifiedCurve]:
+    """The curve of h alone, then those of the mixtures at these levels of clean accuracy."""
+    sigma, failure = float(vote_settings["sigma"]), float(vote_settings["failure_probability"])
+    labels, selected = (
+        np.array([record.label for record in records]),
+        np.array([record.selected for record in records]),
+    )
+    lower = np.array([anytime_lower_bound(record.votes_for_class, record.votes, failure) for record in records])
+    share = np.array([record.votes_for_class / record.votes if record.votes else 0.0 for record in records])
+    lower, share = (np.where(selected == labels, radii, 0.0) for radii in (lower, share))
+    robust = np.array([record.counts for record in records], dtype=np.float64)
     robust /= robust.sum(axis=1, keepdims=True)
-    g = softmax(logits(standard, cifar, [row.image for row in rows], options.cache), axis=1)
+    g = softmax(cached_logits(standard, cifar10, [record.image for record in records], options.cache), axis=1)
     name = f"smoothed, sigma {sigma:g}"
 
     def clean(alpha: float) -> float:
-        return float((radii.classes(alpha, g, robust) == labels).mean())
+        return float((mixture_radii.mixture_classes(alpha, g, robust) == labels).mean())
 
-    alone = np.maximum(certified_figure.radii_of(origin, rows), 0)
-    furthest = max(map(float, origin["radii"].split(",")))
-    curves = [Curve(0, name, "alone", 1.0, 1.0, clean(1.0), alone, furthest, by_shares=np.maximum(sigma * norm.ppf(share), 0))]
-    certificates = {"tight": radii.tight, "Theorem 2": radii.theorem2, "Theorem 1": radii.theorem1_smoothed}
-    driven = norm.cdf(furthest / sigma)  # no lower bound was driven further than that
+    robust_alone = np.maximum(certified_radii(vote_settings, records), 0)
+    largest_goal = max(map(float, vote_settings["radii"].split(",")))
+    curves = [
+        CertifiedCurve(
+            0,
+            name,
+            "alone",
+            1.0,
+            1.0,
+            clean(1.0),
+            robust_alone,
+            largest_goal,
+            by_shares=np.maximum(sigma * norm.ppf(share), 0),
+        )
+    ]
+    certificates = {
+        "tight": mixture_radii.tight_radii,
+        "Theorem 2": mixture_radii.theorem2_radii,
+        "Theorem 1": mixture_radii.theorem1_smoothed_radii,
+    }
+    # The votes were drawn to raise a lower bound to at most this.
+    largest_intended_bound = norm.cdf(largest_goal / sigma)
     for level in levels:
-        # Radii grow with alpha: the largest that keeps the clean accuracy.
-        fitting = [alpha for alpha in ALPHAS if clean(alpha) >= level - TOLERANCE]
-        if not fitting:
+        # Radii grow with alpha: take the largest that keeps the clean accuracy.
+        candidates = [alpha for alpha in ALPHAS if clean(alpha) >= level - ACCURACY_TOLERANCE]
+        if not candidates:
             print(f"{name}: no alpha above 1/2 has a clean accuracy of {level:.0%}")
             continue
-        alpha = max(fitting)
+        alpha = max(candidates)
         for certificate, radius in certificates.items():
-            upto, never = (float(radius(alpha, sigma, bound)) for bound in (driven, 1.0))
-            found, by_shares = (radius(alpha, sigma, probability) for probability in (lower, share))
-            curves.append(Curve(level, name, certificate, alpha, 1.0, clean(alpha), found, upto, never, by_shares))
+            known_up_to, unreachable_beyond = (
+                float(radius(alpha, sigma, bound)) for bound in (largest_intended_bound, 1.0)
+            )
+            radii, by_shares = (radius(alpha, sigma, probability) for probability in (lower, share))
+            curves.append(
+                CertifiedCurve(
+                    level,
+                    name,
+                    certificate,
+                    alpha,
+                    1.0,
+                    clean(alpha),
+                    radii,
+                    known_up_to,
+                    unreachable_beyond,
+                    by_shares,
+                )
+            )
     return curves
 
 
-def lipschitz(options: argparse.Namespace, cifar, standard: models.Model, model: models.Model) -> list[Curve]:
+def lipschitz_curves(
+    options: argparse.Namespace, cifar10, standard: BundledModel, model: BundledModel
+) -> list[CertifiedCurve]:
+    """The curve of the Lipschitz h alone, then those of the mixtures at each level of clean
+    accuracy.
+    """
     guarantee = model.manifest["guarantee"]
     if guarantee["constant_of"] != "logit_vector":
-        raise SystemExit(f"{model.path}: Theorem 1 is only computed here for a Lipschitz vector of logits")
-    images = list(range(0, len(cifar.test_labels), options.every))
-    z = logits(model, cifar, images, options.cache)
-    g = softmax(logits(standard, cifar, images, options.cache), axis=1)
-    labels = cifar.test_labels[images].astype(np.int64)
-    right = z.argmax(axis=1) == labels
-    choose, report = halves(len(images))
+        raise SystemExit(f"{model.path}: Theorem 1 is computed only for a Lipschitz vector of logits")
+    images = list(range(0, len(cifar10.test_labels), options.every))
+    z = cached_logits(model, cifar10, images, options.cache)
+    g = softmax(cached_logits(standard, cifar10, images, options.cache), axis=1)
+    labels = cifar10.test_labels[images].astype(np.int64)
+    is_correct = z.argmax(axis=1) == labels
+    selection, reported = split_halves(len(images))
 
     def clean(alpha: float, robust: np.ndarray, part: np.ndarray) -> float:
-        return float((radii.classes(alpha, g[part], robust[part]) == labels[part]).mean())
+        return float((mixture_radii.mixture_classes(alpha, g[part], robust[part]) == labels[part]).mean())
 
-    alone = radii.alone(z, guarantee)[report] * right[report]
-    curves = [Curve(0, "Lipschitz", "alone", 1.0, 1.0, float(right[report].mean()), alone)]
+    robust_alone = mixture_radii.robust_network_radii(z, guarantee)[reported] * is_correct[reported]
+    curves = [CertifiedCurve(0, "Lipschitz", "alone", 1.0, 1.0, float(is_correct[reported].mean()), robust_alone)]
     robust = {temperature: softmax(z / temperature, axis=1) for temperature in TEMPERATURES}
-    accuracy = {(a, t): clean(a, robust[t], choose) for t in tqdm(TEMPERATURES, desc="settings") for a in ALPHAS}
-    certificates = {"logit space": radii.logit_space, "Theorem 1": radii.theorem1_lipschitz}
+    accuracy = {(a, t): clean(a, robust[t], selection) for t in tqdm(TEMPERATURES, desc="settings") for a in ALPHAS}
+    certificates = {"logit space": mixture_radii.logit_space_radii, "Theorem 1": mixture_radii.theorem1_lipschitz_radii}
 
     def score(radius, setting: tuple[float, float]) -> tuple[int, float]:
-        """Where nothing is certified at that radius, the setting that certifies furthest on the whole."""
-        reached = radius(*setting, z[choose], guarantee) * right[choose]
-        return int((reached >= RADIUS).sum()), float(reached.sum())
+        """If nothing is certified at the compared radius, the largest sum of radii decides."""
+        radii = radius(*setting, z[selection], guarantee) * is_correct[selection]
+        return int((radii >= COMPARED_RADIUS).sum()), float(radii.sum())
 
     scores = {name: {setting: score(radius, setting) for setting in accuracy} for name, radius in certificates.items()}
     for level in options.levels:
-        fitting = [setting for setting, share in accuracy.items() if share >= level - TOLERANCE]
-        if not fitting:
+        candidates = [setting for setting, share in accuracy.items() if share >= level - ACCURACY_TOLERANCE]
+        if not candidates:
             print(f"Lipschitz: no setting has a clean accuracy of {level:.0%}")
             continue
         for name, radius in certificates.items():
-            best = max(fitting, key=scores[name].__getitem__)
-            reached = radius(*best, z[report], guarantee) * right[report]
-            curves.append(Curve(level, "Lipschitz", name, *best, clean(best[0], robust[best[1]], report), reached))
+            best = max(candidates, key=scores[name].__getitem__)
+            radii = radius(*best, z[reported], guarantee) * is_correct[reported]
+            curves.append(
+                CertifiedCurve(level, "Lipschitz", name, *best, clean(best[0], robust[best[1]], reported), radii)
+            )
     return curves
-
-
-if __name__ == "__main__":
-    main()

@@ -1,41 +1,44 @@
-#!/usr/bin/env python3
-"""Multiply-adds an image of the bundled models, and of the ResNet-110 that Cohen and others (2019) smoothed, counted by torch.
+"""Multiply-adds for one image of the bundled models, and of the ResNet-110 that Cohen and others
+(2019) smoothed.
 
-    .cache/venv/bin/python models/evaluate/paper/cost.py    # writes docs/results/cost.csv
-
-Convolutions and matrix products are counted; what is done once an element is not.
+torch counts convolutions and matrix products, not element-wise operations. Writes
+docs/results/cost.csv.
 """
 
-import certified_figure
-import models
+import argparse
+
 import torch
-from runs import BUNDLED
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
-from training import data, tables
 
-TABLE = data.REPOSITORY / "docs" / "results" / "cost.csv"
-WIDTHS, BLOCKS = (16, 32, 64), 18  # of ResNet-110 for CIFAR: three stages of 18 blocks of two convolutions
+from certimix_models import result_tables
+from certimix_models.evaluate.networks.bundled_model import load_model
+from certimix_models.evaluate.smoothed_votes.certified_accuracy import COHEN
+from certimix_models.repository import BUNDLED_MODELS, RESULTS
+
+TABLE = RESULTS / "cost.csv"
+WIDTHS, BLOCKS = ((16, 32, 64), 18)  # ResNet-110 for CIFAR: three stages of 18 blocks of two convolutions
 
 
-def main() -> None:
-    names = sorted(path.stem for path in BUNDLED.glob("*.toml"))
-    networks = {name: models.load(BUNDLED / f"{name}.toml") for name in names}
-    rows = [{"model": name, "multiply_adds": multiply_adds(network.torch)} for name, network in networks.items()]
-    rows.append({"model": certified_figure.COHEN, "multiply_adds": multiply_adds(ResNet110())})
-    tables.write(TABLE, rows, *(network.identity for network in networks.values()))
+def run(options: argparse.Namespace) -> None:
+    names = sorted(path.stem for path in BUNDLED_MODELS.glob("*.toml"))
+    networks = {name: load_model(BUNDLED_MODELS / f"{name}.toml") for name in names}
+    rows = [{"model": name, "multiply_adds": multiply_adds(network.torch_module)} for name, network in networks.items()]
+    rows.append({"model": COHEN, "multiply_adds": multiply_adds(ResNet110())})
+    result_tables.write(TABLE, rows, *(network.identity for network in networks.values()))
     for row in rows:
         print(f"{row['model']:<30} {row['multiply_adds'] / 1e6:7.1f} M")
 
 
 def multiply_adds(network: nn.Module) -> int:
+    """The number for one image."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(torch.zeros(1, 3, 32, 32))
     return counter.get_total_flops() // 2
 
 
 class ResNet110(nn.Module):
-    """Its convolutions and its last layer, without weights that mean anything: enough to count."""
+    """The convolutions and the last layer of ResNet-110, with random weights: enough to count."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +59,3 @@ class ResNet110(nn.Module):
         for stage, shortcut in zip(self.stages, self.shortcuts, strict=True):
             x = stage(x) + shortcut(x)
         return self.last(x.mean(dim=(2, 3)))
-
-
-if __name__ == "__main__":
-    main()

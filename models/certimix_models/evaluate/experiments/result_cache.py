@@ -1,6 +1,7 @@
-"""Raw results, chunk by chunk, so that a run that was stopped goes on where it was: one JSON file of rows each.
+"""Raw results in files, so that a run that is stopped continues where it was.
 
-The folder's name is a hash of everything that the results depend on; results of other settings or models are never mixed in.
+The folder's name is a hash of everything on which the results depend. Results of other settings or
+models are never mixed in. The hash covers the settings and the models, not the code.
 """
 
 import hashlib
@@ -12,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 
-def folder_for(parent: Path, settings: dict) -> Path:
+def settings_folder(parent: Path, settings: dict) -> Path:
+    """The folder for these settings, which also holds them as `settings.json`."""
     text = json.dumps(settings, indent=1, sort_keys=True)
     folder = parent / hashlib.sha256(text.encode()).hexdigest()[:12]
     folder.mkdir(parents=True, exist_ok=True)
@@ -20,21 +22,25 @@ def folder_for(parent: Path, settings: dict) -> Path:
     return folder
 
 
-class Chunks:
+class RowCache:
+    """The rows of a table, chunk by chunk: one JSON file for each chunk."""
+
     def __init__(self, parent: Path, settings: dict):
-        self.folder = folder_for(parent, settings)
+        self.folder = settings_folder(parent, settings)
         self.seconds = self.cpu_seconds = 0.0
 
     def get(self, name: str, compute: Callable[[], tuple[list[dict], dict[str, np.ndarray]]]) -> list[dict]:
-        """The rows of that name. `compute` returns them with arrays (the adversarial images) to keep beside them."""
+        """The rows with that name. `compute` returns them with arrays (the adversarial images),
+        which are kept beside them.
+        """
         path = self.folder / f"{name}.json"
         if not path.exists():
-            begun, begun_computing = time.perf_counter(), time.process_time()
+            started, cpu_started = time.perf_counter(), time.process_time()
             rows, arrays = compute()
             np.savez_compressed(path.with_suffix(".npz"), **arrays)
             partial = path.with_suffix(".partial")
-            taken = {"seconds": time.perf_counter() - begun, "cpu_seconds": time.process_time() - begun_computing}
-            partial.write_text(json.dumps(taken | {"rows": rows}, indent=1))
+            durations = {"seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - cpu_started}
+            partial.write_text(json.dumps(durations | {"rows": rows}, indent=1))
             partial.rename(path)
         stored = json.loads(path.read_text())
         self.seconds += stored["seconds"]
@@ -42,4 +48,5 @@ class Chunks:
         return stored["rows"]
 
     def time_taken(self) -> str:
-        return f"{self.seconds / 60:.1f} minutes ({self.cpu_seconds / 60:.1f} of a processor), over all starts"
+        """The time that all chunks took, as text."""
+        return f"{self.seconds / 60:.1f} minutes ({self.cpu_seconds / 60:.1f} of processor time), over all starts"

@@ -1,54 +1,59 @@
-#!/usr/bin/env python3
-"""Accuracy of one model by itself: on all 10,000 clean test images, and under PGD-20 on some of them.
-
-    python models/evaluate/paper/alone.py --norm linf --robust models/cifar10/adversarial.toml   # alone.csv
-
-Counts are of the answers that ONNX Runtime gives.
+"""Accuracy of the robust model without a mixture: on all clean test images, and under PGD-20 on
+some of them. Writes alone.csv.
 """
 
-import accuracy
+import argparse
+
 import numpy as np
-import runs
-from models import to_floats
-from runs import Run, Store
 from tqdm import tqdm
-from training import tables
 
-CHUNK = 100
+from certimix_models import result_tables
+from certimix_models.evaluate.experiments import experiment
+from certimix_models.evaluate.experiments.experiment import ArrayCache, ExperimentRun
+from certimix_models.evaluate.mathematics.accuracy_interval import accuracy_columns
+from certimix_models.evaluate.networks.bundled_model import pixels_to_floats
+
+CHUNK_IMAGES = 100
 
 
-def main() -> None:
-    options = runs.parser(__doc__, images=1000).parse_args()
+def run(options: argparse.Namespace) -> None:
     csv = options.out / f"{'-'.join(filter(None, ['alone', options.tag]))}.csv"
-    run = runs.start(options)
-    store = Store(run, "alone")
+    experiment_run = experiment.start_run(options)
+    cache = ArrayCache(experiment_run, "alone")
     rows = [
-        {"images_of": "all, clean"} | accuracy.row(clean(run)),
-        {"images_of": f"PGD-{options.steps}"} | accuracy.row(attacked(run, store)),
+        {"images_of": "all, clean"} | accuracy_columns(clean_accuracy(experiment_run)),
+        {"images_of": f"PGD-{options.steps}"} | accuracy_columns(attacked_accuracy(experiment_run, cache)),
     ]
-    rows = [row | run.described() for row in rows]
-    tables.replace(csv, rows, lambda row: row["norm"] == run.norm, run.h.identity, part=run.norm)
+    rows = [row | experiment_run.description_columns() for row in rows]
+    result_tables.replace_part(
+        csv, rows, lambda row: row["norm"] == experiment_run.norm, experiment_run.h.identity, part=experiment_run.norm
+    )
     for row in rows:
-        print(f"{run.h.name}, {row['images_of']}: {row['accuracy']} % of {row['images']} ({row['low']} to {row['high']})")
-    runs.finished(store, csv)
+        print(
+            f"{experiment_run.h.name}, {row['images_of']}: {row['accuracy']} % of {row['images']} ({row['low']} to {row['high']})"
+        )
+    experiment.print_completion(cache, csv)
 
 
-def clean(run: Run) -> np.ndarray:
-    return run.h.logits(to_floats(run.cifar10.test_images)).argmax(axis=1) == run.cifar10.test_labels
+def clean_accuracy(experiment_run: ExperimentRun) -> np.ndarray:
+    """Whether each of all clean test images is classified correctly."""
+    return (
+        experiment_run.h.logits(pixels_to_floats(experiment_run.cifar10.test_images)).argmax(axis=1)
+        == experiment_run.cifar10.test_labels
+    )
 
 
-def attacked(run: Run, store: Store) -> np.ndarray:
-    right = []
-    for number, chunk in enumerate(tqdm(run.chunks(CHUNK), mininterval=2)):
+def attacked_accuracy(experiment_run: ExperimentRun, cache: ArrayCache) -> np.ndarray:
+    """Whether each chosen image is classified correctly under PGD."""
+    correct = []
+    for number, chunk in enumerate(tqdm(experiment_run.slices(CHUNK_IMAGES), mininterval=2)):
 
-        def answers(chunk: slice = chunk) -> dict:
-            images, labels = run.images[chunk], run.labels[chunk]
-            found = run.h.logits(run.attack(run.h.torch, images, labels).numpy())
-            return {"right": found.argmax(axis=1) == labels.numpy()}
+        def attack_chunk(chunk: slice = chunk) -> dict:
+            images, labels = experiment_run.images[chunk], experiment_run.labels[chunk]
+            logits = experiment_run.h.logits(
+                experiment_run.attack(experiment_run.h.torch_module, images, labels).numpy()
+            )
+            return {"right": logits.argmax(axis=1) == labels.numpy()}
 
-        right.append(store.get(f"{number:03}", answers)["right"])
-    return np.concatenate(right)
-
-
-if __name__ == "__main__":
-    main()
+        correct.append(cache.get(f"{number:03}", attack_chunk)["right"])
+    return np.concatenate(correct)

@@ -1,17 +1,20 @@
-"""The mathematics of docs/concepts/certificates.md in float64, written from that page alone: margins, radii and bounds on votes.
+"""The formulas of docs/concepts/certificates.md in float64, written from that page alone: margins, radii and
+bounds on votes.
 
-alpha is the weight of the robust network h, g is the standard one, mu = (1 - alpha) / alpha.
+alpha is the weight of the robust network h, g is the standard network, mu = (1 - alpha) / alpha.
 """
 
 import math
 from fractions import Fraction
 
 import numpy as np
-from bounds import log_mixture as log_wealth
 from scipy.special import betainc, log_softmax, logsumexp, ndtri
+
+from certimix_models.evaluate.mathematics.confidence_bounds import log_evidence
 
 
 def log_probabilities(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """ln softmax(logits / temperature), in float64."""
     return log_softmax(logits.astype(np.float64) / temperature, axis=1)
 
 
@@ -22,43 +25,47 @@ def log_mixture(alpha: float, log_g: np.ndarray, log_h: np.ndarray) -> np.ndarra
     return np.logaddexp(math.log1p(-alpha) + log_g, math.log(alpha) + log_h)
 
 
-def least_margin(probabilities: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """[N]: the probability of each row's class, less the largest of the others."""
+def smallest_margin(probabilities: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """[N]: the probability of each row's class, minus the largest of the others."""
     rows = np.arange(len(classes))
     others = probabilities.copy()
     others[rows, classes] = -np.inf
     return probabilities[rows, classes] - others.max(axis=1)
 
 
-def needed_margin(alpha: float) -> float:
+def required_margin(alpha: float) -> float:
+    """mu: the margin of h above which no g changes the mixture's class."""
     return (1 - alpha) / alpha
 
 
 def logit_radius(alpha: float, logits: np.ndarray, temperature: float, guarantee: dict) -> np.ndarray:
-    """Section 2, logit space, for rows of logits; four times the bound on a logit's error comes off T phi. At most 0: no certificate."""
+    """Section 2, logit space, for rows of logits. Four times the bound on a logit's error is
+    subtracted from T phi. A radius of at most 0 is no certificate.
+    """
     log_h = log_probabilities(logits, temperature)
-    order = np.argsort(log_h, axis=1)
-    rows, y, i = np.arange(len(log_h)), order[:, -1], order[:, -2]
+    ranking = np.argsort(log_h, axis=1)
+    rows, y, i = np.arange(len(log_h)), ranking[:, -1], ranking[:, -2]
     weights = np.full(log_h.shape, 1 - alpha)
-    weights[rows, i] = 1.0  # (1 - alpha)(1 - h_y) + alpha h_i = sum over j != y of (1 - alpha) h_j, and alpha h_i more
+    # (1 - alpha)(1 - h_y) + alpha h_i = sum over j != y of (1 - alpha) h_j, plus alpha h_i
+    weights[rows, i] = 1.0
     weights[rows, y] = 0.0
     phi = math.log(2 * alpha - 1) + log_h[rows, y] - logsumexp(log_h, b=weights, axis=1)
-    speed = {"logit_vector": math.sqrt(2), "each_logit": 2}[guarantee["constant_of"]] * guarantee["constant"]
-    return (temperature * phi - 4 * guarantee["logit_error_bound"]) / speed
+    margin_constant = {"logit_vector": math.sqrt(2), "each_logit": 2}[guarantee["constant_of"]] * guarantee["constant"]
+    return (temperature * phi - 4 * guarantee["logit_error_bound"]) / margin_constant
 
 
 def tight_radius(lower: float, lower_complement: float, alpha: float, sigma: float) -> float:
-    """Section 3, (T) with pB = 1 - pA; `lower_complement` is 1 - pA."""
+    """Section 3, (T) with pB = 1 - pA. `lower_complement` is 1 - pA."""
     quantile = -ndtri(lower_complement) if lower > 0.5 else ndtri(lower)
     return float(sigma * (quantile - ndtri(1 / (2 * alpha))))
 
 
 def radius_sq_levels(radius: float, levels: int = 255) -> int:
-    """The largest N with sqrt(N) / levels < radius, in exact arithmetic; 0 where there is no certificate."""
+    """The largest N with sqrt(N) / levels < radius, in exact arithmetic; 0 without a certificate."""
     return max(0, math.ceil((Fraction(max(radius, 0.0)) * levels) ** 2) - 1)
 
 
-def target_accepted(hits: int, votes: int, failure_probability: float, p0: float) -> bool:
-    """Section 4, "is p more than p0?": E_t has reached 1 / failure_probability."""
-    above = betainc(0.5 + votes - hits, 0.5 + hits, 1 - p0) / betainc(0.5, 0.5, 1 - p0)
-    return above > 0 and log_wealth(p0, hits, votes) + math.log(above) >= -math.log(failure_probability)
+def is_target_accepted(hits: int, votes: int, failure_probability: float, p0: float) -> bool:
+    """Section 4, "is p more than p0?": whether E_t has reached 1 / failure_probability."""
+    upper_share = betainc(0.5 + votes - hits, 0.5 + hits, 1 - p0) / betainc(0.5, 0.5, 1 - p0)
+    return upper_share > 0 and log_evidence(p0, hits, votes) + math.log(upper_share) >= -math.log(failure_probability)

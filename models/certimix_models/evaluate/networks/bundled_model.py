@@ -1,8 +1,9 @@
-"""Loads a bundled model twice: in ONNX Runtime, which is what the server runs, and in torch, which has gradients.
+"""Loads a bundled model twice: in ONNX Runtime, which the server runs, and in torch, which has
+gradients.
 
-model = models.load(Path("models/cifar10/standard.toml"))
-model.torch(x)        # differentiable logits
-model.logits(images)  # the same by ONNX Runtime, from the bundled file
+    model = load_model(Path("models/cifar10/standard.toml"))
+    model.torch_module(x)  # differentiable logits
+    model.logits(images)   # the same by ONNX Runtime, from the bundled file
 """
 
 import hashlib
@@ -13,20 +14,23 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import torch
-from onnx_torch import OnnxModule
 from torch import nn
 
-BATCH = 128
-LARGEST_DIFFERENCE = 1e-3  # between the two, in a logit; more is another network
+from certimix_models.evaluate.networks.onnx_to_torch import OnnxModule
+
+INFERENCE_BATCH = 128
+LARGEST_LOGIT_DIFFERENCE = 1e-3  # between torch and ONNX Runtime; a larger difference means another network
 
 
 @dataclass(frozen=True)
-class Model:
+class BundledModel:
+    """A model in ONNX Runtime and in torch, with its manifest."""
+
     path: Path
     manifest: dict
-    torch: nn.Module
+    torch_module: nn.Module
     session: onnxruntime.InferenceSession
-    temperature: float = 1.0  # both kinds of logits are divided by it: softmax(z / T)
+    temperature: float = 1.0  # both divide their logits by it: softmax(z / T)
 
     @property
     def name(self) -> str:
@@ -38,24 +42,29 @@ class Model:
 
     @property
     def identity(self) -> tuple[str, str]:
-        """The name of its ONNX file, and the sha256."""
+        """The name of its ONNX file, and the SHA-256."""
         return self.manifest["file"], self.sha256
 
     def logits(self, images: np.ndarray) -> np.ndarray:
-        """By ONNX Runtime; images float32 [N, 3, 32, 32] in [0, 1]."""
+        """Logits by ONNX Runtime. Images are float32 [N, 3, 32, 32] in [0, 1]."""
         if images.dtype != np.float32:
             raise TypeError(f"images are {images.dtype}, not float32")
-        output, given = self.manifest["output"]["name"], self.manifest["input"]["name"]
-        parts = [self.session.run([output], {given: images[i : i + BATCH]})[0] for i in range(0, len(images), BATCH)]
+        output_name, input_name = self.manifest["output"]["name"], self.manifest["input"]["name"]
+        parts = [
+            self.session.run([output_name], {input_name: images[i : i + INFERENCE_BATCH]})[0]
+            for i in range(0, len(images), INFERENCE_BATCH)
+        ]
         return np.concatenate(parts) / np.float32(self.temperature)
 
 
-def to_floats(pixels: np.ndarray) -> np.ndarray:
-    """uint8 pixels as the float32 images in [0, 1] that a model is given."""
+def pixels_to_floats(pixels: np.ndarray) -> np.ndarray:
+    """uint8 pixels as the float32 images in [0, 1] that a model takes."""
     return pixels.astype(np.float32) / np.float32(255)
 
 
-class Tempered(nn.Module):
+class TemperatureScaled(nn.Module):
+    """A network whose logits are divided by a temperature."""
+
     def __init__(self, network: nn.Module, temperature: float):
         super().__init__()
         self.network, self.temperature = network, temperature
@@ -64,35 +73,39 @@ class Tempered(nn.Module):
         return self.network(x) / self.temperature
 
 
-def load(path: Path, threads: int = 1, temperature: float = 1.0) -> Model:
-    """The model that the manifest names; its sha256 is checked, and that torch and ONNX Runtime agree."""
+def load_model(path: Path, threads: int = 1, temperature: float = 1.0) -> BundledModel:
+    """The model that the manifest names. Checks its SHA-256, and that torch and ONNX Runtime agree."""
     path = Path(path)
     manifest = tomllib.loads(path.read_text())
     content = (path.parent / manifest["file"]).read_bytes()
     if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
         raise SystemExit(f"{path}: the model is not the one that the manifest names")
     if manifest["output"]["kind"] != "logits":
-        raise SystemExit(f"{path}: gives {manifest['output']['kind']}, and these experiments need logits")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = threads
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        raise SystemExit(f"{path}: gives {manifest['output']['kind']}, and the experiments need logits")
+    session_options = onnxruntime.SessionOptions()
+    session_options.intra_op_num_threads = session_options.inter_op_num_threads = threads
+    session = onnxruntime.InferenceSession(content, session_options, providers=["CPUExecutionProvider"])
     network = OnnxModule(content)
-    model = Model(path, manifest, network if temperature == 1 else Tempered(network, temperature), session, temperature)
-    _compare(model)
+    model = BundledModel(
+        path, manifest, network if temperature == 1 else TemperatureScaled(network, temperature), session, temperature
+    )
+    _check_torch_agrees(model)
     return model
 
 
-def _compare(model: Model) -> None:
-    """On noise, on flat images and on darker noise, so that no data set is needed."""
-    random = np.random.default_rng(0)
+def _check_torch_agrees(model: BundledModel) -> None:
+    """Compares torch and ONNX Runtime on noise, on uniform images and on darker noise. So it needs
+    no data set.
+    """
+    generator = np.random.default_rng(0)
     shape = tuple(model.manifest["input"]["shape"])
     levels = np.linspace(0, 1, 4).reshape(4, *[1] * len(shape))
     images = np.concatenate(
-        [random.random((4, *shape)), levels * np.ones((4, *shape)), levels * random.random((4, *shape))]
+        [generator.random((4, *shape)), levels * np.ones((4, *shape)), levels * generator.random((4, *shape))]
     )
     images = images.astype(np.float32)
     with torch.no_grad():
-        by_torch = model.torch(torch.from_numpy(images)).numpy()
+        by_torch = model.torch_module(torch.from_numpy(images)).numpy()
     difference = np.abs(by_torch - model.logits(images)).max()
-    if not difference <= LARGEST_DIFFERENCE:
+    if not difference <= LARGEST_LOGIT_DIFFERENCE:
         raise SystemExit(f"{model.path}: torch and ONNX Runtime differ by {difference:g} in a logit")

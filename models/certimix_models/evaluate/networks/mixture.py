@@ -1,44 +1,48 @@
-"""The mixture of a standard network g and a robust network h in torch: differentiable, in the log domain.
+"""The mixture of a standard network g and a robust network h in torch: differentiable, in the log
+domain.
 
-Eq. 4 of the paper, for a weight alpha of h:      f_i = ln((1 - alpha) g_i + alpha h_i)
-Eq. 3, for a choice of R_i:                       f_i = (g_i + gamma R_i h_i) / (1 + gamma R_i)
-Eq. 1, Eq. 2 (locally biased smoothing):          R_i = ||grad g_i||, Eq. 1 without the division
+    Eq. 4 of the paper, for a weight alpha of h:   f_i = ln((1 - alpha) g_i + alpha h_i)
+    Eq. 3, for a choice of R_i:                    f_i = (g_i + gamma R_i h_i) / (1 + gamma R_i)
+    Eq. 1, Eq. 2 (locally biased smoothing):       R_i = ||grad g_i||, Eq. 1 without the division
 
-g_i and h_i are logits or probabilities (`SCALES`); probabilities give the logarithm of f_i, so that the cross entropy
-of an attack is that of the mixture. Norms of gradients are dual to the norm of the attack: 1 for l-infinity, 2 for
-l2.
+g_i and h_i are logits or probabilities (`SCALES`). For probabilities the result is the logarithm of
+f_i, so that the cross-entropy of an attack is that of the mixture. Norms of gradients are dual to
+the norm of the attack: 1 for l-infinity, 2 for l2.
 
-The networks here are piecewise linear (convolutions, ReLU, maxima, pooling), so the Jacobian of their logits is
-constant around almost every point, and R_i depends on x through the softmax alone. One backward pass a class
-therefore gives the exact end-to-end gradient, R_i's own included, without differentiating twice; `selftest.py`
-compares the two.
+The networks are piecewise linear (convolutions, ReLU, maxima, pooling). So the Jacobian of their
+logits is constant around almost every point, and R_i depends on x through the softmax alone. One
+backward pass for each class therefore gives the exact end-to-end gradient, including that of R_i,
+without second derivatives. `self-test` compares the two.
 """
 
 import torch
 from torch import Tensor, nn
 
 SCALES = ("logits", "probabilities")
-CHOICES = {
+R_CHOICES = {
     "one": "1",
     "gradient": r"$||\nabla g_i||$",
     "largest": r"$||\nabla \max_j g_j||$",
     "ratio": r"$||\nabla g_i|| / ||\nabla h_i||$",
 }
-RATIO_OF_LARGEST = "ratio of the largest"  # ||grad max_j g_j|| / ||grad max_j h_j||: the authors' code in the place of the ratio
+# ||grad max_j g_j|| / ||grad max_j h_j||: the authors' code uses it instead of the ratio
+RATIO_OF_LARGEST = "ratio of the largest"
 DUAL = {"linf": 1, "l2": 2}
-TINY = 1e-30  # keeps the logarithm and the quotient of a gradient that vanishes finite
+TINY = 1e-30  # keeps the logarithm and the quotient of a vanishing gradient finite
 
 
 def log_mixture(log_g: Tensor, log_h: Tensor, alpha: float) -> Tensor:
-    """Eq. 4, from logarithms of probabilities; at alpha 0 and 1 exactly g and h."""
+    """Eq. 4, from logarithms of probabilities. At alpha 0 and 1 it is exactly g and h."""
     if alpha in (0, 1):
         return log_h if alpha else log_g
     weight = torch.tensor(alpha, dtype=log_g.dtype)
     return torch.logaddexp(log_g + torch.log1p(-weight), log_h + torch.log(weight))
 
 
-def mix(g: Tensor, h: Tensor, weight: Tensor, scale: str, normalised: bool = True) -> Tensor:
-    """Eq. 3, `weight` being gamma R_i; from logits, or from logarithms of probabilities to the logarithm of f."""
+def mix_with_weight(g: Tensor, h: Tensor, weight: Tensor, scale: str, normalised: bool = True) -> Tensor:
+    """Eq. 3 with `weight` = gamma R_i: from logits, or from logarithms of probabilities to the
+    logarithm of f.
+    """
     if scale == "logits":
         f = g + weight * h
         return f / (1 + weight) if normalised else f
@@ -46,7 +50,7 @@ def mix(g: Tensor, h: Tensor, weight: Tensor, scale: str, normalised: bool = Tru
     return f - torch.log1p(weight) if normalised else f
 
 
-def jacobian(network: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+def logits_and_jacobian(network: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     """Logits [N, K], differentiable in x, and their gradients [N, K, D], which are constants."""
     logits = network(x)
     rows = [torch.autograd.grad(logits[:, i].sum(), x, retain_graph=True)[0] for i in range(logits.shape[1])]
@@ -54,7 +58,7 @@ def jacobian(network: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def gradient_norms(logits: Tensor, gradients: Tensor, scale: str, norm: str, largest: bool = False) -> Tensor:
-    """The norm of each output's gradient, [N, K]; of the largest output's alone, [N, 1]."""
+    """The norm of each output's gradient, [N, K], or only of the largest output's, [N, 1]."""
     rows, chosen = gradients, slice(None)
     if largest:
         chosen = logits.argmax(dim=1, keepdim=True)
@@ -67,8 +71,10 @@ def gradient_norms(logits: Tensor, gradients: Tensor, scale: str, norm: str, lar
     return torch.linalg.vector_norm(rows, ord=DUAL[norm], dim=2)
 
 
-def importance(choice: str, scale: str, norm: str, g: tuple, h: tuple) -> Tensor:
-    """R_i, [N, K] or [N, 1]; g and h are pairs of logits and their gradients (None where the choice needs none)."""
+def local_weight(choice: str, scale: str, norm: str, g: tuple, h: tuple) -> Tensor:
+    """R_i, [N, K] or [N, 1]. g and h are pairs of logits and their gradients (None if the choice
+    needs none).
+    """
     if choice == "one":
         return torch.ones_like(g[0][:, :1])
     largest = choice in ("largest", RATIO_OF_LARGEST)
@@ -81,7 +87,7 @@ def needs_gradients_of_h(choice: str) -> bool:
 
 
 class AlphaMixture(nn.Module):
-    """Eq. 4 over two networks that return logits."""
+    """Eq. 4 on two networks that return logits."""
 
     def __init__(self, g: nn.Module, h: nn.Module, alpha: float):
         super().__init__()
@@ -91,10 +97,10 @@ class AlphaMixture(nn.Module):
         return log_mixture(self.g(x).log_softmax(dim=1), self.h(x).log_softmax(dim=1), self.alpha)
 
 
-class Mixture(nn.Module):
-    """Eq. 1 to 3 over two networks that return logits.
+class GammaMixture(nn.Module):
+    """Eq. 1 to 3 on two networks that return logits.
 
-    In the place of h may stand a `Direction`: an oracle whose values are given, in the scale of the mixture.
+    h may also be a `ConstantOracle`, with values in the scale of the mixture.
     """
 
     def __init__(
@@ -102,29 +108,31 @@ class Mixture(nn.Module):
     ):
         super().__init__()
         self.g, self.h = g, h
-        self.gamma, self.choice, self.scale, self.norm, self.normalised = gamma, choice, scale, norm, normalised
+        self.gamma, self.choice, self.scale, self.norm, self.normalised = (gamma, choice, scale, norm, normalised)
 
     def forward(self, x: Tensor) -> Tensor:
         with torch.enable_grad():
             x = x if x.requires_grad else x.detach().requires_grad_()
-            g, h = self.parts(x)
-            return self.combine(g[0], h[0], importance(self.choice, self.scale, self.norm, g, h))
+            g, h = self.evaluate_networks(x)
+            return self.combine(g[0], h[0], local_weight(self.choice, self.scale, self.norm, g, h))
 
-    def parts(self, x: Tensor) -> tuple:
-        g = jacobian(self.g, x) if self.choice != "one" else (self.g(x), None)
-        h = jacobian(self.h, x) if needs_gradients_of_h(self.choice) else (self.h(x), None)
+    def evaluate_networks(self, x: Tensor) -> tuple:
+        """The logits of g and h, each with its gradients if the choice of R_i needs them."""
+        g = logits_and_jacobian(self.g, x) if self.choice != "one" else (self.g(x), None)
+        h = logits_and_jacobian(self.h, x) if needs_gradients_of_h(self.choice) else (self.h(x), None)
         return g, h
 
     def combine(self, logits_g: Tensor, values_h: Tensor, r: Tensor) -> Tensor:
+        """The mixture, from the logits of g, the values of h and R_i."""
         g, h = logits_g, values_h
         if self.scale == "probabilities":
             g = g.log_softmax(dim=1)
-            h = h if isinstance(self.h, Direction) else h.log_softmax(dim=1)
-        return mix(g, h, self.gamma * r, self.scale, self.normalised)
+            h = h if isinstance(self.h, ConstantOracle) else h.log_softmax(dim=1)
+        return mix_with_weight(g, h, self.gamma * r, self.scale, self.normalised)
 
 
-class Direction(nn.Module):
-    """Values that do not depend on x nearby: a direction oracle, during an attack."""
+class ConstantOracle(nn.Module):
+    """Values that do not depend on x locally: the nearest neighbour's class, during an attack."""
 
     def __init__(self, values: Tensor):
         super().__init__()

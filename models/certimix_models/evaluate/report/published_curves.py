@@ -1,33 +1,40 @@
-"""The authors' own curves over gamma, docs/results/paper_curves.csv, as their public notebook prints them (paper_numbers.csv).
+"""The authors' own curves over gamma, docs/results/paper_curves.csv, as their public notebook
+prints them (paper_numbers.csv).
 
-alpha is gamma / (1 + gamma) where R_i is 1. At gamma 0 and without end stand the accuracies of g and h. Between the gammas that they
-measured the straight line is taken, as in their own figures. Python's own library is all it needs: the tables of the documents use it.
+alpha is gamma / (1 + gamma) where R_i is 1. At gamma 0 and at infinity the accuracies are those of
+g and h. Between two measured gammas the curve is a straight line, as in the authors' figures. The
+tables of the documents use this module, so it needs Python only.
 """
 
 import csv
 from itertools import pairwise
 from math import inf
-from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parents[3] / "docs" / "results"
-MODELS = {"linf": "g: ConvNeXt-T, h: WideResNet-34 (TRADES)", "l2": "g: ResNet-18, h: ResNet-18 (adversarially trained)"}
-IMAGES = 2000
+from certimix_models.repository import RESULTS
+
+AUTHORS_MODELS = {
+    "linf": "g: ConvNeXt-T, h: WideResNet-34 (TRADES)",
+    "l2": "g: ResNet-18, h: ResNet-18 (adversarially trained)",
+}
+AUTHORS_IMAGES = 2000
 
 Points = list[tuple[float, float]]
 
 
-def load(norm: str, curve: str = "one-probabilities") -> dict[str, Points]:
-    """Of each attack that was measured: gamma and the accuracy in per cent, gamma rising. Empty if the authors have no such curve."""
-    found: dict[str, Points] = {}
-    with (FOLDER / "paper_curves.csv").open(newline="") as file:
+def load_curves(norm: str, curve: str = "one-probabilities") -> dict[str, Points]:
+    """For each measured attack: gamma and the accuracy in per cent, by increasing gamma. Empty if
+    the authors have no such curve.
+    """
+    curves: dict[str, Points] = {}
+    with (RESULTS / "paper_curves.csv").open(newline="") as file:
         for row in csv.DictReader(file):
             if (row["norm"], row["curve"]) == (norm, curve):
-                found.setdefault(row["attack"], []).append((float(row["gamma"]), float(row["accuracy"])))
-    return found
+                curves.setdefault(row["attack"], []).append((float(row["gamma"]), float(row["accuracy"])))
+    return curves
 
 
-def at(points: Points, gamma: float) -> float | None:
-    """Between two neighbours that were measured; nothing beyond the last of them."""
+def interpolate(points: Points, gamma: float) -> float | None:
+    """The value between two neighbours that were measured; None beyond the last of them."""
     for (left, low), (right, high) in pairwise(points):
         if gamma in (left, right):
             return low if gamma == left else high
@@ -37,24 +44,28 @@ def at(points: Points, gamma: float) -> float | None:
 
 
 def gamma_of(alpha: float) -> float:
+    """gamma for an alpha, where R_i is 1."""
     return alpha / (1 - alpha) if alpha < 1 else inf
 
 
 def alpha_of(gamma: float) -> float:
+    """alpha for a gamma, where R_i is 1."""
     return gamma / (1 + gamma) if gamma < inf else 1.0
 
 
-def title(norm: str, more: str = "") -> str:
-    """Of a figure of theirs."""
-    return f"the authors' own, {IMAGES} images{more}\n{MODELS[norm]}"
+def figure_title(norm: str, suffix: str = "") -> str:
+    """The title of a figure with the authors' curves."""
+    return f"the authors' own, {AUTHORS_IMAGES} images{suffix}\n{AUTHORS_MODELS[norm]}"
 
 
 def attacked_against_clean(norm: str, curve: str) -> Points:
-    """Clean accuracy, and the smaller of those under STD and MIX, at each gamma of MIX: the authors' rule for their figure."""
-    measured = load(norm, curve)
+    """Clean accuracy, and the smaller of the accuracies under STD and MIX, at each gamma of MIX:
+    the authors' rule for their figure.
+    """
+    curves = load_curves(norm, curve)
     points = []
-    for gamma, mix in measured.get("MIX", []):
-        clean, std = at(measured["clean"], gamma), at(measured["STD"], gamma)
+    for gamma, mix in curves.get("MIX", []):
+        clean, std = interpolate(curves["clean"], gamma), interpolate(curves["STD"], gamma)
         if clean is not None:
             points.append((clean, mix if std is None else min(std, mix)))
     return points

@@ -1,52 +1,47 @@
-#!/usr/bin/env python3
-"""How many votes the stopping rule draws, and what it loses against 100,000 votes an image, before any network is run.
-
-    .cache/venv/bin/python models/evaluate/paper/simulate.py [--images 4000] [--resolution 0.1]
-
-The images' Phi^-1(p) are drawn from a normal distribution that has the certified accuracies of Cohen and others (2019).
+"""Simulates how many votes the stopping rule draws, and what it loses against 100,000 votes for
+each image. Runs no network.
 """
 
 import argparse
 
 import numpy as np
-import stopping
-from bounds import clopper_pearson
-from stopping import NORMAL, Plan, Stopping
+
+from certimix_models.evaluate.defaults import PUBLISHED_VOTES
+from certimix_models.evaluate.mathematics.confidence_bounds import anytime_lower_bound, clopper_pearson_bounds
+from certimix_models.evaluate.smoothed_votes.stopping_rule import NORMAL, StoppingRule, VotePlan
 
 # sigma: mean and standard deviation of Phi^-1(p)
 CLASSIFIERS = {0.25: (1.6, 2.37), 0.5: (0.68, 1.76)}
-FIXED = 100_000
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=4000)
-    parser.add_argument("--radii", type=float, nargs="+", default=[k / 8 for k in range(7)])
-    parser.add_argument("--failure-probability", type=float, default=0.001)
-    parser.add_argument("--budget", type=int, default=FIXED)
-    parser.add_argument("--resolution", type=float, default=stopping.RESOLUTION)
-    options = parser.parse_args()
+def run(options: argparse.Namespace) -> None:
     for sigma, (mean, deviation) in CLASSIFIERS.items():
-        random = np.random.default_rng(0)
-        plan = Plan(sigma, tuple(options.radii), options.failure_probability, options.budget, options.resolution)
-        rule = Stopping(plan)
-        needed = np.array([goal.needed for goal in rule.goals])
-        drawn, proved, fixed = [], [], []
-        for p in map(NORMAL.cdf, random.normal(mean, deviation, options.images)):
-            if p <= 0.5:  # another class is on top: nothing is drawn for it
+        generator = np.random.default_rng(0)
+        plan = VotePlan(sigma, tuple(options.radii), options.failure_probability, options.budget, options.resolution)
+        rule = StoppingRule(plan)
+        required_probabilities = np.array([goal.required_probability for goal in rule.goals])
+        votes_drawn, proved, fixed = [], [], []
+        for p in map(NORMAL.cdf, generator.normal(mean, deviation, options.images)):
+            if p <= 0.5:  # another class is selected: no votes are drawn for it
                 continue
             hits = votes = 0
-            while not rule.done(hits, votes):
-                chunk = rule.chunk(votes)
-                hits, votes = hits + random.binomial(chunk, p), votes + chunk
-            drawn.append(votes)
-            proved.append(stopping.anytime_lower(hits, votes, options.failure_probability) > needed)
-            fixed.append(clopper_pearson(int(random.binomial(FIXED, p)), FIXED, options.failure_probability)[0] > needed)
-        print(f"sigma {sigma}: {sum(drawn) / options.images:.0f} votes an image, median {np.median(drawn):.0f}")
-        for name, rows in (("drawn until proved or given up", proved), (f"{FIXED} votes for each image", fixed)):
+            while not rule.is_done(hits, votes):
+                chunk = rule.next_chunk(votes)
+                hits, votes = hits + generator.binomial(chunk, p), votes + chunk
+            votes_drawn.append(votes)
+            proved.append(anytime_lower_bound(hits, votes, options.failure_probability) > required_probabilities)
+            fixed.append(
+                clopper_pearson_bounds(
+                    int(generator.binomial(PUBLISHED_VOTES, p)), PUBLISHED_VOTES, options.failure_probability
+                )[0]
+                > required_probabilities
+            )
+        print(
+            f"sigma {sigma}: {sum(votes_drawn) / options.images:.0f} votes for each image, median {np.median(votes_drawn):.0f}"
+        )
+        for name, rows in (
+            ("drawn until proved or given up", proved),
+            (f"{PUBLISHED_VOTES} votes for each image", fixed),
+        ):
             shares = " ".join(f"{share:6.1%}" for share in np.sum(rows, axis=0) / options.images)
             print(f"  certified at {options.radii}: {shares}   {name}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,16 +1,16 @@
-//! The table's entries, its reach and its distance from the Gaussian, all recomputed with twice the bits.
+//! The table's entries, its reach and its distance from the Gaussian, recomputed with twice the
+//! bits.
 
 use num_bigint::{BigInt, BigUint};
 
-use crate_noise::fixed_point::{ExactFraction, density_at_zero, pi};
-use crate_noise::normal_distribution::{
+use crate::certificate::noise::fixed_point::{ExactFraction, density_at_zero, pi};
+use crate::certificate::noise::normal_distribution::{
     FixedPointNormal, LOCAL_BITS, LOCAL_ERROR_BITS, LocalPolynomial, SERIES_ERROR_BITS,
 };
-use crate_noise::thresholds::{threshold_from_cdf, threshold_with_more_bits};
-use crate_noise::{MAX_GRID_LEVELS, MAX_LEVEL, MAX_SCALE, MIN_SCALE, NoiseError, NoiseTable};
+use crate::certificate::noise::thresholds::{threshold_from_cdf, threshold_with_more_bits};
+use crate::certificate::noise::{MAX_GRID_LEVELS, MAX_LEVEL, MAX_SCALE, MIN_SCALE, NoiseError, NoiseTable};
 
-use super::super as crate_noise;
-use super::phi;
+use super::samples::phi;
 
 /// Bits of the recomputation; its own error is below 2^-680.
 const FINE: u32 = 768;
@@ -22,7 +22,7 @@ fn fine(scale: f64, k: u64) -> BigInt {
         .cdf
 }
 
-/// The decimal digits of `value`, `digits` of them behind the point.
+/// The decimal digits of `value`, `digits` of them after the point.
 fn decimal(value: &BigInt, bits: u32, digits: u32) -> String {
     ((value * BigInt::from(10).pow(digits)) >> bits).to_string()
 }
@@ -99,7 +99,7 @@ fn every_entry_is_the_exact_floor() {
 }
 
 #[test]
-fn a_floor_within_its_error_of_an_integer_is_left_to_more_bits() {
+fn an_undecided_threshold_needs_more_bits() {
     let bits = LOCAL_BITS;
     let integer = BigInt::from(12_345_678_901_234_567_u64) << (bits - 64);
     let (one, error) = (BigInt::from(1), BigInt::from(1000));
@@ -114,7 +114,7 @@ fn a_floor_within_its_error_of_an_integer_is_left_to_more_bits() {
         threshold_from_cdf(&(&integer - &error - &one), &error, bits),
         Some(12_345_678_901_234_566)
     );
-    // The way with more bits gives what the table holds.
+    // The computation with more bits gives the table's entries.
     let table = NoiseTable::new(63.75).unwrap();
     for k in [0, 1, 63, 200, 578] {
         assert_eq!(
@@ -126,12 +126,13 @@ fn a_floor_within_its_error_of_an_integer_is_left_to_more_bits() {
 }
 
 #[test]
-fn the_reach_is_the_smallest_with_less_than_one_word_beyond() {
+fn the_reach_is_minimal_for_a_tail_below_one_word() {
     for scale in [0.0625, 0.5, 2.55, 63.75, 127.5, 32768.0] {
         let reach = NoiseTable::new(scale).unwrap().reach() as u64;
         let word = BigInt::from(1) << (FINE - 64);
         let one = BigInt::from(1) << FINE;
-        // At the smallest scale the entry K is 24 standard deviations out, beyond the series and beyond all doubt.
+        // At the smallest scale the entry K is 24 standard deviations out, beyond the range of the
+        // series, and certainly in the tail.
         if (reach as f64 + 0.5) / scale < 10.0 {
             assert!(&one - fine(scale, reach) < word, "scale {scale}");
         }
@@ -140,7 +141,7 @@ fn the_reach_is_the_smallest_with_less_than_one_word_beyond() {
 }
 
 #[test]
-fn the_total_variation_bound_holds_and_is_not_idle() {
+fn the_total_variation_bound_holds_and_is_tight() {
     for scale in [0.5, 2.55, 20.0] {
         let table = NoiseTable::new(scale).unwrap();
         let reach = table.reach() as usize;
@@ -155,7 +156,7 @@ fn the_total_variation_bound_holds_and_is_not_idle() {
         };
         let mut before_exact = exact_cdf(-(reach as i64) - 1);
         let mut before_table = BigInt::ZERO;
-        // Outside -K..=K the table has nothing: the tails count in full.
+        // Outside -K..=K the table has nothing, so the tails count in full.
         let mut twice = before_exact.clone() + (&one - exact_cdf(reach as i64));
         for index in 0..=2 * reach {
             let (exact, drawn) = (exact_cdf(index as i64 - reach as i64), table_cdf(index));
@@ -187,7 +188,7 @@ fn total_variation_grows_with_the_dimension_and_stops_at_one() {
     assert_eq!(table.total_variation_for(0), 0.0);
     assert_eq!(table.total_variation_for(3072), 3072.0 * 581.0 * 2_f64.powi(-64));
     assert_eq!(table.total_variation_for(usize::MAX), 1.0);
-    // 581 * (2^53 + 1) does not fit into a f64's 53 bits: it has to go up.
+    // 581 * (2^53 + 1) does not fit into the 53 bits of an f64, so it must be rounded up.
     let odd = (1_usize << 53) + 1;
     assert!(table.total_variation_for(odd) * 2_f64.powi(64) >= 581.0 * 2_f64.powi(53) + 581.0);
 }
@@ -203,7 +204,7 @@ fn entries_agree_with_an_independent_error_function() {
                 (ours - theirs).abs() <= 1e-15,
                 "scale {scale}, x {x}: {ours} against {theirs}"
             );
-            // In the lower tail the same to many digits, but for the floor's one unit.
+            // In the lower tail both agree to many digits, up to one unit from the floor.
             assert!(
                 (ours - theirs).abs() <= 2_f64.powi(-64) + 5e-14 * theirs,
                 "scale {scale}, x {x}: relative"
@@ -222,7 +223,7 @@ fn the_widest_noise_keeps_every_sum_exact() {
 }
 
 #[test]
-fn scales_outside_the_range_are_refused_by_name() {
+fn scales_out_of_range_are_rejected_with_their_value() {
     for scale in [
         0.0,
         -1.0,

@@ -2,11 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::super::{Grid, MAX_LEVEL, NoiseError, NoiseTable, fill_noisy_row};
-use super::{counting_key, noise};
+use super::samples::{counting_key, noise};
+use crate::certificate::noise::{Grid, MAX_LEVEL, NoiseError, NoiseTable, fill_noisy_row};
 
 #[test]
-fn eight_bit_pixels_are_what_division_by_255_gives() {
+fn eight_bit_pixels_equal_division_by_255() {
     let grid = Grid::new(0.0, 1.0, 255).unwrap();
     for pixel in 0..=255_u8 {
         let divided = f32::from(pixel) / 255.0;
@@ -25,7 +25,7 @@ fn eight_bit_pixels_are_what_division_by_255_gives() {
 }
 
 #[test]
-fn values_between_levels_go_to_the_nearest_and_say_so() {
+fn values_between_levels_snap_to_the_nearest() {
     let grid = Grid::new(-2.0, 2.0, 4).unwrap();
     for (value, level, exact) in [
         (-2.0, 0, true),
@@ -52,7 +52,7 @@ fn values_between_levels_go_to_the_nearest_and_say_so() {
 }
 
 #[test]
-fn grids_that_cannot_be_are_refused() {
+fn invalid_grids_are_rejected() {
     for (low, high) in [
         (0.0, 0.0),
         (1.0, 0.0),
@@ -77,7 +77,7 @@ fn grids_that_cannot_be_are_refused() {
 }
 
 #[test]
-fn refusals_leave_the_row_alone_and_name_the_culprit() {
+fn errors_leave_the_row_unchanged_and_name_the_value() {
     let grid = Grid::new(0.0, 1.0, 255).unwrap();
     let table = NoiseTable::new(1.0).unwrap();
     let mut out = [9.0; 3];
@@ -105,7 +105,7 @@ fn refusals_leave_the_row_alone_and_name_the_culprit() {
     );
 }
 
-/// On a grid of integers the value is the sum itself: any rounding on the way would show.
+/// On a grid of integers the value is the sum itself, so any intermediate rounding would show.
 #[test]
 fn the_sum_of_level_and_noise_is_exact() {
     let grid = Grid::new(0.0, 65_536.0, 65_536).unwrap();
@@ -136,7 +136,7 @@ proptest! {
     ) {
         let grid = Grid::new(low, low + width, 255).unwrap();
         let table = NoiseTable::new(40.0).unwrap();
-        let key = super::super::NoiseKey::from_bytes(bytes);
+        let key = crate::certificate::noise::NoiseKey::from_bytes(bytes);
         let levels: Vec<i32> = (0..length as i32).map(|i| i % 256).collect();
         let mut out = vec![0.0; length];
         fill_noisy_row(&table, &grid, &key, vote, &levels, &mut out).unwrap();
@@ -148,14 +148,14 @@ proptest! {
     }
 
     #[test]
-    fn snapping_moves_by_no_more_than_it_says(low in -50.0_f64..50.0, width in 0.01_f64..100.0, levels in 1_u32..=65_536, part in -0.5_f64..1.5) {
+    fn snapping_moves_a_value_by_at_most_the_snap_distance(low in -50.0_f64..50.0, width in 0.01_f64..100.0, levels in 1_u32..=65_536, part in -0.5_f64..1.5) {
         if let Ok(grid) = Grid::new(low, low + width, levels) {
             let value = (low + part * width) as f32;
             let (level, exact) = grid.snap(value).unwrap();
             let moved = (f64::from(value) - (low + f64::from(level) * grid.step())).abs();
             prop_assert!(moved <= grid.snap_distance() * (1.0 + 1e-7), "{} moved by {}", value, moved);
             prop_assert_eq!(exact, grid.to_value(level) == value);
-            // A level's own value comes back to it.
+            // The value of a level snaps back to that level.
             prop_assert_eq!(grid.snap(grid.to_value(level)), Ok((level, true)));
         }
     }

@@ -1,7 +1,7 @@
-//! Keys, secrets and streams: published vectors, secrecy of their text, independence of order.
+//! Keys, secrets and streams: published vectors, redacted text, and independence of order.
 
-use super::super::{NoiseKey, NoiseSecret, NoiseStream, NoiseTable};
-use super::{counting_key, noise};
+use super::samples::{counting_key, noise};
+use crate::certificate::noise::{NoiseKey, NoiseSecret, NoiseStream, NoiseTable};
 
 /// `count` bytes of the stream, as hexadecimal digits.
 fn hex(mut stream: NoiseStream, count: usize) -> String {
@@ -10,7 +10,8 @@ fn hex(mut stream: NoiseStream, count: usize) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// RFC 8439, appendix A.1, vectors 1, 2 and 5. In the last the RFC's nonce ends in 2, which is bit 57 of the stream number.
+/// RFC 8439, appendix A.1, vectors 1, 2 and 5. In vector 5 the RFC's nonce ends in 2, which is bit
+/// 57 of the stream number.
 #[test]
 fn the_stream_is_chacha20() {
     let zero = NoiseKey::from_bytes([0; 32]);
@@ -38,14 +39,14 @@ fn coordinate_i_takes_the_ith_word() {
         .map(|word| u64::from_le_bytes(word.try_into().unwrap()));
     let expected: Vec<i32> = words.map(|word| table.sample(word)).collect();
     assert_eq!(noise(&table, &counting_key(), 11, 1500), expected);
-    // A shorter row is the beginning of a longer one, wherever it ends.
+    // A shorter row is a prefix of a longer one, at any length.
     for length in [0, 1, 7, 8, 511, 512, 513, 1024, 1499] {
         assert_eq!(noise(&table, &counting_key(), 11, length), expected[..length]);
     }
 }
 
 #[test]
-fn a_vote_depends_on_nothing_that_was_drawn_before() {
+fn a_vote_does_not_depend_on_earlier_votes() {
     let table = NoiseTable::new(63.75).unwrap();
     let draw = |vote| noise(&table, &counting_key(), vote, 600);
     let forward: Vec<_> = (0..16).map(draw).collect();
@@ -72,7 +73,8 @@ fn each_request_has_its_own_key_and_the_same_one_again() {
     assert!(!keys.contains(&[7; 32]), "no key is the secret");
 }
 
-/// The derivation is part of the format: a change would make old certificates irreproducible from a kept secret.
+/// The derivation is part of the format: a change would make it impossible to reproduce old
+/// certificates from a stored secret.
 #[test]
 fn the_derivation_is_pinned() {
     let key = NoiseSecret::new([0; 32]).derive(0x0200_0000_0000_0000);

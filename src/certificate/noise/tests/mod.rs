@@ -1,4 +1,5 @@
-//! Tests of the noise: exactness against high precision, statistics against the law, and the promises of replay.
+//! Tests of the noise: exactness against high precision, statistics against the distribution, and
+//! replay.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,24 +16,6 @@ mod exact_thresholds;
 mod grid_and_rows;
 mod keys;
 mod python_reference;
+mod samples;
 mod sampling;
 mod statistics;
-
-use super::{NoiseKey, NoiseTable, fill_noise};
-
-/// The key of bytes 0, 1, ..., 31.
-fn counting_key() -> NoiseKey {
-    NoiseKey::from_bytes(std::array::from_fn(|i| i as u8))
-}
-
-/// `count` noise values of one vote.
-fn noise(table: &NoiseTable, key: &NoiseKey, vote: u64, count: usize) -> Vec<i32> {
-    let mut out = vec![0; count];
-    fill_noise(table, key, vote, &mut out);
-    out
-}
-
-/// Phi in f64 by the `libm` crate, which shares nothing with the table's fixed-point series.
-fn phi(x: f64) -> f64 {
-    0.5 * libm::erfc(-x / std::f64::consts::SQRT_2)
-}

@@ -1,9 +1,10 @@
-//! Against `tests/reference/noise_reference.py`, which computes table, key stream and noise once more, in Python.
+//! The noise against `tests/reference/noise_reference.py`, which computes table, key stream and
+//! noise independently in Python.
 
 use serde_json::Value;
 
-use super::super::{Grid, NoiseKey, NoiseTable, fill_noisy_row};
-use super::noise;
+use super::samples::noise;
+use crate::certificate::noise::{Grid, NoiseKey, NoiseTable, fill_noisy_row};
 
 fn reference() -> Value {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/noise_sigma025.json");
@@ -34,7 +35,7 @@ fn key(reference: &Value) -> NoiseKey {
 }
 
 #[test]
-fn every_threshold_is_the_references() {
+fn thresholds_match_the_python_reference() {
     let reference = reference();
     let table = table(&reference);
     assert_eq!(Some(i64::from(table.reach())), reference["K"].as_i64());
@@ -43,7 +44,7 @@ fn every_threshold_is_the_references() {
         .iter()
         .map(|entry| entry.as_str().unwrap().parse().unwrap())
         .collect();
-    // The reference also lists T_(-K-1) = 0 and T_K = 2^64 - 1, which no table needs.
+    // The reference also lists T_(-K-1) = 0 and T_K = 2^64 - 1, which the table does not store.
     let (first, last) = (theirs.first().unwrap(), theirs.last().unwrap());
     assert_eq!(
         (reference["first_k"].as_i64().unwrap(), *first, *last),
@@ -53,7 +54,7 @@ fn every_threshold_is_the_references() {
 }
 
 #[test]
-fn every_noise_value_is_the_references() {
+fn noise_values_match_the_python_reference() {
     let reference = reference();
     let (table, grid, key) = (table(&reference), grid(&reference), key(&reference));
     let votes = reference["votes"].as_array().unwrap();

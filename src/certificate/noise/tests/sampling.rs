@@ -1,10 +1,10 @@
-//! The guide finds what a plain search finds.
+//! The guide table finds the same value as a linear search.
 
 use proptest::prelude::*;
 
-use super::super::NoiseTable;
+use crate::certificate::noise::NoiseTable;
 
-/// The smallest k with `word < T_k`, looked for one by one; K when there is none.
+/// The smallest k with `word < T_k` by linear search; K if there is none.
 fn plain(table: &NoiseTable, word: u64) -> i32 {
     let below = table
         .thresholds()
@@ -15,7 +15,7 @@ fn plain(table: &NoiseTable, word: u64) -> i32 {
 }
 
 #[test]
-fn words_next_to_every_threshold_fall_on_the_right_side() {
+fn words_next_to_every_threshold_sample_correctly() {
     for scale in [0.0625, 0.5, 7.3, 63.75, 127.5] {
         let table = NoiseTable::new(scale).unwrap();
         for (index, &threshold) in table.thresholds().iter().enumerate() {
@@ -27,7 +27,8 @@ fn words_next_to_every_threshold_fall_on_the_right_side() {
                     "scale {scale}, word {word} near T_{k}"
                 );
             }
-            // Below the table's far ends, where neighbours may be equal, this is T_k's own meaning.
+            // At the far ends of the table neighbouring thresholds may be equal; elsewhere this is
+            // the definition of T_k.
             if k.abs() < 4 * scale as i32 {
                 assert_eq!(
                     (table.sample(threshold - 1), table.sample(threshold)),
@@ -46,7 +47,8 @@ fn thresholds_rise_and_mirror_each_other() {
     for scale in [0.0625, 1.0, 63.75, 32768.0] {
         let table = NoiseTable::new(scale).unwrap();
         let thresholds = table.thresholds();
-        // Beyond 8 standard deviations an entry may move by less than a word: there neighbours can be equal.
+        // Beyond 8 standard deviations consecutive entries may differ by less than a word, so
+        // neighbours can be equal.
         let strict = |index: usize| (index as f64 - f64::from(table.reach())).abs() < 8.0 * scale;
         for (index, pair) in thresholds.windows(2).enumerate() {
             assert!(
@@ -65,7 +67,8 @@ fn mirrored_words_give_mirrored_noise() {
     let table = NoiseTable::new(63.75).unwrap();
     for i in 0..100_000_u64 {
         let word = i.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        // u < T_k is ~u > 2^64 - 1 - T_k = T_(-k-1): the mirror of a word is its complement, but for words at a threshold.
+        // u < T_k is ~u > 2^64 - 1 - T_k = T_(-k-1): the mirror of a word is its complement, except
+        // for words at a threshold.
         if !table.thresholds().contains(&word) && !table.thresholds().contains(&!word) {
             assert_eq!(table.sample(word), -table.sample(!word), "word {word}");
         }
@@ -77,7 +80,8 @@ proptest! {
     fn the_guide_agrees_with_a_plain_search(scale in 0.0625_f64..200.0, words in prop::collection::vec(any::<u64>(), 200)) {
         let table = NoiseTable::new(scale).unwrap();
         for word in words {
-            // Also words shifted into the lower tail, and their mirrors in the upper one.
+            // Words shifted into the lower tail, and their mirrors in the upper tail, are tested
+            // too.
             for word in [word, word >> 20, !(word >> 20), word >> 50, !(word >> 50)] {
                 prop_assert_eq!(table.sample(word), plain(&table, word), "scale {}, word {}", scale, word);
             }

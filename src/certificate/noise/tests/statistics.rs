@@ -1,13 +1,16 @@
-//! The noise as drawn, against its law. Keys are fixed, so that a test which passes once always does.
+//! The drawn noise against its distribution. The keys are fixed, so each test always gives the same
+//! result.
 
-use super::super::{NoiseKey, NoiseTable};
-use super::{counting_key, noise, phi};
+use super::samples::{counting_key, noise, phi};
+use crate::certificate::noise::{NoiseKey, NoiseTable};
 
-/// Draws a test: enough that a scale 2% off is found out (see `chi_square_finds_a_wrong_scale`).
+/// Draws per test: enough to detect a scale that is 2% off (see
+/// `chi_square_detects_a_wrong_scale`).
 const DRAWS: usize = 1 << 20;
 
-/// The chi-square statistic of `drawn` against the rounded Gaussian of `scale`, in standard deviations from its mean.
-/// Probabilities come from `libm`; neighbouring values are put together until 50 are expected.
+/// The chi-square statistic of `drawn` against the rounded Gaussian of `scale`, in standard
+/// deviations from its mean. Probabilities come from `libm`. Neighbouring values share a bin until
+/// 50 are expected in it.
 fn chi_square(drawn: &[i32], reach: i32, scale: f64) -> f64 {
     let mut counts = vec![0_u32; 2 * reach as usize + 1];
     for &k in drawn {
@@ -17,7 +20,7 @@ fn chi_square(drawn: &[i32], reach: i32, scale: f64) -> f64 {
     let (mut expected, mut seen, mut left) = (0.0, 0.0, drawn.len() as f64);
     for (index, &count) in counts.iter().enumerate() {
         let k = index as f64 - f64::from(reach);
-        // From the nearer end, where the difference loses nothing.
+        // From the nearer end, where the difference loses no digits.
         let upper = phi(-((k - 0.5) / scale).abs().max(((k + 0.5) / scale).abs()));
         let lower = phi(-((k - 0.5) / scale).abs().min(((k + 0.5) / scale).abs()));
         let probability = if index == reach as usize {
@@ -52,7 +55,7 @@ fn chi_square_accepts_the_noise() {
 }
 
 #[test]
-fn chi_square_finds_a_wrong_scale() {
+fn chi_square_detects_a_wrong_scale() {
     let table = NoiseTable::new(63.75).unwrap();
     let drawn = noise(&table, &counting_key(), 0, DRAWS);
     for wrong in [63.75 * 0.98, 63.75 * 1.02] {
@@ -69,14 +72,15 @@ fn chi_square_finds_a_wrong_scale() {
 }
 
 #[test]
-fn moments_are_those_of_the_law() {
+fn moments_match_the_distribution() {
     for scale in [0.5, 12.75, 63.75] {
         let table = NoiseTable::new(scale).unwrap();
         let drawn = noise(&table, &counting_key(), 7, DRAWS);
         let count = DRAWS as f64;
         let mean = drawn.iter().map(|&k| f64::from(k)).sum::<f64>() / count;
         let variance = drawn.iter().map(|&k| (f64::from(k) - mean).powi(2)).sum::<f64>() / count;
-        // Rounding adds 1/12 to the variance, to within e^(-2 pi^2 s^2): 1% at the smallest scale here.
+        // Rounding adds 1/12 to the variance, to within e^(-2 pi^2 s^2): 1% at the smallest scale
+        // here.
         let law = (-400..=400_i32)
             .map(f64::from)
             .map(|k| k * k * (phi((k + 0.5) / scale) - phi((k - 0.5) / scale)));
@@ -100,7 +104,8 @@ fn moments_are_those_of_the_law() {
     }
 }
 
-/// The sample correlation of two sequences, times the square root of their length: a standard normal if uncorrelated.
+/// The sample correlation of two sequences, times the square root of their length: standard normal
+/// if uncorrelated.
 fn correlation(a: &[i32], b: &[i32]) -> f64 {
     let product = |x: &[i32], y: &[i32]| x.iter().zip(y).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum::<f64>();
     product(a, b) / (product(a, a) * product(b, b)).sqrt() * (a.len().min(b.len()) as f64).sqrt()
@@ -128,7 +133,7 @@ fn votes_keys_and_coordinates_are_uncorrelated() {
     for (name, other) in others {
         let plain = correlation(&base, &other);
         assert!(plain.abs() < 4.5, "{name}: correlated, {plain} standard deviations");
-        // 4064 is about s^2: sizes must not go together either.
+        // 4064 is about s^2: the magnitudes must be uncorrelated too.
         let sizes = correlation(&squares(&base), &squares(&other));
         assert!(
             sizes.abs() < 4.5,

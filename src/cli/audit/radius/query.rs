@@ -90,7 +90,7 @@ fn smoothed(fields: &mut Fields, method: RadiusMethod) -> Result<Question, Field
     };
     let p_upper = match fields.optional_number("p_upper")? {
         Some(value) => UpperBound::from_value(value).map_err(wrong("p_upper"))?,
-        None => UpperBound::NOTHING,
+        None => UpperBound::TRIVIAL,
     };
     let p_upper = p_upper.stronger(p_lower.of_complement());
     Ok(Question::Smoothed {

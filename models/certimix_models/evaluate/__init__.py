@@ -1,0 +1,1 @@
+"""Evaluation of the bundled models: measurements through the server, and the experiments of the paper."""

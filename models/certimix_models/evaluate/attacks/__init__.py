@@ -1,0 +1,1 @@
+"""Attacks that search for adversarial images inside a ball."""

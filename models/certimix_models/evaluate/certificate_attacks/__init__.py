@@ -1,0 +1,1 @@
+"""Attacks inside the certified radius: no certificate may break."""

@@ -1,0 +1,1 @@
+"""Votes of smoothed models: when to stop drawing them, their files, and certified accuracy."""

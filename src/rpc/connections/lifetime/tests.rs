@@ -1,0 +1,167 @@
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+const LIMITS: LifetimeLimits = LifetimeLimits {
+    handshake: Duration::from_secs(5),
+    idle: Duration::from_secs(40),
+    age: Some(Duration::from_secs(600)),
+    grace: Duration::from_secs(30),
+};
+const CONNECTED: ActivitySnapshot = ActivitySnapshot {
+    preface_received: true,
+    open_requests: 0,
+    unread_responses: 0,
+    progress: 0,
+};
+
+/// Checks the connection at each requested time until an action other than a wait is due. Returns
+/// the time and the action.
+fn run_until_action(
+    lifetime: &mut ConnectionLifetime,
+    mut now: Instant,
+    activity: ActivitySnapshot,
+) -> (Instant, LifetimeAction) {
+    for _ in 0..10_000 {
+        match lifetime.next_action(now, activity) {
+            LifetimeAction::Wait(next) => {
+                assert!(next > now, "the check would repeat without end");
+                now = next;
+            }
+            action => return (now, action),
+        }
+    }
+    (now, LifetimeAction::Wait(now))
+}
+
+#[test]
+fn a_silent_peer_is_aborted() {
+    let start = Instant::now();
+    let mut lifetime = ConnectionLifetime::new(LIMITS, start);
+    let (at, action) = run_until_action(&mut lifetime, start, ActivitySnapshot::default());
+    assert_eq!(
+        (at, action),
+        (start + 5 * SECOND, LifetimeAction::Abort(CloseReason::NoPreface))
+    );
+}
+
+#[test]
+fn an_idle_connection_is_closed_gracefully_then_aborted() {
+    let start = Instant::now();
+    let mut lifetime = ConnectionLifetime::new(LIMITS, start);
+    let (at, action) = run_until_action(&mut lifetime, start, CONNECTED);
+    assert_eq!(at, start + 40 * SECOND);
+    assert!(
+        matches!(action, LifetimeAction::CloseGracefully(CloseReason::Idle, _)),
+        "{action:?}"
+    );
+    let (at, action) = run_until_action(&mut lifetime, at, CONNECTED);
+    assert_eq!(
+        (at, action),
+        (start + 41 * SECOND, LifetimeAction::Abort(CloseReason::NotClosedByPeer))
+    );
+}
+
+#[test]
+fn a_request_resets_the_idle_timeout() {
+    let start = Instant::now();
+    let mut lifetime = ConnectionLifetime::new(LIMITS, start);
+    assert!(matches!(
+        lifetime.next_action(start + 39 * SECOND, CONNECTED),
+        LifetimeAction::Wait(_)
+    ));
+    let progressed = ActivitySnapshot {
+        progress: 2,
+        ..CONNECTED
+    };
+    let (at, _) = run_until_action(&mut lifetime, start + 39 * SECOND + SECOND / 2, progressed);
+    assert!(at > start + 79 * SECOND, "{:?}", at - start);
+    // A request in progress keeps the connection open until the connection is too old.
+    let mut lifetime = ConnectionLifetime::new(LIMITS, start);
+    let (at, action) = run_until_action(
+        &mut lifetime,
+        start,
+        ActivitySnapshot {
+            open_requests: 1,
+            ..CONNECTED
+        },
+    );
+    assert!(at >= start + 540 * SECOND && at <= start + 660 * SECOND);
+    assert!(
+        matches!(action, LifetimeAction::CloseGracefully(CloseReason::Age, _)),
+        "{action:?}"
+    );
+    let (end, action) = run_until_action(
+        &mut lifetime,
+        at,
+        ActivitySnapshot {
+            open_requests: 1,
+            ..CONNECTED
+        },
+    );
+    assert_eq!(
+        (end, action),
+        (at + LIMITS.grace, LifetimeAction::Abort(CloseReason::GracePeriodOver))
+    );
+}
+
+#[test]
+fn unread_responses_abort_the_connection() {
+    let start = Instant::now();
+    let mut lifetime = ConnectionLifetime::new(LIMITS, start);
+    let unread = ActivitySnapshot {
+        open_requests: 3,
+        unread_responses: 3,
+        ..CONNECTED
+    };
+    let (at, action) = run_until_action(&mut lifetime, start, unread);
+    assert_eq!(
+        (at, action),
+        (
+            start + 40 * SECOND,
+            LifetimeAction::Abort(CloseReason::ResponsesNotRead)
+        )
+    );
+}
+
+#[test]
+fn a_shutdown_waits_for_open_requests_only() {
+    let start = Instant::now();
+    let busy = ActivitySnapshot {
+        open_requests: 1,
+        ..CONNECTED
+    };
+    let mut lifetime = ConnectionLifetime::new(LIMITS, start);
+    lifetime.begin_shutdown();
+    assert!(matches!(
+        lifetime.next_action(start, busy),
+        LifetimeAction::CloseGracefully(CloseReason::Shutdown, _)
+    ));
+    for seconds in 1..1000 {
+        assert!(matches!(
+            lifetime.next_action(start + seconds * SECOND, busy),
+            LifetimeAction::Wait(_)
+        ));
+    }
+    let done = ActivitySnapshot {
+        progress: 9,
+        ..CONNECTED
+    };
+    assert!(matches!(
+        lifetime.next_action(start + 1000 * SECOND, done),
+        LifetimeAction::Wait(_)
+    ));
+    assert_eq!(
+        lifetime.next_action(start + 1001 * SECOND, done),
+        LifetimeAction::Abort(CloseReason::NotClosedByPeer)
+    );
+}
+
+#[test]
+fn connections_that_begin_together_end_at_different_times() {
+    let age = Duration::from_secs(1000);
+    let mut ends: Vec<u64> = (0..100).map(|number| spread(age, number).as_secs()).collect();
+    ends.sort_unstable();
+    assert!(*ends.first().unwrap() >= 900 && *ends.last().unwrap() <= 1100);
+    let widest = ends.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+    assert!(widest <= 6, "{ends:?}");
+}

@@ -1,0 +1,99 @@
+//! Serves connections from all listeners until the server shuts down.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use super::access::AccessControl;
+use super::common::call_tracker::CallTracker;
+use super::common::handler_context::{HandlerContext, ShutdownSignal};
+use super::connections::{ConnectionCounts, ConnectionServer, accept};
+use super::health::HealthReporter;
+use super::listeners::Listeners;
+use super::routes::ServerRoutes;
+use crate::call::Observers;
+use crate::live::Live;
+use crate::settings::OpenInferenceSettings;
+
+/// A running server.
+pub struct RunningServer<F> {
+    /// Completes when the listeners are closed and every connection has ended. Dropping it earlier
+    /// aborts the open connections.
+    pub done: F,
+    /// The health of the services. It starts as not serving.
+    pub health: HealthReporter,
+    /// The connection counts.
+    pub connections: Arc<ConnectionCounts>,
+}
+
+/// Serves the connections of `listeners` until `shutdown` completes. `access` authenticates TCP callers,
+/// and `observers` receive every call.
+///
+/// At shutdown the server closes the listeners, begins a graceful close of every connection, and waits
+/// for open requests. A connection without requests closes at once, or is aborted after a second.
+///
+/// # Errors
+/// The services cannot be built.
+pub async fn serve(
+    listeners: Listeners,
+    live: Arc<Live>,
+    open_inference: &OpenInferenceSettings,
+    access: Arc<AccessControl>,
+    observers: Observers,
+    shutdown: BoxFuture<'static, ()>,
+) -> Result<RunningServer<impl Future<Output = Result<(), Infallible>> + use<>>, tonic_reflection::server::Error> {
+    let shutdown: ShutdownSignal = shutdown.shared();
+    let calls = CallTracker::new(observers);
+    let context = HandlerContext {
+        live: Arc::clone(&live),
+        calls: calls.clone(),
+        shutdown: shutdown.clone(),
+    };
+    let ServerRoutes {
+        routes,
+        methods,
+        health,
+    } = ServerRoutes::build(context, open_inference).await?;
+    let (shutdown_sender, shutdown_receiver) = watch::channel(false);
+    let connections = Arc::new(ConnectionCounts::default());
+    let counts = Arc::clone(&connections);
+    let server = Arc::new(ConnectionServer::new(
+        routes,
+        methods,
+        live,
+        calls,
+        access,
+        counts,
+        shutdown_receiver,
+    ));
+    // Boxed because the future of the accept loops is too large to move.
+    let done = Box::pin(async move {
+        let tasks = TaskTracker::new();
+        let (tcp, unix) = listeners.into_parts();
+        let tcp = accept(tcp, Arc::clone(&server), tasks.clone());
+        let unix = unix.map(|unix| accept(unix, server, tasks.clone()));
+        let stopped = async {
+            shutdown.await;
+            shutdown_sender.send_replace(true);
+        };
+        let unix = async {
+            if let Some(unix) = unix {
+                unix.await;
+            }
+        };
+        tokio::join!(stopped, tcp, unix);
+        tasks.close();
+        tasks.wait().await;
+        Ok(())
+    });
+    Ok(RunningServer {
+        done,
+        health,
+        connections,
+    })
+}
