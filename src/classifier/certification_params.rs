@@ -1,15 +1,15 @@
 //! The certification parameters of one request, within the limits of the operator.
 
 use crate::certificate::FailureProbability;
-use crate::domain::BoundKind;
-use crate::domain::Priority;
+use crate::domain::{BoundKind, Priority};
 use crate::settings::CertificateSettings;
 
-/// The certification parameters of one request. Only smoothed models use them, except for `class`.
+/// The certification parameters of one request. Only smoothed models use them, except for
+/// `priority`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CertificationParams {
-    /// The radius at which to stop: the votes prove it or show that it is out of reach. Positive, in
-    /// the units of the float input.
+    /// The radius at which to stop: the votes prove it or show that it is out of reach. Positive,
+    /// in the units of the float input.
     pub target_radius: Option<f64>,
     /// The most estimation votes; at least 1.
     pub vote_budget: u64,
@@ -17,7 +17,7 @@ pub struct CertificationParams {
     pub failure_probability: FailureProbability,
     /// How votes become bounds on probabilities.
     pub bound: BoundKind,
-    /// The scheduling class of the rows.
+    /// The scheduling priority of the rows.
     pub priority: Priority,
 }
 

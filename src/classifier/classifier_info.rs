@@ -1,4 +1,5 @@
-//! The description of the served models and of their certificates, for operators and for GetModelInfo.
+//! The description of the served models and of their certificates, for operators and for
+//! GetModelInfo.
 
 use super::models::served_model::RobustInference;
 use super::models::{Engine, ModelSummary};
@@ -64,7 +65,8 @@ impl ClassifierInfo {
     }
 }
 
-/// Returns the radius that `certificate.max_votes` unanimous votes prove; 0 if it cannot be computed.
+/// Returns the radius that `certificate.max_votes` unanimous votes prove; 0 if it cannot be
+/// computed.
 fn unanimous_radius(smoother: &Smoother, mixture: &MixtureSettings, certificate: &CertificateSettings) -> f64 {
     let votes = certificate.max_votes;
     let plan = SmoothingPlan {

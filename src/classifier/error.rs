@@ -12,7 +12,8 @@ pub enum ClassifierError {
     /// The scheduler rejected the request. The caller may retry.
     #[error(transparent)]
     Refused(Refusal),
-    /// The scheduler rejected the request, because the deadline is too short even for an idle server.
+    /// The scheduler rejected the request, because the deadline is too short even for an idle
+    /// server.
     #[error(transparent)]
     TooShort(Refusal),
     /// The deadline passed before there was any result.

@@ -22,8 +22,8 @@ pub(super) struct InferenceContext {
 }
 
 impl InferenceContext {
-    /// Mixes the outputs of both models for one input. Call it after the outputs have come back, so that
-    /// the certificate carries the findings of their audit.
+    /// Mixes the outputs of both models for one input. Call it after the outputs have come back, so
+    /// that the certificate carries the findings of their audit.
     pub(super) fn mix(&self, standard_log_probs: Vec<f64>, robust: RobustPrediction) -> Prediction {
         let robust = self
             .engine
@@ -33,7 +33,7 @@ impl InferenceContext {
 }
 
 /// Awaits the outputs of a job until `deadline`.
-pub(super) async fn outputs_by(deadline: Instant, pending: JobHandle) -> Result<JobOutputs, ClassifierError> {
-    let outputs = tokio::time::timeout_at(deadline.into(), pending).await;
+pub(super) async fn outputs_by(deadline: Instant, job: JobHandle) -> Result<JobOutputs, ClassifierError> {
+    let outputs = tokio::time::timeout_at(deadline.into(), job).await;
     Ok(outputs.map_err(|_| ClassifierError::DeadlineExceeded)??)
 }

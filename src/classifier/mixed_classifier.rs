@@ -10,10 +10,10 @@ use super::error::ClassifierError;
 use super::inference_context::InferenceContext;
 use super::models::Engine;
 use super::models::served_model::RobustInference;
-use super::predict_rows::predict_rows;
-use super::predict_votes::VotePredictor;
 use super::prediction_batch::PredictionBatch;
+use super::row_predictor::predict_from_rows;
 use super::shadow::ShadowReport;
+use super::vote_predictor::VotePredictor;
 use crate::domain::{Input, InputSpec, Prediction, Provenance, Violations};
 use crate::scheduler::Demand;
 use crate::settings::{CertificateSettings, Settings};
@@ -80,7 +80,8 @@ impl MixedClassifier {
         &self.context.certificate
     }
 
-    /// Whether the robust model draws votes. Only then does the vote budget of a request have an effect.
+    /// Whether the robust model draws votes. Only then does the vote budget of a request have an
+    /// effect.
     #[must_use]
     pub fn draws_votes(&self) -> bool {
         matches!(self.context.engine.robust_inference, RobustInference::Votes(_))
@@ -108,8 +109,8 @@ impl MixedClassifier {
     /// Predicts `inputs`, in their order, by `deadline`.
     ///
     /// # Errors
-    /// Returns an error if the scheduler rejects the request, if a model fails, or if the deadline passes
-    /// before every input has a prediction.
+    /// Returns an error if the scheduler rejects the request, if a model fails, or if the deadline
+    /// passes before every input has a prediction.
     pub async fn predict(
         &self,
         inputs: Vec<Input>,
@@ -120,7 +121,7 @@ impl MixedClassifier {
         let demand = self.demand(inputs.len(), &params);
         let reservation = context.engine.scheduler.admit(params.priority, deadline, &demand)?;
         match &context.engine.robust_inference {
-            RobustInference::OneRow => predict_rows(context, inputs.into(), &reservation).await,
+            RobustInference::OneRow => predict_from_rows(context, inputs.into(), &reservation).await,
             RobustInference::Votes(smoother) => {
                 let predictor = VotePredictor {
                     context,
@@ -128,14 +129,15 @@ impl MixedClassifier {
                     params,
                     reservation: &reservation,
                 };
-                // Boxed, because this future is large and a caller moves the enclosing future as a whole.
+                // Boxed, because this future is large and a caller moves the enclosing future as a
+                // whole.
                 Box::pin(predictor.predict_all(inputs)).await
             }
         }
     }
 
-    /// Predicts one input, and calls `on_better` with each better prediction before the last one. The
-    /// radii never shrink.
+    /// Predicts one input, and calls `on_better` with each better prediction before the last one.
+    /// The radii never shrink.
     ///
     /// # Errors
     /// Returns the same errors as [`MixedClassifier::predict`].
@@ -150,7 +152,7 @@ impl MixedClassifier {
         let demand = self.demand(1, &params);
         let reservation = context.engine.scheduler.admit(params.priority, deadline, &demand)?;
         match &context.engine.robust_inference {
-            RobustInference::OneRow => predict_rows(context, [input].into(), &reservation).await,
+            RobustInference::OneRow => predict_from_rows(context, [input].into(), &reservation).await,
             RobustInference::Votes(smoother) => {
                 let predictor = VotePredictor {
                     context,

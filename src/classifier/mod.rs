@@ -5,14 +5,19 @@
 //! [`MixedClassifier::predict`] answers a batch of inputs. For each input, the row of the standard
 //! model and the rows of the robust model run at the same time.
 //!
-//! The folders, lowest layer first. A file imports only from its own folder and from folders above
-//! it in this list:
+//! The folders, lowest layer first. A file of a folder imports only from its own folder, from
+//! folders earlier in this list, and from `error` and `drain_deadline`:
 //!
-//! - `prediction`: the prediction of the robust model, its certificate and the mixture ([`prediction::lipschitz`]).
-//! - `smoothing`: noisy rows, votes and the vote loop of a smoothed model ([`smoothing::vote_loop`]).
-//! - `shadow`: statistics of the answers that other values of alpha would give ([`shadow`]).
-//! - `models`: both models on their executors ([`models::load`]).
-//! - The files beside the folders: the life of one request.
+//! - `prediction`: the prediction of the robust model, its certificate and the mixture
+//!   ([`prediction::lipschitz`]).
+//! - `smoothing`: noisy rows, votes and the vote loop of a smoothed model
+//!   ([`smoothing::vote_loop`]).
+//! - `shadow`: statistics of the predictions that other values of alpha would give ([`shadow`]).
+//! - `models`: both models on their executors ([`Engine::load`]).
+//!
+//! The files beside the folders serve requests: they admit a request, predict its inputs from one
+//! row or by votes, and describe what is served. [`VoteReplayer`] draws the votes of a served
+//! certificate again.
 
 mod certification_params;
 mod classifier_info;
@@ -23,12 +28,12 @@ mod inference_context;
 mod input_rows;
 mod mixed_classifier;
 mod models;
-mod predict_rows;
-mod predict_votes;
 mod prediction;
 mod prediction_batch;
+mod row_predictor;
 mod shadow;
 mod smoothing;
+mod vote_predictor;
 mod vote_replay;
 
 pub use certification_params::CertificationParams;

@@ -22,12 +22,12 @@ pub struct VoteReplayer {
 }
 
 impl VoteReplayer {
-    /// Loads the robust model of `manifest` as the server does, with one session. The batch shape of the
-    /// session is `batch_size`, which the certificate records.
+    /// Loads the robust model of `manifest` as the server does, with one session. The batch shape
+    /// of the session is `batch_size`, which the certificate records.
     ///
     /// # Errors
-    /// Returns the errors of [`Engine::load`](super::Engine::load), and an error if the model is not
-    /// smoothed.
+    /// Returns the errors of [`Engine::load`](super::Engine::load), and an error if the model is
+    /// not smoothed.
     pub fn load(manifest: &Path, settings: &RuntimeSettings, batch_size: usize) -> Result<Self, LoadError> {
         let runtime = Runtime::load(&settings.library)?;
         let model = Arc::new(Model::load(&runtime, manifest, settings.provider)?);
@@ -53,8 +53,8 @@ impl VoteReplayer {
         &self.model.manifest
     }
 
-    /// Returns the deductions of a certificate for `input`: the snapping loss, which reduces the radius,
-    /// and the total-variation distance of the noise, which loosens the bounds.
+    /// Returns the deductions of a certificate for `input`: the snapping loss, which reduces the
+    /// radius, and the total-variation distance of the noise, which loosens the bounds.
     ///
     /// # Errors
     /// Returns a message if a value is outside the grid.
@@ -63,10 +63,11 @@ impl VoteReplayer {
         Ok((snapped.loss, self.smoother.total_variation))
     }
 
-    /// Draws `selection_votes` and then `votes` estimation votes on `input` with the noise of `key`. Calls
-    /// `progress` with the number of votes drawn so far.
+    /// Draws `selection_votes` and then `votes` estimation votes on `input` with the noise of
+    /// `key`. Calls `progress` with the number of votes drawn so far.
     ///
-    /// Returns the class that the selection votes chose, and the tally of the estimation votes for it.
+    /// Returns the class that the selection votes chose, and the tally of the estimation votes for
+    /// it.
     ///
     /// # Errors
     /// Returns a message if the input does not fit the model or the model fails.

@@ -15,14 +15,13 @@ use crate::classifier::shadow::{EvaluatedModels, Recorders};
 use crate::classifier::smoothing::vote_chunking::VoteChunking;
 use crate::classifier::smoothing::vote_forecast::VoteForecast;
 use crate::domain::{ComputeEnvironment, InputSpec, PerRole, Provenance, Violations, hex};
-use crate::scheduler::Scheduler;
-use crate::scheduler::SchedulerLoad;
+use crate::scheduler::{Scheduler, SchedulerLoad};
 use crate::settings::Settings;
 
 /// Both models with their executors and their queue.
 ///
-/// Dropping the last reference waits for the running batches. Do not drop it on a thread that answers
-/// requests.
+/// Dropping the last reference waits for the running batches. Do not drop it on a thread that
+/// answers requests.
 pub struct Engine {
     pub(in crate::classifier) config: EngineConfig,
     pub(in crate::classifier) environment: Arc<ComputeEnvironment>,
@@ -91,8 +90,8 @@ impl Engine {
     /// Returns a hash of the settings in force, of both manifests (which contain the SHA-256 of the
     /// models) and of the proof records. Every change by an operator changes the revision.
     ///
-    /// The revision is the same on every replica. [`ComputeEnvironment`] holds the values that a replica measures
-    /// for itself: the batch shapes, the build of ONNX Runtime and the processor.
+    /// The revision is the same on every replica. [`ComputeEnvironment`] holds the values that a
+    /// replica measures for itself: the batch shapes, the build of ONNX Runtime and the processor.
     fn config_revision(&self, settings: &Settings) -> String {
         let mut hash = Sha256::new();
         for (key, value) in &settings.effective {
@@ -131,8 +130,9 @@ impl Engine {
         CertificateRestriction::from_findings(&self.self_test_caveat, audit_finding, allow_inexact_runtime)
     }
 
-    /// Adds the basis of the guarantee and the current restriction to `prediction`. Call it after the
-    /// outputs behind the prediction have come back, so that the restriction covers their audit.
+    /// Adds the basis of the guarantee and the current restriction to `prediction`. Call it after
+    /// the outputs behind the prediction have come back, so that the restriction covers their
+    /// audit.
     pub(in crate::classifier) fn with_basis_and_restriction(
         &self,
         mut prediction: RobustPrediction,

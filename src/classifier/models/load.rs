@@ -1,5 +1,5 @@
-//! Prepares an engine: loads, checks and warms both models. It may fail, and it changes nothing that
-//! is in service.
+//! Prepares an engine: loads, checks and warms both models. It may fail, and it changes nothing
+//! that is in service.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use super::engine::Engine;
 use super::engine_config::EngineConfig;
 use super::load_error::LoadError;
-use super::model_sessions::{BatchLimits, ModelSessions, open_sessions};
+use super::model_sessions::{BatchSizeLimits, ModelSessions, open_sessions};
 use super::model_summary::ModelSummary;
 use super::self_test_inputs::self_test_rows;
 use super::self_test_policy::SelfTestPolicy;
@@ -24,17 +24,16 @@ use crate::classifier::smoothing::vote_chunking::VoteChunking;
 use crate::classifier::smoothing::vote_forecast::VoteForecast;
 use crate::domain::{Basis, ComputeEnvironment, Guarantee, JustifiedBasis, PerRole, Role};
 use crate::onnx::{Manifest, Model, Runtime, check_pair, grounds, processor};
-use crate::scheduler::ModelObserver;
-use crate::scheduler::{QueueSettings, Scheduler, bulk_capacity};
+use crate::scheduler::{ModelObserver, QueueSettings, Scheduler, bulk_capacity};
 use crate::settings::{MAX_BATCH_SIZE, Settings, processors};
 
-/// The default number of executors on a GPU. One prepares its batch while the batch of the other runs.
-/// Each holds both models in the memory of the GPU.
+/// The default number of executors on a GPU. One prepares its batch while the batch of the other
+/// runs. Each holds both models in the memory of the GPU.
 const GPU_EXECUTORS: usize = 2;
 
 impl Engine {
-    /// Loads both models and runs each session once. `keys` and `drain_deadline` belong to the process.
-    /// Requests run on `request_runtime`. `observer` receives the events of the models.
+    /// Loads both models and runs each session once. `keys` and `drain_deadline` belong to the
+    /// process. Requests run on `request_runtime`. `observer` receives the events of the models.
     ///
     /// # Errors
     /// Returns the first problem, with a remedy.
@@ -169,7 +168,7 @@ fn open_models(
     let open = |role: Role, configured, smoother| {
         let model = &models[role];
         let test_rows = self_test_rows(&model.manifest.input, smoother).map_err(LoadError::Smoothing)?;
-        let limits = BatchLimits {
+        let limits = BatchSizeLimits {
             configured,
             // The queue has space for several requests for votes.
             max_rows: (max_outstanding / 8).min(MAX_BATCH_SIZE),
@@ -187,8 +186,8 @@ fn open_models(
     })
 }
 
-/// Returns the caveat of each certificate if a model is served that is not a function; empty if both
-/// models are functions.
+/// Returns the caveat of each certificate if a model is served that is not a function; empty if
+/// both models are functions.
 fn self_test_caveat(opened: &PerRole<ModelSessions>) -> String {
     let findings: Vec<String> = Role::ALL
         .into_iter()

@@ -30,8 +30,8 @@ pub enum LoadError {
          certificate.allow_inexact_runtime = true to serve certificates that carry this caveat"
     )]
     Inexact(String),
-    /// The output of a model for a row depends on the batch of the row, and the settings forbid such a
-    /// model.
+    /// The output of a model for a row depends on the batch of the row, and the settings forbid
+    /// such a model.
     #[error(
         "the output of the model {model} for a row may depend on the batch: {reason}\n  export the model so that each \
          row is computed by itself, or set runtime.require_row_independence = false to run it one row at a time"

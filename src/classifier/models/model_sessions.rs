@@ -11,7 +11,7 @@ use crate::scheduler::{MeasuredBatch, best_time, measure_batch_size};
 
 /// The limits of a batch.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct BatchLimits {
+pub(super) struct BatchSizeLimits {
     /// The batch size from the settings. Without it the batch size is measured.
     pub(super) configured: Option<usize>,
     /// The largest batch size to measure.
@@ -26,8 +26,8 @@ pub(super) struct ModelSessions {
     pub(super) batch: MeasuredBatch,
     /// The reason why the model runs one row at a time; `None` if it does not have to.
     pub(super) one_row_reason: Option<String>,
-    /// The reason why the model is not a function, if the settings allow such a model; `None` if it is
-    /// one.
+    /// The reason why the model is not a function, if the settings allow such a model; `None` if it
+    /// is one.
     pub(super) inexact_reason: Option<String>,
 }
 
@@ -37,13 +37,13 @@ pub(super) struct ModelSessions {
 pub(super) fn open_sessions(
     model: &Arc<Model>,
     count: usize,
-    limits: BatchLimits,
+    limits: BatchSizeLimits,
     test_rows: &[f32],
     policy: SelfTestPolicy,
 ) -> Result<ModelSessions, LoadError> {
     let name = model.manifest.name.as_str();
-    // A graph that does not prove row independence runs one row at a time, even if the self-test would
-    // pass.
+    // A graph that does not prove row independence runs one row at a time, even if the self-test
+    // would pass.
     let (mut limits, mut one_row_reason) = (limits, model.one_row_reason.clone());
     if let Some(reason) = &one_row_reason {
         policy.check_batch_dependence(name, reason)?;
@@ -125,7 +125,7 @@ fn check_row_flaws(model: &Model, findings: &Findings) -> Result<(), LoadError> 
 fn open_untested(
     model: &Arc<Model>,
     count: usize,
-    limits: BatchLimits,
+    limits: BatchSizeLimits,
 ) -> Result<(Vec<OnnxSession>, MeasuredBatch), LoadError> {
     let name = &model.manifest.name;
     tracing::info!(
@@ -154,7 +154,8 @@ fn open_untested(
     for _ in 1..count {
         sessions.push(model.open(measured.rows)?);
     }
-    // The first session warms up again: later checks compare against the batch shape that it serves.
+    // The first session warms up again: later checks compare against the batch shape that it
+    // serves.
     model.warm(&mut sessions)?;
     tracing::info!(
         model = name,

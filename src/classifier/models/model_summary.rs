@@ -24,8 +24,8 @@ pub struct ModelSummary {
     pub sessions: usize,
     /// The most rows in one run.
     pub max_batch_size: usize,
-    /// The reason why the model runs one row at a time, regardless of the configured batch size; `None`
-    /// if it does not have to.
+    /// The reason why the model runs one row at a time, regardless of the configured batch size;
+    /// `None` if it does not have to.
     pub one_row_reason: Option<String>,
 }
 

@@ -1,17 +1,17 @@
 //! The input rows of the self-test: one of every kind that a model may receive.
 //!
-//! Some flaws show only on certain inputs. A scale that is computed over the batch changes only beside
-//! a brighter row. A float16 overflows only where many values are large. So the rows contain each
-//! extreme side by side. For a smoothed model they also contain the same rows with noise, which exceeds
-//! the input range.
+//! Some flaws show only on certain inputs. A scale that is computed over the batch changes only
+//! beside a brighter row. A float16 overflows only where many values are large. So the rows contain
+//! each extreme side by side. For a smoothed model they also contain the same rows with noise,
+//! which exceeds the input range.
 
 use crate::certificate::noise::NoiseKey;
 use crate::classifier::smoothing::smoother::Smoother;
 use crate::domain::{Input, InputSpec};
 use crate::scheduler::RowSource as _;
 
-/// Computes one value of a row as a fraction of the input range, where 0 is the low end and 1 the high
-/// end. `position` runs from 0 to 1 along the row. `draw` is uniform in [0, 1).
+/// Computes one value of a row as a fraction of the input range, where 0 is the low end and 1 the
+/// high end. `position` runs from 0 to 1 along the row. `draw` is uniform in [0, 1).
 type RowPattern = fn(position: f64, draw: f64) -> f64;
 
 const ROW_PATTERNS: [RowPattern; 8] = [
@@ -31,8 +31,8 @@ const ROW_PATTERNS: [RowPattern; 8] = [
     |position, draw| 0.02f64.mul_add(draw, 0.48 * (1.0 + (12.0 * position).sin())),
 ];
 
-/// Returns one row for each pattern in the range of `spec`. With a `smoother`, each row is followed by
-/// the same row on the smoother's grid with noise.
+/// Returns one row for each pattern in the range of `spec`. With a `smoother`, each row is followed
+/// by the same row on the smoother's grid with noise.
 ///
 /// # Errors
 /// Returns a message if the noise cannot be generated.
@@ -72,8 +72,8 @@ fn position(index: usize, dimension: usize) -> f64 {
 }
 
 /// A SplitMix64 generator with a fixed seed. The draws are the same at each start, so the self-test
-/// reproduces its findings. No certificate depends on their quality; the keyed generator of the noise
-/// is for certificates only.
+/// reproduces its findings. No certificate depends on their quality; the keyed generator of the
+/// noise is for certificates only.
 struct SplitMix64(u64);
 
 impl SplitMix64 {

@@ -3,7 +3,7 @@
 use super::load_error::LoadError;
 use crate::onnx::Verdict;
 
-/// What the settings allow for a model that is not a function of each row.
+/// The settings for a model that is not a function of each row.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SelfTestPolicy {
     /// Reject a model whose output depends on the batch, instead of running it one row at a time.
@@ -43,7 +43,8 @@ impl SelfTestPolicy {
         }
     }
 
-    /// Returns an error if the settings forbid a model whose output for a row may depend on the batch.
+    /// Returns an error if the settings forbid a model whose output for a row may depend on the
+    /// batch.
     pub(super) fn check_batch_dependence(self, name: &str, reason: &str) -> Result<(), LoadError> {
         if !self.require_row_independence {
             return Ok(());

@@ -1,8 +1,8 @@
 //! Restricts certificates when a model turns out not to be a function of its input.
 //!
 //! Every theorem assumes that a model computes one function of each row. The self-test at load time
-//! and the audit of served rows test that assumption. A finding withdraws every certificate, or adds
-//! a caveat to it if the operator allows an inexact runtime.
+//! and the audit of served rows test that assumption. A finding withdraws every certificate, or
+//! adds a caveat to it if the operator allows an inexact runtime.
 
 use super::robust_prediction::RobustPrediction;
 use crate::domain::CertificateStatus;

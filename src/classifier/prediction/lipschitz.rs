@@ -1,7 +1,7 @@
 //! Certificates that need no votes: one row of a robust model with a Lipschitz proof, or without a
 //! proof.
 
-use super::certified_radius::complete_certificate;
+use super::certificate_completion::complete_certificate;
 use super::robust_prediction::RobustPrediction;
 use super::unavailability::unavailable_reason;
 use crate::certificate::{
@@ -90,7 +90,7 @@ pub(in crate::classifier) fn certify(
     let certificate = complete_certificate(certificate, spec, || {
         if is_valid {
             format!(
-                "the margin of the robust model does not exceed (1 - alpha) / alpha = {:.4}",
+                "the robust model's margin does not exceed (1 - alpha) / alpha = {:.4}",
                 alpha.margin_needed()
             )
         } else if is_finite {
@@ -148,8 +148,8 @@ mod tests {
 
     #[test]
     fn rows_that_are_not_probabilities_abstain() {
-        // In turn: half of a softmax over two rows, values outside [0, 1] that sum to 1, a sum of 2,
-        // and a sum of 0.
+        // In turn: half of a softmax over two rows, values outside [0, 1] that sum to 1, a sum of
+        // 2, and a sum of 0.
         for output in [[0.5, 0.0], [1.5, -0.5], [1.0, 1.0], [0.0, 0.0]] {
             let certificate = certified(&output);
             assert_eq!(

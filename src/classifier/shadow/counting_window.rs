@@ -13,8 +13,9 @@ use crate::settings::{CertificateSettings, Settings};
 
 /// The settings that must stay the same during a window, beside the models.
 ///
-/// While alpha ramps to its target, each step serves another alpha. A new window for each step would
-/// leave no usable counts, so the ramp is one window and the traffic after it is the next one.
+/// While alpha ramps to its target, each step serves another alpha. A new window for each step
+/// would leave no usable counts, so the ramp is one window and the traffic after it is the next
+/// one.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct WindowConfig {
     alphas: Vec<Alpha>,
@@ -66,8 +67,8 @@ impl CountingWindow {
         self.dropped.fetch_add(inputs, Ordering::Relaxed);
     }
 
-    /// Evaluates `observation` for every candidate and counts the results. The lock is held only while
-    /// counting.
+    /// Evaluates `observation` for every candidate and counts the results. The lock is held only
+    /// while counting.
     pub(super) fn evaluate(&self, observation: &Observation) {
         let evaluated = match self.evaluator.evaluate(observation) {
             Ok(evaluated) => evaluated,

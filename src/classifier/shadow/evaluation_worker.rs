@@ -13,12 +13,12 @@ use super::observation::Observation;
 /// The most observations that wait in the queue.
 const MAX_QUEUED: usize = 4096;
 
-/// The most values in all queued observations: 16 MiB of float32. A single observation may be larger,
-/// because the limits on requests bound it.
+/// The most values in all queued observations: 16 MiB of float32. A single observation may be
+/// larger, because the limits on requests bound it.
 const MAX_QUEUED_VALUES: usize = 4 << 20;
 
-/// The pause between two reads of the queue. While observations arrive in every pause, no request has
-/// to wake the thread, which would cost it several microseconds.
+/// The pause between two reads of the queue. While observations arrive in every pause, no request
+/// has to wake the thread, which would cost it several microseconds.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 struct EvaluationJob {

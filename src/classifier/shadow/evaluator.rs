@@ -12,8 +12,8 @@ use crate::domain::{Guarantee, InputSpec, PerRole, StopReason};
 use crate::onnx::OutputKind;
 use crate::settings::MixtureSettings;
 
-/// The properties of the models that an evaluation needs. They are a copy, because the models may be
-/// replaced while observations wait.
+/// The properties of the models that an evaluation needs. They are a copy, because the models may
+/// be replaced while observations wait.
 pub(in crate::classifier) struct EvaluatedModels {
     /// The guarantee of the robust model.
     pub(in crate::classifier) guarantee: Guarantee,
@@ -52,8 +52,8 @@ impl Evaluator {
     /// Returns the predictions for each input of `observation`.
     ///
     /// # Errors
-    /// Returns the errors of the mathematics. The request itself succeeded with the same numbers, so
-    /// none is expected.
+    /// Returns the errors of the mathematics. The request itself succeeded with the same numbers,
+    /// so none is expected.
     pub(super) fn evaluate(&self, observation: &Observation) -> Result<Vec<EvaluatedInput>, CertificateError> {
         match observation {
             Observation::Rows { outputs, served } => {
@@ -103,8 +103,8 @@ impl Evaluator {
         Ok(ServedPrediction::new(&prediction).as_shadow())
     }
 
-    /// Returns the prediction that the rule of the candidate makes from these votes. It evaluates the
-    /// tallies that the serving rule evaluated.
+    /// Returns the prediction that the rule of the candidate makes from these votes. It evaluates
+    /// the tallies that the serving rule evaluated.
     ///
     /// If the rule of the candidate would draw more votes, the result covers the recorded ones. A
     /// radius counts only if it was proven before the rule of the candidate stopped.

@@ -3,12 +3,12 @@
 //!
 //! An operator lists candidate values in `mixture.shadow_alphas`. When a request is answered, a
 //! [`Recorder`] passes the outputs of its models as an [`observation`] to an [`evaluation_worker`].
-//! The worker is a thread of the lowest priority behind a bounded queue, so no response waits for it
-//! and no executor loses its processor. On that thread an [`evaluator`] computes the prediction of
-//! each candidate with the code that answers requests. A [`counting_window`] counts the results; it
-//! lasts as long as the counts are comparable. The votes were drawn under the stopping rule of the
-//! serving alpha. A vote trace keeps the tallies at which the rule of a candidate would have evaluated
-//! them.
+//! The worker is a thread of the lowest priority behind a bounded queue, so no response waits for
+//! it and no executor loses its processor. On that thread an [`evaluator`] computes the prediction
+//! of each candidate with the code that answers requests. A [`counting_window`] counts the results;
+//! it lasts as long as the counts are comparable. The votes were drawn under the stopping rule of
+//! the serving alpha. A vote trace keeps the tallies at which the rule of a candidate would have
+//! evaluated them.
 //!
 //! These are statistics of the traffic, not certificates.
 

@@ -1,8 +1,9 @@
 //! A histogram of certified radii with fixed buckets.
 
-/// The upper bounds of the buckets, in the units of the float input, ascending. A radius that equals
-/// a bound belongs to the bucket of that bound. One more bucket holds the radii above the last bound.
-/// The bounds are the same for every model, so the histograms of two servers are comparable.
+/// The upper bounds of the buckets, in the units of the float input, ascending. A radius that
+/// equals a bound belongs to the bucket of that bound. One more bucket holds the radii above the
+/// last bound. The bounds are the same for every model, so the histograms of two servers are
+/// comparable.
 pub const RADIUS_BOUNDS: [f64; 22] = [
     0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0,
     5.0, 10.0,
@@ -11,8 +12,8 @@ pub const RADIUS_BOUNDS: [f64; 22] = [
 /// A histogram of certified radii.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct RadiusHistogram {
-    /// The number of radii in each bucket: at most the bound in [`RADIUS_BOUNDS`] and above the bound
-    /// before it. The last bucket has no upper bound. The counts are not cumulative.
+    /// The number of radii in each bucket: at most the bound in [`RADIUS_BOUNDS`] and above the
+    /// bound before it. The last bucket has no upper bound. The counts are not cumulative.
     pub buckets: [u64; RADIUS_BOUNDS.len() + 1],
     /// The sum of all radii, in the units of the float input.
     pub sum: f64,

@@ -10,8 +10,8 @@ pub struct ShadowCounts {
     pub inputs: u64,
     /// Predictions with the class that was served.
     pub agreements: u64,
-    /// Predictions with the class that the standard model alone would predict. Without known labels,
-    /// this number indicates the accuracy.
+    /// Predictions with the class that the standard model alone would predict. Without known
+    /// labels, this number indicates the accuracy.
     pub standard_agreements: u64,
     /// Predictions with a certificate.
     pub certified: u64,
@@ -20,14 +20,14 @@ pub struct ShadowCounts {
     /// Predictions without a certificate whose input was served with one. `certified` equals
     /// `certified` of the serving row plus `gained` minus `lost`.
     pub lost: u64,
-    /// Inputs for which the rule of this alpha would draw more votes than were recorded. Their radius
-    /// and votes are those of the recorded votes.
+    /// Inputs for which the rule of this alpha would draw more votes than were recorded. Their
+    /// radius and votes are those of the recorded votes.
     pub unfinished: u64,
     /// Unfinished inputs without a certificate so far. A run with this alpha may certify up to that
     /// many more.
     pub open: u64,
-    /// Open inputs that would be certified if all votes of the budget were distributed as the recorded
-    /// ones are. An estimate.
+    /// Open inputs that would be certified if all votes of the budget were distributed as the
+    /// recorded ones are. An estimate.
     pub likely: u64,
     /// Estimation votes that the rule of this alpha would draw, up to the recorded ones; 0 without
     /// votes.

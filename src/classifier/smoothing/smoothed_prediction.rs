@@ -2,7 +2,7 @@
 
 use super::vote_counts::VoteCounts;
 use crate::certificate::{LOG_FLOOR, RadiusMethod, Sides, SmoothedRadius, SmoothingPlan, Tally, served_radius};
-use crate::classifier::prediction::certified_radius::complete_certificate;
+use crate::classifier::prediction::certificate_completion::complete_certificate;
 use crate::classifier::prediction::robust_prediction::RobustPrediction;
 use crate::domain::{
     BoundKind, Certificate, CertificateMethod, CertificateStatus, InputSpec, Norm, SamplingDetails, StopReason,

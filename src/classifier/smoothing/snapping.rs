@@ -45,8 +45,8 @@ impl SnappedInput {
 /// - FLOAT32: x' may lie beside the grid, which costs half a grid diagonal, `D = sqrt(d) step / 2`.
 ///   An input x beside the grid costs the same again. An input x on the grid costs the rounding of
 ///   its values to float32, which is less than a hundredth of that.
-/// - UINT8: x' consists of bytes, as x does, and all bytes are grid points. The loss is 0. The radius
-///   then covers byte inputs, with the distances of `u / 255`.
+/// - UINT8: x' consists of bytes, as x does, and all bytes are grid points. The loss is 0. The
+///   radius then covers byte inputs, with the distances of `u / 255`.
 fn snapping_loss(grid: &Grid, dimension: usize, encoding: ValueEncoding, on_grid: bool) -> f64 {
     let coordinate_loss = match (encoding, on_grid) {
         (ValueEncoding::UInt8, true) => return 0.0,

@@ -5,8 +5,8 @@ use std::time::Duration;
 /// The target duration of one chunk. The vote loop evaluates the votes after each chunk, which
 /// costs about 30 us. A longer chunk draws more votes than needed before the loop can stop.
 const CHUNK_TIME: Duration = Duration::from_millis(4);
-/// The most votes in one chunk before rounding up to whole batches. More votes are not worth waiting
-/// for, however fast they are.
+/// The most votes in one chunk before rounding up to whole batches. More votes are not worth
+/// waiting for, however fast they are.
 const MAX_CHUNK_VOTES: usize = 64;
 
 /// How the votes of one input are cut into jobs.

@@ -1,5 +1,5 @@
-//! Counts votes in the order of their index: the first votes select the class and are discarded, and
-//! the others estimate its probability.
+//! Counts votes in the order of their index: the first votes select the class and are discarded,
+//! and the others estimate its probability.
 
 use crate::certificate::Tally;
 

@@ -4,8 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::domain::Priority;
 
-/// The share of its vote limit that a request draws, as a moving average for each class. Most
-/// requests stop early.
+/// The share of its vote limit that a request draws, as a moving average for each priority.
+/// Most requests stop early.
 #[derive(Debug)]
 pub(in crate::classifier) struct VoteForecast {
     shares: Mutex<[f64; 2]>,
@@ -22,7 +22,7 @@ impl VoteForecast {
         }
     }
 
-    /// Returns how many of `max_votes` a request of `class` is expected to draw.
+    /// Returns how many of `max_votes` a request of `priority` is expected to draw.
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -34,7 +34,7 @@ impl VoteForecast {
         (max_votes as f64 * share).ceil() as u64
     }
 
-    /// Records that a request of `class` drew `drawn` of `max_votes` votes.
+    /// Records that a request of `priority` drew `drawn` of `max_votes` votes.
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     pub(in crate::classifier) fn record(&self, priority: Priority, drawn: u64, max_votes: u64) {
         let observed = drawn.min(max_votes) as f64 / max_votes.max(1) as f64;
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_forecast_converges_to_the_drawn_share_of_each_class() {
+    fn the_forecast_converges_to_the_drawn_share_of_each_priority() {
         let forecast = VoteForecast::new();
         assert_eq!(forecast.expected(Priority::Bulk, 1000), 1000);
         for _ in 0..200 {

@@ -52,6 +52,15 @@ pub(in crate::classifier) struct DrawnVotes {
     pub(in crate::classifier) window: Option<ExecutionWindow>,
 }
 
+/// The counted votes of a running loop, and the best prediction from them.
+struct VoteProgress {
+    counts: VoteCounts,
+    /// The selected class and its estimation phase; `None` while selection votes are missing.
+    selection: Option<(usize, EstimationPhase)>,
+    /// The prediction with the largest radius; `None` until a radius is positive.
+    best: Option<RobustPrediction>,
+}
+
 impl VoteLoop<'_> {
     /// Draws votes on `input` with the noise of `key`. Calls `on_better` with each prediction that
     /// has a larger radius than all before it.
@@ -65,19 +74,20 @@ impl VoteLoop<'_> {
         on_better: &mut (dyn FnMut(RobustPrediction) + Send),
     ) -> Result<(RobustPrediction, DrawnVotes), ClassifierError> {
         let mut window: Option<ExecutionWindow> = None;
-        let mut counts = VoteCounts::new(self.rule.classes, self.context.selection_votes);
+        let mut progress = VoteProgress {
+            counts: VoteCounts::new(self.rule.classes, self.context.selection_votes),
+            selection: None,
+            best: None,
+        };
         let mut outstanding = VecDeque::with_capacity(self.chunking.chunks_in_flight);
         let mut submitted = 0;
-        // The selected class and the phase that follows; `None` while selection votes are missing.
-        let mut selection: Option<(usize, EstimationPhase)> = None;
-        let mut best: Option<RobustPrediction> = None;
         let mut draining = std::pin::pin!(self.drain_deadline.reached());
         let stop_reason = loop {
             self.submit_chunks(input, key, &mut outstanding, &mut submitted);
             let Some(oldest) = outstanding.pop_front() else {
                 break StopReason::VoteBudget;
             };
-            let has_estimate = counts.estimation_votes() > 0;
+            let has_estimate = progress.counts.estimation_votes() > 0;
             if has_estimate && Instant::now() >= self.stop_at {
                 break StopReason::Deadline;
             }
@@ -95,64 +105,96 @@ impl VoteLoop<'_> {
             };
             window = merge_windows(window, &outputs);
             for logits in outputs.rows.robust.chunks_exact(self.rule.classes) {
-                counts.add(vote(logits));
+                progress.counts.add(vote(logits));
             }
-            let Some(class) = counts.selected_class() else { continue };
-            let (_, phase) = match &mut selection {
-                Some(selection) => selection,
-                // The rule reads only the selection votes, and does so before the first estimation
-                // vote is evaluated.
-                None => selection.insert((class, self.rule.select(counts.selection_tally(class))?)),
-            };
-            if counts.estimation_votes() == 0 {
-                continue;
-            }
-            let tally = counts.estimation_tally(class);
-            if let Some(trace) = &mut self.trace {
-                trace.record(tally);
-            }
-            if self.context.unavailable_reason.is_some() {
-                continue;
-            }
-            let look = phase.look(tally)?;
-            if look.is_best {
-                let prediction = prediction_from_votes(
-                    &counts,
-                    class,
-                    phase.plan(),
-                    &look.proven,
-                    &self.context,
-                    self.spec,
-                    StopReason::VoteBudget,
-                );
-                on_better(prediction.clone());
-                best = Some(prediction);
-            }
-            match look.decision {
-                Decision::Continue => {}
-                Decision::TargetReached => break StopReason::TargetReached,
-                Decision::TargetOutOfReach => break StopReason::TargetOutOfReach,
-                Decision::VoteBudget => break StopReason::VoteBudget,
+            if let Some(stop_reason) = self.evaluate(&mut progress, on_better)? {
+                break stop_reason;
             }
         };
         let drawn = DrawnVotes {
-            count: counts.drawn(),
+            count: progress.counts.drawn(),
             window,
         };
         if let Some(trace) = &mut self.trace {
-            trace.finish(&counts);
+            trace.finish(&progress.counts);
         }
-        let prediction = match (best, selection) {
-            (Some(best), _) => with_final_votes(best, &counts, stop_reason),
-            (None, _) if counts.drawn() == 0 => return Err(ClassifierError::DeadlineExceeded),
-            (None, None) => prediction_without_selection(&counts, &self.context),
+        Ok((self.final_prediction(progress, stop_reason)?, drawn))
+    }
+
+    /// Evaluates the votes counted so far by the vote rule. Returns the reason to stop, or `None`
+    /// to continue.
+    fn evaluate(
+        &mut self,
+        progress: &mut VoteProgress,
+        on_better: &mut (dyn FnMut(RobustPrediction) + Send),
+    ) -> Result<Option<StopReason>, ClassifierError> {
+        let counts = &progress.counts;
+        let Some(class) = counts.selected_class() else {
+            return Ok(None);
+        };
+        let (_, phase) = match &mut progress.selection {
+            Some(selection) => selection,
+            // The rule reads only the selection votes, and does so before the first estimation vote
+            // is evaluated.
+            None => progress
+                .selection
+                .insert((class, self.rule.select(counts.selection_tally(class))?)),
+        };
+        if counts.estimation_votes() == 0 {
+            return Ok(None);
+        }
+        let tally = counts.estimation_tally(class);
+        if let Some(trace) = &mut self.trace {
+            trace.record(tally);
+        }
+        if self.context.unavailable_reason.is_some() {
+            return Ok(None);
+        }
+        let look = phase.look(tally)?;
+        if look.is_best {
+            let (plan, stop_reason) = (phase.plan(), StopReason::VoteBudget);
+            let prediction =
+                prediction_from_votes(counts, class, plan, &look.proven, &self.context, self.spec, stop_reason);
+            on_better(prediction.clone());
+            progress.best = Some(prediction);
+        }
+        Ok(match look.decision {
+            Decision::Continue => None,
+            Decision::TargetReached => Some(StopReason::TargetReached),
+            Decision::TargetOutOfReach => Some(StopReason::TargetOutOfReach),
+            Decision::VoteBudget => Some(StopReason::VoteBudget),
+        })
+    }
+
+    /// Returns the best prediction, or the prediction from all votes if no radius was positive.
+    fn final_prediction(
+        &self,
+        progress: VoteProgress,
+        stop_reason: StopReason,
+    ) -> Result<RobustPrediction, ClassifierError> {
+        let VoteProgress {
+            counts,
+            selection,
+            best,
+        } = progress;
+        match (best, selection) {
+            (Some(best), _) => Ok(with_final_votes(best, &counts, stop_reason)),
+            (None, _) if counts.drawn() == 0 => Err(ClassifierError::DeadlineExceeded),
+            (None, None) => Ok(prediction_without_selection(&counts, &self.context)),
             (None, Some((class, phase))) => {
                 let proven = phase.certify(counts.estimation_tally(class))?;
                 let (plan, context) = (phase.plan(), &self.context);
-                prediction_from_votes(&counts, class, plan, &proven, context, self.spec, stop_reason)
+                Ok(prediction_from_votes(
+                    &counts,
+                    class,
+                    plan,
+                    &proven,
+                    context,
+                    self.spec,
+                    stop_reason,
+                ))
             }
-        };
-        Ok((prediction, drawn))
+        }
     }
 
     /// Submits chunks until the allowed number is outstanding or all votes are submitted.

@@ -17,14 +17,14 @@ pub(in crate::classifier) struct VoteTrace {
     evaluations: usize,
     /// The trace keeps one of `2^thinning` evaluations.
     thinning: u32,
-    selection: Option<Selection>,
+    selection: Option<SelectedClass>,
     /// `ln h` of all votes.
     log_shares: Vec<f64>,
 }
 
 /// The result of the selection votes.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::classifier) struct Selection {
+pub(in crate::classifier) struct SelectedClass {
     /// The class that the votes chose.
     pub(in crate::classifier) class: usize,
     /// The selection votes for that class.
@@ -52,7 +52,7 @@ impl VoteTrace {
     pub(super) fn finish(&mut self, counts: &VoteCounts) {
         self.log_shares = log_vote_shares(counts);
         let Some(class) = counts.selected_class() else { return };
-        self.selection = Some(Selection {
+        self.selection = Some(SelectedClass {
             class,
             tally: counts.selection_tally(class),
         });
@@ -68,7 +68,7 @@ impl VoteTrace {
     }
 
     /// The result of the selection votes; `None` if the loop ended before all were counted.
-    pub(in crate::classifier) fn selection(&self) -> Option<Selection> {
+    pub(in crate::classifier) fn selection(&self) -> Option<SelectedClass> {
         self.selection
     }
 

@@ -41,8 +41,8 @@ impl VotePredictor<'_> {
         let concurrent = count.clamp(1, MAX_CONCURRENT_INPUTS);
         let predict_one = |(index, input): (usize, Input)| {
             async move {
-                // Each input gets a fair part of the remaining time. A tight deadline costs every input
-                // some votes, instead of costing the last inputs all of theirs.
+                // Each input gets a fair part of the remaining time. A tight deadline costs every
+                // input some votes, instead of costing the last inputs all of theirs.
                 let rounds = u32::try_from((count - index).div_ceil(concurrent)).unwrap_or(u32::MAX);
                 let now = Instant::now();
                 let stop_at = now + deadline.saturating_duration_since(now) / rounds;
@@ -58,8 +58,8 @@ impl VotePredictor<'_> {
             .await
     }
 
-    /// Predicts `input`. Stops at `stop_at` if there is an estimation vote. Calls `on_better` with each
-    /// prediction that has a larger radius than all before it.
+    /// Predicts `input`. Stops at `stop_at` if there is an estimation vote. Calls `on_better` with
+    /// each prediction that has a larger radius than all before it.
     pub(super) async fn predict_one(
         self,
         input: Input,
@@ -78,8 +78,8 @@ impl VotePredictor<'_> {
         let standard_row = self
             .reservation
             .submit(Box::new(InputRows([input].into())), PerRole { standard: 1, robust: 0 });
-        // A robust prediction that arrives before the standard model's row cannot be mixed, so it is
-        // not reported.
+        // A robust prediction that arrives before the standard model's row cannot be mixed, so it
+        // is not reported.
         let standard_log_probs = OnceLock::new();
         let standard = async {
             let outputs = outputs_by(self.reservation.deadline(), standard_row).await?;

@@ -12,9 +12,9 @@ use crate::certificate::Temperature;
 use crate::domain::{Input, PerRole, RequestStage, RequestTimings};
 use crate::scheduler::Reservation;
 
-/// Predicts `inputs` from one row of each model for each input. All rows are one job, so both models
-/// run at the same time.
-pub(super) async fn predict_rows(
+/// Predicts `inputs` from one row of each model for each input. All rows are one job, so both
+/// models run at the same time.
+pub(super) async fn predict_from_rows(
     context: &InferenceContext,
     inputs: Arc<[Input]>,
     reservation: &Reservation,
@@ -24,8 +24,8 @@ pub(super) async fn predict_rows(
         standard: inputs.len(),
         robust: inputs.len(),
     };
-    let pending = reservation.submit_coalesced(Box::new(InputRows(inputs)), rows);
-    let outputs = outputs_by(reservation.deadline(), pending).await?;
+    let job = reservation.submit_coalesced(Box::new(InputRows(inputs)), rows);
+    let outputs = outputs_by(reservation.deadline(), job).await?;
     let mixing_start = Instant::now();
     let classes = engine.labels.len();
     let row_pairs = (outputs.rows.standard)
