@@ -180,8 +180,8 @@ async fn an_invalid_file_changes_nothing_and_all_its_errors_are_reported() {
     assert_eq!((config.reloads, config.failed_reloads), (0, 1));
     assert_eq!(info.provenance, before.provenance);
     let line = server.process.line_with("config change rejected");
-    assert!(line.contains("the old one stays in force"), "{line}");
-    // The file is invalid, then missing, then restored. The old configuration stays in force.
+    assert!(line.contains("the previous config stays in force"), "{line}");
+    // The file is invalid, then missing, then restored. The previous config stays in force.
     replace_file(&file, |_| "alpha == 3".to_owned());
     server
         .wait_for(|info| info.config.as_ref().unwrap().failed_reloads == 2)
