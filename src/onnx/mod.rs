@@ -4,16 +4,21 @@
 //! asked for. A session is a [`Backend`]: it belongs to one thread and runs rows. [`self_test()`] finds out whether
 //! backends compute one function of each row, as every answer needs; [`Agreement`] says what counts as the same.
 
+#[path = "output_tolerance.rs"]
 mod agreement;
 mod backend;
 mod error;
 mod graph;
+#[path = "cancellation.rs"]
 mod halt;
 mod manifest;
 mod manifest_format;
 mod model;
+#[path = "cpu_description.rs"]
 mod processor;
+#[path = "guarantee_basis.rs"]
 mod proof;
+#[path = "execution_provider.rs"]
 mod provider;
 mod runtime;
 mod self_test;

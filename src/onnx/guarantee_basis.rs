@@ -214,4 +214,5 @@ fn speaks_of_another(statement: &Statement, manifest: &Manifest, norm: Norm) -> 
 }
 
 #[cfg(test)]
+#[path = "guarantee_basis/tests.rs"]
 mod tests;
