@@ -1,27 +1,33 @@
-//! The end of a run that nobody waits for any more.
+//! Cancels a run when no caller waits for it any more.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Counts who waits for one run, and ends it when the last of them has left.
+/// Counts the callers that wait for one run, and cancels the run when the last of them leaves.
 ///
-/// The thread that runs arms it for as long as the runtime works; whoever leaves last, on any thread, pulls the trigger.
-/// Both hold the lock while they do, so that a trigger is never pulled on a run that is over and might hit the next one.
-pub struct Halt {
+/// The running thread registers a callback for the duration of the run. The thread that removes the
+/// last waiter calls it. Both threads hold the lock meanwhile, so the callback never runs after the run
+/// has ended, when it could cancel the next one.
+pub struct Cancellation {
     state: Mutex<State>,
 }
 
 struct State {
-    waiting: usize,
-    trigger: Option<Box<dyn FnOnce() + Send>>,
+    waiters: usize,
+    /// Set while the run is in progress.
+    on_cancel: Option<Box<dyn FnOnce() + Send>>,
 }
 
-impl Halt {
-    /// For a run that `waiting` callers wait for; with none it is over before it begins.
+impl Cancellation {
+    /// Creates the cancellation of a run that `waiters` callers wait for. Without waiters the run is
+    /// cancelled before it starts.
     #[must_use]
-    pub fn new(waiting: usize) -> Self {
+    pub fn new(waiters: usize) -> Self {
         Self {
-            state: Mutex::new(State { waiting, trigger: None }),
+            state: Mutex::new(State {
+                waiters,
+                on_cancel: None,
+            }),
         }
     }
 
@@ -29,53 +35,54 @@ impl Halt {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One of those who wait has left.
-    pub fn leave(&self) {
+    /// Removes one waiter. The last one cancels the run.
+    pub fn remove_waiter(&self) {
         let mut state = self.state();
-        state.waiting = state.waiting.saturating_sub(1);
-        if state.waiting == 0
-            && let Some(trigger) = state.trigger.take()
+        state.waiters = state.waiters.saturating_sub(1);
+        if state.waiters == 0
+            && let Some(on_cancel) = state.on_cancel.take()
         {
-            trigger();
+            on_cancel();
         }
     }
 
-    /// Whether all have left.
+    /// Returns whether no waiter is left.
     #[must_use]
-    pub fn is_orphaned(&self) -> bool {
-        self.state().waiting == 0
+    pub fn is_cancelled(&self) -> bool {
+        self.state().waiters == 0
     }
 
-    /// Does `work`, which `trigger` can end from another thread; `None`, without doing it, if all have left already.
-    pub fn guard<R>(&self, trigger: impl FnOnce() + Send + 'static, work: impl FnOnce() -> R) -> Option<R> {
+    /// Runs `work`. If the last waiter leaves meanwhile, another thread calls `on_cancel`. Returns `None`
+    /// without running `work` if no waiter is left.
+    pub fn run_cancellable<R>(&self, on_cancel: impl FnOnce() + Send + 'static, work: impl FnOnce() -> R) -> Option<R> {
         {
             let mut state = self.state();
-            if state.waiting == 0 {
+            if state.waiters == 0 {
                 return None;
             }
-            state.trigger = Some(Box::new(trigger));
+            state.on_cancel = Some(Box::new(on_cancel));
         }
-        let _disarm = Disarm(self);
+        let _clear = ClearCallback(self);
         Some(work())
     }
 }
 
-/// The run is over, by a panic too.
-struct Disarm<'a>(&'a Halt);
+/// Removes the callback when the run ends, also after a panic.
+struct ClearCallback<'a>(&'a Cancellation);
 
-impl Drop for Disarm<'_> {
+impl Drop for ClearCallback<'_> {
     fn drop(&mut self) {
-        self.0.state().trigger = None;
+        self.0.state().on_cancel = None;
     }
 }
 
-impl fmt::Debug for Halt {
+impl fmt::Debug for Cancellation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state();
         formatter
-            .debug_struct("Halt")
-            .field("waiting", &state.waiting)
-            .field("armed", &state.trigger.is_some())
+            .debug_struct("Cancellation")
+            .field("waiters", &state.waiters)
+            .field("running", &state.on_cancel.is_some())
             .finish()
     }
 }
@@ -88,29 +95,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_to_leave_ends_the_run() {
-        let (halt, pulled) = (Halt::new(2), Arc::new(AtomicUsize::new(0)));
-        let trigger = {
-            let pulled = Arc::clone(&pulled);
+    fn the_last_waiter_to_leave_cancels_the_run() {
+        let (cancellation, calls) = (Cancellation::new(2), Arc::new(AtomicUsize::new(0)));
+        let on_cancel = {
+            let calls = Arc::clone(&calls);
             move || {
-                pulled.fetch_add(1, Ordering::SeqCst);
+                calls.fetch_add(1, Ordering::SeqCst);
             }
         };
-        let seen = halt.guard(trigger, || {
-            halt.leave();
-            let after_one = pulled.load(Ordering::SeqCst);
-            halt.leave();
-            (after_one, pulled.load(Ordering::SeqCst))
+        let calls_after_each_waiter = cancellation.run_cancellable(on_cancel, || {
+            cancellation.remove_waiter();
+            let after_first = calls.load(Ordering::SeqCst);
+            cancellation.remove_waiter();
+            (after_first, calls.load(Ordering::SeqCst))
         });
-        assert_eq!(seen, Some((0, 1)));
-        assert!(halt.is_orphaned());
+        assert_eq!(calls_after_each_waiter, Some((0, 1)));
+        assert!(cancellation.is_cancelled());
     }
 
     #[test]
-    fn a_run_that_is_over_is_not_hit() {
-        let halt = Halt::new(1);
-        assert_eq!(halt.guard(|| panic!("pulled after the run"), || 7), Some(7));
-        halt.leave();
-        assert_eq!(halt.guard(|| (), || 7), None);
+    fn a_finished_run_is_not_cancelled() {
+        let cancellation = Cancellation::new(1);
+        let on_cancel = || panic!("called after the run");
+        assert_eq!(cancellation.run_cancellable(on_cancel, || 7), Some(7));
+        cancellation.remove_waiter();
+        assert_eq!(cancellation.run_cancellable(|| (), || 7), None);
     }
 }

@@ -1,21 +1,21 @@
-//! Execution providers: what was asked for, and what it came to.
+//! Execution providers: the configured one, and the one that is used.
 
 use ort::ep::{CUDA, ExecutionProviderDispatch};
 
 use super::OnnxError;
 use crate::settings::Provider;
 
-/// Where a model really runs.
+/// The execution provider that a model runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProviderInUse {
+pub struct ActiveProvider {
     /// "cpu" or "cuda".
     pub name: &'static str,
-    /// Why it is not what "auto" would rather have had; empty otherwise.
+    /// The reason why "auto" did not select CUDA; empty otherwise.
     pub note: String,
 }
 
-impl ProviderInUse {
-    /// The processor, as asked for.
+impl ActiveProvider {
+    /// The CPU, as configured.
     pub(super) const CPU: Self = Self {
         name: "cpu",
         note: String::new(),
@@ -25,38 +25,38 @@ impl ProviderInUse {
         note: String::new(),
     };
 
-    /// Whether it runs on a GPU.
+    /// Returns whether the model runs on a GPU.
     #[must_use]
     pub fn is_cuda(&self) -> bool {
         *self == Self::CUDA
     }
 }
 
-/// Decides where to run, from what was asked for and what happens if CUDA is tried.
+/// Selects the provider from the configured one and the result of `try_cuda`.
 ///
 /// # Errors
-/// If CUDA was asked for by name and does not load: the processor is never used in silence.
-pub(super) fn choose(
-    asked: Provider,
+/// If the settings name CUDA and it does not load. The CPU never replaces it silently.
+pub(super) fn select_provider(
+    configured: Provider,
     try_cuda: impl FnOnce() -> Result<(), String>,
-) -> Result<ProviderInUse, OnnxError> {
-    match asked {
-        Provider::Cpu => Ok(ProviderInUse::CPU),
+) -> Result<ActiveProvider, OnnxError> {
+    match configured {
+        Provider::Cpu => Ok(ActiveProvider::CPU),
         Provider::Cuda => try_cuda()
-            .map(|()| ProviderInUse::CUDA)
-            .map_err(|reason| OnnxError::Cuda { reason }),
+            .map(|()| ActiveProvider::CUDA)
+            .map_err(|reason| OnnxError::CudaUnavailable { reason }),
         Provider::Auto => Ok(try_cuda().map_or_else(
-            |reason| ProviderInUse {
+            |reason| ActiveProvider {
                 name: "cpu",
                 note: format!("CUDA does not load: {}", reason.trim_end_matches('.')),
             },
-            |()| ProviderInUse::CUDA,
+            |()| ActiveProvider::CUDA,
         )),
     }
 }
 
-/// CUDA set up to compute one deterministic function: no TF32, no search among algorithms.
-pub(super) fn cuda() -> ExecutionProviderDispatch {
+/// Configures CUDA to compute one deterministic function: no TF32, and no search among algorithms.
+pub(super) fn cuda_provider() -> ExecutionProviderDispatch {
     CUDA::default()
         .with_tf32(false)
         .with_conv_algorithm_search(ort::ep::cuda::ConvAlgorithmSearch::Default)
@@ -70,20 +70,20 @@ mod tests {
 
     #[test]
     fn cuda_by_name_never_falls_back() {
-        let error = choose(Provider::Cuda, || Err("no libcudnn.so.9".to_owned())).unwrap_err();
+        let error = select_provider(Provider::Cuda, || Err("no libcudnn.so.9".to_owned())).unwrap_err();
         assert!(error.to_string().contains("no libcudnn.so.9"));
     }
 
     #[test]
-    fn auto_falls_back_and_says_why() {
-        let in_use = choose(Provider::Auto, || Err("no driver".to_owned())).unwrap();
-        assert_eq!(in_use.name, "cpu");
-        assert!(in_use.note.contains("no driver"));
+    fn auto_falls_back_and_records_the_reason() {
+        let active = select_provider(Provider::Auto, || Err("no driver".to_owned())).unwrap();
+        assert_eq!(active.name, "cpu");
+        assert!(active.note.contains("no driver"));
     }
 
     #[test]
     fn cpu_does_not_try_cuda() {
-        let in_use = choose(Provider::Cpu, || unreachable!("CUDA was tried")).unwrap();
-        assert_eq!(in_use, ProviderInUse::CPU);
+        let active = select_provider(Provider::Cpu, || unreachable!("CUDA was tried")).unwrap();
+        assert_eq!(active, ActiveProvider::CPU);
     }
 }

@@ -1,125 +1,43 @@
-//! The record of a proof: a JSON file beside the ONNX file, `lipschitz.proof.json` beside `lipschitz.onnx`, in which the
-//! prover of `models/certimix_models` has signed what it proved about exactly that file.
+//! Decides whether the guarantee of a model is proven or claimed.
 //!
-//! A manifest is written by a person, and a constant that a person has typed looks like one that was proved.
-//! [`grounds`] tells the two apart: proven is what a key that the operator trusts has signed about this file, this input
-//! and this output; everything else is the manifest's claim. A record that contradicts its manifest, or that cannot be
-//! read or verified, is an error: somebody meant it to say something.
+//! A person writes the manifest, and a typed constant looks like a proved one. A guarantee counts as
+//! proven only if a key that the operator trusts has signed it for this file, this input and this
+//! output. Every other guarantee is a claim of the manifest. A record that contradicts its manifest, or
+//! that cannot be read or verified, is an error, because its author meant it to prove something.
 
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
-
-use ring::signature::{ED25519, UnparsedPublicKey};
-use serde::Deserialize;
-
+use super::proof_record::{self, ProofStatement};
 use super::{Manifest, OnnxError};
-use crate::domain::{Guarantee, JustifiedBasis, Norm, ProofKey, bytes_of_hex};
+use crate::domain::{Guarantee, JustifiedBasis, Norm, ProofKey};
 
-/// Bytes of a record, at most.
-const LARGEST: u64 = 64 << 10;
-
-/// A record as it lies in its file.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Record {
-    /// A JSON object as text, byte for byte what was signed: a [`Statement`].
-    statement: String,
-    public_key: String,
-    signature: String,
-}
-
-/// What is proved.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Statement {
-    version: u32,
-    /// The program that proved it.
-    checker: String,
-    model_sha256: String,
-    guarantee: String,
-    norm: String,
-    /// Of the vector of logits, per unit of the float input.
-    constant: f64,
-    /// Absolute, of each logit.
-    logit_error_bound: f64,
-    input_shape: Vec<usize>,
-    input_range: [f64; 2],
-    output: String,
-    classes: usize,
-}
-
-/// Where the record of the ONNX file `onnx` lies, if there is one.
-pub(super) fn record_path(onnx: &Path) -> PathBuf {
-    onnx.with_extension("proof.json")
-}
-
-/// Where the record of the model whose manifest is `manifest` lies, if there is one; none if the manifest names no file.
-/// For those who watch: what is wrong with the manifest is for [`Manifest::read`] to say.
-#[must_use]
-pub fn proof_path(manifest: &Path) -> Option<PathBuf> {
-    #[derive(Deserialize)]
-    struct Named {
-        file: String,
-    }
-    // A pipe would be waited for.
-    let regular = std::fs::metadata(manifest).is_ok_and(|found| found.is_file());
-    let text = regular.then(|| std::fs::read_to_string(manifest).ok()).flatten()?;
-    let named: Named = toml::from_str(&text).ok()?;
-    Some(record_path(&manifest.parent()?.join(named.file)))
-}
-
-/// The record beside the ONNX file `onnx`; none if there is no such file.
+/// Returns the basis of the guarantee of `manifest`. Only records that one of `keys` has signed count as
+/// proofs. Returns `None` if nothing is guaranteed.
 ///
 /// # Errors
-/// If there is one that cannot be read, or one that is too large.
-pub(super) fn read(onnx: &Path) -> Result<Option<Vec<u8>>, OnnxError> {
-    let path = record_path(onnx);
-    let unreadable = |reason: String| OnnxError::Unreadable {
-        what: "the record of the proof",
-        path: path.clone(),
-        reason,
-    };
-    match std::fs::metadata(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unreadable(error.to_string())),
-        Ok(found) if !found.is_file() => return Err(unreadable("it is not a regular file".to_owned())),
-        Ok(_) => {}
-    }
-    let mut bytes = Vec::new();
-    std::fs::File::open(&path)
-        .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
-        .map_err(|error| unreadable(error.to_string()))?;
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > LARGEST {
-        return Err(unreadable(format!("it is larger than {LARGEST} bytes")));
-    }
-    Ok(Some(bytes))
-}
-
-/// What the guarantee of `manifest`, whose ONNX file has the SHA-256 that it states, rests on, where records are
-/// believed that are signed by one of `keys`; none if nothing is guaranteed.
-///
-/// # Errors
-/// If the record cannot be read or its signature is not its key's, or if it proves less than the manifest says.
-pub fn grounds(manifest: &Manifest, keys: &[ProofKey]) -> Result<Option<JustifiedBasis>, OnnxError> {
-    decide(manifest, manifest.proof.as_deref(), keys).map_err(|reason| OnnxError::Proof {
-        path: record_path(&manifest.file),
+/// If the record cannot be read, its signature is wrong, or it proves less than the manifest claims.
+pub fn guarantee_basis(manifest: &Manifest, keys: &[ProofKey]) -> Result<Option<JustifiedBasis>, OnnxError> {
+    determine_basis(manifest, manifest.proof.as_deref(), keys).map_err(|reason| OnnxError::InvalidProofRecord {
+        path: proof_record::path_beside(&manifest.file),
         reason,
     })
 }
 
-fn decide(manifest: &Manifest, record: Option<&[u8]>, keys: &[ProofKey]) -> Result<Option<JustifiedBasis>, String> {
-    // Whatever the guarantee: a record that is broken is never passed over.
-    let signed = record.map(verify).transpose()?;
+fn determine_basis(
+    manifest: &Manifest,
+    record: Option<&[u8]>,
+    keys: &[ProofKey],
+) -> Result<Option<JustifiedBasis>, String> {
+    // A broken record is an error for every kind of guarantee.
+    let signed = record.map(proof_record::verify_signature).transpose()?;
     let (norm, constant, error_bound) = match manifest.guarantee {
         Guarantee::None => return Ok(None),
         Guarantee::GaussianSmoothing { .. } => {
-            let why =
+            let reason =
                 "the theorem of Gaussian smoothing, which holds for any base classifier: the server draws the noise";
-            return Ok(Some(JustifiedBasis::proven(why)));
+            return Ok(Some(JustifiedBasis::proven(reason)));
         }
         Guarantee::LipschitzProbabilities { .. } => {
-            let why = "the constants of probabilities are the manifest's word: no checker proves such";
-            return Ok(Some(JustifiedBasis::claimed(why)));
+            let reason = "the manifest claims the constants of the probabilities: no checker proves such constants";
+            return Ok(Some(JustifiedBasis::claimed(reason)));
         }
         Guarantee::LipschitzLogits {
             norm,
@@ -129,63 +47,46 @@ fn decide(manifest: &Manifest, record: Option<&[u8]>, keys: &[ProofKey]) -> Resu
         } => (norm, constant, error_bound),
     };
     let Some((statement, key)) = signed else {
-        let why = "the constant is the manifest's word: there is no record of a proof beside the ONNX file";
-        return Ok(Some(JustifiedBasis::claimed(why)));
+        let reason = "the manifest claims the constant: there is no record of a proof beside the ONNX file";
+        return Ok(Some(JustifiedBasis::claimed(reason)));
     };
     if !keys.contains(&key) {
-        let why = format!("the record of the proof is signed by {key}, which certificate.proof_keys does not name");
-        return Ok(Some(JustifiedBasis::claimed(why)));
+        let reason = format!("the key {key} signed the proof record, but certificate.proof_keys does not contain it");
+        return Ok(Some(JustifiedBasis::claimed(reason)));
     }
-    if let Some(other) = speaks_of_another(&statement, manifest, norm) {
-        let why = format!("the record of the proof is about something else: {other}");
-        return Ok(Some(JustifiedBasis::claimed(why)));
+    if let Some(difference) = difference_of_subject(&statement, manifest, norm) {
+        let reason = format!("the proof record is about another model: {difference}");
+        return Ok(Some(JustifiedBasis::claimed(reason)));
     }
     for (name, claimed, proved) in [
         ("constant", constant, statement.constant),
         ("logit_error_bound", error_bound, statement.logit_error_bound),
     ] {
         if !(proved.is_finite() && proved >= 0.0) {
-            return Err(format!("its {name} is {proved}, which is no bound"));
+            return Err(format!("its {name} is {proved}, which is not a bound"));
         }
-        // Asked for as what must hold, so that a NaN fails it.
+        // The condition must be true, so that a NaN fails it.
         let covers = claimed >= proved;
         if !covers {
             return Err(format!(
-                "the manifest's guarantee.{name} is {claimed}, and no less than {proved} is proved: the manifest is wrong"
+                "the manifest's guarantee.{name} is {claimed}, but the proof covers only values from {proved} on: the \
+                 manifest is wrong"
             ));
         }
     }
-    let why = format!(
+    let reason = format!(
         "a record about exactly this file, by {}, signed by {key}",
         statement.checker
     );
-    Ok(Some(JustifiedBasis::proven(why)))
+    Ok(Some(JustifiedBasis::proven(reason)))
 }
 
-/// The statement of a record and the key that has signed it, whoever's that is.
-fn verify(record: &[u8]) -> Result<(Statement, ProofKey), String> {
-    let record: Record = serde_json::from_slice(record).map_err(|error| format!("it is no such record: {error}"))?;
-    let key = ProofKey::parse(&record.public_key).ok_or("public_key is not 64 hexadecimal digits")?;
-    let signature: [u8; 64] = bytes_of_hex(&record.signature).ok_or("signature is not 128 hexadecimal digits")?;
-    UnparsedPublicKey::new(&ED25519, key.0)
-        .verify(record.statement.as_bytes(), &signature)
-        .map_err(|_| "the signature is not that of public_key under statement")?;
-    let statement: Statement =
-        serde_json::from_str(&record.statement).map_err(|error| format!("its statement: {error}"))?;
-    if statement.version != 1 {
-        return Err(format!(
-            "its statement has version {}, and 1 is understood",
-            statement.version
-        ));
-    }
-    Ok((statement, key))
-}
-
-/// The first thing that the statement says of another model than this one; none if it is about this one.
-fn speaks_of_another(statement: &Statement, manifest: &Manifest, norm: Norm) -> Option<String> {
+/// Returns the first difference between the model that the statement is about and this model; `None` if
+/// they are the same.
+fn difference_of_subject(statement: &ProofStatement, manifest: &Manifest, norm: Norm) -> Option<String> {
     let input = &manifest.input;
-    let differs = |name: &str, said: &dyn std::fmt::Debug, here: &dyn std::fmt::Debug| {
-        Some(format!("its {name} is {said:?}, here it is {here:?}"))
+    let differs = |name: &str, stated: &dyn std::fmt::Debug, actual: &dyn std::fmt::Debug| {
+        Some(format!("its {name} is {stated:?}, but the model has {actual:?}"))
     };
     if statement.model_sha256 != manifest.sha256 {
         return differs("model_sha256", &statement.model_sha256, &manifest.sha256);
@@ -199,7 +100,7 @@ fn speaks_of_another(statement: &Statement, manifest: &Manifest, norm: Norm) -> 
     if statement.input_shape != input.shape {
         return differs("input_shape", &statement.input_shape, &input.shape);
     }
-    // Exactly: the bound on the rounding error is about this box.
+    // The bits must be equal: the bound on the rounding error holds for this range.
     let range = [input.low, input.high];
     if statement.input_range.map(f64::to_bits) != range.map(f64::to_bits) {
         return differs("input_range", &statement.input_range, &range);
@@ -214,5 +115,4 @@ fn speaks_of_another(statement: &Statement, manifest: &Manifest, norm: Norm) -> 
 }
 
 #[cfg(test)]
-#[path = "guarantee_basis/tests.rs"]
 mod tests;

@@ -1,119 +1,120 @@
-//! Refuses graphs that are no function: those that draw random numbers, and those that train.
+//! Rejects graphs that do not compute a function: those that draw random numbers, and those that train.
 
 use std::collections::HashMap;
 
-use super::wire::{Function, Graph, Model, Node, Tensor};
+use super::protobuf::{FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto};
 
 /// Operators that draw random numbers.
-const RANDOM: [&str; 9] = [
+const RANDOM_OPERATORS: [&str; 9] = [
     "Bernoulli",
     "Multinomial",
     "RandomNormal",
     "RandomNormalLike",
     "RandomUniform",
     "RandomUniformLike",
-    // ONNX Runtime's own.
+    // Operators of ONNX Runtime.
     "RandomGenerator",
     "Sampling",
     "Random",
 ];
 
-/// Operators that belong to training, whatever their attributes.
-const TRAINING: [&str; 4] = ["Adagrad", "Adam", "Gradient", "Momentum"];
+/// Operators of training, regardless of their attributes.
+const TRAINING_OPERATORS: [&str; 4] = ["Adagrad", "Adam", "Gradient", "Momentum"];
 
-/// Looks at every node of `model`, in branches, loops and functions too, whether the output needs it or not.
+/// Checks every node of `model`, including those in branches, loops and functions. A node counts even
+/// if the output does not depend on it.
 ///
 /// # Errors
-/// Says which node draws random numbers or trains.
-pub(in crate::onnx) fn check_deterministic(model: &Model) -> Result<(), String> {
-    let opset = opset(model);
-    let mut known = Known::default();
+/// Names the node that draws random numbers or trains.
+pub(in crate::onnx) fn check_deterministic(model: &ModelProto) -> Result<(), String> {
+    let opset = onnx_opset_version(model);
+    let mut constants = ConstantsByName::default();
     if let Some(graph) = &model.graph {
-        in_graph(graph, opset, &mut known)?;
+        check_graph(graph, opset, &mut constants)?;
     }
-    for Function { nodes, .. } in &model.functions {
-        in_nodes(nodes, opset, &mut Known::default())?;
+    for FunctionProto { nodes, .. } in &model.functions {
+        check_nodes(nodes, opset, &mut ConstantsByName::default())?;
     }
     Ok(())
 }
 
-/// The version of ONNX's own operators.
-pub(super) fn opset(model: &Model) -> i64 {
-    let own = model.opsets.iter().filter(|opset| is_onnx(&opset.domain));
-    own.map(|opset| opset.version).max().unwrap_or(0)
+/// Returns the version of the standard ONNX operators.
+pub(super) fn onnx_opset_version(model: &ModelProto) -> i64 {
+    let standard = model.opsets.iter().filter(|opset| is_onnx_domain(&opset.domain));
+    standard.map(|opset| opset.version).max().unwrap_or(0)
 }
 
-/// Whether operators of `domain` are ONNX's own.
-pub(super) fn is_onnx(domain: &[u8]) -> bool {
+/// Returns whether `domain` is that of the standard ONNX operators.
+pub(super) fn is_onnx_domain(domain: &[u8]) -> bool {
     matches!(domain, b"" | b"ai.onnx")
 }
 
-/// Constants of the graph and of those around it, by name.
-type Known<'a> = HashMap<&'a [u8], &'a Tensor>;
+/// The constants of a graph and of the graphs that enclose it, by name.
+type ConstantsByName<'a> = HashMap<&'a [u8], &'a TensorProto>;
 
-fn in_graph<'a>(graph: &'a Graph, opset: i64, known: &mut Known<'a>) -> Result<(), String> {
-    known.extend(graph.initializers.iter().map(|tensor| (tensor.name.as_slice(), tensor)));
-    in_nodes(&graph.nodes, opset, known)
+fn check_graph<'a>(graph: &'a GraphProto, opset: i64, constants: &mut ConstantsByName<'a>) -> Result<(), String> {
+    constants.extend(graph.initializers.iter().map(|tensor| (tensor.name.as_slice(), tensor)));
+    check_nodes(&graph.nodes, opset, constants)
 }
 
-fn in_nodes<'a>(nodes: &'a [Node], opset: i64, known: &mut Known<'a>) -> Result<(), String> {
+fn check_nodes<'a>(nodes: &'a [NodeProto], opset: i64, constants: &mut ConstantsByName<'a>) -> Result<(), String> {
     for node in nodes {
-        check(node, opset, known)?;
+        check_node(node, opset, constants)?;
         let value = node.attribute("value").and_then(|value| value.tensor.as_ref());
         if let (b"Constant", Some(tensor), [output]) = (node.operator.as_slice(), value, node.outputs.as_slice()) {
-            known.insert(output, tensor);
+            constants.insert(output, tensor);
         }
         let graphs = node.attributes.iter().flat_map(|attribute| {
             let one = attribute.graph.iter().map(AsRef::as_ref);
             one.chain(&attribute.graphs)
         });
         for graph in graphs {
-            in_graph(graph, opset, &mut known.clone())?;
+            check_graph(graph, opset, &mut constants.clone())?;
         }
     }
     Ok(())
 }
 
-fn check(node: &Node, opset: i64, known: &Known) -> Result<(), String> {
+fn check_node(node: &NodeProto, opset: i64, constants: &ConstantsByName) -> Result<(), String> {
     let operator = String::from_utf8_lossy(&node.operator);
-    let name = || describe(node);
-    if RANDOM.contains(&operator.as_ref()) || operator.starts_with("Random") {
+    let name = || describe_node(node);
+    if RANDOM_OPERATORS.contains(&operator.as_ref()) || operator.starts_with("Random") {
         return Err(format!("{} draws random numbers", name()));
     }
     let training_domain = node.domain.starts_with(b"ai.onnx.preview.training");
-    if TRAINING.contains(&operator.as_ref()) || training_domain || operator.ends_with("Grad") {
-        return Err(format!("{} belongs to training", name()));
+    if TRAINING_OPERATORS.contains(&operator.as_ref()) || training_domain || operator.ends_with("Grad") {
+        return Err(format!("{} is an operator of training", name()));
     }
     let int = |name: &str| node.attribute(name).map_or(0, |attribute| attribute.int);
-    // An attribute that a function's caller sets is not seen here.
-    let by_caller = node.attributes.iter().any(|attribute| !attribute.reference.is_empty());
+    // The caller of a function sets the value of such an attribute, so the value is unknown here.
+    let has_unknown_attribute = node.attributes.iter().any(|attribute| !attribute.reference.is_empty());
     let trains = match operator.as_ref() {
         "BatchNormalization" if opset < 7 => int("is_test") == 0,
         "BatchNormalization" if opset < 14 => node.outputs.iter().skip(1).any(|output| !output.is_empty()),
-        "BatchNormalization" => int("training_mode") != 0 || by_caller,
+        "BatchNormalization" => int("training_mode") != 0 || has_unknown_attribute,
         "Dropout" if opset < 7 => int("is_test") == 0,
         "Dropout" if opset < 12 => false,
         "Dropout" => match node.inputs.get(2).filter(|input| !input.is_empty()) {
             None => false,
-            Some(mode) => known.get(mode.as_slice()).and_then(|tensor| tensor.integers()) != Some(vec![0]),
+            Some(mode) => constants.get(mode.as_slice()).and_then(|tensor| tensor.integers()) != Some(vec![0]),
         },
-        // Of other domains: each has its own place for the mode.
+        // Operators of other domains: each stores the mode in another place.
         other => other.contains("Dropout"),
     };
     if trains {
         return Err(format!(
-            "{} trains, so that it answers at random or by its batch",
+            "{} runs in training mode, so its output is random or depends on the batch",
             name()
         ));
     }
     Ok(())
 }
 
-/// A node as a person finds it.
-pub(super) fn describe(node: &Node) -> String {
+/// Describes a node for a person who looks for it in the graph.
+pub(super) fn describe_node(node: &NodeProto) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let operator = text(&node.operator);
-    let operator = if is_onnx(&node.domain) {
+    let operator = if is_onnx_domain(&node.domain) {
         operator
     } else {
         format!("{}.{operator}", text(&node.domain))

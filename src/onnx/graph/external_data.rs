@@ -1,74 +1,81 @@
-//! Whether an ONNX file is the whole model: its weights may lie in other files, which no SHA-256 of a manifest speaks of.
+//! Rejects an ONNX file that stores weights in other files. The SHA-256 of the manifest does not cover
+//! those files.
 
 use bytes::Bytes;
 use prost::Message as _;
 
-use super::wire;
+use super::protobuf;
 
-/// What keeps a file from being served.
+/// The reason why a model file cannot be served.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::onnx) enum NotOneFile {
-    /// It is no ONNX model, for this reason.
-    NoModel(String),
-    /// A tensor lies elsewhere.
-    Elsewhere {
-        /// Its name; empty if it has none.
+pub(in crate::onnx) enum ModelFileError {
+    /// The file is not an ONNX model, for this reason.
+    InvalidModel(String),
+    /// A tensor is stored in another file.
+    ExternalTensor {
+        /// The name of the tensor; empty if it has none.
         tensor: String,
-        /// Where, as the file says it.
+        /// The location that the file records.
         location: String,
     },
 }
 
-/// Reads the ONNX file `bytes`, and checks that every tensor of it is in it.
-pub(in crate::onnx) fn check_one_file(bytes: Bytes) -> Result<wire::Model, NotOneFile> {
-    let model = wire::Model::decode(bytes).map_err(|error| NotOneFile::NoModel(error.to_string()))?;
+/// Decodes the ONNX file `bytes`, and checks that it contains every tensor.
+pub(in crate::onnx) fn decode_self_contained_model(bytes: Bytes) -> Result<protobuf::ModelProto, ModelFileError> {
+    let model = protobuf::ModelProto::decode(bytes).map_err(|error| ModelFileError::InvalidModel(error.to_string()))?;
     let graph = model
         .graph
         .as_ref()
-        .ok_or_else(|| NotOneFile::NoModel("it has no graph".to_owned()))?;
+        .ok_or_else(|| ModelFileError::InvalidModel("it has no graph".to_owned()))?;
     let nodes = model.functions.iter().flat_map(|function| &function.nodes);
     let defaults = model.functions.iter().flat_map(|function| &function.attributes);
-    let found = in_graph(graph)
-        .or_else(|| nodes.flat_map(|node| &node.attributes).find_map(in_attribute))
-        .or_else(|| defaults.into_iter().find_map(in_attribute))
-        .map(elsewhere);
+    let found = external_tensor_in_graph(graph)
+        .or_else(|| {
+            nodes
+                .flat_map(|node| &node.attributes)
+                .find_map(external_tensor_in_attribute)
+        })
+        .or_else(|| defaults.into_iter().find_map(external_tensor_in_attribute))
+        .map(external_tensor_error);
     found.map_or(Ok(model), Err)
 }
 
-/// A tensor that is not in the file. The depth is bounded: what was decoded has less than prost's limit.
-fn in_graph(graph: &wire::Graph) -> Option<&wire::Tensor> {
-    let sparse = graph.sparse_initializers.iter().flat_map(in_sparse);
+/// Returns a tensor that is not in the file. The recursion is bounded: prost limits the depth of a
+/// message that it decodes.
+fn external_tensor_in_graph(graph: &protobuf::GraphProto) -> Option<&protobuf::TensorProto> {
+    let sparse = graph.sparse_initializers.iter().flat_map(tensors_of_sparse);
     let mut tensors = graph.initializers.iter().chain(sparse);
-    tensors.find(|tensor| is_elsewhere(tensor)).or_else(|| {
+    tensors.find(|tensor| is_external(tensor)).or_else(|| {
         let mut attributes = graph.nodes.iter().flat_map(|node| &node.attributes);
-        attributes.find_map(in_attribute)
+        attributes.find_map(external_tensor_in_attribute)
     })
 }
 
-fn in_attribute(attribute: &wire::Attribute) -> Option<&wire::Tensor> {
+fn external_tensor_in_attribute(attribute: &protobuf::AttributeProto) -> Option<&protobuf::TensorProto> {
     let sparse = attribute.sparse_tensor.iter().chain(&attribute.sparse_tensors);
     let mut tensors = (attribute.tensor.iter())
         .chain(&attribute.tensors)
-        .chain(sparse.flat_map(in_sparse));
-    tensors.find(|tensor| is_elsewhere(tensor)).or_else(|| {
-        let one = attribute.graph.iter().map(AsRef::as_ref);
-        one.chain(&attribute.graphs).find_map(in_graph)
+        .chain(sparse.flat_map(tensors_of_sparse));
+    tensors.find(|tensor| is_external(tensor)).or_else(|| {
+        let single = attribute.graph.iter().map(AsRef::as_ref);
+        single.chain(&attribute.graphs).find_map(external_tensor_in_graph)
     })
 }
 
-fn in_sparse(sparse: &wire::SparseTensor) -> impl Iterator<Item = &wire::Tensor> {
+fn tensors_of_sparse(sparse: &protobuf::SparseTensorProto) -> impl Iterator<Item = &protobuf::TensorProto> {
     sparse.values.iter().chain(&sparse.indices)
 }
 
-/// One that only names a place is refused too: whether it is read from there is the runtime's to say.
-fn is_elsewhere(tensor: &wire::Tensor) -> bool {
-    tensor.data_location != wire::IN_THE_FILE || !tensor.external_data.is_empty()
+/// Returns whether a tensor may be stored in another file. A tensor that only records a location counts
+/// too, because the runtime decides whether it reads that location.
+fn is_external(tensor: &protobuf::TensorProto) -> bool {
+    tensor.data_location != protobuf::DATA_LOCATION_DEFAULT || !tensor.external_data.is_empty()
 }
 
-fn elsewhere(tensor: &wire::Tensor) -> NotOneFile {
+fn external_tensor_error(tensor: &protobuf::TensorProto) -> ModelFileError {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let location = tensor.external_data.iter().find(|entry| entry.key == b"location");
-    NotOneFile::Elsewhere {
+    ModelFileError::ExternalTensor {
         tensor: text(&tensor.name),
         location: location.map_or_else(String::new, |entry| text(&entry.value)),
     }
@@ -76,134 +83,140 @@ fn elsewhere(tensor: &wire::Tensor) -> NotOneFile {
 
 #[cfg(test)]
 mod tests {
-    use super::super::wire::{Attribute, Entry, Function, Graph, Model, Node, SparseTensor, Tensor};
+    use super::super::protobuf::{
+        AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, StringStringEntryProto,
+        TensorProto,
+    };
     use super::*;
 
-    fn far() -> Tensor {
-        Tensor {
+    fn external_tensor() -> TensorProto {
+        TensorProto {
             name: b"w".to_vec(),
-            external_data: vec![Entry {
+            external_data: vec![StringStringEntryProto {
                 key: b"location".to_vec(),
                 value: b"weights.bin".to_vec(),
             }],
             data_location: 1,
-            ..Tensor::default()
+            ..TensorProto::default()
         }
     }
 
-    fn node(attribute: Attribute) -> Node {
-        Node {
-            attributes: vec![Attribute::default(), attribute],
-            ..Node::default()
+    fn node(attribute: AttributeProto) -> NodeProto {
+        NodeProto {
+            attributes: vec![AttributeProto::default(), attribute],
+            ..NodeProto::default()
         }
     }
 
-    fn graph_with(attribute: Attribute) -> Graph {
-        Graph {
-            nodes: vec![Node::default(), node(attribute)],
-            ..Graph::default()
+    fn graph_with(attribute: AttributeProto) -> GraphProto {
+        GraphProto {
+            nodes: vec![NodeProto::default(), node(attribute)],
+            ..GraphProto::default()
         }
     }
 
-    fn checked(graph: Graph) -> Result<(), NotOneFile> {
-        let model = Model {
+    fn checked(graph: GraphProto) -> Result<(), ModelFileError> {
+        let model = ModelProto {
             graph: Some(graph),
-            ..Model::default()
+            ..ModelProto::default()
         };
         check(&model)
     }
 
-    fn check(model: &Model) -> Result<(), NotOneFile> {
-        check_one_file(model.encode_to_vec().into()).map(|read| assert_eq!(read, *model))
+    fn check(model: &ModelProto) -> Result<(), ModelFileError> {
+        decode_self_contained_model(model.encode_to_vec().into()).map(|read| assert_eq!(read, *model))
     }
 
     #[test]
-    fn a_tensor_elsewhere_is_found_wherever_it_is_named() {
-        let found = Err(NotOneFile::Elsewhere {
+    fn an_external_tensor_is_found_in_every_field() {
+        let expected = Err(ModelFileError::ExternalTensor {
             tensor: "w".to_owned(),
             location: "weights.bin".to_owned(),
         });
-        let sparse = |values, indices| SparseTensor {
+        let sparse = |values, indices| SparseTensorProto {
             values,
             indices,
             dims: Vec::new(),
         };
-        let initializer = Graph {
-            initializers: vec![Tensor::default(), far()],
-            ..Graph::default()
+        let initializer = GraphProto {
+            initializers: vec![TensorProto::default(), external_tensor()],
+            ..GraphProto::default()
         };
-        assert_eq!(checked(initializer.clone()), found);
-        for sparse in [sparse(Some(far()), None), sparse(Some(Tensor::default()), Some(far()))] {
-            let graph = Graph {
+        assert_eq!(checked(initializer.clone()), expected);
+        for sparse in [
+            sparse(Some(external_tensor()), None),
+            sparse(Some(TensorProto::default()), Some(external_tensor())),
+        ] {
+            let graph = GraphProto {
                 sparse_initializers: vec![sparse.clone()],
-                ..Graph::default()
+                ..GraphProto::default()
             };
-            assert_eq!(checked(graph), found);
-            let attribute = Attribute {
+            assert_eq!(checked(graph), expected);
+            let attribute = AttributeProto {
                 sparse_tensors: vec![sparse],
-                ..Attribute::default()
+                ..AttributeProto::default()
             };
-            assert_eq!(checked(graph_with(attribute)), found);
+            assert_eq!(checked(graph_with(attribute)), expected);
         }
-        let constant = Attribute {
-            tensor: Some(far()),
-            ..Attribute::default()
+        let constant = AttributeProto {
+            tensor: Some(external_tensor()),
+            ..AttributeProto::default()
         };
-        assert_eq!(checked(graph_with(constant.clone())), found);
-        let tensors = Attribute {
-            tensors: vec![far()],
-            ..Attribute::default()
+        assert_eq!(checked(graph_with(constant.clone())), expected);
+        let tensors = AttributeProto {
+            tensors: vec![external_tensor()],
+            ..AttributeProto::default()
         };
-        assert_eq!(checked(graph_with(tensors)), found);
-        // The branch of an If, and a loop in it.
-        let branch = Attribute {
-            graph: Some(Box::new(graph_with(Attribute {
+        assert_eq!(checked(graph_with(tensors)), expected);
+        // The branch of an If, with a loop in it.
+        let branch = AttributeProto {
+            graph: Some(Box::new(graph_with(AttributeProto {
                 graphs: vec![initializer],
-                ..Attribute::default()
+                ..AttributeProto::default()
             }))),
-            ..Attribute::default()
+            ..AttributeProto::default()
         };
-        assert_eq!(checked(graph_with(branch)), found);
+        assert_eq!(checked(graph_with(branch)), expected);
         for (nodes, attributes) in [(vec![node(constant.clone())], Vec::new()), (Vec::new(), vec![constant])] {
-            let model = Model {
-                graph: Some(Graph::default()),
-                functions: vec![Function {
+            let model = ModelProto {
+                graph: Some(GraphProto::default()),
+                functions: vec![FunctionProto {
                     nodes,
                     attributes,
-                    ..Function::default()
+                    ..FunctionProto::default()
                 }],
-                ..Model::default()
+                ..ModelProto::default()
             };
-            assert_eq!(check(&model), found);
+            assert_eq!(check(&model), expected);
         }
     }
 
     #[test]
-    fn a_place_alone_is_enough_and_none_is_fine() {
+    fn a_location_alone_makes_a_tensor_external() {
         let one = |tensor| {
-            checked(Graph {
+            checked(GraphProto {
                 initializers: vec![tensor],
-                ..Graph::default()
+                ..GraphProto::default()
             })
         };
-        assert_eq!(one(Tensor::default()), Ok(()));
-        let named = Tensor {
+        assert_eq!(one(TensorProto::default()), Ok(()));
+        let named = TensorProto {
             data_location: 0,
-            ..far()
+            ..external_tensor()
         };
         assert!(one(named).is_err());
-        let nowhere = Tensor {
+        let without_location = TensorProto {
             data_location: 1,
-            ..Tensor::default()
+            ..TensorProto::default()
         };
-        assert!(one(nowhere).is_err());
+        assert!(one(without_location).is_err());
     }
 
     #[test]
-    fn what_cannot_be_read_is_no_model() {
+    fn an_undecodable_file_is_an_invalid_model() {
         for bytes in [&b""[..], b"no model at all", b"\x1c\0\0\0ORTM"] {
-            let read = check_one_file(Bytes::from_static(bytes));
-            assert!(matches!(read, Err(NotOneFile::NoModel(_))), "{bytes:?}");
+            let read = decode_self_contained_model(Bytes::from_static(bytes));
+            assert!(matches!(read, Err(ModelFileError::InvalidModel(_))), "{bytes:?}");
         }
     }
 }

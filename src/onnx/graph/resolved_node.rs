@@ -1,67 +1,67 @@
-//! One node, and what is known of its inputs.
+//! A node together with the known properties of its inputs.
 
-use super::value::{Constant, Value};
-use super::wire;
+use super::abstract_tensor::{AbstractTensor, ConstantTensor};
+use super::protobuf;
 
-/// One node, and what is known of its inputs.
-pub(super) struct Node<'a> {
-    pub(super) wire: &'a wire::Node,
-    /// One for each input that is given; none for those that are left out.
-    pub(super) inputs: Vec<Option<&'a Value>>,
-    /// Version of ONNX's own operators.
-    pub(super) opset: i64,
+/// A node together with the known properties of its inputs.
+pub(super) struct ResolvedNode<'a> {
+    pub(super) proto: &'a protobuf::NodeProto,
+    /// One entry for each input; `None` for an input that is left out.
+    pub(super) inputs: Vec<Option<&'a AbstractTensor>>,
+    /// The version of the standard ONNX operators.
+    pub(super) opset_version: i64,
 }
 
-impl<'a> Node<'a> {
-    /// Input `index`.
-    pub(super) fn input(&self, index: usize) -> Result<&'a Value, String> {
-        self.optional(index)
+impl<'a> ResolvedNode<'a> {
+    /// Returns input `index`.
+    pub(super) fn required_input(&self, index: usize) -> Result<&'a AbstractTensor, String> {
+        self.optional_input(index)
             .ok_or_else(|| format!("its input {index} is missing"))
     }
 
-    /// Input `index`, if it is given.
-    pub(super) fn optional(&self, index: usize) -> Option<&'a Value> {
+    /// Returns input `index`, if it is present.
+    pub(super) fn optional_input(&self, index: usize) -> Option<&'a AbstractTensor> {
         self.inputs.get(index).copied().flatten()
     }
 
-    /// Checks that the inputs from `first` on are constants.
-    pub(super) fn constants_from(&self, first: usize) -> Result<(), String> {
+    /// Checks that all inputs from `first` on are constants.
+    pub(super) fn require_constant_inputs(&self, first: usize) -> Result<(), String> {
         let given = self.inputs.iter().skip(first).flatten();
         given.into_iter().try_for_each(|value| value.constant().map(drop))
     }
 
-    /// Input `index`, if it is given, which must be a few integers that are known.
-    pub(super) fn integers(&self, index: usize) -> Result<Option<&'a [i64]>, String> {
-        let Some(value) = self.optional(index) else {
+    /// Returns input `index`, if it is present. It must be a few known integers.
+    pub(super) fn integer_input(&self, index: usize) -> Result<Option<&'a [i64]>, String> {
+        let Some(value) = self.optional_input(index) else {
             return Ok(None);
         };
-        let Constant { integers, .. } = value.constant()?;
+        let ConstantTensor { integers, .. } = value.constant()?;
         match integers {
             Some(integers) => Ok(Some(integers)),
-            None => Err(format!("its input {index} is not known")),
+            None => Err(format!("its input {index} is unknown")),
         }
     }
 
-    /// An attribute that is an integer.
-    pub(super) fn int(&self, name: &str, default: i64) -> i64 {
+    /// Returns an integer attribute.
+    pub(super) fn int_attribute(&self, name: &str, default: i64) -> i64 {
         self.attribute(name).map_or(default, |attribute| attribute.int)
     }
 
-    /// An attribute that is a list of integers.
-    pub(super) fn ints(&self, name: &str) -> Option<&'a [i64]> {
+    /// Returns a list attribute of integers.
+    pub(super) fn ints_attribute(&self, name: &str) -> Option<&'a [i64]> {
         self.attribute(name).map(|attribute| attribute.ints.as_slice())
     }
 
-    /// An attribute, if it is given.
-    pub(super) fn attribute(&self, name: &str) -> Option<&'a wire::Attribute> {
-        self.wire.attribute(name)
+    /// Returns an attribute, if it is present.
+    pub(super) fn attribute(&self, name: &str) -> Option<&'a protobuf::AttributeProto> {
+        self.proto.attribute(name)
     }
 
-    /// Integers that older versions have as an attribute and newer ones as input `index`.
-    pub(super) fn ints_or_input(&self, name: &str, index: usize) -> Result<Option<&'a [i64]>, String> {
-        match self.ints(name) {
+    /// Returns integers that older operator versions take as an attribute and newer ones as input `index`.
+    pub(super) fn ints_attribute_or_input(&self, name: &str, index: usize) -> Result<Option<&'a [i64]>, String> {
+        match self.ints_attribute(name) {
             Some(ints) => Ok(Some(ints)),
-            None => self.integers(index),
+            None => self.integer_input(index),
         }
     }
 }

@@ -40,14 +40,14 @@ fn with_file(name: &str, content: &[u8]) -> Setup {
 fn a_corrupt_model_file() {
     assert_refused(
         &with_file("corrupt.onnx", b"this is no model"),
-        &["is no ONNX model", "corrupt.onnx"],
+        &["is not an ONNX model", "corrupt.onnx"],
     );
     let whole = std::fs::read(crate::support::fixture("linear_h").with_extension("onnx")).unwrap();
     assert_refused(
         &with_file("cut.onnx", &whole[..whole.len() / 2]),
-        &["is no ONNX model", "cut.onnx"],
+        &["is not an ONNX model", "cut.onnx"],
     );
-    assert_refused(&with_file("empty.onnx", b""), &["is no ONNX model", "empty.onnx"]);
+    assert_refused(&with_file("empty.onnx", b""), &["is not an ONNX model", "empty.onnx"]);
 }
 
 /// What can be read and not run: an operator that nobody knows.
@@ -71,7 +71,7 @@ fn a_model_file_with_its_weights_elsewhere() {
         &[
             "elsewhere_h.onnx",
             "\"elsewhere_h.bin\"",
-            "sha256 does not speak of",
+            "sha256 does not cover",
             "save_as_external_data=False",
         ],
     );
@@ -121,7 +121,7 @@ fn a_manifest_that_lies_about_the_model() {
         let setup = base()
             .edited("models.robust", "linear_h", edits)
             .edited("models.standard", "linear_g", edits);
-        assert_refused(&setup, &[&["is not what its manifest says"], expected].concat());
+        assert_refused(&setup, &[&["does not match its manifest"], expected].concat());
     }
 }
 

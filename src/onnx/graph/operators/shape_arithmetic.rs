@@ -1,162 +1,171 @@
 //! Shapes as values, and constants that are computed from constants.
 
-use super::node::Node;
-use super::value::{Constant, Proven, Size, Value, axis};
-use super::wire;
+use super::super::abstract_tensor::{AbstractTensor, ConstantTensor, OperatorResult, ShapeInteger};
+use super::super::protobuf;
+use super::super::resolved_node::ResolvedNode;
+use super::super::shape_rules::normalize_axis;
 
-/// What an operator makes of the shape of a tensor, of integers that were computed from shapes, or of constants alone; none if it is
-/// not given any such input, or if it is another's to say.
-pub(super) fn apply(operator: &str, node: &Node) -> Option<Proven> {
+/// Returns the output of a node that reads the shape of a tensor, integers computed from shapes, or
+/// constants only. Returns `None` if the node has other inputs or the operator is of another kind.
+pub(in crate::onnx::graph) fn apply(operator: &str, node: &ResolvedNode) -> Option<OperatorResult> {
     if operator == "Constant" {
-        return Some(Ok(Value::Constant(given(node))));
+        return Some(Ok(AbstractTensor::Constant(constant_of_node(node))));
     }
     if operator == "Shape" {
-        return Some(node.input(0).and_then(|value| shape_of(node, value)));
+        return Some(node.required_input(0).and_then(|value| shape_operator(node, value)));
     }
-    let given: Vec<&Value> = node.inputs.iter().flatten().copied().collect();
-    if given.iter().any(|value| matches!(value, Value::Rows(_))) {
+    let given: Vec<&AbstractTensor> = node.inputs.iter().flatten().copied().collect();
+    if given.iter().any(|value| matches!(value, AbstractTensor::PerRow(_))) {
         return None;
     }
-    let computed = compute(operator, node, &given);
-    if given.iter().all(|value| matches!(value, Value::Constant(_))) {
-        // A function of constants is constant, whatever the operator: those that draw random numbers are refused before.
+    let computed = integer_operator(operator, node, &given);
+    if given.iter().all(|value| matches!(value, AbstractTensor::Constant(_))) {
+        // A function of constants is constant for every operator. Operators that draw random numbers are
+        // refused earlier.
         let shape = constant_shape(operator, node, &given);
-        return Some(Ok(computed.unwrap_or(Value::weights(shape))));
+        return Some(Ok(computed.unwrap_or(AbstractTensor::weights(shape))));
     }
-    // An Expand of a constant is of another kind: it makes rows.
+    // Another file handles an Expand of a constant, because its output has rows.
     if operator == "Expand" {
         return None;
     }
     Some(computed.ok_or_else(|| "it computes with the number of rows".to_owned()))
 }
 
-/// Sizes without the number of rows are a constant.
-fn settled(sizes: Vec<Size>, scalar: bool) -> Option<Value> {
-    if sizes.contains(&Size::Batch) {
-        return Some(match (scalar, sizes.as_slice()) {
-            (true, [one]) => Value::Size(*one),
+/// Returns the tensor of `integers`: a constant if the number of rows is not among them.
+fn tensor_of_integers(integers: Vec<ShapeInteger>, scalar: bool) -> Option<AbstractTensor> {
+    if integers.contains(&ShapeInteger::BatchSize) {
+        return Some(match (scalar, integers.as_slice()) {
+            (true, [one]) => AbstractTensor::ShapeScalar(*one),
             (true, _) => return None,
-            (false, _) => Value::Sizes(sizes),
+            (false, _) => AbstractTensor::ShapeVector(integers),
         });
     }
-    let integers = sizes
+    let shape = Some(if scalar { Vec::new() } else { vec![integers.len()] });
+    let integers = integers
         .iter()
-        .map(|size| match size {
-            Size::Known(integer) => Some(*integer),
-            Size::Fixed | Size::Batch => None,
+        .map(|integer| match integer {
+            ShapeInteger::Known(integer) => Some(*integer),
+            ShapeInteger::Unknown | ShapeInteger::BatchSize => None,
         })
         .collect();
-    let shape = Some(if scalar { Vec::new() } else { vec![sizes.len()] });
-    Some(Value::Constant(Constant { shape, integers }))
+    Some(AbstractTensor::Constant(ConstantTensor { shape, integers }))
 }
 
-/// The value of a Constant node.
-fn given(node: &Node) -> Constant {
+/// The value of a ConstantTensor node.
+fn constant_of_node(node: &ResolvedNode) -> ConstantTensor {
     if let Some(tensor) = node.attribute("value").and_then(|value| value.tensor.as_ref()) {
         return constant(tensor);
     }
     if let Some(one) = node.attribute("value_int") {
-        return Constant {
+        return ConstantTensor {
             shape: Some(Vec::new()),
             integers: Some(vec![one.int]),
         };
     }
-    if let Some(ints) = node.ints("value_ints") {
-        return Constant {
+    if let Some(ints) = node.ints_attribute("value_ints") {
+        return ConstantTensor {
             shape: Some(vec![ints.len()]),
             integers: Some(ints.to_vec()),
         };
     }
-    Constant {
+    ConstantTensor {
         shape: node.attribute("value_float").map(|_| Vec::new()),
         integers: None,
     }
 }
 
-/// A tensor of the file.
-pub(super) fn constant(tensor: &wire::Tensor) -> Constant {
+/// Returns the shape, and the values of a few integers, of a tensor in the file.
+pub(in crate::onnx::graph) fn constant(tensor: &protobuf::TensorProto) -> ConstantTensor {
     let shape = tensor.dims.iter().map(|&length| usize::try_from(length).ok()).collect();
-    Constant {
+    ConstantTensor {
         shape,
         integers: tensor.integers(),
     }
 }
 
-fn shape_of(node: &Node, value: &Value) -> Proven {
-    let fixed = |length: Option<usize>| {
+/// Evaluates the Shape operator, with its `start` and `end`.
+fn shape_operator(node: &ResolvedNode, value: &AbstractTensor) -> OperatorResult {
+    let shape_integer = |length: Option<usize>| {
         let known = length.and_then(|length| i64::try_from(length).ok());
-        known.map_or(Size::Fixed, Size::Known)
+        known.map_or(ShapeInteger::Unknown, ShapeInteger::Known)
     };
-    let sizes: Vec<Size> = match value {
-        Value::Rows(shape) => std::iter::once(Size::Batch)
-            .chain(shape.iter().map(|&length| fixed(length)))
+    let shape: Vec<ShapeInteger> = match value {
+        AbstractTensor::PerRow(shape) => std::iter::once(ShapeInteger::BatchSize)
+            .chain(shape.iter().map(|&length| shape_integer(length)))
             .collect(),
-        Value::Constant(Constant { shape: Some(shape), .. }) => {
-            shape.iter().map(|&length| fixed(Some(length))).collect()
+        AbstractTensor::Constant(ConstantTensor { shape: Some(shape), .. }) => {
+            shape.iter().map(|&length| shape_integer(Some(length))).collect()
         }
-        _ => return Err("the shape of its input is not known".to_owned()),
+        _ => return Err("the shape of its input is unknown".to_owned()),
     };
-    let count = i64::try_from(sizes.len()).map_err(|error| error.to_string())?;
+    let count = i64::try_from(shape.len()).map_err(|error| error.to_string())?;
     let bound = |name, default| {
-        let given: i64 = node.int(name, default);
-        let counted = if given < 0 { given.saturating_add(count) } else { given };
-        usize::try_from(counted.clamp(0, count)).unwrap_or(0)
+        let given: i64 = node.int_attribute(name, default);
+        let from_front = if given < 0 { given.saturating_add(count) } else { given };
+        usize::try_from(from_front.clamp(0, count)).unwrap_or(0)
     };
-    let part = sizes.get(bound("start", 0)..bound("end", count)).unwrap_or_default();
-    settled(part.to_vec(), false).ok_or_else(|| "its shape is not known".to_owned())
+    let part = shape.get(bound("start", 0)..bound("end", count)).unwrap_or_default();
+    tensor_of_integers(part.to_vec(), false).ok_or_else(|| "its shape is unknown".to_owned())
 }
 
-/// The operators that exporters write shapes with. None where the integers are not known, or the operator is another.
-fn compute(operator: &str, node: &Node, given: &[&Value]) -> Option<Value> {
+/// Evaluates the operators that exporters use to compute shapes. Returns `None` if an integer is unknown
+/// or the operator is another one.
+fn integer_operator(operator: &str, node: &ResolvedNode, given: &[&AbstractTensor]) -> Option<AbstractTensor> {
     let (first, first_is_scalar) = integers(given.first()?)?;
-    let whole = |index| node.integers(index).ok().flatten();
+    let known_input = |index| node.integer_input(index).ok().flatten();
     match operator {
-        "Identity" => settled(first, first_is_scalar),
-        // A cast to another type may change the number.
-        "Cast" if [wire::INT32, wire::INT64].map(i64::from).contains(&node.int("to", 0)) => {
-            settled(first, first_is_scalar)
+        "Identity" => tensor_of_integers(first, first_is_scalar),
+        // A cast to another type may change the value.
+        "Cast"
+            if [protobuf::INT32, protobuf::INT64]
+                .map(i64::from)
+                .contains(&node.int_attribute("to", 0)) =>
+        {
+            tensor_of_integers(first, first_is_scalar)
         }
-        "Squeeze" if first.len() == 1 => settled(first, true),
-        "Unsqueeze" if first_is_scalar && matches!(node.ints_or_input("axes", 1), Ok(Some([0 | -1]))) => {
-            settled(first, false)
+        "Squeeze" if first.len() == 1 => tensor_of_integers(first, true),
+        "Unsqueeze" if first_is_scalar && matches!(node.ints_attribute_or_input("axes", 1), Ok(Some([0 | -1]))) => {
+            tensor_of_integers(first, false)
         }
         "Concat" => {
             let mut all = Vec::new();
             for value in given {
                 all.extend(integers(value).filter(|(_, scalar)| !scalar)?.0);
             }
-            settled(all, false)
+            tensor_of_integers(all, false)
         }
         "Gather" if !first_is_scalar => {
             let (indices, scalar) = integers(given.get(1)?)?;
-            let picked = indices.iter().map(|index| match index {
-                Size::Known(index) => first.get(axis(*index, first.len()).ok()?).copied(),
-                Size::Batch | Size::Fixed => None,
+            let selected = indices.iter().map(|index| match index {
+                ShapeInteger::Known(index) => first.get(normalize_axis(*index, first.len()).ok()?).copied(),
+                ShapeInteger::BatchSize | ShapeInteger::Unknown => None,
             });
-            settled(picked.collect::<Option<_>>()?, scalar)
+            tensor_of_integers(selected.collect::<Option<_>>()?, scalar)
         }
         "Slice" if !first_is_scalar => {
-            let one = |list: Option<&[i64]>| match list {
+            let single = |list: Option<&[i64]>| match list {
                 Some([one]) => Some(*one),
                 _ => None,
             };
-            let (start, end) = (one(whole(1))?, one(whole(2))?);
-            if node.optional(4).is_some() && one(whole(4)) != Some(1) {
+            let (start, end) = (single(known_input(1))?, single(known_input(2))?);
+            if node.optional_input(4).is_some() && single(known_input(4)) != Some(1) {
                 return None;
             }
             let count = i64::try_from(first.len()).ok()?;
             let bound = |index: i64| {
-                let counted = if index < 0 { index.saturating_add(count) } else { index };
-                usize::try_from(counted.clamp(0, count)).ok()
+                let from_front = if index < 0 { index.saturating_add(count) } else { index };
+                usize::try_from(from_front.clamp(0, count)).ok()
             };
-            settled(
+            tensor_of_integers(
                 first.get(bound(start)?..bound(end)?).unwrap_or_default().to_vec(),
                 false,
             )
         }
         "Add" | "Sub" | "Mul" | "Div" => {
             let (second, second_is_scalar) = integers(given.get(1)?)?;
-            let (&[Size::Known(left)], &[Size::Known(right)]) = (first.as_slice(), second.as_slice()) else {
+            let (&[ShapeInteger::Known(left)], &[ShapeInteger::Known(right)]) = (first.as_slice(), second.as_slice())
+            else {
                 return None;
             };
             let result = match operator {
@@ -165,43 +174,43 @@ fn compute(operator: &str, node: &Node, given: &[&Value]) -> Option<Value> {
                 "Mul" => left.checked_mul(right),
                 _ => left.checked_div(right),
             };
-            settled(vec![Size::Known(result?)], first_is_scalar && second_is_scalar)
+            tensor_of_integers(vec![ShapeInteger::Known(result?)], first_is_scalar && second_is_scalar)
         }
         _ => None,
     }
 }
 
-/// A vector or one number of integers, and whether it is one number.
-fn integers(value: &Value) -> Option<(Vec<Size>, bool)> {
+/// Returns the integers of a vector or a scalar, and whether it is a scalar.
+fn integers(value: &AbstractTensor) -> Option<(Vec<ShapeInteger>, bool)> {
     match value {
-        Value::Sizes(sizes) => Some((sizes.clone(), false)),
-        Value::Size(size) => Some((vec![*size], true)),
-        Value::Constant(Constant {
+        AbstractTensor::ShapeVector(integers) => Some((integers.clone(), false)),
+        AbstractTensor::ShapeScalar(integer) => Some((vec![*integer], true)),
+        AbstractTensor::Constant(ConstantTensor {
             shape: Some(shape),
             integers: Some(integers),
         }) if shape.len() <= 1 => Some((
-            integers.iter().map(|&integer| Size::Known(integer)).collect(),
+            integers.iter().map(|&integer| ShapeInteger::Known(integer)).collect(),
             shape.is_empty(),
         )),
-        Value::Constant(_) | Value::Rows(_) => None,
+        AbstractTensor::Constant(_) | AbstractTensor::PerRow(_) => None,
     }
 }
 
-/// The shape of weights that are stored otherwise than they are used.
-fn constant_shape(operator: &str, node: &Node, given: &[&Value]) -> Option<Vec<usize>> {
+/// Returns the shape of a constant that is computed from constants, such as transposed weights.
+fn constant_shape(operator: &str, node: &ResolvedNode, given: &[&AbstractTensor]) -> Option<Vec<usize>> {
     let shape = |index: usize| -> Option<&[usize]> {
         match given.get(index)? {
-            Value::Constant(constant) => constant.shape.as_deref(),
+            AbstractTensor::Constant(constant) => constant.shape.as_deref(),
             _ => None,
         }
     };
     let first = shape(0)?;
     match operator {
         "Cast" | "DequantizeLinear" | "Identity" | "Neg" | "QuantizeLinear" | "Sqrt" => Some(first.to_vec()),
-        "Transpose" => match node.ints("perm") {
+        "Transpose" => match node.ints_attribute("perm") {
             Some(order) => order
                 .iter()
-                .map(|&at| first.get(usize::try_from(at).ok()?).copied())
+                .map(|&axis| first.get(usize::try_from(axis).ok()?).copied())
                 .collect(),
             None => Some(first.iter().rev().copied().collect()),
         },
@@ -216,8 +225,8 @@ fn constant_shape(operator: &str, node: &Node, given: &[&Value]) -> Option<Vec<u
             fits.then(|| first.to_vec())
         }
         "ConstantOfShape" | "Reshape" => {
-            let asked = node.integers(usize::from(operator == "Reshape")).ok()??;
-            asked
+            let requested = node.integer_input(usize::from(operator == "Reshape")).ok()??;
+            requested
                 .iter()
                 .map(|&length| usize::try_from(length).ok().filter(|&length| length > 0))
                 .collect()
