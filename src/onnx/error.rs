@@ -22,10 +22,10 @@ pub enum OnnxError {
         reason: String,
     },
     /// A file cannot be read.
-    #[error("cannot read {what} {}: {reason}", path.display())]
+    #[error("cannot read {file_kind} {}: {reason}", path.display())]
     Unreadable {
         /// The kind of file: the manifest, the ONNX file or the proof record.
-        what: &'static str,
+        file_kind: &'static str,
         /// The path of the file.
         path: PathBuf,
         /// The message of the operating system.

@@ -52,7 +52,7 @@ impl Manifest {
     /// If it cannot be read or parsed, or with every violation of its values.
     pub fn read(path: &Path) -> Result<Self, OnnxError> {
         let text = std::fs::read_to_string(path).map_err(|error| OnnxError::Unreadable {
-            what: "the manifest",
+            file_kind: "the manifest",
             path: path.to_path_buf(),
             reason: error.to_string(),
         })?;

@@ -36,7 +36,7 @@ impl Model {
     pub fn load(runtime: &Runtime, path: &Path, configured: Provider) -> Result<Self, OnnxError> {
         let manifest = Manifest::read(path)?;
         let bytes = std::fs::read(&manifest.file).map_err(|error| OnnxError::Unreadable {
-            what: "the ONNX file",
+            file_kind: "the ONNX file",
             path: manifest.file.clone(),
             reason: error.to_string(),
         })?;

@@ -74,7 +74,7 @@ pub fn proof_record_path(manifest: &Path) -> Option<PathBuf> {
 pub(super) fn read(onnx: &Path) -> Result<Option<Vec<u8>>, OnnxError> {
     let path = path_beside(onnx);
     let unreadable = |reason: String| OnnxError::Unreadable {
-        what: "the proof record",
+        file_kind: "the proof record",
         path: path.clone(),
         reason,
     };

@@ -87,11 +87,11 @@ fn check_node(node: &NodeProto, opset: i64, constants: &ConstantsByName) -> Resu
     }
     let int = |name: &str| node.attribute(name).map_or(0, |attribute| attribute.int);
     // The caller of a function sets the value of such an attribute, so the value is unknown here.
-    let has_unknown_attribute = node.attributes.iter().any(|attribute| !attribute.reference.is_empty());
+    let has_reference_attribute = node.attributes.iter().any(|attribute| !attribute.reference.is_empty());
     let trains = match operator.as_ref() {
         "BatchNormalization" if opset < 7 => int("is_test") == 0,
         "BatchNormalization" if opset < 14 => node.outputs.iter().skip(1).any(|output| !output.is_empty()),
-        "BatchNormalization" => int("training_mode") != 0 || has_unknown_attribute,
+        "BatchNormalization" => int("training_mode") != 0 || has_reference_attribute,
         "Dropout" if opset < 7 => int("is_test") == 0,
         "Dropout" if opset < 12 => false,
         "Dropout" => match node.inputs.get(2).filter(|input| !input.is_empty()) {

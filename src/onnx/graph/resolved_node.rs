@@ -26,8 +26,8 @@ impl<'a> ResolvedNode<'a> {
 
     /// Checks that all inputs from `first` on are constants.
     pub(super) fn require_constant_inputs(&self, first: usize) -> Result<(), String> {
-        let given = self.inputs.iter().skip(first).flatten();
-        given.into_iter().try_for_each(|value| value.constant().map(drop))
+        let present = self.inputs.iter().skip(first).flatten();
+        present.into_iter().try_for_each(|value| value.constant().map(drop))
     }
 
     /// Returns input `index`, if it is present. It must be a few known integers.

@@ -14,8 +14,8 @@ pub(super) fn normalize_axis(axis: i64, rank: usize) -> Result<usize, String> {
 
 /// Returns the position within the row of an axis of rows of `shape`. The axis must not be the batch
 /// axis.
-pub(super) fn row_axis(given: i64, shape: &[AxisLength]) -> Result<usize, String> {
-    match normalize_axis(given, shape.len() + 1)?.checked_sub(1) {
+pub(super) fn row_axis(axis: i64, shape: &[AxisLength]) -> Result<usize, String> {
+    match normalize_axis(axis, shape.len() + 1)?.checked_sub(1) {
         Some(within) => Ok(within),
         None => Err("it works along the batch axis".to_owned()),
     }

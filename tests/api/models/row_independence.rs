@@ -61,10 +61,10 @@ async fn a_model_that_answers_at_random_is_refused() {
         let mut server = TestServer::listen(Setup::pair(standard, robust));
         assert!(!server.ready().await);
         let error = server.stop().await.unwrap_err();
-        let no_function = matches!(
+        let nondeterministic = matches!(
             error,
             AppError::Load(LoadError::Onnx(OnnxError::Nondeterministic { .. }))
         );
-        assert!(no_function && error.to_string().contains(why), "{error:?}");
+        assert!(nondeterministic && error.to_string().contains(why), "{error:?}");
     }
 }

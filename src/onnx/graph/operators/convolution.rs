@@ -62,8 +62,8 @@ fn window_counts(node: &ResolvedNode, lengths: &[AxisLength], kernel: &[usize]) 
     let automatic = node.attribute("auto_pad").is_some_and(|pad| pad.text != b"NOTSET");
     let ceiling = node.int_attribute("ceil_mode", 0) != 0;
     let attribute_entry = |name, index: usize, default| {
-        let given: Option<i64> = node.ints_attribute(name).and_then(|ints| ints.get(index).copied());
-        usize::try_from(given.unwrap_or(default)).ok()
+        let value: Option<i64> = node.ints_attribute(name).and_then(|ints| ints.get(index).copied());
+        usize::try_from(value.unwrap_or(default)).ok()
     };
     let window_count = |(index, &length): (usize, &AxisLength)| {
         if automatic || ceiling {

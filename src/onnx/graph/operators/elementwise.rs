@@ -15,12 +15,12 @@ pub(in crate::onnx::graph) fn apply(operator: &str, node: &ResolvedNode) -> Opti
         "Add" | "And" | "BitShift" | "BitwiseAnd" | "BitwiseOr" | "BitwiseXor" | "Div" | "Equal" | "Greater"
         | "GreaterOrEqual" | "Less" | "LessOrEqual" | "Max" | "Mean" | "Min" | "Mod" | "Mul" | "Or" | "Pow"
         | "PRelu" | "Sub" | "Sum" | "Where" | "Xor" => {
-            let given: Vec<&AbstractTensor> = node.inputs.iter().flatten().copied().collect();
+            let inputs: Vec<&AbstractTensor> = node.inputs.iter().flatten().copied().collect();
             // Before version 7 an attribute aligns a constant.
             if node.attribute("axis").is_some() || node.attribute("broadcast").is_some() {
                 Err("it aligns its inputs by an attribute of an old version".to_owned())
             } else {
-                broadcast(&given)
+                broadcast(&inputs)
             }
         }
         "QuantizeLinear" | "DequantizeLinear" => linear_quantization(node),

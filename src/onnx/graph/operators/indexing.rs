@@ -59,10 +59,10 @@ fn split(node: &ResolvedNode) -> OperatorResult {
 /// Selects ranges of axes of the row. A range of the batch axis must be the whole axis.
 fn slice(node: &ResolvedNode) -> OperatorResult {
     let shape = node.required_input(0)?.row_shape()?;
-    let given = |name, index| node.ints_attribute_or_input(name, index);
-    let starts = given("starts", 1)?.ok_or("its start is unknown")?;
-    let ends = given("ends", 2)?.ok_or("its end is unknown")?;
-    let (axes, steps) = (given("axes", 3)?, node.integer_input(4)?);
+    let bounds = |name, index| node.ints_attribute_or_input(name, index);
+    let starts = bounds("starts", 1)?.ok_or("its start is unknown")?;
+    let ends = bounds("ends", 2)?.ok_or("its end is unknown")?;
+    let (axes, steps) = (bounds("axes", 3)?, node.integer_input(4)?);
     if ends.len() != starts.len() || [axes, steps].iter().flatten().any(|list| list.len() != starts.len()) {
         return Err("its bounds do not fit".to_owned());
     }
@@ -102,10 +102,10 @@ fn sliced_length(length: usize, start: i64, end: i64, step: i64) -> AxisLength {
 /// Selects indices along an axis of the row, or looks up each index of the row in a constant table.
 fn gather(node: &ResolvedNode) -> OperatorResult {
     let (data, indices) = (node.required_input(0)?, node.required_input(1)?);
-    let given = node.int_attribute("axis", 0);
+    let axis = node.int_attribute("axis", 0);
     match (data, indices) {
         (AbstractTensor::PerRow(shape), AbstractTensor::Constant(indices)) => {
-            let axis = row_axis(given, shape)?;
+            let axis = row_axis(axis, shape)?;
             let indices_shape = indices.shape.as_deref().ok_or("the shape of its indices is unknown")?;
             let indices_shape: Vec<AxisLength> = indices_shape.iter().map(|&length| Some(length)).collect();
             Ok(AbstractTensor::PerRow(
@@ -114,7 +114,7 @@ fn gather(node: &ResolvedNode) -> OperatorResult {
         }
         (AbstractTensor::Constant(table), AbstractTensor::PerRow(indices)) => {
             let table = table.shape.as_deref().ok_or("the shape of its table is unknown")?;
-            if normalize_axis(given, table.len())? != 0 {
+            if normalize_axis(axis, table.len())? != 0 {
                 return Err("it puts another axis before the batch axis".to_owned());
             }
             let table_entry: Vec<AxisLength> = table[1..].iter().map(|&length| Some(length)).collect();
@@ -135,7 +135,7 @@ fn pad(node: &ResolvedNode) -> OperatorResult {
     let axes: Vec<usize> = match node.integer_input(3)? {
         Some(axes) => axes
             .iter()
-            .map(|&given| normalize_axis(given, rank))
+            .map(|&axis| normalize_axis(axis, rank))
             .collect::<Result<_, _>>()?,
         None => (0..rank).collect(),
     };

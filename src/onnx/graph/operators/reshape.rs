@@ -79,8 +79,8 @@ fn reshape(node: &ResolvedNode) -> OperatorResult {
 /// Flattens each row into a vector.
 fn flatten(node: &ResolvedNode) -> OperatorResult {
     let shape = node.required_input(0)?.row_shape()?;
-    let given = node.int_attribute("axis", 1);
-    if given != 1 && normalize_axis(given, shape.len() + 1)? != 1 {
+    let axis = node.int_attribute("axis", 1);
+    if axis != 1 && normalize_axis(axis, shape.len() + 1)? != 1 {
         return Err("it merges rows".to_owned());
     }
     Ok(AbstractTensor::PerRow(vec![element_count(shape)]))
@@ -118,7 +118,7 @@ fn squeeze(node: &ResolvedNode) -> OperatorResult {
     }
     let axes = axes
         .iter()
-        .map(|&given| row_axis(given, shape))
+        .map(|&axis| row_axis(axis, shape))
         .collect::<Result<Vec<_>, _>>()?;
     let kept = shape.iter().enumerate().filter(|(index, _)| !axes.contains(index));
     Ok(AbstractTensor::PerRow(kept.map(|(_, &length)| length).collect()))
@@ -131,7 +131,7 @@ fn unsqueeze(node: &ResolvedNode) -> OperatorResult {
     let result: Vec<AxisLength> = vec![None; shape.len() + axes.len()];
     let mut new_axes = axes
         .iter()
-        .map(|&given| row_axis(given, &result))
+        .map(|&axis| row_axis(axis, &result))
         .collect::<Result<Vec<_>, _>>()?;
     new_axes.sort_unstable();
     let mut result = shape.to_vec();
@@ -150,7 +150,7 @@ fn transpose(node: &ResolvedNode) -> OperatorResult {
     let order = match node.ints_attribute("perm") {
         Some(order) => order
             .iter()
-            .map(|&given| normalize_axis(given, shape.len() + 1))
+            .map(|&axis| normalize_axis(axis, shape.len() + 1))
             .collect::<Result<Vec<_>, _>>()?,
         None => (0..=shape.len()).rev().collect(),
     };

@@ -14,15 +14,15 @@ pub(in crate::onnx::graph) fn apply(operator: &str, node: &ResolvedNode) -> Opti
     if operator == "Shape" {
         return Some(node.required_input(0).and_then(|value| shape_operator(node, value)));
     }
-    let given: Vec<&AbstractTensor> = node.inputs.iter().flatten().copied().collect();
-    if given.iter().any(|value| matches!(value, AbstractTensor::PerRow(_))) {
+    let inputs: Vec<&AbstractTensor> = node.inputs.iter().flatten().copied().collect();
+    if inputs.iter().any(|value| matches!(value, AbstractTensor::PerRow(_))) {
         return None;
     }
-    let computed = integer_operator(operator, node, &given);
-    if given.iter().all(|value| matches!(value, AbstractTensor::Constant(_))) {
+    let computed = integer_operator(operator, node, &inputs);
+    if inputs.iter().all(|value| matches!(value, AbstractTensor::Constant(_))) {
         // A function of constants is constant for every operator. Operators that draw random numbers are
         // refused earlier.
-        let shape = constant_shape(operator, node, &given);
+        let shape = constant_shape(operator, node, &inputs);
         return Some(Ok(computed.unwrap_or(AbstractTensor::weights(shape))));
     }
     // Another file handles an Expand of a constant, because its output has rows.
@@ -52,7 +52,7 @@ fn tensor_of_integers(integers: Vec<ShapeInteger>, scalar: bool) -> Option<Abstr
     Some(AbstractTensor::Constant(ConstantTensor { shape, integers }))
 }
 
-/// The value of a ConstantTensor node.
+/// Returns the value of a `Constant` node.
 fn constant_of_node(node: &ResolvedNode) -> ConstantTensor {
     if let Some(tensor) = node.attribute("value").and_then(|value| value.tensor.as_ref()) {
         return constant(tensor);
@@ -101,8 +101,8 @@ fn shape_operator(node: &ResolvedNode, value: &AbstractTensor) -> OperatorResult
     };
     let count = i64::try_from(shape.len()).map_err(|error| error.to_string())?;
     let bound = |name, default| {
-        let given: i64 = node.int_attribute(name, default);
-        let from_front = if given < 0 { given.saturating_add(count) } else { given };
+        let index: i64 = node.int_attribute(name, default);
+        let from_front = if index < 0 { index.saturating_add(count) } else { index };
         usize::try_from(from_front.clamp(0, count)).unwrap_or(0)
     };
     let part = shape.get(bound("start", 0)..bound("end", count)).unwrap_or_default();
@@ -111,8 +111,8 @@ fn shape_operator(node: &ResolvedNode, value: &AbstractTensor) -> OperatorResult
 
 /// Evaluates the operators that exporters use to compute shapes. Returns `None` if an integer is unknown
 /// or the operator is another one.
-fn integer_operator(operator: &str, node: &ResolvedNode, given: &[&AbstractTensor]) -> Option<AbstractTensor> {
-    let (first, first_is_scalar) = integers(given.first()?)?;
+fn integer_operator(operator: &str, node: &ResolvedNode, inputs: &[&AbstractTensor]) -> Option<AbstractTensor> {
+    let (first, first_is_scalar) = integers(inputs.first()?)?;
     let known_input = |index| node.integer_input(index).ok().flatten();
     match operator {
         "Identity" => tensor_of_integers(first, first_is_scalar),
@@ -130,13 +130,13 @@ fn integer_operator(operator: &str, node: &ResolvedNode, given: &[&AbstractTenso
         }
         "Concat" => {
             let mut all = Vec::new();
-            for value in given {
+            for value in inputs {
                 all.extend(integers(value).filter(|(_, scalar)| !scalar)?.0);
             }
             tensor_of_integers(all, false)
         }
         "Gather" if !first_is_scalar => {
-            let (indices, scalar) = integers(given.get(1)?)?;
+            let (indices, scalar) = integers(inputs.get(1)?)?;
             let selected = indices.iter().map(|index| match index {
                 ShapeInteger::Known(index) => first.get(normalize_axis(*index, first.len()).ok()?).copied(),
                 ShapeInteger::BatchSize | ShapeInteger::Unknown => None,
@@ -163,7 +163,7 @@ fn integer_operator(operator: &str, node: &ResolvedNode, given: &[&AbstractTenso
             )
         }
         "Add" | "Sub" | "Mul" | "Div" => {
-            let (second, second_is_scalar) = integers(given.get(1)?)?;
+            let (second, second_is_scalar) = integers(inputs.get(1)?)?;
             let (&[ShapeInteger::Known(left)], &[ShapeInteger::Known(right)]) = (first.as_slice(), second.as_slice())
             else {
                 return None;
@@ -197,9 +197,9 @@ fn integers(value: &AbstractTensor) -> Option<(Vec<ShapeInteger>, bool)> {
 }
 
 /// Returns the shape of a constant that is computed from constants, such as transposed weights.
-fn constant_shape(operator: &str, node: &ResolvedNode, given: &[&AbstractTensor]) -> Option<Vec<usize>> {
+fn constant_shape(operator: &str, node: &ResolvedNode, inputs: &[&AbstractTensor]) -> Option<Vec<usize>> {
     let shape = |index: usize| -> Option<&[usize]> {
-        match given.get(index)? {
+        match inputs.get(index)? {
             AbstractTensor::Constant(constant) => constant.shape.as_deref(),
             _ => None,
         }
