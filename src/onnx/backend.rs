@@ -41,8 +41,8 @@ pub trait Backend: Send + 'static {
         cancellation: &Cancellation,
     ) -> Result<(), BackendError>;
 
-    /// Repeats rows that have run before, and compares their outputs with the earlier ones. The result
-    /// distinguishes a broken backend from an input that the model cannot process.
+    /// Repeats rows that have run before, and compares their outputs with the earlier ones. The
+    /// result distinguishes a broken backend from an input that the model cannot process.
     ///
     /// # Errors
     /// If the run fails or the output differs.

@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Counts the callers that wait for one run, and cancels the run when the last of them leaves.
 ///
 /// The running thread registers a callback for the duration of the run. The thread that removes the
-/// last waiter calls it. Both threads hold the lock meanwhile, so the callback never runs after the run
-/// has ended, when it could cancel the next one.
+/// last waiter calls it. Both threads hold the lock meanwhile, so the callback never runs after the
+/// run has ended, when it could cancel the next one.
 pub struct Cancellation {
     state: Mutex<State>,
 }
@@ -19,8 +19,8 @@ struct State {
 }
 
 impl Cancellation {
-    /// Creates the cancellation of a run that `waiters` callers wait for. Without waiters the run is
-    /// cancelled before it starts.
+    /// Creates the cancellation of a run that `waiters` callers wait for. Without waiters the run
+    /// is cancelled before it starts.
     #[must_use]
     pub fn new(waiters: usize) -> Self {
         Self {
@@ -52,8 +52,8 @@ impl Cancellation {
         self.state().waiters == 0
     }
 
-    /// Runs `work`. If the last waiter leaves meanwhile, another thread calls `on_cancel`. Returns `None`
-    /// without running `work` if no waiter is left.
+    /// Runs `work`. If the last waiter leaves meanwhile, another thread calls `on_cancel`. Returns
+    /// `None` without running `work` if no waiter is left.
     pub fn run_cancellable<R>(&self, on_cancel: impl FnOnce() + Send + 'static, work: impl FnOnce() -> R) -> Option<R> {
         {
             let mut state = self.state();

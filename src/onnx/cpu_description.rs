@@ -15,8 +15,9 @@ const INSTRUCTION_SETS: [&str; 8] = [
     "asimd",
 ];
 
-/// Returns the processor's model and its instruction sets, such as "AMD EPYC 9V74 (avx512_vnni avx512f
-/// avx2 avx)", or "unknown" if the operating system does not report them. The first call reads them.
+/// Returns the processor's model and its instruction sets, such as "AMD EPYC 9V74 (avx512_vnni
+/// avx512f avx2 avx)", or "unknown" if the operating system does not report them. The first call
+/// reads them.
 #[must_use]
 pub fn cpu_description() -> &'static str {
     static DESCRIPTION: OnceLock<String> = OnceLock::new();

@@ -6,8 +6,8 @@ use thiserror::Error;
 
 use crate::domain::Violations;
 
-/// The reason why a model or ONNX Runtime cannot be used. The start of the server, or a reload, detects
-/// all of them.
+/// The reason why a model or ONNX Runtime cannot be used. The start of the server, or a reload,
+/// detects all of them.
 #[derive(Debug, Error)]
 pub enum OnnxError {
     /// The shared library is missing or is not ONNX Runtime.
@@ -41,8 +41,8 @@ pub enum OnnxError {
     },
     /// The ONNX file is not the one that the manifest describes.
     #[error(
-        "{} has SHA-256 {found}, but its manifest {} expects {expected}\n  restore the file that the manifest describes, \
-         or examine the new one and write a manifest for it", file.display(), manifest.display()
+        "{} has SHA-256 {found}, but its manifest {} expects {expected}\n  restore the file that the manifest \
+         describes, or examine the new one and write a manifest for it", file.display(), manifest.display()
     )]
     ChecksumMismatch {
         /// The ONNX file.
@@ -64,9 +64,10 @@ pub enum OnnxError {
     },
     /// The file does not contain the whole model.
     #[error(
-        "{} stores the tensor \"{tensor}\" in another file (\"{location}\"), which the manifest's sha256 does not cover: \
-         a change of that file would change the model undetected\n  save the model with all weights inside: \
-         onnx.save(onnx.load(path), path, save_as_external_data=False), and put the new SHA-256 into the manifest", file.display()
+        "{} stores the tensor \"{tensor}\" in another file (\"{location}\"), which the manifest's sha256 does not \
+         cover: a change of that file would change the model undetected\n  save the model with all weights inside: \
+         onnx.save(onnx.load(path), path, save_as_external_data=False), and put the new SHA-256 into the manifest",
+        file.display()
     )]
     ExternalData {
         /// The ONNX file.
@@ -78,7 +79,8 @@ pub enum OnnxError {
     },
     /// The output of the model is random, or the model runs in training mode.
     #[error(
-        "{} is not a function of its input: {reason}\n  export the model for inference, in evaluation mode, without random operators",
+        "{} is not a function of its input: {reason}\n  export the model for inference, in evaluation mode, without \
+         random operators",
         file.display()
     )]
     Nondeterministic {

@@ -1,19 +1,21 @@
 //! Decides whether the guarantee of a model is proven or claimed.
 //!
-//! A person writes the manifest, and a typed constant looks like a proved one. A guarantee counts as
-//! proven only if a key that the operator trusts has signed it for this file, this input and this
-//! output. Every other guarantee is a claim of the manifest. A record that contradicts its manifest, or
-//! that cannot be read or verified, is an error, because its author meant it to prove something.
+//! A person writes the manifest, and a typed constant looks like a proved one. A guarantee counts
+//! as proven only if a key that the operator trusts has signed it for this file, this input and
+//! this output. Every other guarantee is a claim of the manifest. A record that contradicts its
+//! manifest, or that cannot be read or verified, is an error, because its author meant it to prove
+//! something.
 
 use super::proof_record::{self, ProofStatement};
 use super::{Manifest, OnnxError};
 use crate::domain::{Guarantee, JustifiedBasis, Norm, ProofKey};
 
-/// Returns the basis of the guarantee of `manifest`. Only records that one of `keys` has signed count as
-/// proofs. Returns `None` if nothing is guaranteed.
+/// Returns the basis of the guarantee of `manifest`. Only records that one of `keys` has signed
+/// count as proofs. Returns `None` if nothing is guaranteed.
 ///
 /// # Errors
-/// If the record cannot be read, its signature is wrong, or it proves less than the manifest claims.
+/// If the record cannot be read, its signature is wrong, or it proves less than the manifest
+/// claims.
 pub fn guarantee_basis(manifest: &Manifest, keys: &[ProofKey]) -> Result<Option<JustifiedBasis>, OnnxError> {
     determine_basis(manifest, manifest.proof.as_deref(), keys).map_err(|reason| OnnxError::InvalidProofRecord {
         path: proof_record::path_beside(&manifest.file),
@@ -81,8 +83,8 @@ fn determine_basis(
     Ok(Some(JustifiedBasis::proven(reason)))
 }
 
-/// Returns the first difference between the model that the statement is about and this model; `None` if
-/// they are the same.
+/// Returns the first difference between the model that the statement is about and this model;
+/// `None` if they are the same.
 fn difference_of_subject(statement: &ProofStatement, manifest: &Manifest, norm: Norm) -> Option<String> {
     let input = &manifest.input;
     let differs = |name: &str, stated: &dyn std::fmt::Debug, actual: &dyn std::fmt::Debug| {

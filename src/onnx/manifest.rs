@@ -1,4 +1,5 @@
-//! The manifest of a model: a TOML file beside the ONNX file that describes the model and its guarantee.
+//! The manifest of a model: a TOML file beside the ONNX file that describes the model and its
+//! guarantee.
 
 use std::path::{Path, PathBuf};
 
@@ -35,14 +36,14 @@ pub struct Manifest {
     pub proof: Option<Vec<u8>>,
 }
 
-/// The accepted magnitudes of a constant, a neighbourhood, the standard deviation of the noise and the
-/// ends of the input range. No real model comes near either end, and products and quotients of a few
-/// such numbers do not overflow or underflow a float64.
+/// The accepted magnitudes of a constant, a neighbourhood, the standard deviation of the noise and
+/// the ends of the input range. No real model comes near either end, and products and quotients of
+/// a few such numbers do not overflow or underflow a float64.
 const MAGNITUDES: std::ops::RangeInclusive<f64> = 1e-30..=1e30;
 
-/// The largest accepted bound on the rounding error of a logit. Logits are float32, and neighbouring
-/// float32 values near 1e6 are 1/16 apart. A larger error leaves no margin; it more likely stands for
-/// "unknown", which is `guarantee.kind = "none"`.
+/// The largest accepted bound on the rounding error of a logit. Logits are float32, and
+/// neighbouring float32 values near 1e6 are 1/16 apart. A larger error leaves no margin; it more
+/// likely stands for "unknown", which is `guarantee.kind = "none"`.
 const MAX_LOGIT_ERROR: f64 = 1e6;
 
 impl Manifest {

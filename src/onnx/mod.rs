@@ -1,9 +1,9 @@
 //! Models on ONNX Runtime: manifests, execution providers and sessions. The sole user of `ort`.
 //!
-//! A [`Model`] is a manifest and an ONNX file that are checked against each other. An [`OnnxSession`]
-//! is one open session of a model and implements [`Backend`]: one thread owns it and runs rows on it.
-//! [`self_test()`] checks whether backends compute one function of each row, as every prediction
-//! requires. [`OutputTolerance`] defines when two outputs count as equal.
+//! A [`Model`] is a manifest and an ONNX file that are checked against each other. An
+//! [`OnnxSession`] is one open session of a model and implements [`Backend`]: one thread owns it
+//! and runs rows on it. [`self_test()`] checks whether backends compute one function of each row,
+//! as every prediction requires. [`OutputTolerance`] defines when two outputs count as equal.
 
 mod backend;
 mod cancellation;

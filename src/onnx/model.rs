@@ -21,8 +21,8 @@ pub struct Model {
     pub manifest: Manifest,
     /// The execution provider that runs it.
     pub provider: ActiveProvider,
-    /// The reason why the proof of row independence fails; `None` if the graph is proven. A model with a
-    /// reason runs one row at a time.
+    /// The reason why the proof of row independence fails; `None` if the graph is proven. A model
+    /// with a reason runs one row at a time.
     pub one_row_reason: Option<String>,
     runtime: Runtime,
     bytes: Bytes,
@@ -70,8 +70,8 @@ impl Model {
             runtime: runtime.clone(),
             bytes,
         };
-        // A file that the CPU cannot load is invalid. The check precedes CUDA, so that the error is not
-        // attributed to CUDA.
+        // A file that the CPU cannot load is invalid. The check precedes CUDA, so that the error is
+        // not attributed to CUDA.
         let session = model.create_session()?;
         model.check_declared_tensors(&session)?;
         model.provider = select_provider(configured, || {
@@ -92,8 +92,8 @@ impl Model {
             file: self.manifest.file.clone(),
             reason,
         };
-        // Each session has one thread and does not spin. Several sessions are faster than one with many
-        // threads, and the runtime would size its pools by the host instead of the cgroup.
+        // Each session has one thread and does not spin. Several sessions are faster than one with
+        // many threads, and the runtime would size its pools by the host instead of the cgroup.
         let configured = || -> ort::Result<SessionBuilder> {
             Ok(Session::builder(&self.runtime.environment)?
                 .with_optimization_level(GraphOptimizationLevel::All)?
@@ -187,8 +187,8 @@ impl Model {
     }
 }
 
-/// Compares a declared tensor with float32 of the shape `[N, shape…]`. N must be dynamic; any other axis
-/// may be.
+/// Compares a declared tensor with float32 of the shape `[N, shape…]`. N must be dynamic; any other
+/// axis may be.
 fn check_tensor(found: &ValueType, shape: impl Iterator<Item = i64>, key: &str, violations: &mut Violations) {
     let expected: Vec<i64> = shape.collect();
     let ValueType::Tensor {

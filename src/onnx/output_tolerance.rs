@@ -1,28 +1,28 @@
 //! Decides whether two outputs of the same row count as equal.
 //!
-//! ONNX Runtime uses different kernels for different batch sizes, and they add in a different order. The
-//! bits of a row may change with the batch although the model is a function of one row. The accepted
-//! difference depends on the guarantee that rests on the output.
+//! ONNX Runtime uses different kernels for different batch sizes, and they add in a different
+//! order. The bits of a row may change with the batch although the model is a function of one row.
+//! The accepted difference depends on the guarantee that rests on the output.
 
 use crate::domain::Guarantee;
 
-/// The largest accepted difference of an output, relative to `1 + |x|`, where nothing is proven about its
-/// rounding.
+/// The largest accepted difference of an output, relative to `1 + |x|`, where nothing is proven
+/// about its rounding.
 ///
-/// Float32 rounds to one part in 16 million. Thousands of operations on large values lose some digits of
-/// that. A model that computes a scale from the whole batch, or mixes its rows, differs by whole
-/// percents.
+/// Float32 rounds to one part in 16 million. Thousands of operations on large values lose some
+/// digits of that. A model that computes a scale from the whole batch, or mixes its rows, differs
+/// by whole percents.
 const ROUNDING_TOLERANCE: f64 = 1e-3;
 
 /// The accepted difference between two outputs of the same row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum OutputTolerance {
-    /// The bits must be equal. A smoothed certificate counts the votes of one function. Its batch shape is
-    /// fixed, so the kernels and their order are fixed too.
+    /// The bits must be equal. A smoothed certificate counts the votes of one function. Its batch
+    /// shape is fixed, so the kernels and their order are fixed too.
     BitExact,
-    /// Each value may differ by twice the error bound of the manifest. Both outputs are within one error
-    /// bound of the exact value, and the certificate subtracts both. The difference never exceeds that of
-    /// [`Self::Rounding`].
+    /// Each value may differ by twice the error bound of the manifest. Both outputs are within one
+    /// error bound of the exact value, and the certificate subtracts both. The difference never
+    /// exceeds that of [`Self::Rounding`].
     ErrorBound(f64),
     /// Values may differ as much as rounding explains. Nothing is certified about the output.
     Rounding,
@@ -41,8 +41,8 @@ impl OutputTolerance {
         }
     }
 
-    /// Returns whether `found` is the same output as `expected`. All NaNs are equal, because no prediction
-    /// distinguishes them.
+    /// Returns whether `found` is the same output as `expected`. All NaNs are equal, because no
+    /// prediction distinguishes them.
     #[must_use]
     pub fn accepts(self, expected: &[f32], found: &[f32]) -> bool {
         expected.len() == found.len()
@@ -90,8 +90,8 @@ mod tests {
             !OutputTolerance::BitExact.accepts(&[1.0], &[1.0_f32.next_up()])
                 && OutputTolerance::BitExact.accepts(&[1.0], &[1.0])
         );
-        // Votes and predictions treat both zeros as equal. The strict tolerance rejects them all the same,
-        // because their bits differ.
+        // Votes and predictions treat both zeros as equal. The strict tolerance rejects them all
+        // the same, because their bits differ.
         assert!(!OutputTolerance::BitExact.accepts(&[0.0], &[-0.0]));
     }
 

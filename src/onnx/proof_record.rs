@@ -94,8 +94,8 @@ pub(super) fn read(onnx: &Path) -> Result<Option<Vec<u8>>, OnnxError> {
     Ok(Some(bytes))
 }
 
-/// Verifies the signature of `record`, and returns its statement and the key that signed it. The caller
-/// decides whether it trusts the key.
+/// Verifies the signature of `record`, and returns its statement and the key that signed it. The
+/// caller decides whether it trusts the key.
 pub(super) fn verify_signature(record: &[u8]) -> Result<(ProofStatement, ProofKey), String> {
     let record: ProofRecord =
         serde_json::from_slice(record).map_err(|error| format!("it is not a proof record: {error}"))?;

@@ -23,7 +23,8 @@ impl Runtime {
         branch_and_commit(ort::info())
     }
 
-    /// Loads ONNX Runtime from `library`. Later calls return the same runtime: a process has only one.
+    /// Loads ONNX Runtime from `library`. Later calls return the same runtime: a process has only
+    /// one.
     ///
     /// # Errors
     /// If the file does not exist or is not a compatible ONNX Runtime.

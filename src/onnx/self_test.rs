@@ -1,9 +1,10 @@
 //! Tests whether backends compute one function of each row.
 //!
-//! Every theorem and every prediction is about functions g and h of one input. A runtime does not compute
-//! such a function if its result for a row depends on the position of the row in the batch, on the other
-//! rows, on their number, on the session, or on chance. Then votes prove nothing, a Lipschitz constant
-//! proves nothing, and the data of one caller can decide the class of another caller's input.
+//! Every theorem and every prediction is about functions g and h of one input. A runtime does not
+//! compute such a function if its result for a row depends on the position of the row in the batch,
+//! on the other rows, on their number, on the session, or on chance. Then votes prove nothing, a
+//! Lipschitz constant proves nothing, and the data of one caller can decide the class of another
+//! caller's input.
 //!
 //! The self-test is the second check. The static proof of row independence comes first.
 
@@ -45,11 +46,11 @@ pub enum SelfTestOutcome {
     },
 }
 
-/// Runs the same rows alone, and then in all sessions at the same time. Each session runs the rows alone
-/// and in batches of several sizes, at other positions and beside other rows.
+/// Runs the same rows alone, and then in all sessions at the same time. Each session runs the rows
+/// alone and in batches of several sizes, at other positions and beside other rows.
 ///
-/// `rows` holds at least two inputs of different kinds: `rows.len() / input_len` of them. The comparison
-/// uses the backends' [`Backend::output_tolerance`].
+/// `rows` holds at least two inputs of different kinds: `rows.len() / input_len` of them. The
+/// comparison uses the backends' [`Backend::output_tolerance`].
 ///
 /// # Errors
 /// If a run fails.
@@ -142,8 +143,8 @@ impl ReferenceOutputs<'_> {
         Ok(SelfTestOutcome::Consistent)
     }
 
-    /// Runs batches of `size` rows. Each has the rows at other positions, so that every row runs beside
-    /// different rows.
+    /// Runs batches of `size` rows. Each has the rows at other positions, so that every row runs
+    /// beside different rows.
     fn check_batches<B: Backend>(
         &self,
         number: usize,
@@ -163,7 +164,8 @@ impl ReferenceOutputs<'_> {
             for (position, (&row, found)) in order.iter().zip(output.chunks_exact(self.output_len)).enumerate() {
                 if !self.matches_reference(row, found) {
                     let difference = format!(
-                        "the output of a row at position {position} of {size} in session {number} differs from its output alone"
+                        "the output of a row at position {position} of {size} in session {number} differs from its output \
+                         alone"
                     );
                     return Ok(SelfTestOutcome::DependsOnBatch { difference });
                 }

@@ -10,15 +10,16 @@ use crate::domain::{Guarantee, Violations};
 
 /// A session, its buffers and its batch shape.
 ///
-/// A run reads the rows in the executor's buffer without a copy. It copies the outputs, which are a few
-/// numbers per row. Binding input and output beforehand saves no measurable time on the CPU: a whole run
-/// of a one-layer model takes 2 us.
+/// A run reads the rows in the executor's buffer without a copy. It copies the outputs, which are a
+/// few numbers per row. Binding input and output beforehand saves no measurable time on the CPU: a
+/// whole run of a one-layer model takes 2 us.
 pub struct OnnxSession {
     model: Arc<Model>,
     session: Session,
     options: Arc<RunOptions<NoSelectedOutputs>>,
     max_batch_size: usize,
-    /// Pads each run to `max_batch_size` rows. A fixed shape makes the session compute one function.
+    /// Pads each run to `max_batch_size` rows. A fixed shape makes the session compute one
+    /// function.
     fixed_batch: bool,
     padded_input: Vec<f32>,
     /// An earlier run. Each probe repeats it and compares the outputs.
@@ -73,8 +74,8 @@ impl OnnxSession {
         Ok(&self.reference.insert(reference).outputs)
     }
 
-    /// Runs a full batch that repeats `rows`. Later probes compare with its outputs, with the tolerance of
-    /// the model.
+    /// Runs a full batch that repeats `rows`. Later probes compare with its outputs, with the
+    /// tolerance of the model.
     ///
     /// # Errors
     /// Returns the errors of [`Backend::run`].
@@ -180,7 +181,8 @@ impl Backend for OnnxSession {
         let (shape, values) = value
             .try_extract_tensor::<f32>()
             .map_err(|error| failed(error.to_string()))?;
-        // The check compares the whole shape. A transposed output has as many values, but in other rows.
+        // The check compares the whole shape. A transposed output has as many values, but in other
+        // rows.
         match values.get(..rows * output_len) {
             Some(values_of_rows) if is_shape(shape, batch, output_len) && values.len() == batch * output_len => {
                 output.clear();
@@ -218,8 +220,8 @@ impl Backend for OnnxSession {
     }
 }
 
-/// Runs each session once on an input in the middle of the range. This detects shapes that the graph
-/// leaves open and the manifest gets wrong.
+/// Runs each session once on an input in the middle of the range. This detects shapes that the
+/// graph leaves open and the manifest gets wrong.
 ///
 /// # Errors
 /// If the model fails, or its output does not match the manifest.

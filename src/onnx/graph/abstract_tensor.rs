@@ -8,7 +8,8 @@ pub(super) type AxisLength = Option<usize>;
 pub(super) enum AbstractTensor {
     /// The tensor is the same for every input and every number of rows.
     Constant(ConstantTensor),
-    /// Axis 0 is the batch axis: slice i is a function of row i of the input alone, and has this shape.
+    /// Axis 0 is the batch axis: slice i is a function of row i of the input alone, and has this
+    /// shape.
     PerRow(Vec<AxisLength>),
     /// A vector of integers that are computed from shapes.
     ShapeVector(Vec<ShapeInteger>),

@@ -1,4 +1,5 @@
-//! Rejects graphs that do not compute a function: those that draw random numbers, and those that train.
+//! Rejects graphs that do not compute a function: those that draw random numbers, and those that
+//! train.
 
 use std::collections::HashMap;
 
@@ -21,8 +22,8 @@ const RANDOM_OPERATORS: [&str; 9] = [
 /// Operators of training, regardless of their attributes.
 const TRAINING_OPERATORS: [&str; 4] = ["Adagrad", "Adam", "Gradient", "Momentum"];
 
-/// Checks every node of `model`, including those in branches, loops and functions. A node counts even
-/// if the output does not depend on it.
+/// Checks every node of `model`, including those in branches, loops and functions. A node counts
+/// even if the output does not depend on it.
 ///
 /// # Errors
 /// Names the node that draws random numbers or trains.

@@ -1,5 +1,5 @@
-//! Rejects an ONNX file that stores weights in other files. The SHA-256 of the manifest does not cover
-//! those files.
+//! Rejects an ONNX file that stores weights in other files. The SHA-256 of the manifest does not
+//! cover those files.
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -66,8 +66,8 @@ fn tensors_of_sparse(sparse: &protobuf::SparseTensorProto) -> impl Iterator<Item
     sparse.values.iter().chain(&sparse.indices)
 }
 
-/// Returns whether a tensor may be stored in another file. A tensor that only records a location counts
-/// too, because the runtime decides whether it reads that location.
+/// Returns whether a tensor may be stored in another file. A tensor that only records a location
+/// counts too, because the runtime decides whether it reads that location.
 fn is_external(tensor: &protobuf::TensorProto) -> bool {
     tensor.data_location != protobuf::DATA_LOCATION_DEFAULT || !tensor.external_data.is_empty()
 }

@@ -2,8 +2,8 @@
 //!
 //! - [`external_data`] checks that every weight is in the file.
 //! - [`determinism`] rejects a graph that draws random numbers or trains.
-//! - [`row_independence`] follows the batch axis from the input to the output. It proves that row i of
-//!   the output is a function of row i of the input, or names the node at which the proof fails.
+//! - [`row_independence`] follows the batch axis from the input to the output. It proves that row i
+//!   of the output is a function of row i of the input, or names the node at which the proof fails.
 //!
 //! [`protobuf`] holds the parts of `onnx.proto` that these checks need. The proof computes an
 //! [`abstract_tensor`] for each tensor: [`resolved_node`] is a node with its inputs, [`operators`]

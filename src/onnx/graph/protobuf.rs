@@ -1,8 +1,8 @@
-//! The parts of `onnx.proto` that the static checks need. The decoder skips all other fields, and copies
-//! no weights.
+//! The parts of `onnx.proto` that the static checks need. The decoder skips all other fields, and
+//! copies no weights.
 //!
-//! Names are bytes. ONNX Runtime accepts names that are not UTF-8, and a check must not accept fewer
-//! files than the runtime does.
+//! Names are bytes. ONNX Runtime accepts names that are not UTF-8, and the checks must read every
+//! file that the runtime reads.
 //!
 //! An ONNX crate would add the whole schema, and would copy every weight.
 
@@ -142,8 +142,8 @@ impl NodeProto {
 }
 
 impl TensorProto {
-    /// Returns the values of a small tensor of integers or booleans. Returns `None` for any other tensor,
-    /// and for one whose number of values differs from its shape.
+    /// Returns the values of a small tensor of integers or booleans. Returns `None` for any other
+    /// tensor, and for one whose number of values differs from its shape.
     pub(super) fn integers(&self) -> Option<Vec<i64>> {
         const MAX_VALUES: usize = 64;
         let count = self

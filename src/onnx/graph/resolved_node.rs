@@ -57,7 +57,8 @@ impl<'a> ResolvedNode<'a> {
         self.proto.attribute(name)
     }
 
-    /// Returns integers that older operator versions take as an attribute and newer ones as input `index`.
+    /// Returns integers that older operator versions take as an attribute and newer ones as input
+    /// `index`.
     pub(super) fn ints_attribute_or_input(&self, name: &str, index: usize) -> Result<Option<&'a [i64]>, String> {
         match self.ints_attribute(name) {
             Some(ints) => Ok(Some(ints)),

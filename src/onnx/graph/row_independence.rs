@@ -1,12 +1,12 @@
 //! Follows the batch axis through a graph.
 //!
-//! Each tensor that the output depends on is a constant, or its slice i along axis 0 is a function of
-//! row i of the input. The function is the same for every i and for every number of rows. Each operator
-//! preserves this property, or the proof fails. By induction over the nodes, the output has the
-//! property too.
+//! Each tensor that the output depends on is a constant, or its slice i along axis 0 is a function
+//! of row i of the input. The function is the same for every i and for every number of rows. Each
+//! operator preserves this property, or the proof fails. By induction over the nodes, the output
+//! has the property too.
 //!
-//! The proof ignores rounding. A runtime may still round differently in batches of different sizes; the
-//! self-test detects that.
+//! The proof ignores rounding. A runtime may still round differently in batches of different sizes;
+//! the self-test detects that.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,12 +16,12 @@ use super::operators::{convolution, elementwise, indexing, matrix_product, reduc
 use super::protobuf::{self, ModelProto};
 use super::resolved_node::ResolvedNode;
 
-/// Proves that row i of `output` is a function of row i of `input` alone, for all other rows and every
-/// number of rows. `row_shape` is the shape of one input row.
+/// Proves that row i of `output` is a function of row i of `input` alone, for all other rows and
+/// every number of rows. `row_shape` is the shape of one input row.
 ///
 /// # Errors
-/// Returns the first node at which the proof fails, and the reason. The graph may still compute each
-/// row by itself.
+/// Returns the first node at which the proof fails, and the reason. The graph may still compute
+/// each row by itself.
 pub(in crate::onnx) fn prove_row_independence(
     model: &ModelProto,
     input: &str,
@@ -92,8 +92,8 @@ fn needed_nodes(graph: &protobuf::GraphProto, output: &str) -> Vec<bool> {
     needed
 }
 
-/// Returns whether all outputs of an operator have the same properties. For other operators only the
-/// first output is known; the indices of a pool, for example, are not.
+/// Returns whether all outputs of an operator have the same properties. For other operators only
+/// the first output is known; the indices of a pool, for example, are not.
 fn has_equal_outputs(operator: &[u8]) -> bool {
     operator == b"Split"
 }

@@ -12,8 +12,8 @@ pub(super) fn normalize_axis(axis: i64, rank: usize) -> Result<usize, String> {
         .ok_or_else(|| format!("it has no axis {axis}"))
 }
 
-/// Returns the position within the row of an axis of rows of `shape`. The axis must not be the batch
-/// axis.
+/// Returns the position within the row of an axis of rows of `shape`. The axis must not be the
+/// batch axis.
 pub(super) fn row_axis(axis: i64, shape: &[AxisLength]) -> Result<usize, String> {
     match normalize_axis(axis, shape.len() + 1)?.checked_sub(1) {
         Some(within) => Ok(within),
@@ -28,9 +28,9 @@ pub(super) fn element_count(shape: &[AxisLength]) -> AxisLength {
         .try_fold(1usize, |product, length| product.checked_mul((*length)?))
 }
 
-/// Returns the shape of tensors that are broadcast to one another. The batch axis must stay the first
-/// axis of the result. Otherwise an element could combine two rows, or different rows could use
-/// different parts of a constant.
+/// Returns the shape of tensors that are broadcast to one another. The batch axis must stay the
+/// first axis of the result. Otherwise an element could combine two rows, or different rows could
+/// use different parts of a constant.
 pub(super) fn broadcast(values: &[&AbstractTensor]) -> OperatorResult {
     let mut rank = 0;
     for value in values {

@@ -75,7 +75,8 @@ fn basis_from_record(manifest: &Manifest, record: &Value) -> Result<Option<Justi
     )
 }
 
-/// Returns the basis for a record that a trusted key signs, with `name` of the statement set to `value`.
+/// Returns the basis for a record that a trusted key signs, with `name` of the statement set to
+/// `value`.
 fn basis_with_field(name: &str, value: Value) -> Result<Option<JustifiedBasis>, String> {
     let mut statement = statement();
     statement[name] = value;
@@ -101,8 +102,8 @@ fn a_signed_record_about_exactly_this_file_is_a_proof() {
     let basis = basis_from_record(&manifest(), &record).unwrap().unwrap();
     assert_eq!(basis.basis, Basis::Proven);
     assert!(basis.reason.contains("lipschitz_bound 1") && basis.reason.contains(&key(SEED).to_string()));
-    // Each element of a Lipschitz vector is Lipschitz. A bound with a smaller constant implies one with
-    // a larger constant.
+    // Each element of a Lipschitz vector is Lipschitz. A bound with a smaller constant implies one
+    // with a larger constant.
     for guarantee in [
         lipschitz(1.5, false, 1e-6, Norm::L2),
         lipschitz(1.500_001, true, 1e-3, Norm::L2),

@@ -109,7 +109,8 @@ fn a_function_is_consistent() {
 #[test]
 fn a_dependence_on_the_batch_is_detected_and_absent_in_batches_of_one() {
     let flaws: [fn(&RunContext) -> f32; 4] = [
-        // A position; the number of rows; a size between one and the largest; the largest value of the batch.
+        // A position; the number of rows; a size between one and the largest; the largest value of
+        // the batch.
         |run| error_if(run.row == 3),
         |run| error_if(run.rows > 1),
         |run| error_if(run.rows == 3),

@@ -39,7 +39,8 @@ fn concat(node: &ResolvedNode) -> OperatorResult {
     Ok(AbstractTensor::PerRow(result))
 }
 
-/// Splits one axis of the row. The length of a part is known only if all parts have the same length.
+/// Splits one axis of the row. The length of a part is known only if all parts have the same
+/// length.
 fn split(node: &ResolvedNode) -> OperatorResult {
     let shape = node.required_input(0)?.row_shape()?;
     let axis = row_axis(node.int_attribute("axis", 0), shape)?;

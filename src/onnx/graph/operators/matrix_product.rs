@@ -37,8 +37,8 @@ fn gemm(node: &ResolvedNode) -> OperatorResult {
     }
 }
 
-/// Sums over the last axis of the left operand and the last but one axis of the right operand. Neither
-/// may be the batch axis.
+/// Sums over the last axis of the left operand and the last but one axis of the right operand.
+/// Neither may be the batch axis.
 fn matmul(left: &AbstractTensor, right: &AbstractTensor) -> OperatorResult {
     let contracts_batch = || Err("it sums over the rows".to_owned());
     match (left, right) {

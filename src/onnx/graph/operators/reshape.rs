@@ -29,8 +29,8 @@ fn requested_shape(value: &AbstractTensor) -> Result<Vec<ShapeInteger>, String> 
     }
 }
 
-/// Keeps each row if the first requested length is the number of rows. It also keeps each row if the
-/// first length is inferred and the other lengths make up exactly one row.
+/// Keeps each row if the first requested length is the number of rows. It also keeps each row if
+/// the first length is inferred and the other lengths make up exactly one row.
 fn reshape(node: &ResolvedNode) -> OperatorResult {
     let shape = node.required_input(0)?.row_shape()?;
     let requested = requested_shape(node.required_input(1)?)?;
@@ -44,8 +44,8 @@ fn reshape(node: &ResolvedNode) -> OperatorResult {
         result.push(match length {
             ShapeInteger::BatchSize => return Err("a row's shape depends on the number of rows".to_owned()),
             ShapeInteger::Unknown => None,
-            // Zero copies the axis at the same position. It is an axis of the row, because the batch axis
-            // comes first in both shapes.
+            // Zero copies the axis at the same position. It is an axis of the row, because the
+            // batch axis comes first in both shapes.
             ShapeInteger::Known(0) if zero_copies => {
                 *shape.get(index).ok_or("it copies an axis that does not exist")?
             }

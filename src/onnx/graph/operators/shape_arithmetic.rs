@@ -20,8 +20,8 @@ pub(in crate::onnx::graph) fn apply(operator: &str, node: &ResolvedNode) -> Opti
     }
     let computed = integer_operator(operator, node, &inputs);
     if inputs.iter().all(|value| matches!(value, AbstractTensor::Constant(_))) {
-        // A function of constants is constant for every operator. Operators that draw random numbers are
-        // refused earlier.
+        // A function of constants is constant for every operator. Operators that draw random
+        // numbers are refused earlier.
         let shape = constant_shape(operator, node, &inputs);
         return Some(Ok(computed.unwrap_or(AbstractTensor::weights(shape))));
     }
@@ -109,8 +109,8 @@ fn shape_operator(node: &ResolvedNode, value: &AbstractTensor) -> OperatorResult
     tensor_of_integers(part.to_vec(), false).ok_or_else(|| "its shape is unknown".to_owned())
 }
 
-/// Evaluates the operators that exporters use to compute shapes. Returns `None` if an integer is unknown
-/// or the operator is another one.
+/// Evaluates the operators that exporters use to compute shapes. Returns `None` if an integer is
+/// unknown or the operator is another one.
 fn integer_operator(operator: &str, node: &ResolvedNode, inputs: &[&AbstractTensor]) -> Option<AbstractTensor> {
     let (first, first_is_scalar) = integers(inputs.first()?)?;
     let known_input = |index| node.integer_input(index).ok().flatten();
