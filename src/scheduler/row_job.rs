@@ -181,8 +181,8 @@ impl Job {
         self.progress().reply.is_none()
     }
 
-    /// Records that rows of the job are about to run in the batch of `cancellation`. Returns false if the
-    /// job has ended.
+    /// Records that rows of the job are about to run in the batch of `cancellation`. Returns false if
+    /// the job has ended.
     pub(super) fn enter_batch(&self, cancellation: &Arc<Cancellation>) -> bool {
         let mut progress = self.progress();
         let wanted = progress.reply.is_some();
