@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use certimix::certificate::noise::{Grid, NoiseKey, NoiseTable, fill_noisy_row};
-use certimix::onnx::{Backend as _, Halt, Model, Runtime};
+use certimix::onnx::{Backend as _, Cancellation, Model, OnnxSession, Runtime};
 use certimix::settings::Provider;
 use criterion::{Criterion, criterion_group, criterion_main};
 
@@ -22,7 +22,7 @@ fn batch(criterion: &mut Criterion) {
             let manifest = root.join("models/cifar10/smoothed-025.toml");
             Model::load(&runtime, &manifest, Provider::Cpu)
         })
-        .and_then(|model| Arc::new(model).open(BATCH));
+        .and_then(|model| OnnxSession::open(&Arc::new(model), BATCH));
     let (Ok(mut session), Ok(grid), Ok(table)) = (session, Grid::new(0.0, 1.0, 65_535), NoiseTable::new(16383.75))
     else {
         return;
@@ -37,10 +37,10 @@ fn batch(criterion: &mut Criterion) {
             }
         });
     });
-    let (mut output, halt) = (Vec::new(), Halt::new(1));
+    let (mut output, cancellation) = (Vec::new(), Cancellation::new(1));
     criterion.bench_function("inference of 16 rows", |bencher| {
         bencher.iter(|| {
-            let ran = session.run(BATCH, black_box(&rows), &mut output, &halt);
+            let ran = session.run(BATCH, black_box(&rows), &mut output, &cancellation);
             assert!(ran.is_ok());
         });
     });

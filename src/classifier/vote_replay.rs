@@ -10,7 +10,7 @@ use super::smoothing::vote_counts::{VoteCounts, vote};
 use crate::certificate::Tally;
 use crate::certificate::noise::{NoiseKey, NoiseSecret};
 use crate::domain::{Guarantee, Input};
-use crate::onnx::{Backend as _, Halt, Manifest, Model, OnnxSession, Runtime};
+use crate::onnx::{Backend as _, Cancellation, Manifest, Model, OnnxSession, Runtime};
 use crate::scheduler::RowSource as _;
 use crate::settings::RuntimeSettings;
 
@@ -41,7 +41,7 @@ impl VoteReplayer {
         let smoother = Smoother::new(&model.manifest.input, sigma, levels, keys)
             .map_err(|error| LoadError::Smoothing(error.to_string()))?;
         Ok(Self {
-            session: model.open(batch_size.max(1))?,
+            session: OnnxSession::open(&model, batch_size.max(1))?,
             model,
             smoother,
         })
@@ -100,7 +100,7 @@ impl VoteReplayer {
                 noisy_rows.fill(row, values)?;
             }
             self.session
-                .run(batch, &rows, &mut output, &Halt::new(1))
+                .run(batch, &rows, &mut output, &Cancellation::new(1))
                 .map_err(|error| error.to_string())?;
             output
                 .chunks_exact(self.model.manifest.classes())

@@ -6,7 +6,7 @@ use clap::Args;
 use comfy_table::{Table, presets};
 
 use super::output;
-use crate::onnx::{Manifest, check_pair};
+use crate::onnx::{Manifest, check_pair_compatibility};
 use crate::settings;
 
 /// Arguments of `certimix check-config`.
@@ -28,7 +28,7 @@ pub(super) fn run(args: &CheckConfigArgs) -> anyhow::Result<()> {
     let settings = settings::load(&args.config, std::env::vars())?;
     let standard = Manifest::read(&settings.models.standard)?;
     let robust = Manifest::read(&settings.models.robust)?;
-    check_pair(&standard, &robust)?;
+    check_pair_compatibility(&standard, &robust)?;
     if args.json {
         return output::line(serde_json::to_string(&settings.effective)?);
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::hex;
-use crate::onnx::proof_path;
+use crate::onnx::proof_record_path;
 use crate::settings::{self, Settings};
 
 /// Digests of the settings file and of the files that it names.
@@ -43,7 +43,7 @@ impl Contents {
 /// records beside the models, which may be absent.
 pub(super) fn files_of(settings: &Settings) -> Vec<PathBuf> {
     let models = [&settings.models.standard, &settings.models.robust];
-    let proofs = models.into_iter().filter_map(|manifest| proof_path(manifest));
+    let proofs = models.into_iter().filter_map(|manifest| proof_record_path(manifest));
     settings.files().into_iter().chain(proofs).collect()
 }
 

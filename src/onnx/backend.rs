@@ -1,68 +1,74 @@
-//! What the scheduler needs of a model: rows in, rows out.
+//! The interface between the scheduler and a model: rows in, rows out.
 
 use thiserror::Error;
 
-use super::{Agreement, Halt};
+use super::{Cancellation, OutputTolerance};
 
-/// Runs rows of one model. Owned by one thread.
+/// Runs rows of one model. One thread owns it.
 pub trait Backend: Send + 'static {
-    /// Values in one input row.
+    /// The number of values in an input row.
     fn input_len(&self) -> usize;
 
-    /// Values in one output row.
+    /// The number of values in an output row.
     fn output_len(&self) -> usize;
 
-    /// Rows in one run, at most.
+    /// The most rows in one run.
     fn max_batch_size(&self) -> usize;
 
-    /// Whether a run of fewer rows costs as much as a full one, because it is padded.
-    fn pads(&self) -> bool;
+    /// Whether each run is padded to the full batch, so that fewer rows cost the same.
+    fn pads_batches(&self) -> bool;
 
-    /// When two outputs of the same row count as the same: what the self-test and the audit compare by.
-    fn agreement(&self) -> Agreement {
-        Agreement::Bits
+    /// The tolerance with which the self-test and the audit compare two outputs of the same row.
+    fn output_tolerance(&self) -> OutputTolerance {
+        OutputTolerance::BitExact
     }
 
-    /// Whether each output row should be probabilities.
-    fn answers_probabilities(&self) -> bool {
+    /// Whether each output row should consist of probabilities.
+    fn outputs_probabilities(&self) -> bool {
         false
     }
 
-    /// Runs `rows` rows: `input` holds `rows * input_len` values, and `output` takes `rows * output_len`. A run may end
-    /// early once `halt` is asked for.
+    /// Runs `rows` rows. `input` holds `rows * input_len` values; `output` receives
+    /// `rows * output_len` values. A run may end early once `cancellation` has no waiter left.
     ///
     /// # Errors
-    /// If the runtime fails, or answers something of another shape, or the run was halted.
-    fn run(&mut self, rows: usize, input: &[f32], output: &mut Vec<f32>, halt: &Halt) -> Result<(), BackendError>;
+    /// If the runtime fails, if the output has another shape, or if the run is cancelled.
+    fn run(
+        &mut self,
+        rows: usize,
+        input: &[f32],
+        output: &mut Vec<f32>,
+        cancellation: &Cancellation,
+    ) -> Result<(), BackendError>;
 
-    /// Runs rows that have worked before, and compares their outputs with what they were: tells a broken backend from an input
-    /// that the model cannot take.
+    /// Repeats rows that have run before, and compares their outputs with the earlier ones. The
+    /// result distinguishes a broken backend from an input that the model cannot process.
     ///
     /// # Errors
     /// If the run fails or the output differs.
     fn probe(&mut self) -> Result<(), BackendError>;
 
-    /// Another backend of the same model, opened anew and probed, to take the place of this one.
+    /// Opens and probes another backend of the same model, to replace this one.
     ///
     /// # Errors
-    /// If it does not open, or its probe fails.
+    /// If the backend does not open, or its probe fails.
     fn reopen(&self) -> Result<Self, BackendError>
     where
         Self: Sized;
 }
 
-/// A run without outputs.
+/// The reason why a run has no output.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum BackendError {
     /// The runtime failed, or the output has another shape.
     #[error("the model {model} failed: {reason}")]
     Failed {
-        /// Name of the model.
+        /// The name of the model.
         model: String,
-        /// What the runtime says: for logs, not for callers.
+        /// The message of the runtime, for logs and not for callers.
         reason: String,
     },
-    /// It was ended because nobody waits for it any more.
-    #[error("the run was halted")]
-    Halted,
+    /// No caller waits for the run any more.
+    #[error("the run was cancelled")]
+    Cancelled,
 }

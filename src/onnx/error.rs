@@ -1,4 +1,4 @@
-//! Why models cannot be served: each says what to do.
+//! The reasons why models cannot be served. Each message includes a remedy.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,8 @@ use thiserror::Error;
 
 use crate::domain::Violations;
 
-/// Why a model, or the runtime, cannot be used. All are found at start.
+/// The reason why a model or ONNX Runtime cannot be used. The start of the server, or a reload,
+/// detects all of them.
 #[derive(Debug, Error)]
 pub enum OnnxError {
     /// The shared library is missing or is not ONNX Runtime.
@@ -14,116 +15,118 @@ pub enum OnnxError {
         "cannot load ONNX Runtime from {}: {reason}\n  runtime.library must name libonnxruntime.so 1.24 or later; \
          `make runtime` fetches it", path.display()
     )]
-    Library {
-        /// Where it was looked for.
+    LoadRuntime {
+        /// The path of the library.
         path: PathBuf,
-        /// What the loader says.
+        /// The message of the loader.
         reason: String,
     },
-    /// A file could not be read.
-    #[error("cannot read {what} {}: {reason}", path.display())]
+    /// A file cannot be read.
+    #[error("cannot read {file_kind} {}: {reason}", path.display())]
     Unreadable {
-        /// The manifest or the ONNX file.
-        what: &'static str,
-        /// Which.
+        /// The kind of file: the manifest, the ONNX file or the proof record.
+        file_kind: &'static str,
+        /// The path of the file.
         path: PathBuf,
-        /// What the operating system says.
+        /// The message of the operating system.
         reason: String,
     },
-    /// The manifest is not what it should be.
+    /// The manifest has invalid values.
     #[error("invalid manifest {}:\n{violations}", path.display())]
-    Manifest {
-        /// Which.
+    InvalidManifest {
+        /// The path of the manifest.
         path: PathBuf,
-        /// Each with its key.
+        /// The violations, each with its key.
         violations: Violations,
     },
-    /// The ONNX file is not the one that the manifest speaks of.
+    /// The ONNX file is not the one that the manifest describes.
     #[error(
-        "{} has SHA-256 {found}, but its manifest {} says {expected}\n  restore the file that the manifest speaks of, \
-         or examine the new one and write a manifest for it", file.display(), manifest.display()
+        "{} has SHA-256 {found}, but its manifest {} expects {expected}\n  restore the file that the manifest \
+         describes, or examine the new one and write a manifest for it", file.display(), manifest.display()
     )]
-    Checksum {
+    ChecksumMismatch {
         /// The ONNX file.
         file: PathBuf,
         /// Its manifest.
         manifest: PathBuf,
-        /// In the manifest.
+        /// The checksum in the manifest.
         expected: String,
-        /// Of the file.
+        /// The checksum of the file.
         found: String,
     },
-    /// The file is no ONNX model.
-    #[error("{} is no ONNX model: {reason}", file.display())]
-    NoModel {
+    /// The file is not an ONNX model.
+    #[error("{} is not an ONNX model: {reason}", file.display())]
+    InvalidModel {
         /// The ONNX file.
         file: PathBuf,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// The file is not the whole model.
+    /// The file does not contain the whole model.
     #[error(
-        "{} keeps the tensor \"{tensor}\" in another file (\"{location}\"), which the manifest's sha256 does not speak of: whoever \
-         changes that file changes the model, unseen\n  save the model with all weights inside: \
-         onnx.save(onnx.load(path), path, save_as_external_data=False), and put the new SHA-256 into the manifest", file.display()
+        "{} stores the tensor \"{tensor}\" in another file (\"{location}\"), which the manifest's sha256 does not \
+         cover: a change of that file would change the model undetected\n  save the model with all weights inside: \
+         onnx.save(onnx.load(path), path, save_as_external_data=False), and put the new SHA-256 into the manifest",
+        file.display()
     )]
     ExternalData {
         /// The ONNX file.
         file: PathBuf,
         /// The first such tensor; empty if it has no name.
         tensor: String,
-        /// Where it lies, as the file says it.
+        /// The location that the file records.
         location: String,
     },
-    /// The model answers at random, or otherwise while it is trained.
+    /// The output of the model is random, or the model runs in training mode.
     #[error(
-        "{} is no function of its input: {reason}\n  export the model for inference, in evaluation mode, without random operators",
+        "{} is not a function of its input: {reason}\n  export the model for inference, in evaluation mode, without \
+         random operators",
         file.display()
     )]
-    NoFunction {
+    Nondeterministic {
         /// The ONNX file.
         file: PathBuf,
-        /// Which node, and what it does.
+        /// The node and the problem.
         reason: String,
     },
-    /// The record of a proof contradicts its manifest, or is broken.
+    /// The proof record contradicts its manifest, or is invalid.
     #[error(
-        "the record of the proof {}: {reason}\n  make it anew with `certimix_models prove --sign`, or remove it: the \
-         constant is then served as claimed, not as proven", path.display()
+        "the proof record {}: {reason}\n  create it again with `certimix_models prove --sign`, or remove it: the \
+         constant then counts as claimed, not as proven", path.display()
     )]
-    Proof {
-        /// The record.
+    InvalidProofRecord {
+        /// The path of the record.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         reason: String,
     },
-    /// ONNX Runtime refuses the file.
+    /// ONNX Runtime rejects the file.
     #[error("ONNX Runtime cannot load {}: {reason}", file.display())]
-    Load {
+    LoadModel {
         /// The ONNX file.
         file: PathBuf,
-        /// What the runtime says.
+        /// The message of the runtime.
         reason: String,
     },
-    /// CUDA was asked for by name and does not load.
+    /// The settings name CUDA, and it does not load.
     #[error(
         "runtime.provider = \"cuda\", but the CUDA execution provider does not load: {reason}\n  it needs an NVIDIA \
          driver, CUDA 13 with cuDNN 9 and cuBLAS on the library path, and runtime.library from PyPI's onnxruntime-gpu \
          with libonnxruntime_providers_cuda.so beside it; set runtime.provider to \"cpu\" to serve without a GPU"
     )]
-    Cuda {
-        /// What the runtime says.
+    CudaUnavailable {
+        /// The message of the runtime.
         reason: String,
     },
-    /// The model is not what its manifest says.
-    #[error("{} is not what its manifest says:\n{violations}", file.display())]
-    Mismatch {
+    /// The model differs from its manifest.
+    #[error("{} does not match its manifest:\n{violations}", file.display())]
+    ManifestMismatch {
         /// The ONNX file.
         file: PathBuf,
-        /// Each with the manifest's key.
+        /// The differences, each with the key of the manifest.
         violations: Violations,
     },
-    /// The two models of a pair do not fit together.
+    /// The two models of a pair have different inputs or classes.
     #[error("the standard and the robust model do not fit together:\n{0}")]
-    Pair(Violations),
+    IncompatiblePair(Violations),
 }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::manifest_format::{OutputKind, RawConstantOf, RawGuarantee, RawInput, RawManifest, RawNorm};
-use super::{OnnxError, proof};
+use super::{OnnxError, proof_record};
 use crate::domain::{Guarantee, InputSpec, Violations};
 
 /// A manifest whose values are checked, without regard to the ONNX file.
@@ -53,11 +53,11 @@ impl Manifest {
     /// If it cannot be read or parsed, or with every violation of its values.
     pub fn read(path: &Path) -> Result<Self, OnnxError> {
         let text = std::fs::read_to_string(path).map_err(|error| OnnxError::Unreadable {
-            what: "the manifest",
+            file_kind: "the manifest",
             path: path.to_path_buf(),
             reason: error.to_string(),
         })?;
-        let invalid = |violations| OnnxError::Manifest {
+        let invalid = |violations| OnnxError::InvalidManifest {
             path: path.to_path_buf(),
             violations,
         };
@@ -67,7 +67,7 @@ impl Manifest {
             invalid(violations)
         })?;
         let manifest = check_values(raw, path, text).map_err(invalid)?;
-        let proof = proof::read(&manifest.file)?;
+        let proof = proof_record::read(&manifest.file)?;
         Ok(Self { proof, ..manifest })
     }
 

@@ -1,34 +1,39 @@
-//! Models on ONNX Runtime: manifests, execution providers, sessions. The sole user of `ort`.
+//! Models on ONNX Runtime: manifests, execution providers and sessions. The sole user of `ort`.
 //!
-//! A [`Model`] is a manifest and an ONNX file that were checked against each other; it opens as many sessions as are
-//! asked for. A session is a [`Backend`]: it belongs to one thread and runs rows. [`self_test()`] finds out whether
-//! backends compute one function of each row, as every answer needs; [`Agreement`] says what counts as the same.
+//! A [`Model`] is a manifest and an ONNX file that are checked against each other. An
+//! [`OnnxSession`] is one open session of a model and implements [`Backend`]: one thread owns it
+//! and runs rows on it. [`self_test()`] checks whether backends compute one function of each row,
+//! as every prediction requires. [`OutputTolerance`] defines when two outputs count as equal.
 
-mod agreement;
 mod backend;
+mod cancellation;
+mod cpu_description;
 mod error;
+mod execution_provider;
 mod graph;
-mod halt;
+mod guarantee_basis;
 mod manifest;
 mod manifest_format;
 mod model;
-mod processor;
-mod proof;
-mod provider;
+mod model_pair;
+mod output_tolerance;
+mod proof_record;
 mod runtime;
 mod self_test;
 mod session;
 
-pub use agreement::Agreement;
 pub use backend::{Backend, BackendError};
+pub use cancellation::Cancellation;
+pub use cpu_description::cpu_description;
 pub use error::OnnxError;
-pub use halt::Halt;
+pub use execution_provider::ActiveProvider;
+pub use guarantee_basis::guarantee_basis;
 pub use manifest::Manifest;
 pub use manifest_format::OutputKind;
-pub use model::{Model, check_pair};
-pub use processor::processor;
-pub use proof::{grounds, proof_path};
-pub use provider::ProviderInUse;
+pub use model::Model;
+pub use model_pair::check_pair_compatibility;
+pub use output_tolerance::OutputTolerance;
+pub use proof_record::proof_record_path;
 pub use runtime::Runtime;
-pub use self_test::{Findings, Verdict, self_test};
-pub use session::OnnxSession;
+pub use self_test::{SelfTestOutcome, SelfTestReport, self_test};
+pub use session::{OnnxSession, warm_up};

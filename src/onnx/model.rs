@@ -1,7 +1,6 @@
-//! A model: a manifest and an ONNX file, checked against each other.
+//! A model: a manifest and an ONNX file that are checked against each other.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use ort::session::Session;
@@ -9,74 +8,76 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::{TensorElementType, ValueType};
 use sha2::{Digest, Sha256};
 
-use super::graph::{NotOneFile, check_deterministic, check_one_file, prove_row_independence};
-use super::provider::{self, ProviderInUse};
-use super::{Manifest, OnnxError, OnnxSession, OutputKind, Runtime};
-use crate::domain::{Guarantee, InputSpec, Violations, hex};
+use super::execution_provider::{ActiveProvider, cuda_provider, select_provider};
+use super::graph::{ModelFileError, check_deterministic, decode_self_contained_model, prove_row_independence};
+use super::{Manifest, OnnxError, Runtime};
+use crate::domain::{InputSpec, Violations, hex};
 use crate::settings::Provider;
 
-/// A model that can be served: its file is the one its manifest speaks of, and does what the manifest says.
+/// A model that can be served: its file is the one that its manifest describes, and matches it.
 #[derive(Debug)]
 pub struct Model {
-    /// What it is.
+    /// The description of the model.
     pub manifest: Manifest,
-    /// Where it runs.
-    pub provider: ProviderInUse,
-    /// Why the graph is not known to work row by row; none if it is proven. A model with a reason runs one row at a time.
+    /// The execution provider that runs it.
+    pub provider: ActiveProvider,
+    /// The reason why the proof of row independence fails; `None` if the graph is proven. A model
+    /// with a reason runs one row at a time.
     pub one_row_reason: Option<String>,
     runtime: Runtime,
     bytes: Bytes,
 }
 
 impl Model {
-    /// Reads the manifest at `path` and its ONNX file, and loads it once.
+    /// Reads the manifest at `path` and its ONNX file, and loads the model once as a check.
     ///
     /// # Errors
-    /// With what is wrong with the manifest, the file, the provider, or how they fit together.
-    pub fn load(runtime: &Runtime, path: &Path, asked: Provider) -> Result<Self, OnnxError> {
+    /// If the manifest, the file or the provider is invalid, or if they do not fit together.
+    pub fn load(runtime: &Runtime, path: &Path, configured: Provider) -> Result<Self, OnnxError> {
         let manifest = Manifest::read(path)?;
         let bytes = std::fs::read(&manifest.file).map_err(|error| OnnxError::Unreadable {
-            what: "the ONNX file",
+            file_kind: "the ONNX file",
             path: manifest.file.clone(),
             reason: error.to_string(),
         })?;
         let bytes = Bytes::from(bytes);
         let found = hex(&Sha256::digest(&bytes));
         if found != manifest.sha256 {
-            return Err(OnnxError::Checksum {
+            return Err(OnnxError::ChecksumMismatch {
                 file: manifest.file.clone(),
                 manifest: path.to_path_buf(),
                 expected: manifest.sha256,
                 found,
             });
         }
-        // Before the runtime sees it, which would open whatever file it names.
+        // This check precedes the runtime, which would open any file that the model names.
         let file = || manifest.file.clone();
-        let graph = check_one_file(bytes.clone()).map_err(|reason| match reason {
-            NotOneFile::NoModel(reason) => OnnxError::NoModel { file: file(), reason },
-            NotOneFile::Elsewhere { tensor, location } => OnnxError::ExternalData {
+        let graph = decode_self_contained_model(bytes.clone()).map_err(|reason| match reason {
+            ModelFileError::InvalidModel(reason) => OnnxError::InvalidModel { file: file(), reason },
+            ModelFileError::ExternalTensor { tensor, location } => OnnxError::ExternalData {
                 file: file(),
                 tensor,
                 location,
             },
         })?;
-        check_deterministic(&graph).map_err(|reason| OnnxError::NoFunction { file: file(), reason })?;
+        check_deterministic(&graph).map_err(|reason| OnnxError::Nondeterministic { file: file(), reason })?;
         let InputSpec { name, shape, .. } = &manifest.input;
         let one_row_reason = prove_row_independence(&graph, name, shape, &manifest.output_name).err();
         let mut model = Self {
             manifest,
-            provider: ProviderInUse::CPU,
+            provider: ActiveProvider::CPU,
             one_row_reason,
             runtime: runtime.clone(),
             bytes,
         };
-        // A file that the processor cannot load is wrong by itself: say so before CUDA is tried.
-        let session = model.session()?;
-        model.check(&session)?;
-        model.provider = provider::choose(asked, || {
-            let builder = model.builder().map_err(|error| error.to_string())?;
+        // A file that the CPU cannot load is invalid. The check precedes CUDA, so that the error is
+        // not attributed to CUDA.
+        let session = model.create_session()?;
+        model.check_declared_tensors(&session)?;
+        model.provider = select_provider(configured, || {
+            let builder = model.session_builder().map_err(|error| error.to_string())?;
             let mut builder = builder
-                .with_execution_providers([provider::cuda()])
+                .with_execution_providers([cuda_provider()])
                 .map_err(|error| error.to_string())?;
             builder
                 .commit_from_memory(&model.bytes)
@@ -86,27 +87,13 @@ impl Model {
         Ok(model)
     }
 
-    /// Opens a session of runs of at most `max_batch_size` rows: one thread's own.
-    ///
-    /// # Errors
-    /// If ONNX Runtime refuses the file or the provider.
-    pub fn open(self: &Arc<Self>, max_batch_size: usize) -> Result<OnnxSession, OnnxError> {
-        let fixed_batch = matches!(self.manifest.guarantee, Guarantee::GaussianSmoothing { .. });
-        OnnxSession::new(Arc::clone(self), self.session()?, max_batch_size, fixed_batch).map_err(|error| {
-            OnnxError::Load {
-                file: self.manifest.file.clone(),
-                reason: error.to_string(),
-            }
-        })
-    }
-
-    fn builder(&self) -> Result<SessionBuilder, OnnxError> {
-        let refused = |reason: String| OnnxError::Load {
+    fn session_builder(&self) -> Result<SessionBuilder, OnnxError> {
+        let load_error = |reason: String| OnnxError::LoadModel {
             file: self.manifest.file.clone(),
             reason,
         };
-        // One thread a session and no spinning: several sessions beat one with many threads, and the runtime sizes its
-        // pools from the host, not from the cgroup.
+        // Each session has one thread and does not spin. Several sessions are faster than one with
+        // many threads, and the runtime would size its pools by the host instead of the cgroup.
         let configured = || -> ort::Result<SessionBuilder> {
             Ok(Session::builder(&self.runtime.environment)?
                 .with_optimization_level(GraphOptimizationLevel::All)?
@@ -116,35 +103,37 @@ impl Model {
                 .with_inter_op_spinning(false)?
                 .with_deterministic_compute(true)?)
         };
-        configured().map_err(|error| refused(error.to_string()))
+        configured().map_err(|error| load_error(error.to_string()))
     }
 
-    fn session(&self) -> Result<Session, OnnxError> {
-        let refused = |reason: String| OnnxError::Load {
+    /// Creates a session on the selected provider.
+    pub(super) fn create_session(&self) -> Result<Session, OnnxError> {
+        let load_error = |reason: String| OnnxError::LoadModel {
             file: self.manifest.file.clone(),
             reason,
         };
-        let mut builder = self.builder()?;
+        let mut builder = self.session_builder()?;
         if self.provider.is_cuda() {
-            builder = builder
-                .with_execution_providers([provider::cuda()])
-                .map_err(|error| OnnxError::Cuda {
-                    reason: error.to_string(),
-                })?;
+            builder =
+                builder
+                    .with_execution_providers([cuda_provider()])
+                    .map_err(|error| OnnxError::CudaUnavailable {
+                        reason: error.to_string(),
+                    })?;
         }
         builder
             .commit_from_memory(&self.bytes)
-            .map_err(|error| refused(error.to_string()))
+            .map_err(|error| load_error(error.to_string()))
     }
 
-    /// Compares what the graph declares with the manifest.
-    fn check(&self, session: &Session) -> Result<(), OnnxError> {
+    /// Compares the inputs and outputs that the graph declares with the manifest.
+    fn check_declared_tensors(&self, session: &Session) -> Result<(), OnnxError> {
         let manifest = &self.manifest;
-        let mut wrong = Violations::default();
+        let mut violations = Violations::default();
         let inputs: Vec<&str> = session.inputs().iter().map(ort::value::Outlet::name).collect();
-        wrong.check(inputs == [manifest.input.name.as_str()], "input.name", || {
+        violations.check(inputs == [manifest.input.name.as_str()], "input.name", || {
             format!(
-                "the manifest says \"{}\", the model has {inputs:?}",
+                "the manifest declares \"{}\", the model has {inputs:?}",
                 manifest.input.name
             )
         });
@@ -154,7 +143,7 @@ impl Model {
                 .shape
                 .iter()
                 .map(|&length| i64::try_from(length).unwrap_or(i64::MAX));
-            compare(input.dtype(), shape, "input.shape", &mut wrong);
+            check_tensor(input.dtype(), shape, "input.shape", &mut violations);
         }
         match session
             .outputs()
@@ -163,119 +152,71 @@ impl Model {
         {
             Some(output) => {
                 let classes = i64::try_from(manifest.classes()).unwrap_or(i64::MAX);
-                compare(output.dtype(), std::iter::once(classes), "labels", &mut wrong);
+                check_tensor(output.dtype(), std::iter::once(classes), "labels", &mut violations);
             }
             None => {
                 let outputs: Vec<&str> = session.outputs().iter().map(ort::value::Outlet::name).collect();
-                wrong.add(
+                violations.add(
                     "output.name",
                     format!(
-                        "the manifest says \"{}\", the model has {outputs:?}",
+                        "the manifest declares \"{}\", the model has {outputs:?}",
                         manifest.output_name
                     ),
                 );
             }
         }
-        wrong.into_result().map_err(|violations| self.mismatch(violations))
+        violations
+            .into_result()
+            .map_err(|violations| self.manifest_mismatch(violations))
     }
 
-    /// Runs each session once on the middle of the range: shapes that the graph leaves open show here.
-    ///
-    /// # Errors
-    /// If the model fails, or its output is not what the manifest says.
-    pub fn warm(&self, sessions: &mut [OnnxSession]) -> Result<(), OnnxError> {
-        let input = self.middle();
-        let mut wrong = Violations::default();
-        for session in sessions {
-            match session.warm(input.clone()) {
-                Err(error) => wrong.add("output.shape", error.to_string()),
-                Ok(output) if self.manifest.output_kind == OutputKind::Probabilities => {
-                    let sum: f32 = output.iter().sum();
-                    let fits = (sum - 1.0).abs() < 1e-3 && output.iter().all(|p| (0.0..=1.0).contains(p));
-                    wrong.check(fits, "output.kind", || {
-                        format!("the manifest says \"probabilities\", but the output is {output:?}, with the sum {sum}")
-                    });
-                }
-                Ok(_) => {}
-            }
-        }
-        wrong.into_result().map_err(|violations| self.mismatch(violations))
-    }
-
-    /// An input in the middle of the range.
+    /// Returns an input in the middle of the range.
     #[must_use]
-    pub fn middle(&self) -> Vec<f32> {
+    pub fn midpoint_input(&self) -> Vec<f32> {
         let InputSpec { low, high, .. } = self.manifest.input;
-        #[expect(clippy::cast_possible_truncation, reason = "any value in the range will do")]
+        #[expect(clippy::cast_possible_truncation, reason = "any value in the range is suitable")]
         let middle = f64::midpoint(low, high) as f32;
         vec![middle; self.manifest.input.dimension()]
     }
 
-    fn mismatch(&self, violations: Violations) -> OnnxError {
-        OnnxError::Mismatch {
+    pub(super) fn manifest_mismatch(&self, violations: Violations) -> OnnxError {
+        OnnxError::ManifestMismatch {
             file: self.manifest.file.clone(),
             violations,
         }
     }
 }
 
-/// Compares a declared tensor with `[N, shape…]` of float32; N and any open axis may be anything.
-fn compare(found: &ValueType, shape: impl Iterator<Item = i64>, key: &str, wrong: &mut Violations) {
-    let wanted: Vec<i64> = shape.collect();
+/// Compares a declared tensor with float32 of the shape `[N, shape…]`. N must be dynamic; any other
+/// axis may be.
+fn check_tensor(found: &ValueType, shape: impl Iterator<Item = i64>, key: &str, violations: &mut Violations) {
+    let expected: Vec<i64> = shape.collect();
     let ValueType::Tensor {
         ty, shape: declared, ..
     } = found
     else {
-        return wrong.add(key, format!("expected a tensor, the model has {found}"));
+        return violations.add(key, format!("expected a tensor, the model has {found}"));
     };
-    wrong.check(*ty == TensorElementType::Float32, "input.dtype", || {
+    violations.check(*ty == TensorElementType::Float32, "input.dtype", || {
         format!("expected float32, the model has {ty}")
     });
     let rest = declared.get(1..).unwrap_or_default();
-    let fits = declared.len() == wanted.len() + 1
+    let fits = declared.len() == expected.len() + 1
         && rest
             .iter()
-            .zip(&wanted)
-            .all(|(declared, wanted)| *declared == -1 || declared == wanted);
-    wrong.check(fits, key, || {
+            .zip(&expected)
+            .all(|(declared, expected)| *declared == -1 || declared == expected);
+    violations.check(fits, key, || {
         format!(
-            "the manifest says [N, …] = [N, {}], the model has {declared:?}",
-            list(&wanted)
+            "the manifest declares [N, …] = [N, {}], the model has {declared:?}",
+            comma_separated(&expected)
         )
     });
-    wrong.check(declared.first() == Some(&-1), key, || {
+    violations.check(declared.first() == Some(&-1), key, || {
         format!("the batch axis must be dynamic, the model has {declared:?}; export it with a dynamic first axis")
     });
 }
 
-fn list(shape: &[i64]) -> String {
+fn comma_separated(shape: &[i64]) -> String {
     shape.iter().map(i64::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// Checks that both models take the same input and know the same classes.
-///
-/// # Errors
-/// With everything that differs.
-pub fn check_pair(standard: &Manifest, robust: &Manifest) -> Result<(), OnnxError> {
-    let mut wrong = Violations::default();
-    let (left, right) = (&standard.input, &robust.input);
-    wrong.check(left.shape == right.shape, "input.shape", || {
-        format!(
-            "the standard model takes {:?}, the robust model {:?}",
-            left.shape, right.shape
-        )
-    });
-    wrong.check((left.low, left.high) == (right.low, right.high), "input.range", || {
-        format!(
-            "the standard model takes [{}, {}], the robust model [{}, {}]",
-            left.low, left.high, right.low, right.high
-        )
-    });
-    wrong.check(standard.labels == robust.labels, "labels", || {
-        format!(
-            "the standard model knows {:?}, the robust model {:?}",
-            standard.labels, robust.labels
-        )
-    });
-    wrong.into_result().map_err(OnnxError::Pair)
 }

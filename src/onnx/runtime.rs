@@ -1,4 +1,4 @@
-//! ONNX Runtime itself: one shared library and one environment for the whole process.
+//! ONNX Runtime: one shared library and one environment for the whole process.
 
 use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -8,7 +8,7 @@ use ort::environment::Environment;
 use super::OnnxError;
 
 static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
-static LOADING: Mutex<()> = Mutex::new(());
+static LOAD_LOCK: Mutex<()> = Mutex::new(());
 
 /// The loaded runtime.
 #[derive(Debug, Clone)]
@@ -17,24 +17,25 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Which build of ONNX Runtime is loaded, as it says itself: its branch and its git commit.
+    /// Returns the git branch and commit of the loaded ONNX Runtime, from its build information.
     #[must_use]
     pub fn version(&self) -> String {
-        build(ort::info())
+        branch_and_commit(ort::info())
     }
 
-    /// Loads ONNX Runtime from `library`. Only the first call loads: a process has one runtime.
+    /// Loads ONNX Runtime from `library`. Later calls return the same runtime: a process has only
+    /// one.
     ///
     /// # Errors
-    /// If the file is not there or is not a fitting ONNX Runtime.
+    /// If the file does not exist or is not a compatible ONNX Runtime.
     pub fn load(library: &Path) -> Result<Self, OnnxError> {
-        let _one_at_a_time = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
+        let _guard = LOAD_LOCK.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(environment) = ENVIRONMENT.get() {
             return Ok(Self {
                 environment: environment.clone(),
             });
         }
-        let unloadable = |reason: String| OnnxError::Library {
+        let unloadable = |reason: String| OnnxError::LoadRuntime {
             path: library.to_path_buf(),
             reason,
         };
@@ -53,8 +54,9 @@ impl Runtime {
     }
 }
 
-/// What tells builds apart in ONNX Runtime's own words: `ORT Build Info: git-branch=rel-1.24.1, git-commit-id=6af1a93, …`.
-fn build(info: &str) -> String {
+/// Extracts the branch and the commit from the build information:
+/// `ORT Build Info: git-branch=rel-1.24.1, git-commit-id=6af1a93, …`.
+fn branch_and_commit(info: &str) -> String {
     let field = |name: &str| {
         let mut parts = info.trim_start_matches("ORT Build Info:").split(',');
         parts.find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
@@ -67,13 +69,13 @@ fn build(info: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::build;
+    use super::branch_and_commit;
 
     #[test]
-    fn a_build_is_its_branch_and_its_commit() {
+    fn the_version_is_the_branch_and_the_commit() {
         let info =
             "ORT Build Info: git-branch=rel-1.24.1, git-commit-id=6af1a93, build type=Release, cmake cxx flags: -O3";
-        assert_eq!(build(info), "rel-1.24.1 6af1a93");
-        assert_eq!(build("something else"), "something else");
+        assert_eq!(branch_and_commit(info), "rel-1.24.1 6af1a93");
+        assert_eq!(branch_and_commit("something else"), "something else");
     }
 }

@@ -9,7 +9,7 @@ use super::queue::JobSlice;
 use super::row_job::{Job, Reply, ScheduleError};
 use super::shared_state::Work;
 use crate::domain::{Role, RowFlaws};
-use crate::onnx::{Backend, BackendError, Halt};
+use crate::onnx::{Backend, BackendError, Cancellation};
 
 /// The outcome of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,13 +96,13 @@ impl BatchBuffers {
         slices: &[&Rows],
         taken: Instant,
     ) -> Result<BatchOutcome, String> {
-        let halt = Arc::new(Halt::new(slices.len()));
+        let cancellation = Arc::new(Cancellation::new(slices.len()));
         let mut ready = Vec::with_capacity(slices.len());
         self.input.clear();
         self.is_complete = false;
         for slice in slices {
-            if !slice.job.enter_batch(&halt) {
-                halt.leave();
+            if !slice.job.enter_batch(&cancellation) {
+                cancellation.remove_waiter();
             } else if self.fill(role, slice, backend.input_len()) {
                 ready.push(*slice);
             }
@@ -110,10 +110,10 @@ impl BatchBuffers {
         let ran = if ready.is_empty() {
             Ok(BatchOutcome::Skipped)
         } else {
-            self.run_ready(backend, role, &ready, &halt, taken)
+            self.run_ready(backend, role, &ready, &cancellation, taken)
         };
         for slice in slices {
-            slice.job.leave_batch(&halt);
+            slice.job.leave_batch(&cancellation);
         }
         ran
     }
@@ -123,7 +123,7 @@ impl BatchBuffers {
         backend: &mut B,
         role: Role,
         ready: &[&Rows],
-        halt: &Halt,
+        cancellation: &Cancellation,
         taken: Instant,
     ) -> Result<BatchOutcome, String> {
         let (model, batch) = (role.name(), self.input.len() / backend.input_len().max(1));
@@ -132,7 +132,7 @@ impl BatchBuffers {
             .map(|slice| tracing::debug_span!(parent: &slice.job.span, "infer", model, rows = slice.rows.len(), batch))
             .collect();
         let ran = catch_unwind(AssertUnwindSafe(|| {
-            backend.run(batch, &self.input, &mut self.output, halt)
+            backend.run(batch, &self.input, &mut self.output, cancellation)
         }));
         drop(spans);
         let done = Instant::now();
@@ -143,7 +143,7 @@ impl BatchBuffers {
                     return Err(format!("{batch} rows gave {} values", self.output.len()));
                 }
                 self.is_complete = true;
-                self.flaws += RowFlaws::of(&self.output, backend.output_len(), backend.answers_probabilities());
+                self.flaws += RowFlaws::of(&self.output, backend.output_len(), backend.outputs_probabilities());
                 let mut outputs = self.output.as_slice();
                 for slice in ready {
                     let (mine, rest) = outputs.split_at(slice.rows.len() * backend.output_len());
@@ -153,7 +153,7 @@ impl BatchBuffers {
                 }
                 Ok(BatchOutcome::Ran)
             }
-            Ok(Err(BackendError::Halted)) => Ok(BatchOutcome::Skipped),
+            Ok(Err(BackendError::Cancelled)) => Ok(BatchOutcome::Skipped),
             Ok(Err(error @ BackendError::Failed { .. })) => Err(error.to_string()),
             Err(_) => Err("the backend panicked".to_owned()),
         }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::onnx::{Backend, BackendError, Halt};
+use crate::onnx::{Backend, BackendError, Cancellation};
 
 /// A batch size qualifies with this share of the best throughput. The rest may be noise.
 const MIN_THROUGHPUT_SHARE: f64 = 0.97;
@@ -72,7 +72,7 @@ pub fn best_time<B: Backend>(backend: &mut B, rows: usize, row: &[f32]) -> Resul
     let (mut best, mut runs, start) = (Duration::MAX, 0, Instant::now());
     while runs < MIN_RUNS || start.elapsed() < MIN_TIME {
         let begin = Instant::now();
-        backend.run(rows, &input, &mut output, &Halt::new(1))?;
+        backend.run(rows, &input, &mut output, &Cancellation::new(1))?;
         best = best.min(begin.elapsed());
         runs += 1;
     }

@@ -5,7 +5,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::onnx::{Backend, Halt};
+use crate::onnx::{Backend, Cancellation};
 
 /// The answered batches of one model on one executor before its first audit.
 const FIRST_AUDIT: u32 = 64;
@@ -58,7 +58,7 @@ impl RowAudit {
 
     /// Runs rows of `input` one by one on `backend`, which returned `output` for the whole batch.
     pub(super) fn run<B: Backend>(&mut self, backend: &mut B, input: &[f32], output: &[f32]) -> AuditResult {
-        let agreement = backend.agreement();
+        let tolerance = backend.output_tolerance();
         let (input_len, output_len) = (backend.input_len().max(1), backend.output_len().max(1));
         let rows = input.len() / input_len;
         let audited = rows.min(MAX_AUDITED_ROWS);
@@ -73,11 +73,13 @@ impl RowAudit {
                 return AuditResult::Failed;
             };
             let output = &mut self.output;
-            let ran = catch_unwind(AssertUnwindSafe(|| backend.run(1, values, output, &Halt::new(1))));
+            let ran = catch_unwind(AssertUnwindSafe(|| {
+                backend.run(1, values, output, &Cancellation::new(1))
+            }));
             if !matches!(ran, Ok(Ok(()))) {
                 return AuditResult::Failed;
             }
-            if !agreement.holds(expected, output) {
+            if !tolerance.accepts(expected, output) {
                 return AuditResult::Different(format!(
                     "a row had another output in place {row} of {rows} than in a run alone right after"
                 ));
@@ -91,25 +93,25 @@ impl RowAudit {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::onnx::{Agreement, BackendError};
+    use crate::onnx::{BackendError, OutputTolerance};
 
     /// Maps the rows of a run and the number of the run to a row and an error of its output.
     type Flaw = Box<dyn Fn(usize, usize) -> (usize, f32) + Send>;
 
     /// The identity function with a flaw.
     pub(in crate::scheduler) struct Identity {
-        agreement: Agreement,
+        tolerance: OutputTolerance,
         runs: usize,
         flaw: Flaw,
     }
 
     impl Identity {
         pub(in crate::scheduler) fn new(
-            agreement: Agreement,
+            tolerance: OutputTolerance,
             flaw: impl Fn(usize, usize) -> (usize, f32) + Send + 'static,
         ) -> Self {
             Self {
-                agreement,
+                tolerance,
                 runs: 0,
                 flaw: Box::new(flaw),
             }
@@ -126,13 +128,19 @@ pub(super) mod tests {
         fn max_batch_size(&self) -> usize {
             4
         }
-        fn pads(&self) -> bool {
+        fn pads_batches(&self) -> bool {
             false
         }
-        fn agreement(&self) -> Agreement {
-            self.agreement
+        fn output_tolerance(&self) -> OutputTolerance {
+            self.tolerance
         }
-        fn run(&mut self, rows: usize, input: &[f32], output: &mut Vec<f32>, _: &Halt) -> Result<(), BackendError> {
+        fn run(
+            &mut self,
+            rows: usize,
+            input: &[f32],
+            output: &mut Vec<f32>,
+            _: &Cancellation,
+        ) -> Result<(), BackendError> {
             self.runs += 1;
             output.clear();
             output.extend_from_slice(input);
@@ -144,13 +152,13 @@ pub(super) mod tests {
             Ok(())
         }
         fn reopen(&self) -> Result<Self, BackendError> {
-            Err(BackendError::Halted)
+            Err(BackendError::Cancelled)
         }
     }
 
     /// A backend that is wrong at row `bad`, and after `last_good_run` runs in every batch.
     fn flawed(bad: usize, last_good_run: usize) -> Identity {
-        Identity::new(Agreement::Bits, move |rows, runs| {
+        Identity::new(OutputTolerance::BitExact, move |rows, runs| {
             let wrong = rows > bad || runs > last_good_run;
             (bad.min(rows - 1), if wrong { 0.01 } else { 0.0 })
         })
@@ -159,7 +167,7 @@ pub(super) mod tests {
     fn audit(backend: &mut Identity, audit: &mut RowAudit, rows: u16) -> AuditResult {
         let (input, mut output): (Vec<f32>, _) = ((0..rows).map(f32::from).collect(), Vec::new());
         backend
-            .run(usize::from(rows), &input, &mut output, &Halt::new(1))
+            .run(usize::from(rows), &input, &mut output, &Cancellation::new(1))
             .unwrap();
         audit.run(backend, &input, &output)
     }
@@ -198,7 +206,7 @@ pub(super) mod tests {
     #[test]
     fn the_agreement_rule_of_the_model_applies() {
         let mut backend = flawed(3, usize::MAX);
-        backend.agreement = Agreement::Bound(1.0);
+        backend.tolerance = OutputTolerance::ErrorBound(1.0);
         // The difference exceeds rounding, although the bound alone would allow it.
         assert!(matches!(
             audit(&mut backend, &mut RowAudit::default(), 4),

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tracing::Span;
 
 use crate::domain::{ExecutionWindow, PerRole, Role};
-use crate::onnx::Halt;
+use crate::onnx::Cancellation;
 
 /// Produces the rows of a job on the executor's thread, just before they run.
 pub trait RowSource: Send + Sync {
@@ -137,7 +137,7 @@ struct Progress {
     /// `None` once the job is answered or cancelled.
     reply: Option<oneshot::Sender<JobResult>>,
     /// The running batches that contain rows of this job.
-    running: Vec<Arc<Halt>>,
+    running: Vec<Arc<Cancellation>>,
 }
 
 impl Job {
@@ -181,20 +181,22 @@ impl Job {
         self.progress().reply.is_none()
     }
 
-    /// Records that rows of the job are about to run in the batch of `halt`. Returns false if the
-    /// job has ended.
-    pub(super) fn enter_batch(&self, halt: &Arc<Halt>) -> bool {
+    /// Records that rows of the job are about to run in the batch of `cancellation`. Returns false if
+    /// the job has ended.
+    pub(super) fn enter_batch(&self, cancellation: &Arc<Cancellation>) -> bool {
         let mut progress = self.progress();
         let wanted = progress.reply.is_some();
         if wanted {
-            progress.running.push(Arc::clone(halt));
+            progress.running.push(Arc::clone(cancellation));
         }
         wanted
     }
 
-    /// Records that the batch of `halt` has ended.
-    pub(super) fn leave_batch(&self, halt: &Arc<Halt>) {
-        self.progress().running.retain(|running| !Arc::ptr_eq(running, halt));
+    /// Records that the batch of `cancellation` has ended.
+    pub(super) fn leave_batch(&self, cancellation: &Arc<Cancellation>) {
+        self.progress()
+            .running
+            .retain(|running| !Arc::ptr_eq(running, cancellation));
     }
 
     /// Stores the outputs of some rows, which ran during `ran`. Returns the reply once all rows have
@@ -240,8 +242,8 @@ impl Job {
         let reply = progress.reply.take();
         let running = std::mem::take(&mut progress.running);
         drop(progress);
-        for halt in running {
-            halt.leave();
+        for cancellation in running {
+            cancellation.remove_waiter();
         }
         reply
     }

@@ -63,7 +63,7 @@ impl Scheduler {
         let output_len = PerRole::of(|role| first[role].output_len());
         let limits = BatchLimits {
             max_batch_size,
-            pads: PerRole::of(|role| first[role].pads()),
+            pads: PerRole::of(|role| first[role].pads_batches()),
             max_queue_delay: settings.max_delay,
         };
         let row_times = RowTimes::new(settings.row_time, max_batch_size, backends.len());

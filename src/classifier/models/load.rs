@@ -23,8 +23,9 @@ use crate::classifier::smoothing::smoother::{Smoother, SmootherError};
 use crate::classifier::smoothing::vote_chunking::VoteChunking;
 use crate::classifier::smoothing::vote_forecast::VoteForecast;
 use crate::domain::{Basis, ComputeEnvironment, Guarantee, JustifiedBasis, PerRole, Role};
-use crate::onnx::{Manifest, Model, Runtime, check_pair, grounds, processor};
-use crate::scheduler::{ModelObserver, QueueSettings, Scheduler, bulk_capacity};
+use crate::onnx::{Manifest, Model, Runtime, check_pair_compatibility, cpu_description, guarantee_basis};
+use crate::scheduler::ModelObserver;
+use crate::scheduler::{QueueSettings, Scheduler, bulk_capacity};
 use crate::settings::{MAX_BATCH_SIZE, Settings, processors};
 
 /// The default number of executors on a GPU. One prepares its batch while the batch of the other
@@ -53,12 +54,12 @@ impl Engine {
         };
         let (standard, robust) = (&models.standard.manifest, &models.robust.manifest);
         warn_about_provider_fallback(&models);
-        check_pair(standard, robust)?;
-        let grounds = PerRole {
-            standard: grounds(standard, &settings.proof_keys)?,
-            robust: grounds(robust, &settings.proof_keys)?,
+        check_pair_compatibility(standard, robust)?;
+        let guarantee_basis = PerRole {
+            standard: guarantee_basis(standard, &settings.proof_keys)?,
+            robust: guarantee_basis(robust, &settings.proof_keys)?,
         };
-        warn_about_claimed_guarantee(robust, grounds.robust.as_ref());
+        warn_about_claimed_guarantee(robust, guarantee_basis.robust.as_ref());
         check_settings(settings, &robust.guarantee, robust.output_kind).map_err(LoadError::Settings)?;
 
         let robust_inference = robust_inference(robust, keys)?;
@@ -75,8 +76,15 @@ impl Engine {
             max_outstanding,
         );
         let summaries = PerRole::of(|role| {
-            let (grounds, one_row_reason) = (grounds[role].clone(), opened[role].one_row_reason.clone());
-            ModelSummary::new(&models[role], grounds, executors, batches[role].rows, one_row_reason)
+            let (guarantee_basis, one_row_reason) =
+                (guarantee_basis[role].clone(), opened[role].one_row_reason.clone());
+            ModelSummary::new(
+                &models[role],
+                guarantee_basis,
+                executors,
+                batches[role].rows,
+                one_row_reason,
+            )
         });
         let self_test_caveat = self_test_caveat(&opened);
         let backends = opened
@@ -98,7 +106,7 @@ impl Engine {
                 standard_batch_size: batches.standard.rows,
                 robust_batch_size: batches.robust.rows,
                 runtime_version: runtime.version(),
-                processor: processor().to_owned(),
+                processor: cpu_description().to_owned(),
             }),
             spec: robust.input.clone(),
             labels: robust.labels.clone(),
@@ -122,11 +130,11 @@ fn warn_about_provider_fallback(models: &PerRole<Arc<Model>>) {
     }
 }
 
-fn warn_about_claimed_guarantee(robust: &Manifest, grounds: Option<&JustifiedBasis>) {
+fn warn_about_claimed_guarantee(robust: &Manifest, guarantee_basis: Option<&JustifiedBasis>) {
     if let Some(JustifiedBasis {
         basis: Basis::Claimed,
         reason,
-    }) = grounds
+    }) = guarantee_basis
     {
         tracing::warn!(
             model = robust.name,

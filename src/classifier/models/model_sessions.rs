@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::load_error::LoadError;
 use super::self_test_policy::{SelfTestPolicy, ServingMode};
-use crate::onnx::{Agreement, Backend as _, Findings, Model, OnnxSession, self_test};
+use crate::onnx::{Backend as _, Model, OnnxSession, OutputTolerance, SelfTestReport, self_test, warm_up};
 use crate::scheduler::{MeasuredBatch, best_time, measure_batch_size};
 
 /// The limits of a batch.
@@ -59,9 +59,9 @@ pub(super) fn open_sessions(
             limits.configured = Some(1);
         }
         let (mut sessions, batch) = open_untested(model, count, limits)?;
-        let findings = self_test(&mut sessions, test_rows)?;
-        check_row_flaws(model, &findings)?;
-        let inexact_reason = match policy.serving_mode(name, findings.verdict, batch.rows)? {
+        let report = self_test(&mut sessions, test_rows)?;
+        check_row_flaws(model, &report)?;
+        let inexact_reason = match policy.serving_mode(name, report.outcome, batch.rows)? {
             ServingMode::Exact => None,
             ServingMode::Inexact(reason) => Some(reason),
             ServingMode::OneRow(reason) => {
@@ -79,11 +79,11 @@ pub(super) fn open_sessions(
         // A model that counts votes must return the same bits in every later probe and session.
         let is_bit_exact = sessions
             .first()
-            .is_some_and(|first| first.agreement() == Agreement::Bits);
+            .is_some_and(|first| first.output_tolerance() == OutputTolerance::BitExact);
         if is_bit_exact && inexact_reason.is_none() {
             sessions
                 .iter_mut()
-                .try_for_each(|session| session.expect_the_same(test_rows))?;
+                .try_for_each(|session| session.set_probe_reference(test_rows))?;
         }
         return Ok(ModelSessions {
             sessions,
@@ -95,8 +95,8 @@ pub(super) fn open_sessions(
 }
 
 /// Rejects a model if all its outputs are unusable, and logs a warning if some are.
-fn check_row_flaws(model: &Model, findings: &Findings) -> Result<(), LoadError> {
-    let (name, rows, flaws) = (&model.manifest.name, findings.rows, findings.flaws);
+fn check_row_flaws(model: &Model, report: &SelfTestReport) -> Result<(), LoadError> {
+    let (name, rows, flaws) = (&model.manifest.name, report.rows, report.flaws);
     if flaws.not_finite >= rows && rows > 0 {
         return Err(LoadError::NotFinite {
             model: name.clone(),
@@ -134,9 +134,9 @@ fn open_untested(
         provider = model.provider.name,
         "loading model"
     );
-    let mut first = model.open(limits.configured.unwrap_or(1))?;
-    model.warm(std::slice::from_mut(&mut first))?;
-    let row = model.middle();
+    let mut first = OnnxSession::open(model, limits.configured.unwrap_or(1))?;
+    warm_up(model, std::slice::from_mut(&mut first))?;
+    let row = model.midpoint_input();
     let measured = match limits.configured {
         Some(rows) => MeasuredBatch {
             rows,
@@ -152,11 +152,10 @@ fn open_untested(
     };
     let mut sessions = vec![first];
     for _ in 1..count {
-        sessions.push(model.open(measured.rows)?);
+        sessions.push(OnnxSession::open(model, measured.rows)?);
     }
-    // The first session warms up again: later checks compare against the batch shape that it
-    // serves.
-    model.warm(&mut sessions)?;
+    // The first session warms up again: later checks compare against the batch shape that it serves.
+    warm_up(model, &mut sessions)?;
     tracing::info!(
         model = name,
         batch_size = measured.rows,

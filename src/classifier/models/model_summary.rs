@@ -19,7 +19,7 @@ pub struct ModelSummary {
     /// The source of the proof.
     pub guarantee_source: String,
     /// Whether the guarantee is proven or claimed, and why; `None` without a guarantee.
-    pub grounds: Option<JustifiedBasis>,
+    pub guarantee_basis: Option<JustifiedBasis>,
     /// The number of sessions. Each has its own thread.
     pub sessions: usize,
     /// The most rows in one run.
@@ -32,7 +32,7 @@ pub struct ModelSummary {
 impl ModelSummary {
     pub(super) fn new(
         model: &Model,
-        grounds: Option<JustifiedBasis>,
+        guarantee_basis: Option<JustifiedBasis>,
         sessions: usize,
         max_batch_size: usize,
         one_row_reason: Option<String>,
@@ -45,7 +45,7 @@ impl ModelSummary {
             provider_note: model.provider.note.clone(),
             guarantee: manifest.guarantee.name(),
             guarantee_source: manifest.guarantee_source.clone(),
-            grounds,
+            guarantee_basis,
             sessions,
             max_batch_size,
             one_row_reason,

@@ -1,7 +1,7 @@
 //! Decides how a model is served after its self-test.
 
 use super::load_error::LoadError;
-use crate::onnx::Verdict;
+use crate::onnx::SelfTestOutcome;
 
 /// The settings for a model that is not a function of each row.
 #[derive(Debug, Clone, Copy)]
@@ -25,19 +25,24 @@ pub(super) enum ServingMode {
 
 impl SelfTestPolicy {
     /// Chooses the mode of the model `name`, which runs in batches of at most `batch` rows.
-    pub(super) fn serving_mode(self, name: &str, verdict: Verdict, batch: usize) -> Result<ServingMode, LoadError> {
-        match verdict {
-            Verdict::Function => Ok(ServingMode::Exact),
-            Verdict::DependsOnBatch { what } if batch > 1 => {
-                self.check_batch_dependence(name, &what)?;
-                Ok(ServingMode::OneRow(what))
+    pub(super) fn serving_mode(
+        self,
+        name: &str,
+        outcome: SelfTestOutcome,
+        batch: usize,
+    ) -> Result<ServingMode, LoadError> {
+        match outcome {
+            SelfTestOutcome::Consistent => Ok(ServingMode::Exact),
+            SelfTestOutcome::DependsOnBatch { difference } if batch > 1 => {
+                self.check_batch_dependence(name, &difference)?;
+                Ok(ServingMode::OneRow(difference))
             }
             // A batch of one row has no other rows that the output could depend on.
-            Verdict::NoFunction { what } | Verdict::DependsOnBatch { what } => {
+            SelfTestOutcome::NotReproducible { difference } | SelfTestOutcome::DependsOnBatch { difference } => {
                 if self.allow_inexact_runtime {
-                    Ok(ServingMode::Inexact(what))
+                    Ok(ServingMode::Inexact(difference))
                 } else {
-                    Err(LoadError::Inexact(format!("the model {name}: {what}")))
+                    Err(LoadError::Inexact(format!("the model {name}: {difference}")))
                 }
             }
         }
@@ -73,22 +78,22 @@ mod tests {
         allow_inexact_runtime: true,
     };
 
-    fn depends_on_batch() -> Verdict {
-        Verdict::DependsOnBatch {
-            what: "place".to_owned(),
+    fn depends_on_batch() -> SelfTestOutcome {
+        SelfTestOutcome::DependsOnBatch {
+            difference: "place".to_owned(),
         }
     }
 
-    fn no_function() -> Verdict {
-        Verdict::NoFunction {
-            what: "chance".to_owned(),
+    fn not_reproducible() -> SelfTestOutcome {
+        SelfTestOutcome::NotReproducible {
+            difference: "chance".to_owned(),
         }
     }
 
     #[test]
     fn a_function_is_served_under_every_policy() {
         for policy in [STRICT, DEFAULT, PERMISSIVE] {
-            let mode = policy.serving_mode("m", Verdict::Function, 8).unwrap();
+            let mode = policy.serving_mode("m", SelfTestOutcome::Consistent, 8).unwrap();
             assert_eq!(mode, ServingMode::Exact);
         }
     }
@@ -105,12 +110,16 @@ mod tests {
 
     #[test]
     fn a_model_that_is_not_a_function_needs_permission() {
-        for (verdict, batch) in [(no_function(), 8), (no_function(), 1), (depends_on_batch(), 1)] {
+        for (outcome, batch) in [
+            (not_reproducible(), 8),
+            (not_reproducible(), 1),
+            (depends_on_batch(), 1),
+        ] {
             for policy in [STRICT, DEFAULT] {
-                let rejected = policy.serving_mode("m", verdict.clone(), batch).unwrap_err();
+                let rejected = policy.serving_mode("m", outcome.clone(), batch).unwrap_err();
                 assert!(matches!(rejected, LoadError::Inexact(_)), "{rejected}");
             }
-            let allowed = PERMISSIVE.serving_mode("m", verdict, batch).unwrap();
+            let allowed = PERMISSIVE.serving_mode("m", outcome, batch).unwrap();
             assert!(matches!(allowed, ServingMode::Inexact(_)), "{allowed:?}");
         }
     }

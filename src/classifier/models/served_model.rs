@@ -24,8 +24,8 @@ impl ServedModel {
     /// Returns whether the guarantee is proven or claimed. A model without a guarantee counts as
     /// claimed.
     pub(super) fn basis(&self) -> Basis {
-        let grounds = self.summary.grounds.as_ref();
-        grounds.map_or(Basis::Claimed, |grounds| grounds.basis)
+        let guarantee = self.summary.guarantee_basis.as_ref();
+        guarantee.map_or(Basis::Claimed, |guarantee| guarantee.basis)
     }
 }
 

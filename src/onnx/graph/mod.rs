@@ -1,25 +1,25 @@
-//! The static reading of an ONNX file, before the runtime sees it.
+//! Static checks of an ONNX file. They run before ONNX Runtime reads the file.
 //!
-//! [`one_file`] checks that every weight is in the file. [`deterministic`] refuses a graph that draws random numbers or
-//! trains. [`row_independence`] follows the batch axis from the input to the output: it proves that row i of the output is
-//! a function of row i of the input, or says which node it cannot see through.
+//! - [`external_data`] checks that every weight is in the file.
+//! - [`determinism`] rejects a graph that draws random numbers or trains.
+//! - [`row_independence`] follows the batch axis from the input to the output. It proves that row i
+//!   of the output is a function of row i of the input, or names the node at which the proof fails.
 //!
-//! [`wire`] holds as much of `onnx.proto` as these three need. [`value`] is what is known of a tensor; [`elementwise`],
-//! [`layers`], [`layout`] and [`sizes`] are the operators.
+//! [`protobuf`] holds the parts of `onnx.proto` that these checks need. The proof computes an
+//! [`abstract_tensor`] for each tensor: [`resolved_node`] is a node with its inputs, [`operators`]
+//! holds the rules of each operator, and [`shape_rules`] the rules that they share.
 
-mod deterministic;
-mod elementwise;
-mod layers;
-mod layout;
-mod node;
-mod one_file;
+mod abstract_tensor;
+mod determinism;
+mod external_data;
+mod operators;
+mod protobuf;
+mod resolved_node;
 mod row_independence;
-mod sizes;
+mod shape_rules;
 #[cfg(test)]
 mod tests;
-mod value;
-mod wire;
 
-pub(super) use deterministic::check_deterministic;
-pub(super) use one_file::{NotOneFile, check_one_file};
+pub(super) use determinism::check_deterministic;
+pub(super) use external_data::{ModelFileError, decode_self_contained_model};
 pub(super) use row_independence::prove_row_independence;

@@ -1,79 +1,83 @@
 //! Follows the batch axis through a graph.
 //!
-//! Each tensor that the output needs is a constant, or a tensor whose slice i along axis 0 is one function of row i of the input,
-//! the same function for every i and for every number of rows. Each operator of the table keeps that property or is refused; so does
-//! the output have it, by induction over the nodes. Arithmetic is not looked at: a runtime may still round differently
-//! in batches of different sizes, which is the self-test's to find.
+//! Each tensor that the output depends on is a constant, or its slice i along axis 0 is a function
+//! of row i of the input. The function is the same for every i and for every number of rows. Each
+//! operator preserves this property, or the proof fails. By induction over the nodes, the output
+//! has the property too.
+//!
+//! The proof ignores rounding. A runtime may still round differently in batches of different sizes;
+//! the self-test detects that.
 
 use std::collections::{HashMap, HashSet};
 
-use super::deterministic::{describe, is_onnx, opset};
-use super::node::Node;
-use super::value::{Length, Proven, Value};
-use super::wire::{self, Model};
-use super::{elementwise, layers, layout, sizes};
+use super::abstract_tensor::{AbstractTensor, AxisLength, OperatorResult};
+use super::determinism::{describe_node, is_onnx_domain, onnx_opset_version};
+use super::operators::{convolution, elementwise, indexing, matrix_product, reduction, reshape, shape_arithmetic};
+use super::protobuf::{self, ModelProto};
+use super::resolved_node::ResolvedNode;
 
-/// Proves that row i of `output` is a function of row i of `input` alone, whatever the other rows are and however many.
-///
-/// `row`: the shape of one row of the input.
+/// Proves that row i of `output` is a function of row i of `input` alone, for all other rows and
+/// every number of rows. `row_shape` is the shape of one input row.
 ///
 /// # Errors
-/// The first node that the proof cannot see through, and why. The graph may still be row by row.
+/// Returns the first node at which the proof fails, and the reason. The graph may still compute
+/// each row by itself.
 pub(in crate::onnx) fn prove_row_independence(
-    model: &Model,
+    model: &ModelProto,
     input: &str,
-    row: &[usize],
+    row_shape: &[usize],
     output: &str,
 ) -> Result<(), String> {
     let graph = model.graph.as_ref().ok_or("it has no graph")?;
-    if model.functions.iter().any(|function| is_onnx(&function.domain)) {
-        return Err("it defines one of ONNX's own operators anew".to_owned());
+    if model.functions.iter().any(|function| is_onnx_domain(&function.domain)) {
+        return Err("it redefines a standard ONNX operator".to_owned());
     }
-    let mut known: HashMap<&[u8], Value> = HashMap::new();
+    let mut known: HashMap<&[u8], AbstractTensor> = HashMap::new();
     let mut add = |name, value| match known.insert(name, value) {
         None => Ok(()),
-        Some(_) => Err(format!(
-            "the tensor \"{}\" is there twice",
-            String::from_utf8_lossy(name)
-        )),
+        Some(_) => Err(format!("the tensor \"{}\" occurs twice", String::from_utf8_lossy(name))),
     };
-    let shape: Vec<Length> = row.iter().map(|&length| Some(length)).collect();
-    add(input.as_bytes(), Value::Rows(shape))?;
+    let shape: Vec<AxisLength> = row_shape.iter().map(|&length| Some(length)).collect();
+    add(input.as_bytes(), AbstractTensor::PerRow(shape))?;
     for tensor in &graph.initializers {
-        add(&tensor.name, Value::Constant(sizes::constant(tensor)))?;
+        add(
+            &tensor.name,
+            AbstractTensor::Constant(shape_arithmetic::constant(tensor)),
+        )?;
     }
     for sparse in &graph.sparse_initializers {
         if let Some(values) = &sparse.values {
             let shape = sparse.dims.iter().map(|&length| usize::try_from(length).ok()).collect();
-            add(&values.name, Value::weights(shape))?;
+            add(&values.name, AbstractTensor::weights(shape))?;
         }
     }
-    let needed = needed(graph, output);
+    let needed = needed_nodes(graph, output);
     for (node, _) in graph.nodes.iter().zip(&needed).filter(|(_, needed)| **needed) {
-        let value = one(node, &known, opset(model)).map_err(|why| format!("{}: {why}", describe(node)))?;
-        let results = if several_outputs_are_alike(&node.operator) {
+        let value = infer_output(node, &known, onnx_opset_version(model))
+            .map_err(|why| format!("{}: {why}", describe_node(node)))?;
+        let results = if has_equal_outputs(&node.operator) {
             &node.outputs[..]
         } else {
             node.outputs.get(..1).unwrap_or_default()
         };
         for name in results.iter().filter(|name| !name.is_empty()) {
             if known.insert(name, value.clone()).is_some() {
-                return Err(format!("{}: its output is there twice", describe(node)));
+                return Err(format!("{}: its output occurs twice", describe_node(node)));
             }
         }
     }
     match known.get(output.as_bytes()) {
-        Some(Value::Rows(shape)) if shape.len() == 1 => Ok(()),
-        Some(Value::Rows(_)) => Err(format!(
-            "the output \"{output}\" is no matrix with a row for each input"
+        Some(AbstractTensor::PerRow(shape)) if shape.len() == 1 => Ok(()),
+        Some(AbstractTensor::PerRow(_)) => Err(format!(
+            "the output \"{output}\" is not a matrix with one row per input"
         )),
         Some(_) => Err(format!("the output \"{output}\" does not depend on the input")),
-        None => Err(format!("nothing is known of the output \"{output}\"")),
+        None => Err(format!("the output \"{output}\" is unknown")),
     }
 }
 
-/// Whether each node has a part in `output`.
-fn needed(graph: &wire::Graph, output: &str) -> Vec<bool> {
+/// Returns for each node whether `output` depends on it.
+fn needed_nodes(graph: &protobuf::GraphProto, output: &str) -> Vec<bool> {
     let mut names: HashSet<&[u8]> = HashSet::from([output.as_bytes()]);
     let mut needed: Vec<bool> = (graph.nodes.iter().rev())
         .map(|node| {
@@ -88,37 +92,50 @@ fn needed(graph: &wire::Graph, output: &str) -> Vec<bool> {
     needed
 }
 
-/// The other outputs of other operators (the indices of a pool, say) are not known.
-fn several_outputs_are_alike(operator: &[u8]) -> bool {
+/// Returns whether all outputs of an operator have the same properties. For other operators only
+/// the first output is known; the indices of a pool, for example, are not.
+fn has_equal_outputs(operator: &[u8]) -> bool {
     operator == b"Split"
 }
 
-fn one(wire: &wire::Node, known: &HashMap<&[u8], Value>, opset: i64) -> Proven {
-    if !is_onnx(&wire.domain) {
-        return Err("it is not one of ONNX's own operators".to_owned());
+/// Returns the output of one node, from the tensors that precede it.
+fn infer_output(
+    proto: &protobuf::NodeProto,
+    known: &HashMap<&[u8], AbstractTensor>,
+    opset_version: i64,
+) -> OperatorResult {
+    if !is_onnx_domain(&proto.domain) {
+        return Err("it is not a standard ONNX operator".to_owned());
     }
     let mut names = HashSet::new();
-    for attribute in &wire.attributes {
+    for attribute in &proto.attributes {
         if !names.insert(&attribute.name) {
-            return Err("an attribute is there twice".to_owned());
+            return Err("an attribute occurs twice".to_owned());
         }
         if attribute.graph.is_some() || !attribute.graphs.is_empty() || !attribute.reference.is_empty() {
-            return Err("it has a graph of its own".to_owned());
+            return Err("it contains a graph".to_owned());
         }
     }
-    let mut inputs = Vec::with_capacity(wire.inputs.len());
-    for name in &wire.inputs {
+    let mut inputs = Vec::with_capacity(proto.inputs.len());
+    for name in &proto.inputs {
         inputs.push(match known.get(name.as_slice()) {
             Some(value) => Some(value),
             None if name.is_empty() => None,
-            None => return Err(format!("nothing is known of \"{}\"", String::from_utf8_lossy(name))),
+            None => return Err(format!("its input \"{}\" is unknown", String::from_utf8_lossy(name))),
         });
     }
-    let node = Node { wire, inputs, opset };
-    let operator = String::from_utf8_lossy(&wire.operator);
-    sizes::apply(&operator, &node)
+    let node = ResolvedNode {
+        proto,
+        inputs,
+        opset_version,
+    };
+    let operator = String::from_utf8_lossy(&proto.operator);
+    shape_arithmetic::apply(&operator, &node)
         .or_else(|| elementwise::apply(&operator, &node))
-        .or_else(|| layers::apply(&operator, &node))
-        .or_else(|| layout::apply(&operator, &node))
-        .unwrap_or_else(|| Err("nothing is known of this operator".to_owned()))
+        .or_else(|| matrix_product::apply(&operator, &node))
+        .or_else(|| convolution::apply(&operator, &node))
+        .or_else(|| reduction::apply(&operator, &node))
+        .or_else(|| reshape::apply(&operator, &node))
+        .or_else(|| indexing::apply(&operator, &node))
+        .unwrap_or_else(|| Err("the operator is not supported by the proof".to_owned()))
 }

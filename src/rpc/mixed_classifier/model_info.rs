@@ -70,7 +70,10 @@ fn field_violation(violation: &Violation) -> proto::FieldViolation {
 }
 
 fn model_info(summary: ModelSummary) -> proto::ModelInfo {
-    let (basis, reason) = summary.grounds.map(|grounds| (grounds.basis, grounds.reason)).unzip();
+    let (basis, reason) = summary
+        .guarantee_basis
+        .map(|guarantee| (guarantee.basis, guarantee.reason))
+        .unzip();
     proto::ModelInfo {
         name: summary.name,
         sha256: summary.sha256,

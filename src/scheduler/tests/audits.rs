@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::domain::RowFlaws;
-use crate::onnx::Agreement;
+use crate::onnx::OutputTolerance;
 use crate::scheduler::row_audit::tests::Identity;
 
 /// The error of the first row of a batch, by the number of rows.
@@ -40,7 +40,7 @@ async fn run_batches(batches: usize, flaw: Flaw) -> (Arc<RecordedEvents>, Option
         row_time: PerRole::of(|_| Duration::from_millis(1)),
     };
     let backends = vec![PerRole::of(|_| {
-        Identity::new(Agreement::Rounding, move |rows, _| (0, flaw(rows)))
+        Identity::new(OutputTolerance::Rounding, move |rows, _| (0, flaw(rows)))
     })];
     let scheduler = Scheduler::start(backends, settings, &tokio::runtime::Handle::current(), &observer).unwrap();
     for _ in 0..batches {

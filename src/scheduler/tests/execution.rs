@@ -62,14 +62,14 @@ async fn an_abandoned_job_does_not_run() {
 async fn a_run_of_abandoned_jobs_is_terminated() {
     let (begin, began) = channel();
     let begin = std::sync::Mutex::new(begin);
-    let scheduler = scheduler(1, 4, move |input, halt| {
+    let scheduler = scheduler(1, 4, move |input, cancellation| {
         // This run polls a flag as ONNX Runtime does.
         let stop = Arc::new(AtomicBool::new(false));
-        let trigger = {
+        let on_cancel = {
             let stop = Arc::clone(&stop);
             move || stop.store(true, Ordering::SeqCst)
         };
-        let ended = halt.guard(trigger, || {
+        let ended = cancellation.run_cancellable(on_cancel, || {
             begin.lock().unwrap().send(input.to_vec()).unwrap();
             let start = Instant::now();
             while !stop.load(Ordering::SeqCst) {
@@ -87,7 +87,7 @@ async fn a_run_of_abandoned_jobs_is_terminated() {
         if ended == Some(false) {
             Ok(())
         } else {
-            Err(BackendError::Halted)
+            Err(BackendError::Cancelled)
         }
     });
     let alone = submit(&scheduler, 0, 1);

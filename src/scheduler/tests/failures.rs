@@ -9,7 +9,7 @@ use super::*;
 #[tokio::test]
 async fn a_bad_row_fails_only_its_own_request() {
     let (gate, pass) = gate();
-    let on_run = move |input: &[f32], _: &Halt| {
+    let on_run = move |input: &[f32], _: &Cancellation| {
         if input == [0.0] {
             pass(input);
         }
@@ -149,11 +149,17 @@ async fn a_batch_with_too_few_outputs_delivers_nothing() {
         fn max_batch_size(&self) -> usize {
             self.0.max_batch_size()
         }
-        fn pads(&self) -> bool {
+        fn pads_batches(&self) -> bool {
             false
         }
-        fn run(&mut self, rows: usize, input: &[f32], output: &mut Vec<f32>, halt: &Halt) -> Result<(), BackendError> {
-            self.0.run(rows, input, output, halt)?;
+        fn run(
+            &mut self,
+            rows: usize,
+            input: &[f32],
+            output: &mut Vec<f32>,
+            cancellation: &Cancellation,
+        ) -> Result<(), BackendError> {
+            self.0.run(rows, input, output, cancellation)?;
             if rows > 2 {
                 output.pop();
             }

@@ -10,11 +10,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use crate::domain::{PerRole, Priority, Role};
-use crate::onnx::{Backend, BackendError, Halt};
+use crate::onnx::{Backend, BackendError, Cancellation};
 use crate::scheduler::*;
 
 /// The behaviour of a run.
-type RunHook = Arc<dyn Fn(&[f32], &Halt) -> Result<(), BackendError> + Send + Sync>;
+type RunHook = Arc<dyn Fn(&[f32], &Cancellation) -> Result<(), BackendError> + Send + Sync>;
 
 /// A model that doubles each value. The test scripts everything else.
 struct DoublingModel {
@@ -34,12 +34,18 @@ impl Backend for DoublingModel {
     fn max_batch_size(&self) -> usize {
         self.batch
     }
-    fn pads(&self) -> bool {
+    fn pads_batches(&self) -> bool {
         false
     }
-    fn run(&mut self, rows: usize, input: &[f32], output: &mut Vec<f32>, halt: &Halt) -> Result<(), BackendError> {
+    fn run(
+        &mut self,
+        rows: usize,
+        input: &[f32],
+        output: &mut Vec<f32>,
+        cancellation: &Cancellation,
+    ) -> Result<(), BackendError> {
         assert_eq!(input.len(), rows);
-        (self.on_run)(input, halt)?;
+        (self.on_run)(input, cancellation)?;
         output.clear();
         output.extend(input.iter().map(|value| 2.0 * value));
         Ok(())
@@ -105,7 +111,7 @@ fn start_with_row_time(row_time: Duration, backends: Vec<PerRole<DoublingModel>>
 fn scheduler(
     executors: usize,
     batch: usize,
-    on_run: impl Fn(&[f32], &Halt) -> Result<(), BackendError> + Send + Sync + 'static,
+    on_run: impl Fn(&[f32], &Cancellation) -> Result<(), BackendError> + Send + Sync + 'static,
 ) -> Scheduler {
     let (works, opens) = flags();
     let (on_run, nothing): (RunHook, RunHook) = (Arc::new(on_run), Arc::new(|_, _| Ok(())));

@@ -142,7 +142,11 @@ fn invalid_tls_settings_are_reported_by_key() {
 fn plaintext_on_other_interfaces_requires_permission() {
     let open = || setup().text("server.listen", "0.0.0.0:0");
     let message = fails(&["serve", open().write().to_str().unwrap()], &[]);
-    for text in ["server.listen: other machines can reach 0.0.0.0:0", "tls.certificate", "server.allow_plaintext"] {
+    for text in [
+        "server.listen: other machines can reach 0.0.0.0:0",
+        "tls.certificate",
+        "server.allow_plaintext",
+    ] {
         assert!(message.contains(text), "no \"{text}\" in {message}");
     }
     let allowed = open().with("server.allow_plaintext", true);

@@ -64,7 +64,10 @@ async fn a_model_with_random_output_is_refused() {
         let mut server = TestServer::listen(Setup::pair(standard, robust));
         assert!(!server.ready().await);
         let error = server.stop().await.unwrap_err();
-        let no_function = matches!(error, AppError::Load(LoadError::Onnx(OnnxError::NoFunction { .. })));
-        assert!(no_function && error.to_string().contains(why), "{error:?}");
+        let nondeterministic = matches!(
+            error,
+            AppError::Load(LoadError::Onnx(OnnxError::Nondeterministic { .. }))
+        );
+        assert!(nondeterministic && error.to_string().contains(why), "{error:?}");
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use certimix::onnx::{Backend as _, BackendError, Halt, Model, Runtime};
+use certimix::onnx::{Backend as _, BackendError, Cancellation, Model, OnnxSession, Runtime};
 use certimix::settings::Provider;
 
 use crate::support::fixture;
@@ -17,27 +17,27 @@ fn a_run_without_callers_is_cancelled_and_the_next_run_succeeds() {
     let library = Path::new(env!("CARGO_MANIFEST_DIR")).join(".runtime/onnxruntime/libonnxruntime.so");
     let runtime = Runtime::load(&library).unwrap();
     let model = Arc::new(Model::load(&runtime, &fixture("slow_h"), Provider::Cpu).unwrap());
-    let mut session = model.open(ROWS).unwrap();
+    let mut session = OnnxSession::open(&model, ROWS).unwrap();
     let row = vec![0.5; session.input_len()];
     let (mut alone, mut output) = (Vec::new(), Vec::new());
-    session.run(1, &row, &mut alone, &Halt::new(1)).unwrap();
+    session.run(1, &row, &mut alone, &Cancellation::new(1)).unwrap();
 
-    let halt = Arc::new(Halt::new(2));
-    let callers = Arc::clone(&halt);
+    let cancellation = Arc::new(Cancellation::new(2));
+    let callers = Arc::clone(&cancellation);
     let leaving = std::thread::spawn(move || {
-        callers.leave();
+        callers.remove_waiter();
         std::thread::sleep(Duration::from_millis(100));
-        callers.leave();
+        callers.remove_waiter();
     });
-    let ran = session.run(ROWS, &row.repeat(ROWS), &mut output, &halt);
-    assert_eq!(ran, Err(BackendError::Halted));
+    let ran = session.run(ROWS, &row.repeat(ROWS), &mut output, &cancellation);
+    assert_eq!(ran, Err(BackendError::Cancelled));
     leaving.join().unwrap();
 
-    session.run(1, &row, &mut output, &Halt::new(1)).unwrap();
+    session.run(1, &row, &mut output, &Cancellation::new(1)).unwrap();
     assert_eq!(output, alone);
     assert_eq!(
-        session.run(1, &row, &mut output, &Halt::new(0)),
-        Err(BackendError::Halted)
+        session.run(1, &row, &mut output, &Cancellation::new(0)),
+        Err(BackendError::Cancelled)
     );
     session.probe().unwrap();
 }

@@ -42,14 +42,17 @@ fn with_model_file(name: &str, content: &[u8]) -> Setup {
 fn a_corrupt_model_file_is_refused() {
     assert_start_fails(
         &with_model_file("corrupt.onnx", b"this is no model"),
-        &["is no ONNX model", "corrupt.onnx"],
+        &["is not an ONNX model", "corrupt.onnx"],
     );
     let whole = std::fs::read(crate::support::fixture("linear_h").with_extension("onnx")).unwrap();
     assert_start_fails(
         &with_model_file("cut.onnx", &whole[..whole.len() / 2]),
-        &["is no ONNX model", "cut.onnx"],
+        &["is not an ONNX model", "cut.onnx"],
     );
-    assert_start_fails(&with_model_file("empty.onnx", b""), &["is no ONNX model", "empty.onnx"]);
+    assert_start_fails(
+        &with_model_file("empty.onnx", b""),
+        &["is not an ONNX model", "empty.onnx"],
+    );
 }
 
 /// The model can be parsed but not run, because it has an unknown operator.
@@ -73,7 +76,7 @@ fn a_model_with_external_weights_is_refused() {
         &[
             "elsewhere_h.onnx",
             "\"elsewhere_h.bin\"",
-            "sha256 does not speak of",
+            "sha256 does not cover",
             "save_as_external_data=False",
         ],
     );
@@ -123,7 +126,7 @@ fn a_manifest_that_contradicts_the_model_is_refused() {
         let setup = base()
             .edited("models.robust", "linear_h", edits)
             .edited("models.standard", "linear_g", edits);
-        assert_start_fails(&setup, &[&["is not what its manifest says"], expected].concat());
+        assert_start_fails(&setup, &[&["does not match its manifest"], expected].concat());
     }
 }
 

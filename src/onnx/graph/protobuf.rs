@@ -1,29 +1,32 @@
-//! As much of `onnx.proto` as the static reading needs; all else is skipped, and no weight is copied.
+//! The parts of `onnx.proto` that the static checks need. The decoder skips all other fields, and
+//! copies no weights.
 //!
-//! Names are bytes: the runtime does not mind what they are, and a check must not read less than the runtime does.
-//! An ONNX crate would bring the whole schema, and would copy every weight.
+//! Names are bytes. ONNX Runtime accepts names that are not UTF-8, and the checks must read every
+//! file that the runtime reads.
+//!
+//! An ONNX crate would add the whole schema, and would copy every weight.
 
 use bytes::Bytes;
 
 /// `TensorProto.DataLocation.DEFAULT`.
-pub(super) const IN_THE_FILE: i32 = 0;
-/// `TensorProto.DataType` of the integers that shapes and axes are made of.
+pub(super) const DATA_LOCATION_DEFAULT: i32 = 0;
+/// `TensorProto.DataType` of the types that shapes and axes use.
 pub(super) const INT32: i32 = 6;
 pub(super) const INT64: i32 = 7;
 pub(super) const BOOL: i32 = 9;
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(in crate::onnx) struct Model {
+pub(in crate::onnx) struct ModelProto {
     #[prost(message, optional, tag = "7")]
-    pub(super) graph: Option<Graph>,
+    pub(super) graph: Option<GraphProto>,
     #[prost(message, repeated, tag = "8")]
-    pub(super) opsets: Vec<Opset>,
+    pub(super) opsets: Vec<OperatorSetIdProto>,
     #[prost(message, repeated, tag = "25")]
-    pub(super) functions: Vec<Function>,
+    pub(super) functions: Vec<FunctionProto>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Opset {
+pub(super) struct OperatorSetIdProto {
     #[prost(bytes = "vec", tag = "1")]
     pub(super) domain: Vec<u8>,
     #[prost(int64, tag = "2")]
@@ -31,27 +34,27 @@ pub(super) struct Opset {
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Graph {
+pub(super) struct GraphProto {
     #[prost(message, repeated, tag = "1")]
-    pub(super) nodes: Vec<Node>,
+    pub(super) nodes: Vec<NodeProto>,
     #[prost(message, repeated, tag = "5")]
-    pub(super) initializers: Vec<Tensor>,
+    pub(super) initializers: Vec<TensorProto>,
     #[prost(message, repeated, tag = "15")]
-    pub(super) sparse_initializers: Vec<SparseTensor>,
+    pub(super) sparse_initializers: Vec<SparseTensorProto>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Function {
+pub(super) struct FunctionProto {
     #[prost(message, repeated, tag = "7")]
-    pub(super) nodes: Vec<Node>,
+    pub(super) nodes: Vec<NodeProto>,
     #[prost(message, repeated, tag = "11")]
-    pub(super) attributes: Vec<Attribute>,
+    pub(super) attributes: Vec<AttributeProto>,
     #[prost(bytes = "vec", tag = "10")]
     pub(super) domain: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Node {
+pub(super) struct NodeProto {
     #[prost(bytes = "vec", repeated, tag = "1")]
     pub(super) inputs: Vec<Vec<u8>>,
     #[prost(bytes = "vec", repeated, tag = "2")]
@@ -61,13 +64,13 @@ pub(super) struct Node {
     #[prost(bytes = "vec", tag = "4")]
     pub(super) operator: Vec<u8>,
     #[prost(message, repeated, tag = "5")]
-    pub(super) attributes: Vec<Attribute>,
+    pub(super) attributes: Vec<AttributeProto>,
     #[prost(bytes = "vec", tag = "7")]
     pub(super) domain: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Attribute {
+pub(super) struct AttributeProto {
     #[prost(bytes = "vec", tag = "1")]
     pub(super) name: Vec<u8>,
     #[prost(int64, tag = "3")]
@@ -75,35 +78,35 @@ pub(super) struct Attribute {
     #[prost(bytes = "vec", tag = "4")]
     pub(super) text: Vec<u8>,
     #[prost(message, optional, tag = "5")]
-    pub(super) tensor: Option<Tensor>,
+    pub(super) tensor: Option<TensorProto>,
     #[prost(message, optional, boxed, tag = "6")]
-    pub(super) graph: Option<Box<Graph>>,
+    pub(super) graph: Option<Box<GraphProto>>,
     #[prost(int64, repeated, tag = "8")]
     pub(super) ints: Vec<i64>,
     #[prost(message, repeated, tag = "10")]
-    pub(super) tensors: Vec<Tensor>,
+    pub(super) tensors: Vec<TensorProto>,
     #[prost(message, repeated, tag = "11")]
-    pub(super) graphs: Vec<Graph>,
+    pub(super) graphs: Vec<GraphProto>,
     #[prost(bytes = "vec", tag = "21")]
     pub(super) reference: Vec<u8>,
     #[prost(message, optional, tag = "22")]
-    pub(super) sparse_tensor: Option<SparseTensor>,
+    pub(super) sparse_tensor: Option<SparseTensorProto>,
     #[prost(message, repeated, tag = "23")]
-    pub(super) sparse_tensors: Vec<SparseTensor>,
+    pub(super) sparse_tensors: Vec<SparseTensorProto>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct SparseTensor {
+pub(super) struct SparseTensorProto {
     #[prost(message, optional, tag = "1")]
-    pub(super) values: Option<Tensor>,
+    pub(super) values: Option<TensorProto>,
     #[prost(message, optional, tag = "2")]
-    pub(super) indices: Option<Tensor>,
+    pub(super) indices: Option<TensorProto>,
     #[prost(int64, repeated, tag = "3")]
     pub(super) dims: Vec<i64>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Tensor {
+pub(super) struct TensorProto {
     #[prost(int64, repeated, tag = "1")]
     pub(super) dims: Vec<i64>,
     #[prost(int32, tag = "2")]
@@ -117,37 +120,37 @@ pub(super) struct Tensor {
     #[prost(bytes = "bytes", tag = "9")]
     pub(super) raw: Bytes,
     #[prost(message, repeated, tag = "13")]
-    pub(super) external_data: Vec<Entry>,
+    pub(super) external_data: Vec<StringStringEntryProto>,
     #[prost(int32, tag = "14")]
     pub(super) data_location: i32,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Entry {
+pub(super) struct StringStringEntryProto {
     #[prost(bytes = "vec", tag = "1")]
     pub(super) key: Vec<u8>,
     #[prost(bytes = "vec", tag = "2")]
     pub(super) value: Vec<u8>,
 }
 
-impl Node {
-    /// An attribute, if it is given.
-    pub(super) fn attribute(&self, name: &str) -> Option<&Attribute> {
+impl NodeProto {
+    /// Returns an attribute, if it is present.
+    pub(super) fn attribute(&self, name: &str) -> Option<&AttributeProto> {
         let mut attributes = self.attributes.iter();
         attributes.find(|attribute| attribute.name == name.as_bytes())
     }
 }
 
-impl Tensor {
-    /// The values of a small tensor of integers or booleans; none for any other, or for one that has not as many values as
-    /// its shape says.
+impl TensorProto {
+    /// Returns the values of a small tensor of integers or booleans. Returns `None` for any other
+    /// tensor, and for one whose number of values differs from its shape.
     pub(super) fn integers(&self) -> Option<Vec<i64>> {
-        const MOST: usize = 64;
+        const MAX_VALUES: usize = 64;
         let count = self
             .dims
             .iter()
             .try_fold(1usize, |product, &dim| product.checked_mul(usize::try_from(dim).ok()?))
-            .filter(|&count| count <= MOST)?;
+            .filter(|&count| count <= MAX_VALUES)?;
         let values: Vec<i64> = match (self.data_type, self.raw.is_empty()) {
             (INT64, true) => self.int64s.clone(),
             (INT32 | BOOL, true) => self.int32s.iter().map(|&value| i64::from(value)).collect(),

@@ -1,4 +1,6 @@
-//! Each word of a record is tampered with in turn; what is left is never proven.
+//! Each test changes one part of a record. The guarantee must then not count as proven.
+
+use std::path::PathBuf;
 
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::{Value, json};
@@ -65,41 +67,43 @@ fn signed(statement: &str, seed: [u8; 32]) -> Value {
     })
 }
 
-fn judge(manifest: &Manifest, record: &Value) -> Result<Option<JustifiedBasis>, String> {
-    decide(
+fn basis_from_record(manifest: &Manifest, record: &Value) -> Result<Option<JustifiedBasis>, String> {
+    determine_basis(
         manifest,
         Some(record.to_string().as_bytes()),
         &[key([1; 32]), key(SEED)],
     )
 }
 
-/// Signed by the right key, over `statement` with `name` set to `value`.
-fn with(name: &str, value: Value) -> Result<Option<JustifiedBasis>, String> {
+/// Returns the basis for a record that a trusted key signs, with `name` of the statement set to
+/// `value`.
+fn basis_with_field(name: &str, value: Value) -> Result<Option<JustifiedBasis>, String> {
     let mut statement = statement();
     statement[name] = value;
-    judge(&manifest(), &signed(&statement.to_string(), SEED))
+    basis_from_record(&manifest(), &signed(&statement.to_string(), SEED))
 }
 
 #[track_caller]
 fn assert_claimed(found: Result<Option<JustifiedBasis>, String>, words: &str) {
-    let grounds = found.unwrap().unwrap();
-    assert_eq!(grounds.basis, Basis::Claimed, "{}", grounds.reason);
-    assert!(grounds.reason.contains(words), "{}", grounds.reason);
+    let basis = found.unwrap().unwrap();
+    assert_eq!(basis.basis, Basis::Claimed, "{}", basis.reason);
+    assert!(basis.reason.contains(words), "{}", basis.reason);
 }
 
 #[track_caller]
-fn assert_refused(found: Result<Option<JustifiedBasis>, String>, words: &str) {
+fn assert_rejected(found: Result<Option<JustifiedBasis>, String>, words: &str) {
     let reason = found.unwrap_err();
     assert!(reason.contains(words), "{reason}");
 }
 
 #[test]
-fn what_is_signed_about_exactly_this_file_is_proven() {
+fn a_signed_record_about_exactly_this_file_is_a_proof() {
     let record = signed(&statement().to_string(), SEED);
-    let grounds = judge(&manifest(), &record).unwrap().unwrap();
-    assert_eq!(grounds.basis, Basis::Proven);
-    assert!(grounds.reason.contains("lipschitz_bound 1") && grounds.reason.contains(&key(SEED).to_string()));
-    // Of a Lipschitz vector each element is Lipschitz, and what holds with a smaller constant holds with a larger one.
+    let basis = basis_from_record(&manifest(), &record).unwrap().unwrap();
+    assert_eq!(basis.basis, Basis::Proven);
+    assert!(basis.reason.contains("lipschitz_bound 1") && basis.reason.contains(&key(SEED).to_string()));
+    // Each element of a Lipschitz vector is Lipschitz. A bound with a smaller constant implies one
+    // with a larger constant.
     for guarantee in [
         lipschitz(1.5, false, 1e-6, Norm::L2),
         lipschitz(1.500_001, true, 1e-3, Norm::L2),
@@ -108,21 +112,24 @@ fn what_is_signed_about_exactly_this_file_is_proven() {
             guarantee,
             ..manifest()
         };
-        assert_eq!(judge(&manifest, &record).unwrap().unwrap().basis, Basis::Proven);
+        assert_eq!(
+            basis_from_record(&manifest, &record).unwrap().unwrap().basis,
+            Basis::Proven
+        );
     }
 }
 
 #[test]
-fn without_a_record_or_with_a_strangers_the_constant_is_a_claim() {
-    assert_claimed(decide(&manifest(), None, &[key(SEED)]), "no record");
+fn without_a_record_by_a_trusted_key_the_constant_is_a_claim() {
+    assert_claimed(determine_basis(&manifest(), None, &[key(SEED)]), "no record");
     let record = signed(&statement().to_string(), [8; 32]);
-    assert_claimed(judge(&manifest(), &record), &key([8; 32]).to_string());
+    assert_claimed(basis_from_record(&manifest(), &record), &key([8; 32]).to_string());
     let ours = signed(&statement().to_string(), SEED).to_string();
-    assert_claimed(decide(&manifest(), Some(ours.as_bytes()), &[]), "proof_keys");
+    assert_claimed(determine_basis(&manifest(), Some(ours.as_bytes()), &[]), "proof_keys");
 }
 
 #[test]
-fn a_statement_about_anything_else_proves_nothing_here() {
+fn a_statement_about_another_model_proves_nothing() {
     for (name, value) in [
         ("model_sha256", json!("ac".repeat(32))),
         ("model_sha256", json!("AB".repeat(32))),
@@ -137,32 +144,35 @@ fn a_statement_about_anything_else_proves_nothing_here() {
         ("output", json!("probabilities")),
         ("classes", json!(3)),
     ] {
-        assert_claimed(with(name, value), name);
+        assert_claimed(basis_with_field(name, value), name);
     }
     let other_norm = Manifest {
         guarantee: lipschitz(1.5, false, 1e-6, Norm::Linf),
         ..manifest()
     };
-    assert_claimed(judge(&other_norm, &signed(&statement().to_string(), SEED)), "norm");
+    assert_claimed(
+        basis_from_record(&other_norm, &signed(&statement().to_string(), SEED)),
+        "norm",
+    );
 }
 
 #[test]
-fn a_manifest_that_says_less_than_is_proved_is_wrong() {
+fn a_manifest_that_claims_more_than_is_proved_is_rejected() {
     let smallest_step = 1.5_f64.next_up();
     for (name, value) in [
         ("constant", json!(smallest_step)),
         ("constant", json!(99.0)),
         ("logit_error_bound", json!(1e-6_f64.next_up())),
     ] {
-        assert_refused(with(name, value), name);
+        assert_rejected(basis_with_field(name, value), name);
     }
     for (name, value) in [("constant", json!(-1.0)), ("logit_error_bound", json!(-1e-9))] {
-        assert_refused(with(name, value), "no bound");
+        assert_rejected(basis_with_field(name, value), "not a bound");
     }
 }
 
 #[test]
-fn what_is_broken_is_refused_whatever_the_guarantee() {
+fn a_broken_record_is_rejected_for_every_guarantee() {
     let good = signed(&statement().to_string(), SEED);
     let changed = |name: &str, value: Value| {
         let mut record = good.clone();
@@ -177,37 +187,37 @@ fn what_is_broken_is_refused_whatever_the_guarantee() {
     );
     let mut statement = statement();
     statement["constant"] = json!(1.4);
-    let twice = self::statement().to_string().replacen('{', "{\"constant\":0.001,", 1);
-    let mut more = self::statement();
-    more["note"] = json!("trust me");
-    let mut less = self::statement();
-    less.as_object_mut().unwrap().remove("classes");
-    let mut newer = self::statement();
-    newer["version"] = json!(2);
+    let duplicate_field = self::statement().to_string().replacen('{', "{\"constant\":0.001,", 1);
+    let mut unknown_field = self::statement();
+    unknown_field["note"] = json!("trust me");
+    let mut missing_field = self::statement();
+    missing_field.as_object_mut().unwrap().remove("classes");
+    let mut newer_version = self::statement();
+    newer_version["version"] = json!(2);
     let resigned = |statement: &str| signed(statement, SEED).to_string();
     for (record, words) in [
-        (changed("signature", json!(flipped)), "signature is not that"),
+        (changed("signature", json!(flipped)), "signature is not a signature of"),
         (changed("signature", json!("00")), "128 hexadecimal"),
         (
             changed("public_key", json!(key([1; 32]).to_string())),
-            "signature is not that",
+            "signature is not a signature of",
         ),
         (changed("public_key", json!("07")), "64 hexadecimal"),
         (
             changed("statement", json!(statement.to_string())),
-            "signature is not that",
+            "signature is not a signature of",
         ),
         (
             changed("statement", json!(format!("{} ", good["statement"].as_str().unwrap()))),
             "signature",
         ),
-        (changed("note", json!(1)), "no such record"),
-        (String::new(), "no such record"),
-        ("{\"statement\": 1}".to_owned(), "no such record"),
-        (resigned(&twice), "duplicate field"),
-        (resigned(&more.to_string()), "unknown field"),
-        (resigned(&less.to_string()), "missing field"),
-        (resigned(&newer.to_string()), "version 2"),
+        (changed("note", json!(1)), "not a proof record"),
+        (String::new(), "not a proof record"),
+        ("{\"statement\": 1}".to_owned(), "not a proof record"),
+        (resigned(&duplicate_field), "duplicate field"),
+        (resigned(&unknown_field.to_string()), "unknown field"),
+        (resigned(&missing_field.to_string()), "missing field"),
+        (resigned(&newer_version.to_string()), "version 2"),
         (
             resigned(&self::statement().to_string().replace("1.5", "1e999")),
             "statement",
@@ -225,49 +235,31 @@ fn what_is_broken_is_refused_whatever_the_guarantee() {
                 guarantee,
                 ..manifest()
             };
-            assert_refused(decide(&manifest, Some(record.as_bytes()), &[key(SEED)]), words);
+            assert_rejected(determine_basis(&manifest, Some(record.as_bytes()), &[key(SEED)]), words);
         }
     }
 }
 
 #[test]
-fn smoothing_is_proven_by_theorem_and_probabilities_never_are() {
-    let of = |guarantee| {
+fn smoothing_is_proven_and_probabilities_are_claimed() {
+    let basis_of = |guarantee| {
         let manifest = Manifest {
             guarantee,
             ..manifest()
         };
-        decide(&manifest, None, &[]).unwrap()
+        determine_basis(&manifest, None, &[]).unwrap()
     };
-    let smoothed = of(Guarantee::GaussianSmoothing {
+    let smoothed = basis_of(Guarantee::GaussianSmoothing {
         sigma: 0.25,
         levels: 255,
     });
     assert_eq!(smoothed.unwrap().basis, Basis::Proven);
-    let probabilities = of(Guarantee::LipschitzProbabilities {
+    let probabilities = basis_of(Guarantee::LipschitzProbabilities {
         norm: Norm::L2,
         constants: vec![1.0, 1.0],
         neighbourhood: None,
         error_bound: 0.0,
     });
     assert_eq!(probabilities.unwrap().basis, Basis::Claimed);
-    assert_eq!(of(Guarantee::None), None);
-}
-
-#[test]
-fn a_record_lies_beside_its_file_and_is_bounded() {
-    let folder = tempfile::tempdir().unwrap();
-    let (onnx, manifest) = (folder.path().join("h.onnx"), folder.path().join("m.toml"));
-    let path = folder.path().join("h.proof.json");
-    std::fs::write(&manifest, "file = \"h.onnx\"\nname = 1\n").unwrap();
-    assert_eq!(proof_path(&manifest), Some(path.clone()));
-    assert_eq!(proof_path(&onnx), None);
-    assert_eq!(read(&onnx).unwrap(), None);
-    std::fs::write(&path, b"{}").unwrap();
-    assert_eq!(read(&onnx).unwrap().unwrap(), b"{}");
-    std::fs::write(&path, vec![b' '; (64 << 10) + 1]).unwrap();
-    assert!(read(&onnx).unwrap_err().to_string().contains("larger than 65536 bytes"));
-    std::fs::remove_file(&path).unwrap();
-    std::fs::create_dir(&path).unwrap();
-    assert!(read(&onnx).unwrap_err().to_string().contains("regular file"));
+    assert_eq!(basis_of(Guarantee::None), None);
 }
