@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
 
-use certimix::certificate::noise::{Grid, NoiseKey, NoiseTable, fill_noisy_row};
+use certimix::certificate::noise::{InputGrid, NoiseKey, NoiseTable, fill_noisy_row};
 use certimix::onnx::{Backend as _, Cancellation, Model, OnnxSession, Runtime};
 use certimix::settings::Provider;
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -23,7 +23,7 @@ fn batch(criterion: &mut Criterion) {
             Model::load(&runtime, &manifest, Provider::Cpu)
         })
         .and_then(|model| OnnxSession::open(&Arc::new(model), BATCH));
-    let (Ok(mut session), Ok(grid), Ok(table)) = (session, Grid::new(0.0, 1.0, 65_535), NoiseTable::new(16383.75))
+    let (Ok(mut session), Ok(grid), Ok(table)) = (session, InputGrid::new(0.0, 1.0, 65_535), NoiseTable::new(16383.75))
     else {
         return;
     };

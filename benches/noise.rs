@@ -8,7 +8,7 @@
 
 use std::hint::black_box;
 
-use certimix::certificate::noise::{Grid, NoiseKey, NoiseStream, NoiseTable, fill_noise, fill_noisy_row};
+use certimix::certificate::noise::{InputGrid, NoiseKey, NoiseStream, NoiseTable, fill_noise, fill_noisy_row};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// Values in a 32 x 32 RGB image.
@@ -29,7 +29,7 @@ fn noise(criterion: &mut Criterion) {
 }
 
 fn noise_on_grid(criterion: &mut Criterion, steps: u32) {
-    let Ok(grid) = Grid::new(0.0, 1.0, steps) else {
+    let Ok(grid) = InputGrid::new(0.0, 1.0, steps) else {
         return;
     };
     let Ok(table) = NoiseTable::new(grid.scale(0.25)) else {

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use certimix::call::{CallRecord, CertificateCounts, Code, Observer, Observers, RequestIds, Rpc};
+use certimix::call::{CallObserver, CallObservers, CallRecord, CertificateCounts, Code, RequestIds, Rpc};
 use certimix::domain::{
     Certificate, CertificateStatus, ExecutionWindow, PerRole, Prediction, RequestStage, RequestTimings, Role,
 };
@@ -57,10 +57,10 @@ fn telemetry(criterion: &mut Criterion) {
         return;
     };
     for (name, observers) in [
-        ("call, no observer", Observers::default()),
+        ("call, no observer", CallObservers::default()),
         (
             "call, with metrics",
-            Observers::new([Arc::clone(&metrics) as Arc<dyn Observer>]),
+            CallObservers::new([Arc::clone(&metrics) as Arc<dyn CallObserver>]),
         ),
     ] {
         criterion.bench_function(name, |bencher| {

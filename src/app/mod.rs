@@ -1,6 +1,6 @@
 //! The only place that turns settings into a running server.
 //!
-//! Start-up: listen while not serving; load and warm both models; swap them in; serve and follow the
+//! ServerInputs-up: listen while not serving; load and warm both models; swap them in; serve and follow the
 //! configuration. Shutdown: stop serving and wait until load balancers have noticed; accept no new
 //! connections and no more requests of open streams; finish the requests in flight, within a time
 //! limit; end the model threads.
@@ -8,10 +8,10 @@
 mod components;
 mod error;
 mod health;
-mod lifecycle;
+mod model_lifecycle;
 mod observability;
 mod run;
 
 pub use error::AppError;
-pub use lifecycle::Ready;
-pub use run::{Start, run};
+pub use model_lifecycle::ReadyReport;
+pub use run::{ServerInputs, run};

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::error::AppError;
-use crate::call::{Observer, Observers};
-use crate::live::Live;
+use crate::call::{CallObserver, CallObservers};
+use crate::live::CurrentSnapshot;
 use crate::rpc::{AccessControl, RunningServer};
 use crate::scheduler::ModelObserver;
 use crate::settings::Settings;
@@ -37,10 +37,10 @@ impl Observability {
     }
 
     /// The observers of calls: traces and the request log, and the metrics if they are served.
-    pub(super) fn call_observers(&self) -> Observers {
-        let exporter: Arc<dyn Observer> = Arc::new(CallExporter::new(self.tracer()));
-        let metrics = self.served_metrics().map(|metrics| metrics as Arc<dyn Observer>);
-        Observers::new([exporter].into_iter().chain(metrics))
+    pub(super) fn call_observers(&self) -> CallObservers {
+        let exporter: Arc<dyn CallObserver> = Arc::new(CallExporter::new(self.tracer()));
+        let metrics = self.served_metrics().map(|metrics| metrics as Arc<dyn CallObserver>);
+        CallObservers::new([exporter].into_iter().chain(metrics))
     }
 
     /// The observer of the executors: the metrics, if they are served.
@@ -54,7 +54,7 @@ impl Observability {
     /// Serves the metrics port, if there is one, until the endpoint is dropped.
     pub(super) fn serve_metrics<F>(
         &mut self,
-        live: &Arc<Live>,
+        live: &Arc<CurrentSnapshot>,
         access: &Arc<AccessControl>,
         server: &RunningServer<F>,
     ) -> Result<Option<Endpoint>, AppError> {

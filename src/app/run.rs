@@ -10,18 +10,18 @@ use tokio::sync::{Notify, oneshot};
 
 use super::components::{prepare_components, wall_clock};
 use super::error::AppError;
-use super::lifecycle::{Addresses, Lifecycle, Ready};
+use super::model_lifecycle::{Addresses, ModelLifecycle, ReadyReport};
 use super::observability::Observability;
 use crate::certificate::noise::NoiseSecret;
 use crate::classifier::{DrainDeadline, DrainSignal, NoiseKeyGenerator};
-use crate::live::{ConfigObserver, Contents, Live, Loader, ReloaderContext, Snapshot};
+use crate::live::{ConfigDigests, ConfigObserver, CurrentSnapshot, EngineLoader, ReloaderContext, Snapshot};
 use crate::rpc::{self, AccessControl, Listeners};
 use crate::scheduler::ModelObserver;
 use crate::settings::{Settings, SettingsSource};
 use crate::telemetry::LogHandle;
 
 /// The inputs of a server.
-pub struct Start {
+pub struct ServerInputs {
     /// The settings to serve.
     pub settings: Settings,
     /// The source of the settings, from which a reload reads them again.
@@ -46,7 +46,11 @@ const LAST_BATCH_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// If the models cannot be loaded, the metrics port is in use, or the server fails.
-pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Output = ()>) -> Result<(), AppError> {
+pub async fn run(
+    start: ServerInputs,
+    ready: impl FnOnce(ReadyReport),
+    stop: impl Future<Output = ()>,
+) -> Result<(), AppError> {
     let settings = &start.settings;
     // The metrics port comes first: a scrape can watch the models load.
     let mut observability = Observability::start(settings, start.logs.clone())?;
@@ -56,9 +60,9 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
         metrics: observability.metrics_address,
     };
     // The contents are read before the files: the first detection finds a change in between.
-    let contents = Contents::of(settings);
+    let contents = ConfigDigests::of(settings);
     let access = Arc::new(AccessControl::new(&settings.access, wall_clock())?);
-    let live = Arc::new(Live::new(settings));
+    let live = Arc::new(CurrentSnapshot::new(settings));
     let (close, closed) = oneshot::channel::<()>();
     let serving = rpc::serve(
         start.listeners,
@@ -74,7 +78,7 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
     let mut server = Box::pin(async { serving.done.await.map_err(|error| AppError::Server(error.to_string())) });
     let (drain_signal, drain_deadline) = DrainSignal::new();
     let loader = loader(start.secret, drain_deadline, observability.model_observer());
-    let lifecycle = Lifecycle {
+    let lifecycle = ModelLifecycle {
         context: ReloaderContext {
             live: Arc::clone(&live),
             loader,
@@ -107,8 +111,8 @@ pub async fn run(start: Start, ready: impl FnOnce(Ready), stop: impl Future<Outp
 }
 
 /// The loader of engines, which wake their callers on this runtime.
-fn loader(secret: NoiseSecret, drain_deadline: DrainDeadline, observer: Arc<dyn ModelObserver>) -> Loader {
-    Loader {
+fn loader(secret: NoiseSecret, drain_deadline: DrainDeadline, observer: Arc<dyn ModelObserver>) -> EngineLoader {
+    EngineLoader {
         keys: Arc::new(NoiseKeyGenerator::new(secret)),
         drain_deadline,
         callers: Handle::current(),

@@ -7,7 +7,7 @@ use super::prediction::certificate_restriction::CertificateRestriction;
 use super::prediction::unavailability::unavailable_reason;
 use super::smoothing::smoother::Smoother;
 use crate::certificate::{BoundMethod, RadiusMethod, Sides, SmoothingPlan, Tally, certify};
-use crate::domain::{CertificateMethod, Guarantee, Norm};
+use crate::domain::{CertificateMethod, ModelGuarantee, Norm};
 use crate::settings::{CertificateSettings, MixtureSettings};
 
 /// The description of the served models and of their certificates.
@@ -39,10 +39,10 @@ impl ClassifierInfo {
                 .and_then(CertificateRestriction::withdrawal_reason)
         });
         let method = match guarantee {
-            Guarantee::None => None,
-            Guarantee::LipschitzProbabilities { .. } => Some(CertificateMethod::Theorem1),
-            Guarantee::LipschitzLogits { .. } => Some(CertificateMethod::LogitLipschitz),
-            Guarantee::GaussianSmoothing { .. } => Some(match certificate.radius {
+            ModelGuarantee::None => None,
+            ModelGuarantee::LipschitzProbabilities { .. } => Some(CertificateMethod::Theorem1),
+            ModelGuarantee::LipschitzLogits { .. } => Some(CertificateMethod::LogitLipschitz),
+            ModelGuarantee::GaussianSmoothing { .. } => Some(match certificate.radius {
                 RadiusMethod::Tight => CertificateMethod::Tight,
                 RadiusMethod::Theorem2 => CertificateMethod::Theorem2,
             }),

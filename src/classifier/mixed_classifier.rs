@@ -10,10 +10,10 @@ use super::error::ClassifierError;
 use super::inference_context::InferenceContext;
 use super::models::Engine;
 use super::models::served_model::RobustInference;
-use super::prediction_batch::PredictionBatch;
-use super::row_predictor::predict_from_rows;
+use super::one_row_prediction::predict_from_rows;
+use super::request_predictions::RequestPredictions;
 use super::shadow::ShadowReport;
-use super::vote_predictor::VotePredictor;
+use super::vote_prediction::VotePredictor;
 use crate::domain::{Input, InputSpec, Prediction, Provenance, Violations};
 use crate::scheduler::Demand;
 use crate::settings::{CertificateSettings, Settings};
@@ -116,7 +116,7 @@ impl MixedClassifier {
         inputs: Vec<Input>,
         params: CertificationParams,
         deadline: Instant,
-    ) -> Result<PredictionBatch, ClassifierError> {
+    ) -> Result<RequestPredictions, ClassifierError> {
         let context = &self.context;
         let demand = self.demand(inputs.len(), &params);
         let reservation = context.engine.scheduler.admit(params.priority, deadline, &demand)?;
@@ -147,7 +147,7 @@ impl MixedClassifier {
         params: CertificationParams,
         deadline: Instant,
         on_better: &mut (dyn FnMut(Prediction) + Send),
-    ) -> Result<PredictionBatch, ClassifierError> {
+    ) -> Result<RequestPredictions, ClassifierError> {
         let context = &self.context;
         let demand = self.demand(1, &params);
         let reservation = context.engine.scheduler.admit(params.priority, deadline, &demand)?;

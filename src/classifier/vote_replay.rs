@@ -9,7 +9,7 @@ use super::smoothing::smoother::Smoother;
 use super::smoothing::vote_counts::{VoteCounts, vote};
 use crate::certificate::Tally;
 use crate::certificate::noise::{NoiseKey, NoiseSecret};
-use crate::domain::{Guarantee, Input};
+use crate::domain::{Input, ModelGuarantee};
 use crate::onnx::{Backend as _, Cancellation, Manifest, Model, OnnxSession, Runtime};
 use crate::scheduler::RowSource as _;
 use crate::settings::RuntimeSettings;
@@ -31,7 +31,7 @@ impl VoteReplayer {
     pub fn load(manifest: &Path, settings: &RuntimeSettings, batch_size: usize) -> Result<Self, LoadError> {
         let runtime = Runtime::load(&settings.library)?;
         let model = Arc::new(Model::load(&runtime, manifest, settings.provider)?);
-        let Guarantee::GaussianSmoothing { sigma, levels } = model.manifest.guarantee else {
+        let ModelGuarantee::GaussianSmoothing { sigma, levels } = model.manifest.guarantee else {
             return Err(LoadError::Smoothing(
                 "expected a smoothed model: no other model draws votes that can be replayed".to_owned(),
             ));

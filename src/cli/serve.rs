@@ -8,7 +8,7 @@ use clap::Args;
 use tokio::runtime::Builder;
 
 use super::output;
-use crate::app::{self, Ready, Start};
+use crate::app::{self, ReadyReport, ServerInputs};
 use crate::certificate::noise::NoiseSecret;
 use crate::rpc::Listeners;
 use crate::settings::{LogFormat, Settings, SettingsSource};
@@ -66,7 +66,7 @@ async fn serve(settings: Settings, source: SettingsSource, logs: LogHandle) -> a
     let listeners = Listeners::bind(&settings.server).await?;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).context("cannot read random bytes from the operating system for the noise secret")?;
-    let start = Start {
+    let start = ServerInputs {
         settings,
         source,
         listeners,
@@ -85,8 +85,8 @@ async fn serve(settings: Settings, source: SettingsSource, logs: LogHandle) -> a
 
 /// Reports that the server is ready, with its addresses and models: one line for people, or one
 /// JSON log line.
-fn report_ready(log_format: LogFormat, ready: Ready) {
-    let Ready {
+fn report_ready(log_format: LogFormat, ready: ReadyReport) {
+    let ReadyReport {
         address,
         unix_socket,
         metrics,

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::contents::{Contents, files_of};
+use super::config_digests::{ConfigDigests, files_of};
 use super::draining_engines::DrainingEngines;
-use super::prepare::{self, Loader, PrepareComponents, Prepared, ReloadError};
+use super::prepare::{self, EngineLoader, PrepareComponents, Prepared, ReloadError};
 use crate::classifier::Engine;
 use crate::settings::{self, Settings, SettingsSource};
 
@@ -22,23 +22,23 @@ pub(super) enum Detection {
     /// The files have not changed.
     Unchanged,
     /// The files have changed and cannot be served.
-    Invalid(Contents, ReloadError),
+    Invalid(ConfigDigests, ReloadError),
     /// The files have changed, and the change is ready to be swapped in.
-    Changed(Contents, Box<Prepared>),
+    Changed(ConfigDigests, Box<Prepared>),
 }
 
 /// The inputs of one detection. A detection waits for disks and for models, so it runs on a
 /// blocking thread.
 pub(super) struct ChangeDetector {
     pub(super) source: SettingsSource,
-    pub(super) loader: Loader,
+    pub(super) loader: EngineLoader,
     pub(super) prepare_components: PrepareComponents,
     /// The settings in force.
     pub(super) current: Settings,
     /// The engine that serves.
     pub(super) engine: Arc<Engine>,
     /// The contents at the last detection.
-    pub(super) last_contents: Contents,
+    pub(super) last_digests: ConfigDigests,
     pub(super) draining: DrainingEngines,
 }
 
@@ -53,8 +53,8 @@ impl ChangeDetector {
             // The writer closes the file at the end, which triggers another detection.
             Ok(None) => return Detection::Unchanged,
             Err(error) => {
-                let unreadable = Contents::default();
-                return if unreadable == self.last_contents && !force {
+                let unreadable = ConfigDigests::default();
+                return if unreadable == self.last_digests && !force {
                     Detection::Unchanged
                 } else {
                     Detection::Invalid(unreadable, error.into())
@@ -63,8 +63,8 @@ impl ChangeDetector {
         };
         let parsed = self.source.parse(&text);
         let files = parsed.as_ref().map_or_else(|_| files_of(&self.current), files_of);
-        let contents = Contents::new(&text, &files);
-        if contents == self.last_contents && !force {
+        let contents = ConfigDigests::new(&text, &files);
+        if contents == self.last_digests && !force {
             return Detection::Unchanged;
         }
         let prepared = parsed.map_err(ReloadError::from).and_then(|next| {
@@ -86,7 +86,7 @@ impl ChangeDetector {
     /// The text of the settings file once two reads agree; `None` if they never do.
     fn read_settled(&self, closed: bool) -> Result<Option<String>, settings::SettingsError> {
         let mut text = self.source.read();
-        let is_last = |text: &str| settings::sha256(text) == self.last_contents.file_sha256;
+        let is_last = |text: &str| settings::sha256(text) == self.last_digests.file_sha256;
         if let Ok(same) = &text
             && is_last(same)
         {

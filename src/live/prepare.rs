@@ -7,7 +7,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use tokio::runtime::Handle;
 
-use super::contents::files_of;
+use super::config_digests::files_of;
 use super::draining_engines::DrainingEngines;
 use super::snapshot::Snapshot;
 use crate::classifier::{DrainDeadline, Engine, EngineConfig, LoadError, MixedClassifier, NoiseKeyGenerator};
@@ -17,7 +17,7 @@ use crate::settings::{self, Settings, check_reload};
 
 /// Loads engines. Its fields belong to the process and outlive each engine.
 #[derive(Clone)]
-pub struct Loader {
+pub struct EngineLoader {
     /// The source of noise keys. It counts on across reloads, so no key is used twice.
     pub keys: Arc<NoiseKeyGenerator>,
     /// The time by which certifications end once the server drains.
@@ -60,7 +60,7 @@ impl ReloadError {
     }
 }
 
-impl Loader {
+impl EngineLoader {
     /// Loads both models of `settings`.
     ///
     /// # Errors
@@ -130,7 +130,7 @@ pub(super) fn prepare(
     next: Settings,
     current: &Settings,
     serving: &Arc<Engine>,
-    loader: &Loader,
+    loader: &EngineLoader,
     prepare_components: &PrepareComponents,
     draining: &DrainingEngines,
 ) -> Result<Prepared, ReloadError> {

@@ -9,10 +9,10 @@ use tokio::sync::{Notify, watch};
 
 use super::alpha_ramp::AlphaRamp;
 use super::change_detector::{ChangeDetector, Detection};
-use super::contents::{Contents, files_of};
+use super::config_digests::{ConfigDigests, files_of};
 use super::draining_engines::DrainingEngines;
-use super::prepare::{self, Loader, PrepareComponents, Prepared, ReloadError, differences};
-use super::snapshot::{Live, Snapshot};
+use super::prepare::{self, EngineLoader, PrepareComponents, Prepared, ReloadError, differences};
+use super::snapshot::{CurrentSnapshot, Snapshot};
 use super::status::ConfigStatus;
 use crate::certificate::Alpha;
 use crate::classifier::Engine;
@@ -37,7 +37,7 @@ pub struct Reloader {
     /// The alpha of the snapshot in force.
     alpha: Alpha,
     /// The contents of the files at the last detection.
-    last_contents: Contents,
+    last_digests: ConfigDigests,
     /// The time of the next retry of a rejected change, and the delay before that retry.
     retry: Option<(Instant, Duration)>,
     draining: DrainingEngines,
@@ -48,9 +48,9 @@ pub struct Reloader {
 /// Everything that a reloader works with, besides the settings and the engine.
 pub struct ReloaderContext {
     /// Receives the snapshots.
-    pub live: Arc<Live>,
+    pub live: Arc<CurrentSnapshot>,
     /// Loads engines.
-    pub loader: Loader,
+    pub loader: EngineLoader,
     /// Prepares the components beside the models.
     pub prepare_components: PrepareComponents,
     /// Receives the result of each change.
@@ -79,7 +79,7 @@ impl Reloader {
     pub fn start(
         settings: Settings,
         source: SettingsSource,
-        contents: Contents,
+        contents: ConfigDigests,
         engine: Arc<Engine>,
         context: ReloaderContext,
     ) -> Result<Self, Violations> {
@@ -96,7 +96,7 @@ impl Reloader {
             health: watch::Sender::new(engine.healthy()),
             engine,
             ramp: None,
-            last_contents: contents,
+            last_digests: contents,
             retry: None,
             draining: DrainingEngines::default(),
         })
@@ -165,7 +165,7 @@ impl Reloader {
             prepare_components: Arc::clone(&self.context.prepare_components),
             current: self.settings.clone(),
             engine: Arc::clone(&self.engine),
-            last_contents: self.last_contents.clone(),
+            last_digests: self.last_digests.clone(),
             draining: self.draining.clone(),
         };
         match tokio::task::spawn_blocking(move || detector.detect(requested || retry_due, closed)).await {
@@ -179,9 +179,9 @@ impl Reloader {
         }
     }
 
-    fn reject(&mut self, contents: Contents, error: &ReloadError, requested: bool) {
+    fn reject(&mut self, contents: ConfigDigests, error: &ReloadError, requested: bool) {
         let (status, violations) = (self.context.live.status(), error.violations());
-        let known = contents == self.last_contents
+        let known = contents == self.last_digests
             && status
                 .pending
                 .as_ref()
@@ -191,7 +191,7 @@ impl Reloader {
             _ => POLL_INTERVAL,
         };
         self.retry = Some((Instant::now() + delay, delay));
-        self.last_contents = contents;
+        self.last_digests = contents;
         // An automatic retry of a known rejection is not logged or counted again.
         if known && !requested {
             return;
@@ -199,14 +199,14 @@ impl Reloader {
         tracing::error!("config change rejected; the previous config stays in force: {error}");
         self.context
             .live
-            .set_status(status.rejected(self.last_contents.file_sha256.clone(), violations));
+            .set_status(status.rejected(self.last_digests.file_sha256.clone(), violations));
         self.context.observer.rejected();
     }
 
     /// Whether the files with `contents` are already in force.
-    fn is_in_force(&self, contents: &Contents, prepared: &Prepared) -> bool {
+    fn is_in_force(&self, contents: &ConfigDigests, prepared: &Prepared) -> bool {
         let accepted = self.context.live.status().pending.is_none();
-        *contents == self.last_contents && accepted && Arc::ptr_eq(&self.engine, &prepared.engine)
+        *contents == self.last_digests && accepted && Arc::ptr_eq(&self.engine, &prepared.engine)
     }
 
     /// Commits the components of a requested reload that changed no setting.
@@ -216,7 +216,7 @@ impl Reloader {
         tracing::info!("config unchanged");
     }
 
-    fn put_in_force(&mut self, contents: Contents, prepared: Prepared) {
+    fn put_in_force(&mut self, contents: ConfigDigests, prepared: Prepared) {
         let Prepared {
             settings,
             engine,
@@ -244,7 +244,7 @@ impl Reloader {
             // `prepare` has checked the settings; only the start of a thread can still fail.
             Err(violations) => return self.reject(contents, &ReloadError::Rejected(violations), false),
         };
-        (self.last_contents, self.ramp, self.alpha, self.retry) = (contents, ramp, alpha, None);
+        (self.last_digests, self.ramp, self.alpha, self.retry) = (contents, ramp, alpha, None);
         let changes = differences(&self.settings.effective, &settings.effective);
         let revision = snapshot.classifier.provenance().config_revision.clone();
         commit();

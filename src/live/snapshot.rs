@@ -19,7 +19,7 @@ pub struct Snapshot {
 }
 
 /// The current snapshot. Each request loads it exactly once.
-pub struct Live {
+pub struct CurrentSnapshot {
     current: ArcSwap<Current>,
     /// The limits, which exist before there is a snapshot.
     server: ArcSwap<ServerSettings>,
@@ -34,9 +34,9 @@ struct Current {
 /// There is no snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the models are not loaded yet, or the server is stopping")]
-pub struct NotLive;
+pub struct NoSnapshot;
 
-impl Live {
+impl CurrentSnapshot {
     /// No snapshot yet; the limits are those of `settings`.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
@@ -52,18 +52,18 @@ impl Live {
     /// The snapshot of a new request.
     ///
     /// # Errors
-    /// [`NotLive`] before the models have warmed up and once the server has stopped.
-    pub fn load(&self) -> Result<Arc<Snapshot>, NotLive> {
-        self.current.load().snapshot.clone().ok_or(NotLive)
+    /// [`NoSnapshot`] before the models have warmed up and once the server has stopped.
+    pub fn load(&self) -> Result<Arc<Snapshot>, NoSnapshot> {
+        self.current.load().snapshot.clone().ok_or(NoSnapshot)
     }
 
     /// The snapshot and its status.
     ///
     /// # Errors
-    /// As [`Live::load`].
-    pub fn load_with_status(&self) -> Result<(Arc<Snapshot>, Arc<ConfigStatus>), NotLive> {
+    /// As [`CurrentSnapshot::load`].
+    pub fn load_with_status(&self) -> Result<(Arc<Snapshot>, Arc<ConfigStatus>), NoSnapshot> {
         let current = self.current.load();
-        let snapshot = current.snapshot.clone().ok_or(NotLive)?;
+        let snapshot = current.snapshot.clone().ok_or(NoSnapshot)?;
         Ok((snapshot, Arc::clone(&current.status)))
     }
 

@@ -8,7 +8,7 @@
 
 use super::proof_record::{self, ProofStatement};
 use super::{Manifest, OnnxError};
-use crate::domain::{Guarantee, JustifiedBasis, Norm, ProofKey};
+use crate::domain::{JustifiedBasis, ModelGuarantee, Norm, ProofKey};
 
 /// Returns the basis of the guarantee of `manifest`. Only records that one of `keys` has signed
 /// count as proofs. Returns `None` if nothing is guaranteed.
@@ -31,17 +31,17 @@ fn determine_basis(
     // A broken record is an error for every kind of guarantee.
     let signed = record.map(proof_record::verify_signature).transpose()?;
     let (norm, constant, error_bound) = match manifest.guarantee {
-        Guarantee::None => return Ok(None),
-        Guarantee::GaussianSmoothing { .. } => {
+        ModelGuarantee::None => return Ok(None),
+        ModelGuarantee::GaussianSmoothing { .. } => {
             let reason =
                 "the theorem of Gaussian smoothing, which holds for any base classifier: the server draws the noise";
             return Ok(Some(JustifiedBasis::proven(reason)));
         }
-        Guarantee::LipschitzProbabilities { .. } => {
+        ModelGuarantee::LipschitzProbabilities { .. } => {
             let reason = "the manifest claims the constants of the probabilities: no checker proves such constants";
             return Ok(Some(JustifiedBasis::claimed(reason)));
         }
-        Guarantee::LipschitzLogits {
+        ModelGuarantee::LipschitzLogits {
             norm,
             constant,
             error_bound,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::manifest_format::{OutputKind, RawConstantOf, RawGuarantee, RawInput, RawManifest, RawNorm};
 use super::{OnnxError, proof_record};
-use crate::domain::{Guarantee, InputSpec, Violations};
+use crate::domain::{InputSpec, ModelGuarantee, Violations};
 
 /// A manifest whose values are checked, without regard to the ONNX file.
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ pub struct Manifest {
     /// The meaning of the output.
     pub output_kind: OutputKind,
     /// The guarantee that certificates rest on.
-    pub guarantee: Guarantee,
+    pub guarantee: ModelGuarantee,
     /// The origin of the guarantee, for people.
     pub guarantee_source: String,
     /// The path of the manifest.
@@ -121,19 +121,19 @@ fn check_values(raw: RawManifest, path: &Path, text: String) -> Result<Manifest,
     });
     let classes = raw.labels.len();
     let (guarantee, source) = check_guarantee(raw.guarantee, classes, &mut violations);
-    if matches!(guarantee, Guarantee::LipschitzProbabilities { .. }) {
+    if matches!(guarantee, ModelGuarantee::LipschitzProbabilities { .. }) {
         violations.check(raw.output.kind == OutputKind::Probabilities, "output.kind", || {
             "must be \"probabilities\" for guarantee.kind = \"lipschitz_probabilities\"".to_owned()
         });
     }
-    if matches!(guarantee, Guarantee::LipschitzLogits { .. }) {
+    if matches!(guarantee, ModelGuarantee::LipschitzLogits { .. }) {
         violations.check(raw.output.kind == OutputKind::Logits, "output.kind", || {
             "must be \"logits\" for guarantee.kind = \"lipschitz_logits\"".to_owned()
         });
     }
     violations.into_result()?;
     let levels = match guarantee {
-        Guarantee::GaussianSmoothing { levels, .. } => Some(levels),
+        ModelGuarantee::GaussianSmoothing { levels, .. } => Some(levels),
         _ => None,
     };
     Ok(Manifest {
@@ -158,10 +158,10 @@ fn check_values(raw: RawManifest, path: &Path, text: String) -> Result<Manifest,
     })
 }
 
-fn check_guarantee(raw: RawGuarantee, classes: usize, violations: &mut Violations) -> (Guarantee, String) {
+fn check_guarantee(raw: RawGuarantee, classes: usize, violations: &mut Violations) -> (ModelGuarantee, String) {
     let positive = |value: f64| MAGNITUDES.contains(&value);
     match raw {
-        RawGuarantee::None { source } => (Guarantee::None, source),
+        RawGuarantee::None { source } => (ModelGuarantee::None, source),
         RawGuarantee::LipschitzProbabilities {
             norm,
             constants,
@@ -189,7 +189,7 @@ fn check_guarantee(raw: RawGuarantee, classes: usize, violations: &mut Violation
             let norm = norm.into();
             let error_bound = probability_error_bound;
             (
-                Guarantee::LipschitzProbabilities {
+                ModelGuarantee::LipschitzProbabilities {
                     norm,
                     constants,
                     neighbourhood,
@@ -224,7 +224,7 @@ fn check_guarantee(raw: RawGuarantee, classes: usize, violations: &mut Violation
             });
             let norm = norm.into();
             (
-                Guarantee::LipschitzLogits {
+                ModelGuarantee::LipschitzLogits {
                     norm,
                     constant,
                     vector_valued,
@@ -248,7 +248,7 @@ fn check_guarantee(raw: RawGuarantee, classes: usize, violations: &mut Violation
             violations.check((1..=65_536).contains(&levels), "guarantee.levels", || {
                 format!("expected a whole number from 1 to 65536, found {levels}")
             });
-            (Guarantee::GaussianSmoothing { sigma, levels }, source)
+            (ModelGuarantee::GaussianSmoothing { sigma, levels }, source)
         }
     }
 }

@@ -4,7 +4,7 @@
 //! order. The bits of a row may change with the batch although the model is a function of one row.
 //! The accepted difference depends on the guarantee that rests on the output.
 
-use crate::domain::Guarantee;
+use crate::domain::ModelGuarantee;
 
 /// The largest accepted difference of an output, relative to `1 + |x|`, where nothing is proven
 /// about its rounding.
@@ -31,13 +31,12 @@ pub enum OutputTolerance {
 impl OutputTolerance {
     /// Returns the tolerance for a model with `guarantee`.
     #[must_use]
-    pub fn for_guarantee(guarantee: &Guarantee) -> Self {
+    pub fn for_guarantee(guarantee: &ModelGuarantee) -> Self {
         match guarantee {
-            Guarantee::None => Self::Rounding,
-            Guarantee::LipschitzProbabilities { error_bound, .. } | Guarantee::LipschitzLogits { error_bound, .. } => {
-                Self::ErrorBound(*error_bound)
-            }
-            Guarantee::GaussianSmoothing { .. } => Self::BitExact,
+            ModelGuarantee::None => Self::Rounding,
+            ModelGuarantee::LipschitzProbabilities { error_bound, .. }
+            | ModelGuarantee::LipschitzLogits { error_bound, .. } => Self::ErrorBound(*error_bound),
+            ModelGuarantee::GaussianSmoothing { .. } => Self::BitExact,
         }
     }
 

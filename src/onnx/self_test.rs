@@ -11,7 +11,7 @@
 use std::thread;
 
 use super::{Backend, BackendError, Cancellation, OutputTolerance};
-use crate::domain::RowFlaws;
+use crate::domain::OutputRowFlaws;
 
 /// The batch sizes that the test runs in addition to the largest.
 const SMALL_BATCH_SIZES: [usize; 2] = [2, 3];
@@ -26,7 +26,7 @@ pub struct SelfTestReport {
     /// The number of different rows that ran.
     pub rows: usize,
     /// The invalid outputs among these rows, each run alone.
-    pub flaws: RowFlaws,
+    pub flaws: OutputRowFlaws,
 }
 
 /// Whether backends compute a function of each row.
@@ -58,7 +58,7 @@ pub fn self_test<B: Backend>(sessions: &mut [B], rows: &[f32]) -> Result<SelfTes
     let mut report = SelfTestReport {
         outcome: SelfTestOutcome::Consistent,
         rows: 0,
-        flaws: RowFlaws::default(),
+        flaws: OutputRowFlaws::default(),
     };
     let Some(first) = sessions.first_mut() else {
         return Ok(report);
@@ -72,7 +72,7 @@ pub fn self_test<B: Backend>(sessions: &mut [B], rows: &[f32]) -> Result<SelfTes
         expected.extend_from_slice(&output);
     }
     report.rows = inputs.len();
-    report.flaws = RowFlaws::of(&expected, output_len, first.outputs_probabilities());
+    report.flaws = OutputRowFlaws::of(&expected, output_len, first.outputs_probabilities());
     let reference = ReferenceOutputs {
         inputs: &inputs,
         expected: &expected,

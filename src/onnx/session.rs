@@ -6,7 +6,7 @@ use ort::session::{NoSelectedOutputs, RunOptions, Session};
 use ort::value::TensorRef;
 
 use super::{Backend, BackendError, Cancellation, Model, OnnxError, OutputKind, OutputTolerance};
-use crate::domain::{Guarantee, Violations};
+use crate::domain::{ModelGuarantee, Violations};
 
 /// A session, its buffers and its batch shape.
 ///
@@ -41,7 +41,7 @@ impl OnnxSession {
     /// # Errors
     /// If ONNX Runtime rejects the file or the provider.
     pub fn open(model: &Arc<Model>, max_batch_size: usize) -> Result<Self, OnnxError> {
-        let fixed_batch = matches!(model.manifest.guarantee, Guarantee::GaussianSmoothing { .. });
+        let fixed_batch = matches!(model.manifest.guarantee, ModelGuarantee::GaussianSmoothing { .. });
         let session = model.create_session()?;
         let options = RunOptions::new().map_err(|error| OnnxError::LoadModel {
             file: model.manifest.file.clone(),

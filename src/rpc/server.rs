@@ -16,8 +16,8 @@ use super::connections::{ConnectionCounts, ConnectionServer, accept};
 use super::health::HealthReporter;
 use super::listeners::Listeners;
 use super::routes::ServerRoutes;
-use crate::call::Observers;
-use crate::live::Live;
+use crate::call::CallObservers;
+use crate::live::CurrentSnapshot;
 use crate::settings::OpenInferenceSettings;
 
 /// A running server.
@@ -42,10 +42,10 @@ pub struct RunningServer<F> {
 /// The services cannot be built.
 pub async fn serve(
     listeners: Listeners,
-    live: Arc<Live>,
+    live: Arc<CurrentSnapshot>,
     open_inference: &OpenInferenceSettings,
     access: Arc<AccessControl>,
-    observers: Observers,
+    observers: CallObservers,
     shutdown: BoxFuture<'static, ()>,
 ) -> Result<RunningServer<impl Future<Output = Result<(), Infallible>> + use<>>, tonic_reflection::server::Error> {
     let shutdown: ShutdownSignal = shutdown.shared();

@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::queue::JobSlice;
 use super::row_job::{Job, Reply, ScheduleError};
 use super::shared_state::Work;
-use crate::domain::{Role, RowFlaws};
+use crate::domain::{OutputRowFlaws, Role};
 use crate::onnx::{Backend, BackendError, Cancellation};
 
 /// The outcome of a batch.
@@ -32,7 +32,7 @@ pub(super) struct BatchBuffers {
     /// Whether `output` is the output of the model for `input`.
     is_complete: bool,
     /// The flawed rows of this batch.
-    pub(super) flaws: RowFlaws,
+    pub(super) flaws: OutputRowFlaws,
     /// The replies of the jobs that are complete.
     pub(super) replies: Vec<Reply>,
 }
@@ -49,7 +49,7 @@ pub(super) fn run_batch<B: Backend>(
     buffers: &mut BatchBuffers,
 ) -> BatchOutcome {
     let slices: Vec<&Rows> = work.slices.iter().collect();
-    buffers.flaws = RowFlaws::default();
+    buffers.flaws = OutputRowFlaws::default();
     match buffers.run(backend, work.role, &slices, taken) {
         Ok(outcome) => outcome,
         Err(reason) => {
@@ -143,7 +143,7 @@ impl BatchBuffers {
                     return Err(format!("{batch} rows gave {} values", self.output.len()));
                 }
                 self.is_complete = true;
-                self.flaws += RowFlaws::of(&self.output, backend.output_len(), backend.outputs_probabilities());
+                self.flaws += OutputRowFlaws::of(&self.output, backend.output_len(), backend.outputs_probabilities());
                 let mut outputs = self.output.as_slice();
                 for slice in ready {
                     let (mine, rest) = outputs.split_at(slice.rows.len() * backend.output_len());

@@ -7,13 +7,13 @@ use std::time::Instant;
 
 use super::batch_run::{BatchBuffers, BatchOutcome, run_batch};
 use super::model_health::RepairBackoff;
-use super::observer::ModelObserver;
+use super::model_observer::ModelObserver;
 use super::queue::ExecutorState;
 use super::reply_dispatcher::ReplyDispatcher;
 use super::row_audit::{AuditResult, RowAudit};
 use super::row_flaw_log::RowFlawLog;
 use super::shared_state::{FinishedBatch, NextStep, SharedState, Work};
-use crate::domain::{PerRole, Role, RowFlaws};
+use crate::domain::{OutputRowFlaws, PerRole, Role};
 use crate::onnx::Backend;
 
 /// The largest number of consecutive batches of one model while equally urgent rows of the other model
@@ -157,7 +157,7 @@ impl<B: Backend> Executor<B> {
     fn report_flaws(&mut self, role: Role) {
         let flaws = self.buffers.flaws;
         self.observer.rows_flawed(role, flaws);
-        if let Some(RowFlaws {
+        if let Some(OutputRowFlaws {
             not_finite,
             not_probabilities,
         }) = self.flaw_logs[role].add(flaws, Instant::now())

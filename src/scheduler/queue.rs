@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use super::load::WaitingRows;
+use super::scheduler_load::WaitingRows;
 use super::urgency::Urgency;
 use crate::domain::{PerRole, Priority, Role};
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::domain::RowFlaws;
+use crate::domain::OutputRowFlaws;
 
 /// The shortest time between two lines about one model of one executor.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
@@ -11,13 +11,13 @@ const LOG_INTERVAL: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(super) struct RowFlawLog {
     /// Flaws that are not logged yet.
-    unlogged: RowFlaws,
+    unlogged: OutputRowFlaws,
     last_logged: Option<Instant>,
 }
 
 impl RowFlawLog {
     /// Adds `found` at `now`. Returns the flaws to log if a line is due.
-    pub(super) fn add(&mut self, found: RowFlaws, now: Instant) -> Option<RowFlaws> {
+    pub(super) fn add(&mut self, found: OutputRowFlaws, now: Instant) -> Option<OutputRowFlaws> {
         self.unlogged += found;
         if self
             .last_logged
@@ -37,7 +37,7 @@ mod tests {
     #[test]
     fn the_first_flaw_is_logged_at_once_and_all_are_counted() {
         let (mut log, start) = (RowFlawLog::default(), Instant::now());
-        let found = RowFlaws {
+        let found = OutputRowFlaws {
             not_finite: 2,
             not_probabilities: 1,
         };

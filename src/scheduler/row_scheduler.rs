@@ -11,12 +11,12 @@ use tokio::sync::watch;
 
 use super::admission::{Demand, Refusal};
 use super::executor::Executor;
-use super::load::SchedulerLoad;
-use super::observer::ModelObserver;
+use super::model_observer::ModelObserver;
 use super::queue::BatchLimits;
 use super::reply_dispatcher::ReplyDispatcher;
 use super::reservation::Reservation;
 use super::row_time::RowTimes;
+use super::scheduler_load::SchedulerLoad;
 use super::shared_state::SharedState;
 use crate::domain::{PerRole, Priority};
 use crate::onnx::Backend;

@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::admission::{Admissions, Demand, Refusal};
-use super::load::SchedulerLoad;
 use super::model_health::ModelHealth;
 use super::queue::{Batch, BatchLimits, ExecutorState, Queue};
 use super::row_job::{Job, ScheduleError, WakeExecutors};
 use super::row_time::{RowTimes, Rows};
+use super::scheduler_load::SchedulerLoad;
 use super::urgency::Urgency;
 use super::wakeup::Wakeup;
 use crate::domain::{PerRole, Priority, Role};

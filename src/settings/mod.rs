@@ -9,7 +9,7 @@
 mod all_tables;
 mod file_watcher;
 mod log_filter;
-mod processors;
+mod processor_count;
 mod reader;
 mod reload_check;
 mod setting_key;
@@ -22,7 +22,7 @@ mod typed_values;
 pub use all_tables::{Settings, described_keys};
 pub use file_watcher::{ChangeHint, FileWatcher};
 pub use log_filter::{EXPECTED_FILTER, log_ceiling, parse_log_filter};
-pub use processors::processors;
+pub use processor_count::processor_count;
 pub use reload_check::check_reload;
 pub use setting_key::{KeyDescription, Reloadability};
 pub use source::{SettingsError, SettingsSource, load, sha256};

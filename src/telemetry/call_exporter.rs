@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::request_log::RequestLog;
 use super::traces::Tracer;
-use crate::call::{CallRecord, Observer};
+use crate::call::{CallObserver, CallRecord};
 
 /// Exports the spans of each sampled call and its log line, which then carries the trace id.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl CallExporter {
     }
 }
 
-impl Observer for CallExporter {
+impl CallObserver for CallExporter {
     fn reads_trace_context(&self) -> bool {
         self.tracer.is_some()
     }

@@ -7,11 +7,11 @@
 
 use crate::certificate::error::CertificateError;
 use crate::certificate::numerics::beta_tail::{SeriesBounds, beta_tail_series};
+use crate::certificate::numerics::directed_probability::{LowerBound, UpperBound};
 use crate::certificate::numerics::divergence::divergence;
 use crate::certificate::numerics::hit_counts::HitCounts;
 use crate::certificate::numerics::nan_safe::at_least;
 use crate::certificate::numerics::probability::Probability;
-use crate::certificate::numerics::probability_bounds::{LowerBound, UpperBound};
 use crate::certificate::numerics::root_finding::{NewtonStep, lower_root, score_interval_guess};
 use crate::certificate::numerics::stirling;
 use crate::certificate::numerics::value_with_error::ValueWithError;

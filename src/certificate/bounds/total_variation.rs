@@ -1,7 +1,7 @@
 //! Discounts for the total-variation distance between the drawn noise and the exact Gaussian.
 
+use crate::certificate::numerics::directed_probability::{LowerBound, UpperBound};
 use crate::certificate::numerics::nan_safe::{at_least, at_most};
-use crate::certificate::numerics::probability_bounds::{LowerBound, UpperBound};
 
 /// Converts bounds on sampled probabilities into bounds for the exact smoothed network. `tv` is the
 /// total-variation distance between the drawn noise and the exact noise; it lowers the lower bound

@@ -3,10 +3,10 @@
 //! Textbook smoothing adds floating-point Gaussian noise to a floating-point input, but its proof
 //! covers neither (Voráček & Hein, ICLR 2023; Jin et al. 2022). Here both are integers:
 //!
-//! 1. An input is a vector of **levels** of a [`Grid`] (for uint8 images 0..=255 on [0, 1]).
+//! 1. An input is a vector of **levels** of a [`InputGrid`] (for uint8 images 0..=255 on [0, 1]).
 //! 2. The noise of a coordinate is an integer `N`: a Gaussian of standard deviation `s` levels,
 //!    rounded to the nearest integer and drawn through an exact 64-bit table ([`NoiseTable`]).
-//! 3. `level + N` is an exact `i32`; [`Grid::to_value`] turns it into `f32` once.
+//! 3. `level + N` is an exact `i32`; [`InputGrid::to_value`] turns it into `f32` once.
 //!
 //! Since `x + round(G) = round(x + G)` for an integer `x`, the votes are the votes of the
 //! classifier "F after rounding" under true Gaussian noise, and the smoothing theorem holds for
@@ -30,7 +30,7 @@
 mod chacha;
 mod error;
 mod fixed_point;
-mod grid;
+mod input_grid;
 mod key;
 mod noise_table;
 mod noisy_row;
@@ -42,7 +42,7 @@ mod thresholds;
 mod tests;
 
 pub use error::NoiseError;
-pub use grid::{Grid, MAX_GRID_LEVELS, MAX_LEVEL};
+pub use input_grid::{InputGrid, MAX_GRID_LEVELS, MAX_LEVEL};
 pub use key::{NoiseKey, NoiseSecret};
 pub use noise_table::NoiseTable;
 pub use noisy_row::{fill_noise, fill_noisy_row};

@@ -28,7 +28,7 @@ pub struct NoiseTable {
 }
 
 impl NoiseTable {
-    /// The table for a standard deviation of `scale` levels: [`Grid::scale`](super::Grid::scale).
+    /// The table for a standard deviation of `scale` levels: [`InputGrid::scale`](super::InputGrid::scale).
     ///
     /// This takes some milliseconds for a scale of 100, and most of a second for the largest scale.
     /// Build the table when the model is loaded.

@@ -1,7 +1,7 @@
 //! One noisy row: integer levels as input, f32 values as output.
 
 use super::error::NoiseError;
-use super::grid::{Grid, MAX_LEVEL};
+use super::input_grid::{InputGrid, MAX_LEVEL};
 use super::key::NoiseKey;
 use super::noise_table::NoiseTable;
 use super::stream::NoiseStream;
@@ -54,7 +54,7 @@ pub fn fill_noise(table: &NoiseTable, key: &NoiseKey, vote: u64, out: &mut [i32]
 /// ±[`MAX_LEVEL`]. `out` is then unchanged.
 pub fn fill_noisy_row(
     table: &NoiseTable,
-    grid: &Grid,
+    grid: &InputGrid,
     key: &NoiseKey,
     vote: u64,
     levels: &[i32],

@@ -4,9 +4,9 @@
 //! guarantees a rounding direction, so this module checks every candidate against the tail with an
 //! allowance for `libm`'s error, and steps it outward until the check holds.
 
+use crate::certificate::numerics::directed_probability::{LowerBound, UpperBound};
 use crate::certificate::numerics::nan_safe::{at_least, at_most};
 use crate::certificate::numerics::probability::Probability;
-use crate::certificate::numerics::probability_bounds::{LowerBound, UpperBound};
 use statrs::function::erf::erfc_inv;
 use std::f64::consts::{FRAC_1_SQRT_2, PI, SQRT_2};
 

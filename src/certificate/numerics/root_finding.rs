@@ -1,9 +1,9 @@
 //! Root finding for bounds: Newton's method locates the root, and a separate check ensures
 //! soundness.
 
+use crate::certificate::numerics::directed_probability::LowerBound;
 use crate::certificate::numerics::nan_safe::{at_least, at_most};
 use crate::certificate::numerics::probability::Probability;
-use crate::certificate::numerics::probability_bounds::LowerBound;
 
 /// The function value and slope that one Newton step needs.
 #[derive(Debug, Clone, Copy)]

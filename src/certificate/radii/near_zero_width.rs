@@ -4,10 +4,10 @@
 //! `p - q` itself is available to the last digit (`dot_product.rs`). This module derives a second
 //! lower bound on the same width from that difference.
 
+use crate::certificate::numerics::directed_probability::{LowerBound, UpperBound};
 use crate::certificate::numerics::dot_product::dot_lower;
 use crate::certificate::numerics::normal::density;
 use crate::certificate::numerics::probability::Probability;
-use crate::certificate::numerics::probability_bounds::{LowerBound, UpperBound};
 
 /// Above this width the quantiles themselves are accurate to 1e-9.
 const MAX_WIDTH: f64 = 1e-3;

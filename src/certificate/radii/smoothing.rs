@@ -5,11 +5,11 @@
 //! nothing. For alpha up to 1/2 the radius is 0. Radii are within 1e-9 of exact, relative, unless
 //! digits cancel (`docs/concepts/certificates.md`, section 5).
 
+use crate::certificate::numerics::directed_probability::{LowerBound, UpperBound};
 use crate::certificate::numerics::dot_product::{dot_lower, dot_upper};
 use crate::certificate::numerics::nan_safe::at_least;
 use crate::certificate::numerics::normal::{cdf_upper, quantile_lower, quantile_upper};
 use crate::certificate::numerics::probability::Probability;
-use crate::certificate::numerics::probability_bounds::{LowerBound, UpperBound};
 use crate::certificate::numerics::radius::Radius;
 use crate::certificate::parameters::alpha::Alpha;
 use crate::certificate::parameters::sigma::Sigma;

@@ -3,7 +3,7 @@
 use crate::certificate::bounds::anytime;
 use crate::certificate::bounds::total_variation::discount_total_variation;
 use crate::certificate::error::CertificateError;
-use crate::certificate::numerics::probability_bounds::UpperBound;
+use crate::certificate::numerics::directed_probability::UpperBound;
 use crate::certificate::parameters::failure_probability::FailureProbability;
 use crate::certificate::votes::certify::{SmoothedRadius, certify, radius_of};
 use crate::certificate::votes::smoothing_plan::{BoundMethod, Sides, SmoothingPlan};

@@ -2,13 +2,13 @@
 
 pub(in crate::classifier) mod engine;
 mod engine_config;
-mod load;
+mod engine_loading;
 mod load_error;
 mod model_sessions;
 mod model_summary;
 mod self_test_inputs;
-mod self_test_policy;
 pub(in crate::classifier) mod served_model;
+mod serving_mode;
 mod settings_check;
 
 pub use engine::Engine;

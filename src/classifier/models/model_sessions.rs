@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::load_error::LoadError;
-use super::self_test_policy::{SelfTestPolicy, ServingMode};
+use super::serving_mode::{ServingMode, VerdictPolicy};
 use crate::onnx::{Backend as _, Model, OnnxSession, OutputTolerance, SelfTestReport, self_test, warm_up};
 use crate::scheduler::{MeasuredBatch, best_time, measure_batch_size};
 
@@ -39,7 +39,7 @@ pub(super) fn open_sessions(
     count: usize,
     limits: BatchSizeLimits,
     test_rows: &[f32],
-    policy: SelfTestPolicy,
+    policy: VerdictPolicy,
 ) -> Result<ModelSessions, LoadError> {
     let name = model.manifest.name.as_str();
     // A graph that does not prove row independence runs one row at a time, even if the self-test

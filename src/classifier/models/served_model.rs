@@ -2,13 +2,13 @@
 
 use super::model_summary::ModelSummary;
 use crate::classifier::smoothing::smoother::Smoother;
-use crate::domain::{Basis, Guarantee};
+use crate::domain::{Basis, ModelGuarantee};
 use crate::onnx::{Manifest, OutputKind};
 
 /// The properties of one of the two loaded models.
 pub(in crate::classifier) struct ServedModel {
     pub(in crate::classifier) output_kind: OutputKind,
-    pub(in crate::classifier) guarantee: Guarantee,
+    pub(in crate::classifier) guarantee: ModelGuarantee,
     pub(in crate::classifier) summary: ModelSummary,
 }
 

@@ -2,7 +2,7 @@
 
 use crate::certificate::Temperature;
 use crate::classifier::smoothing::concurrency::max_concurrent_inputs;
-use crate::domain::{Guarantee, Violations};
+use crate::domain::{ModelGuarantee, Violations};
 use crate::onnx::OutputKind;
 use crate::scheduler::bulk_capacity;
 use crate::settings::Settings;
@@ -13,11 +13,11 @@ use crate::settings::Settings;
 /// Returns a violation for every key that does not fit.
 pub(super) fn check_settings(
     settings: &Settings,
-    guarantee: &Guarantee,
+    guarantee: &ModelGuarantee,
     output_kind: OutputKind,
 ) -> Result<(), Violations> {
     let mut violations = Violations::default();
-    let is_smoothed = matches!(guarantee, Guarantee::GaussianSmoothing { .. });
+    let is_smoothed = matches!(guarantee, ModelGuarantee::GaussianSmoothing { .. });
     let has_temperature = settings.mixture.robust_temperature != Temperature::ONE;
     let takes_temperature = output_kind == OutputKind::Logits && !is_smoothed;
     violations.check(

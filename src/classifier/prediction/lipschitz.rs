@@ -7,7 +7,7 @@ use super::unavailability::unavailable_reason;
 use crate::certificate::{
     CertificateError, LogitConstant, Temperature, argmax, log_probabilities, log_softmax, logit_radius, theorem1_radius,
 };
-use crate::domain::{Certificate, CertificateMethod, CertificateStatus, Guarantee, InputSpec, are_probabilities};
+use crate::domain::{Certificate, CertificateMethod, CertificateStatus, InputSpec, ModelGuarantee, are_probabilities};
 use crate::onnx::OutputKind;
 use crate::settings::MixtureSettings;
 
@@ -25,7 +25,7 @@ pub(in crate::classifier) fn log_probs(kind: OutputKind, output: &[f32], tempera
 /// Returns an error if the guarantee was not validated when the manifest was read. That is a defect
 /// of this program.
 pub(in crate::classifier) fn certify(
-    guarantee: &Guarantee,
+    guarantee: &ModelGuarantee,
     kind: OutputKind,
     output: &[f32],
     spec: &InputSpec,
@@ -44,9 +44,9 @@ pub(in crate::classifier) fn certify(
     // The constants were proven for rows that sum to 1. They do not apply to any other row.
     let is_valid = is_finite && (kind == OutputKind::Logits || are_probabilities(output));
     let (radius, method) = match guarantee {
-        Guarantee::LipschitzProbabilities { .. } if !is_valid => (0.0, CertificateMethod::Theorem1),
-        Guarantee::LipschitzLogits { .. } if !is_valid => (0.0, CertificateMethod::LogitLipschitz),
-        Guarantee::LipschitzProbabilities {
+        ModelGuarantee::LipschitzProbabilities { .. } if !is_valid => (0.0, CertificateMethod::Theorem1),
+        ModelGuarantee::LipschitzLogits { .. } if !is_valid => (0.0, CertificateMethod::LogitLipschitz),
+        ModelGuarantee::LipschitzProbabilities {
             constants,
             neighbourhood,
             error_bound,
@@ -58,7 +58,7 @@ pub(in crate::classifier) fn certify(
             let radius = theorem1_radius(alpha, &probabilities, constants, *error_bound, *neighbourhood)?;
             (radius, CertificateMethod::Theorem1)
         }
-        Guarantee::LipschitzLogits {
+        ModelGuarantee::LipschitzLogits {
             constant,
             vector_valued,
             error_bound,
@@ -74,7 +74,7 @@ pub(in crate::classifier) fn certify(
                 CertificateMethod::LogitLipschitz,
             )
         }
-        Guarantee::None | Guarantee::GaussianSmoothing { .. } => {
+        ModelGuarantee::None | ModelGuarantee::GaussianSmoothing { .. } => {
             return Ok(uncertified(Certificate::unavailable(
                 "the robust model has no Lipschitz proof",
             )));
@@ -117,7 +117,7 @@ mod tests {
     use crate::domain::Norm;
 
     fn certified(output: &[f32]) -> Certificate {
-        let guarantee = Guarantee::LipschitzProbabilities {
+        let guarantee = ModelGuarantee::LipschitzProbabilities {
             norm: Norm::L2,
             constants: vec![1.0; 2],
             neighbourhood: None,

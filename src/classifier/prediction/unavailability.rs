@@ -1,12 +1,12 @@
 //! Whether a pair of models and their settings can certify any input at all.
 
 use crate::certificate::Alpha;
-use crate::domain::Guarantee;
+use crate::domain::ModelGuarantee;
 
 /// Returns the reason why no input can be certified with this guarantee and this alpha. Returns
 /// `None` if an input can be certified.
-pub(in crate::classifier) fn unavailable_reason(guarantee: &Guarantee, alpha: Alpha) -> Option<String> {
-    if *guarantee == Guarantee::None {
+pub(in crate::classifier) fn unavailable_reason(guarantee: &ModelGuarantee, alpha: Alpha) -> Option<String> {
+    if *guarantee == ModelGuarantee::None {
         return Some("nothing is proven about the robust model".to_owned());
     }
     if alpha.can_certify() {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use super::evaluator::Evaluator;
-use super::observation::Observation;
+use super::recorded_outputs::RecordedOutputs;
 use super::shadow_counts::ShadowCounts;
 use super::shadow_report::{ShadowReport, ShadowRow};
 use crate::certificate::{Alpha, Temperature};
@@ -69,7 +69,7 @@ impl CountingWindow {
 
     /// Evaluates `observation` for every candidate and counts the results. The lock is held only
     /// while counting.
-    pub(super) fn evaluate(&self, observation: &Observation) {
+    pub(super) fn evaluate(&self, observation: &RecordedOutputs) {
         let evaluated = match self.evaluator.evaluate(observation) {
             Ok(evaluated) => evaluated,
             Err(error) => {

@@ -8,7 +8,7 @@ use std::thread::Builder;
 use std::time::Duration;
 
 use super::counting_window::CountingWindow;
-use super::observation::Observation;
+use super::recorded_outputs::RecordedOutputs;
 
 /// The most observations that wait in the queue.
 const MAX_QUEUED: usize = 4096;
@@ -23,7 +23,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 struct EvaluationJob {
     window: Arc<CountingWindow>,
-    observation: Observation,
+    observation: RecordedOutputs,
 }
 
 /// A handle to the evaluation thread. The thread ends when the last handle is dropped.
@@ -51,7 +51,7 @@ impl EvaluationWorker {
 
     /// Queues `observation` for `window`. If the queue is full, drops it and counts its inputs as
     /// dropped. Never blocks.
-    pub(super) fn submit(&self, window: &Arc<CountingWindow>, observation: Observation) {
+    pub(super) fn submit(&self, window: &Arc<CountingWindow>, observation: RecordedOutputs) {
         let (inputs, values) = (observation.input_count(), observation.value_count());
         let queued_before = self.queued_values.fetch_add(values, Ordering::Relaxed);
         let fits = queued_before == 0 || queued_before.saturating_add(values) <= MAX_QUEUED_VALUES;
@@ -103,14 +103,14 @@ mod tests {
     use super::*;
     use crate::domain::PerRole;
 
-    fn observation(inputs: usize) -> Observation {
+    fn observation(inputs: usize) -> RecordedOutputs {
         let served = ServedPrediction {
             class: 0,
             standard_class: 1,
             radius: 0.0,
             votes: 0,
         };
-        Observation::Rows {
+        RecordedOutputs::Rows {
             outputs: PerRole::of(|_| vec![0.5; 2 * inputs]),
             served: vec![served; inputs],
         }

@@ -1,6 +1,6 @@
 //! Computes the prediction of each candidate alpha with the code that answers requests.
 
-use super::observation::{Observation, VoteObservation};
+use super::recorded_outputs::{RecordedOutputs, VoteObservation};
 use super::shadow_prediction::{ServedPrediction, ShadowPrediction};
 use crate::certificate::{
     Alpha, CertificateError, SmoothingPlan, Tally, Temperature, VoteRule, argmax, mixed_logits, served_radius,
@@ -8,7 +8,7 @@ use crate::certificate::{
 use crate::classifier::prediction::lipschitz;
 use crate::classifier::prediction::mixing::mix;
 use crate::classifier::prediction::unavailability::unavailable_reason;
-use crate::domain::{Guarantee, InputSpec, PerRole, StopReason};
+use crate::domain::{InputSpec, ModelGuarantee, PerRole, StopReason};
 use crate::onnx::OutputKind;
 use crate::settings::MixtureSettings;
 
@@ -16,7 +16,7 @@ use crate::settings::MixtureSettings;
 /// be replaced while observations wait.
 pub(in crate::classifier) struct EvaluatedModels {
     /// The guarantee of the robust model.
-    pub(in crate::classifier) guarantee: Guarantee,
+    pub(in crate::classifier) guarantee: ModelGuarantee,
     pub(in crate::classifier) output_kinds: PerRole<OutputKind>,
     pub(in crate::classifier) spec: InputSpec,
     pub(in crate::classifier) classes: usize,
@@ -54,9 +54,9 @@ impl Evaluator {
     /// # Errors
     /// Returns the errors of the mathematics. The request itself succeeded with the same numbers,
     /// so none is expected.
-    pub(super) fn evaluate(&self, observation: &Observation) -> Result<Vec<EvaluatedInput>, CertificateError> {
+    pub(super) fn evaluate(&self, observation: &RecordedOutputs) -> Result<Vec<EvaluatedInput>, CertificateError> {
         match observation {
-            Observation::Rows { outputs, served } => {
+            RecordedOutputs::Rows { outputs, served } => {
                 let classes = self.models.classes;
                 let rows = outputs
                     .standard
@@ -70,7 +70,7 @@ impl Evaluator {
                     })
                     .collect()
             }
-            Observation::Votes(votes) => {
+            RecordedOutputs::Votes(votes) => {
                 let predictions = self.for_each_candidate(|candidate| self.predict_from_votes(votes, candidate))?;
                 Ok(vec![(votes.served, predictions)])
             }
@@ -176,7 +176,7 @@ impl Evaluator {
     /// An evaluator for two classes and a robust model without a guarantee.
     pub(super) fn example(alphas: &[Alpha]) -> Self {
         let models = EvaluatedModels {
-            guarantee: Guarantee::None,
+            guarantee: ModelGuarantee::None,
             output_kinds: PerRole::of(|_| OutputKind::Probabilities),
             spec: InputSpec {
                 name: "input".to_owned(),

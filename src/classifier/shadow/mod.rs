@@ -15,8 +15,8 @@
 mod counting_window;
 mod evaluation_worker;
 mod evaluator;
-mod observation;
 mod radius_histogram;
+mod recorded_outputs;
 mod recorders;
 mod shadow_counts;
 mod shadow_prediction;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use super::counting_window::{CountingWindow, WindowConfig};
 use super::evaluation_worker::EvaluationWorker;
 use super::evaluator::{EvaluatedModels, Evaluator};
-use super::observation::{Observation, VoteObservation};
+use super::recorded_outputs::{RecordedOutputs, VoteObservation};
 use super::shadow_prediction::ServedPrediction;
 use super::shadow_report::ShadowReport;
 use crate::certificate::{Alpha, VoteRule};
@@ -81,7 +81,8 @@ impl Recorder {
     /// Records that one row of each model for each input was answered with `predictions`.
     pub(in crate::classifier) fn record_rows(&self, outputs: PerRole<Vec<f32>>, predictions: &[Prediction]) {
         let served = predictions.iter().map(ServedPrediction::new).collect();
-        self.worker.submit(&self.window, Observation::Rows { outputs, served });
+        self.worker
+            .submit(&self.window, RecordedOutputs::Rows { outputs, served });
     }
 
     /// Records that the votes in `trace`, drawn under `rule`, were answered with `prediction`.
@@ -93,7 +94,8 @@ impl Recorder {
             stop_reason: prediction.certificate.stop_reason,
             served: ServedPrediction::new(prediction),
         };
-        self.worker.submit(&self.window, Observation::Votes(Box::new(votes)));
+        self.worker
+            .submit(&self.window, RecordedOutputs::Votes(Box::new(votes)));
     }
 
     /// Returns the current counts. `alpha` is the serving one.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::noise_key_generator::NoiseKeyGenerator;
 use super::snapping::SnappedInput;
-use crate::certificate::noise::{Grid, NoiseError, NoiseKey, NoiseTable, fill_noisy_row};
+use crate::certificate::noise::{InputGrid, NoiseError, NoiseKey, NoiseTable, fill_noisy_row};
 use crate::certificate::{CertificateError, Sigma};
 use crate::domain::{Input, InputSpec};
 use crate::scheduler::RowSource;
@@ -20,7 +20,7 @@ pub(in crate::classifier) struct Smoother {
 
 /// The grid of the inputs, and the table of the noise on it.
 struct GridNoise {
-    grid: Grid,
+    grid: InputGrid,
     table: NoiseTable,
 }
 
@@ -40,7 +40,7 @@ impl Smoother {
         levels: u32,
         keys: Arc<NoiseKeyGenerator>,
     ) -> Result<Self, SmootherError> {
-        let grid = Grid::new(spec.low, spec.high, levels)?;
+        let grid = InputGrid::new(spec.low, spec.high, levels)?;
         let table = NoiseTable::new(grid.scale(sigma))?;
         let total_variation = table.total_variation_for(spec.dimension());
         let noise = Arc::new(GridNoise { grid, table });

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::certificate::noise::{Grid, NoiseError};
+use crate::certificate::noise::{InputGrid, NoiseError};
 use crate::domain::{Input, ValueEncoding};
 
 /// An input on the grid.
@@ -17,7 +17,7 @@ pub(in crate::classifier) struct SnappedInput {
 
 impl SnappedInput {
     /// Moves `input` to the nearest points of `grid`.
-    pub(super) fn new(grid: &Grid, input: &Input) -> Result<Self, NoiseError> {
+    pub(super) fn new(grid: &InputGrid, input: &Input) -> Result<Self, NoiseError> {
         let mut on_grid = true;
         let levels = input
             .values()
@@ -47,7 +47,7 @@ impl SnappedInput {
 ///   its values to float32, which is less than a hundredth of that.
 /// - UINT8: x' consists of bytes, as x does, and all bytes are grid points. The loss is 0. The
 ///   radius then covers byte inputs, with the distances of `u / 255`.
-fn snapping_loss(grid: &Grid, dimension: usize, encoding: ValueEncoding, on_grid: bool) -> f64 {
+fn snapping_loss(grid: &InputGrid, dimension: usize, encoding: ValueEncoding, on_grid: bool) -> f64 {
     let coordinate_loss = match (encoding, on_grid) {
         (ValueEncoding::UInt8, true) => return 0.0,
         (ValueEncoding::Float32, true) => (grid.snap_distance() + grid.rounding_distance()).next_up(),
@@ -66,7 +66,7 @@ mod tests {
     use crate::certificate::served_radius;
 
     /// Returns the levels of `values` on `grid` and the snapping loss.
-    fn snapped(grid: &Grid, values: &[f32]) -> (Vec<i32>, f64) {
+    fn snapped(grid: &InputGrid, values: &[f32]) -> (Vec<i32>, f64) {
         let snaps: Vec<_> = values.iter().map(|&value| grid.snap(value).unwrap()).collect();
         let on_grid = snaps.iter().all(|(_, exact)| *exact);
         let loss = snapping_loss(grid, values.len(), ValueEncoding::Float32, on_grid);
@@ -81,7 +81,7 @@ mod tests {
         squares.sum::<f64>().sqrt()
     }
 
-    fn grid_distance(grid: &Grid, x: &[i32], other: &[i32]) -> f64 {
+    fn grid_distance(grid: &InputGrid, x: &[i32], other: &[i32]) -> f64 {
         let squares = x.iter().zip(other).map(|(a, b)| f64::from(a - b).powi(2));
         squares.sum::<f64>().sqrt() * grid.step()
     }
@@ -91,7 +91,7 @@ mod tests {
     /// radius.
     #[test]
     fn an_input_on_the_grid_pays_for_the_move_of_a_perturbed_input() {
-        let grid = Grid::new(0.0, 1.0, 255).unwrap();
+        let grid = InputGrid::new(0.0, 1.0, 255).unwrap();
         let proven = 36.0 / 255.0;
         let x = vec![grid.to_value(128); 3072];
         let perturbed = vec![grid.to_value(128) + 0.5005 * (1.0 / 255.0); 3072];
@@ -104,7 +104,7 @@ mod tests {
         );
         assert!(served_radius(proven, loss) <= distance(&x, &perturbed));
         // On the grid of the bundled models the loss is below 0.0005.
-        let fine = Grid::new(0.0, 1.0, 65_535).unwrap();
+        let fine = InputGrid::new(0.0, 1.0, 65_535).unwrap();
         let (_, loss) = snapped(&fine, &vec![fine.to_value(128 * 257); 3072]);
         assert!(loss < 0.0005, "{loss}");
     }
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn byte_inputs_have_no_snapping_loss() {
         for multiple in 1..=257 {
-            let grid = Grid::new(0.0, 1.0, 255 * multiple).unwrap();
+            let grid = InputGrid::new(0.0, 1.0, 255 * multiple).unwrap();
             for byte in 0..=255_u8 {
                 let value = Input::new(vec![byte].into(), ValueEncoding::UInt8).values()[0];
                 let level = i32::from(byte) * i32::try_from(multiple).unwrap();
@@ -135,7 +135,7 @@ mod tests {
             on_grid: bool,
             slack in 1.0..1.2f64,
         ) {
-            let grid = Grid::new(0.0, 1.0, levels).unwrap();
+            let grid = InputGrid::new(0.0, 1.0, levels).unwrap();
             let step = grid.step();
             #[expect(clippy::cast_possible_truncation, reason = "any value will do")]
             let x: Vec<f32> = coordinates.iter().map(|(position, _, _)| {
@@ -167,7 +167,7 @@ mod tests {
             levels in 1_u32..=65_535,
             position in 0.0_f64..1.0,
         ) {
-            if let Ok(grid) = Grid::new(low, low + width, levels) {
+            if let Ok(grid) = InputGrid::new(low, low + width, levels) {
                 #[expect(clippy::cast_possible_truncation, reason = "a level in range")]
                 let level = (position * f64::from(levels)) as i32;
                 let exact = low + f64::from(level) * grid.step();

@@ -42,8 +42,8 @@ fn manifest() -> Manifest {
     }
 }
 
-fn lipschitz(constant: f64, vector_valued: bool, error_bound: f64, norm: Norm) -> Guarantee {
-    Guarantee::LipschitzLogits {
+fn lipschitz(constant: f64, vector_valued: bool, error_bound: f64, norm: Norm) -> ModelGuarantee {
+    ModelGuarantee::LipschitzLogits {
         norm,
         constant,
         vector_valued,
@@ -225,8 +225,8 @@ fn a_broken_record_is_rejected_for_every_guarantee() {
     ] {
         for guarantee in [
             manifest().guarantee,
-            Guarantee::None,
-            Guarantee::GaussianSmoothing {
+            ModelGuarantee::None,
+            ModelGuarantee::GaussianSmoothing {
                 sigma: 0.25,
                 levels: 255,
             },
@@ -249,17 +249,17 @@ fn smoothing_is_proven_and_probabilities_are_claimed() {
         };
         determine_basis(&manifest, None, &[]).unwrap()
     };
-    let smoothed = basis_of(Guarantee::GaussianSmoothing {
+    let smoothed = basis_of(ModelGuarantee::GaussianSmoothing {
         sigma: 0.25,
         levels: 255,
     });
     assert_eq!(smoothed.unwrap().basis, Basis::Proven);
-    let probabilities = basis_of(Guarantee::LipschitzProbabilities {
+    let probabilities = basis_of(ModelGuarantee::LipschitzProbabilities {
         norm: Norm::L2,
         constants: vec![1.0, 1.0],
         neighbourhood: None,
         error_bound: 0.0,
     });
     assert_eq!(probabilities.unwrap().basis, Basis::Claimed);
-    assert_eq!(basis_of(Guarantee::None), None);
+    assert_eq!(basis_of(ModelGuarantee::None), None);
 }

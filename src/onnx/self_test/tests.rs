@@ -103,7 +103,7 @@ fn error_if(condition: bool) -> f32 {
 fn a_function_is_consistent() {
     let report = run_self_test(|_| 0.0, 4, OutputTolerance::BitExact);
     assert_eq!(report.outcome, SelfTestOutcome::Consistent);
-    assert_eq!((report.rows, report.flaws), (3, RowFlaws::default()));
+    assert_eq!((report.rows, report.flaws), (3, OutputRowFlaws::default()));
 }
 
 #[test]

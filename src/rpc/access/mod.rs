@@ -7,7 +7,7 @@
 
 mod access_control;
 mod bearer_tokens;
-mod certificates;
+mod certificate_chain;
 mod credential_file;
 mod credentials;
 mod tls;

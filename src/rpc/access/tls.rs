@@ -11,7 +11,7 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::{Error, RootCertStore, ServerConfig};
 
-use super::certificates::read_certificates;
+use super::certificate_chain::read_certificates;
 use super::credential_file::read_file;
 use crate::domain::Violations;
 use crate::settings::TlsSettings;

@@ -11,8 +11,8 @@ use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Response, Status};
 
 use crate::call::TraceContext;
-use crate::call::{CallRecord, CertificateCounts, Code, Observer as _, Observers, RequestId, RequestIds, Rpc};
-use crate::classifier::{ClassifierError, MixedClassifier, PredictionBatch};
+use crate::call::{CallObserver as _, CallObservers, CallRecord, CertificateCounts, Code, RequestId, RequestIds, Rpc};
+use crate::classifier::{ClassifierError, MixedClassifier, RequestPredictions};
 
 /// The header that carries the request ID, in requests and responses.
 pub(in crate::rpc) const REQUEST_ID: &str = "x-request-id";
@@ -28,12 +28,12 @@ struct Shared {
     ids: RequestIds,
     /// Whether an observer needs the trace context of a call.
     reads_trace_context: bool,
-    observers: Observers,
+    observers: CallObservers,
 }
 
 impl CallTracker {
     /// Every call is reported to `observers`.
-    pub(in crate::rpc) fn new(observers: Observers) -> Self {
+    pub(in crate::rpc) fn new(observers: CallObservers) -> Self {
         let shared = Shared {
             ids: RequestIds::default(),
             reads_trace_context: observers.reads_trace_context(),
@@ -92,7 +92,7 @@ impl TrackedCall {
     }
 
     /// Records the classifier's results and reports the predictions.
-    pub(in crate::rpc) fn record_predictions(&mut self, batch: &PredictionBatch) {
+    pub(in crate::rpc) fn record_predictions(&mut self, batch: &RequestPredictions) {
         self.record.certificates = CertificateCounts::of(&batch.predictions);
         self.record.timings = batch.timings;
         self.record.rows = batch.rows;

@@ -6,7 +6,7 @@ use tonic::Status;
 
 use super::call_tracker::TrackedCall;
 use super::status;
-use crate::classifier::{CertificationParams, MixedClassifier, PredictionBatch};
+use crate::classifier::{CertificationParams, MixedClassifier, RequestPredictions};
 use crate::domain::Input;
 
 /// Classifies `inputs` by `deadline`, and records the predictions or the error in `call`.
@@ -19,7 +19,7 @@ pub(in crate::rpc) async fn classify(
     params: CertificationParams,
     deadline: Instant,
     call: &mut TrackedCall,
-) -> Result<PredictionBatch, Status> {
+) -> Result<RequestPredictions, Status> {
     let batch = classifier.predict(inputs, params, deadline).await.map_err(|error| {
         call.record_error(&error);
         status::classifier_error(&error)

@@ -8,7 +8,7 @@ use tonic::{Request, Status};
 
 use super::call_tracker::{CallTracker, TrackedCall};
 use super::{deadline, status};
-use crate::live::{Live, Snapshot};
+use crate::live::{CurrentSnapshot, Snapshot};
 
 /// Completes when the server shuts down. Each listener and each request stream awaits it.
 pub(in crate::rpc) type ShutdownSignal = Shared<BoxFuture<'static, ()>>;
@@ -16,7 +16,7 @@ pub(in crate::rpc) type ShutdownSignal = Shared<BoxFuture<'static, ()>>;
 /// The shared state of the handlers. Clones refer to the same state.
 #[derive(Clone)]
 pub(in crate::rpc) struct HandlerContext {
-    pub(in crate::rpc) live: Arc<Live>,
+    pub(in crate::rpc) live: Arc<CurrentSnapshot>,
     pub(in crate::rpc) calls: CallTracker,
     pub(in crate::rpc) shutdown: ShutdownSignal,
 }

@@ -8,7 +8,7 @@ use tonic::codegen::Service;
 use tonic::codegen::http::{Request, Response};
 use tonic::server::NamedService;
 
-use crate::live::Live;
+use crate::live::CurrentSnapshot;
 
 /// The smallest limit on a response, in bytes. Responses are small, so a low limit on requests does
 /// not block them.
@@ -21,13 +21,13 @@ const MIN_RESPONSE_LIMIT: usize = 4 << 20;
 #[derive(Clone)]
 pub(in crate::rpc) struct MessageSizeLimit<S> {
     inner: S,
-    live: Arc<Live>,
+    live: Arc<CurrentSnapshot>,
     set_limits: fn(S, usize, usize) -> S,
 }
 
 impl<S> MessageSizeLimit<S> {
     /// `set_limits` sets the largest request and the largest response, in bytes.
-    pub(in crate::rpc) fn new(inner: S, live: Arc<Live>, set_limits: fn(S, usize, usize) -> S) -> Self {
+    pub(in crate::rpc) fn new(inner: S, live: Arc<CurrentSnapshot>, set_limits: fn(S, usize, usize) -> S) -> Self {
         Self {
             inner,
             live,

@@ -9,7 +9,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::classifier::ClassifierError;
 use crate::domain::Violations;
-use crate::live::NotLive;
+use crate::live::NoSnapshot;
 
 /// The bounds of the retry delay of a refused caller.
 ///
@@ -62,7 +62,7 @@ pub(in crate::rpc) fn internal(message: &str) -> Status {
 }
 
 /// UNAVAILABLE while no models are live.
-pub(in crate::rpc) fn not_live(reason: NotLive) -> Status {
+pub(in crate::rpc) fn not_live(reason: NoSnapshot) -> Status {
     Status::unavailable(reason.to_string())
 }
 

@@ -24,7 +24,7 @@ use super::log_throttle::LogThrottle;
 use super::method_descriptors::MethodDescriptors;
 use super::monitored_io::MonitoredIo;
 use super::request::RequestHandler;
-use crate::live::Live;
+use crate::live::CurrentSnapshot;
 use crate::rpc::access::AccessControl;
 use crate::rpc::common::call_tracker::CallTracker;
 use crate::settings::ConnectionSettings;
@@ -42,7 +42,7 @@ pub(in crate::rpc) struct ConnectionServer {
     routes: Routes,
     methods: Arc<MethodDescriptors>,
     /// The live settings, which limit the next connection and the next request.
-    live: Arc<Live>,
+    live: Arc<CurrentSnapshot>,
     calls: CallTracker,
     access: Arc<AccessControl>,
     counts: Arc<ConnectionCounts>,
@@ -56,7 +56,7 @@ impl ConnectionServer {
     pub(in crate::rpc) fn new(
         routes: Routes,
         methods: MethodDescriptors,
-        live: Arc<Live>,
+        live: Arc<CurrentSnapshot>,
         calls: CallTracker,
         access: Arc<AccessControl>,
         counts: Arc<ConnectionCounts>,

@@ -20,7 +20,7 @@ use super::message_framing::MessageFraming;
 use super::method_descriptors::MethodDescriptors;
 use super::request_body::{RequestBody, TimeoutScope};
 use super::response_body::ResponseBody;
-use crate::live::Live;
+use crate::live::CurrentSnapshot;
 use crate::rpc::access::AccessControl;
 use crate::rpc::common::call_tracker::CallTracker;
 use crate::rpc::common::deadline::requested_timeout;
@@ -40,7 +40,7 @@ pub(super) struct RequestHandler {
     pub(super) calls: CallTracker,
     /// The live settings. Each request reads its time limit, because a connection may stay open for
     /// days.
-    pub(super) live: Arc<Live>,
+    pub(super) live: Arc<CurrentSnapshot>,
 }
 
 impl RequestHandler {

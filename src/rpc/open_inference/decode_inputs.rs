@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use super::model_identity::INPUT_NAME;
 use super::proto::model_infer_request::InferInputTensor;
 use super::proto::{InferTensorContents, ModelInferRequest};
+use super::protocol_constants::INPUT_NAME;
 use super::quoting::quoted;
 use crate::domain::{Input, InputSpec, ValueEncoding, Violations};
 use crate::rpc::common::tensor_validation::{ProtocolNames, TensorField, check_layout, split_inputs};

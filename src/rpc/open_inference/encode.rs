@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::model_identity::MODEL_VERSION;
 use super::outputs::{InferOutput, wire_i64};
 use super::proto::infer_parameter::ParameterChoice;
 use super::proto::model_infer_response::InferOutputTensor;
 use super::proto::{InferParameter, ModelInferResponse};
+use super::protocol_constants::MODEL_VERSION;
 use super::uncertified_reasons::uncertified_reasons;
 use crate::domain::{CertificateStatus, Prediction, Provenance};
 use crate::rpc::common::float32::{nearest_f32, probability_from_log};

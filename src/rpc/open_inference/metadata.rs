@@ -1,9 +1,9 @@
 //! Builds the responses to ServerMetadata and ModelMetadata.
 
-use super::model_identity::{INPUT_NAME, MODEL_VERSION, PLATFORM};
 use super::outputs::{InferOutput, input_shape};
 use super::proto::model_metadata_response::TensorMetadata;
 use super::proto::{ModelMetadataResponse, ServerMetadataResponse};
+use super::protocol_constants::{INPUT_NAME, MODEL_VERSION, PLATFORM};
 use crate::classifier::MixedClassifier;
 
 /// The Triton extensions that this server supports: ModelConfig, ModelStatistics, and the

@@ -1,11 +1,11 @@
 //! Builds the model configuration in Triton's format, which some clients request first.
 
 use super::encode::provenance_parameters;
-use super::model_identity::{INPUT_NAME, PLATFORM};
 use super::outputs::{InferOutput, input_shape};
 use super::proto::infer_parameter::ParameterChoice;
 use super::proto::model_config::SchedulingChoice;
 use super::proto::{DataType, ModelConfig, ModelDynamicBatching, ModelInput, ModelOutput, ModelParameter};
+use super::protocol_constants::{INPUT_NAME, PLATFORM};
 use crate::classifier::MixedClassifier;
 
 /// The configuration of the model `name`, which accepts up to `max_inputs` inputs in one request.

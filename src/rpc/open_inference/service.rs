@@ -5,7 +5,6 @@ use std::sync::Arc;
 use futures_util::stream::Empty;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::model_identity::MODEL_VERSION;
 use super::model_infer::model_infer;
 use super::proto::grpc_inference_service_server::GrpcInferenceService;
 use super::proto::{
@@ -14,6 +13,7 @@ use super::proto::{
     ModelStreamInferResponse, ServerLiveRequest, ServerLiveResponse, ServerMetadataRequest, ServerMetadataResponse,
     ServerReadyRequest, ServerReadyResponse,
 };
+use super::protocol_constants::MODEL_VERSION;
 use super::quoting::quoted;
 use super::statistics::InferStatisticsRecorder;
 use super::{metadata, model_config};

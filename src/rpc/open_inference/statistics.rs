@@ -3,8 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::model_identity::MODEL_VERSION;
 use super::proto::{InferStatistics, ModelStatistics, StatisticDuration};
+use super::protocol_constants::MODEL_VERSION;
 
 /// The durations of the steps of one answered request.
 #[derive(Debug, Clone, Copy, Default)]

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use super::*;
-use crate::domain::RowFlaws;
+use crate::domain::OutputRowFlaws;
 use crate::onnx::OutputTolerance;
 use crate::scheduler::row_audit::tests::Identity;
 
@@ -14,7 +14,7 @@ type Flaw = fn(rows: usize) -> f32;
 #[derive(Debug, Default)]
 struct RecordedEvents {
     audits: Mutex<Vec<bool>>,
-    flaws: Mutex<RowFlaws>,
+    flaws: Mutex<OutputRowFlaws>,
 }
 
 impl ModelObserver for RecordedEvents {
@@ -22,7 +22,7 @@ impl ModelObserver for RecordedEvents {
         assert_eq!(role, Role::Robust);
         self.audits.lock().unwrap().push(same);
     }
-    fn rows_flawed(&self, role: Role, flaws: RowFlaws) {
+    fn rows_flawed(&self, role: Role, flaws: OutputRowFlaws) {
         assert_eq!(role, Role::Robust);
         *self.flaws.lock().unwrap() += flaws;
     }

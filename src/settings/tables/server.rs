@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::connections::{self, ConnectionSettings};
-use crate::settings::processors::processors;
+use crate::settings::processor_count::processor_count;
 use crate::settings::reader::Reader;
 use crate::settings::setting_key::SettingKey;
 
@@ -68,7 +68,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> ServerSettings {
     let threads = reader.size(
         SettingKey::restart_only("server.threads", "Threads that read requests and write responses.")
             .with_computed_default("a quarter of the processors, at least 1"),
-        (processors() / 4).clamp(1, MAX_THREADS),
+        (processor_count() / 4).clamp(1, MAX_THREADS),
         1..=MAX_THREADS,
     );
     let max_request_time = reader.duration(

@@ -15,9 +15,9 @@ use super::process::ProcessMetrics;
 use super::registry::MetricRegistry;
 use super::server_state::ServerState;
 use super::shadow::ShadowMetrics;
-use super::wire::WireMetrics;
-use crate::call::{CallRecord, Observer};
-use crate::domain::{Prediction, Role, RowFlaws};
+use super::transport::TransportMetrics;
+use crate::call::{CallObserver, CallRecord};
+use crate::domain::{OutputRowFlaws, Prediction, Role};
 use crate::live::{ConfigObserver, ConfigStatus, Snapshot};
 use crate::scheduler::ModelObserver;
 
@@ -29,7 +29,7 @@ pub struct Metrics {
     models: ModelMetrics,
     load: LoadMetrics,
     config: ConfigMetrics,
-    wire: WireMetrics,
+    transport: TransportMetrics,
     shadow: ShadowMetrics,
     process: ProcessMetrics,
     /// Held during a scrape and while related gauges change, so that a scrape reads all or none of
@@ -50,7 +50,7 @@ impl Metrics {
             models: ModelMetrics::new(&registry)?,
             load: LoadMetrics::new(&registry)?,
             config: ConfigMetrics::new(&registry)?,
-            wire: WireMetrics::new(&registry)?,
+            transport: TransportMetrics::new(&registry)?,
             shadow: ShadowMetrics::new(&registry)?,
             process: ProcessMetrics::new(&registry)?,
             registry,
@@ -65,7 +65,7 @@ impl Metrics {
     pub fn text(&self, state: &ServerState) -> Result<String, MetricsError> {
         let _lock = self.lock_scrape();
         self.load.set(state.load.unwrap_or_default(), state.serving);
-        self.wire.set(state);
+        self.transport.set(state);
         self.shadow.set(state.shadow);
         self.process.read();
         Ok(TextEncoder::new().encode_to_string(&self.registry.collectors().gather())?)
@@ -76,7 +76,7 @@ impl Metrics {
     }
 }
 
-impl Observer for Metrics {
+impl CallObserver for Metrics {
     fn answered(&self, call: &CallRecord, predictions: &[Prediction]) {
         self.answers.answered(call, predictions);
     }
@@ -111,7 +111,7 @@ impl ModelObserver for Metrics {
         self.models.ran(role, rows, elapsed);
     }
 
-    fn rows_flawed(&self, role: Role, flaws: RowFlaws) {
+    fn rows_flawed(&self, role: Role, flaws: OutputRowFlaws) {
         self.models.rows_flawed(role, flaws);
     }
 

@@ -3,7 +3,7 @@
 //! [`Metrics`] is the set of metrics of one server. It is not global, so tests run many servers in
 //! one process. It observes calls ([`calls`], [`answers`]), executors ([`models`]) and the
 //! configuration ([`config`]) as events happen, and counts in cells that it finds by index. A scrape
-//! reads the rest from the [`ServerState`]: [`load`], [`wire`], [`shadow`] and [`process`].
+//! reads the rest from the [`ServerState`]: [`load`], [`transport`], [`shadow`] and [`process`].
 //!
 //! A new metric is registered through [`registry`] and gets its line in `docs/reference/metrics.md`, which
 //! a test compares with the exported text. [`endpoint`] serves the port on a thread of its own, so it
@@ -24,7 +24,7 @@ mod registry;
 mod routes;
 mod server_state;
 mod shadow;
-mod wire;
+mod transport;
 
 pub use all::Metrics;
 pub use endpoint::{Endpoint, MetricsListener};

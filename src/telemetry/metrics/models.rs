@@ -7,7 +7,7 @@ use prometheus::{Error, Histogram, IntCounter};
 use super::buckets;
 use super::label_cells::per_role;
 use super::registry::MetricRegistry;
-use crate::domain::{PerRole, Role, RowFlaws};
+use crate::domain::{OutputRowFlaws, PerRole, Role};
 use crate::scheduler::ModelObserver;
 
 pub(super) struct ModelMetrics {
@@ -80,7 +80,7 @@ impl ModelObserver for ModelMetrics {
         self.batch_duration[role].observe(elapsed.as_secs_f64());
     }
 
-    fn rows_flawed(&self, role: Role, flaws: RowFlaws) {
+    fn rows_flawed(&self, role: Role, flaws: OutputRowFlaws) {
         let count = |rows| u64::try_from(rows).unwrap_or(u64::MAX);
         self.nonfinite_rows[role].inc_by(count(flaws.not_finite));
         self.improper_rows[role].inc_by(count(flaws.not_probabilities));

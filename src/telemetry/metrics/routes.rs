@@ -11,7 +11,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use super::all::Metrics;
 use super::error::MetricsError;
 use super::server_state::ServerState;
-use crate::live::Live;
+use crate::live::CurrentSnapshot;
 use crate::rpc::{AccessControl, ConnectionCounts, HealthReporter};
 use crate::telemetry::logs::LogHandle;
 use crate::telemetry::traces::Tracer;
@@ -25,7 +25,7 @@ pub struct Routes {
     /// Metrics that are counted as things happen.
     pub metrics: Arc<Metrics>,
     /// The models in force.
-    pub live: Arc<Live>,
+    pub live: Arc<CurrentSnapshot>,
     /// The state of the health service.
     pub health: HealthReporter,
     /// The counts of the listeners.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use certimix::certificate::noise::{Grid, NoiseKey, NoiseTable, fill_noisy_row};
+use certimix::certificate::noise::{InputGrid, NoiseKey, NoiseTable, fill_noisy_row};
 use certimix::classifier::VoteReplayer;
 use certimix::domain::Input;
 use certimix::rpc::proto::{Certificate, CertificateStatus, CertifyRequest, Prediction};
@@ -29,7 +29,7 @@ fn key(certificate: &Certificate) -> [u8; 32] {
 
 /// Counts the estimation votes with a negative first coordinate, whose square root is NaN.
 fn nan_votes(certificate: &Certificate, x: [f32; 4]) -> u64 {
-    let grid = Grid::new(-1.0, 1.0, 8192).unwrap();
+    let grid = InputGrid::new(-1.0, 1.0, 8192).unwrap();
     let table = NoiseTable::new(grid.scale(0.25)).unwrap();
     let key = NoiseKey::from_bytes(key(certificate));
     let levels = x.map(|value| grid.snap(value).unwrap().0);

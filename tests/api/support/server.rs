@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use certimix::app::{self, AppError, Ready, Start};
+use certimix::app::{self, AppError, ReadyReport, ServerInputs};
 use certimix::rpc::Listeners;
 use certimix::rpc::proto::mixed_classifier_client::MixedClassifierClient;
 use tokio::sync::oneshot;
@@ -33,7 +33,7 @@ pub struct TestServer {
     pub name: String,
     /// Keeps the files of the settings.
     _setup: Setup,
-    ready: Option<oneshot::Receiver<Ready>>,
+    ready: Option<oneshot::Receiver<ReadyReport>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<Result<(), AppError>>>,
 }
@@ -72,7 +72,7 @@ impl TestServer {
                 let stopped = async move { drop(stopped.await) };
                 // The application runs on a worker, so that every thread that answers has the
                 // server's name.
-                let start = Start {
+                let start = ServerInputs {
                     settings,
                     source,
                     listeners,

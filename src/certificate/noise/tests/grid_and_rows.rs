@@ -3,11 +3,11 @@
 use proptest::prelude::*;
 
 use super::samples::{counting_key, noise};
-use crate::certificate::noise::{Grid, MAX_LEVEL, NoiseError, NoiseTable, fill_noisy_row};
+use crate::certificate::noise::{InputGrid, MAX_LEVEL, NoiseError, NoiseTable, fill_noisy_row};
 
 #[test]
 fn eight_bit_pixels_equal_division_by_255() {
-    let grid = Grid::new(0.0, 1.0, 255).unwrap();
+    let grid = InputGrid::new(0.0, 1.0, 255).unwrap();
     for pixel in 0..=255_u8 {
         let divided = f32::from(pixel) / 255.0;
         assert_eq!(
@@ -26,7 +26,7 @@ fn eight_bit_pixels_equal_division_by_255() {
 
 #[test]
 fn values_between_levels_snap_to_the_nearest() {
-    let grid = Grid::new(-2.0, 2.0, 4).unwrap();
+    let grid = InputGrid::new(-2.0, 2.0, 4).unwrap();
     for (value, level, exact) in [
         (-2.0, 0, true),
         (0.0, 2, true),
@@ -62,23 +62,26 @@ fn invalid_grids_are_rejected() {
         (0.0, 1e31),
     ] {
         assert!(
-            matches!(Grid::new(low, high, 10), Err(NoiseError::Bounds { .. })),
+            matches!(InputGrid::new(low, high, 10), Err(NoiseError::Bounds { .. })),
             "{low} to {high}"
         );
     }
-    assert_eq!(Grid::new(0.0, 1.0, 0), Err(NoiseError::Levels { levels: 0 }));
-    assert_eq!(Grid::new(0.0, 1.0, 65_537), Err(NoiseError::Levels { levels: 65_537 }));
-    assert!(Grid::new(0.0, 1.0, 65_536).is_ok());
-    assert!(Grid::new(0.0, 5e-324, 1).is_err());
+    assert_eq!(InputGrid::new(0.0, 1.0, 0), Err(NoiseError::Levels { levels: 0 }));
+    assert_eq!(
+        InputGrid::new(0.0, 1.0, 65_537),
+        Err(NoiseError::Levels { levels: 65_537 })
+    );
+    assert!(InputGrid::new(0.0, 1.0, 65_536).is_ok());
+    assert!(InputGrid::new(0.0, 5e-324, 1).is_err());
     assert!(matches!(
-        Grid::new(1e5, 1e5 + 1.0, 65_536),
+        InputGrid::new(1e5, 1e5 + 1.0, 65_536),
         Err(NoiseError::Step { .. })
     ));
 }
 
 #[test]
 fn errors_leave_the_row_unchanged_and_name_the_value() {
-    let grid = Grid::new(0.0, 1.0, 255).unwrap();
+    let grid = InputGrid::new(0.0, 1.0, 255).unwrap();
     let table = NoiseTable::new(1.0).unwrap();
     let mut out = [9.0; 3];
     let mut fill = |levels: &[i32]| fill_noisy_row(&table, &grid, &counting_key(), 0, levels, &mut out);
@@ -108,7 +111,7 @@ fn errors_leave_the_row_unchanged_and_name_the_value() {
 /// On a grid of integers the value is the sum itself, so any intermediate rounding would show.
 #[test]
 fn the_sum_of_level_and_noise_is_exact() {
-    let grid = Grid::new(0.0, 65_536.0, 65_536).unwrap();
+    let grid = InputGrid::new(0.0, 65_536.0, 65_536).unwrap();
     let table = NoiseTable::new(grid.scale(32_768.0)).unwrap();
     let levels: Vec<i32> = (0..20_000).map(|i| i * 65_536 / 19_999).collect();
     for vote in 0..20 {
@@ -134,7 +137,7 @@ proptest! {
     fn a_row_is_the_grid_applied_to_level_plus_noise(
         length in 0_usize..1700, vote: u64, bytes: [u8; 32], low in -100.0_f64..100.0, width in 1.0_f64..100.0,
     ) {
-        let grid = Grid::new(low, low + width, 255).unwrap();
+        let grid = InputGrid::new(low, low + width, 255).unwrap();
         let table = NoiseTable::new(40.0).unwrap();
         let key = crate::certificate::noise::NoiseKey::from_bytes(bytes);
         let levels: Vec<i32> = (0..length as i32).map(|i| i % 256).collect();
@@ -149,7 +152,7 @@ proptest! {
 
     #[test]
     fn snapping_moves_a_value_by_at_most_the_snap_distance(low in -50.0_f64..50.0, width in 0.01_f64..100.0, levels in 1_u32..=65_536, part in -0.5_f64..1.5) {
-        if let Ok(grid) = Grid::new(low, low + width, levels) {
+        if let Ok(grid) = InputGrid::new(low, low + width, levels) {
             let value = (low + part * width) as f32;
             let (level, exact) = grid.snap(value).unwrap();
             let moved = (f64::from(value) - (low + f64::from(level) * grid.step())).abs();

@@ -4,16 +4,16 @@
 use serde_json::Value;
 
 use super::samples::noise;
-use crate::certificate::noise::{Grid, NoiseKey, NoiseTable, fill_noisy_row};
+use crate::certificate::noise::{InputGrid, NoiseKey, NoiseTable, fill_noisy_row};
 
 fn reference() -> Value {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/noise_sigma025.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-fn grid(reference: &Value) -> Grid {
+fn grid(reference: &Value) -> InputGrid {
     let number = |name: &str| reference[name].as_f64().unwrap();
-    Grid::new(
+    InputGrid::new(
         number("low"),
         number("high"),
         reference["levels"].as_u64().unwrap() as u32,

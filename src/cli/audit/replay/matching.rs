@@ -12,7 +12,7 @@ pub(super) fn read_inputs(
     manifest: &Manifest,
     resize: bool,
 ) -> anyhow::Result<Vec<ModelInput>> {
-    let spec = client::InputSpec {
+    let spec = client::AcceptedInput {
         shape: manifest.input.shape.clone(),
         accepts_uint8: manifest.input.accepts_uint8(),
         low: manifest.input.low,
@@ -65,7 +65,7 @@ pub(super) fn check_model(record: &PredictionRecord, manifest: &Manifest) -> any
             manifest.path.display()
         );
     }
-    if let domain::Guarantee::GaussianSmoothing { sigma, .. } = manifest.guarantee
+    if let domain::ModelGuarantee::GaussianSmoothing { sigma, .. } = manifest.guarantee
         && sigma.to_bits() != record.certificate.sigma.to_bits()
     {
         bail!(

@@ -7,24 +7,20 @@ use anyhow::Context as _;
 use super::args::CertifyArgs;
 use crate::cli::client::connection::error_messages;
 use crate::cli::client::input::ModelInput;
-use crate::cli::client::requests::{InferenceSession, stack_inputs};
+use crate::cli::client::requests::{RequestSender, stack_inputs};
 use crate::cli::client::results::{PredictionRecord, ResultPrinter, certificate_text, rounded_radius};
 use crate::cli::{output, progress_bar};
 use crate::rpc::proto::CertifyStreamResponse;
 
 /// Opens one stream for each input, one after the other. With `--json`, prints every message.
 /// Otherwise prints messages as status lines, and the last message of each stream in the table.
-pub(super) async fn run(args: &CertifyArgs, session: InferenceSession) -> anyhow::Result<()> {
+pub(super) async fn run(args: &CertifyArgs, session: RequestSender) -> anyhow::Result<()> {
     let mut printer = ResultPrinter::new(args.inference.json);
     let outcome = certify_all(args, &session, &mut printer).await;
     printer.finish().and(outcome)
 }
 
-async fn certify_all(
-    args: &CertifyArgs,
-    session: &InferenceSession,
-    printer: &mut ResultPrinter,
-) -> anyhow::Result<()> {
+async fn certify_all(args: &CertifyArgs, session: &RequestSender, printer: &mut ResultPrinter) -> anyhow::Result<()> {
     for input in &session.inputs {
         certify_one(args, session, input, printer).await?;
     }
@@ -33,7 +29,7 @@ async fn certify_all(
 
 async fn certify_one(
     args: &CertifyArgs,
-    session: &InferenceSession,
+    session: &RequestSender,
     input: &ModelInput,
     printer: &mut ResultPrinter,
 ) -> anyhow::Result<()> {
@@ -72,7 +68,7 @@ async fn certify_one(
 }
 
 fn record_of(
-    session: &InferenceSession,
+    session: &RequestSender,
     input: &ModelInput,
     message: CertifyStreamResponse,
     elapsed: Duration,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
-use super::model_input::{InputSpec, ModelInput};
+use super::model_input::{AcceptedInput, ModelInput};
 use super::{image, npy};
 
 /// Reads one file. An image holds one input, an array one or several.
@@ -12,7 +12,7 @@ use super::{image, npy};
 /// # Errors
 /// When the file cannot be read or does not fit the model. The message names the file, its content
 /// and the expected content.
-pub fn read_file(path: &Path, spec: &InputSpec, resize: bool) -> anyhow::Result<Vec<ModelInput>> {
+pub fn read_file(path: &Path, spec: &AcceptedInput, resize: bool) -> anyhow::Result<Vec<ModelInput>> {
     let extension = path
         .extension()
         .and_then(|extension| extension.to_str())
@@ -28,7 +28,7 @@ pub fn read_file(path: &Path, spec: &InputSpec, resize: bool) -> anyhow::Result<
 /// Reads all files before anything is sent. The error lists every file that is wrong.
 pub(in crate::cli::client) fn read_files(
     files: &[PathBuf],
-    spec: &InputSpec,
+    spec: &AcceptedInput,
     resize: bool,
 ) -> anyhow::Result<Vec<ModelInput>> {
     let mut inputs = Vec::new();
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn every_wrong_file_is_listed() {
-        let spec = InputSpec {
+        let spec = AcceptedInput {
             shape: vec![3, 2, 2],
             accepts_uint8: true,
             low: 0.0,

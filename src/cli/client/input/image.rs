@@ -10,11 +10,11 @@ use anyhow::{Context as _, bail};
 use image::imageops::FilterType;
 use image::{DynamicImage, GenericImageView as _, ImageReader};
 
-use super::model_input::{InputSpec, ModelInput};
+use super::model_input::{AcceptedInput, ModelInput};
 use crate::rpc::proto::DataType;
 
 /// Reads a PNG or JPEG file as one uint8 input.
-pub(super) fn read_image(path: &Path, spec: &InputSpec, resize: bool) -> anyhow::Result<ModelInput> {
+pub(super) fn read_image(path: &Path, spec: &AcceptedInput, resize: bool) -> anyhow::Result<ModelInput> {
     let name = path.display().to_string();
     let reader = ImageReader::open(path).with_context(|| name.clone())?;
     // The content decides the format: a JPEG named .png is read.
@@ -36,7 +36,7 @@ pub(super) fn read_image(path: &Path, spec: &InputSpec, resize: bool) -> anyhow:
 
 /// Converts an image to channels-first bytes of the model's size. Also returns whether the image
 /// was resized.
-fn convert(image: DynamicImage, spec: &InputSpec, resize: bool) -> anyhow::Result<(Vec<u8>, bool)> {
+fn convert(image: DynamicImage, spec: &AcceptedInput, resize: bool) -> anyhow::Result<(Vec<u8>, bool)> {
     let &[channels @ (1 | 3), height, width] = spec.shape.as_slice() else {
         bail!(
             "is an image, but the model's inputs have the shape {:?}: use a .npy file",
@@ -111,8 +111,8 @@ mod tests {
     use super::*;
     use image::{GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 
-    fn spec(shape: &[usize]) -> InputSpec {
-        InputSpec {
+    fn spec(shape: &[usize]) -> AcceptedInput {
+        AcceptedInput {
             shape: shape.to_vec(),
             accepts_uint8: true,
             low: 0.0,
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn images_for_other_models_are_rejected() {
         assert!(message(convert(two_pixels(), &spec(&[8]), false)).contains(".npy"));
-        let floats = InputSpec {
+        let floats = AcceptedInput {
             accepts_uint8: false,
             low: -1.0,
             ..spec(&[3, 1, 2])

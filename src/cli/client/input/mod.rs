@@ -12,5 +12,5 @@ mod true_labels;
 
 pub use files::read_file;
 pub(super) use files::read_files;
-pub use model_input::{InputSpec, ModelInput};
+pub use model_input::{AcceptedInput, ModelInput};
 pub(super) use true_labels::TrueLabels;

@@ -8,7 +8,7 @@ use crate::rpc::proto::{DataType, InputInfo};
 
 /// The inputs that the model accepts.
 #[derive(Debug, Clone, PartialEq)]
-pub struct InputSpec {
+pub struct AcceptedInput {
     /// The shape of one input, without N.
     pub shape: Vec<usize>,
     /// Whether the model accepts bytes u, which stand for u / 255.
@@ -19,7 +19,7 @@ pub struct InputSpec {
     pub high: f64,
 }
 
-impl InputSpec {
+impl AcceptedInput {
     /// The specification in the server's `GetModelInfoResponse`.
     ///
     /// # Errors
@@ -93,6 +93,6 @@ mod tests {
             shape: vec![3, -1],
             ..InputInfo::default()
         };
-        assert!(InputSpec::from_info(&info).is_err());
+        assert!(AcceptedInput::from_info(&info).is_err());
     }
 }

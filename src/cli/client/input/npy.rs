@@ -7,11 +7,11 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use npyz::{DType, NpyFile, Order, TypeChar};
 
-use super::model_input::{InputSpec, ModelInput};
+use super::model_input::{AcceptedInput, ModelInput};
 use crate::rpc::proto::DataType;
 
 /// Reads a `.npy` file: one input of the model's shape, or a batch of them.
-pub(super) fn read_npy(path: &Path, spec: &InputSpec) -> anyhow::Result<Vec<ModelInput>> {
+pub(super) fn read_npy(path: &Path, spec: &AcceptedInput) -> anyhow::Result<Vec<ModelInput>> {
     let name = path.display().to_string();
     let file = File::open(path).with_context(|| name.clone())?;
     let bytes = file.metadata().with_context(|| name.clone())?.len();
@@ -20,7 +20,7 @@ pub(super) fn read_npy(path: &Path, spec: &InputSpec) -> anyhow::Result<Vec<Mode
 
 /// `file_bytes` is the length of the file. It limits the size in the header, before any memory is
 /// allocated.
-fn parse(file: impl Read, file_bytes: u64, name: &str, spec: &InputSpec) -> anyhow::Result<Vec<ModelInput>> {
+fn parse(file: impl Read, file_bytes: u64, name: &str, spec: &AcceptedInput) -> anyhow::Result<Vec<ModelInput>> {
     let file = NpyFile::new(file).context("is not a NumPy array")?;
     let dtype = data_type(&file.dtype())?;
     let shape: Vec<usize> = file
@@ -80,7 +80,7 @@ fn data_type(dtype: &DType) -> anyhow::Result<DataType> {
 }
 
 /// N for a batch, `None` for a single input.
-fn batch_size(shape: &[usize], spec: &InputSpec) -> anyhow::Result<Option<usize>> {
+fn batch_size(shape: &[usize], spec: &AcceptedInput) -> anyhow::Result<Option<usize>> {
     if shape == spec.shape {
         return Ok(None);
     }
@@ -101,7 +101,7 @@ fn batch_size(shape: &[usize], spec: &InputSpec) -> anyhow::Result<Option<usize>
     }
 }
 
-fn is_channels_last(shape: &[usize], spec: &InputSpec) -> bool {
+fn is_channels_last(shape: &[usize], spec: &AcceptedInput) -> bool {
     let &[channels, height, width] = spec.shape.as_slice() else {
         return false;
     };
@@ -134,8 +134,8 @@ fn row_major<T: Copy>(values: Vec<T>, shape: &[usize], order: Order) -> Vec<T> {
 mod tests {
     use super::*;
 
-    fn spec(shape: &[usize]) -> InputSpec {
-        InputSpec {
+    fn spec(shape: &[usize]) -> AcceptedInput {
+        AcceptedInput {
             shape: shape.to_vec(),
             accepts_uint8: true,
             low: 0.0,
@@ -155,11 +155,11 @@ mod tests {
         [b"\x93NUMPY\x01\x00", length.as_slice(), header.as_bytes(), data].concat()
     }
 
-    fn read(bytes: &[u8], spec: &InputSpec) -> anyhow::Result<Vec<ModelInput>> {
+    fn read(bytes: &[u8], spec: &AcceptedInput) -> anyhow::Result<Vec<ModelInput>> {
         parse(bytes, bytes.len() as u64, "x.npy", spec)
     }
 
-    fn message(bytes: &[u8], spec: &InputSpec) -> String {
+    fn message(bytes: &[u8], spec: &AcceptedInput) -> String {
         read(bytes, spec).map_or_else(|error| format!("{error:#}"), |inputs| format!("{inputs:?}"))
     }
 

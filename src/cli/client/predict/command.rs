@@ -3,7 +3,7 @@
 use super::stream;
 use crate::cli::client::connection::ServerConnection;
 use crate::cli::client::inference_args::InferenceArgs;
-use crate::cli::client::requests::{InferenceSession, ResponseBatch};
+use crate::cli::client::requests::{InferenceResponse, RequestSender};
 use crate::cli::output::EXIT_CODES;
 use crate::rpc::proto::PredictRequest;
 
@@ -46,7 +46,7 @@ pub struct PredictArgs {
 /// # Errors
 /// When a file does not fit the model, or the server is unreachable or rejects a request.
 pub async fn run(args: PredictArgs) -> anyhow::Result<()> {
-    let session = InferenceSession::open(&args.inference).await?;
+    let session = RequestSender::open(&args.inference).await?;
     if args.stream {
         return stream::run(&args.inference, session).await;
     }
@@ -58,7 +58,7 @@ pub async fn run(args: PredictArgs) -> anyhow::Result<()> {
             priority,
         });
         let response = connection.client.clone().predict(request).await?;
-        Ok(ResponseBatch::from(response.into_inner()))
+        Ok(InferenceResponse::from(response.into_inner()))
     };
     session.run_unary(&args.inference, send).await
 }

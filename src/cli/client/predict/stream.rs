@@ -11,7 +11,7 @@ use tonic::{Status, Streaming};
 
 use crate::cli::client::connection::{ServerConnection, error_messages};
 use crate::cli::client::inference_args::InferenceArgs;
-use crate::cli::client::requests::{InferenceSession, ResponseBatch, stack_inputs};
+use crate::cli::client::requests::{InferenceResponse, RequestSender, stack_inputs};
 use crate::cli::client::results::ResultPrinter;
 use crate::cli::progress_bar::DelayedProgressBar;
 use crate::rpc::proto::predict_stream_response::Outcome;
@@ -22,7 +22,7 @@ use crate::rpc::proto::{PredictRequest, PredictStreamRequest, PredictStreamRespo
 const GRACE_PERIOD: Duration = Duration::from_millis(500);
 
 /// Sends every input and prints the responses, in the format of the unary command.
-pub(super) async fn run(args: &InferenceArgs, session: InferenceSession) -> anyhow::Result<()> {
+pub(super) async fn run(args: &InferenceArgs, session: RequestSender) -> anyhow::Result<()> {
     let batches = session.plan_batches(args)?;
     let mut printer = ResultPrinter::new(args.json);
     let outcome = exchange(args, &session, batches, &mut printer).await;
@@ -31,7 +31,7 @@ pub(super) async fn run(args: &InferenceArgs, session: InferenceSession) -> anyh
 
 async fn exchange(
     args: &InferenceArgs,
-    session: &InferenceSession,
+    session: &RequestSender,
     batches: Vec<Range<usize>>,
     printer: &mut ResultPrinter,
 ) -> anyhow::Result<()> {
@@ -74,7 +74,7 @@ async fn open_stream(
         .into_inner())
 }
 
-fn stream_request(args: &InferenceArgs, session: &InferenceSession, batch: Range<usize>) -> PredictStreamRequest {
+fn stream_request(args: &InferenceArgs, session: &RequestSender, batch: Range<usize>) -> PredictStreamRequest {
     let inputs = session.inputs.get(batch).unwrap_or_default();
     let timeout = session.connection.deadline.max(Duration::from_micros(1));
     PredictStreamRequest {
@@ -90,7 +90,7 @@ fn stream_request(args: &InferenceArgs, session: &InferenceSession, batch: Range
 async fn next_response(
     responses: &mut Streaming<PredictStreamResponse>,
     timeout: Duration,
-) -> anyhow::Result<ResponseBatch> {
+) -> anyhow::Result<InferenceResponse> {
     let message = tokio::time::timeout(timeout, responses.message()).await;
     let message = message.unwrap_or_else(|_| Err(timeout_status()));
     let message = message.map_err(|status| error_messages::from_status(&status))?;

@@ -1,13 +1,13 @@
 //! Groups inputs into requests and sends them.
 //!
-//! [`inference_session`] reads the inputs, groups them by [`batching`], stacks each group into a
-//! [`tensor`], and sends a few requests at a time. Each response is a [`response_batch`].
+//! [`request_sender`] reads the inputs, groups them by [`batching`], stacks each group into a
+//! [`tensor`], and sends a few requests at a time. Each response is a [`inference_response`].
 
-mod batching;
-mod inference_session;
-mod response_batch;
+mod inference_response;
+mod request_grouping;
+mod request_sender;
 mod tensor;
 
-pub(super) use inference_session::InferenceSession;
-pub(super) use response_batch::ResponseBatch;
+pub(super) use inference_response::InferenceResponse;
+pub(super) use request_sender::RequestSender;
 pub(super) use tensor::stack_inputs;

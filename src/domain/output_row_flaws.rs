@@ -12,14 +12,14 @@ pub const PROBABILITY_TOLERANCE: f32 = 1e-3;
 
 /// The number of invalid rows, by kind of flaw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct RowFlaws {
+pub struct OutputRowFlaws {
     /// Rows with a NaN or an infinity.
     pub not_finite: usize,
     /// Finite rows that are not probabilities although the model should return probabilities.
     pub not_probabilities: usize,
 }
 
-impl RowFlaws {
+impl OutputRowFlaws {
     /// Counts the invalid rows of `output`, with `row_len` values each. With `probabilities`, each
     /// row must consist of probabilities.
     #[must_use]
@@ -47,7 +47,7 @@ impl RowFlaws {
     }
 }
 
-impl AddAssign for RowFlaws {
+impl AddAssign for OutputRowFlaws {
     fn add_assign(&mut self, other: Self) {
         self.not_finite += other.not_finite;
         self.not_probabilities += other.not_probabilities;
@@ -74,14 +74,14 @@ mod tests {
     #[test]
     fn rows_are_counted_by_flaw() {
         let output = [0.5, 0.5, f32::NAN, 1.0, 0.25, 0.25, f32::INFINITY, 0.0, 1.5, -0.5];
-        let as_logits = RowFlaws::of(&output, 2, false);
+        let as_logits = OutputRowFlaws::of(&output, 2, false);
         assert_eq!((as_logits.not_finite, as_logits.not_probabilities), (2, 0));
-        let as_probabilities = RowFlaws::of(&output, 2, true);
+        let as_probabilities = OutputRowFlaws::of(&output, 2, true);
         assert_eq!(
             (as_probabilities.not_finite, as_probabilities.not_probabilities),
             (2, 2)
         );
-        assert!(RowFlaws::of(&output[..2], 2, true).is_empty() && !as_logits.is_empty());
+        assert!(OutputRowFlaws::of(&output[..2], 2, true).is_empty() && !as_logits.is_empty());
     }
 
     #[test]

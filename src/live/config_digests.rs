@@ -10,13 +10,13 @@ use crate::settings::{self, Settings};
 
 /// Digests of the settings file and of the files that it names.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Contents {
+pub struct ConfigDigests {
     /// SHA-256 of the settings file, hexadecimal; empty if the file cannot be read.
     pub(super) file_sha256: String,
     named_files: String,
 }
 
-impl Contents {
+impl ConfigDigests {
     /// The digest of the text that `settings` were parsed from, and of the files that they name as
     /// these files are now.
     ///

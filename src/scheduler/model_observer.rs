@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{Role, RowFlaws};
+use crate::domain::{OutputRowFlaws, Role};
 
 /// Receives the events of the executors on their threads: a method must not block or take long.
 pub trait ModelObserver: Send + Sync {
@@ -12,7 +12,7 @@ pub trait ModelObserver: Send + Sync {
     }
 
     /// A batch had rows that are not finite or not probabilities.
-    fn rows_flawed(&self, role: Role, flaws: RowFlaws) {
+    fn rows_flawed(&self, role: Role, flaws: OutputRowFlaws) {
         let _ = (role, flaws);
     }
 

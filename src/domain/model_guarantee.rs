@@ -25,7 +25,7 @@ impl fmt::Display for Norm {
 
 /// The property of a robust model `h` that its manifest states.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Guarantee {
+pub enum ModelGuarantee {
     /// No property: the server gives no certificates.
     None,
     /// Each probability `h_i` is `constants[i]`-Lipschitz in `norm` (Theorem 1 of the paper).
@@ -61,7 +61,7 @@ pub enum Guarantee {
     },
 }
 
-impl Guarantee {
+impl ModelGuarantee {
     /// The norm of the certificates; `None` without a guarantee.
     #[must_use]
     pub fn norm(&self) -> Option<Norm> {

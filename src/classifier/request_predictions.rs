@@ -4,7 +4,7 @@ use crate::domain::{PerRole, Prediction, RequestTimings};
 
 /// The predictions for one request, and their cost.
 #[derive(Debug, Default)]
-pub struct PredictionBatch {
+pub struct RequestPredictions {
     /// One prediction for each input, in the order of the inputs.
     pub predictions: Vec<Prediction>,
     /// How the time was spent.
@@ -15,7 +15,7 @@ pub struct PredictionBatch {
     pub votes: u64,
 }
 
-impl PredictionBatch {
+impl RequestPredictions {
     /// Appends the predictions of `next` and adds its cost.
     pub(super) fn append(mut self, next: Self) -> Self {
         self.predictions.extend(next.predictions);

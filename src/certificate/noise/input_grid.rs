@@ -19,7 +19,7 @@ const MAX_END: f64 = 1e30;
 /// Noise leaves the range, so the numbering continues beyond both ends: level -1 is one step below
 /// `low`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Grid {
+pub struct InputGrid {
     low: f64,
     high: f64,
     levels: u32,
@@ -27,10 +27,10 @@ pub struct Grid {
     step: f64,
 }
 
-impl Grid {
+impl InputGrid {
     /// A grid of `levels` steps between `low` and `high`, in the units of the model's float input.
     ///
-    /// uint8 images on [0, 1] use `Grid::new(0.0, 1.0, 255)`.
+    /// uint8 images on [0, 1] use `InputGrid::new(0.0, 1.0, 255)`.
     ///
     /// # Errors
     /// [`NoiseError::Bounds`], [`NoiseError::Levels`], or [`NoiseError::Step`] if the step is too

@@ -7,7 +7,7 @@ use crate::domain::{PerRole, StopReason};
 
 /// The outputs of the models, and the predictions that were served from them.
 #[derive(Debug)]
-pub(super) enum Observation {
+pub(super) enum RecordedOutputs {
     /// One row of each model for each input.
     Rows {
         outputs: PerRole<Vec<f32>>,
@@ -29,7 +29,7 @@ pub(super) struct VoteObservation {
     pub(super) served: ServedPrediction,
 }
 
-impl Observation {
+impl RecordedOutputs {
     pub(super) fn input_count(&self) -> u64 {
         match self {
             Self::Rows { served, .. } => u64::try_from(served.len()).unwrap_or(u64::MAX),

@@ -12,13 +12,13 @@ use tokio::sync::Notify;
 use super::error::AppError;
 use super::health::follow_engines;
 use crate::classifier::{ClassifierInfo, Engine, LoadError};
-use crate::live::{Contents, Reloader, ReloaderContext};
+use crate::live::{ConfigDigests, Reloader, ReloaderContext};
 use crate::rpc;
 use crate::settings::{Settings, SettingsSource};
 
 /// The report of a server that is ready to serve.
 #[derive(Debug, Clone)]
-pub struct Ready {
+pub struct ReadyReport {
     /// The address of the TCP listener.
     pub address: SocketAddr,
     /// The path of the Unix socket, if there is one.
@@ -40,11 +40,11 @@ pub(super) struct Addresses {
 }
 
 /// Everything that the models of a server need while they serve.
-pub(super) struct Lifecycle {
+pub(super) struct ModelLifecycle {
     pub(super) settings: Settings,
     pub(super) source: SettingsSource,
     /// The contents of the files that `settings` were read from.
-    pub(super) contents: Contents,
+    pub(super) contents: ConfigDigests,
     pub(super) context: ReloaderContext,
     pub(super) health: rpc::HealthReporter,
     pub(super) addresses: Addresses,
@@ -52,10 +52,14 @@ pub(super) struct Lifecycle {
     pub(super) reload: Arc<Notify>,
 }
 
-impl Lifecycle {
+impl ModelLifecycle {
     /// Loads the models, calls `ready`, serves until `stop`, and then waits for the drain delay while
     /// the health service reports `NOT_SERVING`.
-    pub(super) async fn run(self, ready: impl FnOnce(Ready), stop: impl Future<Output = ()>) -> Result<(), AppError> {
+    pub(super) async fn run(
+        self,
+        ready: impl FnOnce(ReadyReport),
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), AppError> {
         let mut stop = std::pin::pin!(stop);
         let engine = match self.load_until(stop.as_mut()).await {
             Some(loaded) => loaded?,
@@ -67,7 +71,7 @@ impl Lifecycle {
             .map_err(LoadError::Settings)?;
         if let Ok(snapshot) = live.load() {
             self.health.set_serving(true).await;
-            ready(Ready {
+            ready(ReadyReport {
                 address: self.addresses.tcp,
                 unix_socket: self.addresses.unix_socket,
                 metrics: self.addresses.metrics,

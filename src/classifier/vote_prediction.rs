@@ -14,7 +14,7 @@ use super::input_rows::InputRows;
 use super::prediction::lipschitz;
 use super::prediction::robust_prediction::RobustPrediction;
 use super::prediction::unavailability::unavailable_reason;
-use super::prediction_batch::PredictionBatch;
+use super::request_predictions::RequestPredictions;
 use super::smoothing::concurrency::MAX_CONCURRENT_INPUTS;
 use super::smoothing::smoothed_prediction::CertificateContext;
 use super::smoothing::smoother::Smoother;
@@ -35,7 +35,7 @@ pub(super) struct VotePredictor<'a> {
 
 impl VotePredictor<'_> {
     /// Predicts `inputs` in their order. Several inputs draw votes at the same time.
-    pub(super) async fn predict_all(self, inputs: Vec<Input>) -> Result<PredictionBatch, ClassifierError> {
+    pub(super) async fn predict_all(self, inputs: Vec<Input>) -> Result<RequestPredictions, ClassifierError> {
         let deadline = self.reservation.deadline();
         let count = inputs.len();
         let concurrent = count.clamp(1, MAX_CONCURRENT_INPUTS);
@@ -52,7 +52,7 @@ impl VotePredictor<'_> {
         stream::iter(inputs.into_iter().enumerate())
             .map(predict_one)
             .buffered(concurrent)
-            .try_fold(PredictionBatch::default(), |batch, next| {
+            .try_fold(RequestPredictions::default(), |batch, next| {
                 std::future::ready(Ok(batch.append(next)))
             })
             .await
@@ -65,7 +65,7 @@ impl VotePredictor<'_> {
         input: Input,
         stop_at: Instant,
         on_better: &mut (dyn FnMut(Prediction) + Send),
-    ) -> Result<PredictionBatch, ClassifierError> {
+    ) -> Result<RequestPredictions, ClassifierError> {
         let Self { context, smoother, .. } = self;
         let engine = &context.engine;
         let snapped = smoother
@@ -106,7 +106,7 @@ impl VotePredictor<'_> {
         if let (Some(recorder), Some(trace)) = (&context.recorder, trace) {
             recorder.record_votes(trace, rule, &prediction);
         }
-        Ok(PredictionBatch {
+        Ok(RequestPredictions {
             predictions: vec![prediction],
             timings: RequestTimings {
                 models: PerRole {

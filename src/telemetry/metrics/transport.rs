@@ -7,7 +7,7 @@ use prometheus::{Error, GaugeVec, IntCounter, IntGauge};
 use super::registry::MetricRegistry;
 use super::server_state::ServerState;
 
-pub(super) struct WireMetrics {
+pub(super) struct TransportMetrics {
     open: IntGauge,
     accepted: IntCounter,
     refused: IntCounter,
@@ -20,7 +20,7 @@ pub(super) struct WireMetrics {
     dropped_log_lines: IntCounter,
 }
 
-impl WireMetrics {
+impl TransportMetrics {
     pub(super) fn new(registry: &MetricRegistry) -> Result<Self, Error> {
         let connections = registry.counters(
             "certimix_connections_total",

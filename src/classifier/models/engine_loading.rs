@@ -11,8 +11,8 @@ use super::load_error::LoadError;
 use super::model_sessions::{BatchSizeLimits, ModelSessions, open_sessions};
 use super::model_summary::ModelSummary;
 use super::self_test_inputs::self_test_rows;
-use super::self_test_policy::SelfTestPolicy;
 use super::served_model::{RobustInference, ServedModel};
+use super::serving_mode::VerdictPolicy;
 use super::settings_check::check_settings;
 use crate::classifier::drain_deadline::DrainDeadline;
 use crate::classifier::prediction::certificate_restriction::inexact_runtime_caveat;
@@ -22,11 +22,11 @@ use crate::classifier::smoothing::concurrency::max_concurrent_inputs;
 use crate::classifier::smoothing::smoother::{Smoother, SmootherError};
 use crate::classifier::smoothing::vote_chunking::VoteChunking;
 use crate::classifier::smoothing::vote_forecast::VoteForecast;
-use crate::domain::{Basis, ComputeEnvironment, Guarantee, JustifiedBasis, PerRole, Role};
+use crate::domain::{Basis, ComputeEnvironment, JustifiedBasis, ModelGuarantee, PerRole, Role};
 use crate::onnx::{Manifest, Model, Runtime, check_pair_compatibility, cpu_description, guarantee_basis};
 use crate::scheduler::ModelObserver;
 use crate::scheduler::{QueueSettings, Scheduler, bulk_capacity};
-use crate::settings::{MAX_BATCH_SIZE, Settings, processors};
+use crate::settings::{MAX_BATCH_SIZE, Settings, processor_count};
 
 /// The default number of executors on a GPU. One prepares its batch while the batch of the other
 /// runs. Each holds both models in the memory of the GPU.
@@ -146,7 +146,7 @@ fn warn_about_claimed_guarantee(robust: &Manifest, guarantee_basis: Option<&Just
 
 /// Returns how to evaluate the robust model, from its guarantee.
 fn robust_inference(manifest: &Manifest, keys: Arc<NoiseKeyGenerator>) -> Result<RobustInference, LoadError> {
-    let Guarantee::GaussianSmoothing { sigma, levels } = manifest.guarantee else {
+    let ModelGuarantee::GaussianSmoothing { sigma, levels } = manifest.guarantee else {
         return Ok(RobustInference::OneRow);
     };
     let smoother = Smoother::new(&manifest.input, sigma, levels, keys)
@@ -156,7 +156,7 @@ fn robust_inference(manifest: &Manifest, keys: Arc<NoiseKeyGenerator>) -> Result
 
 fn executor_count(settings: &Settings, models: &PerRole<Arc<Model>>) -> usize {
     let on_gpu = Role::ALL.into_iter().any(|role| models[role].provider.is_cuda());
-    let default = if on_gpu { GPU_EXECUTORS } else { processors() };
+    let default = if on_gpu { GPU_EXECUTORS } else { processor_count() };
     settings.runtime.executors.unwrap_or(default)
 }
 
@@ -169,7 +169,7 @@ fn open_models(
     max_outstanding: usize,
 ) -> Result<PerRole<ModelSessions>, LoadError> {
     let runtime = &settings.runtime;
-    let policy = SelfTestPolicy {
+    let policy = VerdictPolicy {
         require_row_independence: runtime.require_row_independence,
         allow_inexact_runtime: settings.certificate.allow_inexact_runtime,
     };

@@ -8,18 +8,18 @@ use anyhow::{Context as _, bail};
 use tokio::task::JoinHandle;
 use tonic::Status;
 
-use super::batching::{BatchLimits, plan_batches};
-use super::response_batch::ResponseBatch;
+use super::inference_response::InferenceResponse;
+use super::request_grouping::{RequestLimits, plan_batches};
 use super::tensor::stack_inputs;
 use crate::cli::client::connection::{ServerConnection, error_messages};
 use crate::cli::client::inference_args::InferenceArgs;
-use crate::cli::client::input::{InputSpec, ModelInput, TrueLabels, read_files};
+use crate::cli::client::input::{AcceptedInput, ModelInput, TrueLabels, read_files};
 use crate::cli::client::results::{PredictionRecord, ResultPrinter};
 use crate::cli::progress_bar::DelayedProgressBar;
 use crate::rpc::proto::{GetModelInfoResponse, Tensor};
 
 /// A connected server, and inputs that fit its model.
-pub(in crate::cli::client) struct InferenceSession {
+pub(in crate::cli::client) struct RequestSender {
     /// The connection to the server.
     pub connection: ServerConnection,
     /// The inputs, in the order of the command line.
@@ -29,13 +29,13 @@ pub(in crate::cli::client) struct InferenceSession {
     info: GetModelInfoResponse,
 }
 
-impl InferenceSession {
+impl RequestSender {
     /// Connects, requests the model's input specification, and reads every file.
     pub(in crate::cli::client) async fn open(args: &InferenceArgs) -> anyhow::Result<Self> {
         let connection = ServerConnection::open(&args.connection).await?;
         let info = connection.model_info().await?;
         let input = info.input.as_ref();
-        let spec = InputSpec::from_info(input.context("the server's GetModelInfoResponse has no input")?)?;
+        let spec = AcceptedInput::from_info(input.context("the server's GetModelInfoResponse has no input")?)?;
         let inputs = read_files(&args.files, &spec, args.resize)?;
         let true_labels = TrueLabels::new(&info.labels, args.labels.as_deref())?;
         Ok(Self {
@@ -48,7 +48,7 @@ impl InferenceSession {
 
     /// The range of inputs in each request.
     pub(in crate::cli::client) fn plan_batches(&self, args: &InferenceArgs) -> anyhow::Result<Vec<Range<usize>>> {
-        let limits = BatchLimits {
+        let limits = RequestLimits {
             inputs: usize::try_from(args.batch.min(self.info.max_inputs))?,
             message_bytes: self.info.max_message_bytes,
         };
@@ -62,7 +62,7 @@ impl InferenceSession {
         send: impl Fn(ServerConnection, Tensor) -> F,
     ) -> anyhow::Result<()>
     where
-        F: Future<Output = Result<ResponseBatch, Status>> + Send + 'static,
+        F: Future<Output = Result<InferenceResponse, Status>> + Send + 'static,
     {
         let batches = self.plan_batches(args)?;
         let mut printer = ResultPrinter::new(args.json);
@@ -78,7 +78,7 @@ impl InferenceSession {
         printer: &mut ResultPrinter,
     ) -> anyhow::Result<()>
     where
-        F: Future<Output = Result<ResponseBatch, Status>> + Send + 'static,
+        F: Future<Output = Result<InferenceResponse, Status>> + Send + 'static,
     {
         let mut progress = DelayedProgressBar::new(self.inputs.len() as u64, "inputs");
         let mut in_flight: VecDeque<(Range<usize>, JoinHandle<TimedResponse>)> = VecDeque::new();
@@ -108,7 +108,7 @@ impl InferenceSession {
     pub(in crate::cli::client) fn print_response(
         &self,
         inputs: &[ModelInput],
-        response: ResponseBatch,
+        response: InferenceResponse,
         elapsed: Duration,
         printer: &mut ResultPrinter,
     ) -> anyhow::Result<()> {
@@ -135,9 +135,9 @@ impl InferenceSession {
 }
 
 /// A response, and the time from the request to it.
-type TimedResponse = (Result<ResponseBatch, Status>, Duration);
+type TimedResponse = (Result<InferenceResponse, Status>, Duration);
 
-async fn with_elapsed_time(call: impl Future<Output = Result<ResponseBatch, Status>>) -> TimedResponse {
+async fn with_elapsed_time(call: impl Future<Output = Result<InferenceResponse, Status>>) -> TimedResponse {
     let started = Instant::now();
     let response = call.await;
     (response, started.elapsed())

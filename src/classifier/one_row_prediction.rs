@@ -7,7 +7,7 @@ use super::error::ClassifierError;
 use super::inference_context::{InferenceContext, outputs_by};
 use super::input_rows::InputRows;
 use super::prediction::lipschitz;
-use super::prediction_batch::PredictionBatch;
+use super::request_predictions::RequestPredictions;
 use crate::certificate::Temperature;
 use crate::domain::{Input, PerRole, RequestStage, RequestTimings};
 use crate::scheduler::Reservation;
@@ -18,7 +18,7 @@ pub(super) async fn predict_from_rows(
     context: &InferenceContext,
     inputs: Arc<[Input]>,
     reservation: &Reservation,
-) -> Result<PredictionBatch, ClassifierError> {
+) -> Result<RequestPredictions, ClassifierError> {
     let engine = &context.engine;
     let rows = PerRole {
         standard: inputs.len(),
@@ -48,7 +48,7 @@ pub(super) async fn predict_from_rows(
     if let Some(recorder) = &context.recorder {
         recorder.record_rows(outputs.rows, &predictions);
     }
-    Ok(PredictionBatch {
+    Ok(RequestPredictions {
         predictions,
         timings: RequestTimings {
             models: outputs.windows,

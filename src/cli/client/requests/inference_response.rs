@@ -3,14 +3,14 @@
 use crate::rpc::proto::{CertifyResponse, PredictResponse, Prediction, Provenance};
 
 /// The predictions for the inputs of one request.
-pub(in crate::cli::client) struct ResponseBatch {
+pub(in crate::cli::client) struct InferenceResponse {
     /// The predictions, in the order of the inputs.
     pub predictions: Vec<Prediction>,
     /// The configuration and models that computed them.
     pub provenance: Option<Provenance>,
 }
 
-impl From<PredictResponse> for ResponseBatch {
+impl From<PredictResponse> for InferenceResponse {
     fn from(response: PredictResponse) -> Self {
         Self {
             predictions: response.predictions,
@@ -19,7 +19,7 @@ impl From<PredictResponse> for ResponseBatch {
     }
 }
 
-impl From<CertifyResponse> for ResponseBatch {
+impl From<CertifyResponse> for InferenceResponse {
     fn from(response: CertifyResponse) -> Self {
         Self {
             predictions: response.predictions,

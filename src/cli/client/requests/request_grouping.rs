@@ -12,7 +12,7 @@ const OVERHEAD_BYTES: u64 = 1024;
 
 /// The limits of one request.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct BatchLimits {
+pub(super) struct RequestLimits {
     /// The maximum number of inputs.
     pub inputs: usize,
     /// The maximum size of the whole message, in bytes.
@@ -21,7 +21,7 @@ pub(super) struct BatchLimits {
 
 /// Cuts the inputs, in their order, into batches. The inputs of a batch have one type and stay
 /// within the limits. Each batch is a range of indices.
-pub(super) fn plan_batches(inputs: &[ModelInput], limits: BatchLimits) -> anyhow::Result<Vec<Range<usize>>> {
+pub(super) fn plan_batches(inputs: &[ModelInput], limits: RequestLimits) -> anyhow::Result<Vec<Range<usize>>> {
     let max_data_bytes = limits.message_bytes.saturating_sub(OVERHEAD_BYTES);
     let mut batches: Vec<Range<usize>> = Vec::new();
     let mut last: Option<(DataType, u64)> = None;
@@ -65,8 +65,8 @@ mod tests {
         sizes.iter().map(input).collect()
     }
 
-    fn limits(inputs: usize, message_bytes: u64) -> BatchLimits {
-        BatchLimits { inputs, message_bytes }
+    fn limits(inputs: usize, message_bytes: u64) -> RequestLimits {
+        RequestLimits { inputs, message_bytes }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::onnx::SelfTestOutcome;
 
 /// The settings for a model that is not a function of each row.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct SelfTestPolicy {
+pub(super) struct VerdictPolicy {
     /// Reject a model whose output depends on the batch, instead of running it one row at a time.
     pub(super) require_row_independence: bool,
     /// Serve a model that is not a function, with a caveat in each certificate.
@@ -23,7 +23,7 @@ pub(super) enum ServingMode {
     OneRow(String),
 }
 
-impl SelfTestPolicy {
+impl VerdictPolicy {
     /// Chooses the mode of the model `name`, which runs in batches of at most `batch` rows.
     pub(super) fn serving_mode(
         self,
@@ -65,15 +65,15 @@ impl SelfTestPolicy {
 mod tests {
     use super::*;
 
-    const STRICT: SelfTestPolicy = SelfTestPolicy {
+    const STRICT: VerdictPolicy = VerdictPolicy {
         require_row_independence: true,
         allow_inexact_runtime: false,
     };
-    const DEFAULT: SelfTestPolicy = SelfTestPolicy {
+    const DEFAULT: VerdictPolicy = VerdictPolicy {
         require_row_independence: false,
         allow_inexact_runtime: false,
     };
-    const PERMISSIVE: SelfTestPolicy = SelfTestPolicy {
+    const PERMISSIVE: VerdictPolicy = VerdictPolicy {
         require_row_independence: false,
         allow_inexact_runtime: true,
     };

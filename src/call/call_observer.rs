@@ -7,7 +7,7 @@ use super::CallRecord;
 use crate::domain::Prediction;
 
 /// Receives every call on the path of the request: a method must not block or take long.
-pub trait Observer: Send + Sync {
+pub trait CallObserver: Send + Sync {
     /// Whether the observer needs the trace context, which is parsed from the headers only then.
     fn reads_trace_context(&self) -> bool {
         false
@@ -24,17 +24,17 @@ pub trait Observer: Send + Sync {
 
 /// A list of observers. Clones share it.
 #[derive(Clone, Default)]
-pub struct Observers(Arc<[Arc<dyn Observer>]>);
+pub struct CallObservers(Arc<[Arc<dyn CallObserver>]>);
 
-impl Observers {
+impl CallObservers {
     /// A list that notifies `observers` in this order.
     #[must_use]
-    pub fn new(observers: impl IntoIterator<Item = Arc<dyn Observer>>) -> Self {
+    pub fn new(observers: impl IntoIterator<Item = Arc<dyn CallObserver>>) -> Self {
         Self(observers.into_iter().collect())
     }
 }
 
-impl Observer for Observers {
+impl CallObserver for CallObservers {
     fn reads_trace_context(&self) -> bool {
         self.0.iter().any(|observer| observer.reads_trace_context())
     }
@@ -48,8 +48,8 @@ impl Observer for Observers {
     }
 }
 
-impl fmt::Debug for Observers {
+impl fmt::Debug for CallObservers {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Observers({})", self.0.len())
+        write!(formatter, "CallObservers({})", self.0.len())
     }
 }
