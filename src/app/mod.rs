@@ -1,6 +1,6 @@
 //! The only place that turns settings into a running server.
 //!
-//! ServerInputs-up: listen while not serving; load and warm both models; swap them in; serve and follow the
+//! Start-up: listen while not serving; load and warm both models; swap them in; serve and follow the
 //! configuration. Shutdown: stop serving and wait until load balancers have noticed; accept no new
 //! connections and no more requests of open streams; finish the requests in flight, within a time
 //! limit; end the model threads.

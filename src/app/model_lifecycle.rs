@@ -13,7 +13,7 @@ use super::error::AppError;
 use super::health::follow_engines;
 use crate::classifier::{ClassifierInfo, Engine, LoadError};
 use crate::live::{ConfigDigests, Reloader, ReloaderContext};
-use crate::rpc;
+use crate::rpc::{self, Listeners};
 use crate::settings::{Settings, SettingsSource};
 
 /// The report of a server that is ready to serve.
@@ -39,12 +39,23 @@ pub(super) struct Addresses {
     pub(super) metrics: Option<SocketAddr>,
 }
 
+impl Addresses {
+    /// The addresses of bound `listeners` and of the metrics port.
+    pub(super) fn new(listeners: &Listeners, metrics: Option<SocketAddr>) -> Self {
+        Self {
+            tcp: listeners.address(),
+            unix_socket: listeners.unix_socket().map(PathBuf::from),
+            metrics,
+        }
+    }
+}
+
 /// Everything that the models of a server need while they serve.
 pub(super) struct ModelLifecycle {
     pub(super) settings: Settings,
     pub(super) source: SettingsSource,
-    /// The contents of the files that `settings` were read from.
-    pub(super) contents: ConfigDigests,
+    /// The digests of the files that `settings` were read from.
+    pub(super) digests: ConfigDigests,
     pub(super) context: ReloaderContext,
     pub(super) health: rpc::HealthReporter,
     pub(super) addresses: Addresses,
@@ -67,7 +78,7 @@ impl ModelLifecycle {
         };
         let live = Arc::clone(&self.context.live);
         let alpha = self.settings.mixture.alpha.get();
-        let reloader = Reloader::start(self.settings, self.source, self.contents, engine, self.context)
+        let reloader = Reloader::start(self.settings, self.source, self.digests, engine, self.context)
             .map_err(LoadError::Settings)?;
         if let Ok(snapshot) = live.load() {
             self.health.set_serving(true).await;

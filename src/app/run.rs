@@ -1,7 +1,6 @@
 //! Composes a server from its settings, runs it, and drains it.
 
 use std::future::Future;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -54,13 +53,9 @@ pub async fn run(
     let settings = &start.settings;
     // The metrics port comes first: a scrape can watch the models load.
     let mut observability = Observability::start(settings, start.logs.clone())?;
-    let addresses = Addresses {
-        tcp: start.listeners.address(),
-        unix_socket: start.listeners.unix_socket().map(PathBuf::from),
-        metrics: observability.metrics_address,
-    };
-    // The contents are read before the files: the first detection finds a change in between.
-    let contents = ConfigDigests::of(settings);
+    let addresses = Addresses::new(&start.listeners, observability.metrics_address);
+    // The digests are taken before the files are read: the first detection finds a change in between.
+    let digests = ConfigDigests::of(settings);
     let access = Arc::new(AccessControl::new(&settings.access, wall_clock())?);
     let live = Arc::new(CurrentSnapshot::new(settings));
     let (close, closed) = oneshot::channel::<()>();
@@ -87,7 +82,7 @@ pub async fn run(
         },
         settings: start.settings,
         source: start.source,
-        contents,
+        digests,
         health: serving.health,
         addresses,
         reload: start.reload,
@@ -103,7 +98,7 @@ pub async fn run(
     drain_signal.set(Instant::now() + drain_timeout.mul_f64(DRAIN_DEADLINE_SHARE));
     // `server` holds the receiver and has not ended.
     let _ = close.send(());
-    drain(server, drain_timeout).await?;
+    drain(&mut server, drain_timeout).await?;
     end_models(live.take()).await;
     observability.flush().await;
     tracing::info!("stopped");

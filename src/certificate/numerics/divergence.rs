@@ -8,7 +8,7 @@ use crate::certificate::numerics::value_with_error::ValueWithError;
 /// among `t = S + F`. The error is returned with the value.
 ///
 /// Every likelihood in this folder is this divergence and a few small terms. The two halves nearly
-/// cancel when p is near S/t; this form computes each half to a few roundings (EngineLoader, "Fast and
+/// cancel when p is near S/t; this form computes each half to a few roundings (Loader, "Fast and
 /// accurate computation of binomial probabilities", 2000), with the difference taken on the side
 /// where it is exact.
 ///

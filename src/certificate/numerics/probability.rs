@@ -23,7 +23,6 @@ impl Probability {
                 upper_half: false,
             }
         } else {
-            // Exact for p of at least 1/2.
             Self {
                 // Exact for p of at least 1/2.
                 small: 1.0 - p,

@@ -2,7 +2,7 @@
 //! requests.
 //!
 //! An operator lists candidate values in `mixture.shadow_alphas`. When a request is answered, a
-//! [`Recorder`] passes the outputs of its models as an [`observation`] to an [`evaluation_worker`].
+//! [`Recorder`] passes the outputs of its models as [`recorded_outputs`] to an [`evaluation_worker`].
 //! The worker is a thread of the lowest priority behind a bounded queue, so no response waits for
 //! it and no executor loses its processor. On that thread an [`evaluator`] computes the prediction
 //! of each candidate with the code that answers requests. A [`counting_window`] counts the results;

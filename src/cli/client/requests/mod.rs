@@ -1,6 +1,6 @@
 //! Groups inputs into requests and sends them.
 //!
-//! [`request_sender`] reads the inputs, groups them by [`batching`], stacks each group into a
+//! [`request_sender`] reads the inputs, groups them by [`request_grouping`], stacks each group into a
 //! [`tensor`], and sends a few requests at a time. Each response is a [`inference_response`].
 
 mod inference_response;
