@@ -19,7 +19,10 @@ from certimix_models.train.model_summaries import MODEL_SUMMARIES
 from certimix_models.train.onnx_graph import build_onnx_model
 from certimix_models.train.recipes import Recipe
 
-GRID_LEVELS = 255
+# The grid of the served model. It is finer than a pixel, so a float32 input moves little when it is
+# snapped to the grid; 65535 = 257 * 255, so every pixel value lies on the grid.
+GRID_LEVELS = 65535
+PIXEL_LEVELS = 255
 TOLERANCE = 1e-3  # largest difference of a logit between PyTorch and ONNX Runtime
 
 MANIFEST = """\
@@ -51,7 +54,7 @@ SMOOTHING_GUARANTEE = """\
 kind = "gaussian_smoothing"
 norm = "l2"
 sigma = {sigma}               # in the units of the float input
-levels = {levels}               # the grid: value = low + k * (high - low) / levels
+levels = {levels}             # the grid: value = low + k * (high - low) / levels; u / 255 is k = 257 u
 source = "Theorem 2 of Bai, Anderson, Sojoudi (arXiv 2311.15165); base classifier {about}"
 """
 
@@ -113,7 +116,7 @@ def round_up(value: float, digits: int) -> float:
 
 def check_agreement(network: torch.nn.Module, content: bytes, images: np.ndarray) -> None:
     """Exits if a logit of the exported model differs from the network's by more than the tolerance."""
-    batch = images.astype(np.float32) / GRID_LEVELS
+    batch = images.astype(np.float32) / PIXEL_LEVELS
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     by_onnx = session.run(["logits"], {"input": batch})[0]
     with torch.no_grad():
