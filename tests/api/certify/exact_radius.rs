@@ -67,6 +67,30 @@ async fn certify_one(client: &mut Client, x: [f32; 4], votes: u64) -> Prediction
         .remove(0)
 }
 
+/// No two inputs of this range are farther apart than 1/4, and the votes prove more than that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_radius_beyond_the_input_range_is_cut_and_its_look_proves_it() {
+    let range = ("range = [-1.0, 1.0]", "range = [0.125, 0.25]");
+    let setup = setup().edited("models.standard", "steep_g", &[range]).edited(
+        "models.robust",
+        "half_space",
+        &[range, ("levels = 8192", "levels = 512")],
+    );
+    let server = TestServer::start(setup).await;
+    let mut client = server.client().await;
+    let prediction = certify_one(&mut client, X, 30_000).await;
+    let found = certified(&prediction);
+    let diameter = 0.25;
+    assert!(found.whole_range, "{found:?}");
+    assert!(found.radius <= diameter && found.radius > diameter - 1e-6, "{found:?}");
+    let proven = recompute::proven_radius(found, ALPHA);
+    assert!(
+        proven.radius > diameter && proven.radius < true_radius(X),
+        "{found:?} {proven:?}"
+    );
+    assert_eq!(found.lower_bound, proven.p_lower.value());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_certified_radius_approaches_the_true_radius_from_below() {
     let server = TestServer::start(setup()).await;
