@@ -28,6 +28,12 @@ async fn receive_all(mut stream: Streaming<CertifyStreamResponse>) -> Vec<Certif
     messages
 }
 
+/// Returns all messages of one CertifyStream.
+async fn certify_stream(server: &TestServer, request: CertifyRequest) -> Vec<CertifyStreamResponse> {
+    let mut client = server.client().await;
+    receive_all(client.certify_stream(request).await.unwrap().into_inner()).await
+}
+
 fn radii(messages: &[CertifyStreamResponse]) -> Vec<f64> {
     messages
         .iter()
@@ -55,16 +61,7 @@ fn assert_valid_growth(messages: &[CertifyStreamResponse]) {
 async fn the_radius_grows_and_never_shrinks() {
     let server = TestServer::start(setup()).await;
     let request = certify_with_votes(floats(&[[0.25; 4]]), 50_000);
-    let messages = receive_all(
-        server
-            .client()
-            .await
-            .certify_stream(request)
-            .await
-            .unwrap()
-            .into_inner(),
-    )
-    .await;
+    let messages = certify_stream(&server, request).await;
     assert_valid_growth(&messages);
     assert!(messages.len() > 3, "{} messages", messages.len());
     let last = certificate(messages.last().unwrap().prediction.as_ref().unwrap());
@@ -80,16 +77,7 @@ async fn the_stream_ends_at_its_target() {
         target_radius: Some(0.2),
         ..certify_with_votes(floats(&[[0.25; 4]]), 50_000)
     };
-    let messages = receive_all(
-        server
-            .client()
-            .await
-            .certify_stream(request)
-            .await
-            .unwrap()
-            .into_inner(),
-    )
-    .await;
+    let messages = certify_stream(&server, request).await;
     assert_valid_growth(&messages);
     let last = certificate(messages.last().unwrap().prediction.as_ref().unwrap());
     assert_eq!(last.stop_reason(), StopReason::TargetReached);
@@ -112,16 +100,7 @@ async fn a_certificate_that_cannot_grow_is_one_final_message() {
     }
     let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
     let request = certify_with_votes(floats(&[[0.75, -0.5, -0.25, 0.5]]), 200);
-    let messages = receive_all(
-        server
-            .client()
-            .await
-            .certify_stream(request)
-            .await
-            .unwrap()
-            .into_inner(),
-    )
-    .await;
+    let messages = certify_stream(&server, request).await;
     assert_eq!((messages.len(), messages[0].r#final), (1, true));
     assert!(radii(&messages)[0] > 0.0);
 }

@@ -1,7 +1,7 @@
 //! Predict mixes the two models by the formula, keeps the order of the inputs and reports its
 //! provenance.
 
-use certimix::rpc::proto::{PredictRequest, Provenance};
+use certimix::rpc::proto::{PredictRequest, PredictResponse, Provenance};
 
 use crate::support::reference_formulas::{argmax, assert_close, g_logits, h_logits, mixed_logits, softmax};
 use crate::support::{Setup, TestServer, fixture, messages, reference_formulas};
@@ -14,12 +14,16 @@ const INPUTS: [[f32; 4]; 5] = [
     [0.333, -0.25, 0.3, 0.777],
 ];
 
+async fn predict(server: &TestServer, inputs: &[[f32; 4]]) -> PredictResponse {
+    let request = messages::predict_request(messages::floats(inputs));
+    server.client().await.predict(request).await.unwrap().into_inner()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn mixed_logits_match_float64() {
     for alpha in [0.5, 0.76, 0.3, 1.0] {
         let server = TestServer::start(Setup::pair("linear_g", "linear_h").with("mixture.alpha", alpha)).await;
-        let request = messages::predict_request(messages::floats(&INPUTS));
-        let response = server.client().await.predict(request).await.unwrap().into_inner();
+        let response = predict(&server, &INPUTS).await;
         assert_eq!(response.predictions.len(), INPUTS.len());
         for (prediction, x) in response.predictions.iter().zip(INPUTS) {
             let (g, h) = (softmax(&g_logits(x)), softmax(&h_logits(x)));
@@ -41,13 +45,7 @@ async fn the_temperature_sharpens_only_the_robust_model() {
         .with("mixture.robust_temperature", 0.5)
         .with("mixture.alpha", 0.6);
     let server = TestServer::start(setup).await;
-    let response = server
-        .client()
-        .await
-        .predict(messages::predict_request(messages::floats(&INPUTS)))
-        .await
-        .unwrap()
-        .into_inner();
+    let response = predict(&server, &INPUTS).await;
     for (prediction, x) in response.predictions.iter().zip(INPUTS) {
         let sharp: Vec<f64> = h_logits(x).iter().map(|z| z / 0.5).collect();
         assert_close(
@@ -62,13 +60,7 @@ async fn the_temperature_sharpens_only_the_robust_model() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_model_may_output_probabilities() {
     let server = TestServer::start(Setup::pair("linear_g", "softmax_h").with("mixture.alpha", 0.8)).await;
-    let response = server
-        .client()
-        .await
-        .predict(messages::predict_request(messages::floats(&INPUTS)))
-        .await
-        .unwrap()
-        .into_inner();
+    let response = predict(&server, &INPUTS).await;
     for (prediction, x) in response.predictions.iter().zip(INPUTS) {
         let f = mixed_logits(0.8, &softmax(&g_logits(x)), &softmax(&h_logits(x)));
         assert_close(&prediction.mixed_logits, &f, 1e-5);
@@ -119,13 +111,7 @@ async fn large_requests_keep_their_order() {
         .with("runtime.executors", 2);
     let server = TestServer::start(setup).await;
     let inputs: Vec<[f32; 4]> = (0..150u8).map(|row| [f32::from(row) / 150.0, 0.0, -0.5, 0.5]).collect();
-    let response = server
-        .client()
-        .await
-        .predict(messages::predict_request(messages::floats(&inputs)))
-        .await
-        .unwrap()
-        .into_inner();
+    let response = predict(&server, &inputs).await;
     for (prediction, &x) in response.predictions.iter().zip(&inputs) {
         let f = mixed_logits(0.76, &softmax(&g_logits(x)), &softmax(&h_logits(x)));
         assert_close(&prediction.mixed_logits, &f, 1e-5);
@@ -187,13 +173,7 @@ async fn provenance_identifies_the_config_and_the_models() {
 async fn nan_of_the_standard_model_changes_no_certified_class() {
     let server = TestServer::start(Setup::pair("nan_g", "linear_h")).await;
     let x = [-0.5, -0.75, 0.75, 0.0];
-    let response = server
-        .client()
-        .await
-        .predict(messages::predict_request(messages::floats(&[x])))
-        .await
-        .unwrap()
-        .into_inner();
+    let response = predict(&server, &[x]).await;
     let prediction = &response.predictions[0];
     messages::certified(prediction);
     assert_eq!(prediction.class_index, 2);

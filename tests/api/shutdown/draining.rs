@@ -1,9 +1,6 @@
 //! A draining server waits for requests in flight, and for nothing else.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
@@ -11,26 +8,19 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::support::messages::{CLEAR_INPUT, floats};
+use crate::support::Setup;
+use crate::support::messages::CLEAR_INPUT;
 use crate::support::predict_stream::PredictStreamClient;
 use crate::support::process::ServerProcess;
 use crate::support::raw_connection::{HTTP2_PREFACE, PARTIAL_HEADERS_FRAME, RawConnection};
-use crate::support::scrape::Scrape;
+use crate::support::request_burst::RequestBurst;
 use crate::support::server::{Client, TEST_TIMEOUT};
-use crate::support::{Setup, messages};
 
 const REQUESTS: usize = 200;
 
 async fn channel(address: SocketAddr) -> Channel {
     let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
     endpoint.timeout(TEST_TIMEOUT).connect().await.unwrap()
-}
-
-/// Returns the number of admitted rows.
-fn admitted_rows(metrics: SocketAddr) -> usize {
-    let found = Scrape::fetch(metrics).value(r#"certimix_admitted_rows{model="robust"}"#);
-    // A small whole number.
-    found as usize
 }
 
 /// The drain timeout is an hour. The server ends early because it waits for nothing but requests.
@@ -66,32 +56,11 @@ async fn requests_in_flight_are_answered_and_idle_connections_do_not_delay_the_e
     assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
     let mut stream = PredictStreamClient::open(Client::new(channel(address).await)).await;
 
-    let answered = Arc::new(AtomicUsize::new(0));
-    let mut calls = Vec::new();
+    let mut clients = Vec::new();
     for _ in 0..10 {
-        let client = Client::new(channel(address).await);
-        for _ in 0..REQUESTS / 10 {
-            let (mut client, answered) = (client.clone(), Arc::clone(&answered));
-            calls.push(tokio::spawn(async move {
-                let response = client.predict(messages::predict_request(floats(&[CLEAR_INPUT]))).await;
-                answered.fetch_add(1, Ordering::Relaxed);
-                response
-            }));
-        }
+        clients.push(Client::new(channel(address).await));
     }
-    let all_arrived = async {
-        loop {
-            let before = answered.load(Ordering::Relaxed);
-            if before + admitted_rows(metrics) >= REQUESTS {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(TEST_TIMEOUT, all_arrived)
-        .await
-        .expect("some requests did not arrive");
-    let in_flight = REQUESTS - answered.load(Ordering::Relaxed);
+    let RequestBurst { calls, in_flight } = RequestBurst::send(clients, REQUESTS, CLEAR_INPUT, metrics).await;
     assert!(
         in_flight > REQUESTS / 2,
         "only {in_flight} requests were in flight, so this tests little"

@@ -2,8 +2,6 @@
 //! exceeds the drain timeout.
 
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tonic::transport::Endpoint;
@@ -11,7 +9,7 @@ use tonic::transport::Endpoint;
 use crate::support::messages::{CLEAR_INPUT, certify_with_votes, floats};
 use crate::support::pending_manifest::with_pending_manifest;
 use crate::support::process::ServerProcess;
-use crate::support::scrape::Scrape;
+use crate::support::request_burst::RequestBurst;
 use crate::support::server::{Client, TEST_TIMEOUT};
 use crate::support::{Setup, messages};
 
@@ -24,13 +22,6 @@ fn endpoint(address: SocketAddr) -> Endpoint {
     Endpoint::from_shared(format!("http://{address}"))
         .unwrap()
         .timeout(TEST_TIMEOUT)
-}
-
-/// Returns the number of admitted rows.
-fn admitted_rows(metrics: SocketAddr) -> usize {
-    let found = Scrape::fetch(metrics).value(r#"certimix_admitted_rows{model="robust"}"#);
-    // A small whole number.
-    found as usize
 }
 
 const REQUESTS: usize = 50;
@@ -48,32 +39,11 @@ async fn requests_in_flight_are_answered_before_the_exit() {
     let mut server = ServerProcess::spawn(&setup.write());
     let (address, metrics) = server.addresses();
     let metrics = metrics.unwrap();
-    let answered = Arc::new(AtomicUsize::new(0));
-    let mut calls = Vec::new();
+    let mut clients = Vec::new();
     for _ in 0..5 {
-        let client = Client::new(endpoint(address).connect().await.unwrap());
-        for _ in 0..REQUESTS / 5 {
-            let (mut client, answered) = (client.clone(), Arc::clone(&answered));
-            calls.push(tokio::spawn(async move {
-                let response = client.predict(messages::predict_request(floats(&[[0.5; 4]]))).await;
-                answered.fetch_add(1, Ordering::Relaxed);
-                response
-            }));
-        }
+        clients.push(Client::new(endpoint(address).connect().await.unwrap()));
     }
-    let all_arrived = async {
-        loop {
-            let answered_before = answered.load(Ordering::Relaxed);
-            if answered_before + admitted_rows(metrics) >= REQUESTS {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(TEST_TIMEOUT, all_arrived)
-        .await
-        .expect("some requests did not arrive");
-    let in_flight = REQUESTS - answered.load(Ordering::Relaxed);
+    let RequestBurst { calls, in_flight } = RequestBurst::send(clients, REQUESTS, [0.5; 4], metrics).await;
     server.signal("TERM");
     for response in calls {
         assert_eq!(response.await.unwrap().unwrap().into_inner().predictions.len(), 1);

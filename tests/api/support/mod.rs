@@ -13,6 +13,7 @@ pub mod process;
 pub mod raw_connection;
 pub mod recompute;
 pub mod reference_formulas;
+pub mod request_burst;
 pub mod scrape;
 pub mod server;
 pub mod setup;

@@ -111,15 +111,6 @@ mod tests {
     use super::*;
     use image::{GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 
-    fn spec(shape: &[usize]) -> AcceptedInput {
-        AcceptedInput {
-            shape: shape.to_vec(),
-            accepts_uint8: true,
-            low: 0.0,
-            high: 1.0,
-        }
-    }
-
     /// An image 2 pixels wide and 1 pixel high.
     fn two_pixels() -> DynamicImage {
         RgbImage::from_fn(2, 1, |x, _| if x == 0 { Rgb([1, 2, 3]) } else { Rgb([4, 5, 6]) }).into()
@@ -132,7 +123,7 @@ mod tests {
     #[test]
     fn channels_come_first() -> anyhow::Result<()> {
         assert_eq!(
-            convert(two_pixels(), &spec(&[3, 1, 2]), false)?,
+            convert(two_pixels(), &AcceptedInput::of_unit_range(&[3, 1, 2]), false)?,
             (vec![1, 4, 2, 5, 3, 6], false)
         );
         Ok(())
@@ -141,36 +132,49 @@ mod tests {
     #[test]
     fn grey_images_fit_one_and_three_channels() -> anyhow::Result<()> {
         let grey: DynamicImage = GrayImage::from_pixel(1, 1, Luma([7])).into();
-        assert_eq!(convert(grey.clone(), &spec(&[3, 1, 1]), false)?.0, [7, 7, 7]);
-        assert_eq!(convert(grey, &spec(&[1, 1, 1]), false)?.0, [7]);
+        assert_eq!(
+            convert(grey.clone(), &AcceptedInput::of_unit_range(&[3, 1, 1]), false)?.0,
+            [7, 7, 7]
+        );
+        assert_eq!(convert(grey, &AcceptedInput::of_unit_range(&[1, 1, 1]), false)?.0, [7]);
         let white: DynamicImage = RgbImage::from_pixel(1, 1, Rgb([255; 3])).into();
-        assert_eq!(convert(white, &spec(&[1, 1, 1]), false)?.0, [255]);
+        assert_eq!(
+            convert(white, &AcceptedInput::of_unit_range(&[1, 1, 1]), false)?.0,
+            [255]
+        );
         Ok(())
     }
 
     #[test]
     fn images_that_need_a_conversion_are_rejected() -> anyhow::Result<()> {
         let deep: DynamicImage = image::ImageBuffer::<Luma<u16>, _>::from_pixel(1, 1, Luma([700])).into();
-        let text = message(convert(deep, &spec(&[3, 1, 1]), false));
+        let text = message(convert(deep, &AcceptedInput::of_unit_range(&[3, 1, 1]), false));
         assert!(text.contains("16 bits"), "{text}");
-        let text = message(convert(two_pixels(), &spec(&[1, 1, 2]), false));
+        let text = message(convert(two_pixels(), &AcceptedInput::of_unit_range(&[1, 1, 2]), false));
         assert!(text.contains("grey"), "{text}");
         // Grey stored as colours keeps its value, whatever the weights of the conversion.
         for value in 0..=255 {
             let grey: DynamicImage = RgbImage::from_pixel(1, 1, Rgb([value; 3])).into();
-            assert_eq!(convert(grey, &spec(&[1, 1, 1]), false)?.0, [value]);
+            assert_eq!(
+                convert(grey, &AcceptedInput::of_unit_range(&[1, 1, 1]), false)?.0,
+                [value]
+            );
         }
         Ok(())
     }
 
     #[test]
     fn an_image_is_resized_on_request_only() -> anyhow::Result<()> {
-        let text = message(convert(two_pixels(), &spec(&[3, 32, 32]), false));
+        let text = message(convert(
+            two_pixels(),
+            &AcceptedInput::of_unit_range(&[3, 32, 32]),
+            false,
+        ));
         assert!(
             text.contains("2x1") && text.contains("32x32") && text.contains("--resize"),
             "{text}"
         );
-        let (data, resized) = convert(two_pixels(), &spec(&[3, 32, 32]), true)?;
+        let (data, resized) = convert(two_pixels(), &AcceptedInput::of_unit_range(&[3, 32, 32]), true)?;
         assert_eq!((data.len(), resized), (3072, true));
         Ok(())
     }
@@ -178,19 +182,22 @@ mod tests {
     #[test]
     fn transparency_is_rejected_and_an_opaque_alpha_is_dropped() -> anyhow::Result<()> {
         let clear: DynamicImage = RgbaImage::from_pixel(1, 1, Rgba([1, 2, 3, 254])).into();
-        assert!(message(convert(clear, &spec(&[3, 1, 1]), false)).contains("transparent"));
+        assert!(message(convert(clear, &AcceptedInput::of_unit_range(&[3, 1, 1]), false)).contains("transparent"));
         let opaque: DynamicImage = RgbaImage::from_pixel(1, 1, Rgba([1, 2, 3, 255])).into();
-        assert_eq!(convert(opaque, &spec(&[3, 1, 1]), false)?.0, [1, 2, 3]);
+        assert_eq!(
+            convert(opaque, &AcceptedInput::of_unit_range(&[3, 1, 1]), false)?.0,
+            [1, 2, 3]
+        );
         Ok(())
     }
 
     #[test]
     fn images_for_other_models_are_rejected() {
-        assert!(message(convert(two_pixels(), &spec(&[8]), false)).contains(".npy"));
+        assert!(message(convert(two_pixels(), &AcceptedInput::of_unit_range(&[8]), false)).contains(".npy"));
         let floats = AcceptedInput {
             accepts_uint8: false,
             low: -1.0,
-            ..spec(&[3, 1, 2])
+            ..AcceptedInput::of_unit_range(&[3, 1, 2])
         };
         assert!(message(convert(two_pixels(), &floats, false)).contains("[-1, 1]"));
     }

@@ -20,6 +20,17 @@ pub struct AcceptedInput {
 }
 
 impl AcceptedInput {
+    /// The input of a model that accepts bytes, or floats in [0, 1], in this shape.
+    #[cfg(test)]
+    pub(super) fn of_unit_range(shape: &[usize]) -> Self {
+        Self {
+            shape: shape.to_vec(),
+            accepts_uint8: true,
+            low: 0.0,
+            high: 1.0,
+        }
+    }
+
     /// The specification in the server's `GetModelInfoResponse`.
     ///
     /// # Errors

@@ -134,15 +134,6 @@ fn row_major<T: Copy>(values: Vec<T>, shape: &[usize], order: Order) -> Vec<T> {
 mod tests {
     use super::*;
 
-    fn spec(shape: &[usize]) -> AcceptedInput {
-        AcceptedInput {
-            shape: shape.to_vec(),
-            accepts_uint8: true,
-            low: 0.0,
-            high: 1.0,
-        }
-    }
-
     /// A .npy file of version 1.0.
     fn npy_file(descr: &str, fortran: bool, shape: &str, data: &[u8]) -> Vec<u8> {
         let fortran = if fortran { "True" } else { "False" };
@@ -165,12 +156,18 @@ mod tests {
 
     #[test]
     fn one_input_and_a_batch() -> anyhow::Result<()> {
-        let one = read(&npy_file("|u1", false, "(2, 2)", &[1, 2, 3, 4]), &spec(&[2, 2]))?;
+        let one = read(
+            &npy_file("|u1", false, "(2, 2)", &[1, 2, 3, 4]),
+            &AcceptedInput::of_unit_range(&[2, 2]),
+        )?;
         assert_eq!(
             (one[0].name.as_str(), one[0].dtype, one[0].data.as_slice()),
             ("x.npy", DataType::Uint8, &[1, 2, 3, 4][..])
         );
-        let batch = read(&npy_file("|u1", false, "(2, 2)", &[1, 2, 3, 4]), &spec(&[2]))?;
+        let batch = read(
+            &npy_file("|u1", false, "(2, 2)", &[1, 2, 3, 4]),
+            &AcceptedInput::of_unit_range(&[2]),
+        )?;
         let parts: Vec<_> = batch
             .iter()
             .map(|input| (input.name.as_str(), input.data.as_slice()))
@@ -182,7 +179,10 @@ mod tests {
     #[test]
     fn fortran_order_becomes_row_major() -> anyhow::Result<()> {
         // [[1, 2, 3], [4, 5, 6]] stored by columns.
-        let inputs = read(&npy_file("|u1", true, "(2, 3)", &[1, 4, 2, 5, 3, 6]), &spec(&[2, 3]))?;
+        let inputs = read(
+            &npy_file("|u1", true, "(2, 3)", &[1, 4, 2, 5, 3, 6]),
+            &AcceptedInput::of_unit_range(&[2, 3]),
+        )?;
         assert_eq!(inputs[0].data, [1, 2, 3, 4, 5, 6]);
         Ok(())
     }
@@ -190,7 +190,10 @@ mod tests {
     #[test]
     fn floats_become_little_endian() -> anyhow::Result<()> {
         for (descr, bytes) in [("<f4", 1.5_f32.to_le_bytes()), (">f4", 1.5_f32.to_be_bytes())] {
-            let inputs = read(&npy_file(descr, false, "(1,)", &bytes), &spec(&[1]))?;
+            let inputs = read(
+                &npy_file(descr, false, "(1,)", &bytes),
+                &AcceptedInput::of_unit_range(&[1]),
+            )?;
             assert_eq!(
                 (inputs[0].dtype, inputs[0].data.as_slice()),
                 (DataType::Float32, &1.5_f32.to_le_bytes()[..])
@@ -202,7 +205,10 @@ mod tests {
     #[test]
     fn other_types_are_rejected_by_name() {
         for (descr, bytes) in [("<f8", 8), ("<i8", 8), ("|b1", 1), ("|i1", 1), ("<f2", 2)] {
-            let text = message(&npy_file(descr, false, "(1,)", &vec![0; bytes]), &spec(&[1]));
+            let text = message(
+                &npy_file(descr, false, "(1,)", &vec![0; bytes]),
+                &AcceptedInput::of_unit_range(&[1]),
+            );
             assert!(
                 text.contains(descr) && text.contains("expected uint8 or float32"),
                 "{text}"
@@ -212,19 +218,33 @@ mod tests {
 
     #[test]
     fn wrong_shapes_are_rejected() {
-        let text = message(&npy_file("|u1", false, "(4, 5, 3)", &[0; 60]), &spec(&[3, 4, 5]));
+        let text = message(
+            &npy_file("|u1", false, "(4, 5, 3)", &[0; 60]),
+            &AcceptedInput::of_unit_range(&[3, 4, 5]),
+        );
         assert!(
             text.contains("[4, 5, 3]") && text.contains("[3, 4, 5]") && text.contains("channels first"),
             "{text}"
         );
-        assert!(message(&npy_file("|u1", false, "(0, 2)", &[]), &spec(&[2])).contains("no input"));
-        assert!(message(&npy_file("|u1", false, "()", &[1]), &spec(&[2])).contains("expected [2]"));
+        assert!(
+            message(
+                &npy_file("|u1", false, "(0, 2)", &[]),
+                &AcceptedInput::of_unit_range(&[2])
+            )
+            .contains("no input")
+        );
+        assert!(
+            message(&npy_file("|u1", false, "()", &[1]), &AcceptedInput::of_unit_range(&[2])).contains("expected [2]")
+        );
     }
 
     #[test]
     fn a_header_larger_than_the_file_is_rejected() {
-        let text = message(&npy_file("|u1", false, "(1099511627776, 2)", &[1, 2]), &spec(&[2]));
+        let text = message(
+            &npy_file("|u1", false, "(1099511627776, 2)", &[1, 2]),
+            &AcceptedInput::of_unit_range(&[2]),
+        );
         assert!(text.contains("cut short"), "{text}");
-        assert!(message(b"not an array", &spec(&[2])).contains("not a NumPy array"));
+        assert!(message(b"not an array", &AcceptedInput::of_unit_range(&[2])).contains("not a NumPy array"));
     }
 }

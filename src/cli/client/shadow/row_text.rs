@@ -125,10 +125,10 @@ pub(super) fn mean_votes(row: &ShadowRow) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn row(alpha: f64, certified: u64) -> ShadowRow {
+    pub(in crate::cli::client::shadow) fn row(alpha: f64, certified: u64) -> ShadowRow {
         ShadowRow {
             alpha,
             inputs: 200,

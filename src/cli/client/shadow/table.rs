@@ -124,17 +124,7 @@ impl ColumnLayout<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn row(alpha: f64, certified: u64) -> ShadowRow {
-        ShadowRow {
-            alpha,
-            inputs: 200,
-            agreements: 199,
-            certified,
-            radii: vec![0, certified / 4, certified, 0],
-            ..Default::default()
-        }
-    }
+    use crate::cli::client::shadow::row_text::tests::row;
 
     #[test]
     fn the_serving_row_stands_among_the_candidates() {
