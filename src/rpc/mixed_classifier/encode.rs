@@ -37,6 +37,7 @@ pub(super) fn prediction(prediction: Prediction, labels: &[String], include_comp
         standard_class_index: index(prediction.standard_class),
         robust_class_index: index(prediction.robust_class),
         certificate: Some(certificate(prediction.certificate)),
+        robust_weight: Some(prediction.robust_weight),
     }
 }
 
@@ -45,6 +46,7 @@ pub(super) fn provenance(provenance: &Provenance) -> proto::Provenance {
     proto::Provenance {
         config_revision: provenance.config_revision.to_string(),
         alpha: provenance.alpha,
+        fallback_alpha: Some(provenance.fallback_alpha),
         standard_model_sha256: provenance.standard_model_sha256.clone(),
         robust_model_sha256: provenance.robust_model_sha256.clone(),
         server_version: env!("CARGO_PKG_VERSION").to_owned(),
