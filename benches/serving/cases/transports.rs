@@ -176,7 +176,7 @@ async fn send_on_stream(
         }
         let message = PredictStreamRequest {
             request: Some(request.clone()),
-            timeout_us: 0,
+            ..Default::default()
         };
         sender.send(message).await?;
         let answer = answers.message().await?.context("the stream ended")?;

@@ -31,6 +31,7 @@ pub(super) async fn certify_response(
     Ok(CertifyResponse {
         predictions: encode::predictions(batch.predictions, classifier.labels(), request.include_components),
         provenance: Some(encode::provenance(classifier.provenance())),
+        timings: Some(encode::timings(&batch.timings, call.received_at())),
     })
 }
 

@@ -15,7 +15,7 @@ use tonic::Status;
 use tracing::Instrument as _;
 
 use super::encode;
-use super::proto::CertifyStreamResponse;
+use super::proto::{CertifyStreamResponse, Timings};
 use crate::call::Code;
 use crate::classifier::CertificationParams;
 use crate::domain::{Input, Prediction};
@@ -68,7 +68,7 @@ impl CertifyStream {
             while predictions.changed().await.is_ok() {
                 let prediction = predictions.borrow_and_update().clone();
                 if let Some(prediction) = prediction
-                    && updates.send(Ok(self.response(prediction, false))).await.is_err()
+                    && updates.send(Ok(self.response(prediction, None))).await.is_err()
                 {
                     return;
                 }
@@ -86,7 +86,8 @@ impl CertifyStream {
                 call.record_predictions(&batch);
                 let missing = || status::internal("there is no answer");
                 let prediction = batch.predictions.pop().ok_or_else(missing);
-                prediction.map(|prediction| self.response(prediction, true))
+                let timings = encode::timings(&batch.timings, call.received_at());
+                prediction.map(|prediction| self.response(prediction, Some(timings)))
             }
             Err(error) => {
                 call.record_error(&error);
@@ -101,7 +102,8 @@ impl CertifyStream {
         let _ = last.send(item);
     }
 
-    fn response(&self, prediction: Prediction, is_last: bool) -> CertifyStreamResponse {
+    /// The last response has the timings.
+    fn response(&self, prediction: Prediction, timings: Option<Timings>) -> CertifyStreamResponse {
         let classifier = &self.snapshot.classifier;
         CertifyStreamResponse {
             prediction: Some(encode::prediction(
@@ -110,7 +112,8 @@ impl CertifyStream {
                 self.include_components,
             )),
             provenance: Some(encode::provenance(classifier.provenance())),
-            r#final: is_last,
+            r#final: timings.is_some(),
+            timings,
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Encodes predictions, certificates and provenance as messages of `certimix.v1`.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::proto;
 use crate::domain::{
-    Basis, BoundKind, Certificate, CertificateMethod, CertificateStatus, Norm, Prediction, Provenance, StopReason,
+    Basis, BoundKind, Certificate, CertificateMethod, CertificateStatus, Norm, Prediction, Provenance, RequestStage,
+    RequestTimings, Role, StopReason,
 };
 use crate::rpc::common::float32::{nearest_f32, probability_from_log};
 
@@ -56,6 +57,22 @@ pub(super) fn provenance(provenance: &Provenance) -> proto::Provenance {
         runtime_version: provenance.environment.runtime_version.clone(),
         processor: provenance.environment.processor.clone(),
     }
+}
+
+/// Encodes the stages of a request that was received at `received_at`, up to now.
+pub(super) fn timings(timings: &RequestTimings, received_at: Instant) -> proto::Timings {
+    let stage = |stage: Option<RequestStage>| stage.map_or(0, |stage| microseconds(stage.took));
+    proto::Timings {
+        queue_us: stage(timings.queue()),
+        standard_model_us: stage(timings.run(Role::Standard)),
+        robust_model_us: stage(timings.run(Role::Robust)),
+        mixing_us: stage(timings.mixing),
+        total_us: microseconds(received_at.elapsed()),
+    }
+}
+
+fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn certificate(certificate: Certificate) -> proto::Certificate {

@@ -31,5 +31,6 @@ pub(super) async fn predict_response(
     Ok(PredictResponse {
         predictions: encode::predictions(batch.predictions, classifier.labels(), request.include_components),
         provenance: Some(encode::provenance(classifier.provenance())),
+        timings: Some(encode::timings(&batch.timings, call.received_at())),
     })
 }

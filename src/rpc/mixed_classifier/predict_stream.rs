@@ -103,11 +103,12 @@ fn start(
     call: TrackedCall,
     stream_deadline: Option<Instant>,
 ) -> impl Future<Output = StreamItem> {
+    let correlation_id = request.correlation_id;
     let mut outcome = Box::pin(outcome_of(context, request, call, stream_deadline));
     // The first poll runs until the request is in the queue. Requests are therefore admitted in the
     // order in which they arrived, whichever task runs first. A refused request needs no task.
     if let Some(outcome) = outcome.as_mut().now_or_never() {
-        return Either::Left(std::future::ready(item(outcome)));
+        return Either::Left(std::future::ready(item(outcome, correlation_id)));
     }
     let task = tokio::spawn(outcome);
     let abort_on_drop = AbortOnDrop(task.abort_handle());
@@ -117,12 +118,15 @@ fn start(
             tracing::error!(%error, "stream request ended without a response");
             Outcome::Error(request_error(&status::internal("the request ended without an answer")))
         });
-        item(outcome)
+        item(outcome, correlation_id)
     })
 }
 
-fn item(outcome: Outcome) -> StreamItem {
-    Ok(PredictStreamResponse { outcome: Some(outcome) })
+fn item(outcome: Outcome, correlation_id: u64) -> StreamItem {
+    Ok(PredictStreamResponse {
+        outcome: Some(outcome),
+        correlation_id,
+    })
 }
 
 /// Answers one request and ends its call.
@@ -132,7 +136,9 @@ async fn outcome_of(
     mut call: TrackedCall,
     stream_deadline: Option<Instant>,
 ) -> Outcome {
-    let PredictStreamRequest { request, timeout_us } = request;
+    let PredictStreamRequest {
+        request, timeout_us, ..
+    } = request;
     let result = match (context.snapshot(), request) {
         (Ok(snapshot), Some(request)) => {
             let max_request_time = snapshot.server.max_request_time;

@@ -45,6 +45,8 @@ fn assert_valid_growth(messages: &[CertifyStreamResponse]) {
     let finals: Vec<bool> = messages.iter().map(|message| message.r#final).collect();
     let (last, before) = finals.split_last().expect("no message");
     assert!(*last && !before.contains(&true), "{finals:?}");
+    let is_timed = |message: &CertifyStreamResponse| message.timings.is_some();
+    assert!(messages.iter().all(|message| is_timed(message) == message.r#final));
     assert!(radii(messages).is_sorted(), "{:?}", radii(messages));
     let first = certificate(messages[0].prediction.as_ref().unwrap());
     for message in messages {

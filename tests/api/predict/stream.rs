@@ -54,6 +54,27 @@ async fn an_error_keeps_its_place_and_matches_the_status_of_predict() {
     assert_response(stream.next_outcome().await.unwrap(), 2);
 }
 
+/// Both a response and an error carry the number of their request.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_correlation_id_comes_back_with_each_outcome() {
+    let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
+    let stream = PredictStreamClient::open(server.client().await).await;
+    let ids = [7, u64::MAX, 0, 7];
+    for (position, correlation_id) in ids.into_iter().enumerate() {
+        stream.send_message(PredictStreamRequest {
+            request: (position != 1).then(|| request(1)),
+            correlation_id,
+            ..Default::default()
+        });
+    }
+    let mut responses = stream.close();
+    for (position, correlation_id) in ids.into_iter().enumerate() {
+        let message = responses.message().await.unwrap().expect("a response");
+        assert_eq!(message.correlation_id, correlation_id);
+        assert_eq!(matches!(message.outcome, Some(Outcome::Error(_))), position == 1);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_full_queue_is_reported_in_place() {
     let setup = slow_setup()

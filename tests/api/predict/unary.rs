@@ -40,6 +40,24 @@ async fn mixed_logits_match_float64() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_timings_of_a_response_fit_into_the_total() {
+    let server = TestServer::start(Setup::pair("linear_g", "linear_h")).await;
+    let begun = std::time::Instant::now();
+    let timings = predict(&server, &INPUTS).await.timings.unwrap();
+    let elapsed = u64::try_from(begun.elapsed().as_micros()).unwrap();
+    let slower = timings.standard_model_us.max(timings.robust_model_us);
+    assert!(slower > 0 && timings.total_us <= elapsed, "{timings:?} of {elapsed}");
+    // Each stage is rounded down to whole microseconds. The queue is that of the model that finished
+    // last, which need not be the slower one.
+    let faster = timings.standard_model_us.min(timings.robust_model_us);
+    assert!(
+        timings.queue_us + faster + timings.mixing_us <= timings.total_us,
+        "{timings:?}"
+    );
+    assert!(slower <= timings.total_us, "{timings:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_temperature_sharpens_only_the_robust_model() {
     let setup = Setup::pair("linear_g", "linear_h")
         .with("mixture.robust_temperature", 0.5)

@@ -42,6 +42,7 @@ impl PredictStreamClient {
         self.send_message(PredictStreamRequest {
             request: Some(request),
             timeout_us,
+            ..Default::default()
         });
     }
 

@@ -84,6 +84,7 @@ fn stream_request(args: &InferenceArgs, session: &RequestSender, batch: Range<us
             priority: args.wire_priority(),
         }),
         timeout_us: u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX),
+        ..Default::default()
     }
 }
 
