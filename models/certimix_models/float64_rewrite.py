@@ -3,8 +3,8 @@ output.
 
 A Lipschitz certificate pays for the rounding of the logits, at any input that an attacker may
 choose. The provable error of float32 sums over hundreds of products, in any order, is not small
-against the margins. The error of float64 sums is negligible; what remains is one rounding of each
-logit to float32. The weights stay the same float32 numbers.
+against the margins (`prove` computes it). The error of float64 sums is negligible; what remains is
+one rounding of each logit to float32. The weights stay the same float32 numbers.
 
 ONNX Runtime has no float64 convolution and no float64 average pooling on a CPU. A convolution
 becomes a matrix product with the shifted copies of its input. An average becomes a matrix product
@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> None:
     except NotRewritable as reason:
         raise SystemExit(f"{options.network}: {reason}") from reason
     options.rewritten.write_bytes(model.SerializeToString(deterministic=True))
-    print(f"wrote {options.rewritten}; `certimix_models prove {options.rewritten} --write` proves its bounds")
+    print(f"wrote {options.rewritten}; `certimix_models prove {options.rewritten} --range LOW HIGH --write` proves it")
 
 
 def rewrite_to_float64(model: onnx.ModelProto) -> onnx.ModelProto:

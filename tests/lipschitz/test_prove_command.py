@@ -206,10 +206,16 @@ class ManifestEditTest(unittest.TestCase):
         self.assertEqual(edited, expected)
 
     def test_adds_a_table(self):
-        self.assertEqual(tomllib.loads(set_values("a = 1\n", "guarantee", {"b": 2.0})), {"a": 1, "guarantee": {"b": 2.0}})
+        self.assertEqual(
+            tomllib.loads(set_values("a = 1\n", "guarantee", {"b": 2.0})), {"a": 1, "guarantee": {"b": 2.0}}
+        )
 
     def test_refuses_other_forms(self):
-        for text in ("guarantee = {constant = 2.0}\n", "[guarantee]\nconstant = [\n  2.0,\n]\n", "guarantee.constant = 2.0\n"):
+        for text in (
+            "guarantee = {constant = 2.0}\n",
+            "[guarantee]\nconstant = [\n  2.0,\n]\n",
+            "guarantee.constant = 2.0\n",
+        ):
             with self.subTest(text), self.assertRaises(NotEditable):
                 set_values(text, "guarantee", {"constant": 1.0})
 

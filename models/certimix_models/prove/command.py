@@ -16,7 +16,11 @@ def _parse_shape(text: str) -> list[int]:
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, nargs="?", help="the ONNX file, or its manifest (.toml)")
     parser.add_argument(
-        "--range", type=float, nargs=2, metavar=("LOW", "HIGH"), help="the range of every input value, without a manifest"
+        "--range",
+        type=float,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="the range of every input value, without a manifest",
     )
     parser.add_argument(
         "--shape", type=_parse_shape, metavar="C,H,W", help="the shape of one input, if the graph does not fix it"
@@ -26,7 +30,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--inputs", type=Path, metavar="FILE.npy", help="count the certificates that rounding allows these inputs"
     )
-    parser.add_argument("--no-float64", action="store_true", help="do not compute what a rewrite to float64 would prove")
+    parser.add_argument(
+        "--no-float64", action="store_true", help="do not compute what a rewrite to float64 would prove"
+    )
     parser.add_argument(
         "--sign", type=Path, metavar="KEY", help="write NAME.proof.json beside the ONNX file, signed with this key"
     )

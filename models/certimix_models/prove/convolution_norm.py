@@ -36,9 +36,7 @@ def polyphase_kernel(kernel: np.ndarray, stride: tuple[int, int]) -> np.ndarray:
     )
 
 
-def convolution_norms(
-    kernel: np.ndarray, stride: tuple[int, int], output: tuple[int, int], wraps: bool
-) -> WeightNorms:
+def convolution_norms(kernel: np.ndarray, stride: tuple[int, int], output: tuple[int, int], wraps: bool) -> WeightNorms:
     """The norms of the convolution. `output` is the height and width of its result. If `wraps`, the
     input is a torus of `stride` times that size.
     """

@@ -37,7 +37,6 @@ class WeightNorms:
     absolute: float  # || |W| ||, of the absolute values
     column: float  # the largest Euclidean norm of a column: what one input adds to all outputs
 
-
     def scaled(self, factor: float) -> "WeightNorms":
         """The norms of `factor` times W, for a factor that is not negative."""
         return WeightNorms(*(product_up(factor, norm) for norm in (self.spectral, self.absolute, self.column)))
