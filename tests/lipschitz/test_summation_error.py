@@ -67,7 +67,7 @@ class TreeLemmaTest(unittest.TestCase):
             self.assert_few_balanced_nodes(caterpillar(np.arange(products + 1)[::-1]), products)
 
     def test_partial_sums_are_within_their_spread(self):
-        """Over all outputs together: the norm of the sums of |S_T| along one tree per output."""
+        """Over all outputs together: the norm of the sums of |S_J| along one tree per output."""
         random = np.random.default_rng(2)
         for products, outputs in [(2, 3), (5, 4), (24, 16), (63, 8)]:
             for kind in ("gaussian", "one large", "signs"):

@@ -2,12 +2,12 @@
 order for each output. docs/concepts/certificates.md, section 5, has the proof.
 
 An output sums N products p_j = w_j a_j and a bias. A runtime adds them along some binary tree. A
-node of the tree adds the products of a set T, and its rounding is at most u times the sum S_T of
-that set. Two facts bound S_T better than the sum of all |p_j| does. S is the sum of all p_j, and k
-the size of T:
+node of the tree adds the products of a set J, and its rounding is at most u times the sum S_J of
+that set. Two facts bound S_J better than the sum of all |p_j| does. S is the sum of all p_j, and k
+the size of J:
 
-    |S_T| <= |S| + sqrt(k (N - k) / N) sqrt(sum_j p_j^2)      subtract the mean from T's indicator
-    |S_T| <= |S| + (sum_j |p_j|) / 2                          the larger of the sums of either sign
+    |S_J| <= |S| + sqrt(k (N - k) / N) sqrt(sum_j p_j^2)      subtract the mean from J's indicator
+    |S_J| <= |S| + (sum_j |p_j|) / 2                          the larger of the sums of either sign
 
 Over all outputs, sqrt(sum p_j^2) has the norm c ||a|| at most, with c the largest column norm of
 W, and sum |p_j| has || |W| || ||a||. At most N - 2m + 3 nodes of a tree have m <= k <= N - m.

@@ -4,12 +4,18 @@ Conv and a MatMul with shifted copies of an image are the same product, so both 
 the same bounds.
 """
 
+import math
+
 import numpy as np
 
 from certimix_models.prove.convolution_norm import convolution_norms
 from certimix_models.prove.convolution_patterns import Convolution, match_convolution, window_index
 from certimix_models.prove.summation_error import WeightNorms, matrix_norms
 from certimix_models.prove.tensor_bounds import TensorBounds, TensorView
+
+# A convolution with more elements under its windows is not compared with its matrix: that would
+# need gigabytes.
+MOST_WINDOW_ELEMENTS = 2**24
 
 
 def window_product(view: TensorView, weight: np.ndarray) -> tuple[TensorBounds, WeightNorms]:
@@ -27,11 +33,13 @@ def convolution_product(
     padded = np.pad(view.index, [(0, 0), (0, 0), (top, bottom), (left, right)], constant_values=-1)
     used = [(size - 1) * step + taps for size, step, taps in zip(output, stride, kernel.shape[2:])]
     own = Convolution(kernel, stride, output, padded[:, :, : used[0], : used[1]])
+    if math.prod(kernel.shape[1:]) * math.prod(output) > MOST_WINDOW_ELEMENTS:
+        return _as_convolution(view.bounds, own)
     windows = TensorView(view.bounds, window_index(own))
     weight = kernel.transpose(0, 2, 3, 1).reshape(len(kernel), -1)
     found = match_convolution(weight, windows.index)
-    forms = [own] if found is not None and found.is_like(own) else [own, found]
-    return _best_form(view.bounds, windows.materialise(), weight, *forms)
+    others = [] if found is None or found.is_like(own) else [found]
+    return _best_form(view.bounds, windows.materialise(), weight, own, *others)
 
 
 def _best_form(
@@ -39,8 +47,10 @@ def _best_form(
 ) -> tuple[TensorBounds, WeightNorms]:
     """The form with the smallest constant. Each is a valid description of the same product."""
     forms = [(windows, matrix_norms(weight))]
-    for found in convolutions:
-        if found is not None:
-            source = bounds if found.wraps else TensorView(bounds, found.image).materialise()
-            forms.append((source, convolution_norms(found.kernel, found.stride, found.output, found.wraps)))
+    forms += [_as_convolution(bounds, found) for found in convolutions if found is not None]
     return min(forms, key=lambda form: form[1].spectral * form[0].lipschitz)
+
+
+def _as_convolution(bounds: TensorBounds, found: Convolution) -> tuple[TensorBounds, WeightNorms]:
+    source = bounds if found.wraps else TensorView(bounds, found.image).materialise()
+    return source, convolution_norms(found.kernel, found.stride, found.output, found.wraps)
