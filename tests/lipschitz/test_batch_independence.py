@@ -8,8 +8,8 @@ import numpy as np
 from onnx.reference import ReferenceEvaluator
 from sample_networks import NetworkBuilder
 
-from certimix_models.prove.network_proof import prove_network
 from certimix_models.prove.graph_node import NotProvable
+from certimix_models.prove.network_proof import prove_network
 
 
 class BatchIndependenceTest(unittest.TestCase):

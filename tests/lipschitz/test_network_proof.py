@@ -12,8 +12,8 @@ from onnx.reference import ReferenceEvaluator
 from sample_networks import NetworkBuilder, small_network
 
 from certimix_models.float64_rewrite import rewrite_to_float64
-from certimix_models.prove.network_proof import prove_network
 from certimix_models.prove.graph_node import NotProvable
+from certimix_models.prove.network_proof import prove_network
 
 
 def prove_unit_box(model: onnx.ModelProto, shape: tuple[int, ...]):

@@ -10,12 +10,16 @@ largest norm among the N M matrices K(f) = sum over taps of W_tap e^(-2 pi i f.t
 with zero padding is a compression of the convolution on a torus that is T - 1 wider than the output
 (T taps): the input is embedded in it, surrounded by zeros, and everything but the output is cut
 off. K(-f) is the conjugate of K(f), so half of the frequencies suffice.
+
+Along an axis on which the result has one pixel, the stride does not matter. The kernel then counts
+as one as wide as its stride.
 """
 
 import numpy as np
 
 from certimix_models.prove.directed_rounding import FLOAT64_UNIT, gamma, l2_norm_up, product_up, sum_up
 from certimix_models.prove.spectral_norm import spectral_norm_bound
+from certimix_models.prove.summation_error import WeightNorms, largest_column_norm
 
 
 def polyphase_kernel(kernel: np.ndarray, stride: tuple[int, int]) -> np.ndarray:
@@ -32,13 +36,30 @@ def polyphase_kernel(kernel: np.ndarray, stride: tuple[int, int]) -> np.ndarray:
     )
 
 
-def convolution_norm_bound(kernel: np.ndarray, stride: tuple[int, int], output: tuple[int, int], wraps: bool) -> float:
-    """At least the norm of the convolution. `output` is the height and width of its result. If
-    `wraps`, the input is a torus of `stride` times that size.
+def convolution_norms(kernel: np.ndarray, stride: tuple[int, int], output: tuple[int, int], wraps: bool) -> WeightNorms:
+    """The norms of the convolution. `output` is the height and width of its result. If `wraps`, the
+    input is a torus of `stride` times that size.
     """
-    kernel = polyphase_kernel(np.asarray(kernel, dtype=np.float64), stride)
+    kernel = np.asarray(kernel, dtype=np.float64)
+    if not wraps:
+        stride = tuple(taps if size == 1 else step for step, size, taps in zip(stride, output, kernel.shape[2:]))
+    phases = polyphase_kernel(kernel, stride)
+    taps = phases.shape[2] * phases.shape[3]
+    # The largest symbol of |kernel| is that of frequency 0, the sum of the taps.
+    absolute = product_up(spectral_norm_bound(np.abs(phases).sum(axis=(2, 3))), 1 + gamma(taps, FLOAT64_UNIT))
+    # One input is in at most one product of each output channel and tap.
+    column = largest_column_norm(phases.transpose(0, 2, 3, 1).reshape(-1, phases.shape[1]))
+    return WeightNorms(_spectral_norm(phases, output, wraps), absolute, column)
+
+
+def _spectral_norm(kernel: np.ndarray, output: tuple[int, int], wraps: bool) -> float:
+    """At least the norm of a convolution of stride 1."""
     outputs, inputs, tap_rows, tap_columns = kernel.shape
-    size = output if wraps else (output[0] + tap_rows - 1, output[1] + tap_columns - 1)
+    # The symbols of a single tap are equal, so one frequency suffices.
+    size = [
+        1 if taps == 1 else pixels if wraps else pixels + taps - 1
+        for pixels, taps in zip(output, (tap_rows, tap_columns))
+    ]
     rows, columns = (_fourier_factors(size[0], tap_rows), _fourier_factors(size[1], tap_columns)[: size[1] // 2 + 1])
     factors = np.einsum("ft,gs->fgts", rows, columns).reshape(-1, tap_rows * tap_columns)
     taps = kernel.reshape(outputs * inputs, tap_rows * tap_columns)
@@ -58,11 +79,3 @@ def _fourier_factors(size: int, taps: int) -> np.ndarray:
     """
     turns = np.outer(np.arange(size), np.arange(taps)) % size
     return np.exp(-2j * np.pi * turns / size)
-
-
-def absolute_kernel_norm_bound(kernel: np.ndarray, stride: tuple[int, int]) -> float:
-    """At least the norm of the convolution with |kernel|. Its largest symbol is that of frequency
-    0, the sum of the taps.
-    """
-    sums = polyphase_kernel(np.abs(np.asarray(kernel, dtype=np.float64)), stride).sum(axis=(2, 3))
-    return product_up(spectral_norm_bound(sums), 1 + gamma(kernel.shape[2] * kernel.shape[3], FLOAT64_UNIT))

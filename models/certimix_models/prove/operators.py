@@ -15,8 +15,6 @@ from collections.abc import Callable
 import numpy as np
 from onnx import NodeProto, helper
 
-from certimix_models.prove.convolution_norm import absolute_kernel_norm_bound, convolution_norm_bound
-from certimix_models.prove.convolution_patterns import is_torus_padding, match_convolution
 from certimix_models.prove.directed_rounding import (
     FLOAT64_UNIT,
     SMALLEST_NORMAL,
@@ -30,8 +28,9 @@ from certimix_models.prove.directed_rounding import (
 from certimix_models.prove.graph_node import Tensor, node_attributes, require
 from certimix_models.prove.layer_bounds import linear_layer, nonexpansive_layer
 from certimix_models.prove.onnx_reference import run_node
-from certimix_models.prove.spectral_norm import spectral_norm_bound
+from certimix_models.prove.summation_error import WeightNorms, matrix_norms
 from certimix_models.prove.tensor_bounds import TensorBounds, TensorView, full_view
+from certimix_models.prove.window_products import convolution_product, window_product
 
 
 def conv(node: NodeProto, inputs: list[Tensor], opset: int) -> TensorView:
@@ -42,24 +41,17 @@ def conv(node: NodeProto, inputs: list[Tensor], opset: int) -> TensorView:
         "weights that are computed",
     )
     require(kernel.ndim == 4 and view.index.ndim == 4, "a convolution that is not of images")
+    require(len(view.index) == 1, "a tensor without a batch axis")
     require(settings.get("group", 1) == 1, "a convolution in groups")
     require(set(settings.get("dilations", [1])) == {1}, "a dilated convolution")
     require(settings.get("auto_pad", b"NOTSET") == b"NOTSET", "auto_pad")
     stride = tuple(settings.get("strides", [1, 1]))
     result = run_node(node, [view.centre, *(value.astype(np.float64) for value in (kernel, *bias))], opset)
-    output = result.shape[2:]
-    is_torus = not any(settings.get("pads", [0])) and is_torus_padding(view.index, kernel.shape[2:], stride, output)
-    source = view.bounds if is_torus else view.materialise()
-    norm_bound = convolution_norm_bound(kernel, stride, output, is_torus)
+    source, norms = convolution_product(view, kernel, stride, result.shape[2:], settings.get("pads", [0] * 4))
     # copies of each bias: one for each pixel, and for each image if a Reshape made several of one
     bias_copies = result.size // kernel.shape[0]
-    return linear_layer(
-        source,
-        result,
-        (norm_bound, absolute_kernel_norm_bound(kernel, stride)),
-        math.prod(kernel.shape[1:]),
-        product_up(sqrt_up(float(bias_copies)), l2_norm_up(bias[0])) if bias else 0.0,
-    )
+    bias_norm = product_up(sqrt_up(float(bias_copies)), l2_norm_up(bias[0])) if bias else 0.0
+    return linear_layer(source, result, norms, math.prod(kernel.shape[1:]), bias_norm)
 
 
 def gemm(node: NodeProto, inputs: list[Tensor], opset: int) -> TensorView:
@@ -72,11 +64,10 @@ def gemm(node: NodeProto, inputs: list[Tensor], opset: int) -> TensorView:
     require(not settings.get("transA", 0), "Gemm of a transposed input")
     alpha, beta = abs(settings.get("alpha", 1.0)), abs(settings.get("beta", 1.0))
     result = run_node(node, [view.centre, *(value.astype(np.float64) for value in (weight, *bias))], opset)
-    norm_bound, absolute_bound = (
-        product_up(alpha, spectral_norm_bound(matrix.astype(np.float64))) for matrix in (weight, np.abs(weight))
-    )
     size = product_up(beta, l2_norm_up(np.broadcast_to(bias[0], result.shape))) if bias else 0.0
-    return linear_layer(view.materialise(), result, (norm_bound, absolute_bound), view.index.shape[-1], size)
+    # Gemm's weight is [inputs, outputs] unless transB is set.
+    norms = matrix_norms(weight if settings.get("transB", 0) else weight.T).scaled(alpha)
+    return linear_layer(view.materialise(), result, norms, view.index.shape[-1], size, scale=max(1.0, alpha, beta))
 
 
 def matmul(node: NodeProto, inputs: list[Tensor], opset: int) -> TensorView:
@@ -91,19 +82,11 @@ def matmul(node: NodeProto, inputs: list[Tensor], opset: int) -> TensorView:
         node, [value.centre if isinstance(value, TensorView) else value.astype(np.float64) for value in inputs], opset
     )
     terms = weight.shape[1] if weight is left else weight.shape[0]
-    kernel, is_torus = match_convolution(weight, view.index) if weight is left else (None, False)
-    if kernel is None:
-        norm_bounds = (
-            spectral_norm_bound(weight.astype(np.float64)),
-            spectral_norm_bound(np.abs(weight).astype(np.float64)),
-        )
-        return linear_layer(view.materialise(), result, norm_bounds, terms, 0.0)
-    side = math.isqrt(view.index.shape[-1])
-    norm_bounds = (
-        convolution_norm_bound(kernel, (1, 1), (side, side), is_torus),
-        absolute_kernel_norm_bound(kernel, (1, 1)),
-    )
-    return linear_layer(view.bounds, result, norm_bounds, terms, 0.0)
+    if weight is left:
+        source, norms = window_product(view, weight)
+    else:
+        source, norms = view.materialise(), matrix_norms(weight.T)
+    return linear_layer(source, result, norms, terms, 0.0)
 
 
 def arithmetic(node: NodeProto, inputs: list[Tensor], opset: int) -> TensorView:
@@ -221,7 +204,8 @@ def average_pool(node: NodeProto, inputs: list[Tensor], opset: int) -> TensorVie
         window = view.index.shape[2:]
     size = math.prod(window)
     norm_bound = sqrt_up(1 / size + FLOAT64_UNIT)
-    return linear_layer(view.materialise(), run_node(node, [view.centre], opset), (norm_bound, norm_bound), size, 0.0)
+    norms = WeightNorms(norm_bound, norm_bound, norm_bound)
+    return linear_layer(view.materialise(), run_node(node, [view.centre], opset), norms, size, 0.0)
 
 
 # Another attribute, also one that a later opset adds, may change what the node computes. Such a

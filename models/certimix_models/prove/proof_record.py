@@ -68,14 +68,35 @@ def sign_statement(statement: dict, key_file: Path) -> dict:
     return {"statement": text, "public_key": _public_key_hex(key), "signature": key.sign(text.encode()).hex()}
 
 
+def has_valid_signature(record: dict) -> bool:
+    """Whether the record's own key signed its statement. False also if `cryptography` is absent."""
+    try:
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    except ImportError:
+        return False
+    try:
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(record["public_key"]))
+        key.verify(bytes.fromhex(record["signature"]), record["statement"].encode())
+    except (InvalidSignature, ValueError, KeyError, TypeError):
+        return False
+    return True
+
+
+def other_subject_fields(recorded: dict, statement: dict) -> list[str]:
+    """The fields, other than the two numbers, in which a record differs: it is about another model,
+    input or output.
+    """
+    return [
+        key for key in statement if key not in ("constant", "logit_error_bound") and recorded.get(key) != statement[key]
+    ]
+
+
 def overstated_fields(recorded: dict, statement: dict) -> list[str]:
     """The fields of a record that claim more than, or something other than, what is proved now. A
     relative slack of 1e-9 covers the float64 rounding of another machine.
     """
     slack = 1 + 1e-9
-    different = [
-        key for key in statement if key not in ("constant", "logit_error_bound") and recorded.get(key) != statement[key]
-    ]
-    return different + [
+    return other_subject_fields(recorded, statement) + [
         key for key in ("constant", "logit_error_bound") if not recorded.get(key, 0) * slack >= statement[key]
     ]

@@ -26,6 +26,9 @@ from certimix_models.prove.directed_rounding import FLOAT64_UNIT, gamma, l2_norm
 # if many singular values are close to each other.
 RELATIVE_STEPS = (1e-9, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 2e-3, 5e-3, 1e-2, 3e-2, 1e-1, 1.0)
 POWER_ITERATIONS, POWER_VECTORS = 40, 4
+# An eigenvalue solver estimates for small matrices, and for a single one of up to this size. It is
+# more exact than power iterations, and slow for many large matrices.
+SOLVER_SIZE, SINGLE_SOLVER_SIZE = 32, 1024
 UNDERFLOW_LOSS = 2.0**-1000  # more than the loss where a product is below the normal numbers
 
 
@@ -65,10 +68,10 @@ def _positive_definite(bound: float, gram: np.ndarray) -> bool:
 
 
 def _estimate_largest_eigenvalue(gram: np.ndarray) -> float:
-    """An estimate of the largest eigenvalue: by an eigenvalue solver for small matrices, otherwise
-    by block power iterations in float32.
+    """An estimate of the largest eigenvalue: by an eigenvalue solver for small matrices or a single
+    one, otherwise by block power iterations in float32.
     """
-    if gram.shape[1] <= 32:
+    if gram.shape[1] <= (SINGLE_SOLVER_SIZE if len(gram) == 1 else SOLVER_SIZE):
         return float(np.linalg.eigvalsh(gram)[:, -1].max())
     scale = float(np.abs(gram).max())
     rounded = (gram / scale).astype(np.complex64)
