@@ -22,7 +22,8 @@ from certimix_models.dataset.cifar10 import load_cifar10
 from certimix_models.evaluate.experiments.certified_curves_figure import draw_figure
 from certimix_models.evaluate.mathematics import mixture_radii
 from certimix_models.evaluate.mathematics.confidence_bounds import anytime_lower_bound
-from certimix_models.evaluate.networks.bundled_model import BundledModel, load_model, pixels_to_floats
+from certimix_models.evaluate.networks.bundled_model import BundledModel, load_model
+from certimix_models.evaluate.networks.cached_logits import cached_logits, split_halves
 from certimix_models.evaluate.smoothed_votes.certified_accuracy import certified_radii
 from certimix_models.evaluate.smoothed_votes.vote_records import VoteRecord, read_votes
 
@@ -31,7 +32,6 @@ RADIUS_GRID = np.round(np.linspace(0, 0.95, 96), 4)
 ALPHAS = np.concatenate([np.arange(0.5, 1.0, 0.01), [0.995, 0.999]])[1:]
 TEMPERATURES = np.geomspace(0.002, 10.0, 60)
 ACCURACY_TOLERANCE = 0.005
-CHUNK_IMAGES = 500
 
 
 @dataclass(frozen=True)
@@ -101,26 +101,6 @@ def measure(options: argparse.Namespace) -> None:
         result_tables.file_identity(options.wider_votes),
     ]
     result_tables.write(options.results / "fig3.csv", [row for curve in curves for row in curve.rows()], *sources)
-
-
-def cached_logits(model: BundledModel, cifar10, images: list[int], cache: Path) -> np.ndarray:
-    """Float64 logits of the images at these indices. Logits that were computed before are read from
-    the cache.
-    """
-    path = cache / f"{model.path.stem}-{model.sha256[:12]}.npz"
-    known = dict(zip(*(np.load(path)[key] for key in ("images", "logits")), strict=True)) if path.exists() else {}
-    missing = [image for image in images if image not in known]
-    for start in tqdm(range(0, len(missing), CHUNK_IMAGES), desc=model.path.stem, unit="chunk", disable=not missing):
-        chunk = missing[start : start + CHUNK_IMAGES]
-        known.update(zip(chunk, model.logits(pixels_to_floats(cifar10.test_images[chunk])), strict=True))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, images=np.array(list(known)), logits=np.stack(list(known.values())))
-    return np.stack([known[image] for image in images]).astype(np.float64)
-
-
-def split_halves(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The images that choose the settings, and those that are reported."""
-    return np.arange(1, count, 2), np.arange(0, count, 2)
 
 
 def smoothed_curves(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from statistics import median
 
 from certimix_models.evaluate.report import published_curves
+from certimix_models.evaluate.report.gated_tables import GATED_TABLES
 from certimix_models.evaluate.report.table_format import (
     NORMS,
     Row,
@@ -319,4 +320,4 @@ TABLES: dict[str, Callable[[str], Table]] = {
     "autoattack": autoattack_table,
     "inside_radius": certificate_attacks_table,
     "inside_radius_nearest": certificate_attacks_table,
-}
+} | GATED_TABLES
