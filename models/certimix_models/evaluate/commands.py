@@ -20,7 +20,7 @@ from certimix_models.evaluate.experiment_commands import (
     ROBUST_MODEL_ACCURACY,
     SELF_TEST,
 )
-from certimix_models.evaluate.gated_commands import CHOOSE_SETTING
+from certimix_models.evaluate.gated_commands import CHOOSE_SETTING, CLASS_THRESHOLDS
 from certimix_models.evaluate.served_commands import ACCURACY, SERVED_ACCURACY, VOTES_TO_DECIDE
 
 EVALUATE = CommandGroup(
@@ -47,6 +47,7 @@ models/docs/evaluation.md and models/docs/experiments.md describe the commands.
         SIMULATE_VOTES,
         CERTIFIED_CURVES,
         CHOOSE_SETTING,
+        CLASS_THRESHOLDS,
         AUTOATTACK,
         ATTACK_CERTIFICATES,
         MULTIPLY_ADDS,

@@ -202,7 +202,7 @@ def _add_certificate_attack_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--images", type=int, default=200, help="certificates to attack in each family (default: 200)")
     parser.add_argument(
-        "--effort", type=int, default=1, help="factor on the steps, and on the restarts or votes (default: 1)"
+        "--effort", type=float, default=1, help="factor on the steps, and on the restarts or votes (default: 1)"
     )
     parser.add_argument(
         "--nearest",
@@ -212,6 +212,9 @@ def _add_certificate_attack_arguments(parser: argparse.ArgumentParser) -> None:
     )
     computed = parser.add_argument_group("without --certificates")
     computed.add_argument("--alpha", type=float, default=0.76, help="alpha of the mixture (default: 0.76)")
+    computed.add_argument(
+        "--fallback-alpha", type=float, help="weight of h below the margin (default: alpha, the paper's mixture)"
+    )
     computed.add_argument(
         "--temperature",
         type=float,

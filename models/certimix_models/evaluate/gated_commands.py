@@ -71,3 +71,32 @@ The test images with an odd index choose, the others are reported, with exact 95
     module=f"{_GATED}.choose_setting",
     add_arguments=_add_choose_setting_arguments,
 )
+
+
+def _add_class_thresholds_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_row_options(parser)
+    parser.add_argument(
+        "--levels",
+        type=float,
+        nargs="+",
+        default=[0.78, 0.8, 0.82, 0.84, 0.85, 0.86, 0.88, 0.9],
+        help="least clean accuracies (default: 0.78 to 0.90 in steps of 0.02, and 0.85)",
+    )
+
+
+CLASS_THRESHOLDS = Command(
+    name="class-thresholds",
+    summary="whether a threshold for each class of h certifies more",
+    description="""
+Measures whether a gated mixture certifies more with another alpha, and so another threshold, for
+each class that h predicts. Writes class_thresholds.csv and class_thresholds.png.
+
+  certimix_models evaluate class-thresholds
+
+The certificates stay valid: on a certified ball the class of h does not change, so Lemma 1 is used
+with the alpha of that class alone. One half of the test images chooses, the other half is reported,
+for --splits random splits. Both rules are compared at equal clean accuracy on the reported half.
+""",
+    module=f"{_GATED}.class_thresholds",
+    add_arguments=_add_class_thresholds_arguments,
+)

@@ -11,6 +11,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from certimix_models.evaluate.networks.mixture import log_mixture
+
 
 def untargeted_margin(logits: Tensor, classes: Tensor) -> Tensor:
     """The logit of each row's class, minus the largest of the others."""
@@ -27,13 +29,37 @@ class WorstCaseMargin:
         self.h, self.alpha, self.classes, self.targets = h, alpha, classes, targets
 
     def __call__(self, x: Tensor) -> Tensor:
-        log_h = self.h(x).log_softmax(dim=1)
-        own = log_h.gather(1, self.classes.unsqueeze(1))
-        others = log_h.scatter(1, self.classes.unsqueeze(1), -math.inf)
-        runner_up = others.argmax(dim=1) if self.targets is None else self.targets
-        weight = torch.full_like(log_h, math.log1p(-self.alpha) if self.alpha < 1 else -math.inf)
-        weight = weight.scatter(1, runner_up.unsqueeze(1), 0.0)
-        return (math.log(2 * self.alpha - 1) + own).squeeze(1) - torch.logsumexp(others + weight, dim=1)
+        return worst_case_margin(self.h(x).log_softmax(dim=1), self.alpha, self.classes, self.targets)
+
+
+class GatedMargin:
+    """The margin of the gated mixture of g and h, negative exactly where its class is another.
+
+    That takes a gate that is closed for the class, and then either a fallback mixture that answers
+    another class, or a gate that is open for another class. The margin is the larger of the two
+    conditions, so its gradient first lowers h's margin and then attacks g.
+    """
+
+    def __init__(self, g: nn.Module, h: nn.Module, alpha: float, fallback_alpha: float, classes: Tensor):
+        self.g, self.h, self.alpha, self.fallback_alpha, self.classes = g, h, alpha, fallback_alpha, classes
+
+    def __call__(self, x: Tensor) -> Tensor:
+        log_g, log_h = self.g(x).log_softmax(dim=1), self.h(x).log_softmax(dim=1)
+        own_gate = worst_case_margin(log_h, self.alpha, self.classes)
+        strongest_other = log_h.scatter(1, self.classes.unsqueeze(1), -math.inf).argmax(dim=1)
+        other_gate = worst_case_margin(log_h, self.alpha, strongest_other)
+        fallback = untargeted_margin(log_mixture(log_g, log_h, self.fallback_alpha), self.classes)
+        return torch.maximum(own_gate, torch.minimum(fallback, -other_gate))
+
+
+def worst_case_margin(log_h: Tensor, alpha: float, classes: Tensor, targets: Tensor | None = None) -> Tensor:
+    """The logarithmic condition of `WorstCaseMargin`, from logarithms of h. alpha is above 1/2."""
+    own = log_h.gather(1, classes.unsqueeze(1))
+    others = log_h.scatter(1, classes.unsqueeze(1), -math.inf)
+    runner_up = others.argmax(dim=1) if targets is None else targets
+    weight = torch.full_like(log_h, math.log1p(-alpha) if alpha < 1 else -math.inf)
+    weight = weight.scatter(1, runner_up.unsqueeze(1), 0.0)
+    return (math.log(2 * alpha - 1) + own).squeeze(1) - torch.logsumexp(others + weight, dim=1)
 
 
 class UntargetedMargin:

@@ -239,7 +239,7 @@ def certified_curves_table(name: str) -> Table:
     for row in read_rows(name):
         setting = (
             row["robust"],
-            row["certificate"],
+            ", ".join([row["certificate"], *(["gated"] if row["rule"] == "gated" else [])]),
             row["alpha"],
             row["robust_temperature"],
             row["clean_accuracy"],
