@@ -1,11 +1,13 @@
 """Commands of `evaluate` that compare the gated mixture with the paper's."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from certimix_models.command import Command
+from certimix_models.evaluate.defaults import PGD_STEPS
 from certimix_models.evaluate.options import add_results, add_threads, add_work_dir
-from certimix_models.repository import BUNDLED_MODELS, DEFAULT_RESULT_CACHE
+from certimix_models.repository import BUNDLED_MODELS, DEFAULT_RESULT_CACHE, RESULTS
 
 _GATED = "certimix_models.evaluate.gated_mixtures"
 
@@ -99,4 +101,74 @@ for --splits random splits. Both rules are compared at equal clean accuracy on t
 """,
     module=f"{_GATED}.class_thresholds",
     add_arguments=_add_class_thresholds_arguments,
+)
+
+
+def _add_attack_options(parser: argparse.ArgumentParser, images: int) -> None:
+    """The options of the attacks on both mixtures."""
+    _add_models(parser)
+    parser.add_argument(
+        "--level", type=float, default=0.85, help="level of clean accuracy in setting.csv (default: 0.85)"
+    )
+    parser.add_argument(
+        "--images",
+        type=int,
+        default=images,
+        help=f"number of test images, at random from the reported half (default: {images})",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
+    parser.add_argument(
+        "--results-dir",
+        type=Path,
+        default=DEFAULT_RESULT_CACHE,
+        help="folder of the raw results, which survive a restart",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=RESULTS,
+        help="folder of setting.csv, of the CSV file and of the figure (default: docs/results)",
+    )
+    parser.add_argument("--plot-only", action="store_true", help="draw the figure again from the CSV file")
+
+
+def _add_gated_pgd_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_attack_options(parser, images=400)
+    parser.add_argument("--steps", type=int, default=PGD_STEPS, help=f"steps of each attack (default: {PGD_STEPS})")
+
+
+GATED_PGD = Command(
+    name="gated-pgd",
+    summary="PGD-20 on the gated mixture and on the paper's, gate included",
+    description="""
+Attacks the gated mixture and the paper's in l2 by PGD-20, at 36/255 and 0.5. Both have the settings
+of setting.csv for one level of clean accuracy. Writes gated_pgd.csv and gated_pgd.png.
+
+  certimix_models evaluate gated-pgd
+
+The attacks are on g, on h, on the paper's mixture, on the gated mixture with an open gate, on one
+with a smooth gate, and on the gate first and then on g. Every adversarial image is tried on both
+mixtures. "all" counts an image only if it withstands every attack. Exit status 1: an image was
+broken within its certified radius.
+""",
+    module=f"{_GATED}.gated_pgd",
+    add_arguments=_add_gated_pgd_arguments,
+)
+
+GATED_AUTOATTACK = Command(
+    name="gated-autoattack",
+    summary="AutoAttack on the gated mixture and on the paper's, gate included",
+    description="""
+Attacks the gated mixture and the paper's in l2 at 36/255 by AutoAttack, with the numbers of steps,
+targets and queries of `autoattack --case l2`. Both have the settings of setting.csv for one level
+of clean accuracy. Writes gated_autoattack.csv and gated_autoattack.png.
+
+  certimix_models evaluate gated-autoattack
+
+The gated mixture is attacked through an open gate, through a smooth gate, gate first and then g,
+and by Square through the exact gate. Each mixture is also tried with the images that broke the
+other. Exit status 1: an image was broken within its certified radius.
+""",
+    module=f"{_GATED}.gated_autoattack",
+    add_arguments=partial(_add_attack_options, images=100),
 )

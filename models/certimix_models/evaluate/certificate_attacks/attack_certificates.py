@@ -9,6 +9,7 @@ import argparse
 import hashlib
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -32,28 +33,31 @@ CHUNK_CERTIFICATES = {"lipschitz": 10, "smoothed": 5}  # certificates in one chu
 
 
 def run(options: argparse.Namespace) -> None:
-    csv = options.out / ("inside_radius_nearest.csv" if options.nearest else "inside_radius.csv")
+    results = options.out / f"{'_'.join(filter(None, ['inside_radius', options.tag]))}.csv"
+    csv = results.with_stem(f"{results.stem}_nearest") if options.nearest else results
     if not options.plot_only:
         torch.set_num_threads(options.threads)
         cifar10 = load_cifar10(options.work_dir)
         for family in ("lipschitz", "smoothed") if options.family == "both" else (options.family,):
-            new_rows, sources = attack_family(family, options, cifar10.test_images)
-            sources += [result_tables.file_identity(options.out / "inside_radius.csv")] if options.nearest else []
+            new_rows, sources = attack_family(family, options, cifar10.test_images, results)
+            sources += [result_tables.file_identity(results)] if options.nearest else []
             rows = [format_row(row) for row in new_rows]
             result_tables.replace_part(
                 csv, rows, lambda row, family=family: family_of(row) == family, *sources, part=family
             )
     rows = result_tables.read(csv)
     if not options.nearest:
-        draw_figure(rows, options.out / "inside_radius.png")
+        draw_figure(rows, results.with_suffix(".png"))
     broken = print_summary(rows)
     sys.exit(1 if broken else 0)
 
 
 def attack_family(
-    family: str, options: argparse.Namespace, pixels: np.ndarray
+    family: str, options: argparse.Namespace, pixels: np.ndarray, results: Path
 ) -> tuple[list[dict], list[tuple[str, str]]]:
-    """The rows of the certificates, and the identities of the models."""
+    """The rows of the certificates, and the identities of the models. `results` is the table that
+    names the nearest certificates.
+    """
     g = load_model(options.standard, options.threads)
     h = load_model(getattr(options, family), options.threads)
     smoothed = family == "smoothed"
@@ -65,8 +69,8 @@ def attack_family(
         certificates = compute_certificates(smoothed, options, pixels, h, settings)
     certificates = certificates[: options.images]
     if options.nearest:
-        results = [row for row in result_tables.read(options.out / "inside_radius.csv") if family_of(row) == family]
-        nearest = {row["index"] for row in sorted(results, key=closeness_to_breaking)[: options.nearest]}
+        attacked = [row for row in result_tables.read(results) if family_of(row) == family]
+        nearest = {row["index"] for row in sorted(attacked, key=closeness_to_breaking)[: options.nearest]}
         certificates = [certificate for certificate in certificates if certificate.index in nearest]
     if len({(each.alpha, each.fallback_alpha, each.temperature) for each in certificates}) != 1:
         raise SystemExit("the certificates have several alphas, fallbacks or temperatures: attack each group by itself")

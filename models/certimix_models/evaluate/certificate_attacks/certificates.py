@@ -20,6 +20,7 @@ from certimix_models.evaluate.mathematics.confidence_bounds import anytime_lower
 from certimix_models.evaluate.networks.bundled_model import BundledModel, pixels_to_floats
 from certimix_models.evaluate.networks.noisy_votes import count_votes
 
+WEIGHT_TOLERANCE = 1e-6  # the weight of h may have been a float32
 RADIUS_TOLERANCE = 1e-5  # Lipschitz: the batch's shape may change a float32 logit in its last digits
 BOUND_TOLERANCE = 1e-9  # smoothed: the tolerance that docs/concepts/certificates.md, section 5, states
 # far more than the rounding of a radius in float64, with the allowance of section 2 for mixing
@@ -103,7 +104,8 @@ def _fallback_alpha(answer: dict) -> float:
     certified answer is mixed with weight alpha.
     """
     provenance = answer["provenance"]
-    if (weight := answer.get("robust_weight", provenance["alpha"])) != provenance["alpha"]:
+    weight = answer.get("robust_weight", provenance["alpha"])
+    if not abs(weight - provenance["alpha"]) <= WEIGHT_TOLERANCE:
         raise SystemExit(
             f"{answer['file']}: certified with robust_weight {weight}, expected alpha, {provenance['alpha']}"
         )

@@ -30,20 +30,19 @@ from certimix_models.evaluate.networks.mixture import AlphaMixture
 
 RADIUS_SHARES = (1.0, 0.999)
 HALVINGS = 14
-# number of other classes that are also targeted through the mixture, where a step costs more; all
-# are targeted through h
-TARGETED_CLASSES = 3
 OVERSHOOT = 1.02  # the boundaries of torch and ONNX Runtime differ in the last digits
 
 
 @dataclass(frozen=True)
 class LipschitzAttackBudget:
-    """The numbers of steps and restarts."""
+    """The numbers of steps, restarts and targeted classes."""
 
     steps: int = 30
     steps_targeted: int = 15
     steps_smallest: int = 60
     restarts: int = 2  # for attacks on both networks; half as many for one network
+    targets: int = 9  # other classes that are also targeted through h
+    targets_mixture: int = 3  # and through the mixture, where a step costs more
 
     def scaled_by(self, factor: float) -> "LipschitzAttackBudget":
         return LipschitzAttackBudget(*(math.ceil(value * factor) for value in astuple(self)))
@@ -129,9 +128,9 @@ def _all_attacks(g, h, settings: AttackedCertificate, x, y, r, budget: Lipschitz
             yield name, minimise_margin(margin, x, r, budget.steps, random_start=restart > 0)
     with torch.no_grad():  # the other classes, ranked by the mixture
         ranked_classes = mixture(x).scatter(1, y.unsqueeze(1), -torch.inf).argsort(dim=1, descending=True)[:, :-1]
-    for targets in ranked_classes.T:
+    for targets in ranked_classes.T[: budget.targets]:
         yield ("any g each class", minimise_margin(WorstCaseMargin(h, alpha, y, targets), x, r, budget.steps_targeted))
-    for targets in ranked_classes.T[:TARGETED_CLASSES]:
+    for targets in ranked_classes.T[: budget.targets_mixture]:
         yield ("mixture each class", minimise_margin(TargetedMargin(mixture, y, targets), x, r, budget.steps_targeted))
 
 

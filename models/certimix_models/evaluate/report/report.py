@@ -30,6 +30,7 @@ SOURCES = {
     "certified.csv": {"": {name for name in VOTES if name.startswith("votes_")}},
     "fig3.csv": {"": {"standard.onnx", "lipschitz.onnx", "votes_smoothed-025.csv", "far_votes_smoothed-050.csv"}},
     "setting.csv": {"": {"standard.onnx", "lipschitz.onnx"}},
+    "class_thresholds.csv": {"": {"standard.onnx", "lipschitz.onnx"}},
 }
 # For tables with parts: the values that a column must contain.
 PARTS = {

@@ -182,6 +182,7 @@ def certificate_attacks_table(name: str) -> Table:
             [
                 method,
                 rows[0]["alpha"],
+                rows[0].get("fallback_alpha") or "alpha",
                 f"{float(rows[0]['temperature']):g}",
                 str(len(rows)),
                 f"{radius:.3f}",
@@ -189,7 +190,8 @@ def certificate_attacks_table(name: str) -> Table:
                 str(broken),
             ]
         )
-    return Table(["certificate", "alpha", "T", "attacked", "median radius", "closest attack", "broken"], body)
+    head = ["certificate", "alpha", "fallback", "T", "attacked", "median radius", "closest attack", "broken"]
+    return Table(head, body)
 
 
 def autoattack_table(name: str) -> Table:
