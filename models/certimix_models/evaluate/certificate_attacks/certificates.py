@@ -224,9 +224,7 @@ def compute_smoothed(
             squares = certificate_formulas.radius_sq_levels(radius)
             if squares >= 1:  # below one level only the image itself could be attacked
                 certificates.append(
-                    AttackedCertificate(
-                        index, y, radius, squares, "tight", alpha, fallback_alpha, 1.0, votes, "here"
-                    )
+                    AttackedCertificate(index, y, radius, squares, "tight", alpha, fallback_alpha, 1.0, votes, "here")
                 )
                 progress.update()
     return certificates

@@ -21,7 +21,9 @@ def draw_figure(folder: Path) -> None:
     rows = result_tables.read(folder / "fig3.csv")
     curves = [
         list(group)
-        for _, group in groupby(rows, key=lambda row: tuple(row[name] for name in ("level", "robust", "certificate", "rule")))
+        for _, group in groupby(
+            rows, key=lambda row: tuple(row[name] for name in ("level", "robust", "certificate", "rule"))
+        )
     ]
     for curve in curves:
         print_curve(curve)

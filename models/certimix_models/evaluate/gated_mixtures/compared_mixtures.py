@@ -71,9 +71,7 @@ def load_compared_mixtures(options: argparse.Namespace, g: BundledModel, h: Bund
     if not rows:
         raise SystemExit(f"{SETTINGS} has no setting for --level {options.level}: run `choose-setting` first")
     return [
-        ComparedMixture(
-            rule, g, h, rows[rule]["alpha"], rows[rule]["robust_temperature"], rows[rule]["fallback_alpha"]
-        )
+        ComparedMixture(rule, g, h, rows[rule]["alpha"], rows[rule]["robust_temperature"], rows[rule]["fallback_alpha"])
         for rule in ("paper", "gated")
     ]
 

@@ -45,9 +45,7 @@ def run(options: argparse.Namespace) -> None:
         g, h = load_model(options.standard, options.threads), load_model(options.robust, options.threads)
         mixtures = load_compared_mixtures(options, g, h)
         table = [summarise(mixture, rows) for mixture, rows in attack_images(options, mixtures)]
-        result_tables.write(
-            csv, table, g.identity, h.identity, result_tables.file_identity(options.out / SETTINGS)
-        )
+        result_tables.write(csv, table, g.identity, h.identity, result_tables.file_identity(options.out / SETTINGS))
     table = result_tables.read(csv)
     draw_figure(table, options.out / "gated_autoattack.png")
     for row in table:

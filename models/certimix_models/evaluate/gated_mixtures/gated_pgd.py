@@ -43,9 +43,7 @@ def run(options: argparse.Namespace) -> None:
         g, h = load_model(options.standard, options.threads), load_model(options.robust, options.threads)
         mixtures = load_compared_mixtures(options, g, h)
         rows = summarise(attack_images(options, mixtures), mixtures, options.steps)
-        result_tables.write(
-            csv, rows, g.identity, h.identity, result_tables.file_identity(options.out / SETTINGS)
-        )
+        result_tables.write(csv, rows, g.identity, h.identity, result_tables.file_identity(options.out / SETTINGS))
     table = result_tables.read(csv)
     draw_figure(table, options.out / "gated_pgd.png")
     for row in table:

@@ -83,9 +83,7 @@ class SettingCounts:
         if setting.fallback_alpha == setting.alpha:
             correct = self.correct["paper"][t, a, 0, subset]
         else:
-            correct = self.correct["any fallback"][
-                t, a, np.flatnonzero(FALLBACKS == setting.fallback_alpha)[0], subset
-            ]
+            correct = self.correct["any fallback"][t, a, np.flatnonzero(FALLBACKS == setting.fallback_alpha)[0], subset]
         certified = tuple(int(count) for count in self.certified[t, a, :, subset])
         return SettingOutcome(int(self.sizes[subset]), int(correct), certified)
 

@@ -28,9 +28,7 @@ def log_mixture(alpha: float, log_g: np.ndarray, log_h: np.ndarray) -> np.ndarra
 def log_gated_mixture(alpha: float, fallback_alpha: float, log_g: np.ndarray, log_h: np.ndarray) -> np.ndarray:
     """Section 1 with the weights of the gated mixture."""
     is_open = robust_weights(alpha, fallback_alpha, np.exp(log_h)) == alpha
-    return np.where(
-        is_open[:, None], log_mixture(alpha, log_g, log_h), log_mixture(fallback_alpha, log_g, log_h)
-    )
+    return np.where(is_open[:, None], log_mixture(alpha, log_g, log_h), log_mixture(fallback_alpha, log_g, log_h))
 
 
 def smallest_margin(probabilities: np.ndarray, classes: np.ndarray) -> np.ndarray:

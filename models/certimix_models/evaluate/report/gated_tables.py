@@ -2,7 +2,14 @@
 
 from collections.abc import Callable
 
-from certimix_models.evaluate.report.table_format import Row, Table, format_attack, format_number, group_by_column, read_rows
+from certimix_models.evaluate.report.table_format import (
+    Row,
+    Table,
+    format_attack,
+    format_number,
+    group_by_column,
+    read_rows,
+)
 
 RADII = {"0": "r > 0", "0.1412": "36/255", "0.25": "0.25", "0.5": "0.5"}  # the columns certified_*
 
@@ -63,7 +70,13 @@ def class_thresholds_table(name: str) -> Table:
         ]
         for row in rows
     ]
-    head = ["clean at least", "clean %: one for all", "one for each class", "certified %: one for all", "one for each class"]
+    head = [
+        "clean at least",
+        "clean %: one for all",
+        "one for each class",
+        "certified %: one for all",
+        "one for each class",
+    ]
     head += ["points won at equal clean accuracy", "on the half that chose"]
     caption = f"Radius 36/255; means and standard deviations of {rows[0]['splits']} random splits."
     return Table(head, body, caption)
@@ -77,17 +90,15 @@ def gated_pgd_table(name: str) -> Table:
         for of_rule in group_by_column(of_epsilon, "rule").values():
             found = {row["attack"]: row for row in of_rule}
             shares = [
-                share_with_interval(found[attack]) if attack in ("all", "certified") else format_number(found[attack]["accuracy"])
+                share_with_interval(found[attack])
+                if attack in ("all", "certified")
+                else format_number(found[attack]["accuracy"])
                 for attack in attacks
             ]
             first = of_rule[0]
-            body.append(
-                [radius_of(first), *setting_of(first), *shares, found["all"]["broken_certificates"]]
-            )
+            body.append([radius_of(first), *setting_of(first), *shares, found["all"]["broken_certificates"]])
     head = ["radius", "rule", "alpha", "T", *("clean" if attack == "none" else attack for attack in attacks)]
-    caption = (
-        f"PGD-{rows[0]['steps']} in l2, {rows[0]['images']} test images that chose no setting; right answers in per cent."
-    )
+    caption = f"PGD-{rows[0]['steps']} in l2, {rows[0]['images']} test images that chose no setting; right answers in per cent."
     return Table([*head, "certificates broken"], body, caption)
 
 
