@@ -33,11 +33,11 @@ class WorstCaseMargin:
 
 
 class GatedMargin:
-    """The margin of the gated mixture of g and h, negative exactly where its class is another.
+    """A margin of the gated mixture of g and h: where it is negative, the mixture's class is another.
 
-    That takes a gate that is closed for the class, and then either a fallback mixture that answers
-    another class, or a gate that is open for another class. The margin is the larger of the two
-    conditions, so its gradient first lowers h's margin and then attacks g.
+    It is the larger of the gate's margin for the class and the margin of the fallback mixture. So the
+    gradient closes the gate and attacks g, whichever is further from its goal. A gate that opens for
+    another class changes the answer too; an attack on h alone does that.
     """
 
     def __init__(self, g: nn.Module, h: nn.Module, alpha: float, fallback_alpha: float, classes: Tensor):
@@ -45,11 +45,9 @@ class GatedMargin:
 
     def __call__(self, x: Tensor) -> Tensor:
         log_g, log_h = self.g(x).log_softmax(dim=1), self.h(x).log_softmax(dim=1)
-        own_gate = worst_case_margin(log_h, self.alpha, self.classes)
-        strongest_other = log_h.scatter(1, self.classes.unsqueeze(1), -math.inf).argmax(dim=1)
-        other_gate = worst_case_margin(log_h, self.alpha, strongest_other)
+        gate = worst_case_margin(log_h, self.alpha, self.classes)
         fallback = untargeted_margin(log_mixture(log_g, log_h, self.fallback_alpha), self.classes)
-        return torch.maximum(own_gate, torch.minimum(fallback, -other_gate))
+        return torch.maximum(gate, fallback)
 
 
 def worst_case_margin(log_h: Tensor, alpha: float, classes: Tensor, targets: Tensor | None = None) -> Tensor:

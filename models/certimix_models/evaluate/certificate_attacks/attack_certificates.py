@@ -197,7 +197,8 @@ def print_lipschitz_summary(rows: list[dict]) -> None:
         print(
             f"  {description}: smallest margin inside {smallest:.4g}; smallest perturbation found / radius, for {len(results)}:"
         )
-        print(f"    least {results.min():.3f}, median {np.median(results):.3f}, largest {results.max():.3f}")
+        if len(results) > 0:
+            print(f"    least {results.min():.3f}, median {np.median(results):.3f}, largest {results.max():.3f}")
 
 
 def print_smoothed_summary(rows: list[dict]) -> None:
