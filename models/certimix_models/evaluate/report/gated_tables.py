@@ -141,4 +141,5 @@ GATED_TABLES: dict[str, Callable[[str], Table]] = {
     "setting": lambda _: setting_table("0.1412"),
     "setting-half": lambda _: setting_table("0.5"),
     "class_thresholds": class_thresholds_table,
+    "gated_pgd": gated_pgd_table,
 }
