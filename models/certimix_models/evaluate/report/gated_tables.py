@@ -122,7 +122,7 @@ def gated_autoattack_table(name: str) -> Table:
 
 def setting_of(row: Row) -> list[str]:
     """The cells of a mixture's setting."""
-    rule = f"gated, fallback {row['fallback_alpha']}" if row["rule"] == "gated" else row["rule"]
+    rule = f"gated, fallback {float(row['fallback_alpha']):g}" if row["rule"] == "gated" else row["rule"]
     return [rule, row["alpha"], row["robust_temperature"]]
 
 
