@@ -20,6 +20,7 @@ from certimix_models.evaluate.experiment_commands import (
     ROBUST_MODEL_ACCURACY,
     SELF_TEST,
 )
+from certimix_models.evaluate.gated_commands import CHOOSE_SETTING, CLASS_THRESHOLDS, GATED_AUTOATTACK, GATED_PGD
 from certimix_models.evaluate.served_commands import ACCURACY, SERVED_ACCURACY, VOTES_TO_DECIDE
 
 EVALUATE = CommandGroup(
@@ -45,6 +46,10 @@ models/docs/evaluation.md and models/docs/experiments.md describe the commands.
         CERTIFIED_ACCURACY,
         SIMULATE_VOTES,
         CERTIFIED_CURVES,
+        CHOOSE_SETTING,
+        CLASS_THRESHOLDS,
+        GATED_PGD,
+        GATED_AUTOATTACK,
         AUTOATTACK,
         ATTACK_CERTIFICATES,
         MULTIPLY_ADDS,

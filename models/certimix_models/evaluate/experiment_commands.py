@@ -202,7 +202,7 @@ def _add_certificate_attack_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--images", type=int, default=200, help="certificates to attack in each family (default: 200)")
     parser.add_argument(
-        "--effort", type=int, default=1, help="factor on the steps, and on the restarts or votes (default: 1)"
+        "--effort", type=float, default=1, help="factor on the steps, and on the restarts or votes (default: 1)"
     )
     parser.add_argument(
         "--nearest",
@@ -210,8 +210,12 @@ def _add_certificate_attack_arguments(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="attack only the N of inside_radius.csv that came nearest to breaking; writes inside_radius_nearest.csv",
     )
+    parser.add_argument("--tag", default="", help="suffix of the file names, for a run with other settings")
     computed = parser.add_argument_group("without --certificates")
     computed.add_argument("--alpha", type=float, default=0.76, help="alpha of the mixture (default: 0.76)")
+    computed.add_argument(
+        "--fallback-alpha", type=float, help="weight of h below the margin (default: alpha, the paper's mixture)"
+    )
     computed.add_argument(
         "--temperature",
         type=float,
@@ -238,6 +242,9 @@ adaptive attack available. Writes inside_radius.csv and .png.
 
   certimix_models evaluate attack-certificates --family lipschitz --certificates lipschitz.jsonl
   certimix_models evaluate attack-certificates --family smoothed --certificates smoothed.jsonl
+
+  certimix_models evaluate attack-certificates --family lipschitz --images 500 --alpha 0.71 \
+      --temperature 0.176 --fallback-alpha 0 --tag gated         # certificates of a gated mixture
 
 The certificates are the server's own answers (`certimix predict test.npy --json`, `certimix certify
 ...`). Without any, the command computes its own. --nearest attacks those that came nearest to

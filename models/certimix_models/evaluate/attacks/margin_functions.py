@@ -11,6 +11,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from certimix_models.evaluate.networks.mixture import log_mixture
+
 
 def untargeted_margin(logits: Tensor, classes: Tensor) -> Tensor:
     """The logit of each row's class, minus the largest of the others."""
@@ -27,13 +29,35 @@ class WorstCaseMargin:
         self.h, self.alpha, self.classes, self.targets = h, alpha, classes, targets
 
     def __call__(self, x: Tensor) -> Tensor:
-        log_h = self.h(x).log_softmax(dim=1)
-        own = log_h.gather(1, self.classes.unsqueeze(1))
-        others = log_h.scatter(1, self.classes.unsqueeze(1), -math.inf)
-        runner_up = others.argmax(dim=1) if self.targets is None else self.targets
-        weight = torch.full_like(log_h, math.log1p(-self.alpha) if self.alpha < 1 else -math.inf)
-        weight = weight.scatter(1, runner_up.unsqueeze(1), 0.0)
-        return (math.log(2 * self.alpha - 1) + own).squeeze(1) - torch.logsumexp(others + weight, dim=1)
+        return worst_case_margin(self.h(x).log_softmax(dim=1), self.alpha, self.classes, self.targets)
+
+
+class GatedMargin:
+    """A margin of the gated mixture of g and h: where it is negative, the mixture's class is another.
+
+    It is the larger of the gate's margin for the class and the margin of the fallback mixture. So the
+    gradient closes the gate and attacks g, whichever is further from its goal. A gate that opens for
+    another class changes the answer too; an attack on h alone does that.
+    """
+
+    def __init__(self, g: nn.Module, h: nn.Module, alpha: float, fallback_alpha: float, classes: Tensor):
+        self.g, self.h, self.alpha, self.fallback_alpha, self.classes = g, h, alpha, fallback_alpha, classes
+
+    def __call__(self, x: Tensor) -> Tensor:
+        log_g, log_h = self.g(x).log_softmax(dim=1), self.h(x).log_softmax(dim=1)
+        gate = worst_case_margin(log_h, self.alpha, self.classes)
+        fallback = untargeted_margin(log_mixture(log_g, log_h, self.fallback_alpha), self.classes)
+        return torch.maximum(gate, fallback)
+
+
+def worst_case_margin(log_h: Tensor, alpha: float, classes: Tensor, targets: Tensor | None = None) -> Tensor:
+    """The logarithmic condition of `WorstCaseMargin`, from logarithms of h. alpha is above 1/2."""
+    own = log_h.gather(1, classes.unsqueeze(1))
+    others = log_h.scatter(1, classes.unsqueeze(1), -math.inf)
+    runner_up = others.argmax(dim=1) if targets is None else targets
+    weight = torch.full_like(log_h, math.log1p(-alpha) if alpha < 1 else -math.inf)
+    weight = weight.scatter(1, runner_up.unsqueeze(1), 0.0)
+    return (math.log(2 * alpha - 1) + own).squeeze(1) - torch.logsumexp(others + weight, dim=1)
 
 
 class UntargetedMargin:

@@ -9,6 +9,7 @@ import argparse
 import hashlib
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -32,28 +33,31 @@ CHUNK_CERTIFICATES = {"lipschitz": 10, "smoothed": 5}  # certificates in one chu
 
 
 def run(options: argparse.Namespace) -> None:
-    csv = options.out / ("inside_radius_nearest.csv" if options.nearest else "inside_radius.csv")
+    results = options.out / f"{'_'.join(filter(None, ['inside_radius', options.tag]))}.csv"
+    csv = results.with_stem(f"{results.stem}_nearest") if options.nearest else results
     if not options.plot_only:
         torch.set_num_threads(options.threads)
         cifar10 = load_cifar10(options.work_dir)
         for family in ("lipschitz", "smoothed") if options.family == "both" else (options.family,):
-            new_rows, sources = attack_family(family, options, cifar10.test_images)
-            sources += [result_tables.file_identity(options.out / "inside_radius.csv")] if options.nearest else []
+            new_rows, sources = attack_family(family, options, cifar10.test_images, results)
+            sources += [result_tables.file_identity(results)] if options.nearest else []
             rows = [format_row(row) for row in new_rows]
             result_tables.replace_part(
                 csv, rows, lambda row, family=family: family_of(row) == family, *sources, part=family
             )
     rows = result_tables.read(csv)
     if not options.nearest:
-        draw_figure(rows, options.out / "inside_radius.png")
+        draw_figure(rows, results.with_suffix(".png"))
     broken = print_summary(rows)
     sys.exit(1 if broken else 0)
 
 
 def attack_family(
-    family: str, options: argparse.Namespace, pixels: np.ndarray
+    family: str, options: argparse.Namespace, pixels: np.ndarray, results: Path
 ) -> tuple[list[dict], list[tuple[str, str]]]:
-    """The rows of the certificates, and the identities of the models."""
+    """The rows of the certificates, and the identities of the models. `results` is the table that
+    names the nearest certificates.
+    """
     g = load_model(options.standard, options.threads)
     h = load_model(getattr(options, family), options.threads)
     smoothed = family == "smoothed"
@@ -65,11 +69,11 @@ def attack_family(
         certificates = compute_certificates(smoothed, options, pixels, h, settings)
     certificates = certificates[: options.images]
     if options.nearest:
-        results = [row for row in result_tables.read(options.out / "inside_radius.csv") if family_of(row) == family]
-        nearest = {row["index"] for row in sorted(results, key=closeness_to_breaking)[: options.nearest]}
+        attacked = [row for row in result_tables.read(results) if family_of(row) == family]
+        nearest = {row["index"] for row in sorted(attacked, key=closeness_to_breaking)[: options.nearest]}
         certificates = [certificate for certificate in certificates if certificate.index in nearest]
-    if len({(certificate.alpha, certificate.temperature) for certificate in certificates}) != 1:
-        raise SystemExit("the certificates have several alphas or temperatures: attack each group by itself")
+    if len({(each.alpha, each.fallback_alpha, each.temperature) for each in certificates}) != 1:
+        raise SystemExit("the certificates have several alphas, fallbacks or temperatures: attack each group by itself")
     default_budget = smoothed_attack.SmoothedAttackBudget() if smoothed else lipschitz_attack.LipschitzAttackBudget()
     budget = default_budget.scaled_by(options.effort)
     settings |= {"effort": asdict(budget), "certificates": [certificate.settings() for certificate in certificates]}
@@ -99,14 +103,24 @@ def compute_certificates(
     smoothed: bool, options: argparse.Namespace, pixels: np.ndarray, h: BundledModel, settings: dict
 ) -> list[AttackedCertificate]:
     """The certificates to attack if the server's answers are not given."""
+    fallback_alpha = options.alpha if options.fallback_alpha is None else options.fallback_alpha
+    if not 0 <= fallback_alpha <= options.alpha:
+        raise SystemExit(f"--fallback-alpha is {fallback_alpha}, expected 0 to --alpha, {options.alpha}")
     if not smoothed:
-        return compute_lipschitz(pixels, options.images, h, options.alpha, options.temperature)
-    wanted = [options.images, options.alpha, options.votes, options.failure_probability]
+        return compute_lipschitz(pixels, options.images, h, options.alpha, fallback_alpha, options.temperature)
+    wanted = [options.images, options.alpha, fallback_alpha, options.votes, options.failure_probability]
     cache = RowCache(options.results_dir / "inside_radius" / "certificates", settings | {"wanted": wanted})
 
     def compute() -> tuple[list[dict], dict]:
         results = compute_smoothed(
-            pixels, options.images, h, options.alpha, options.votes, options.failure_probability, options.seed
+            pixels,
+            options.images,
+            h,
+            options.alpha,
+            fallback_alpha,
+            options.votes,
+            options.failure_probability,
+            options.seed,
         )
         return [certificate.settings() for certificate in results], {}
 
@@ -161,12 +175,18 @@ def print_summary(rows: list[dict]) -> int:
         total += broken
         upper_bound = 100 * clopper_pearson_bounds(broken, len(selected), 0.05)[1]
         print(
-            f"{method}, alpha {selected[0]['alpha']:g}: {broken} of {len(selected)} certificates broken (95 %: at most {upper_bound:.2f} % of all)"
+            f"{method}, alpha {selected[0]['alpha']:g}, {describe_rule(selected[0])}: {broken} of {len(selected)} certificates broken (95 %: at most {upper_bound:.2f} % of all)"
         )
         radius = [row["radius"] for row in selected]
         print(f"  radius: median {np.median(radius):.4f}, largest {max(radius):.4f}")
         (print_lipschitz_summary if family_of(selected[0]) == "lipschitz" else print_smoothed_summary)(selected)
     return total
+
+
+def describe_rule(row: dict) -> str:
+    """The rule of the mixture; results of older commands are all of the paper's."""
+    is_gated = row.get("fallback_alpha", "") not in ("", row["alpha"])
+    return f"gated, fallback_alpha {row['fallback_alpha']:g}" if is_gated else "the paper's rule"
 
 
 def print_lipschitz_summary(rows: list[dict]) -> None:
@@ -177,7 +197,8 @@ def print_lipschitz_summary(rows: list[dict]) -> None:
         print(
             f"  {description}: smallest margin inside {smallest:.4g}; smallest perturbation found / radius, for {len(results)}:"
         )
-        print(f"    least {results.min():.3f}, median {np.median(results):.3f}, largest {results.max():.3f}")
+        if len(results) > 0:
+            print(f"    least {results.min():.3f}, median {np.median(results):.3f}, largest {results.max():.3f}")
 
 
 def print_smoothed_summary(rows: list[dict]) -> None:

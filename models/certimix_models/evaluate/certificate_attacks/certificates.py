@@ -20,8 +20,11 @@ from certimix_models.evaluate.mathematics.confidence_bounds import anytime_lower
 from certimix_models.evaluate.networks.bundled_model import BundledModel, pixels_to_floats
 from certimix_models.evaluate.networks.noisy_votes import count_votes
 
+WEIGHT_TOLERANCE = 1e-6  # the weight of h may have been a float32
 RADIUS_TOLERANCE = 1e-5  # Lipschitz: the batch's shape may change a float32 logit in its last digits
 BOUND_TOLERANCE = 1e-9  # smoothed: the tolerance that docs/concepts/certificates.md, section 5, states
+# far more than the rounding of a radius in float64, with the allowance of section 2 for mixing
+ROUNDING_ALLOWANCE = 1e-9
 # votes that select the class, and the share of them below which no others are drawn
 PILOT_VOTES, PILOT_SHARE = 50, 0.7
 
@@ -36,6 +39,7 @@ class AttackedCertificate:
     radius_sq_levels: int
     method: str
     alpha: float
+    fallback_alpha: float
     temperature: float
     votes: int
     source: str
@@ -80,6 +84,7 @@ def load_server_certificates(
                 certificate["radius_sq_levels"],
                 certificate["method"],
                 provenance["alpha"],
+                _fallback_alpha(answer),
                 provenance["robust_temperature"],
                 certificate["votes"],
                 "server",
@@ -92,6 +97,19 @@ def load_server_certificates(
     if too_small:
         print(f"{too_small} more are smaller than one pixel level and contain only their own image: left out")
     return certificates
+
+
+def _fallback_alpha(answer: dict) -> float:
+    """The weight of h below the margin; alpha, as in the paper's mixture, if the answer has none. A
+    certified answer is mixed with weight alpha.
+    """
+    provenance = answer["provenance"]
+    weight = answer.get("robust_weight", provenance["alpha"])
+    if not abs(weight - provenance["alpha"]) <= WEIGHT_TOLERANCE:
+        raise SystemExit(
+            f"{answer['file']}: certified with robust_weight {weight}, expected alpha, {provenance['alpha']}"
+        )
+    return provenance.get("fallback_alpha", provenance["alpha"])
 
 
 def _check_lipschitz(answer: dict, pixels: np.ndarray, h: BundledModel) -> float:
@@ -146,26 +164,45 @@ def _check_smoothed(answer: dict) -> float:
 
 
 def compute_lipschitz(
-    images: np.ndarray, count: int, h: BundledModel, alpha: float, temperature: float
+    images: np.ndarray, count: int, h: BundledModel, alpha: float, fallback_alpha: float, temperature: float
 ) -> list[AttackedCertificate]:
-    """The first `count` certified images of an even spread over the test set."""
+    """The first `count` certified images of an even spread over the test set. ROUNDING_ALLOWANCE
+    comes off each radius, because float64 here is not rounded downward.
+    """
     certificates: list[AttackedCertificate] = []
     for indices in _spread_indices(len(images), 2 * count):
         logits = h.logits(pixels_to_floats(images[indices]))
         radii = certificate_formulas.logit_radius(alpha, logits, temperature, h.manifest["guarantee"])
+        radii -= ROUNDING_ALLOWANCE
         for index, row, radius in zip(indices.tolist(), logits, radii.tolist(), strict=True):
             if radius > 0:
                 squares = certificate_formulas.radius_sq_levels(radius)
                 certificates.append(
                     AttackedCertificate(
-                        index, int(row.argmax()), radius, squares, "logit_lipschitz", alpha, temperature, 0, "here"
+                        index=index,
+                        class_index=int(row.argmax()),
+                        radius=radius,
+                        radius_sq_levels=squares,
+                        method="logit_lipschitz",
+                        alpha=alpha,
+                        fallback_alpha=fallback_alpha,
+                        temperature=temperature,
+                        votes=0,
+                        source="here",
                     )
                 )
     return certificates[:count]
 
 
 def compute_smoothed(
-    images: np.ndarray, count: int, h: BundledModel, alpha: float, votes: int, failure_probability: float, seed: int
+    images: np.ndarray,
+    count: int,
+    h: BundledModel,
+    alpha: float,
+    fallback_alpha: float,
+    votes: int,
+    failure_probability: float,
+    seed: int,
 ) -> list[AttackedCertificate]:
     """Certificates by Clopper-Pearson from a fixed number of votes. Images with few votes for their
     class are skipped, which makes no certificate false.
@@ -186,7 +223,9 @@ def compute_smoothed(
             radius = certificate_formulas.tight_radius(lower, 1 - lower, alpha, sigma)
             squares = certificate_formulas.radius_sq_levels(radius)
             if squares >= 1:  # below one level only the image itself could be attacked
-                certificates.append(AttackedCertificate(index, y, radius, squares, "tight", alpha, 1.0, votes, "here"))
+                certificates.append(
+                    AttackedCertificate(index, y, radius, squares, "tight", alpha, fallback_alpha, 1.0, votes, "here")
+                )
                 progress.update()
     return certificates
 

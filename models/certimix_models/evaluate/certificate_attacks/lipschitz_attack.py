@@ -2,11 +2,13 @@
 beyond it.
 
 Inside, projected gradient descent runs on the certificate's own condition (the g that helps most),
-on the mixture with the real g (its margin, its cross-entropy, each other class), on h alone and on
-g alone, from the image and from random points of the sphere. The results are evaluated at the
+on the mixture with the real g (its margin, its cross-entropy, each other class), on the gated mixture
+(first the gate, then g), on h alone and on g alone, from the image and from random points of the
+sphere. The results are evaluated at the
 radius and at 0.999 of it, by ONNX Runtime and float64, at distances measured in float64.
 """
 
+import math
 from dataclasses import astuple, dataclass
 
 import numpy as np
@@ -15,6 +17,7 @@ import torch
 from certimix_models.evaluate.attacks.ball_projection import perturbation_norms, project_into_open_ball
 from certimix_models.evaluate.attacks.l2_attacks import find_smallest_perturbation, minimise_margin
 from certimix_models.evaluate.attacks.margin_functions import (
+    GatedMargin,
     LogProbability,
     TargetedMargin,
     UntargetedMargin,
@@ -27,23 +30,22 @@ from certimix_models.evaluate.networks.mixture import AlphaMixture
 
 RADIUS_SHARES = (1.0, 0.999)
 HALVINGS = 14
-# number of other classes that are also targeted through the mixture, where a step costs more; all
-# are targeted through h
-TARGETED_CLASSES = 3
 OVERSHOOT = 1.02  # the boundaries of torch and ONNX Runtime differ in the last digits
 
 
 @dataclass(frozen=True)
 class LipschitzAttackBudget:
-    """The numbers of steps and restarts."""
+    """The numbers of steps, restarts and targeted classes."""
 
     steps: int = 30
     steps_targeted: int = 15
     steps_smallest: int = 60
     restarts: int = 2  # for attacks on both networks; half as many for one network
+    targets: int = 9  # other classes that are also targeted through h
+    targets_mixture: int = 3  # and through the mixture, where a step costs more
 
-    def scaled_by(self, factor: int) -> "LipschitzAttackBudget":
-        return LipschitzAttackBudget(*(value * factor for value in astuple(self)))
+    def scaled_by(self, factor: float) -> "LipschitzAttackBudget":
+        return LipschitzAttackBudget(*(math.ceil(value * factor) for value in astuple(self)))
 
 
 class MarginEvaluator:
@@ -51,17 +53,19 @@ class MarginEvaluator:
     margin, in probabilities.
     """
 
-    def __init__(self, g: BundledModel, h: BundledModel, alpha: float, temperature: float, classes: np.ndarray):
-        self.g, self.h, self.alpha, self.temperature, self.classes = (g, h, alpha, temperature, classes)
+    def __init__(self, g: BundledModel, h: BundledModel, certificates: list[AttackedCertificate]):
+        self.g, self.h, self.settings = g, h, certificates[0]
+        self.classes = np.array([certificate.class_index for certificate in certificates])
 
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        log_h = certificate_formulas.log_probabilities(self.h.logits(images), self.temperature)
+        alpha, fallback_alpha = self.settings.alpha, self.settings.fallback_alpha
+        log_h = certificate_formulas.log_probabilities(self.h.logits(images), self.settings.temperature)
         log_g = certificate_formulas.log_probabilities(self.g.logits(images))
         worst_case = certificate_formulas.smallest_margin(
             np.exp(log_h), self.classes
-        ) - certificate_formulas.required_margin(self.alpha)
+        ) - certificate_formulas.required_margin(alpha)
         mixture = certificate_formulas.smallest_margin(
-            np.exp(certificate_formulas.log_mixture(self.alpha, log_g, log_h)), self.classes
+            np.exp(certificate_formulas.log_gated_mixture(alpha, fallback_alpha, log_g, log_h)), self.classes
         )
         return worst_case, mixture
 
@@ -74,19 +78,19 @@ def attack_lipschitz(
     budget: LipschitzAttackBudget,
 ) -> tuple[list[dict], dict]:
     """The rows of results and the strongest adversarial images. All certificates have the same
-    alpha and temperature.
+    alpha, fallback_alpha and temperature.
     """
-    alpha, temperature = certificates[0].alpha, certificates[0].temperature
+    settings = certificates[0]
     images = pixels_to_floats(pixels)
     radius = np.array([certificate.radius for certificate in certificates])
     classes = np.array([certificate.class_index for certificate in certificates])
-    evaluator = MarginEvaluator(g, h, alpha, temperature, classes)
-    tempered = TemperatureScaled(h.torch_module, temperature)
+    evaluator = MarginEvaluator(g, h, certificates)
+    tempered = TemperatureScaled(h.torch_module, settings.temperature)
     x, y, r = (torch.from_numpy(images), torch.from_numpy(classes), torch.from_numpy(radius.astype(np.float32)))
     inside = _LowestMargins(evaluator, images, radius)
-    for name, adversarial in _all_attacks(g.torch_module, tempered, alpha, x, y, r, budget):
+    for name, adversarial in _all_attacks(g.torch_module, tempered, settings, x, y, r, budget):
         inside.add(name, adversarial.numpy())
-    perturbations = _smallest_perturbations(g.torch_module, tempered, alpha, x, y, r, budget)
+    perturbations = _smallest_perturbations(g.torch_module, tempered, settings, x, y, r, budget)
     rows = [certificate.settings() for certificate in certificates]
     for k, name in enumerate(("worst_case", "mixture")):
         beyond = _shrink_to_boundary(evaluator, k, images, perturbations[name])
@@ -106,8 +110,9 @@ def attack_lipschitz(
     }
 
 
-def _all_attacks(g, h, alpha, x, y, r, budget: LipschitzAttackBudget):
+def _all_attacks(g, h, settings: AttackedCertificate, x, y, r, budget: LipschitzAttackBudget):
     """Runs every attack inside the ball and yields its name and its images."""
+    alpha = settings.alpha
     mixture = AlphaMixture(g, h, alpha)
     untargeted_attacks = {
         "any g": WorstCaseMargin(h, alpha, y),
@@ -116,23 +121,33 @@ def _all_attacks(g, h, alpha, x, y, r, budget: LipschitzAttackBudget):
         "h alone": UntargetedMargin(h, y),
         "g alone": UntargetedMargin(g, y),
     }
+    if settings.fallback_alpha < alpha:
+        untargeted_attacks["gate, then g"] = GatedMargin(g, h, alpha, settings.fallback_alpha, y)
     for name, margin in untargeted_attacks.items():
         for restart in range((budget.restarts + 1) // 2 if name.endswith("alone") else budget.restarts):
             yield name, minimise_margin(margin, x, r, budget.steps, random_start=restart > 0)
     with torch.no_grad():  # the other classes, ranked by the mixture
         ranked_classes = mixture(x).scatter(1, y.unsqueeze(1), -torch.inf).argsort(dim=1, descending=True)[:, :-1]
-    for targets in ranked_classes.T:
+    for targets in ranked_classes.T[: budget.targets]:
         yield ("any g each class", minimise_margin(WorstCaseMargin(h, alpha, y, targets), x, r, budget.steps_targeted))
-    for targets in ranked_classes.T[:TARGETED_CLASSES]:
+    for targets in ranked_classes.T[: budget.targets_mixture]:
         yield ("mixture each class", minimise_margin(TargetedMargin(mixture, y, targets), x, r, budget.steps_targeted))
 
 
-def _smallest_perturbations(g, h, alpha, x, y, r, budget: LipschitzAttackBudget) -> dict[str, list[np.ndarray]]:
-    worst_case = find_smallest_perturbation(WorstCaseMargin(h, alpha, y), x, r, budget.steps_smallest).numpy()
-    mixture = find_smallest_perturbation(
-        UntargetedMargin(AlphaMixture(g, h, alpha), y), x, r, budget.steps_smallest
-    ).numpy()
-    return {"worst_case": [worst_case], "mixture": [mixture]}
+def _smallest_perturbations(
+    g, h, settings: AttackedCertificate, x, y, r, budget: LipschitzAttackBudget
+) -> dict[str, list[np.ndarray]]:
+    alpha, fallback_alpha = settings.alpha, settings.fallback_alpha
+    mixture_margin = (
+        GatedMargin(g, h, alpha, fallback_alpha, y)
+        if fallback_alpha < alpha
+        else UntargetedMargin(AlphaMixture(g, h, alpha), y)
+    )
+    margins = {"worst_case": WorstCaseMargin(h, alpha, y), "mixture": mixture_margin}
+    return {
+        name: [find_smallest_perturbation(margin, x, r, budget.steps_smallest).numpy()]
+        for name, margin in margins.items()
+    }
 
 
 class _LowestMargins:

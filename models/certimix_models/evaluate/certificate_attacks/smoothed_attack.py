@@ -19,7 +19,7 @@ from torch import Tensor
 from certimix_models.evaluate.attacks.ball_projection import project_onto_levels
 from certimix_models.evaluate.attacks.l2_attacks import MOMENTUM, unit_vectors
 from certimix_models.evaluate.certificate_attacks.certificates import AttackedCertificate
-from certimix_models.evaluate.mathematics import certificate_formulas
+from certimix_models.evaluate.mathematics import certificate_formulas, mixture_radii
 from certimix_models.evaluate.mathematics.confidence_bounds import clopper_pearson_bounds
 from certimix_models.evaluate.networks.bundled_model import BundledModel, pixels_to_floats
 from certimix_models.evaluate.networks.noisy_votes import count_votes, noisy_copies
@@ -40,8 +40,8 @@ class SmoothedAttackBudget:
     beyond: tuple[float, ...] = (3.0, 6.0)  # multiples of the radius, where the same attack should succeed
     beyond_every: int = 5  # for every n-th certificate
 
-    def scaled_by(self, factor: int) -> "SmoothedAttackBudget":
-        more = {name: getattr(self, name) * factor for name in ("steps", "copies", "choosing", "judging")}
+    def scaled_by(self, factor: float) -> "SmoothedAttackBudget":
+        more = {name: math.ceil(getattr(self, name) * factor) for name in ("steps", "copies", "choosing", "judging")}
         return replace(self, **more)
 
 
@@ -177,7 +177,9 @@ def _evaluate_image(
     other_lower, _ = clopper_pearson_bounds(int(votes[i]), drawn, FALSE_ALARM_PROBABILITY / 2)
     # The class of the served mixture at the shares of these votes: the most likely answer.
     probabilities = np.exp(certificate_formulas.log_probabilities(g.logits(pixels_to_floats(worst_image[None]))))[0]
-    mixed = (1 - certificate.alpha) * probabilities + certificate.alpha * votes / drawn
+    answer = mixture_radii.gated_classes(
+        certificate.alpha, certificate.fallback_alpha, probabilities[None], votes[None] / drawn
+    )
     return {
         "margin": float((votes[y] - votes[i]) / drawn),
         "margin_upper": own_upper - other_lower,
@@ -185,6 +187,6 @@ def _evaluate_image(
         "votes_for_class": int(votes[y]),
         "votes_for_runner_up": int(votes[i]),
         "judging_votes": drawn,
-        "mixture_answers": int(mixed.argmax()),
+        "mixture_answers": int(answer[0]),
         "broken": bool(own_upper - other_lower < mu),
     }

@@ -1,5 +1,5 @@
-"""Certified accuracy against radius of the mixture, by each certificate, at matched clean accuracy
-(Fig. 3 of the paper, and more).
+"""Certified accuracy against radius of the mixture, by each certificate and both rules for the weight
+of h, at matched clean accuracy (Fig. 3 of the paper, and more).
 
 With a Lipschitz h, half of the test set chooses the settings and the other half is reported. With a
 smoothed h, all images that have votes are reported: only alpha is chosen, by the clean accuracy.
@@ -10,7 +10,6 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from scipy.special import softmax
@@ -22,7 +21,8 @@ from certimix_models.dataset.cifar10 import load_cifar10
 from certimix_models.evaluate.experiments.certified_curves_figure import draw_figure
 from certimix_models.evaluate.mathematics import mixture_radii
 from certimix_models.evaluate.mathematics.confidence_bounds import anytime_lower_bound
-from certimix_models.evaluate.networks.bundled_model import BundledModel, load_model, pixels_to_floats
+from certimix_models.evaluate.networks.bundled_model import BundledModel, load_model
+from certimix_models.evaluate.networks.cached_logits import cached_logits, split_halves
 from certimix_models.evaluate.smoothed_votes.certified_accuracy import certified_radii
 from certimix_models.evaluate.smoothed_votes.vote_records import VoteRecord, read_votes
 
@@ -31,7 +31,7 @@ RADIUS_GRID = np.round(np.linspace(0, 0.95, 96), 4)
 ALPHAS = np.concatenate([np.arange(0.5, 1.0, 0.01), [0.995, 0.999]])[1:]
 TEMPERATURES = np.geomspace(0.002, 10.0, 60)
 ACCURACY_TOLERANCE = 0.005
-CHUNK_IMAGES = 500
+RULES = ("paper", "gated")  # fallback_alpha is alpha, or 0
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class CertifiedCurve:
     level: float  # the wanted clean accuracy; 0 for h alone
     robust: str
     certificate: str
+    rule: str  # one of RULES; empty for h alone
     alpha: float
     temperature: float
     clean: float
@@ -57,6 +58,7 @@ class CertifiedCurve:
             "level": f"{self.level:.4g}",
             "robust": self.robust,
             "certificate": self.certificate,
+            "rule": self.rule,
             "alpha": f"{self.alpha:.3f}",
         }
         settings |= {
@@ -103,24 +105,9 @@ def measure(options: argparse.Namespace) -> None:
     result_tables.write(options.results / "fig3.csv", [row for curve in curves for row in curve.rows()], *sources)
 
 
-def cached_logits(model: BundledModel, cifar10, images: list[int], cache: Path) -> np.ndarray:
-    """Float64 logits of the images at these indices. Logits that were computed before are read from
-    the cache.
-    """
-    path = cache / f"{model.path.stem}-{model.sha256[:12]}.npz"
-    known = dict(zip(*(np.load(path)[key] for key in ("images", "logits")), strict=True)) if path.exists() else {}
-    missing = [image for image in images if image not in known]
-    for start in tqdm(range(0, len(missing), CHUNK_IMAGES), desc=model.path.stem, unit="chunk", disable=not missing):
-        chunk = missing[start : start + CHUNK_IMAGES]
-        known.update(zip(chunk, model.logits(pixels_to_floats(cifar10.test_images[chunk])), strict=True))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, images=np.array(list(known)), logits=np.stack(list(known.values())))
-    return np.stack([known[image] for image in images]).astype(np.float64)
-
-
-def split_halves(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The images that choose the settings, and those that are reported."""
-    return np.arange(1, count, 2), np.arange(0, count, 2)
+def answered_classes(rule: str, alpha: float, standard: np.ndarray, robust: np.ndarray) -> np.ndarray:
+    """The classes of the mixtures with this rule."""
+    return mixture_radii.gated_classes(alpha, alpha if rule == "paper" else 0.0, standard, robust)
 
 
 def smoothed_curves(
@@ -145,8 +132,8 @@ def smoothed_curves(
     g = softmax(cached_logits(standard, cifar10, [record.image for record in records], options.cache), axis=1)
     name = f"smoothed, sigma {sigma:g}"
 
-    def clean(alpha: float) -> float:
-        return float((mixture_radii.mixture_classes(alpha, g, robust) == labels).mean())
+    def clean(rule: str, alpha: float) -> float:
+        return float((answered_classes(rule, alpha, g, robust) == labels).mean())
 
     robust_alone = np.maximum(certified_radii(vote_settings, records), 0)
     largest_goal = max(map(float, vote_settings["radii"].split(",")))
@@ -155,29 +142,33 @@ def smoothed_curves(
             0,
             name,
             "alone",
+            "",
             1.0,
             1.0,
-            clean(1.0),
+            clean("paper", 1.0),
             robust_alone,
             largest_goal,
             by_shares=np.maximum(sigma * norm.ppf(share), 0),
         )
     ]
-    certificates = {
-        "tight": mixture_radii.tight_radii,
-        "Theorem 2": mixture_radii.theorem2_radii,
-        "Theorem 1": mixture_radii.theorem1_smoothed_radii,
-    }
+    variants = [
+        ("gated", "tight", mixture_radii.tight_radii),
+        ("paper", "tight", mixture_radii.tight_radii),
+        ("paper", "Theorem 2", mixture_radii.theorem2_radii),
+        ("paper", "Theorem 1", mixture_radii.theorem1_smoothed_radii),
+    ]
     # The votes were drawn to raise a lower bound to at most this.
     largest_intended_bound = norm.cdf(largest_goal / sigma)
     for level in levels:
         # Radii grow with alpha: take the largest that keeps the clean accuracy.
-        candidates = [alpha for alpha in ALPHAS if clean(alpha) >= level - ACCURACY_TOLERANCE]
-        if not candidates:
-            print(f"{name}: no alpha above 1/2 has a clean accuracy of {level:.0%}")
-            continue
-        alpha = max(candidates)
-        for certificate, radius in certificates.items():
+        candidates = {
+            rule: [alpha for alpha in ALPHAS if clean(rule, alpha) >= level - ACCURACY_TOLERANCE] for rule in RULES
+        }
+        for rule, certificate, radius in variants:
+            if not candidates[rule]:
+                print(f"{name}, {rule}, {certificate}: no alpha above 1/2 has a clean accuracy of {level:.0%}")
+                continue
+            alpha = max(candidates[rule])
             known_up_to, unreachable_beyond = (
                 float(radius(alpha, sigma, bound)) for bound in (largest_intended_bound, 1.0)
             )
@@ -187,9 +178,10 @@ def smoothed_curves(
                     level,
                     name,
                     certificate,
+                    rule,
                     alpha,
                     1.0,
-                    clean(alpha),
+                    clean(rule, alpha),
                     radii,
                     known_up_to,
                     unreachable_beyond,
@@ -215,13 +207,20 @@ def lipschitz_curves(
     is_correct = z.argmax(axis=1) == labels
     selection, reported = split_halves(len(images))
 
-    def clean(alpha: float, robust: np.ndarray, part: np.ndarray) -> float:
-        return float((mixture_radii.mixture_classes(alpha, g[part], robust[part]) == labels[part]).mean())
+    def clean(rule: str, alpha: float, robust: np.ndarray, part: np.ndarray) -> float:
+        return float((answered_classes(rule, alpha, g[part], robust[part]) == labels[part]).mean())
 
     robust_alone = mixture_radii.robust_network_radii(z, guarantee)[reported] * is_correct[reported]
-    curves = [CertifiedCurve(0, "Lipschitz", "alone", 1.0, 1.0, float(is_correct[reported].mean()), robust_alone)]
+    curves = [CertifiedCurve(0, "Lipschitz", "alone", "", 1.0, 1.0, float(is_correct[reported].mean()), robust_alone)]
     robust = {temperature: softmax(z / temperature, axis=1) for temperature in TEMPERATURES}
-    accuracy = {(a, t): clean(a, robust[t], selection) for t in tqdm(TEMPERATURES, desc="settings") for a in ALPHAS}
+    accuracy = {
+        rule: {
+            (a, t): clean(rule, a, robust[t], selection)
+            for t in tqdm(TEMPERATURES, desc=f"settings, {rule}")
+            for a in ALPHAS
+        }
+        for rule in RULES
+    }
     certificates = {"logit space": mixture_radii.logit_space_radii, "Theorem 1": mixture_radii.theorem1_lipschitz_radii}
 
     def score(radius, setting: tuple[float, float]) -> tuple[int, float]:
@@ -229,16 +228,18 @@ def lipschitz_curves(
         radii = radius(*setting, z[selection], guarantee) * is_correct[selection]
         return int((radii >= COMPARED_RADIUS).sum()), float(radii.sum())
 
-    scores = {name: {setting: score(radius, setting) for setting in accuracy} for name, radius in certificates.items()}
+    scores = {
+        name: {setting: score(radius, setting) for setting in accuracy["paper"]}
+        for name, radius in certificates.items()
+    }
     for level in options.levels:
-        candidates = [setting for setting, share in accuracy.items() if share >= level - ACCURACY_TOLERANCE]
-        if not candidates:
-            print(f"Lipschitz: no setting has a clean accuracy of {level:.0%}")
-            continue
-        for name, radius in certificates.items():
+        for rule, name in (("gated", "logit space"), ("paper", "logit space"), ("paper", "Theorem 1")):
+            candidates = [s for s, share in accuracy[rule].items() if share >= level - ACCURACY_TOLERANCE]
+            if not candidates:
+                print(f"Lipschitz, {rule}, {name}: no setting has a clean accuracy of {level:.0%}")
+                continue
             best = max(candidates, key=scores[name].__getitem__)
-            radii = radius(*best, z[reported], guarantee) * is_correct[reported]
-            curves.append(
-                CertifiedCurve(level, "Lipschitz", name, *best, clean(best[0], robust[best[1]], reported), radii)
-            )
+            radii = certificates[name](*best, z[reported], guarantee) * is_correct[reported]
+            reported_accuracy = clean(rule, best[0], robust[best[1]], reported)
+            curves.append(CertifiedCurve(level, "Lipschitz", name, rule, *best, reported_accuracy, radii))
     return curves

@@ -20,7 +20,10 @@ def draw_figure(folder: Path) -> None:
     """Draws the figure from the table in this folder."""
     rows = result_tables.read(folder / "fig3.csv")
     curves = [
-        list(group) for _, group in groupby(rows, key=lambda row: (row["level"], row["robust"], row["certificate"]))
+        list(group)
+        for _, group in groupby(
+            rows, key=lambda row: tuple(row[name] for name in ("level", "robust", "certificate", "rule"))
+        )
     ]
     for curve in curves:
         print_curve(curve)
@@ -83,7 +86,16 @@ def draw_curve(panel, curve: list[dict], radii: list[float], colours: dict[str, 
         label += f", {first['clean_accuracy']:.1%} clean"
     known = {row["radius"]: 100 * row["certified"] / row["images"] for row in curve}
     shares = [known.get(radius, math.nan) for radius in radii]
-    panel.plot(radii, shares, STYLES[first["certificate"]], color=colours[first["robust"]], label=label, lw=1.4)
+    is_gated = first["rule"] == "gated"
+    panel.plot(
+        radii,
+        shares,
+        STYLES[first["certificate"]],
+        color=colours[first["robust"]],
+        label=label + ", gated" * is_gated,
+        linewidth=2.8 if is_gated else 1.1,
+        alpha=0.55 if is_gated else 1,
+    )
 
 
 def print_curve(curve: list[dict]) -> None:
@@ -92,7 +104,7 @@ def print_curve(curve: list[dict]) -> None:
     row = min(curve, key=lambda row: abs(row["radius"] - COMPARED_RADIUS))
     certified_count, count = int(row["certified"]), int(row["images"])
     low, high = clopper_pearson_interval(certified_count, count)
-    name = f"{first['robust']}, {first['certificate']}"
+    name = f"{first['robust']}, {first['certificate']}" + ", gated" * (first["rule"] == "gated")
     if first["level"]:
         name += f" at {first['level']:.0%} (alpha {first['alpha']:g}, T {first['robust_temperature']:g})"
     print(

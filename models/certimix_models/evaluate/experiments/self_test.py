@@ -11,7 +11,9 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from scipy.stats import binom
 
+from certimix_models.evaluate.attacks.margin_functions import GatedMargin
 from certimix_models.evaluate.attacks.pgd import DEFAULT_EPSILON, pgd_attack
+from certimix_models.evaluate.mathematics import certificate_formulas
 from certimix_models.evaluate.mathematics.accuracy_interval import accuracy_columns
 from certimix_models.evaluate.networks.bundled_model import BundledModel, load_model
 from certimix_models.evaluate.networks.mixture import (
@@ -21,6 +23,7 @@ from certimix_models.evaluate.networks.mixture import (
     SCALES,
     AlphaMixture,
     GammaMixture,
+    GatedMixture,
     log_mixture,
     mix_with_weight,
 )
@@ -80,6 +83,48 @@ def check_mixtures() -> None:
             check_close(
                 mix_with_weight(g, h, weight, "probabilities"), direct, 1e-12, f"Eq. 3 with R = 1 at alpha {alpha:g}"
             )
+
+
+def check_gated_mixtures() -> None:
+    """The gated mixture in torch and in numpy against its rule, image by image; its margin's sign
+    against its class; and the radius in logit space against the margin at the worst logits.
+    """
+    alpha, temperature, count = 0.7, 0.5, 400
+    logits_g, logits_h = (GENERATOR.standard_normal((count, 10)) * scale for scale in (2, 1))
+    log_g = certificate_formulas.log_probabilities(logits_g)
+    log_h = certificate_formulas.log_probabilities(logits_h, temperature)
+    g, h = (torch.from_numpy(values) for values in (log_g, log_h))
+    x = torch.arange(count)
+    for fallback_alpha in (0.0, 0.3, alpha):
+        is_open = []
+        for row in np.exp(log_h):
+            first, second = sorted(row)[:-3:-1]
+            is_open.append(first - second >= (1 - alpha) / alpha)
+        if len(set(is_open)) == 1:
+            raise SystemExit("the gate is open for all cases or for none")
+        weight = np.where(is_open, alpha, fallback_alpha)[:, None]
+        expected = (1 - weight) * np.exp(log_g) + weight * np.exp(log_h)
+        result = certificate_formulas.log_gated_mixture(alpha, fallback_alpha, log_g, log_h)
+        check_close(np.exp(result), expected, 1e-12, f"gated mixture, fallback {fallback_alpha:g}")
+        network = GatedMixture(lambda x: g[x], lambda x: h[x], alpha, fallback_alpha)
+        check_close(network(x).exp(), expected, 1e-12, f"gated mixture in torch, fallback {fallback_alpha:g}")
+        classes = torch.from_numpy(GENERATOR.integers(0, 10, count))
+        margin = GatedMargin(lambda x: g[x], lambda x: h[x], alpha, fallback_alpha, classes)(x).numpy()
+        is_open_for_another = np.array(is_open) & (log_h.argmax(axis=1) != classes.numpy())
+        is_changed = expected.argmax(axis=1) != classes.numpy()
+        name = f"sign of the gated margin, fallback {fallback_alpha:g}"
+        check_close((margin < 0) | is_open_for_another, is_changed, 0, name)
+    guarantee = {"constant": 1.0, "constant_of": "logit_vector", "logit_error_bound": 0.0}
+    radii = certificate_formulas.logit_radius(alpha, logits_h, temperature, guarantee)
+    rows, y = np.arange(count), logits_h.argmax(axis=1)
+    worst = logits_h.copy()
+    worst[rows, y] -= np.sqrt(2) * radii  # every difference falls by as much as the ball allows
+    at_radius = certificate_formulas.smallest_margin(
+        np.exp(certificate_formulas.log_probabilities(worst, temperature)), y
+    )
+    check_close(at_radius, np.full(count, (1 - alpha) / alpha), 1e-12, "margin at the radius in logit space")
+    columns = certificate_formulas.logit_radius(np.array([[0.6], [alpha]]), logits_h, temperature, guarantee)
+    check_close(columns[1], radii, 1e-12, "radii of several alphas at once")
 
 
 def check_gradients(g: BundledModel, h: BundledModel) -> None:
@@ -165,6 +210,7 @@ def run(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     check_operators()
     check_mixtures()
+    check_gated_mixtures()
     check_intervals()
     check_nearest_neighbour()
     g = load_model(BUNDLED_MODELS / "standard.toml")

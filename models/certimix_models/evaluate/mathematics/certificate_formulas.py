@@ -8,7 +8,7 @@ import math
 from fractions import Fraction
 
 import numpy as np
-from scipy.special import betainc, log_softmax, logsumexp, ndtri
+from scipy.special import betainc, log_softmax, ndtri
 
 from certimix_models.evaluate.mathematics.confidence_bounds import log_evidence
 
@@ -25,6 +25,12 @@ def log_mixture(alpha: float, log_g: np.ndarray, log_h: np.ndarray) -> np.ndarra
     return np.logaddexp(math.log1p(-alpha) + log_g, math.log(alpha) + log_h)
 
 
+def log_gated_mixture(alpha: float, fallback_alpha: float, log_g: np.ndarray, log_h: np.ndarray) -> np.ndarray:
+    """Section 1 with the weights of the gated mixture."""
+    is_open = robust_weights(alpha, fallback_alpha, np.exp(log_h)) == alpha
+    return np.where(is_open[:, None], log_mixture(alpha, log_g, log_h), log_mixture(fallback_alpha, log_g, log_h))
+
+
 def smallest_margin(probabilities: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """[N]: the probability of each row's class, minus the largest of the others."""
     rows = np.arange(len(classes))
@@ -34,22 +40,31 @@ def smallest_margin(probabilities: np.ndarray, classes: np.ndarray) -> np.ndarra
 
 
 def required_margin(alpha: float) -> float:
-    """mu: the margin of h above which no g changes the mixture's class."""
-    return (1 - alpha) / alpha
+    """mu: the margin of h above which no g changes the mixture's class. Infinite at alpha 0."""
+    return (1 - alpha) / alpha if alpha > 0 else math.inf
 
 
-def logit_radius(alpha: float, logits: np.ndarray, temperature: float, guarantee: dict) -> np.ndarray:
-    """Section 2, logit space, for rows of logits. Four times the bound on a logit's error is
-    subtracted from T phi. A radius of at most 0 is no certificate.
+def robust_weights(alpha: float, fallback_alpha: float, robust: np.ndarray) -> np.ndarray:
+    """[N]: the weight of h in a gated mixture, from the probabilities [N, K] of h. It is alpha where
+    h's margin is at least mu, else `fallback_alpha`. With `fallback_alpha` = alpha the mixture is the
+    paper's.
     """
-    log_h = log_probabilities(logits, temperature)
-    ranking = np.argsort(log_h, axis=1)
-    rows, y, i = np.arange(len(log_h)), ranking[:, -1], ranking[:, -2]
-    weights = np.full(log_h.shape, 1 - alpha)
-    # (1 - alpha)(1 - h_y) + alpha h_i = sum over j != y of (1 - alpha) h_j, plus alpha h_i
-    weights[rows, i] = 1.0
-    weights[rows, y] = 0.0
-    phi = math.log(2 * alpha - 1) + log_h[rows, y] - logsumexp(log_h, b=weights, axis=1)
+    margins = smallest_margin(robust, robust.argmax(axis=1))
+    return np.where(margins >= required_margin(alpha), alpha, fallback_alpha)
+
+
+def logit_radius(alpha: float | np.ndarray, logits: np.ndarray, temperature: float, guarantee: dict) -> np.ndarray:
+    """Section 2, logit space, for rows of logits. Four times the bound on a logit's error is
+    subtracted from T phi. A radius of at most 0 is no certificate. `alpha` may be a column [A, 1],
+    for radii [A, N].
+    """
+    ordered = np.sort(log_probabilities(logits, temperature), axis=1)
+    log_y, log_i = ordered[:, -1], ordered[:, -2]
+    log_rest = np.logaddexp.reduce(ordered[:, :-2], axis=1)
+    with np.errstate(divide="ignore"):  # ln 0 = -inf at alpha 1, and at alpha up to 1/2, where nothing is certified
+        # (1 - alpha)(1 - h_y) + alpha h_i = (1 - alpha) (the sum of h_j, j neither y nor i) + h_i
+        log_others = np.logaddexp(np.log1p(-alpha) + log_rest, log_i)
+        phi = np.log(np.maximum(2 * alpha - 1, 0)) + log_y - log_others
     margin_constant = {"logit_vector": math.sqrt(2), "each_logit": 2}[guarantee["constant_of"]] * guarantee["constant"]
     return (temperature * phi - 4 * guarantee["logit_error_bound"]) / margin_constant
 

@@ -16,6 +16,12 @@ def mixture_classes(alpha: float, standard: np.ndarray, robust: np.ndarray) -> n
     return ((1 - alpha) * standard + alpha * robust).argmax(axis=1)
 
 
+def gated_classes(alpha: float, fallback_alpha: float, standard: np.ndarray, robust: np.ndarray) -> np.ndarray:
+    """The classes of gated mixtures of probabilities [N, K]."""
+    weights = certificate_formulas.robust_weights(alpha, fallback_alpha, robust)[:, None]
+    return ((1 - weights) * standard + weights * robust).argmax(axis=1)
+
+
 def tight_radii(alpha: float, sigma: float, lower: np.ndarray) -> np.ndarray:
     """The tight radii, from lower bounds of the class's probability alone; alpha above 1/2."""
     return np.maximum(0, sigma * (norm.ppf(lower) - norm.ppf(1 / (2 * alpha))))

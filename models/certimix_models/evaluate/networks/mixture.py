@@ -5,6 +5,9 @@ domain.
     Eq. 3, for a choice of R_i:                    f_i = (g_i + gamma R_i h_i) / (1 + gamma R_i)
     Eq. 1, Eq. 2 (locally biased smoothing):       R_i = ||grad g_i||, Eq. 1 without the division
 
+The gated mixture is Eq. 4 with weight alpha where the margin of h is at least (1 - alpha) / alpha,
+and with a smaller fallback weight elsewhere.
+
 g_i and h_i are logits or probabilities (`SCALES`). For probabilities the result is the logarithm of
 f_i, so that the cross-entropy of an attack is that of the mixture. Norms of gradients are dual to
 the norm of the attack: 1 for l-infinity, 2 for l2.
@@ -95,6 +98,33 @@ class AlphaMixture(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return log_mixture(self.g(x).log_softmax(dim=1), self.h(x).log_softmax(dim=1), self.alpha)
+
+
+class GatedMixture(nn.Module):
+    """The gated mixture of two networks that return logits.
+
+    An attack cannot differentiate the gate. With a `gate_width` the weight passes from the fallback
+    to alpha smoothly, as the logistic function of the margin over that width: a stand-in with
+    gradients. Without one the gate is exact.
+    """
+
+    def __init__(
+        self, g: nn.Module, h: nn.Module, alpha: float, fallback_alpha: float, gate_width: float | None = None
+    ):
+        super().__init__()
+        self.g, self.h, self.alpha, self.fallback_alpha = g, h, alpha, fallback_alpha
+        self.gate_width = gate_width
+
+    def forward(self, x: Tensor) -> Tensor:
+        log_g, log_h = self.g(x).log_softmax(dim=1), self.h(x).log_softmax(dim=1)
+        largest = log_h.topk(2, dim=1).values.exp()
+        excess = (largest[:, :1] - largest[:, 1:]) - (1 - self.alpha) / self.alpha
+        is_open = (excess >= 0).to(excess.dtype) if self.gate_width is None else (excess / self.gate_width).sigmoid()
+        weight = self.fallback_alpha + (self.alpha - self.fallback_alpha) * is_open
+        return torch.logaddexp(
+            log_g + (1 - weight).clamp_min(TINY).log(),
+            log_h + weight.clamp_min(TINY).log(),
+        )
 
 
 class GammaMixture(nn.Module):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from statistics import median
 
 from certimix_models.evaluate.report import published_curves
+from certimix_models.evaluate.report.gated_tables import GATED_TABLES
 from certimix_models.evaluate.report.table_format import (
     NORMS,
     Row,
@@ -181,6 +182,7 @@ def certificate_attacks_table(name: str) -> Table:
             [
                 method,
                 rows[0]["alpha"],
+                rows[0].get("fallback_alpha") or "alpha",
                 f"{float(rows[0]['temperature']):g}",
                 str(len(rows)),
                 f"{radius:.3f}",
@@ -188,7 +190,8 @@ def certificate_attacks_table(name: str) -> Table:
                 str(broken),
             ]
         )
-    return Table(["certificate", "alpha", "T", "attacked", "median radius", "closest attack", "broken"], body)
+    head = ["certificate", "alpha", "fallback", "T", "attacked", "median radius", "closest attack", "broken"]
+    return Table(head, body)
 
 
 def autoattack_table(name: str) -> Table:
@@ -238,7 +241,7 @@ def certified_curves_table(name: str) -> Table:
     for row in read_rows(name):
         setting = (
             row["robust"],
-            row["certificate"],
+            ", ".join([row["certificate"], *(["gated"] if row["rule"] == "gated" else [])]),
             row["alpha"],
             row["robust_temperature"],
             row["clean_accuracy"],
@@ -319,4 +322,4 @@ TABLES: dict[str, Callable[[str], Table]] = {
     "autoattack": autoattack_table,
     "inside_radius": certificate_attacks_table,
     "inside_radius_nearest": certificate_attacks_table,
-}
+} | GATED_TABLES
