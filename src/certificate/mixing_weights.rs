@@ -94,7 +94,7 @@ impl MixingWeights {
 
 /// `h_y - max_{i != y} h_i` of a row of `ln h`, where y is the largest entry. Range: 0 to 1. A NaN
 /// counts as probability 0; a row of one class has the margin `h_y`.
-fn probability_margin(log_probs: &[f64]) -> f64 {
+pub(super) fn probability_margin(log_probs: &[f64]) -> f64 {
     let (mut largest, mut second) = (0.0, 0.0);
     for &log_prob in log_probs {
         let probability = at_least(libm::exp(log_prob), 0.0);
