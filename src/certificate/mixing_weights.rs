@@ -81,7 +81,11 @@ impl MixingWeights {
 
     /// Selects the rule for one row of `ln h`, one value per class.
     ///
-    /// The row is the one that is mixed, so the rule and the mixture read the same numbers.
+    /// The row is the one that is mixed, so the rule and the mixture read the same numbers. The margin
+    /// is computed in float64. A Lipschitz certificate leaves [`mixing_allowance`] above `mu`, which
+    /// is more than the error of the margin (`docs/concepts/certificates.md`, section 2).
+    ///
+    /// [`mixing_allowance`]: super::mixing_allowance
     #[must_use]
     pub fn rule(self, robust_log_probs: &[f64]) -> WeightRule {
         if probability_margin(robust_log_probs) >= self.alpha.margin_needed() {
@@ -93,8 +97,9 @@ impl MixingWeights {
 }
 
 /// `h_y - max_{i != y} h_i` of a row of `ln h`, where y is the largest entry. Range: 0 to 1. A NaN
-/// counts as probability 0; a row of one class has the margin `h_y`.
-fn probability_margin(log_probs: &[f64]) -> f64 {
+/// counts as probability 0; a row of one class has the margin `h_y`. Its error is at most
+/// `(3.7 + 2 ln K + K/2) 2^-52` for K classes.
+pub(super) fn probability_margin(log_probs: &[f64]) -> f64 {
     let (mut largest, mut second) = (0.0, 0.0);
     for &log_prob in log_probs {
         let probability = at_least(libm::exp(log_prob), 0.0);

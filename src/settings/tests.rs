@@ -1,3 +1,5 @@
+mod mixture;
+
 use std::path::PathBuf;
 
 use super::*;

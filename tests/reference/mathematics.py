@@ -20,6 +20,33 @@ def mixed_logits(log_g: np.ndarray, h: np.ndarray, alpha: float) -> np.ndarray:
     return np.maximum(mixed, LN_FLOOR)
 
 
+def robust_weight(h: np.ndarray, alpha: float, fallback_alpha: float) -> float:
+    """Returns the weight of h in the gated mixture: alpha if the margin of h is at least (1 - alpha) / alpha."""
+    second, first = np.sort(h)[-2:]
+    return alpha if alpha > 0 and first - second >= (1 - alpha) / alpha else fallback_alpha
+
+
+def logit_radius(logits: np.ndarray, temperature: float, constant: float, error_bound: float, alpha: float) -> float:
+    """Returns the l2 radius for logits that are `constant`-Lipschitz as a vector. If it is not positive, there is no certificate.
+
+    Within the radius every difference z_y - z_j falls by at most d. Bisection finds the largest d that keeps the margin.
+    """
+    order = np.argsort(-logits, kind="stable")
+    gaps = (logits[order[0]] - logits[order[1:]]).astype(np.float64)
+
+    def keeps_the_margin(d: float) -> bool:
+        powers = np.exp(-(gaps - d) / temperature)
+        return (1 - powers.max()) / (1 + powers.sum()) >= (1 - alpha) / alpha
+
+    if not keeps_the_margin(0.0):
+        return -math.inf
+    low, high = 0.0, float(gaps.min())
+    for _ in range(200):
+        middle = (low + high) / 2
+        low, high = (middle, high) if keeps_the_margin(middle) else (low, middle)
+    return (low - 4 * error_bound) / (math.sqrt(2) * constant)
+
+
 def clopper_pearson_lower(successes: int, trials: int, failure_probability: float) -> float:
     """Returns BetaInv(failure_probability; successes, trials - successes + 1).
 

@@ -2,9 +2,9 @@
 //!
 //! The certificate is about the server's own arithmetic, not about real numbers. At x and at the
 //! attacked x' the network's output may be wrong by `error_bound`, so a difference of two outputs
-//! loses `2 error_bound` at each end. The float64 arithmetic after it (softmax, mixing) costs
-//! [`mixing_allowance`]. Every radius is in the units of the float input and rounded down; 0
-//! certifies nothing.
+//! loses `2 error_bound` at each end. The float64 arithmetic after it (softmax, the margin that
+//! selects the weight, mixing) costs [`mixing_allowance`]. Every radius is in the units of the float
+//! input and rounded down; 0 certifies nothing.
 
 use crate::certificate::error::CertificateError;
 use crate::certificate::numerics::dot_product::{dot_lower, dot_upper};
@@ -12,8 +12,9 @@ use crate::certificate::numerics::radius::Radius;
 use crate::certificate::parameters::alpha::Alpha;
 use crate::certificate::parameters::temperature::Temperature;
 
-/// The largest change of a margin by the float64 softmax and mixing, for this number of classes. It
-/// is added to the margin that Lemma 1 needs. Below 1e-12 for any practical number of classes.
+/// The largest change of a margin by the float64 softmax and mixing, for this number of classes, and
+/// more than the error of the margin that selects the weight. It is added to the margin that Lemma 1
+/// needs. Below 1e-12 for any practical number of classes.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "a count of classes is far below 2^53")]
 pub fn mixing_allowance(classes: usize) -> f64 {

@@ -18,9 +18,9 @@ const FIELDS: [&str; 3] = ["alpha", "robust_temperature", "fallback_alpha"];
 
 const CANDIDATES: SettingKey = SettingKey::live(
     "mixture.shadow_candidates",
-    "Mixtures that the server evaluates on live traffic without serving them. `robust_temperature` and \
-     `fallback_alpha` default to those of the mixture; a `fallback_alpha` that is left out is at most the candidate's \
-     `alpha`.",
+    "Mixtures that the server evaluates on live traffic without serving them. `robust_temperature` defaults to that of \
+     the mixture. `fallback_alpha` defaults to that of the mixture, or to the candidate's `alpha` if that is smaller or \
+     if the mixture has one weight only.",
 );
 const ALPHAS: SettingKey = SettingKey::live(
     "mixture.shadow_alphas",

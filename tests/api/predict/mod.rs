@@ -1,5 +1,7 @@
 //! Predict and PredictStream.
 
+mod gated_mixture;
+mod lipschitz_images;
 mod numbered_requests;
 mod reference_images;
 mod stream;

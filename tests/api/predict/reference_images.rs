@@ -5,6 +5,8 @@
 //! near tie may give another vote. Two votes for each image may therefore differ, and results that
 //! follow from the counts are compared with the counts of this run.
 
+use std::collections::BTreeMap;
+
 use certimix::certificate::{
     Alpha, FailureProbability, LowerBound, Sigma, argmax, clopper_pearson, mixed_logits, tight_radius,
 };
@@ -14,8 +16,8 @@ use serde::Deserialize;
 
 use crate::support::cifar10_images::{repository_path, test_images};
 use crate::support::messages::{bytes, certificate};
-use crate::support::reference_formulas::{assert_close, normal_quantile};
-use crate::support::{Setup, TestServer, messages, recompute};
+use crate::support::reference_formulas::{assert_close, normal_quantile, robust_weight};
+use crate::support::{Setup, TestServer, messages, recompute, reference_formulas as formulas};
 
 /// The votes of one image that may differ on another processor.
 const MAX_VOTE_DIFFERENCE: u64 = 2;
@@ -256,4 +258,48 @@ fn assert_close_relative(served: &[f32], truth: &[f64], tolerance: f64) {
             "{served} is not {truth}"
         );
     }
+}
+
+/// The gated rule on real images: weight, mixed logits and class follow from the served shares. Few
+/// votes leave answers of every kind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_gated_mixture_follows_the_served_shares() {
+    const FALLBACK_ALPHA: f64 = 0.125;
+    let reference = reference();
+    let setup = setup(&reference)
+        .with("mixture.fallback_alpha", FALLBACK_ALPHA)
+        .with("certificate.failure_probability", 0.001)
+        .with("certificate.selection_votes", 4)
+        .with("certificate.predict_votes", 20);
+    let server = TestServer::start(setup).await;
+    let mut client = server.client().await;
+    let (pixels, mut kinds) = (test_images(), BTreeMap::new());
+    for (images, pixels) in reference.images.chunks(10).zip(pixels.chunks(10)) {
+        let request = messages::predict_request(bytes(&[10, 3, 32, 32], &pixels.concat()));
+        let response = client.predict(request).await.unwrap().into_inner();
+        for (prediction, image) in response.predictions.iter().zip(images) {
+            let found = certificate(prediction);
+            let shares: Vec<f64> = prediction.robust_probabilities.iter().map(|&h| f64::from(h)).collect();
+            let weight = robust_weight(reference.alpha, FALLBACK_ALPHA, &shares);
+            let mixed = formulas::mixed_logits(weight, &image.standard_probabilities, &shares);
+            let is_certified = found.radius > 0.0;
+            assert_eq!(prediction.robust_weight, Some(weight), "image {}", image.index);
+            assert_close_relative(&prediction.mixed_logits, &mixed, 1e-5);
+            assert_eq!(
+                prediction.class_index as usize,
+                formulas::argmax(&mixed),
+                "image {}",
+                image.index
+            );
+            recompute::assert_certificate(found, reference.alpha);
+            assert!(
+                !is_certified || weight == reference.alpha,
+                "image {}: {found:?}",
+                image.index
+            );
+            *kinds.entry((is_certified, weight == reference.alpha)).or_insert(0) += 1;
+        }
+    }
+    // Certified; with a large enough margin, but too few votes; below the margin.
+    assert_eq!(kinds.len(), 3, "{kinds:?}");
 }

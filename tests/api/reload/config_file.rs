@@ -5,55 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use certimix::rpc::proto::PredictResponse;
-use tokio::task::JoinHandle;
 
 use crate::support::config_edit::{replace_file, with_number};
 use crate::support::model_info_poller::ModelInfoPoller;
 use crate::support::process::ServerProcess;
 use crate::support::reference_formulas::{assert_close, g_logits, h_logits, mixed_logits, softmax};
+use crate::support::request_load::RequestLoad;
 use crate::support::{Setup, fixture, messages};
 
 const INPUT: [f32; 4] = [0.3, -0.2, 0.1, 0.4];
-
-/// Callers that send requests continuously. No request may fail.
-struct RequestLoad {
-    stopped: Arc<AtomicBool>,
-    callers: Vec<JoinHandle<Vec<PredictResponse>>>,
-}
-
-impl RequestLoad {
-    async fn start(server: &ModelInfoPoller) -> Self {
-        let stopped = Arc::new(AtomicBool::new(false));
-        let mut callers = Vec::new();
-        for _ in 0..4 {
-            let (mut client, stopped) = (server.client().await, Arc::clone(&stopped));
-            callers.push(tokio::spawn(async move {
-                let mut responses = Vec::new();
-                while !stopped.load(Ordering::Relaxed) {
-                    let response = client
-                        .predict(messages::predict_request(messages::floats(&[INPUT])))
-                        .await;
-                    responses.push(response.expect("no request fails").into_inner());
-                }
-                responses
-            }));
-        }
-        Self { stopped, callers }
-    }
-
-    async fn stop(self) -> Vec<PredictResponse> {
-        self.stopped.store(true, Ordering::Relaxed);
-        let mut responses = Vec::new();
-        for caller in self.callers {
-            responses.extend(caller.await.unwrap());
-        }
-        responses
-    }
-}
 
 /// Checks that every response mixes with the alpha of its provenance, and that each revision has
 /// one alpha. Returns the alpha of each revision.
@@ -119,7 +81,7 @@ async fn a_config_map_is_reloaded_under_load() {
     let text = fs::read_to_string(setup.write()).unwrap();
     let mut map = ConfigMap::mount(&setup.folder().join("mounted"), &text);
     let server = ModelInfoPoller::new(ServerProcess::spawn(&map.file()));
-    let load = RequestLoad::start(&server).await;
+    let load = RequestLoad::start(&server, &[INPUT]).await;
     let alphas: Vec<f64> = (0..20).map(|step| 0.5 + f64::from(step) / 50.0).collect();
     for alpha in &alphas {
         map.update(&text.replace("mixture.alpha = 0.6", &format!("mixture.alpha = {alpha}")));
@@ -140,7 +102,7 @@ async fn many_rapid_changes_lose_no_request_and_the_last_is_in_force() {
     let setup = Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.6);
     let file = setup.write();
     let server = ModelInfoPoller::new(ServerProcess::spawn(&file));
-    let load = RequestLoad::start(&server).await;
+    let load = RequestLoad::start(&server, &[INPUT]).await;
     for step in 0..200 {
         replace_file(&file, |text| {
             with_number(text, "mixture.alpha", 0.5 + f64::from(step % 40) / 100.0)
@@ -226,7 +188,7 @@ async fn models_are_reloaded_under_load() {
     let manifest = setup.folder().join("linear_h.toml");
     let server = ModelInfoPoller::new(ServerProcess::spawn(&setup.write()));
     let old = server.info().await.provenance.unwrap().config_revision;
-    let load = RequestLoad::start(&server).await;
+    let load = RequestLoad::start(&server, &[INPUT]).await;
     replace_file(&manifest, |text| text.replace("\"right\"", "\"RIGHT\""));
     // The labels of the models differ, so the server refuses the pair and keeps the old one.
     let refused = server
@@ -252,7 +214,7 @@ async fn an_invalid_model_keeps_the_old_one_in_service() {
     let server = ModelInfoPoller::new(ServerProcess::spawn(&setup.write()));
     let before = server.info().await.provenance;
     let model = setup.file("broken.onnx", b"no model at all");
-    let load = RequestLoad::start(&server).await;
+    let load = RequestLoad::start(&server, &[INPUT]).await;
     replace_file(&manifest, |text| {
         let onnx = fixture("linear_h").with_extension("onnx");
         text.replace(onnx.to_str().unwrap(), model.to_str().unwrap())
@@ -314,7 +276,7 @@ async fn an_alpha_ramp_takes_small_steps() {
         .text("mixture.alpha_ramp", "2s");
     let file = setup.write();
     let server = ModelInfoPoller::new(ServerProcess::spawn(&file));
-    let load = RequestLoad::start(&server).await;
+    let load = RequestLoad::start(&server, &[INPUT]).await;
     replace_file(&file, |text| with_number(text, "mixture.alpha", 0.9));
     let info = server
         .wait_for(|info| info.config.as_ref().unwrap().target_alpha == 0.9)

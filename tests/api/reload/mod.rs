@@ -3,6 +3,7 @@
 mod access;
 mod alpha_command;
 mod config_file;
+mod fallback_alpha;
 mod in_flight;
 mod limits;
 mod metrics;

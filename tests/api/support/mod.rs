@@ -14,6 +14,7 @@ pub mod raw_connection;
 pub mod recompute;
 pub mod reference_formulas;
 pub mod request_burst;
+pub mod request_load;
 pub mod scrape;
 pub mod server;
 pub mod setup;

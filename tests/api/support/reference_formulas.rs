@@ -44,6 +44,22 @@ pub fn mixed_logits(alpha: f64, g: &[f64], h: &[f64]) -> Vec<f64> {
         .collect()
 }
 
+/// Returns the weight of `h` in the gated mixture: `alpha` where the largest entry exceeds every other
+/// by at least `(1 - alpha) / alpha`, and `fallback_alpha` elsewhere. Panics where the margin is too
+/// close to that to be decided by float32 outputs.
+pub fn robust_weight(alpha: f64, fallback_alpha: f64, h: &[f64]) -> f64 {
+    let excess = margin(h) - (1.0 - alpha) / alpha;
+    assert!(excess.abs() > 1e-5, "the margin of {h:?} is undecided at alpha {alpha}");
+    if excess > 0.0 { alpha } else { fallback_alpha }
+}
+
+/// Returns the difference of the two largest entries.
+pub fn margin(h: &[f64]) -> f64 {
+    let mut sorted = h.to_vec();
+    sorted.sort_by(|a, b| b.total_cmp(a));
+    sorted[0] - sorted[1]
+}
+
 pub fn argmax(values: &[f64]) -> usize {
     (0..values.len())
         .rev()

@@ -315,6 +315,55 @@ def mixtures():
     return rows
 
 
+def float32(x):
+    return struct.unpack("f", struct.pack("f", x))[0]
+
+
+def margin_rows():
+    """Returns (kind, row, temperature): logits and probabilities with margins from 1e-13 to nearly 1."""
+    steep = [40.0, 0.0, -1.0], [6.0, 0.0], [20.0, 3.0, 2.0, 1.0]
+    near_ties = [1e-6, 1.0000001e-6], [0.25, 0.25 + 2.0**-25, -3.0], [1.0, 1.0, 0.5]
+    common = [3.0, 1.0, 0.5], [1.0, 0.9375, 0.5, -2.0], [0.1, 0.3, 0.2], [100.0, -100.0, 0.0], [-350.0, -351.0]
+    many = [[2.5] + [((7 * i) % 31) / 16 for i in range(classes)] for classes in (9, 99, 999)]
+    rows = [("logits", z, t) for z in (*steep, *near_ties, *common, *many) for t in (0.05, 1.0, 20.0)]
+    for p in [[0.9, 0.06, 0.04], [0.05, 0.95], [0.4, 0.35, 0.25], [1.0, 0.0], [1.0 + 5e-4, -5e-4], [0.5 + 1e-7, 0.5 - 1e-7]]:
+        rows.append(("probabilities", p, 1.0))
+    rows.append(("probabilities", [0.3] + [0.7 / 999] * 999, 1.0))
+    return [(kind, [float32(v) for v in row], t) for kind, row, t in rows]
+
+
+def exact_margin(kind, row, temperature):
+    """Returns h_y - h_i for the two largest entries of h: of softmax(row / T), or of the row limited to [0, 1]."""
+    if kind == "logits":
+        powers = [exp((mpf(v) - mpf(max(row))) / mpf(temperature)) for v in row]
+        h = [power / sum(powers) for power in powers]
+    else:
+        h = [min(max(mpf(v), mpf(0)), mpf(1)) for v in row]
+    first, second = sorted(h)[-1:-3:-1]
+    return first - second
+
+
+def gated_rules():
+    """Returns rows of h, each with alphas whose mu is close to the margin of h.
+
+    `excess` is margin - mu in units of 2^-52, for the exact mu of the float alpha. A float alpha cannot hold every
+    distance, so each case states the distance that its alpha has.
+    """
+    rows = []
+    for kind, values, temperature in margin_rows():
+        margin = exact_margin(kind, values, temperature)
+        limit = 64 + len(values)
+        cases = []
+        for units in [0, 1, -1, 4, -4, 16, -16, limit, -limit, 2 * limit, -2 * limit, 10**6, -(10**6)]:
+            mu = margin - units * EPSILON
+            if 0 <= mu <= 1:
+                alpha = float(1 / (1 + mu))
+                excess = (margin - (1 - mpf(alpha)) / mpf(alpha)) / EPSILON
+                cases.append({"alpha": alpha, "excess": float(excess)})
+        rows.append({"kind": kind, "row": values, "temperature": temperature, "margin": bracketed(margin), "cases": cases})
+    return rows
+
+
 def as_strings(value):
     """Returns the row with each float as the shortest string that parses to the same float."""
     if isinstance(value, dict):
@@ -327,7 +376,7 @@ def as_strings(value):
 TABLES = {
     "quantiles": quantiles, "cdfs": cdfs, "clopper_pearson": lambda: vote_bounds(clopper_pearson_lower),
     "anytime": lambda: vote_bounds(anytime_lower), "e_values": e_values, "radii": radii, "required": required,
-    "theorem1": theorem1, "logit": logit, "levels": levels, "mixtures": mixtures,
+    "theorem1": theorem1, "logit": logit, "levels": levels, "mixtures": mixtures, "gated_rules": gated_rules,
 }
 
 if __name__ == "__main__":
