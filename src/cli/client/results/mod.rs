@@ -2,8 +2,10 @@
 //!
 //! A [`prediction_record`] is the JSON line of one prediction, with [`enum_names`] for the enums of
 //! the wire. [`printer`] prints the lines, or in the end a [`table`] and a [`summary`].
-//! [`text_format`] has the number formats and labels that both share.
+//! [`text_format`] has the number formats and labels that both share, [`class_names`] the names of
+//! classes.
 
+mod class_names;
 mod enum_names;
 mod prediction_record;
 mod printer;
