@@ -12,7 +12,7 @@ use crate::cli::client::input::{ModelInput, ReadSource};
 use crate::cli::client::requests::{
     FailedAttempt, NextStep, RequestSender, backoff, end, stack_inputs, until_interrupted,
 };
-use crate::cli::client::results::{PredictionRecord, ResultPrinter, certificate_text, rounded_radius};
+use crate::cli::client::results::{PredictionRecord, ResultPrinter};
 use crate::cli::{output, progress_bar};
 use crate::rpc::proto::CertifyStreamResponse;
 
@@ -173,22 +173,11 @@ impl ShownStream<'_> {
         if output::is_quiet() {
             return Ok(());
         }
+        let status = printer.status_text(record, output::width());
         if output::stdout_can_redraw() {
-            self.status_line.set_message(status_text(record));
+            self.status_line.set_message(status);
             return Ok(());
         }
-        output::line(status_text(record))
+        output::line(status)
     }
-}
-
-/// One message as a line of text.
-fn status_text(record: &PredictionRecord) -> String {
-    format!(
-        "{}: {} within {}, {} after {:.1} s",
-        record.file,
-        record.class_text(),
-        rounded_radius(record.certificate.radius),
-        certificate_text(&record.certificate),
-        record.time_ms / 1e3,
-    )
 }

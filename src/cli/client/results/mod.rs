@@ -16,4 +16,4 @@ mod text_format;
 pub(super) use enum_names::{basis_name, bound_name, method_name, norm_name};
 pub use prediction_record::{CertificateRecord, PredictionRecord, ProvenanceRecord};
 pub(super) use printer::ResultPrinter;
-pub(super) use text_format::{certificate_text, method_title, rounded_radius, short_revision};
+pub(super) use text_format::{method_title, rounded_radius, short_revision};

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use super::class_names::ClassNames;
 use super::prediction_record::PredictionRecord;
 use super::summary::summary_lines;
-use super::table::result_table;
+use super::table::{CLASS_WIDTH, MIN_CLASS_WIDTH, base_name, result_table};
+use super::text_format::rounded_radius;
 use crate::cli::client::input::{ConversionCounts, Conversions};
 use crate::cli::output;
-use crate::cli::text_layout::{count_of, wrap};
+use crate::cli::text_layout::{Keep, count_of, display_width, printable, shorten, wrap};
 
 /// A command of JSON lines that takes longer ends with a summary on stderr.
 const LONG_RUN: Duration = Duration::from_secs(2);
@@ -58,6 +59,29 @@ impl ResultPrinter {
         }
         self.records.push(record);
         Ok(())
+    }
+
+    /// One message of a stream in a line of at most `width` columns, at least
+    /// [`MIN_WIDTH`](output::MIN_WIDTH).
+    pub(in crate::cli::client) fn status_text(&self, record: &PredictionRecord, width: usize) -> String {
+        let radius = rounded_radius(record.certificate.radius);
+        let votes = match record.certificate.votes {
+            0 => String::new(),
+            votes => format!(", {}/{votes} votes", record.certificate.votes_for_class),
+        };
+        let rest = |votes: &str| format!(" within {radius}{votes}, {:.1} s", record.time_ms / 1e3);
+        let full = rest(&votes);
+        let is_too_long = display_width(&full) + MIN_CLASS_WIDTH > width;
+        let rest = if is_too_long { rest("") } else { full };
+        let left = width.saturating_sub(display_width(&rest));
+        let class = self
+            .classes
+            .fitting(&record.label, Some(record.class_index), left.min(CLASS_WIDTH));
+        let left = left.saturating_sub(display_width(&class) + ": ".len());
+        match shorten(&printable(base_name(&record.file)), left, Keep::End) {
+            Some(file) => format!("{file}: {class}{rest}"),
+            None => format!("{class}{rest}"),
+        }
     }
 
     /// Prints the error of `inputs` inputs without a result. Its first line names them.
@@ -120,6 +144,23 @@ impl ResultPrinter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::client::results::prediction_record::tests::certified_record;
+
+    #[test]
+    fn a_status_line_fits() {
+        let printer = ResultPrinter::new(false, &[]);
+        let record = PredictionRecord {
+            file: "photos/a-long-name-of-7-cat.png".into(),
+            ..certified_record()
+        };
+        let text = |width| printer.status_text(&record, width);
+        assert_eq!(
+            text(80),
+            "a-long-name-of-7-cat.png: cat within 0.2513, 112/112 votes, 0.0 s"
+        );
+        assert_eq!(text(53), "…7-cat.png: cat within 0.2513, 112/112 votes, 0.0 s");
+        assert_eq!(text(40), "…cat.png: cat within 0.2513, 0.0 s");
+    }
 
     #[test]
     fn advice_is_printed_once() {

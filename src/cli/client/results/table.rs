@@ -17,10 +17,10 @@ const WRONG_MARK: &str = " ✗";
 
 /// The widths to which long names are shortened before a column is dropped.
 const FILE_WIDTH: usize = 24;
-const CLASS_WIDTH: usize = 20;
+pub(super) const CLASS_WIDTH: usize = 20;
 
 /// The narrowest column of classes: "class 12345" and the mark.
-const MIN_CLASS_WIDTH: usize = 13;
+pub(super) const MIN_CLASS_WIDTH: usize = 13;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {
@@ -80,7 +80,7 @@ const LAYOUTS: [Layout; 7] = {
     ]
 };
 
-/// A table with one row for each prediction, at most `width` columns wide; `width` is at least
+/// A table with one row for each prediction, and the true classes if any is known, at most `width` columns wide; `width` is at least
 /// [`MIN_WIDTH`](crate::cli::output::MIN_WIDTH). Colours appear where the output has them; the mark
 /// of a wrong prediction always appears.
 pub(super) fn result_table(records: &[PredictionRecord], classes: &ClassNames, width: usize) -> Table {
@@ -110,7 +110,7 @@ fn frame_width(columns: usize) -> usize {
 
 /// The texts of a table.
 struct Cells {
-    columns: &'static [Column],
+    columns: Vec<Column>,
     titles: Vec<&'static str>,
     rows: Vec<Vec<String>>,
 }
@@ -119,6 +119,9 @@ impl Cells {
     fn new(records: &[PredictionRecord], classes: &ClassNames, layout: Layout) -> Self {
         let (file_width, class_width) = layout.name_widths.unwrap_or((usize::MAX, usize::MAX));
         let files = file_names(records, file_width);
+        let is_known = records.iter().any(|record| record.true_label.is_some());
+        let is_shown = |column: &&Column| **column != TrueClass || is_known;
+        let columns: Vec<Column> = layout.columns.iter().filter(is_shown).copied().collect();
         let row = |(record, file): (&PredictionRecord, String)| {
             let cell = |column: &Column| match column {
                 File => file.clone(),
@@ -133,17 +136,13 @@ impl Cells {
                 }),
                 Time => format!("{:.1}", record.time_ms),
             };
-            layout.columns.iter().map(cell).collect()
+            columns.iter().map(cell).collect()
         };
-        let has_true_class = layout.columns.contains(&TrueClass);
+        let has_true_class = columns.contains(&TrueClass);
         Self {
-            columns: layout.columns,
-            titles: layout
-                .columns
-                .iter()
-                .map(|column| title(*column, has_true_class))
-                .collect(),
+            titles: columns.iter().map(|column| title(*column, has_true_class)).collect(),
             rows: records.iter().zip(files).map(row).collect(),
+            columns: columns.clone(),
         }
     }
 
@@ -170,7 +169,7 @@ impl Cells {
         table.set_header(titles);
         for (record, row) in records.iter().zip(self.rows) {
             let is_wrong = record.is_correct() == Some(false);
-            let cells = row.into_iter().zip(self.columns).map(|(text, column)| match column {
+            let cells = row.into_iter().zip(&self.columns).map(|(text, column)| match column {
                 PredictedClass if is_wrong => Cell::new(text).fg(Color::Red).add_attribute(Attribute::Bold),
                 _ => Cell::new(text),
             });
@@ -253,7 +252,7 @@ fn file_names(records: &[PredictionRecord], width: usize) -> Vec<String> {
 }
 
 /// The file name without its directory. The table shows directories only where file names repeat.
-fn base_name(file: &str) -> &str {
+pub(super) fn base_name(file: &str) -> &str {
     Path::new(file)
         .file_name()
         .and_then(|name| name.to_str())

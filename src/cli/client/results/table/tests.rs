@@ -40,11 +40,20 @@ fn a_wrong_class_is_marked_and_an_unknown_one_is_not() {
     (record.label, record.class_index) = ("dog".into(), 5);
     assert!(text(std::slice::from_ref(&record), 200).contains("dog ✗"));
     (record.true_label, record.true_class_index) = (None, None);
-    let text = text(&[record], 200);
+    let text = text(&[record, certified_record()], 200);
     assert!(
         text.contains("┆ -  ") && text.contains("dog ") && !text.contains('✗'),
         "{text}"
     );
+}
+
+#[test]
+fn the_true_class_is_shown_where_one_is_known() {
+    let mut record = certified_record();
+    assert!(text(std::slice::from_ref(&record), 200).contains("true class"));
+    record.true_label = None;
+    let text = text(&[record], 200);
+    assert!(!text.contains("true class") && text.contains("┆ class "), "{text}");
 }
 
 #[test]
