@@ -41,7 +41,7 @@ pub enum ColorChoice {
 /// The options that every command has.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub struct OutputArgs {
-    /// Use colours: on a terminal without NO_COLOR, always, or never
+    /// Use colours: auto (on a terminal without NO_COLOR), always or never
     #[arg(
         long,
         value_name = "WHEN",
@@ -140,12 +140,14 @@ pub fn line(text: impl Display) -> anyhow::Result<()> {
     bytes(format!("{text}\n").as_bytes())
 }
 
-/// Writes a table to stdout, with colours where the output has them.
+/// Writes a table to stdout, with colours where the output has them. A table that arranges its own
+/// columns gets the width of the output.
 ///
 /// # Errors
 /// As for [`line()`].
 pub fn table(mut table: Table) -> anyhow::Result<()> {
     style_table(&mut table);
+    table.set_width(u16::try_from(width()).unwrap_or(u16::MAX));
     line(table)
 }
 

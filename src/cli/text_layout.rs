@@ -71,6 +71,24 @@ pub fn wrap(text: &str, width: usize, indent: &str) -> Vec<String> {
         .collect()
 }
 
+/// Wraps a line of parts between " · ", and only parts that are too long between words.
+#[must_use]
+pub fn wrap_parts(text: &str, width: usize, indent: &str) -> Vec<String> {
+    const SEPARATOR: &str = " · ";
+    let mut lines: Vec<String> = Vec::new();
+    for part in text.split(SEPARATOR) {
+        match lines.last_mut() {
+            Some(line) if display_width(line) + display_width(SEPARATOR) + display_width(part) <= width => {
+                line.push_str(SEPARATOR);
+                line.push_str(part);
+            }
+            Some(_) => lines.extend(wrap(&format!("{indent}{part}"), width, indent)),
+            None => lines.extend(wrap(part, width, indent)),
+        }
+    }
+    lines
+}
+
 /// A count and its noun: "1 input", "2 inputs".
 #[must_use]
 pub fn count_of(count: usize, singular: &str) -> String {
@@ -110,6 +128,13 @@ mod tests {
     }
 
     #[test]
+    fn a_line_of_parts_is_broken_between_them() {
+        let wrapped = wrap_parts("15 of 20 correct · alpha 0.76 · config 01234567 · 1.1 s", 30, "  ");
+        assert_eq!(wrapped, ["15 of 20 correct · alpha 0.76", "  config 01234567 · 1.1 s"]);
+        assert_eq!(wrap_parts("one two three", 9, " "), ["one two", " three"]);
+    }
+
+    #[test]
     fn control_characters_do_not_reach_the_terminal() {
         assert_eq!(printable("a\u{1b}[2J\nb"), "a\u{fffd}[2J\u{fffd}b");
     }
@@ -128,8 +153,8 @@ mod tests {
         }
 
         #[test]
-        fn wrapped_lines_fit(text in "\\PC{0,200}", width in 4usize..100) {
-            for line in wrap(&text, width, "  ") {
+        fn wrapped_lines_fit(text in "(\\PC{0,40}( · )?){0,6}", width in 4usize..100) {
+            for line in wrap(&text, width, "  ").into_iter().chain(wrap_parts(&text, width, "  ")) {
                 prop_assert!(display_width(&line) <= width, "{line:?}");
             }
         }

@@ -10,7 +10,7 @@ use super::table::{CLASS_WIDTH, MIN_CLASS_WIDTH, base_name, result_table};
 use super::text_format::rounded_radius;
 use crate::cli::client::input::{ConversionCounts, Conversions};
 use crate::cli::output;
-use crate::cli::text_layout::{Keep, count_of, display_width, printable, shorten, wrap};
+use crate::cli::text_layout::{Keep, count_of, display_width, printable, shorten, wrap_parts};
 
 /// A command of JSON lines that takes longer ends with a summary on stderr.
 const LONG_RUN: Duration = Duration::from_secs(2);
@@ -119,7 +119,7 @@ impl ResultPrinter {
             output::table(result_table(&self.records, &self.classes, width))?;
             if !output::is_quiet() {
                 for line in summary_lines(&self.records, self.failed, self.started.elapsed()) {
-                    for part in wrap(&line, width, "  ") {
+                    for part in wrap_parts(&line, width, "  ") {
                         output::line(part)?;
                     }
                 }
