@@ -40,16 +40,3 @@ fn requests_fit_the_largest_message_of_the_server() {
     let run = server.run(&["certify", &file, "--batch", "20", "--json"]);
     assert_eq!((run.code, run.records().len()), (Some(0), 20), "{}", run.stderr);
 }
-
-#[test]
-fn a_deadline_without_time_for_a_retry_is_reported_for_each_input() {
-    let server = small_server();
-    let file = server.file("two.npy", &array(&[INPUT; 2]));
-    let run = server.run(&["predict", &file, "--json", "--deadline", "1ms"]);
-    assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{}", run.stderr);
-    for name in ["two.npy[0]: ", "two.npy[1]: "] {
-        assert!(run.stderr.contains(name), "{}", run.stderr);
-    }
-    // The advice is the same for both.
-    assert_eq!(run.stderr.matches("--deadline").count(), 1, "{}", run.stderr);
-}

@@ -101,7 +101,7 @@ impl RequestSender {
         drop(progress);
         if limit.get() < first_limit {
             output::note(format_args!(
-                "the server refused larger requests: {} in each instead of {first_limit}",
+                "larger requests were refused or too slow: {} in each instead of {first_limit}",
                 count_of(limit.get(), "input")
             ));
         }
