@@ -129,7 +129,7 @@ impl Running {
     }
 }
 
-/// What a command printed, and its exit code.
+/// The output of a command, and its exit code.
 #[derive(Debug)]
 pub struct Run {
     pub stdout: String,

@@ -1,11 +1,11 @@
-//! What the client changed in an image before it sent it.
+//! The changes that the client makes to an image before it sends it.
 
 use crate::cli::text_layout::count_of;
 
 /// The orientation of an image whose pixels are stored as they are seen, in the numbers of Exif.
 const UPRIGHT: u8 = 1;
 
-/// What was changed in one image. A certificate is about the values after the changes.
+/// The changes to one image. A certificate is about the values after the changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conversions {
     /// Width and height before the image was resized.

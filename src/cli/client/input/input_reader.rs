@@ -10,7 +10,7 @@ use crate::cli::output::error_text;
 /// The sources that are read ahead. They bound the memory, and hide the time that decoding takes.
 const READ_AHEAD: usize = 4;
 
-/// What one source gave.
+/// The result of reading one source.
 #[derive(Debug)]
 pub(in crate::cli::client) enum ReadSource {
     /// Its inputs.
@@ -55,7 +55,7 @@ impl InputReader {
         Self { received }
     }
 
-    /// What the next source gave; `None` after the last.
+    /// The result of the next source; `None` after the last.
     pub(in crate::cli::client) async fn next(&mut self) -> Option<ReadSource> {
         self.received.recv().await
     }

@@ -68,7 +68,7 @@ pub struct ModelInput {
     pub shape: Vec<i64>,
     /// The values, row-major, little-endian.
     pub data: Vec<u8>,
-    /// What was changed in the image.
+    /// The changes that the client made to the image.
     pub conversions: Conversions,
 }
 

@@ -157,7 +157,7 @@ pub(in crate::cli::client) fn end(
     }
 }
 
-/// What one step gave.
+/// The result of one step.
 struct StepOutcome {
     kind: OutcomeKind,
     /// The number of files that end with it.

@@ -49,7 +49,7 @@ pub(in crate::cli::client) struct FailedAttempt {
     pub delay: Option<Duration>,
 }
 
-/// What follows an error.
+/// The step that follows an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli::client) enum NextStep {
     /// Send the same request again after this time.

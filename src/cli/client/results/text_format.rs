@@ -85,7 +85,7 @@ pub(super) fn certificate_text_without_votes(certificate: &CertificateRecord) ->
     }
 }
 
-/// What a certificate rests on in one word: "certified", "claimed", "abstained". An asterisk refers
+/// The basis of a certificate in one word: "certified", "claimed", "abstained". An asterisk refers
 /// to a caveat.
 pub(super) fn certificate_word(certificate: &CertificateRecord) -> String {
     let word = match (certificate.status.as_str(), certificate.basis.as_str()) {
