@@ -3,8 +3,7 @@
 use std::process::ExitCode;
 
 use certimix::cli;
-use clap::Parser as _;
 
 fn main() -> ExitCode {
-    cli::run(cli::Cli::parse())
+    cli::run(cli::Cli::from_arguments())
 }

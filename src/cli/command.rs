@@ -3,8 +3,9 @@
 use std::future::Future;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use super::output::OutputArgs;
 use super::{audit, check_config, client, completions, man_pages, output, serve};
 
 /// Serves and checks classifiers that are both accurate and certifiably robust.
@@ -12,8 +13,12 @@ use super::{audit, check_config, client, completions, man_pages, output, serve};
 /// Start a server with `certimix serve CONFIG` (or `make run`), then classify images with
 /// `certimix predict IMAGE...`.
 #[derive(Debug, Parser)]
-#[command(name = "certimix", version, after_help = output::EXIT_CODES)]
+#[command(name = "certimix", version)]
 pub struct Cli {
+    /// Colours, and how much is printed
+    #[command(flatten)]
+    output: OutputArgs,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -46,9 +51,36 @@ enum Command {
     Man(man_pages::ManArgs),
 }
 
+impl Cli {
+    /// The definition of the command line, with the exit codes in the help of every command.
+    fn definition() -> clap::Command {
+        with_exit_codes(Self::command())
+    }
+
+    /// Parses the arguments of the process. Wrong usage prints an error and ends the process.
+    #[must_use]
+    pub fn from_arguments() -> Self {
+        let matches = Self::definition().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// Appends the exit codes to the help of `command` and of its subcommands, unless their help
+/// already lists exit codes of their own.
+fn with_exit_codes(command: clap::Command) -> clap::Command {
+    let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let command = if help.contains("Exit codes:") {
+        command
+    } else {
+        command.after_help(format!("{help}\n\n{}", output::EXIT_CODES).trim_start().to_owned())
+    };
+    command.mut_subcommands(with_exit_codes)
+}
+
 /// Runs the selected command, and returns its exit code.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
+    output::configure(cli.output);
     let result = match cli.command {
         Command::Serve(args) => serve::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
@@ -60,8 +92,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Radius(args) => audit::run_radius(&args),
         Command::Verify(args) => audit::run_verify(&args),
         Command::Replay(args) => audit::run_replay(&args),
-        Command::Completions(args) => completions::run(&args, Cli::command()),
-        Command::Man(args) => man_pages::run(&args, Cli::command()),
+        Command::Completions(args) => completions::run(&args, Cli::definition()),
+        Command::Man(args) => man_pages::run(&args, Cli::definition()),
     };
     output::finish(&result)
 }
@@ -81,7 +113,17 @@ mod tests {
 
     #[test]
     fn command_line_definition_is_consistent() {
-        Cli::command().debug_assert();
+        Cli::definition().debug_assert();
+    }
+
+    #[test]
+    fn every_help_lists_the_exit_codes() {
+        let mut pending = vec![Cli::definition()];
+        while let Some(command) = pending.pop() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert_eq!(help.matches("Exit codes:").count(), 1, "{}: {help}", command.get_name());
+            pending.extend(command.get_subcommands().cloned());
+        }
     }
 
     #[test]
@@ -97,7 +139,7 @@ mod tests {
 
     #[test]
     fn each_command_has_a_manual_page() {
-        let pages = man_pages::render_all(Cli::command()).unwrap();
+        let pages = man_pages::render_all(Cli::definition()).unwrap();
         let names: Vec<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
         let commands: Vec<_> = Cli::command()
             .get_subcommands()

@@ -6,7 +6,7 @@
 //! - [`completions`] and [`man_pages`] are for packagers.
 //!
 //! [`command`] parses the command line and dispatches. [`output`] is the only module that writes to
-//! stdout and stderr.
+//! stdout and stderr. [`text_layout`] fits text into the columns of a terminal.
 
 pub mod audit;
 mod check_config;
@@ -17,5 +17,6 @@ mod man_pages;
 pub mod output;
 mod progress_bar;
 mod serve;
+mod text_layout;
 
 pub use command::{Cli, run};

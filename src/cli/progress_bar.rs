@@ -9,8 +9,8 @@ use super::output;
 /// A command that takes less time shows no bar.
 const SHOW_AFTER: Duration = Duration::from_secs(2);
 
-/// A bar on stderr that appears after two seconds, only on a terminal, and disappears when it is
-/// dropped.
+/// A bar on stderr that appears after two seconds, only on a terminal whose user wants more than
+/// results, and disappears when it is dropped.
 pub(super) struct DelayedProgressBar {
     bar: ProgressBar,
     started: Instant,
@@ -22,7 +22,7 @@ impl DelayedProgressBar {
     #[must_use]
     pub(super) fn new(total: u64, unit: &str) -> Self {
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
-        let style = ProgressStyle::with_template(&format!("{{bar:30}} {{pos}}/{{len}} {unit}, {{eta}} left"));
+        let style = ProgressStyle::with_template(&format!("{{wide_bar}} {{pos}}/{{len}} {unit}, {{eta}} left"));
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Self {
             bar,
@@ -34,10 +34,15 @@ impl DelayedProgressBar {
     /// Sets the number of completed items.
     pub(super) fn set_position(&mut self, completed: u64) {
         self.bar.set_position(completed);
-        if !self.is_shown && self.started.elapsed() > SHOW_AFTER && output::stderr_is_terminal() {
+        if !self.is_shown && self.started.elapsed() > SHOW_AFTER && !output::is_quiet() {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
             self.is_shown = true;
         }
+    }
+
+    /// Prints something while the bar is off the screen.
+    pub(super) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
     }
 
     /// Adds to the number of completed items.
@@ -52,10 +57,11 @@ impl Drop for DelayedProgressBar {
     }
 }
 
-/// A status line on stderr that changes in place. Hidden where stdout is not a terminal.
+/// A status line on stderr that changes in place. Hidden where stdout is no terminal on which lines
+/// can change.
 pub(super) fn status_line() -> ProgressBar {
     let line = ProgressBar::new_spinner();
-    if !output::stdout_is_terminal() {
+    if output::is_quiet() || !output::stdout_can_redraw() {
         line.set_draw_target(ProgressDrawTarget::hidden());
     }
     line

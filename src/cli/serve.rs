@@ -40,7 +40,7 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let source = SettingsSource::new(&args.config, std::env::vars());
     let settings = source.parse(&source.read()?)?;
     // Dropped last, so that every log line is written.
-    let logs = telemetry::init_logs(&settings.log);
+    let logs = telemetry::init_logs(&settings.log, output::stderr_has_color());
     // A single thread is the current one: a multi-threaded runtime with one worker would pass all
     // work between two threads.
     let mut builder = match settings.server.threads {

@@ -1,5 +1,7 @@
 //! Execution providers: the configured one, and the one that is used.
 
+use std::path::Path;
+
 use ort::ep::{CUDA, ExecutionProviderDispatch};
 
 use super::OnnxError;
@@ -12,17 +14,25 @@ pub struct ActiveProvider {
     pub name: &'static str,
     /// The reason why "auto" did not select CUDA; empty otherwise.
     pub note: String,
+    /// Whether "auto" selected the CPU although the machine has an NVIDIA GPU.
+    pub ignores_gpu: bool,
 }
+
+/// Devices that exist where a process can reach an NVIDIA GPU: the driver, on Linux, on Windows'
+/// subsystem for Linux and on Jetson.
+const GPU_DEVICES: [&str; 3] = ["/dev/nvidiactl", "/dev/dxg", "/dev/nvhost-gpu"];
 
 impl ActiveProvider {
     /// The CPU, as configured.
     pub(super) const CPU: Self = Self {
         name: "cpu",
         note: String::new(),
+        ignores_gpu: false,
     };
     const CUDA: Self = Self {
         name: "cuda",
         note: String::new(),
+        ignores_gpu: false,
     };
 
     /// Returns whether the model runs on a GPU.
@@ -32,12 +42,19 @@ impl ActiveProvider {
     }
 }
 
-/// Selects the provider from the configured one and the result of `try_cuda`.
+/// Returns whether the machine has an NVIDIA GPU that this process may use.
+pub(super) fn has_gpu() -> bool {
+    GPU_DEVICES.iter().any(|device| Path::new(device).exists())
+}
+
+/// Selects the provider from the configured one and the result of `try_cuda`. `has_gpu` decides
+/// only how a fallback of "auto" is reported.
 ///
 /// # Errors
 /// If the settings name CUDA and it does not load. The CPU never replaces it silently.
 pub(super) fn select_provider(
     configured: Provider,
+    has_gpu: bool,
     try_cuda: impl FnOnce() -> Result<(), String>,
 ) -> Result<ActiveProvider, OnnxError> {
     match configured {
@@ -48,7 +65,11 @@ pub(super) fn select_provider(
         Provider::Auto => Ok(try_cuda().map_or_else(
             |reason| ActiveProvider {
                 name: "cpu",
-                note: format!("CUDA does not load: {}", reason.trim_end_matches('.')),
+                note: match has_gpu {
+                    true => format!("CUDA does not load: {}", reason.trim_end_matches('.')),
+                    false => "no NVIDIA GPU was found".to_owned(),
+                },
+                ignores_gpu: has_gpu,
             },
             |()| ActiveProvider::CUDA,
         )),
@@ -70,20 +91,24 @@ mod tests {
 
     #[test]
     fn cuda_by_name_never_falls_back() {
-        let error = select_provider(Provider::Cuda, || Err("no libcudnn.so.9".to_owned())).unwrap_err();
+        let error = select_provider(Provider::Cuda, true, || Err("no libcudnn.so.9".to_owned())).unwrap_err();
         assert!(error.to_string().contains("no libcudnn.so.9"));
     }
 
     #[test]
     fn auto_falls_back_and_records_the_reason() {
-        let active = select_provider(Provider::Auto, || Err("no driver".to_owned())).unwrap();
-        assert_eq!(active.name, "cpu");
+        let fallback = |has_gpu| select_provider(Provider::Auto, has_gpu, || Err("no driver".to_owned())).unwrap();
+        let active = fallback(true);
+        assert_eq!((active.name, active.ignores_gpu), ("cpu", true));
         assert!(active.note.contains("no driver"));
+        let active = fallback(false);
+        assert_eq!((active.name, active.ignores_gpu), ("cpu", false));
+        assert_eq!(active.note, "no NVIDIA GPU was found");
     }
 
     #[test]
     fn cpu_does_not_try_cuda() {
-        let active = select_provider(Provider::Cpu, || unreachable!("CUDA was tried")).unwrap();
+        let active = select_provider(Provider::Cpu, true, || unreachable!("CUDA was tried")).unwrap();
         assert_eq!(active, ActiveProvider::CPU);
     }
 }

@@ -16,7 +16,8 @@ pub struct Manifest {
     pub file: PathBuf,
     /// SHA-256 of the ONNX file, lower-case hexadecimal.
     pub sha256: String,
-    /// One label for each of the K classes.
+    /// One label for each of the K classes. Two classes may have the same label; the index
+    /// distinguishes them.
     pub labels: Vec<String>,
     /// Shape, range and grid of an input.
     pub input: InputSpec,
@@ -92,11 +93,6 @@ fn check_values(raw: RawManifest, path: &Path, text: String) -> Result<Manifest,
     violations.check(raw.labels.len() >= 2, "labels", || {
         format!("expected at least 2 classes, found {}", raw.labels.len())
     });
-    for (index, label) in raw.labels.iter().enumerate() {
-        violations.check(!raw.labels[..index].contains(label), "labels", || {
-            format!("\"{label}\" occurs twice")
-        });
-    }
     let RawInput {
         name,
         dtype,

@@ -8,7 +8,7 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::{TensorElementType, ValueType};
 use sha2::{Digest, Sha256};
 
-use super::execution_provider::{ActiveProvider, cuda_provider, select_provider};
+use super::execution_provider::{ActiveProvider, cuda_provider, has_gpu, select_provider};
 use super::graph::{ModelFileError, check_deterministic, decode_self_contained_model, prove_row_independence};
 use super::{Manifest, OnnxError, Runtime};
 use crate::domain::{InputSpec, Violations, hex};
@@ -74,7 +74,7 @@ impl Model {
         // not attributed to CUDA.
         let session = model.create_session()?;
         model.check_declared_tensors(&session)?;
-        model.provider = select_provider(configured, || {
+        model.provider = select_provider(configured, has_gpu(), || {
             let builder = model.session_builder().map_err(|error| error.to_string())?;
             let mut builder = builder
                 .with_execution_providers([cuda_provider()])
@@ -143,7 +143,7 @@ impl Model {
                 .shape
                 .iter()
                 .map(|&length| i64::try_from(length).unwrap_or(i64::MAX));
-            check_tensor(input.dtype(), shape, "input.shape", &mut violations);
+            check_tensor(input.dtype(), shape, "input", "input.shape", &mut violations);
         }
         match session
             .outputs()
@@ -152,7 +152,13 @@ impl Model {
         {
             Some(output) => {
                 let classes = i64::try_from(manifest.classes()).unwrap_or(i64::MAX);
-                check_tensor(output.dtype(), std::iter::once(classes), "labels", &mut violations);
+                check_tensor(
+                    output.dtype(),
+                    std::iter::once(classes),
+                    "output",
+                    "labels",
+                    &mut violations,
+                );
             }
             None => {
                 let outputs: Vec<&str> = session.outputs().iter().map(ort::value::Outlet::name).collect();
@@ -188,8 +194,14 @@ impl Model {
 }
 
 /// Compares a declared tensor with float32 of the shape `[N, shape…]`. N must be dynamic; any other
-/// axis may be.
-fn check_tensor(found: &ValueType, shape: impl Iterator<Item = i64>, key: &str, violations: &mut Violations) {
+/// axis may be. `tensor` is "input" or "output"; `key` is the manifest's key of the shape.
+fn check_tensor(
+    found: &ValueType,
+    shape: impl Iterator<Item = i64>,
+    tensor: &str,
+    key: &str,
+    violations: &mut Violations,
+) {
     let expected: Vec<i64> = shape.collect();
     let ValueType::Tensor {
         ty, shape: declared, ..
@@ -197,8 +209,12 @@ fn check_tensor(found: &ValueType, shape: impl Iterator<Item = i64>, key: &str, 
     else {
         return violations.add(key, format!("expected a tensor, the model has {found}"));
     };
-    violations.check(*ty == TensorElementType::Float32, "input.dtype", || {
-        format!("expected float32, the model has {ty}")
+    violations.check(*ty == TensorElementType::Float32, &format!("{tensor}.dtype"), || {
+        format!(
+            "expected float32, the {tensor} of the model is {}: export the model with float32 inputs and outputs; the \
+             layers between them may have another type",
+            type_name(*ty)
+        )
     });
     let rest = declared.get(1..).unwrap_or_default();
     let fits = declared.len() == expected.len() + 1
@@ -215,6 +231,19 @@ fn check_tensor(found: &ValueType, shape: impl Iterator<Item = i64>, key: &str, 
     violations.check(declared.first() == Some(&-1), key, || {
         format!("the batch axis must be dynamic, the model has {declared:?}; export it with a dynamic first axis")
     });
+}
+
+/// The name of a type as NumPy and the manifest write it, for the types of real models.
+fn type_name(element: TensorElementType) -> String {
+    match element {
+        TensorElementType::Float16 => "float16".to_owned(),
+        TensorElementType::Bfloat16 => "bfloat16".to_owned(),
+        TensorElementType::Float32 => "float32".to_owned(),
+        TensorElementType::Float64 => "float64".to_owned(),
+        TensorElementType::Int64 => "int64".to_owned(),
+        TensorElementType::Uint8 => "uint8".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 fn comma_separated(shape: &[i64]) -> String {

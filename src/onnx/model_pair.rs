@@ -22,11 +22,48 @@ pub fn check_pair_compatibility(standard: &Manifest, robust: &Manifest) -> Resul
             left.low, left.high, right.low, right.high
         )
     });
-    violations.check(standard.labels == robust.labels, "labels", || {
-        format!(
-            "the standard model has {:?}, the robust model {:?}",
-            standard.labels, robust.labels
-        )
-    });
+    if let Some(difference) = label_difference(&standard.labels, &robust.labels) {
+        violations.add("labels", difference);
+    }
     violations.into_result().map_err(OnnxError::IncompatiblePair)
+}
+
+/// The numbers of classes if they differ, and the first class with different labels. A whole list
+/// may have thousands of labels.
+fn label_difference(standard: &[String], robust: &[String]) -> Option<String> {
+    let mut parts = Vec::new();
+    if standard.len() != robust.len() {
+        parts.push(format!(
+            "the standard model has {} classes, the robust model {}",
+            standard.len(),
+            robust.len()
+        ));
+    }
+    let mut pairs = standard.iter().zip(robust).enumerate();
+    if let Some((index, (left, right))) = pairs.find(|(_, (left, right))| left != right) {
+        parts.push(format!(
+            "class {index} is \"{left}\" in the standard model, \"{right}\" in the robust model"
+        ));
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::label_difference;
+
+    #[test]
+    fn the_first_different_label_is_named() {
+        let labels = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let difference = |left: &[&str], right: &[&str]| label_difference(&labels(left), &labels(right));
+        assert_eq!(difference(&["crane", "crane"], &["crane", "crane"]), None);
+        assert_eq!(
+            difference(&["a", "b", "c"], &["a", "x", "y"]).as_deref(),
+            Some("class 1 is \"b\" in the standard model, \"x\" in the robust model")
+        );
+        assert_eq!(
+            difference(&["a", "b"], &["a"]).as_deref(),
+            Some("the standard model has 2 classes, the robust model 1")
+        );
+    }
 }

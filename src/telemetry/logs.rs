@@ -4,7 +4,7 @@
 //! queue is bounded. A line that does not fit is dropped and counted. A closed or full standard error
 //! costs lines, never a response.
 
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -96,15 +96,15 @@ impl Drop for Logs {
 }
 
 /// Installs the logger of the process. If one is installed already, the new one is discarded and its
-/// handle has no effect.
-pub fn init_logs(settings: &LogSettings) -> Logs {
+/// handle has no effect. `use_color` colours lines for people.
+pub fn init_logs(settings: &LogSettings, use_color: bool) -> Logs {
     let (writer, guard) = NonBlockingBuilder::default()
         .buffered_lines_limit(MAX_QUEUED_LINES)
         .lossy(true)
         .thread_name("log")
         .finish(io::stderr());
     let dropped = writer.error_counter();
-    let (subscriber, filter) = subscriber(settings, writer);
+    let (subscriber, filter) = subscriber(settings, use_color, writer);
     if subscriber.try_init().is_err() {
         tracing::debug!("a logger is already installed");
     }
@@ -117,6 +117,7 @@ pub fn init_logs(settings: &LogSettings) -> Logs {
 /// The subscriber that formats and filters, and the handle of its filter.
 fn subscriber(
     settings: &LogSettings,
+    use_color: bool,
     writer: NonBlocking,
 ) -> (Box<dyn Subscriber + Send + Sync>, reload::Handle<Targets, Registry>) {
     // The settings reader has parsed the filter, so the fallback is never used.
@@ -126,7 +127,7 @@ fn subscriber(
     let registry = tracing_subscriber::registry();
     let layer = fmt::layer().with_writer(writer);
     let subscriber: Box<dyn Subscriber + Send + Sync> = match settings.format {
-        LogFormat::Human => Box::new(registry.with(layer.with_ansi(io::stderr().is_terminal()).with_filter(filter))),
+        LogFormat::Human => Box::new(registry.with(layer.with_ansi(use_color).with_filter(filter))),
         LogFormat::Json => Box::new(registry.with(layer.json().flatten_event(true).with_filter(filter))),
     };
     (subscriber, handle)
@@ -161,7 +162,7 @@ mod tests {
             filter: filter.to_owned(),
         };
         let dropped = writer.error_counter();
-        let (subscriber, filter) = subscriber(&settings, writer);
+        let (subscriber, filter) = subscriber(&settings, false, writer);
         let handle = LogHandle { filter, dropped };
         tracing::subscriber::with_default(subscriber, || log(&handle));
         drop(guard);
@@ -227,7 +228,7 @@ mod tests {
             format: LogFormat::Human,
             filter: "info".to_owned(),
         };
-        let (subscriber, filter) = subscriber(&settings, writer);
+        let (subscriber, filter) = subscriber(&settings, false, writer);
         let handle = LogHandle { filter, dropped };
         tracing::subscriber::with_default(subscriber, || {
             for line in 0..100 {

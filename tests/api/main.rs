@@ -13,6 +13,7 @@
 )]
 
 mod certify;
+mod client;
 mod connections;
 mod metrics;
 mod models;

@@ -53,7 +53,7 @@ impl Engine {
             robust: load_model(&settings.models.robust)?,
         };
         let (standard, robust) = (&models.standard.manifest, &models.robust.manifest);
-        warn_about_provider_fallback(&models);
+        report_provider_fallback(&models);
         check_pair_compatibility(standard, robust)?;
         let guarantee_basis = PerRole {
             standard: guarantee_basis(standard, &settings.proof_keys)?,
@@ -123,10 +123,18 @@ impl Engine {
     }
 }
 
-fn warn_about_provider_fallback(models: &PerRole<Arc<Model>>) {
-    let notes = Role::ALL.map(|role| &models[role].provider.note);
-    if let Some(reason) = notes.into_iter().find(|note| !note.is_empty()) {
-        tracing::warn!(%reason, "models run on the CPU: runtime.provider is \"auto\" and the GPU is not usable");
+fn report_provider_fallback(models: &PerRole<Arc<Model>>) {
+    let fallback = Role::ALL
+        .map(|role| &models[role].provider)
+        .into_iter()
+        .find(|provider| !provider.note.is_empty());
+    match fallback {
+        Some(provider) if provider.ignores_gpu => tracing::warn!(
+            reason = %provider.note,
+            "models run on the CPU: runtime.provider is \"auto\" and the GPU is not usable"
+        ),
+        Some(provider) => tracing::info!(reason = %provider.note, "models run on the CPU"),
+        None => {}
     }
 }
 

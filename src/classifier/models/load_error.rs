@@ -25,11 +25,19 @@ pub enum LoadError {
     /// A model does not compute a function of its input, so its classes and certificates have no
     /// meaning.
     #[error(
-        "the self-test failed: {0}\n  every prediction needs models that compute one function of each row; use \
-         runtime.provider = \"cpu\", export the model without operators that draw random numbers, or set \
-         certificate.allow_inexact_runtime = true to serve certificates that carry this caveat"
+        "the self-test failed: the model {model}: {difference}\n  every prediction needs models that compute one function \
+         of each row; {}export the model without operators that draw random numbers, or set \
+         certificate.allow_inexact_runtime = true to serve certificates that carry this caveat",
+        if *runs_on_gpu { "use runtime.provider = \"cpu\", " } else { "" }
     )]
-    Inexact(String),
+    Inexact {
+        /// The name of the model.
+        model: String,
+        /// The difference that was found.
+        difference: String,
+        /// Whether the model runs on a GPU, so that the CPU may be exact.
+        runs_on_gpu: bool,
+    },
     /// The output of a model for a row depends on the batch of the row, and the settings forbid
     /// such a model.
     #[error(
@@ -44,8 +52,9 @@ pub enum LoadError {
     },
     /// A model returns NaN or infinity for every input.
     #[error(
-        "the model {model} returns NaN or infinity for each of {rows} different rows\n  it cannot classify any input; a \
-         model in float16 may overflow: export it in float32, and check its weights"
+        "the model {model} returns NaN or infinity for each of {rows} different rows\n  it cannot classify any input: \
+         check its weights; if it computes in float16, whose largest number is 65504, a layer may overflow: export that \
+         layer in float32"
     )]
     NotFinite {
         /// The name of the model.

@@ -61,7 +61,7 @@ pub(super) fn open_sessions(
         let (mut sessions, batch) = open_untested(model, count, limits)?;
         let report = self_test(&mut sessions, test_rows)?;
         check_row_flaws(model, &report)?;
-        let inexact_reason = match policy.serving_mode(name, report.outcome, batch.rows)? {
+        let inexact_reason = match policy.serving_mode(name, model.provider.is_cuda(), report.outcome, batch.rows)? {
             ServingMode::Exact => None,
             ServingMode::Inexact(reason) => Some(reason),
             ServingMode::OneRow(reason) => {

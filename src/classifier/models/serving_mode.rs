@@ -28,6 +28,7 @@ impl VerdictPolicy {
     pub(super) fn serving_mode(
         self,
         name: &str,
+        runs_on_gpu: bool,
         outcome: SelfTestOutcome,
         batch: usize,
     ) -> Result<ServingMode, LoadError> {
@@ -42,7 +43,11 @@ impl VerdictPolicy {
                 if self.allow_inexact_runtime {
                     Ok(ServingMode::Inexact(difference))
                 } else {
-                    Err(LoadError::Inexact(format!("the model {name}: {difference}")))
+                    Err(LoadError::Inexact {
+                        model: name.to_owned(),
+                        difference,
+                        runs_on_gpu,
+                    })
                 }
             }
         }
@@ -93,18 +98,33 @@ mod tests {
     #[test]
     fn a_function_is_served_under_every_policy() {
         for policy in [STRICT, DEFAULT, PERMISSIVE] {
-            let mode = policy.serving_mode("m", SelfTestOutcome::Consistent, 8).unwrap();
+            let mode = policy.serving_mode("m", false, SelfTestOutcome::Consistent, 8).unwrap();
             assert_eq!(mode, ServingMode::Exact);
+        }
+    }
+
+    #[test]
+    fn the_cpu_is_advised_to_those_on_a_gpu_only() {
+        for (runs_on_gpu, advised) in [(true, true), (false, false)] {
+            let rejected = DEFAULT
+                .serving_mode("m", runs_on_gpu, not_reproducible(), 8)
+                .unwrap_err();
+            let text = rejected.to_string();
+            assert_eq!(text.contains("runtime.provider = \"cpu\""), advised, "{text}");
+            assert!(text.contains("the model m: chance"), "{text}");
         }
     }
 
     #[test]
     fn a_batch_dependent_model_runs_one_row_at_a_time_or_is_rejected() {
         for policy in [DEFAULT, PERMISSIVE] {
-            let mode = policy.serving_mode("m", depends_on_batch(), 8).unwrap();
+            let mode = policy.serving_mode("m", false, depends_on_batch(), 8).unwrap();
             assert_eq!(mode, ServingMode::OneRow("place".to_owned()));
         }
-        let rejected = STRICT.serving_mode("m", depends_on_batch(), 8).unwrap_err().to_string();
+        let rejected = STRICT
+            .serving_mode("m", false, depends_on_batch(), 8)
+            .unwrap_err()
+            .to_string();
         assert!(rejected.contains("runtime.require_row_independence"), "{rejected}");
     }
 
@@ -116,10 +136,10 @@ mod tests {
             (depends_on_batch(), 1),
         ] {
             for policy in [STRICT, DEFAULT] {
-                let rejected = policy.serving_mode("m", outcome.clone(), batch).unwrap_err();
-                assert!(matches!(rejected, LoadError::Inexact(_)), "{rejected}");
+                let rejected = policy.serving_mode("m", false, outcome.clone(), batch).unwrap_err();
+                assert!(matches!(rejected, LoadError::Inexact { .. }), "{rejected}");
             }
-            let allowed = PERMISSIVE.serving_mode("m", outcome, batch).unwrap();
+            let allowed = PERMISSIVE.serving_mode("m", false, outcome, batch).unwrap();
             assert!(matches!(allowed, ServingMode::Inexact(_)), "{allowed:?}");
         }
     }

@@ -57,15 +57,21 @@ impl FieldComparison {
             // Every comparison with NaN is false, so NaN ends here.
             FieldStatus::Differs
         };
-        Self::new(field, &served, &recomputed, status)
+        Self::new(field, &number_text(served), &number_text(recomputed), status)
     }
 
     /// Compares a number that must not fall below `recomputed` by more than `tolerance`. NaN
     /// differs.
     pub(super) fn at_least(field: &'static str, served: f64, recomputed: f64, tolerance: f64) -> Self {
         let Self { status, .. } = Self::at_most(field, -served, -recomputed, tolerance);
-        Self::new(field, &served, &recomputed, status)
+        Self::new(field, &number_text(served), &number_text(recomputed), status)
     }
+}
+
+/// Every digit of a number, in at most 24 characters: with an exponent where it is very small or
+/// large.
+fn number_text(number: f64) -> String {
+    format!("{number:?}")
 }
 
 /// Whether no field differs.
@@ -117,6 +123,15 @@ mod tests {
         );
         let status = |served| FieldComparison::at_least("upper_bound", served, 1.0, 1e-12).status;
         assert_eq!([1.1, 0.9].map(status), [FieldStatus::Weaker, FieldStatus::Differs]);
+    }
+
+    #[test]
+    fn every_digit_is_shown_in_a_short_text() {
+        assert_eq!(number_text(0.834_332_935_700_304_1), "0.8343329357003041");
+        assert_eq!(
+            number_text(0.000_000_000_024_775_015_372_568_987),
+            "2.4775015372568987e-11"
+        );
     }
 
     #[test]

@@ -39,6 +39,7 @@ fn parse_records(text: &str) -> anyhow::Result<Vec<PredictionRecord>> {
 mod tests {
     use super::*;
     use crate::cli::audit::test_records::certified_record;
+    use crate::cli::output::error_text;
 
     #[test]
     fn single_line_and_formatted_objects_are_read() -> anyhow::Result<()> {
@@ -53,7 +54,7 @@ mod tests {
     #[test]
     fn other_files_are_rejected() {
         assert!(parse_records("").is_err());
-        let text = parse_records("{\"file\": \"x\"}").map_or_else(|error| format!("{error:#}"), |_| String::new());
+        let text = parse_records("{\"file\": \"x\"}").map_or_else(|error| error_text(&error), |_| String::new());
         assert!(text.contains("missing field") && text.contains("line 1"), "{text}");
     }
 }

@@ -7,11 +7,22 @@ use clap::ValueEnum;
 use super::connection::ConnectionArgs;
 use crate::rpc::proto;
 
+/// The part of the help about files and tables that `predict` and `certify` share.
+pub const TABLE_HELP: &str = "\
+An image is turned upright as its Exif orientation says. A file that cannot be read, or an input that the server refuses, is \
+reported with its name, and the others go on. A busy server is asked again within --deadline.
+
+The table fits the terminal, or 80 columns in a pipe (COLUMNS sets another width). Where it does not fit, it loses in this \
+order: the counts of votes, words of long names (never a part of a word), the column \"time\", the details of the certificate, \
+and the columns \"true class\" and \"certificate\". Two classes with one label are told apart by their index.";
+
 /// The input files, the server, and the format of the output.
 #[derive(Debug, Clone, clap::Args)]
 pub struct InferenceArgs {
-    /// Inputs: PNG or JPEG images of the model's size, or .npy arrays (uint8 or float32). An array
-    /// holds one input of the model's shape, or a batch of them ([N, ...])
+    /// Inputs: PNG, JPEG, WebP or BMP images of the model's size, or .npy arrays (uint8 or float32),
+    /// known by their content. An array holds one input of the model's shape, or a batch of them
+    /// ([N, ...]). A directory stands for the images and arrays in it and in its subdirectories,
+    /// sorted by path, without hidden ones; - stands for stdin
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
@@ -24,8 +35,8 @@ pub struct InferenceArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// A CSV file of lines "file,label" with the true classes. Without it, the true class of
-    /// `0007-ship.png` is ship
+    /// A CSV file of lines "file,label" with the true classes, by label or by index. Without it, the
+    /// true class of `0007-ship.png` is ship
     #[arg(long, value_name = "CSV")]
     pub labels: Option<PathBuf>,
 
@@ -38,8 +49,9 @@ pub struct InferenceArgs {
     #[arg(long)]
     pub resize: bool,
 
-    /// Inputs in each request. With 1, the time shown is that of one input. With more, it is that
-    /// of the whole request, and up to four requests are in flight at once
+    /// Inputs in each request, fewer if the server refuses so many. With 1, the time shown is that of
+    /// one input. With more, it is that of the whole request, and up to four requests are in flight
+    /// at once
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
     pub batch: u32,
 

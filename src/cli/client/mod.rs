@@ -25,7 +25,7 @@ pub use certify::{CertifyArgs, run as run_certify};
 pub use connection::{ConnectionArgs, CredentialArgs};
 pub use inference_args::InferenceArgs;
 pub use info::{InfoArgs, run as run_info};
-pub use input::{AcceptedInput, ModelInput, read_file};
+pub use input::{AcceptedInput, Conversions, ModelInput, read_file};
 pub use predict::{PredictArgs, run as run_predict};
 pub use results::{CertificateRecord, PredictionRecord, ProvenanceRecord};
 pub use shadow::{ShadowArgs, run as run_shadow};

@@ -56,7 +56,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> RuntimeSettings {
     let provider = reader.choice(
         SettingKey::live(
             "runtime.provider",
-            "Where the models run. `cuda` fails to start without CUDA; `auto` falls back to the processor with a warning.",
+            "Where the models run. `cuda` fails to start without CUDA; `auto` falls back to the processor, with a warning if the machine has a GPU.",
         ),
         ("auto", Provider::Auto),
         &[("cpu", Provider::Cpu), ("cuda", Provider::Cuda)],

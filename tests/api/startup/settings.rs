@@ -137,7 +137,7 @@ fn every_violation_of_a_manifest_is_reported_at_once() {
     let edits = [
         ("manifest_version = 1", "manifest_version = 2"),
         ("sha256 = \"", "sha256 = \"xyz"),
-        ("\"middle\"", "\"left\""),
+        ("[\"left\", \"middle\", \"right\"]", "[\"left\"]"),
         ("dtype = \"float32\"", "dtype = \"int8\""),
         ("shape = [4]", "shape = []\n"),
         ("range = [-1.0, 1.0]", "range = [1.0, -1.0]"),

@@ -1,6 +1,6 @@
 //! The real binary as a child process, as an operator runs it.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
@@ -28,6 +28,24 @@ fn certimix(arguments: &[&str]) -> Command {
 /// Runs a command that ends by itself, and returns its output.
 pub fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     output(certimix(arguments).envs(variables.iter().copied()).spawn().unwrap())
+}
+
+/// Runs a command that ends by itself with an input from stdin, and returns its output.
+pub fn run_with_stdin(arguments: &[&str], variables: &[(&str, &str)], stdin: &[u8]) -> Output {
+    let mut command = certimix(arguments);
+    let mut child = command
+        .envs(variables.iter().copied())
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that does not read its stdin closes the pipe.
+    let _ = child.stdin.take().unwrap().write_all(stdin);
+    child.wait_with_output().unwrap()
+}
+
+/// Starts a command.
+pub fn spawn(arguments: &[&str]) -> Child {
+    certimix(arguments).spawn().unwrap()
 }
 
 /// Waits for a process that writes less than a pipe holds, and returns its output.
@@ -68,7 +86,8 @@ fn spawn_server(settings: &Path) -> Child {
     certimix(&["serve", settings.to_str().unwrap()]).spawn().unwrap()
 }
 
-fn signal(child: &Child, name: &str) {
+/// Sends a signal to a process.
+pub fn signal(child: &Child, name: &str) {
     let arguments = [format!("-{name}"), child.id().to_string()];
     assert!(Command::new("kill").args(arguments).status().unwrap().success());
 }

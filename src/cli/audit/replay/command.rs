@@ -173,9 +173,11 @@ fn replay(record: &PredictionRecord, input: &ModelInput, counter: &mut VoteRepla
     let comparisons: Vec<FieldComparison> = votes.into_iter().chain(deductions).collect();
     output::line(format_args!(
         "{}: {}, {} votes",
-        record.file, record.label, certificate.votes
+        record.file,
+        record.class_text(),
+        certificate.votes
     ))?;
-    output::line(comparison_table(&comparisons, "drawn again"))?;
+    output::table(comparison_table(&comparisons, "drawn again"))?;
     Ok(result)
 }
 
@@ -222,6 +224,7 @@ fn parse_noise_key(text: &str) -> anyhow::Result<[u8; 32]> {
 mod tests {
     use super::*;
     use crate::cli::audit::test_records::certified_record;
+    use crate::cli::client::Conversions;
 
     #[test]
     fn equal_votes_hold_and_other_votes_differ() {
@@ -271,7 +274,7 @@ mod tests {
             dtype: DataType::Uint8,
             shape: vec![1],
             data: vec![255, 0, 51, 1],
-            resized: false,
+            conversions: Conversions::default(),
         };
         assert_eq!(server_values(&input).values(), [1.0, 0.0, 0.2, 1.0 / 255.0]);
         (input.dtype, input.data) = (DataType::Float32, 1.5_f32.to_le_bytes().to_vec());

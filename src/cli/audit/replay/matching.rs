@@ -80,6 +80,7 @@ pub(super) fn check_model(record: &PredictionRecord, manifest: &Manifest) -> any
 mod tests {
     use super::*;
     use crate::cli::audit::test_records::certified_record;
+    use crate::cli::client::Conversions;
     use crate::rpc::proto::DataType;
 
     fn input(value: u8) -> ModelInput {
@@ -88,7 +89,7 @@ mod tests {
             dtype: DataType::Uint8,
             shape: vec![1],
             data: vec![value],
-            resized: false,
+            conversions: Conversions::default(),
         }
     }
 

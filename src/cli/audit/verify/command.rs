@@ -58,7 +58,10 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<()> {
 fn print_result(record: &PredictionRecord, result: &VerificationResult) -> anyhow::Result<()> {
     let title = format!(
         "{}: {}, {} ({})",
-        record.file, record.label, record.certificate.status, record.certificate.method
+        record.file,
+        record.class_text(),
+        record.certificate.status,
+        record.certificate.method
     );
     match result {
         VerificationResult::Recomputed(comparisons) => {
@@ -68,7 +71,7 @@ fn print_result(record: &PredictionRecord, result: &VerificationResult) -> anyho
                     "  valid for perturbed inputs on the model's grid only: no loss is subtracted for other inputs",
                 )?;
             }
-            output::line(comparison_table(comparisons, "recomputed"))
+            output::table(comparison_table(comparisons, "recomputed"))
         }
         VerificationResult::NoClaim => output::line(format_args!("{title}: claims nothing")),
         VerificationResult::NotVerifiable(reason) => output::line(format_args!(

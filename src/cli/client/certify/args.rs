@@ -2,8 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::cli::client::inference_args::InferenceArgs;
-use crate::cli::output::EXIT_CODES;
+use crate::cli::client::inference_args::{InferenceArgs, TABLE_HELP};
 use crate::rpc::proto::{BoundMethod, CertifyRequest, Tensor};
 
 const HELP: &str = "\
@@ -26,7 +25,7 @@ the model's manifest alone.
 
 /// Certify files with your own target radius, votes and failure probability
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = format!("{HELP}\n\n{EXIT_CODES}"))]
+#[command(after_help = format!("{HELP}\n\n{TABLE_HELP}"))]
 pub struct CertifyArgs {
     /// Files, server, output
     #[command(flatten)]

@@ -1,25 +1,29 @@
 //! The unary form of `certimix certify`.
 
+use std::time::Duration;
+
 use super::args::CertifyArgs;
 use super::stream;
-use crate::cli::client::connection::ServerConnection;
 use crate::cli::client::requests::{InferenceResponse, RequestSender};
+use crate::rpc::proto::Tensor;
 
-/// Sends each file as a `Certify` request, or over a `CertifyStream`.
+/// Sends each input as a `Certify` request, or over a `CertifyStream`.
 ///
 /// # Errors
-/// When a file does not fit the model, or the server is unreachable or rejects a request.
+/// When an input has no result, or the server is unreachable.
 pub async fn run(args: CertifyArgs) -> anyhow::Result<()> {
-    let session = RequestSender::open(&args.inference).await?;
+    let sender = RequestSender::open(&args.inference).await?;
     if args.stream {
-        return stream::run(&args, session).await;
+        return stream::run(&args, sender).await;
     }
-    let send = |connection: ServerConnection, inputs| {
-        let request = connection.request(args.request(inputs));
+    let connection = sender.connection.clone();
+    let send = |inputs: Tensor, timeout: Duration| {
+        let request = connection.request_within(timeout, args.request(inputs));
+        let mut client = connection.client.clone();
         async move {
-            let response = connection.client.clone().certify(request).await?;
+            let response = client.certify(request).await?;
             Ok(InferenceResponse::from(response.into_inner()))
         }
     };
-    session.run_unary(&args.inference, send).await
+    sender.run(&args.inference, send).await
 }

@@ -68,8 +68,8 @@ fn tls_advice(cause: &str) -> Option<&'static str> {
     found.map(|(_, advice)| *advice)
 }
 
-/// The error for one request of a stream that the server answered with a `RequestError`.
-pub(in crate::cli::client) fn from_request_error(error: &RequestError) -> anyhow::Error {
+/// The status of one request of a stream that the server answered with a `RequestError`.
+pub(in crate::cli::client) fn request_status(error: &RequestError) -> Status {
     let mut details = ErrorDetails::new();
     for violation in &error.violations {
         details.add_bad_request_violation(&violation.field, &violation.description);
@@ -77,11 +77,7 @@ pub(in crate::cli::client) fn from_request_error(error: &RequestError) -> anyhow
     if error.retry_after_ms > 0 {
         details.set_retry_info(Some(Duration::from_millis(error.retry_after_ms)));
     }
-    from_status(&Status::with_error_details(
-        Code::from_i32(error.code),
-        error.message.clone(),
-        details,
-    ))
+    Status::with_error_details(Code::from_i32(error.code), error.message.clone(), details)
 }
 
 /// The error for a call that the server answered with `status`.
@@ -110,7 +106,8 @@ pub(in crate::cli::client) fn from_status(status: &Status) -> anyhow::Error {
     if let (Some(cause), Some(_)) = (&cause, tls_advice) {
         add_line(&mut text, cause);
     }
-    if let Some(advice) = tls_advice.or_else(|| advice(code)) {
+    let asks_to_wait = details.retry_info().is_some();
+    if let Some(advice) = tls_advice.or_else(|| advice(code, asks_to_wait)) {
         add_line(&mut text, advice);
     }
     anyhow::anyhow!(text)
@@ -131,7 +128,7 @@ fn add_line(text: &mut String, line: &str) {
 }
 
 /// The status code, with the client's own timeout mapped to DEADLINE_EXCEEDED.
-fn effective_code(status: &Status) -> Code {
+pub(in crate::cli::client) fn effective_code(status: &Status) -> Code {
     if status.code() == Code::Cancelled && status.message() == CLIENT_TIMEOUT_MESSAGE {
         return Code::DeadlineExceeded;
     }
@@ -153,10 +150,13 @@ fn describe(code: Code) -> String {
     description.to_owned()
 }
 
-fn advice(code: Code) -> Option<&'static str> {
+fn advice(code: Code, asks_to_wait: bool) -> Option<&'static str> {
     match code {
-        Code::ResourceExhausted => {
-            Some("If the server is busy, try again later. If the request is too large, lower --batch.")
+        Code::ResourceExhausted if asks_to_wait => {
+            Some("The server was busy until the deadline: set a longer --deadline, or try again later.")
+        }
+        Code::ResourceExhausted | Code::OutOfRange => {
+            Some("One input is too large for a message: see server.max_message_bytes in the server's settings.")
         }
         Code::DeadlineExceeded => Some("Set a longer --deadline, or request fewer votes."),
         Code::Unavailable => {
@@ -213,13 +213,13 @@ mod tests {
             field: "inputs.shape".to_owned(),
             description: "expected [N, 4]".to_owned(),
         };
-        let text = from_request_error(&RequestError {
+        let status = request_status(&RequestError {
             code: 3,
             message: "inputs.shape: expected [N, 4]".to_owned(),
             violations: vec![violation],
             retry_after_ms: 50,
-        })
-        .to_string();
+        });
+        let text = from_status(&status).to_string();
         assert!(text.contains("INVALID_ARGUMENT"), "{text}");
         assert!(
             text.contains("\n  inputs.shape: expected [N, 4]\n  Retry after"),

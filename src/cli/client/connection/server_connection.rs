@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use tonic::Request;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
 
 use super::credentials::CredentialArgs;
 use super::error_messages;
@@ -36,8 +36,8 @@ pub struct ConnectionArgs {
     )]
     pub address: String,
 
-    /// The deadline of each request, such as 500ms or 10s. The server stops drawing votes shortly
-    /// before
+    /// The deadline of each request with its retries, such as 500ms or 10s. The server stops drawing
+    /// votes shortly before
     #[arg(long, value_name = "DURATION", default_value = "10s")]
     pub deadline: humantime::Duration,
 
@@ -89,8 +89,13 @@ impl ServerConnection {
 
     /// A request with the deadline, and with the token if there is one.
     pub(in crate::cli::client) fn request<T>(&self, message: T) -> Request<T> {
+        self.request_within(self.deadline, message)
+    }
+
+    /// A request with this timeout, and with the token if there is one.
+    pub(in crate::cli::client) fn request_within<T>(&self, timeout: Duration, message: T) -> Request<T> {
         let mut request = self.request_without_deadline(message);
-        request.set_timeout(self.deadline);
+        request.set_timeout(timeout);
         request
     }
 
@@ -106,11 +111,18 @@ impl ServerConnection {
 
     /// Calls `GetModelInfo`.
     pub(in crate::cli::client) async fn model_info(&self) -> anyhow::Result<GetModelInfoResponse> {
-        let request = self.request(GetModelInfoRequest {});
-        let response = self.client.clone().get_model_info(request).await;
-        Ok(response
-            .map_err(|status| error_messages::from_status(&status))?
-            .into_inner())
+        let response = self.model_info_within(self.deadline).await;
+        response.map_err(|status| error_messages::from_status(&status))
+    }
+
+    /// Calls `GetModelInfo` with this timeout.
+    pub(in crate::cli::client) async fn model_info_within(
+        &self,
+        timeout: Duration,
+    ) -> Result<GetModelInfoResponse, Status> {
+        let request = self.request_within(timeout, GetModelInfoRequest {});
+        let response = self.client.clone().get_model_info(request).await?;
+        Ok(response.into_inner())
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::cli::client::connection::error_messages::violation_lines;
 use crate::cli::client::results::{bound_name, method_name, method_title, norm_name, rounded_radius, short_revision};
+use crate::cli::text_layout::{count_of, printable};
 use crate::rpc::proto::{
     CertificateBasis, CertificationLimits, ConfigStatus, GetModelInfoResponse, InputInfo, ModelInfo, Provenance,
 };
@@ -33,7 +34,7 @@ pub(super) fn info_rows(info: &GetModelInfoResponse) -> Vec<(&'static str, Strin
     if let Some(input) = &info.input {
         rows.push(("input", input_text(input)));
     }
-    rows.push(("classes", format!("{}: {}", info.labels.len(), info.labels.join(", "))));
+    rows.push(("classes", classes_text(&info.labels)));
     rows.push(("certificate", certificate_kind_text(info)));
     if let Some(limits) = &info.certification {
         rows.push(("predict", predict_text(limits)));
@@ -49,12 +50,24 @@ pub(super) fn info_rows(info: &GetModelInfoResponse) -> Vec<(&'static str, Strin
     rows
 }
 
+/// The labels that are shown. The others are in the JSON output.
+const SHOWN_LABELS: usize = 10;
+
+fn classes_text(labels: &[String]) -> String {
+    let shown: Vec<String> = labels.iter().take(SHOWN_LABELS).map(|label| printable(label)).collect();
+    let rest = match labels.len().saturating_sub(SHOWN_LABELS) {
+        0 => String::new(),
+        rest => format!(" and {rest} more (--json lists all)"),
+    };
+    format!("{}: {}{rest}", labels.len(), shown.join(", "))
+}
+
 fn config_text(config: &ConfigStatus) -> String {
     let since = UNIX_EPOCH + Duration::from_millis(config.since_unix_ms);
     let mut text = format!(
-        "in force since {}, {} reload(s), {} rejected",
+        "in force since {}, {}, {} rejected",
         humantime::format_rfc3339_seconds(since),
-        config.reloads,
+        count_of(usize::try_from(config.reloads).unwrap_or(usize::MAX), "reload"),
         config.failed_reloads
     );
     if let Some(error) = &config.pending_error {
@@ -103,8 +116,12 @@ fn model_text(model: &ModelInfo) -> String {
         )
     };
     format!(
-        "{} on {}{note}, {} session(s), {rows}\nguarantee: {}{source}{basis}\nsha256 {}",
-        model.name, model.provider, model.sessions, model.guarantee, model.sha256
+        "{} on {}{note}, {}, {rows}\nguarantee: {}{source}{basis}\nsha256 {}",
+        model.name,
+        model.provider,
+        count_of(usize::try_from(model.sessions).unwrap_or(usize::MAX), "session"),
+        model.guarantee,
+        model.sha256
     )
 }
 
@@ -200,6 +217,16 @@ mod tests {
             ..info()
         };
         assert_eq!(certificate_kind_text(&none), "none: alpha is below 1/2");
+    }
+
+    #[test]
+    fn the_first_labels_are_listed() {
+        let labels: Vec<String> = (0..1000).map(|index| format!("c{index}")).collect();
+        assert_eq!(
+            classes_text(&labels),
+            "1000: c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and 990 more (--json lists all)"
+        );
+        assert_eq!(classes_text(&labels[..2]), "2: c0, c1");
     }
 
     #[test]

@@ -1,11 +1,29 @@
-//! Reads input files.
+//! Reads input files. The content of a file decides its format, and the extension only tells which
+//! files of a directory are inputs.
 
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, Cursor, Read};
+use std::path::Path;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 
 use super::model_input::{AcceptedInput, ModelInput};
 use super::{image, npy};
+
+/// The extensions of the files that are read from a directory, in lower case.
+const EXTENSIONS: [&str; 6] = ["bmp", "jpeg", "jpg", "npy", "png", "webp"];
+
+/// The name of an input from stdin.
+pub(super) const STDIN_NAME: &str = "stdin";
+
+/// The most bytes that are read from a file or from stdin: a bound for a pipe that never ends.
+const MAX_BYTES: u64 = 4 << 30;
+
+/// Whether a file in a directory is an input, by its extension.
+pub(super) fn is_input_file(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|extension| EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str()))
+}
 
 /// Reads one file. An image holds one input, an array one or several.
 ///
@@ -13,61 +31,92 @@ use super::{image, npy};
 /// When the file cannot be read or does not fit the model. The message names the file, its content
 /// and the expected content.
 pub fn read_file(path: &Path, spec: &AcceptedInput, resize: bool) -> anyhow::Result<Vec<ModelInput>> {
-    let extension = path
-        .extension()
-        .and_then(|extension| extension.to_str())
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    match extension.as_str() {
-        "npy" => npy::read_npy(path, spec),
-        "png" | "jpg" | "jpeg" => Ok(vec![image::read_image(path, spec, resize)?]),
-        _ => bail!("{}: expected .png, .jpg, .jpeg or .npy", path.display()),
-    }
+    let name = path.display().to_string();
+    let read = || {
+        let file = File::open(path)?;
+        if file.metadata()?.is_dir() {
+            bail!("is a directory");
+        }
+        parse(read_all(file)?, &name, spec, resize)
+    };
+    read().with_context(|| name.clone())
 }
 
-/// Reads all files before anything is sent. The error lists every file that is wrong.
-pub(in crate::cli::client) fn read_files(
-    files: &[PathBuf],
-    spec: &AcceptedInput,
-    resize: bool,
-) -> anyhow::Result<Vec<ModelInput>> {
-    let mut inputs = Vec::new();
-    let mut errors = Vec::new();
-    for path in files {
-        match read_file(path, spec, resize) {
-            Ok(read) => inputs.extend(read),
-            Err(error) => errors.push(format!("{error:#}")),
-        }
+/// Reads stdin to its end: one image or one array.
+///
+/// # Errors
+/// As for [`read_file`].
+pub(super) fn read_stdin(spec: &AcceptedInput, resize: bool) -> anyhow::Result<Vec<ModelInput>> {
+    let read = || parse(read_all(io::stdin().lock())?, STDIN_NAME, spec, resize);
+    read().context(STDIN_NAME)
+}
+
+fn read_all(content: impl Read) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    content.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        bail!("has more than {MAX_BYTES} bytes");
     }
-    match errors.as_slice() {
-        [] => Ok(inputs),
-        [one] => bail!("{one}"),
-        many => bail!(
-            "{} of {} files are wrong, nothing was sent:\n  {}",
-            many.len(),
-            files.len(),
-            many.join("\n  ")
-        ),
+    Ok(bytes)
+}
+
+/// The inputs in the content of a file.
+fn parse(bytes: Vec<u8>, name: &str, spec: &AcceptedInput, resize: bool) -> anyhow::Result<Vec<ModelInput>> {
+    if bytes.is_empty() {
+        bail!("is empty, expected an image or a NumPy array");
     }
+    if npy::is_npy(&bytes) {
+        return npy::read_npy(&bytes, name, spec);
+    }
+    let Some(image) = image::decode(Cursor::new(bytes))? else {
+        bail!("is none of PNG, JPEG, WebP, BMP and .npy, which this command reads by their content");
+    };
+    Ok(vec![image.into_input(name, spec, resize)?])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::output::error_text;
+
+    fn message(name: &str, content: &[u8]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        let read = read_file(&path, &AcceptedInput::of_unit_range(&[3, 2, 2]), false);
+        let text = read.map_or_else(|error| error_text(&error), |inputs| format!("{inputs:?}"));
+        text.replace(&format!("{}/", folder.path().display()), "")
+    }
 
     #[test]
-    fn every_wrong_file_is_listed() {
-        let spec = AcceptedInput {
-            shape: vec![3, 2, 2],
-            accepts_uint8: true,
-            low: 0.0,
-            high: 1.0,
-        };
-        let files = [PathBuf::from("a.gif"), PathBuf::from("missing.png")];
-        let text = read_files(&files, &spec, false).map_or_else(|error| error.to_string(), |_| String::new());
-        assert!(
-            text.contains("2 of 2 files") && text.contains("a.gif") && text.contains("missing.png"),
-            "{text}"
-        );
+    fn every_error_names_the_file_once_and_says_what_was_expected() {
+        for (name, content, expected) in [
+            ("a.png", &b""[..], "is empty"),
+            ("a.png", b"plain text", "none of PNG, JPEG, WebP, BMP and .npy"),
+            ("a.gif", b"GIF89a..", "none of PNG, JPEG, WebP, BMP and .npy"),
+            ("a.png", b"\x89PNG\r\n\x1a\n....", "a.png: "),
+            ("a.npy", b"\x93NUMPY\x01\x00", "not a NumPy array"),
+            ("a.jpg", b"\xff\xd8\xff\xe0....", "a.jpg: "),
+        ] {
+            let text = message(name, content);
+            assert!(
+                text.starts_with(&format!("{name}: ")) && text.contains(expected),
+                "{text}"
+            );
+            assert_eq!(text.matches(name).count(), 1, "{text}");
+        }
+        let text = read_file(Path::new("missing.png"), &AcceptedInput::of_unit_range(&[1]), false)
+            .map_or_else(|error| error_text(&error), |_| String::new());
+        assert!(text.starts_with("missing.png: No such file"), "{text}");
+    }
+
+    #[test]
+    fn the_extension_selects_the_files_of_a_directory() {
+        for name in ["a.png", "b.JPG", "c.jpeg", "d.webp", "e.BMP", "f.npy"] {
+            assert!(is_input_file(Path::new(name)), "{name}");
+        }
+        for name in ["png", ".png", "a.txt", "b.gif", "c"] {
+            assert!(!is_input_file(Path::new(name)), "{name}");
+        }
     }
 }

@@ -1,42 +1,65 @@
-//! Reads images as channels-first bytes.
+//! Decodes images into channels-first bytes.
 //!
-//! Every value stays as it is in the file. Therefore images with 16 bits a channel, and colour
-//! images for a model of grey images, are rejected. A grey image gives each of three channels the
-//! same value. An opaque alpha channel is dropped.
+//! The image is turned upright as its Exif orientation says, because that is how people and other
+//! programs see it. Apart from this, every value stays as it is in the file. Therefore images with 16
+//! bits a channel, and colour images for a model of grey images, are rejected. A grey image gives
+//! each of three channels the same value. An opaque alpha channel is dropped.
 
-use std::path::Path;
+use std::io::{BufRead, Seek};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use image::imageops::FilterType;
-use image::{DynamicImage, GenericImageView as _, ImageReader};
+use image::metadata::Orientation;
+use image::{DynamicImage, GenericImageView as _, ImageDecoder as _, ImageReader};
 
+use super::conversions::Conversions;
 use super::model_input::{AcceptedInput, ModelInput};
 use crate::rpc::proto::DataType;
 
-/// Reads a PNG or JPEG file as one uint8 input.
-pub(super) fn read_image(path: &Path, spec: &AcceptedInput, resize: bool) -> anyhow::Result<ModelInput> {
-    let name = path.display().to_string();
-    let reader = ImageReader::open(path).with_context(|| name.clone())?;
-    // The content decides the format: a JPEG named .png is read.
-    let image = reader
-        .with_guessed_format()
-        .with_context(|| name.clone())?
-        .decode()
-        .with_context(|| name.clone())?;
-    let (data, resized) = convert(image, spec, resize).with_context(|| name.clone())?;
-    let shape = spec.shape.iter().filter_map(|&side| i64::try_from(side).ok()).collect();
-    Ok(ModelInput {
-        name,
-        dtype: DataType::Uint8,
-        shape,
-        data,
-        resized,
-    })
+/// A decoded image, and the orientation in which people see it.
+pub(super) struct DecodedImage {
+    stored: DynamicImage,
+    orientation: Orientation,
 }
 
-/// Converts an image to channels-first bytes of the model's size. Also returns whether the image
-/// was resized.
-fn convert(image: DynamicImage, spec: &AcceptedInput, resize: bool) -> anyhow::Result<(Vec<u8>, bool)> {
+/// Decodes a PNG, JPEG, WebP or BMP image; `None` if the content is none of these.
+///
+/// # Errors
+/// When the image is damaged or larger than the decoder's limits.
+pub(super) fn decode(content: impl BufRead + Seek) -> anyhow::Result<Option<DecodedImage>> {
+    // The content decides the format: a JPEG named .png is read.
+    let reader = ImageReader::new(content).with_guessed_format()?;
+    if !reader.format().is_some_and(|format| format.reading_enabled()) {
+        return Ok(None);
+    }
+    let mut decoder = reader.into_decoder()?;
+    let orientation = decoder.orientation()?;
+    let stored = DynamicImage::from_decoder(decoder)?;
+    Ok(Some(DecodedImage { stored, orientation }))
+}
+
+impl DecodedImage {
+    /// One uint8 input of the model.
+    ///
+    /// # Errors
+    /// When the image does not fit the model.
+    pub(super) fn into_input(self, name: &str, spec: &AcceptedInput, resize: bool) -> anyhow::Result<ModelInput> {
+        let mut image = self.stored;
+        image.apply_orientation(self.orientation);
+        let (data, mut conversions) = convert(image, spec, resize)?;
+        conversions.exif_orientation = self.orientation.to_exif();
+        Ok(ModelInput {
+            name: name.to_owned(),
+            dtype: DataType::Uint8,
+            shape: spec.shape.iter().filter_map(|&side| i64::try_from(side).ok()).collect(),
+            data,
+            conversions,
+        })
+    }
+}
+
+/// Converts an upright image to channels-first bytes of the model's size.
+fn convert(image: DynamicImage, spec: &AcceptedInput, resize: bool) -> anyhow::Result<(Vec<u8>, Conversions)> {
     let &[channels @ (1 | 3), height, width] = spec.shape.as_slice() else {
         bail!(
             "is an image, but the model's inputs have the shape {:?}: use a .npy file",
@@ -64,13 +87,18 @@ fn convert(image: DynamicImage, spec: &AcceptedInput, resize: bool) -> anyhow::R
     if has_transparency(&image) {
         bail!("has transparent pixels: flatten it onto a background first");
     }
-    let (image, resized) = fit_to_size(image, width, height, resize)?;
+    let mut conversions = Conversions {
+        grey_to_colour: channels == 3 && !image.color().has_color(),
+        alpha_dropped: image.color().has_alpha(),
+        ..Conversions::default()
+    };
+    let image = fit_to_size(image, (width, height), resize, &mut conversions)?;
     if channels == 1 {
-        return Ok((image.into_luma8().into_raw(), resized));
+        return Ok((image.into_luma8().into_raw(), conversions));
     }
     let pixels = image.into_rgb8().into_raw();
     let plane = |channel: usize| pixels.iter().skip(channel).step_by(channels).copied();
-    Ok(((0..channels).flat_map(plane).collect(), resized))
+    Ok(((0..channels).flat_map(plane).collect(), conversions))
 }
 
 fn bits_per_channel(image: &DynamicImage) -> u16 {
@@ -90,26 +118,31 @@ fn has_transparency(image: &DynamicImage) -> bool {
     image.color().has_alpha() && image.pixels().any(|(_, _, pixel)| pixel.0[3] != u8::MAX)
 }
 
-/// Resizes the image if its size differs and `resize` is set.
-fn fit_to_size(image: DynamicImage, width: usize, height: usize, resize: bool) -> anyhow::Result<(DynamicImage, bool)> {
+/// Resizes the image to `width` and `height` if its size differs and `resize` is set.
+fn fit_to_size(
+    image: DynamicImage,
+    (width, height): (usize, usize),
+    resize: bool,
+    conversions: &mut Conversions,
+) -> anyhow::Result<DynamicImage> {
     let (expected_width, expected_height) = (u32::try_from(width)?, u32::try_from(height)?);
     if image.dimensions() == (expected_width, expected_height) {
-        return Ok((image, false));
+        return Ok(image);
     }
     if !resize {
         let (has_width, has_height) = image.dimensions();
         bail!("is {has_width}x{has_height} pixels, expected {width}x{height}: use --resize to resize it");
     }
-    Ok((
-        image.resize_exact(expected_width, expected_height, FilterType::Triangle),
-        true,
-    ))
+    conversions.resized_from = Some(image.dimensions());
+    Ok(image.resize_exact(expected_width, expected_height, FilterType::Triangle))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use super::*;
-    use image::{GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage};
+    use image::{GrayImage, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 
     /// An image 2 pixels wide and 1 pixel high.
     fn two_pixels() -> DynamicImage {
@@ -124,7 +157,7 @@ mod tests {
     fn channels_come_first() -> anyhow::Result<()> {
         assert_eq!(
             convert(two_pixels(), &AcceptedInput::of_unit_range(&[3, 1, 2]), false)?,
-            (vec![1, 4, 2, 5, 3, 6], false)
+            (vec![1, 4, 2, 5, 3, 6], Conversions::default())
         );
         Ok(())
     }
@@ -174,8 +207,8 @@ mod tests {
             text.contains("2x1") && text.contains("32x32") && text.contains("--resize"),
             "{text}"
         );
-        let (data, resized) = convert(two_pixels(), &AcceptedInput::of_unit_range(&[3, 32, 32]), true)?;
-        assert_eq!((data.len(), resized), (3072, true));
+        let (data, conversions) = convert(two_pixels(), &AcceptedInput::of_unit_range(&[3, 32, 32]), true)?;
+        assert_eq!((data.len(), conversions.resized_from), (3072, Some((2, 1))));
         Ok(())
     }
 
@@ -200,5 +233,105 @@ mod tests {
             ..AcceptedInput::of_unit_range(&[3, 1, 2])
         };
         assert!(message(convert(two_pixels(), &floats, false)).contains("[-1, 1]"));
+    }
+
+    /// The content of a file in `format`, with the chunk of Exif that gives the orientation.
+    fn file(image: &DynamicImage, format: ImageFormat, orientation: u8) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        image.write_to(&mut bytes, format).unwrap();
+        let bytes = bytes.into_inner();
+        // A TIFF header, and one directory with one entry: tag 0x0112, a short.
+        let tiff = [
+            b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".as_slice(),
+            &[orientation, 0, 0, 0],
+            &[0; 4],
+        ]
+        .concat();
+        match format {
+            // Behind the marker that starts the image: APP1 with its length.
+            ImageFormat::Jpeg => {
+                let content = [b"Exif\0\0".as_slice(), &tiff].concat();
+                let length = u16::try_from(content.len() + 2).unwrap().to_be_bytes();
+                [&bytes[..2], b"\xff\xe1", &length, &content, &bytes[2..]].concat()
+            }
+            // Behind the header chunk, which ends at byte 33: an eXIf chunk.
+            ImageFormat::Png => {
+                let chunk = [b"eXIf".as_slice(), &tiff].concat();
+                let length = u32::try_from(tiff.len()).unwrap().to_be_bytes();
+                let checksum = crc32(&chunk).to_be_bytes();
+                [&bytes[..33], &length, &chunk, &checksum, &bytes[33..]].concat()
+            }
+            _ => bytes,
+        }
+    }
+
+    /// The checksum of a PNG chunk.
+    fn crc32(bytes: &[u8]) -> u32 {
+        !bytes.iter().fold(u32::MAX, |crc, &byte| {
+            (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 * (crc & 1)))
+        })
+    }
+
+    fn input_of(content: Vec<u8>, spec: &AcceptedInput) -> anyhow::Result<ModelInput> {
+        decode(Cursor::new(content))?.unwrap().into_input("x", spec, false)
+    }
+
+    /// The pixels 1 2 / 3 4 as people see them, in each of the eight orientations.
+    #[test]
+    fn every_exif_orientation_is_turned_upright() -> anyhow::Result<()> {
+        // As stored, so that the stated orientation shows 1 2 / 3 4 / 5 6.
+        let stored: [(u8, (u32, u32), [u8; 6]); 8] = [
+            (1, (2, 3), [1, 2, 3, 4, 5, 6]),
+            (2, (2, 3), [2, 1, 4, 3, 6, 5]),
+            (3, (2, 3), [6, 5, 4, 3, 2, 1]),
+            (4, (2, 3), [5, 6, 3, 4, 1, 2]),
+            (5, (3, 2), [1, 3, 5, 2, 4, 6]),
+            (6, (3, 2), [2, 4, 6, 1, 3, 5]),
+            (7, (3, 2), [6, 4, 2, 5, 3, 1]),
+            (8, (3, 2), [5, 3, 1, 6, 4, 2]),
+        ];
+        let spec = AcceptedInput::of_unit_range(&[1, 3, 2]);
+        for (orientation, (width, height), pixels) in stored {
+            let image: DynamicImage = GrayImage::from_raw(width, height, pixels.to_vec()).unwrap().into();
+            let input = input_of(file(&image, ImageFormat::Png, orientation), &spec)?;
+            assert_eq!(input.data, [1, 2, 3, 4, 5, 6], "orientation {orientation}");
+            assert_eq!(input.conversions.exif_orientation, orientation);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_jpeg_is_turned_upright() -> anyhow::Result<()> {
+        // Two blocks of 8 by 8 pixels, which the format keeps apart: dark left, bright right.
+        let stored: DynamicImage = GrayImage::from_fn(16, 8, |x, _| Luma([if x < 8 { 20 } else { 220 }])).into();
+        let upright = |orientation| {
+            let spec = AcceptedInput::of_unit_range(&match orientation {
+                6 | 8 => [1, 16, 8],
+                _ => [1, 8, 16],
+            });
+            let input = input_of(file(&stored, ImageFormat::Jpeg, orientation), &spec)?;
+            anyhow::Ok((input.data[0], input.data[127]))
+        };
+        let is_dark_first = |(first, last): (u8, u8)| first < 40 && last > 200;
+        for (orientation, dark_first) in [(1, true), (2, false), (3, false), (4, true), (6, true), (8, false)] {
+            let corners = upright(orientation)?;
+            assert_eq!(is_dark_first(corners), dark_first, "{orientation}: {corners:?}");
+        }
+        // No such orientation: the image stays as it is stored.
+        assert!(is_dark_first(upright(9)?));
+        Ok(())
+    }
+
+    #[test]
+    fn every_format_is_read_by_its_content() -> anyhow::Result<()> {
+        let spec = AcceptedInput::of_unit_range(&[3, 1, 2]);
+        for format in [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::WebP] {
+            let mut content = Cursor::new(Vec::new());
+            two_pixels().write_to(&mut content, format)?;
+            let input = input_of(content.into_inner(), &spec)?;
+            assert_eq!(input.data, [1, 4, 2, 5, 3, 6], "{format:?}");
+        }
+        assert!(decode(Cursor::new(b"GIF89a".to_vec()))?.is_none());
+        Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use anyhow::bail;
 use sha2::{Digest as _, Sha256};
 
+use super::conversions::Conversions;
 use crate::domain::hex;
 use crate::rpc::proto::{DataType, InputInfo};
 
@@ -59,7 +60,7 @@ impl AcceptedInput {
 /// One input of the model, in the form in which it is sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelInput {
-    /// The path of the file. For input i of a batch, followed by `[i]`.
+    /// The path of the file, or "stdin". For input i of a batch, followed by `[i]`.
     pub name: String,
     /// The type of the values.
     pub dtype: DataType,
@@ -67,8 +68,8 @@ pub struct ModelInput {
     pub shape: Vec<i64>,
     /// The values, row-major, little-endian.
     pub data: Vec<u8>,
-    /// Whether the image was resized to the model's size.
-    pub resized: bool,
+    /// The changes that the client made to the image.
+    pub conversions: Conversions,
 }
 
 impl ModelInput {
@@ -90,7 +91,7 @@ mod tests {
             dtype: DataType::Uint8,
             shape: vec![0],
             data: vec![],
-            resized: false,
+            conversions: Conversions::default(),
         };
         assert_eq!(
             input.sha256(),

@@ -1,27 +1,23 @@
 //! Reads NumPy arrays.
 
-use std::fs::File;
-use std::io::{BufReader, Read};
-use std::path::Path;
-
 use anyhow::{Context as _, bail};
 use npyz::{DType, NpyFile, Order, TypeChar};
 
+use super::conversions::Conversions;
 use super::model_input::{AcceptedInput, ModelInput};
 use crate::rpc::proto::DataType;
 
-/// Reads a `.npy` file: one input of the model's shape, or a batch of them.
-pub(super) fn read_npy(path: &Path, spec: &AcceptedInput) -> anyhow::Result<Vec<ModelInput>> {
-    let name = path.display().to_string();
-    let file = File::open(path).with_context(|| name.clone())?;
-    let bytes = file.metadata().with_context(|| name.clone())?.len();
-    parse(BufReader::new(file), bytes, &name, spec).with_context(|| name.clone())
+/// Whether the content is that of a `.npy` file.
+pub(super) fn is_npy(content: &[u8]) -> bool {
+    content.starts_with(b"\x93NUMPY")
 }
 
-/// `file_bytes` is the length of the file. It limits the size in the header, before any memory is
-/// allocated.
-fn parse(file: impl Read, file_bytes: u64, name: &str, spec: &AcceptedInput) -> anyhow::Result<Vec<ModelInput>> {
-    let file = NpyFile::new(file).context("is not a NumPy array")?;
+/// Reads the content of a `.npy` file: one input of the model's shape, or a batch of them.
+///
+/// # Errors
+/// When the content is damaged or does not fit the model.
+pub(super) fn read_npy(content: &[u8], name: &str, spec: &AcceptedInput) -> anyhow::Result<Vec<ModelInput>> {
+    let file = NpyFile::new(content).context("is not a NumPy array")?;
     let dtype = data_type(&file.dtype())?;
     let shape: Vec<usize> = file
         .shape()
@@ -30,10 +26,11 @@ fn parse(file: impl Read, file_bytes: u64, name: &str, spec: &AcceptedInput) -> 
         .collect();
     let batch = batch_size(&shape, spec)?;
     let value_bytes = if dtype == DataType::Uint8 { 1 } else { 4 };
+    // The content limits the size in the header, before any memory is allocated.
     if file
         .len()
         .checked_mul(value_bytes)
-        .is_none_or(|needed| needed > file_bytes)
+        .is_none_or(|needed| needed > content.len() as u64)
     {
         bail!("is cut short: its header gives the shape {shape:?}");
     }
@@ -50,7 +47,7 @@ fn parse(file: impl Read, file_bytes: u64, name: &str, spec: &AcceptedInput) -> 
         dtype,
         shape: input_shape.clone(),
         data: data.to_vec(),
-        resized: false,
+        conversions: Conversions::default(),
     };
     let Some(batch) = batch else {
         return Ok(vec![input(name.to_owned(), &data)]);
@@ -133,6 +130,7 @@ fn row_major<T: Copy>(values: Vec<T>, shape: &[usize], order: Order) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::output::error_text;
 
     /// A .npy file of version 1.0.
     fn npy_file(descr: &str, fortran: bool, shape: &str, data: &[u8]) -> Vec<u8> {
@@ -147,11 +145,11 @@ mod tests {
     }
 
     fn read(bytes: &[u8], spec: &AcceptedInput) -> anyhow::Result<Vec<ModelInput>> {
-        parse(bytes, bytes.len() as u64, "x.npy", spec)
+        read_npy(bytes, "x.npy", spec)
     }
 
     fn message(bytes: &[u8], spec: &AcceptedInput) -> String {
-        read(bytes, spec).map_or_else(|error| format!("{error:#}"), |inputs| format!("{inputs:?}"))
+        read(bytes, spec).map_or_else(|error| error_text(&error), |inputs| format!("{inputs:?}"))
     }
 
     #[test]

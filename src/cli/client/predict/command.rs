@@ -1,11 +1,11 @@
 //! The arguments of `certimix predict`, and the unary form of the command.
 
-use super::stream;
-use crate::cli::client::connection::ServerConnection;
-use crate::cli::client::inference_args::InferenceArgs;
+use std::time::Duration;
+
+use super::stream::PredictStreamCaller;
+use crate::cli::client::inference_args::{InferenceArgs, TABLE_HELP};
 use crate::cli::client::requests::{InferenceResponse, RequestSender};
-use crate::cli::output::EXIT_CODES;
-use crate::rpc::proto::PredictRequest;
+use crate::rpc::proto::{PredictRequest, Tensor};
 
 const HELP: &str = "\
 Examples:
@@ -13,6 +13,8 @@ Examples:
   certimix predict images.npy --labels labels.csv --batch 64
   certimix predict photo.jpg --resize --address http://10.0.0.7:50051 --deadline 500ms
   certimix predict *.npy --stream --address unix:/run/certimix.sock --deadline 20ms
+  certimix predict photos/ --resize --batch 16 --json > photos.json
+  curl -s https://example.org/cat.png | certimix predict - --resize
   certimix predict cat.png --json > cat.json; certimix verify cat.json
 
 The radius is in the units of the float input (for images, pixels in [0, 1]). No change of the input that is smaller, in the \
@@ -24,13 +26,13 @@ The column \"certificate\" shows the basis of the radius:
   99.9999 %  the probability, over the server's own noise, that one certificate is correct;
              N inputs at failure probability delta: at most N * delta that any of them is false
 
---json prints one object a line: file, input_sha256 (of the values as sent), input_dtype, input_shape, resized, true_label, \
-time_ms, and every field of certimix.v1's Prediction, with its certificate and provenance, under the names of the .proto \
-file. Enums are short lower-case words, noise_key is hexadecimal.";
+--json prints one object a line: file, input_sha256 (of the values as sent), input_dtype, input_shape, resized, \
+exif_orientation, true_label, true_class_index, time_ms, and every field of certimix.v1's Prediction, with its certificate \
+and provenance, under the names of the .proto file. Enums are short lower-case words, noise_key is hexadecimal.";
 
 /// Classify files, and show a certificate for each
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = format!("{HELP}\n\n{EXIT_CODES}"))]
+#[command(after_help = format!("{HELP}\n\n{TABLE_HELP}"))]
 pub struct PredictArgs {
     /// Files, server, output
     #[command(flatten)]
@@ -41,24 +43,31 @@ pub struct PredictArgs {
     pub stream: bool,
 }
 
-/// Sends each file as a `Predict` request, or all of them over a `PredictStream`.
+/// Sends each input as a `Predict` request, or all of them over a `PredictStream`.
 ///
 /// # Errors
-/// When a file does not fit the model, or the server is unreachable or rejects a request.
+/// When an input has no result, or the server is unreachable.
 pub async fn run(args: PredictArgs) -> anyhow::Result<()> {
-    let session = RequestSender::open(&args.inference).await?;
-    if args.stream {
-        return stream::run(&args.inference, session).await;
-    }
+    let sender = RequestSender::open(&args.inference).await?;
+    let connection = sender.connection.clone();
     let (include_components, priority) = (args.inference.components, args.inference.wire_priority());
-    let send = move |connection: ServerConnection, inputs| async move {
-        let request = connection.request(PredictRequest {
-            inputs: Some(inputs),
-            include_components,
-            priority,
-        });
-        let response = connection.client.clone().predict(request).await?;
-        Ok(InferenceResponse::from(response.into_inner()))
+    let request = move |inputs| PredictRequest {
+        inputs: Some(inputs),
+        include_components,
+        priority,
     };
-    session.run_unary(&args.inference, send).await
+    if args.stream {
+        let caller = PredictStreamCaller::start(connection);
+        let send = |inputs: Tensor, timeout: Duration| caller.call(request(inputs), timeout);
+        return sender.run(&args.inference, send).await;
+    }
+    let send = |inputs: Tensor, timeout: Duration| {
+        let request = connection.request_within(timeout, request(inputs));
+        let mut client = connection.client.clone();
+        async move {
+            let response = client.predict(request).await?;
+            Ok(InferenceResponse::from(response.into_inner()))
+        }
+    };
+    sender.run(&args.inference, send).await
 }

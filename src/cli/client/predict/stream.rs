@@ -1,19 +1,14 @@
 //! `certimix predict --stream`: sends all inputs over one `PredictStream`, as a control loop does.
 
 use std::collections::VecDeque;
-use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context as _, bail};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 use crate::cli::client::connection::{ServerConnection, error_messages};
-use crate::cli::client::inference_args::InferenceArgs;
-use crate::cli::client::requests::{InferenceResponse, RequestSender, stack_inputs};
-use crate::cli::client::results::ResultPrinter;
-use crate::cli::progress_bar::DelayedProgressBar;
+use crate::cli::client::requests::InferenceResponse;
 use crate::rpc::proto::predict_stream_response::Outcome;
 use crate::rpc::proto::{PredictRequest, PredictStreamRequest, PredictStreamResponse};
 
@@ -21,91 +16,127 @@ use crate::rpc::proto::{PredictRequest, PredictStreamRequest, PredictStreamRespo
 /// arrives within this time after the deadline, the client gives up.
 const GRACE_PERIOD: Duration = Duration::from_millis(500);
 
-/// Sends every input and prints the responses, in the format of the unary command.
-pub(super) async fn run(args: &InferenceArgs, session: RequestSender) -> anyhow::Result<()> {
-    let batches = session.plan_batches(args)?;
-    let mut printer = ResultPrinter::new(args.json);
-    let outcome = exchange(args, &session, batches, &mut printer).await;
-    printer.finish().and(outcome)
+/// The most requests that wait for a place in the stream. The command has fewer in flight.
+const MAX_WAITING: usize = 16;
+
+/// Sends requests over a stream. When a stream ends, the next request opens another.
+pub(super) struct PredictStreamCaller {
+    calls: mpsc::Sender<Call>,
 }
 
-async fn exchange(
-    args: &InferenceArgs,
-    session: &RequestSender,
-    batches: Vec<Range<usize>>,
-    printer: &mut ResultPrinter,
-) -> anyhow::Result<()> {
-    let max_in_flight = args.max_in_flight();
-    let (requests, outgoing) = mpsc::channel(max_in_flight);
-    let mut responses = open_stream(&session.connection, ReceiverStream::new(outgoing)).await?;
-    let mut progress = DelayedProgressBar::new(session.inputs.len() as u64, "inputs");
-    let mut in_flight: VecDeque<(Range<usize>, Instant)> = VecDeque::new();
-    let mut batches = batches.into_iter();
-    loop {
-        while in_flight.len() < max_in_flight
-            && let Some(batch) = batches.next()
-        {
-            let request = stream_request(args, session, batch.clone());
-            // If the stream has ended, sending fails, and the next message carries the reason.
-            let _ = requests.send(request).await;
-            in_flight.push_back((batch, Instant::now()));
-        }
-        let Some((batch, sent)) = in_flight.pop_front() else {
-            return Ok(());
+type Reply = oneshot::Sender<Result<InferenceResponse, Status>>;
+
+/// A request, and the place for its response.
+struct Call {
+    request: PredictStreamRequest,
+    reply: Reply,
+}
+
+impl PredictStreamCaller {
+    /// Starts a task that owns the stream. It ends when the caller is dropped.
+    pub(super) fn start(connection: ServerConnection) -> Self {
+        let (calls, received) = mpsc::channel(MAX_WAITING);
+        tokio::spawn(run_streams(connection, received));
+        Self { calls }
+    }
+
+    /// Sends one request, and waits for its response until shortly after `timeout`.
+    pub(super) async fn call(&self, request: PredictRequest, timeout: Duration) -> Result<InferenceResponse, Status> {
+        // A timeout of 0 would stand for the operator's.
+        let timeout_us = timeout.max(Duration::from_micros(1)).as_micros();
+        let request = PredictStreamRequest {
+            request: Some(request),
+            timeout_us: u64::try_from(timeout_us).unwrap_or(u64::MAX),
+            ..Default::default()
         };
-        let timeout = response_timeout(&session.connection).saturating_sub(sent.elapsed());
-        let response = next_response(&mut responses, timeout).await?;
-        let inputs = session.inputs.get(batch).unwrap_or_default();
-        session.print_response(inputs, response, sent.elapsed(), printer)?;
-        progress.advance(inputs.len() as u64);
+        let (reply, response) = oneshot::channel();
+        let exchange = async {
+            let sent = self.calls.send(Call { request, reply }).await;
+            sent.map_err(|_| stream_ended())?;
+            response.await.unwrap_or_else(|_| Err(stream_ended()))
+        };
+        tokio::time::timeout(timeout.saturating_add(GRACE_PERIOD), exchange)
+            .await
+            .unwrap_or_else(|_| Err(Status::deadline_exceeded("the server did not respond")))
+    }
+}
+
+/// Opens a stream for each call that finds none.
+async fn run_streams(connection: ServerConnection, mut calls: mpsc::Receiver<Call>) {
+    while let Some(first) = calls.recv().await {
+        let (requests, outgoing) = mpsc::channel(MAX_WAITING);
+        match open_stream(&connection, ReceiverStream::new(outgoing)).await {
+            Ok(responses) => exchange(first, &mut calls, requests, responses).await,
+            // Nobody waits for the reply of a caller that has given up.
+            Err(status) => drop(first.reply.send(Err(status))),
+        }
     }
 }
 
 async fn open_stream(
     connection: &ServerConnection,
     outgoing: ReceiverStream<PredictStreamRequest>,
-) -> anyhow::Result<Streaming<PredictStreamResponse>> {
+) -> Result<Streaming<PredictStreamResponse>, Status> {
     let mut client = connection.client.clone();
     let call = client.predict_stream(connection.request_without_deadline(outgoing));
-    let opened = tokio::time::timeout(response_timeout(connection), call).await;
-    let opened = opened.unwrap_or_else(|_| Err(timeout_status()));
-    Ok(opened
-        .map_err(|status| error_messages::from_status(&status))?
-        .into_inner())
+    let timeout = connection.deadline.saturating_add(GRACE_PERIOD);
+    let opened = tokio::time::timeout(timeout, call).await;
+    opened
+        .unwrap_or_else(|_| Err(Status::deadline_exceeded("the server did not respond")))
+        .map(tonic::Response::into_inner)
 }
 
-fn stream_request(args: &InferenceArgs, session: &RequestSender, batch: Range<usize>) -> PredictStreamRequest {
-    let inputs = session.inputs.get(batch).unwrap_or_default();
-    let timeout = session.connection.deadline.max(Duration::from_micros(1));
-    PredictStreamRequest {
-        request: Some(PredictRequest {
-            inputs: Some(stack_inputs(inputs)),
-            include_components: args.components,
-            priority: args.wire_priority(),
-        }),
-        timeout_us: u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX),
-        ..Default::default()
+/// Sends calls on one stream until it ends or no caller is left. Responses come in the order of the
+/// requests.
+async fn exchange(
+    first: Call,
+    calls: &mut mpsc::Receiver<Call>,
+    requests: mpsc::Sender<PredictStreamRequest>,
+    mut responses: Streaming<PredictStreamResponse>,
+) {
+    let mut waiting: VecDeque<Reply> = VecDeque::new();
+    let mut next = Some(first);
+    loop {
+        if let Some(Call { request, reply }) = next.take() {
+            match requests.try_send(request) {
+                Ok(()) => waiting.push_back(reply),
+                Err(_) => drop(reply.send(Err(stream_ended()))),
+            }
+        }
+        tokio::select! {
+            call = calls.recv() => match call {
+                Some(call) => next = Some(call),
+                None => return,
+            },
+            message = responses.message() => match message {
+                Ok(Some(message)) => {
+                    if let Some(reply) = waiting.pop_front() {
+                        drop(reply.send(outcome(message)));
+                    }
+                }
+                Ok(None) => return reply_to_all(waiting, &stream_ended()),
+                Err(status) => return reply_to_all(waiting, &status),
+            },
+        }
     }
 }
 
-async fn next_response(
-    responses: &mut Streaming<PredictStreamResponse>,
-    timeout: Duration,
-) -> anyhow::Result<InferenceResponse> {
-    let message = tokio::time::timeout(timeout, responses.message()).await;
-    let message = message.unwrap_or_else(|_| Err(timeout_status()));
-    let message = message.map_err(|status| error_messages::from_status(&status))?;
-    match message.context("the stream ended before the last response")?.outcome {
+fn outcome(message: PredictStreamResponse) -> Result<InferenceResponse, Status> {
+    match message.outcome {
         Some(Outcome::Response(response)) => Ok(response.into()),
-        Some(Outcome::Error(error)) => Err(error_messages::from_request_error(&error)),
-        None => bail!("the server's message has neither a response nor an error"),
+        Some(Outcome::Error(error)) => Err(error_messages::request_status(&error)),
+        None => Err(Status::internal(
+            "the server's message has neither a response nor an error",
+        )),
     }
 }
 
-fn response_timeout(connection: &ServerConnection) -> Duration {
-    connection.deadline.saturating_add(GRACE_PERIOD)
+fn reply_to_all(waiting: VecDeque<Reply>, status: &Status) {
+    for reply in waiting {
+        drop(reply.send(Err(status.clone())));
+    }
 }
 
-fn timeout_status() -> Status {
-    Status::deadline_exceeded("the server did not respond")
+fn stream_ended() -> Status {
+    Status::unavailable("the stream ended before the response")
 }

@@ -1,13 +1,17 @@
-//! Groups inputs into requests and sends them.
+//! Groups inputs into requests and sends them until each is answered or reported.
 //!
-//! [`request_sender`] reads the inputs, groups them by [`request_grouping`], stacks each group into a
-//! [`tensor`], and sends a few requests at a time. Each response is a [`inference_response`].
+//! [`request_sender`] takes the inputs from [`input_batcher`], a few requests at a time.
+//! [`request_attempts`] sends one group, stacked into a [`tensor`], as often and in as many parts as
+//! [`retry_policy`] decides. Each response is a [`inference_response`].
 
 mod inference_response;
-mod request_grouping;
+mod input_batcher;
+mod request_attempts;
 mod request_sender;
+mod retry_policy;
 mod tensor;
 
 pub(super) use inference_response::InferenceResponse;
-pub(super) use request_sender::RequestSender;
+pub(super) use request_sender::{RequestSender, end, until_interrupted};
+pub(super) use retry_policy::{FailedAttempt, NextStep, backoff};
 pub(super) use tensor::stack_inputs;

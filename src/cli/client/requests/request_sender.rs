@@ -1,144 +1,248 @@
-//! Sends the inputs, a few requests at a time, and keeps their order.
+//! Sends the inputs, a few requests at a time, and prints the results in their order.
 
-use std::collections::VecDeque;
-use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use tokio::task::JoinHandle;
+use futures_util::StreamExt as _;
+use futures_util::stream;
 use tonic::Status;
 
 use super::inference_response::InferenceResponse;
-use super::request_grouping::{RequestLimits, plan_batches};
-use super::tensor::stack_inputs;
+use super::input_batcher::{Batch, BatchLimit, InputBatcher, WorkItem};
+use super::request_attempts::{Answer, Attempted, answer_inputs, send_until};
 use crate::cli::client::connection::{ServerConnection, error_messages};
 use crate::cli::client::inference_args::InferenceArgs;
-use crate::cli::client::input::{AcceptedInput, ModelInput, TrueLabels, read_files};
+use crate::cli::client::input::{AcceptedInput, InputReader, ModelInput, TrueClasses, find_sources};
 use crate::cli::client::results::{PredictionRecord, ResultPrinter};
+use crate::cli::output::{self, SilentExit};
 use crate::cli::progress_bar::DelayedProgressBar;
+use crate::cli::text_layout::count_of;
 use crate::rpc::proto::{GetModelInfoResponse, Tensor};
 
-/// A connected server, and inputs that fit its model.
+/// The exit code of a command that Ctrl-C ends: 128 and the number of SIGINT, as in shells.
+const INTERRUPTED: u8 = 130;
+
+/// A connected server, and the inputs for its model.
 pub(in crate::cli::client) struct RequestSender {
     /// The connection to the server.
     pub connection: ServerConnection,
-    /// The inputs, in the order of the command line.
-    pub inputs: Vec<ModelInput>,
     /// The true classes of the inputs.
-    pub true_labels: TrueLabels,
+    pub true_classes: TrueClasses,
+    /// The number of files, as far as they are known before they are read.
+    pub files: usize,
+    /// The inputs.
+    pub reader: InputReader,
     info: GetModelInfoResponse,
 }
 
 impl RequestSender {
-    /// Connects, requests the model's input specification, and reads every file.
+    /// Finds the files, connects, requests the model's input specification, and starts to read.
     pub(in crate::cli::client) async fn open(args: &InferenceArgs) -> anyhow::Result<Self> {
+        let sources = find_sources(&args.files)?;
         let connection = ServerConnection::open(&args.connection).await?;
-        let info = connection.model_info().await?;
+        // A server that is still loading its models answers a little later.
+        let model_info = |timeout| connection.model_info_within(timeout);
+        let info = match send_until(1, connection.deadline, model_info).await {
+            Attempted::Answered(info, _) => info,
+            Attempted::Failed(_, status) => return Err(error_messages::from_status(&status)),
+        };
         let input = info.input.as_ref();
         let spec = AcceptedInput::from_info(input.context("the server's GetModelInfoResponse has no input")?)?;
-        let inputs = read_files(&args.files, &spec, args.resize)?;
-        let true_labels = TrueLabels::new(&info.labels, args.labels.as_deref())?;
+        let true_classes = TrueClasses::new(&info.labels, args.labels.as_deref())?;
         Ok(Self {
             connection,
-            inputs,
-            true_labels,
+            true_classes,
+            files: sources.len(),
+            reader: InputReader::start(sources, spec, args.resize)?,
             info,
         })
     }
 
-    /// The range of inputs in each request.
-    pub(in crate::cli::client) fn plan_batches(&self, args: &InferenceArgs) -> anyhow::Result<Vec<Range<usize>>> {
-        let limits = RequestLimits {
-            inputs: usize::try_from(args.batch.min(self.info.max_inputs))?,
-            message_bytes: self.info.max_message_bytes,
-        };
-        plan_batches(&self.inputs, limits)
+    /// The printer of the results.
+    pub(in crate::cli::client) fn printer(&self, args: &InferenceArgs) -> ResultPrinter {
+        ResultPrinter::new(args.json, &self.info.labels)
     }
 
-    /// Sends every input as unary requests, and prints the responses. `send` sends one request.
-    pub(in crate::cli::client) async fn run_unary<F>(
+    /// Sends every input, and prints the results. `send` sends one request with a timeout.
+    pub(in crate::cli::client) async fn run<F>(
         self,
         args: &InferenceArgs,
-        send: impl Fn(ServerConnection, Tensor) -> F,
+        send: impl Fn(Tensor, Duration) -> F,
     ) -> anyhow::Result<()>
     where
-        F: Future<Output = Result<InferenceResponse, Status>> + Send + 'static,
+        F: Future<Output = Result<InferenceResponse, Status>>,
     {
-        let batches = self.plan_batches(args)?;
-        let mut printer = ResultPrinter::new(args.json);
-        let outcome = self.send_all(batches, args.max_in_flight(), send, &mut printer).await;
-        printer.finish().and(outcome)
-    }
-
-    async fn send_all<F>(
-        &self,
-        batches: Vec<Range<usize>>,
-        max_in_flight: usize,
-        send: impl Fn(ServerConnection, Tensor) -> F,
-        printer: &mut ResultPrinter,
-    ) -> anyhow::Result<()>
-    where
-        F: Future<Output = Result<InferenceResponse, Status>> + Send + 'static,
-    {
-        let mut progress = DelayedProgressBar::new(self.inputs.len() as u64, "inputs");
-        let mut in_flight: VecDeque<(Range<usize>, JoinHandle<TimedResponse>)> = VecDeque::new();
-        let mut batches = batches.into_iter();
-        loop {
-            // New requests join at the back, and responses are awaited at the front: this keeps the
-            // order of the inputs.
-            while in_flight.len() < max_in_flight
-                && let Some(batch) = batches.next()
-            {
-                let inputs = self.inputs.get(batch.clone()).unwrap_or_default();
-                let call = with_elapsed_time(send(self.connection.clone(), stack_inputs(inputs)));
-                in_flight.push_back((batch, tokio::spawn(call)));
+        let mut printer = self.printer(args);
+        let Self {
+            connection,
+            true_classes,
+            files,
+            reader,
+            info,
+        } = self;
+        let limit = BatchLimit::new(usize::try_from(args.batch.min(info.max_inputs))?);
+        let first_limit = limit.get();
+        let batcher = InputBatcher::new(reader, &limit, info.max_message_bytes);
+        let steps = stream::unfold(batcher, |mut batcher| async { Some((batcher.next().await?, batcher)) });
+        let deadline = connection.deadline;
+        let outcomes = steps.map(|step| StepOutcome::of(step, deadline, &limit, &send));
+        let mut outcomes = pin!(outcomes.buffered(args.max_in_flight()));
+        let mut progress = DelayedProgressBar::new(files as u64, "files");
+        let print_all = async {
+            while let Some(outcome) = outcomes.next().await {
+                progress.suspend(|| outcome.print(&true_classes, &mut printer))?;
+                progress.advance(outcome.files);
             }
-            let Some((batch, call)) = in_flight.pop_front() else {
-                return Ok(());
-            };
-            let (response, elapsed) = call.await.context("the task of a request was aborted")?;
-            let response = response.map_err(|status| error_messages::from_status(&status))?;
-            let inputs = self.inputs.get(batch).unwrap_or_default();
-            self.print_response(inputs, response, elapsed, printer)?;
-            progress.advance(inputs.len() as u64);
+            Ok(())
+        };
+        let ended = until_interrupted(print_all).await;
+        drop(progress);
+        if limit.get() < first_limit {
+            output::note(format_args!(
+                "larger requests were refused or too slow: {} in each instead of {first_limit}",
+                count_of(limit.get(), "input")
+            ));
+        }
+        end(printer, ended, files)
+    }
+}
+
+/// Waits for `command` or for Ctrl-C, whichever comes first.
+pub(in crate::cli::client) async fn until_interrupted(
+    command: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<Ended> {
+    tokio::select! {
+        biased;
+        interrupted = tokio::signal::ctrl_c() => {
+            interrupted.context("cannot listen for Ctrl-C")?;
+            Ok(Ended::Interrupted)
+        }
+        outcome = command => outcome.map(|()| Ended::Complete),
+    }
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli::client) enum Ended {
+    /// After the last input.
+    Complete,
+    /// By Ctrl-C.
+    Interrupted,
+}
+
+/// Prints the table of what is finished, and selects the exit code.
+pub(in crate::cli::client) fn end(
+    printer: ResultPrinter,
+    ended: anyhow::Result<Ended>,
+    files: usize,
+) -> anyhow::Result<()> {
+    let (answered, failed) = (printer.answered(), printer.failed());
+    printer.finish()?;
+    let results = format!(
+        "{} of {} finished",
+        count_of(answered, "input"),
+        count_of(files, "file")
+    );
+    match ended {
+        Err(error) if answered > 0 => Err(error.context(format!("stopped early: {results}"))),
+        Err(error) => Err(error),
+        Ok(Ended::Interrupted) => {
+            output::error(format_args!("interrupted: {results}"));
+            Err(SilentExit(INTERRUPTED).into())
+        }
+        Ok(Ended::Complete) if failed > 0 => Err(SilentExit(1).into()),
+        Ok(Ended::Complete) => Ok(()),
+    }
+}
+
+/// The result of one step.
+struct StepOutcome {
+    kind: OutcomeKind,
+    /// The number of files that end with it.
+    files: u64,
+}
+
+enum OutcomeKind {
+    Unreadable(String),
+    Answers(Vec<Answer>),
+}
+
+impl StepOutcome {
+    async fn of<F>(
+        step: WorkItem,
+        deadline: Duration,
+        limit: &BatchLimit,
+        send: &impl Fn(Tensor, Duration) -> F,
+    ) -> Self
+    where
+        F: Future<Output = Result<InferenceResponse, Status>>,
+    {
+        match step {
+            WorkItem::Unreadable(reason) => Self {
+                kind: OutcomeKind::Unreadable(reason),
+                files: 1,
+            },
+            WorkItem::Send(Batch { inputs, files }) => Self {
+                kind: OutcomeKind::Answers(answer_inputs(inputs, deadline, limit, send).await),
+                files,
+            },
         }
     }
 
-    /// Prints the response for some inputs.
-    pub(in crate::cli::client) fn print_response(
-        &self,
-        inputs: &[ModelInput],
-        response: InferenceResponse,
-        elapsed: Duration,
-        printer: &mut ResultPrinter,
-    ) -> anyhow::Result<()> {
-        if response.predictions.len() != inputs.len() {
-            bail!(
-                "the server returned {} predictions, expected {}",
-                response.predictions.len(),
-                inputs.len()
-            );
-        }
-        let provenance = response.provenance.context("the server's response has no provenance")?;
-        for (input, prediction) in inputs.iter().zip(response.predictions) {
-            let true_label = self.true_labels.label_of(&input.name);
-            printer.add(PredictionRecord::new(
-                input,
-                true_label,
-                elapsed,
-                prediction,
-                provenance.clone(),
-            ))?;
+    /// Prints the results. An error ends the command.
+    fn print(&self, true_classes: &TrueClasses, printer: &mut ResultPrinter) -> anyhow::Result<()> {
+        match &self.kind {
+            OutcomeKind::Unreadable(reason) => printer.fail(1, reason),
+            OutcomeKind::Answers(answers) => {
+                for answer in answers {
+                    print_answer(answer, true_classes, printer)?;
+                }
+            }
         }
         Ok(())
     }
 }
 
-/// A response, and the time from the request to it.
-type TimedResponse = (Result<InferenceResponse, Status>, Duration);
+fn print_answer(answer: &Answer, true_classes: &TrueClasses, printer: &mut ResultPrinter) -> anyhow::Result<()> {
+    match answer {
+        Answer::Response {
+            inputs,
+            response,
+            elapsed,
+        } => print_response(inputs, response, *elapsed, true_classes, printer),
+        Answer::Failed { inputs, status } => {
+            let names: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
+            let error = error_messages::from_status(status);
+            printer.fail(inputs.len(), &format!("{}: {error}", names.join(", ")));
+            Ok(())
+        }
+        Answer::Aborted(status) => Err(error_messages::from_status(status)),
+    }
+}
 
-async fn with_elapsed_time(call: impl Future<Output = Result<InferenceResponse, Status>>) -> TimedResponse {
-    let started = Instant::now();
-    let response = call.await;
-    (response, started.elapsed())
+/// Prints the response for some inputs.
+fn print_response(
+    inputs: &[ModelInput],
+    response: &InferenceResponse,
+    elapsed: Duration,
+    true_classes: &TrueClasses,
+    printer: &mut ResultPrinter,
+) -> anyhow::Result<()> {
+    if response.predictions.len() != inputs.len() {
+        bail!(
+            "the server returned {} predictions, expected {}",
+            response.predictions.len(),
+            inputs.len()
+        );
+    }
+    let provenance = response.provenance.as_ref();
+    let provenance = provenance.context("the server's response has no provenance")?;
+    for (input, prediction) in inputs.iter().zip(&response.predictions) {
+        let true_class = true_classes.class_of(&input.name);
+        let record = PredictionRecord::new(input, true_class, elapsed, prediction.clone(), provenance.clone());
+        printer.add(record, &input.conversions)?;
+    }
+    Ok(())
 }

@@ -18,6 +18,7 @@ pub(in crate::cli::client) fn stack_inputs(inputs: &[ModelInput]) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::client::input::Conversions;
     use crate::rpc::proto::DataType;
 
     #[test]
@@ -27,7 +28,7 @@ mod tests {
             dtype: DataType::Uint8,
             shape: vec![1, 2],
             data: data.to_vec(),
-            resized: false,
+            conversions: Conversions::default(),
         };
         let stacked = stack_inputs(&[input(&[1, 2]), input(&[3, 4])]);
         assert_eq!(

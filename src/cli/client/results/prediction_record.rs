@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use super::enum_names;
 use crate::certificate::Tally;
-use crate::cli::client::input::ModelInput;
+use crate::cli::client::input::{Conversions, ModelInput, TrueClass};
 use crate::domain::hex;
 use crate::rpc::proto;
 
 /// The prediction for one input.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PredictionRecord {
-    /// The path of the file. For input i of a batch, followed by `[i]`.
+    /// The path of the file, or "stdin". For input i of a batch, followed by `[i]`.
     pub file: String,
     /// SHA-256 of the values as sent, hexadecimal.
     pub input_sha256: String,
@@ -28,8 +28,16 @@ pub struct PredictionRecord {
     pub input_shape: Vec<i64>,
     /// Whether the image was resized before it was sent.
     pub resized: bool,
-    /// The true class, where it is known.
+    /// The Exif orientation that was applied before the image was sent, 1 to 8; 1 where nothing was
+    /// turned.
+    #[serde(default = "upright")]
+    pub exif_orientation: u8,
+    /// The label of the true class, where it is known.
     pub true_label: Option<String>,
+    /// The index of the true class, where it is known. A label that several classes have does not
+    /// tell it.
+    #[serde(default)]
+    pub true_class_index: Option<u32>,
     /// The time from the request to its response, measured by the client, in ms. A request may hold
     /// several inputs.
     pub time_ms: f64,
@@ -118,22 +126,33 @@ pub struct ProvenanceRecord {
     pub processor: String,
 }
 
+/// The orientation in records of older clients, which turned no image.
+fn upright() -> u8 {
+    Conversions::default().exif_orientation
+}
+
 impl PredictionRecord {
     /// Combines an input and its prediction.
     pub(in crate::cli::client) fn new(
         input: &ModelInput,
-        true_label: Option<String>,
+        true_class: Option<TrueClass>,
         elapsed: Duration,
         prediction: proto::Prediction,
         provenance: proto::Provenance,
     ) -> Self {
+        let (true_label, true_class_index) = match true_class {
+            Some(TrueClass { label, index }) => (Some(label), index),
+            None => (None, None),
+        };
         Self {
             file: input.name.clone(),
             input_sha256: input.sha256(),
             input_dtype: enum_names::dtype_name(input.dtype).to_owned(),
             input_shape: input.shape.clone(),
-            resized: input.resized,
+            resized: input.conversions.resized_from.is_some(),
+            exif_orientation: input.conversions.exif_orientation,
             true_label,
+            true_class_index,
             time_ms: elapsed.as_secs_f64() * 1e3,
             is_final: None,
             class_index: prediction.class_index,
@@ -154,9 +173,19 @@ impl PredictionRecord {
         self.certificate.status == "certified"
     }
 
-    /// Whether the prediction is correct, if the true class is known.
+    /// The predicted class by its label and index: two classes may have the same label.
+    #[must_use]
+    pub fn class_text(&self) -> String {
+        format!("{} (class {})", self.label, self.class_index)
+    }
+
+    /// Whether the prediction is correct, if the true class is known. Where only a label is known
+    /// that several classes have, each of these classes is correct.
     #[must_use]
     pub fn is_correct(&self) -> Option<bool> {
+        if let Some(index) = self.true_class_index {
+            return Some(index == self.class_index);
+        }
         self.true_label.as_ref().map(|label| *label == self.label)
     }
 }
@@ -235,7 +264,7 @@ pub(super) mod tests {
             dtype: proto::DataType::Uint8,
             shape: vec![1],
             data: vec![9],
-            resized: false,
+            conversions: Conversions::default(),
         };
         let certificate = proto::Certificate {
             status: proto::CertificateStatus::Certified.into(),
@@ -265,7 +294,10 @@ pub(super) mod tests {
         };
         PredictionRecord::new(
             &input,
-            Some("cat".into()),
+            Some(TrueClass {
+                label: "cat".into(),
+                index: Some(3),
+            }),
             Duration::from_micros(4250),
             prediction,
             provenance,
@@ -279,7 +311,11 @@ pub(super) mod tests {
         let value: Value = serde_json::from_str(&line)?;
         assert_eq!(value["file"], "7-cat.png");
         assert_eq!(value["input_dtype"], "uint8");
-        assert_eq!(value["true_label"], "cat");
+        assert_eq!(
+            (&value["true_label"], &value["true_class_index"]),
+            (&"cat".into(), &3.into())
+        );
+        assert_eq!(value["exif_orientation"], 1);
         assert_eq!(value["certificate"]["status"], "certified");
         assert_eq!(value["certificate"]["method"], "tight");
         assert_eq!(value["certificate"]["basis"], "proven");
@@ -301,10 +337,25 @@ pub(super) mod tests {
         Ok(())
     }
 
-    /// Records of older servers are still read.
     #[test]
-    fn a_record_without_a_basis_is_read() -> anyhow::Result<()> {
+    fn the_index_decides_between_classes_of_one_label() {
+        let mut record = certified_record();
+        assert_eq!(record.is_correct(), Some(true));
+        record.true_class_index = Some(4);
+        assert_eq!(record.is_correct(), Some(false));
+        record.true_class_index = None;
+        assert_eq!(record.is_correct(), Some(true));
+        record.true_label = None;
+        assert_eq!(record.is_correct(), None);
+    }
+
+    /// Records of older servers and clients are still read.
+    #[test]
+    fn a_record_without_the_newer_fields_is_read() -> anyhow::Result<()> {
         let mut value = serde_json::to_value(certified_record())?;
+        for name in ["exif_orientation", "true_class_index"] {
+            value.as_object_mut().and_then(|fields| fields.remove(name));
+        }
         for (part, name) in [("certificate", "basis"), ("provenance", "processor")] {
             value[part].as_object_mut().and_then(|fields| fields.remove(name));
         }

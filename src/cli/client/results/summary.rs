@@ -5,17 +5,22 @@ use std::time::Duration;
 
 use super::prediction_record::PredictionRecord;
 use super::text_format::{confidence_percent, rounded_radius, short_revision};
+use crate::cli::text_layout::count_of;
 
 /// The number of reasons that are listed. The others are counted together.
 const MAX_REASONS: usize = 3;
 
 /// The lines of the summary: the correct and the certified predictions, the configuration, and the
-/// reasons for missing certificates.
-pub(super) fn summary_lines(records: &[PredictionRecord], elapsed: Duration) -> Vec<String> {
+/// reasons for missing certificates. `failed` is the number of inputs without a result. The lines
+/// are not wrapped.
+pub(super) fn summary_lines(records: &[PredictionRecord], failed: usize, elapsed: Duration) -> Vec<String> {
     if records.is_empty() {
         return Vec::new();
     }
     let mut parts = vec![correct_text(records), certified_text(records)];
+    if failed > 0 {
+        parts.push(format!("{failed} without a result"));
+    }
     parts.push(format!(
         "alpha {}",
         distinct_values(records, |record| record.provenance.alpha.to_string())
@@ -35,7 +40,8 @@ pub(super) fn summary_lines(records: &[PredictionRecord], elapsed: Duration) -> 
 fn correct_text(records: &[PredictionRecord]) -> String {
     let known: Vec<bool> = records.iter().filter_map(PredictionRecord::is_correct).collect();
     if known.is_empty() {
-        return format!("{} inputs, true classes unknown", records.len());
+        let unknown = if records.len() == 1 { "class" } else { "classes" };
+        return format!("{}, true {unknown} unknown", count_of(records.len(), "input"));
     }
     let correct = known.iter().filter(|&&correct| correct).count();
     format!("{correct} of {} correct", known.len())
@@ -125,7 +131,8 @@ fn legend_lines(records: &[PredictionRecord]) -> Vec<String> {
     match count(&|record| record.certificate.whole_range) {
         0 => {}
         whole => lines.push(format!(
-            "{whole} cover the whole input range: no other input is further away"
+            "{whole} {} the whole input range: no other input is further away",
+            if whole == 1 { "covers" } else { "cover" }
         )),
     }
     lines
@@ -151,9 +158,9 @@ mod tests {
     #[test]
     fn the_first_line_summarizes_all_records() {
         let mut wrong = certified_record();
-        wrong.label = "dog".into();
+        (wrong.label, wrong.class_index) = ("dog".into(), 5);
         wrong.certificate.radius = 0.1;
-        let lines = summary_lines(&[certified_record(), wrong], Duration::from_millis(1250));
+        let lines = summary_lines(&[certified_record(), wrong], 0, Duration::from_millis(1250));
         let expected =
             "1 of 2 correct · 2 certified, median radius 0.1000 (l2) · alpha 0.76 · config 0123456789ab · 1.2 s";
         let legend = "99.9999 %: the probability, over the server's own noise, that one certificate is right; of N such, all are \
@@ -167,12 +174,12 @@ mod tests {
         for (record, reason) in records.iter_mut().zip(["few votes", "few votes", "a", "b", "c"]) {
             record.certificate.status = "abstained".into();
             record.certificate.reason = reason.into();
-            record.true_label = None;
+            (record.true_label, record.true_class_index) = (None, None);
         }
         records[4].provenance.config_revision = "fff".into();
-        let lines = summary_lines(&records, Duration::ZERO);
+        let lines = summary_lines(&records, 3, Duration::ZERO);
         assert!(
-            lines[0].starts_with("5 inputs, true classes unknown · none certified"),
+            lines[0].starts_with("5 inputs, true classes unknown · none certified · 3 without a result · alpha"),
             "{lines:?}"
         );
         assert!(lines[0].contains("config 0123456789ab, then fff"), "{lines:?}");
@@ -189,7 +196,7 @@ mod tests {
 
     #[test]
     fn without_records_there_is_no_summary() {
-        assert!(summary_lines(&[], Duration::ZERO).is_empty());
+        assert!(summary_lines(&[], 0, Duration::ZERO).is_empty());
     }
 
     #[test]
@@ -204,7 +211,7 @@ mod tests {
         };
         let claimed = legend_lines(&[lipschitz("claimed", true), lipschitz("claimed", false)]);
         assert!(
-            claimed[0].starts_with("claimed: ") && claimed[1].starts_with("1 cover the whole"),
+            claimed[0].starts_with("claimed: ") && claimed[1].starts_with("1 covers the whole"),
             "{claimed:?}"
         );
         assert_eq!(claimed.len(), 2);

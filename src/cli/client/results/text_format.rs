@@ -2,15 +2,39 @@
 
 use super::prediction_record::CertificateRecord;
 
-/// Formats a radius with four decimals, rounded down: a printed radius must not exceed the proven
-/// one.
+/// A radius from 1e-4 to this one has four decimals, any other has an exponent.
+const LARGEST_DECIMAL: f64 = 1e4;
+
+/// Formats a radius in at most 9 characters, rounded down: a printed radius must not exceed the
+/// proven one.
 pub(in crate::cli::client) fn rounded_radius(radius: f64) -> String {
-    let rounded = (radius * 1e4).floor() / 1e4;
-    if rounded > 0.0 || radius <= 0.0 {
-        format!("{rounded:.4}")
-    } else {
-        format!("{radius:.1e}")
+    if radius.is_nan() || radius <= 0.0 {
+        return "0.0000".to_owned();
     }
+    if (1e-4..LARGEST_DECIMAL).contains(&radius) {
+        let steps = (radius * 1e4).floor();
+        return down_to(radius, &[steps, steps - 1.0].map(|steps| format!("{:.4}", steps / 1e4)));
+    }
+    let nearest = format!("{radius:.1e}");
+    let below = nearest.split_once('e').and_then(|(mantissa, exponent)| {
+        let tenths: f64 = mantissa.parse::<f64>().ok()? * 10.0 - 1.0;
+        let exponent: i32 = exponent.parse().ok()?;
+        Some(match tenths < 9.5 {
+            true => format!("9.9e{}", exponent - 1),
+            false => format!("{:.1}e{exponent}", tenths / 10.0),
+        })
+    });
+    down_to(radius, &[nearest, below.unwrap_or_default()])
+}
+
+/// The first of the texts whose number does not exceed `radius`.
+fn down_to(radius: f64, texts: &[String]) -> String {
+    let is_below = |text: &&String| text.parse::<f64>().is_ok_and(|number| number <= radius);
+    texts
+        .iter()
+        .find(is_below)
+        .cloned()
+        .unwrap_or_else(|| "0.0000".to_owned())
 }
 
 /// The kind of a certificate and its basis: "tight, 99.9999 % (112/112 votes)", "Lipschitz logits,
@@ -41,6 +65,36 @@ pub(in crate::cli::client) fn certificate_text(certificate: &CertificateRecord) 
         status if has_votes => format!("{status} {votes}"),
         status => status.to_owned(),
     }
+}
+
+/// The kind of a certificate and its basis without the votes: "tight, 99.9999 %".
+pub(super) fn certificate_text_without_votes(certificate: &CertificateRecord) -> String {
+    let without_votes = CertificateRecord {
+        votes: 0,
+        ..certificate.clone()
+    };
+    let has_votes = certificate.votes > 0;
+    match certificate.status.as_str() {
+        "certified" if has_votes => {
+            let text = certificate_text(certificate);
+            let votes = text.find(" (").map_or(text.len(), |start| start);
+            let caveat = if certificate.caveat.is_empty() { "" } else { " *" };
+            format!("{}{caveat}", &text[..votes])
+        }
+        _ => certificate_text(&without_votes),
+    }
+}
+
+/// The basis of a certificate in one word: "certified", "claimed", "abstained". An asterisk refers
+/// to a caveat.
+pub(super) fn certificate_word(certificate: &CertificateRecord) -> String {
+    let word = match (certificate.status.as_str(), certificate.basis.as_str()) {
+        ("certified", "proven") => "certified",
+        ("certified", basis) => basis_text(basis),
+        (status, _) => status,
+    };
+    let caveat = if certificate.caveat.is_empty() { "" } else { " *" };
+    format!("{word}{caveat}")
 }
 
 /// The basis of a certificate. Older servers do not send it; such a certificate must not look
@@ -85,6 +139,8 @@ pub(in crate::cli::client) fn short_revision(revision: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::cli::client::results::prediction_record::tests::certified_record;
 
@@ -122,7 +178,48 @@ mod tests {
         assert_eq!(rounded_radius(0.251_39), "0.2513");
         assert_eq!(rounded_radius(0.99999), "0.9999");
         assert_eq!(rounded_radius(0.000_04), "4.0e-5");
+        assert_eq!(rounded_radius(0.000_045_9), "4.5e-5");
+        assert_eq!(rounded_radius(0.000_009_999), "9.9e-6");
+        assert_eq!(rounded_radius(1.0e-5_f64.next_down()), "9.9e-6");
+        assert_eq!(rounded_radius(55.425_67), "55.4256");
+        assert_eq!(rounded_radius(1_999_999.0), "1.9e6");
+        assert_eq!(rounded_radius(9_999.999_99), "9999.9999");
         assert_eq!(rounded_radius(0.0), "0.0000");
+        assert_eq!(rounded_radius(f64::NAN), "0.0000");
+    }
+
+    proptest! {
+        #[test]
+        fn a_printed_radius_never_exceeds_the_proven_one(radius in prop_oneof![0.0..1.0, 0.0..1e7, 0.0..1e-3, any::<f64>()]) {
+            let text = rounded_radius(radius);
+            let printed: f64 = text.parse().unwrap();
+            prop_assert!(printed <= radius.max(0.0) && text.len() <= 9, "{text} for {radius:e}");
+            // At most one unit of the second digit, or of the fourth decimal, is lost.
+            prop_assert!(!(radius > 1e-300 && radius.is_finite()) || printed > 0.8 * radius, "{text} for {radius:e}");
+        }
+    }
+
+    #[test]
+    fn shorter_texts_keep_what_qualifies_a_certificate() {
+        let mut certificate = certified_record().certificate;
+        let texts = |certificate: &CertificateRecord| {
+            (
+                certificate_text_without_votes(certificate),
+                certificate_word(certificate),
+            )
+        };
+        assert_eq!(texts(&certificate), ("tight, 99.9999 %".into(), "certified".into()));
+        certificate.basis = "claimed".into();
+        certificate.caveat = "the noise is clipped".into();
+        assert_eq!(
+            texts(&certificate),
+            ("tight, claimed, 99.9999 % *".into(), "claimed *".into())
+        );
+        certificate.basis = String::new();
+        assert_eq!(certificate_word(&certificate), "basis unknown *");
+        certificate.caveat = String::new();
+        certificate.status = "abstained".into();
+        assert_eq!(texts(&certificate), ("abstained".into(), "abstained".into()));
     }
 
     #[test]

@@ -103,7 +103,7 @@ pub async fn run(args: ShadowArgs) -> anyhow::Result<()> {
     if args.json {
         return print_json(&connection, &args).await;
     }
-    if args.once || !output::stdout_is_terminal() {
+    if args.once || !output::stdout_can_redraw() {
         return print_once(&connection).await;
     }
     let live_block = progress_bar::live_block();
@@ -134,7 +134,7 @@ async fn print_once(connection: &ServerConnection) -> anyhow::Result<()> {
     for line in header_lines(&report) {
         output::line(line)?;
     }
-    output::line(report_table(&report))
+    output::table(report_table(&report, output::width()))
 }
 
 async fn follow(connection: &ServerConnection, interval: Duration, show: impl Fn(String)) -> anyhow::Result<()> {
@@ -143,7 +143,9 @@ async fn follow(connection: &ServerConnection, interval: Duration, show: impl Fn
         show(if report.serving.is_none() {
             format!("{NO_CANDIDATES}\nWaiting for them ...")
         } else {
-            let table = report_table(&report).to_string();
+            let mut table = report_table(&report, output::width());
+            output::style_table(&mut table);
+            let table = table.to_string();
             [header_lines(&report), vec![table]].concat().join("\n")
         });
         tokio::time::sleep(interval).await;

@@ -42,10 +42,11 @@ pub(super) fn header_lines(report: &GetShadowReportResponse) -> Vec<String> {
 }
 
 /// A terminal with this many columns shows the whole table.
-const WIDE_TERMINAL: u16 = 120;
+const WIDE_TERMINAL: usize = 120;
 
-/// A row for each alpha, in ascending order. The row of the served alpha is highlighted.
-pub(super) fn report_table(report: &GetShadowReportResponse) -> Table {
+/// A row for each alpha, in ascending order, in a table for `width` columns. The row of the served
+/// alpha is highlighted.
+pub(super) fn report_table(report: &GetShadowReportResponse, width: usize) -> Table {
     let serving = report.serving.clone().unwrap_or_default();
     let mut rows: Vec<(bool, &ShadowRow)> = report.candidates.iter().map(|row| (false, row)).collect();
     let position = rows.partition_point(|(_, row)| row.alpha < serving.alpha);
@@ -54,9 +55,10 @@ pub(super) fn report_table(report: &GetShadowReportResponse) -> Table {
     let mut table = Table::new();
     table
         .load_style(UTF8_FULL_CONDENSED)
+        .set_width(u16::try_from(width).unwrap_or(u16::MAX))
         .set_content_arrangement(ContentArrangement::Dynamic);
     let layout = ColumnLayout {
-        is_wide: table.width().is_none_or(|width| width >= WIDE_TERMINAL),
+        is_wide: width >= WIDE_TERMINAL,
         draws_votes: report.draws_votes,
         radius_bounds: &report.radius_bounds,
         bucket_range: filled_buckets(rows.iter().map(|(_, row)| *row)),
@@ -134,7 +136,7 @@ mod tests {
             radius_bounds: vec![0.1, 0.2, 0.5],
             ..Default::default()
         };
-        let text = report_table(&report).force_no_tty().to_string();
+        let text = report_table(&report, 120).force_no_tty().to_string();
         let position = |text_of: &str| text.find(text_of).unwrap_or(usize::MAX);
         assert!(
             position("0.6 ") < position("0.76 ◀") && position("0.76 ◀") < position("0.9 "),
@@ -160,6 +162,6 @@ mod tests {
             lines.contains("no traffic yet") && lines.contains("3 more") && lines.contains("alpha_ramp"),
             "{lines}"
         );
-        assert!(report_table(&quiet).force_no_tty().to_string().contains('-'));
+        assert!(report_table(&quiet, 80).force_no_tty().to_string().contains('-'));
     }
 }
