@@ -46,7 +46,7 @@ pub struct Settings {
     pub traces: TraceSettings,
     /// Every key with its effective value, defaults included.
     pub effective: BTreeMap<String, String>,
-    /// Where the value of each key comes from.
+    /// Where the value of each key comes from, also if the value is not valid.
     pub origins: BTreeMap<String, ValueOrigin>,
     /// SHA-256 of the bytes of the settings file, hexadecimal.
     pub file_sha256: String,
@@ -131,7 +131,7 @@ fn read_tables(reader: &mut Reader) -> Option<Settings> {
     let scheduler = tables::scheduler::read(reader, server.max_inputs);
     let open_inference = tables::open_inference::read(reader);
     let log = tables::log::read(reader);
-    let metrics = tables::metrics::read(reader);
+    let metrics = tables::metrics::read(reader, server.listen);
     let traces = tables::traces::read(reader);
     let (mixture, tuning) = mixture?;
     Some(Settings {

@@ -129,9 +129,11 @@ impl Reader {
             let message = format!("unknown key{}{suggestion}", self.place(&name));
             self.violations.add(name, message);
         }
-        let origin = |name: &String| (name.clone(), self.sources.origin(name));
+        let known = self.described.iter().map(|key| key.name);
+        let violated = self.violations.0.iter().map(|violation| violation.field.as_str());
+        let origin = |name: &str| (name.to_owned(), self.sources.origin(name));
         ReadValues {
-            origins: self.effective.keys().map(origin).collect(),
+            origins: known.chain(violated).map(origin).collect(),
             effective: self.effective,
             violations: self.violations,
         }
@@ -142,7 +144,7 @@ impl Reader {
 pub(super) struct ReadValues {
     /// Every key with its effective value.
     pub(super) effective: BTreeMap<String, String>,
-    /// Where the value of each of these keys comes from.
+    /// Where the value of each key comes from, also if the value is not valid.
     pub(super) origins: BTreeMap<String, ValueOrigin>,
     /// Every violation.
     pub(super) violations: Violations,

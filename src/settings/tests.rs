@@ -246,14 +246,16 @@ fn a_violation_names_the_line_or_the_variable() {
 #[test]
 fn settings_with_violations_keep_the_other_values() {
     let source = SettingsSource::new(&PathBuf::from("certimix.toml"), []);
-    let text = format!("{MINIMAL}[mixture]\nalpha = 2\nrobust_temperature = 3.0\n");
+    let text = format!("{MINIMAL}[mixture]\nalpha = 2\nrobust_temperature = 3.0\nalhpa = 1\n");
     let read = source.read_values(&text).unwrap();
-    assert_eq!(read.violations.0.len(), 1);
+    assert_eq!(read.violations.0.len(), 2);
     let settings = read.settings.unwrap();
     assert_eq!(settings.mixture.robust_temperature.get(), 3.0);
     assert_eq!(
         settings.origins["mixture.robust_temperature"],
         ValueOrigin::File { line: 8 }
     );
+    assert_eq!(settings.origins["mixture.alpha"], ValueOrigin::File { line: 7 });
+    assert_eq!(settings.origins["mixture.alhpa"], ValueOrigin::File { line: 9 });
     assert_eq!(settings.origins["log.filter"], ValueOrigin::Default);
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::connections::{self, ConnectionSettings};
+use crate::domain::MessageLimits;
 use crate::settings::processor_count::processor_count;
 use crate::settings::reader::Reader;
 use crate::settings::setting_key::SettingKey;
@@ -41,6 +42,14 @@ pub struct ServerSettings {
     pub drain_timeout: Duration,
     /// The limits of connections.
     pub connections: ConnectionSettings,
+}
+
+impl ServerSettings {
+    /// The limits on messages.
+    #[must_use]
+    pub fn message_limits(&self) -> MessageLimits {
+        MessageLimits::new(self.max_message_bytes)
+    }
 }
 
 pub(super) const LISTEN: SettingKey = SettingKey::restart_only("server.listen", "TCP address of the gRPC listener.");
