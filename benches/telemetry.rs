@@ -21,6 +21,8 @@ fn certified_prediction() -> Prediction {
     let log_probs = vec![0.7f64.ln(), 0.2f64.ln(), 0.1f64.ln()];
     Prediction {
         class: 0,
+        robust_weight: 0.76,
+        weight_rule: certimix::certificate::WeightRule::Alpha,
         mixed_logits: log_probs.clone(),
         certificate: Certificate {
             status: CertificateStatus::Certified,

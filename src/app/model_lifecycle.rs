@@ -77,7 +77,7 @@ impl ModelLifecycle {
             None => return Ok(()),
         };
         let live = Arc::clone(&self.context.live);
-        let alpha = self.settings.mixture.alpha.get();
+        let alpha = self.settings.mixture.weights.alpha().get();
         let reloader = Reloader::start(self.settings, self.source, self.digests, engine, self.context)
             .map_err(LoadError::Invalid)?;
         if let Ok(snapshot) = live.load() {

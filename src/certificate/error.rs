@@ -10,6 +10,14 @@ pub enum CertificateError {
     /// The mixing weight is not a number from 0 to 1.
     #[error("alpha must be a number from 0 to 1, not {0}")]
     Alpha(f64),
+    /// The weight of the robust network without a large enough margin exceeds alpha.
+    #[error("fallback_alpha must be at most alpha = {alpha}, not {fallback_alpha}")]
+    FallbackAlpha {
+        /// The weight where the margin is too small.
+        fallback_alpha: f64,
+        /// The weight where the margin is large enough.
+        alpha: f64,
+    },
     /// The failure probability is not strictly between 0 and 1, or it is so small that its half
     /// loses digits.
     #[error("failure_probability must lie strictly between 0 and 1, and be at least 2^-1021 (4.5e-308), not {0}")]

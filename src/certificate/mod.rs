@@ -12,6 +12,7 @@
 //! derivations.
 //!
 //! - The served logits: [`mixed_logits`], from [`Alpha`] and two rows of log probabilities.
+//!   [`MixingWeights`] selects the weight for each input.
 //! - A Lipschitz `h`: [`theorem1_radius`] for Lipschitz probabilities, [`logit_radius`] for
 //!   Lipschitz logits.
 //! - An `h` smoothed by noise: [`SmoothingPlan`] states what to prove, [`VoteRule`] runs the
@@ -26,6 +27,7 @@
 
 mod bounds;
 mod error;
+mod mixing_weights;
 mod mixture;
 pub mod noise;
 mod numerics;
@@ -44,6 +46,7 @@ mod tests;
 pub use bounds::total_variation::discount_total_variation;
 pub use bounds::{anytime, clopper_pearson};
 pub use error::CertificateError;
+pub use mixing_weights::{MixingWeights, WeightRule};
 pub use mixture::{LOG_FLOOR, argmax, log_probabilities, log_softmax, mixed_logits};
 pub use numerics::directed_probability::{LowerBound, UpperBound};
 pub use numerics::hit_counts::MAX_VOTES;

@@ -33,7 +33,7 @@ impl ClassifierInfo {
     /// Describes `engine` under these settings.
     pub(super) fn new(engine: &Engine, mixture: &MixtureSettings, certificate: &CertificateSettings) -> Self {
         let guarantee = &engine.robust.guarantee;
-        let unavailable_reason = unavailable_reason(guarantee, mixture.alpha).or_else(|| {
+        let unavailable_reason = unavailable_reason(guarantee, mixture.weights.alpha()).or_else(|| {
             engine
                 .certificate_restriction(certificate.allow_inexact_runtime)
                 .and_then(CertificateRestriction::withdrawal_reason)
@@ -70,7 +70,7 @@ impl ClassifierInfo {
 fn unanimous_radius(smoother: &Smoother, mixture: &MixtureSettings, certificate: &CertificateSettings) -> f64 {
     let votes = certificate.max_votes;
     let plan = SmoothingPlan {
-        alpha: mixture.alpha,
+        alpha: mixture.weights.alpha(),
         sigma: smoother.sigma,
         radius_method: certificate.radius,
         bound_method: BoundMethod::ClopperPearson { votes },

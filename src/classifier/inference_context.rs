@@ -28,7 +28,7 @@ impl InferenceContext {
         let robust = self
             .engine
             .with_basis_and_restriction(robust, self.certificate.allow_inexact_runtime);
-        mix(self.mixture.alpha, standard_log_probs, robust)
+        mix(self.mixture.weights, standard_log_probs, robust)
     }
 }
 

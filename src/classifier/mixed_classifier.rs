@@ -103,7 +103,7 @@ impl MixedClassifier {
     #[must_use]
     pub fn shadow_report(&self) -> Option<ShadowReport> {
         let recorder = self.context.recorder.as_ref();
-        recorder.map(|recorder| recorder.report(self.context.mixture.alpha))
+        recorder.map(|recorder| recorder.report(self.context.mixture))
     }
 
     /// Predicts `inputs`, in their order, by `deadline`.

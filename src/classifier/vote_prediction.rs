@@ -154,7 +154,7 @@ impl VotePredictor<'_> {
                 noise_key,
                 snapping_loss,
                 batch_size: engine.scheduler.max_batch_size().robust,
-                unavailable_reason: unavailable_reason(&engine.robust.guarantee, context.mixture.alpha),
+                unavailable_reason: unavailable_reason(&engine.robust.guarantee, context.mixture.weights.alpha()),
             },
             stop_at,
             deadline: reservation.deadline(),
@@ -171,7 +171,7 @@ impl VotePredictor<'_> {
             ..
         } = self;
         SmoothingPlan {
-            alpha: context.mixture.alpha,
+            alpha: context.mixture.weights.alpha(),
             sigma: smoother.sigma,
             radius_method: context.certificate.radius,
             bound_method: match params.bound {

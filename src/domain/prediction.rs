@@ -1,5 +1,6 @@
 //! The prediction for one input.
 
+use crate::certificate::WeightRule;
 use crate::domain::Certificate;
 
 /// The prediction for one input, over K classes.
@@ -9,6 +10,10 @@ pub struct Prediction {
     pub class: usize,
     /// `f_i`, K finite values.
     pub mixed_logits: Vec<f64>,
+    /// The weight of `h` in the mixed logits: alpha or `fallback_alpha`.
+    pub robust_weight: f64,
+    /// The rule that selected the weight.
+    pub weight_rule: WeightRule,
     /// The certificate for the class.
     pub certificate: Certificate,
     /// `ln g_i`, K values.

@@ -7,8 +7,10 @@ use std::sync::Arc;
 pub struct Provenance {
     /// SHA-256 of the active configuration, hexadecimal.
     pub config_revision: Arc<str>,
-    /// Weight of the robust model.
+    /// Weight of the robust model where its margin is large enough for a certificate.
     pub alpha: f64,
+    /// Weight of the robust model where its margin is smaller.
+    pub fallback_alpha: f64,
     /// Temperature of the robust model.
     pub robust_temperature: f64,
     /// SHA-256 of the standard ONNX file, hexadecimal.

@@ -14,7 +14,7 @@ use super::draining_engines::DrainingEngines;
 use super::prepare::{self, EngineLoader, PrepareComponents, Prepared, ReloadError, differences};
 use super::snapshot::{CurrentSnapshot, Snapshot};
 use super::status::ConfigStatus;
-use crate::certificate::Alpha;
+use crate::certificate::MixingWeights;
 use crate::classifier::Engine;
 use crate::domain::Violations;
 use crate::settings::{ChangeHint, FileWatcher, Settings, SettingsSource};
@@ -34,8 +34,8 @@ pub struct Reloader {
     settings: Settings,
     engine: Arc<Engine>,
     ramp: Option<AlphaRamp>,
-    /// The alpha of the snapshot in force.
-    alpha: Alpha,
+    /// The weights of the snapshot in force.
+    weights: MixingWeights,
     /// The contents of the files at the last detection.
     last_digests: ConfigDigests,
     /// The time of the next retry of a rejected change, and the delay before that retry.
@@ -91,7 +91,7 @@ impl Reloader {
         Ok(Self {
             source,
             context,
-            alpha: settings.mixture.alpha,
+            weights: settings.mixture.weights,
             settings,
             health: watch::Sender::new(engine.healthy()),
             engine,
@@ -223,28 +223,28 @@ impl Reloader {
             commit,
         } = prepared;
         // A change of other keys does not restart a ramp.
-        let same_target = self.settings.mixture.alpha == settings.mixture.alpha
+        let same_target = self.settings.mixture.weights == settings.mixture.weights
             && self.settings.tuning.alpha_ramp == settings.tuning.alpha_ramp;
         let ramp = match self.ramp {
             Some(ramp) if same_target => Some(ramp),
             _ => AlphaRamp::new(
-                self.alpha,
-                settings.mixture.alpha,
+                self.weights,
+                settings.mixture.weights,
                 Instant::now(),
                 settings.tuning.alpha_ramp,
             ),
         };
-        let alpha = if ramp.is_some() {
-            self.alpha
+        let weights = if ramp.is_some() {
+            self.weights
         } else {
-            settings.mixture.alpha
+            settings.mixture.weights
         };
-        let snapshot = match prepare::snapshot(&engine, &settings.with_alpha(alpha)) {
+        let snapshot = match prepare::snapshot(&engine, &settings.with_weights(weights)) {
             Ok(snapshot) => snapshot,
             // `prepare` has checked the settings; only the start of a thread can still fail.
             Err(violations) => return self.reject(contents, &ReloadError::Rejected(violations), false),
         };
-        (self.last_digests, self.ramp, self.alpha, self.retry) = (contents, ramp, alpha, None);
+        (self.last_digests, self.ramp, self.weights, self.retry) = (contents, ramp, weights, None);
         let changes = differences(&self.settings.effective, &settings.effective);
         let revision = snapshot.classifier.provenance().config_revision.clone();
         commit();
@@ -267,22 +267,26 @@ impl Reloader {
         warn_if_uncertified(&self.settings);
     }
 
-    /// Moves alpha one step along the ramp.
+    /// Moves the weights one step along the ramp.
     fn advance_ramp(&mut self) {
         let Some(ramp) = &mut self.ramp else { return };
-        let (alpha, finished) = ramp.advance(Instant::now());
-        match prepare::snapshot(&self.engine, &self.settings.with_alpha(alpha)) {
+        let (weights, finished) = ramp.advance(Instant::now());
+        match prepare::snapshot(&self.engine, &self.settings.with_weights(weights)) {
             Ok(snapshot) => {
                 let status = self.context.live.status();
                 self.context.observer.in_force(&snapshot, &status);
                 self.context.live.swap(snapshot, status);
-                self.alpha = alpha;
+                self.weights = weights;
             }
             Err(violations) => tracing::error!("alpha ramp step failed: {violations}"),
         }
         if finished {
             self.ramp = None;
-            tracing::info!(alpha = alpha.get(), "alpha ramp finished");
+            tracing::info!(
+                alpha = weights.alpha().get(),
+                fallback_alpha = weights.fallback_alpha().get(),
+                "alpha ramp finished"
+            );
         }
     }
 }
@@ -297,7 +301,7 @@ async fn sleep_until(instant: Option<Instant>) {
 
 /// Warns if alpha rules out every certificate.
 fn warn_if_uncertified(settings: &Settings) {
-    let alpha = settings.mixture.alpha;
+    let alpha = settings.mixture.weights.alpha();
     if !alpha.can_certify() {
         tracing::warn!(
             alpha = alpha.get(),

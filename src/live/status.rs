@@ -14,6 +14,8 @@ pub struct ConfigStatus {
     pub since: SystemTime,
     /// The alpha of the settings file. A ramp may not have reached it yet.
     pub target_alpha: f64,
+    /// The `fallback_alpha` of the settings file. A ramp may not have reached it yet.
+    pub target_fallback_alpha: f64,
     /// Changes that came into force since the process started.
     pub reloads: u64,
     /// Changes that were rejected since the process started.
@@ -38,7 +40,8 @@ impl ConfigStatus {
         Self {
             file_sha256: settings.file_sha256.clone(),
             since: wall_clock(),
-            target_alpha: settings.mixture.alpha.get(),
+            target_alpha: settings.mixture.weights.alpha().get(),
+            target_fallback_alpha: settings.mixture.weights.fallback_alpha().get(),
             reloads: 0,
             failed_reloads: 0,
             pending: None,

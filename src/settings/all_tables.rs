@@ -12,7 +12,7 @@ use super::tables::{
     OpenInferenceSettings, RuntimeSettings, SchedulerSettings, ServerSettings, TraceSettings, TuningSettings,
 };
 use super::value_origin::{ValueOrigin, ValueSources};
-use crate::certificate::Alpha;
+use crate::certificate::MixingWeights;
 use crate::domain::{ProofKey, Violations};
 
 /// Every value that an operator can set, typed and in its range.
@@ -28,6 +28,9 @@ pub struct Settings {
     pub mixture: MixtureSettings,
     /// How alpha changes.
     pub tuning: TuningSettings,
+    /// Mixtures that the server evaluates on live traffic: ascending in alpha, then in
+    /// `fallback_alpha` and temperature, without duplicates.
+    pub shadow_candidates: Vec<MixtureSettings>,
     /// How votes become certificates.
     pub certificate: CertificateSettings,
     /// Keys that the server trusts to sign proof records.
@@ -61,14 +64,17 @@ impl Settings {
         models.into_iter().chain(access).collect()
     }
 
-    /// The same settings with `alpha` in force: one step of a ramp.
+    /// The same settings with `weights` in force: one step of a ramp.
     #[must_use]
-    pub fn with_alpha(&self, alpha: Alpha) -> Self {
+    pub fn with_weights(&self, weights: MixingWeights) -> Self {
         let mut settings = self.clone();
-        settings.mixture.alpha = alpha;
-        settings
-            .effective
-            .insert("mixture.alpha".to_owned(), alpha.get().to_string());
+        settings.mixture.weights = weights;
+        for (key, weight) in [
+            ("mixture.alpha", weights.alpha()),
+            ("mixture.fallback_alpha", weights.fallback_alpha()),
+        ] {
+            settings.effective.insert(key.to_owned(), weight.get().to_string());
+        }
         settings
     }
 }
@@ -125,6 +131,8 @@ fn read_tables(reader: &mut Reader) -> Option<Settings> {
     let access = tables::access::read(reader, server.listen);
     let models = tables::models::read(reader);
     let mixture = tables::mixture::read(reader);
+    let served = mixture.as_ref().map(|(mixture, _)| *mixture);
+    let shadow_candidates = tables::shadow_candidates::read(reader, served);
     let certificate = tables::certificate::read(reader);
     let proof_keys = tables::certificate::read_proof_keys(reader);
     let runtime = tables::runtime::read(reader);
@@ -140,6 +148,7 @@ fn read_tables(reader: &mut Reader) -> Option<Settings> {
         models,
         mixture,
         tuning,
+        shadow_candidates,
         certificate: certificate?,
         proof_keys,
         runtime,

@@ -28,7 +28,7 @@ fn violated_keys(text: &str) -> Vec<String> {
 fn absent_keys_have_defaults() {
     let settings = read(MINIMAL, &[]).unwrap();
     assert_eq!(settings.server.listen.to_string(), "127.0.0.1:50051");
-    assert_eq!(settings.mixture.alpha.get(), 0.76);
+    assert_eq!(settings.mixture.weights.alpha().get(), 0.76);
     assert_eq!(settings.certificate.bound, BoundKind::Anytime);
     assert!(settings.models.robust.ends_with("h.toml"));
     assert_eq!(settings.runtime.library, PathBuf::from("/lib/ort.so"));
@@ -98,7 +98,7 @@ fn the_environment_overrides_the_file() {
         ("HOME", "/"),
     ];
     let settings = read(&text, &variables).unwrap();
-    assert_eq!(settings.mixture.alpha.get(), 0.9);
+    assert_eq!(settings.mixture.weights.alpha().get(), 0.9);
     assert_eq!(settings.server.max_inputs, 8);
 }
 

@@ -300,7 +300,7 @@ fn bounded_list<T>(items: impl Iterator<Item = Option<T>>, max_length: usize) ->
 
 /// An integer or a float. The conversions of the `config` crate are not used: they take `true` for
 /// 1.0.
-fn as_float(kind: &ValueKind) -> Option<f64> {
+pub(super) fn as_float(kind: &ValueKind) -> Option<f64> {
     match kind {
         ValueKind::Float(value) => Some(*value),
         ValueKind::I64(value) => i32::try_from(*value).ok().map(f64::from),

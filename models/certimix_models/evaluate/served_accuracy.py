@@ -9,7 +9,7 @@ from statistics import median
 
 # The labels of CIFAR-10. This command needs no package, so it does not import the data set.
 LABELS = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
-RADII = [0.0, 36 / 255, 0.25]
+RADII = [0.0, 36 / 255, 0.25, 0.5]
 
 
 def run(options: argparse.Namespace) -> None:
@@ -22,7 +22,11 @@ def run(options: argparse.Namespace) -> None:
         return f"{100 * sum(hits) / len(hits):6.2f} %"
 
     pairs = list(zip(predictions, labels, strict=True))
-    print(f"{len(pairs)} images, alpha {predictions[0]['provenance']['alpha']}")
+    provenance = predictions[0]["provenance"]
+    weights = f"alpha {provenance['alpha']}"
+    if "fallback_alpha" in provenance:
+        weights += f", fallback_alpha {provenance['fallback_alpha']}"
+    print(f"{len(pairs)} images, {weights}, temperature {provenance['robust_temperature']}")
     for name, key in (
         ("g alone", "standard_class_index"),
         ("h alone", "robust_class_index"),

@@ -5,6 +5,7 @@ mod certification_rules;
 mod coverage;
 mod examples;
 mod fuzz;
+mod gated_mixture;
 mod high_precision_lipschitz;
 mod high_precision_normal;
 mod input_validation;

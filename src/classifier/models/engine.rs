@@ -89,7 +89,8 @@ impl Engine {
     pub(in crate::classifier) fn provenance(&self, settings: &Settings) -> Provenance {
         Provenance {
             config_revision: self.config_revision(settings).into(),
-            alpha: settings.mixture.alpha.get(),
+            alpha: settings.mixture.weights.alpha().get(),
+            fallback_alpha: settings.mixture.weights.fallback_alpha().get(),
             robust_temperature: settings.mixture.robust_temperature.get(),
             standard_model_sha256: self.standard.summary.sha256.clone(),
             robust_model_sha256: self.robust.summary.sha256.clone(),

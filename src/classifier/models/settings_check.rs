@@ -18,19 +18,33 @@ pub(super) fn check_settings(
 ) -> Result<(), Violations> {
     let mut violations = Violations::default();
     let is_smoothed = matches!(guarantee, ModelGuarantee::GaussianSmoothing { .. });
-    let has_temperature = settings.mixture.robust_temperature != Temperature::ONE;
     let takes_temperature = output_kind == OutputKind::Logits && !is_smoothed;
-    violations.check(
-        !has_temperature || takes_temperature,
-        "mixture.robust_temperature",
-        || {
+    let candidates = &settings.shadow_candidates;
+    let served_temperature = [settings.mixture.robust_temperature];
+    let candidate_temperatures: Vec<_> = candidates
+        .iter()
+        .map(|candidate| candidate.robust_temperature)
+        .collect();
+    for (key, temperatures) in [
+        ("mixture.robust_temperature", served_temperature.as_slice()),
+        ("mixture.shadow_candidates", &candidate_temperatures),
+    ] {
+        // A candidate that follows the served temperature adds no violation of its own.
+        let is_new = |temperature: &&Temperature| {
+            key == "mixture.robust_temperature" || **temperature != settings.mixture.robust_temperature
+        };
+        let has_temperature = temperatures
+            .iter()
+            .filter(is_new)
+            .any(|&temperature| temperature != Temperature::ONE);
+        violations.check(!has_temperature || takes_temperature, key, || {
             format!(
-                "must be 1 for a robust model with guarantee \"{}\" and these outputs: a temperature has no effect on \
-                 votes or probabilities",
+                "the temperature must be 1 for a robust model with guarantee \"{}\" and these outputs: it has no \
+                 effect on votes or probabilities",
                 guarantee.name()
             )
-        },
-    );
+        });
+    }
     // Two batches for each input whose votes are drawn at the same time.
     let needed_rows = max_concurrent_inputs(settings) * 2 * settings.runtime.robust_batch_size.unwrap_or(1);
     let has_capacity = !is_smoothed || bulk_capacity(settings.scheduler.queue_rows) >= needed_rows;

@@ -37,10 +37,10 @@ pub(in crate::classifier) fn certify(
         certified_class: None,
         certificate,
     };
-    if let Some(reason) = unavailable_reason(guarantee, mixture.alpha) {
+    if let Some(reason) = unavailable_reason(guarantee, mixture.weights.alpha()) {
         return Ok(uncertified(Certificate::unavailable(reason)));
     }
-    let (alpha, is_finite) = (mixture.alpha, output.iter().all(|value| value.is_finite()));
+    let (alpha, is_finite) = (mixture.weights.alpha(), output.iter().all(|value| value.is_finite()));
     // The constants were proven for rows that sum to 1. They do not apply to any other row.
     let is_valid = is_finite && (kind == OutputKind::Logits || are_probabilities(output));
     let (radius, method) = match guarantee {
@@ -113,7 +113,7 @@ pub(in crate::classifier) fn certify(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::certificate::Alpha;
+    use crate::certificate::{Alpha, MixingWeights};
     use crate::domain::Norm;
 
     fn certified(output: &[f32]) -> Certificate {
@@ -131,7 +131,7 @@ mod tests {
             levels: None,
         };
         let mixture = MixtureSettings {
-            alpha: Alpha::new(0.76).unwrap(),
+            weights: MixingWeights::constant(Alpha::new(0.76).unwrap()),
             robust_temperature: Temperature::ONE,
         };
         certify(&guarantee, OutputKind::Probabilities, output, &spec, &mixture)

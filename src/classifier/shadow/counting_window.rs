@@ -8,19 +8,19 @@ use super::evaluator::Evaluator;
 use super::recorded_outputs::RecordedOutputs;
 use super::shadow_counts::ShadowCounts;
 use super::shadow_report::{ShadowReport, ShadowRow};
-use crate::certificate::{Alpha, Temperature};
-use crate::settings::{CertificateSettings, Settings};
+use crate::certificate::{MixingWeights, Temperature};
+use crate::settings::{CertificateSettings, MixtureSettings, Settings};
 
 /// The settings that must stay the same during a window, beside the models.
 ///
-/// While alpha ramps to its target, each step serves another alpha. A new window for each step
+/// While alpha ramps to its target, each step serves another mixture. A new window for each step
 /// would leave no usable counts, so the ramp is one window and the traffic after it is the next
 /// one.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct WindowConfig {
-    alphas: Vec<Alpha>,
-    target_alpha: Alpha,
-    alpha_ramping: bool,
+    candidates: Vec<MixtureSettings>,
+    target_weights: MixingWeights,
+    ramping: bool,
     robust_temperature: Temperature,
     certificate: CertificateSettings,
 }
@@ -29,9 +29,9 @@ impl WindowConfig {
     pub(super) fn of(settings: &Settings) -> Self {
         let (mixture, tuning) = (&settings.mixture, &settings.tuning);
         Self {
-            alphas: tuning.shadow_alphas.clone(),
-            target_alpha: tuning.target_alpha,
-            alpha_ramping: mixture.alpha != tuning.target_alpha,
+            candidates: settings.shadow_candidates.clone(),
+            target_weights: tuning.target_weights,
+            ramping: mixture.weights != tuning.target_weights,
             robust_temperature: mixture.robust_temperature,
             certificate: settings.certificate,
         }
@@ -45,13 +45,13 @@ pub(super) struct CountingWindow {
     since: SystemTime,
     since_revision: String,
     dropped: AtomicU64,
-    /// The counts of the serving alpha, then of each candidate.
+    /// The counts of the serving mixture, then of each candidate.
     counts: Mutex<Vec<ShadowCounts>>,
 }
 
 impl CountingWindow {
     pub(super) fn start(config: WindowConfig, evaluator: Evaluator, since_revision: &str) -> Self {
-        let rows = 1 + evaluator.alphas().count();
+        let rows = 1 + evaluator.candidates().len();
         Self {
             config,
             evaluator,
@@ -86,22 +86,21 @@ impl CountingWindow {
         }
     }
 
-    /// Returns the current counts. `alpha` is the serving one.
-    pub(super) fn report(&self, alpha: Alpha) -> ShadowReport {
+    /// Returns the current counts. `serving` is the mixture in force.
+    pub(super) fn report(&self, serving: MixtureSettings) -> ShadowReport {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let alphas = std::iter::once(alpha).chain(self.evaluator.alphas());
-        let mut rows = alphas.zip(counts).map(|(alpha, counts)| ShadowRow {
-            alpha: alpha.get(),
-            counts,
-        });
+        let mixtures = std::iter::once(&serving).chain(self.evaluator.candidates());
+        let mut rows = mixtures
+            .zip(counts)
+            .map(|(&mixture, counts)| ShadowRow { mixture, counts });
         let serving = rows.next().unwrap_or(ShadowRow {
-            alpha: alpha.get(),
+            mixture: serving,
             counts: ShadowCounts::default(),
         });
         ShadowReport {
             since: self.since,
             since_revision: self.since_revision.clone(),
-            alpha_ramping: self.config.alpha_ramping,
+            alpha_ramping: self.config.ramping,
             dropped: self.dropped.load(Ordering::Relaxed),
             serving,
             candidates: rows.collect(),
@@ -122,11 +121,14 @@ fn wall_clock() -> SystemTime {
 impl CountingWindow {
     /// A window with one candidate.
     pub(super) fn example() -> Self {
-        let half = Alpha::new(0.5).unwrap();
+        let half = MixtureSettings {
+            weights: MixingWeights::constant(crate::certificate::Alpha::new(0.5).unwrap()),
+            robust_temperature: Temperature::ONE,
+        };
         let config = WindowConfig {
-            alphas: vec![half],
-            target_alpha: half,
-            alpha_ramping: false,
+            candidates: vec![half],
+            target_weights: half.weights,
+            ramping: false,
             robust_temperature: Temperature::ONE,
             certificate: CertificateSettings {
                 failure_probability: crate::certificate::FailureProbability::new(0.001).unwrap(),
@@ -142,11 +144,11 @@ impl CountingWindow {
                 allow_inexact_runtime: false,
             },
         };
-        Self::start(config, Evaluator::example(&[half]), "revision")
+        Self::start(config, Evaluator::example(vec![half]), "revision")
     }
 
     pub(super) fn evaluated_inputs(&self) -> u64 {
-        self.report(Alpha::new(0.5).unwrap()).candidates[0].counts.inputs
+        self.report(self.config.candidates[0]).candidates[0].counts.inputs
     }
 
     pub(super) fn dropped_inputs(&self) -> u64 {

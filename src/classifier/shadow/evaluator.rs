@@ -1,9 +1,9 @@
-//! Computes the prediction of each candidate alpha with the code that answers requests.
+//! Computes the prediction of each candidate mixture with the code that answers requests.
 
 use super::recorded_outputs::{RecordedOutputs, VoteObservation};
 use super::shadow_prediction::{ServedPrediction, ShadowPrediction};
 use crate::certificate::{
-    Alpha, CertificateError, SmoothingPlan, Tally, Temperature, VoteRule, argmax, mixed_logits, served_radius,
+    CertificateError, SmoothingPlan, Tally, Temperature, VoteRule, argmax, mixed_logits, served_radius,
 };
 use crate::classifier::prediction::lipschitz;
 use crate::classifier::prediction::mixing::mix;
@@ -32,21 +32,14 @@ pub(super) struct Evaluator {
 }
 
 impl Evaluator {
-    /// Creates an evaluator of `alphas` at one temperature of the robust model.
-    pub(super) fn new(models: EvaluatedModels, alphas: &[Alpha], robust_temperature: Temperature) -> Self {
-        let candidate = |&alpha| MixtureSettings {
-            alpha,
-            robust_temperature,
-        };
-        Self {
-            models,
-            candidates: alphas.iter().map(candidate).collect(),
-        }
+    /// Creates an evaluator of `candidates`.
+    pub(super) fn new(models: EvaluatedModels, candidates: Vec<MixtureSettings>) -> Self {
+        Self { models, candidates }
     }
 
-    /// The alphas of the candidates.
-    pub(super) fn alphas(&self) -> impl Iterator<Item = Alpha> {
-        self.candidates.iter().map(|candidate| candidate.alpha)
+    /// The candidates, in the order of the predictions.
+    pub(super) fn candidates(&self) -> &[MixtureSettings] {
+        &self.candidates
     }
 
     /// Returns the predictions for each input of `observation`.
@@ -99,7 +92,7 @@ impl Evaluator {
         } = &self.models;
         let standard = lipschitz::log_probs(output_kinds.standard, standard, Temperature::ONE);
         let robust = lipschitz::certify(guarantee, output_kinds.robust, robust, spec, candidate)?;
-        let prediction = mix(candidate.alpha, standard, robust);
+        let prediction = mix(candidate.weights, standard, robust);
         Ok(ServedPrediction::new(&prediction).as_shadow())
     }
 
@@ -113,7 +106,7 @@ impl Evaluator {
         votes: &VoteObservation,
         candidate: &MixtureSettings,
     ) -> Result<ShadowPrediction, CertificateError> {
-        let can_certify = unavailable_reason(&self.models.guarantee, candidate.alpha).is_none();
+        let can_certify = unavailable_reason(&self.models.guarantee, candidate.weights.alpha()).is_none();
         let tallies = votes.trace.tallies();
         let mut prediction = ShadowPrediction {
             class: 0,
@@ -128,7 +121,7 @@ impl Evaluator {
         if let Some(selection) = selection.filter(|_| can_certify) {
             let rule = VoteRule {
                 plan: SmoothingPlan {
-                    alpha: candidate.alpha,
+                    alpha: candidate.weights.alpha(),
                     ..votes.rule.plan
                 },
                 ..votes.rule
@@ -150,7 +143,9 @@ impl Evaluator {
         prediction.class = match selection {
             Some(selection) if prediction.radius > 0.0 => selection.class,
             _ => {
-                let mixed = mixed_logits(candidate.alpha, &votes.standard_log_probs, votes.trace.log_shares());
+                let log_shares = votes.trace.log_shares();
+                let weight = candidate.weights.weight(candidate.weights.rule(log_shares));
+                let mixed = mixed_logits(weight, &votes.standard_log_probs, log_shares);
                 argmax(&mixed).unwrap_or(0)
             }
         };
@@ -174,7 +169,7 @@ fn scaled_to(tally: Tally, votes: u64) -> Tally {
 #[cfg(test)]
 impl Evaluator {
     /// An evaluator for two classes and a robust model without a guarantee.
-    pub(super) fn example(alphas: &[Alpha]) -> Self {
+    pub(super) fn example(candidates: Vec<MixtureSettings>) -> Self {
         let models = EvaluatedModels {
             guarantee: ModelGuarantee::None,
             output_kinds: PerRole::of(|_| OutputKind::Probabilities),
@@ -187,6 +182,6 @@ impl Evaluator {
             },
             classes: 2,
         };
-        Self::new(models, alphas, Temperature::ONE)
+        Self::new(models, candidates)
     }
 }

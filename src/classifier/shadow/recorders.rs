@@ -8,10 +8,10 @@ use super::evaluator::{EvaluatedModels, Evaluator};
 use super::recorded_outputs::{RecordedOutputs, VoteObservation};
 use super::shadow_prediction::ServedPrediction;
 use super::shadow_report::ShadowReport;
-use crate::certificate::{Alpha, VoteRule};
+use crate::certificate::VoteRule;
 use crate::classifier::smoothing::vote_trace::VoteTrace;
 use crate::domain::{PerRole, Prediction, Violations};
-use crate::settings::Settings;
+use crate::settings::{MixtureSettings, Settings};
 
 /// The recorders of one engine. Another engine has other models and therefore other counts.
 #[derive(Default)]
@@ -47,8 +47,8 @@ impl Recorders {
         revision: &str,
     ) -> Result<Option<Recorder>, Violations> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let alphas = &settings.tuning.shadow_alphas;
-        if alphas.is_empty() {
+        let candidates = &settings.shadow_candidates;
+        if candidates.is_empty() {
             state.window = Weak::new();
             return Ok(None);
         }
@@ -57,7 +57,7 @@ impl Recorders {
             None => EvaluationWorker::start().map_err(|error| {
                 let mut violations = Violations::default();
                 violations.add(
-                    "mixture.shadow_alphas",
+                    "mixture.shadow_candidates",
                     format!("the thread that evaluates them cannot start: {error}"),
                 );
                 violations
@@ -68,7 +68,7 @@ impl Recorders {
         let window = match state.window.upgrade().filter(|window| window.config == config) {
             Some(window) => window,
             None => {
-                let evaluator = Evaluator::new(models, alphas, settings.mixture.robust_temperature);
+                let evaluator = Evaluator::new(models, candidates.clone());
                 Arc::new(CountingWindow::start(config, evaluator, revision))
             }
         };
@@ -98,8 +98,8 @@ impl Recorder {
             .submit(&self.window, RecordedOutputs::Votes(Box::new(votes)));
     }
 
-    /// Returns the current counts. `alpha` is the serving one.
-    pub(in crate::classifier) fn report(&self, alpha: Alpha) -> ShadowReport {
-        self.window.report(alpha)
+    /// Returns the current counts. `serving` is the mixture in force.
+    pub(in crate::classifier) fn report(&self, serving: MixtureSettings) -> ShadowReport {
+        self.window.report(serving)
     }
 }

@@ -3,8 +3,9 @@
 use std::time::SystemTime;
 
 use super::shadow_counts::ShadowCounts;
+use crate::settings::MixtureSettings;
 
-/// The counters of the serving alpha and of every candidate.
+/// The counters of the serving mixture and of every candidate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ShadowReport {
     /// When the counts began: with the first snapshot of these models, settings and candidates.
@@ -16,17 +17,18 @@ pub struct ShadowReport {
     pub alpha_ramping: bool,
     /// Inputs that were answered but not evaluated, because there was no time.
     pub dropped: u64,
-    /// The serving alpha.
+    /// The serving mixture.
     pub serving: ShadowRow,
-    /// The candidates, in ascending order of alpha.
+    /// The candidates, in ascending order of alpha, `fallback_alpha` and temperature.
     pub candidates: Vec<ShadowRow>,
 }
 
-/// The counters of one alpha.
+/// The counters of one mixture.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ShadowRow {
-    /// The weight of the robust model.
-    pub alpha: f64,
-    /// The predictions that this alpha would give. For the serving alpha, the served predictions.
+    /// The mixture: weights and temperature.
+    pub mixture: MixtureSettings,
+    /// The predictions that this mixture would give. For the serving mixture, the served
+    /// predictions.
     pub counts: ShadowCounts,
 }

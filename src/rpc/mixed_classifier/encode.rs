@@ -38,6 +38,7 @@ pub(super) fn prediction(prediction: Prediction, labels: &[String], include_comp
         standard_class_index: index(prediction.standard_class),
         robust_class_index: index(prediction.robust_class),
         certificate: Some(certificate(prediction.certificate)),
+        robust_weight: Some(prediction.robust_weight),
     }
 }
 
@@ -46,6 +47,7 @@ pub(super) fn provenance(provenance: &Provenance) -> proto::Provenance {
     proto::Provenance {
         config_revision: provenance.config_revision.to_string(),
         alpha: provenance.alpha,
+        fallback_alpha: Some(provenance.fallback_alpha),
         standard_model_sha256: provenance.standard_model_sha256.clone(),
         robust_model_sha256: provenance.robust_model_sha256.clone(),
         server_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -197,6 +199,8 @@ mod tests {
             robust_log_probs: vec![-1.0; classes],
             standard_class: usize::MAX,
             robust_class: usize::MAX,
+            robust_weight: 0.7,
+            weight_rule: crate::certificate::WeightRule::Fallback,
         }
     }
 
@@ -205,6 +209,7 @@ mod tests {
         let provenance = proto::Provenance {
             config_revision: "f".repeat(64),
             alpha: 0.7,
+            fallback_alpha: Some(0.5),
             standard_model_sha256: "f".repeat(64),
             robust_model_sha256: "f".repeat(64),
             server_version: "x".repeat(64),

@@ -53,6 +53,7 @@ fn config_status(status: &ConfigStatus) -> proto::ConfigStatus {
         file_sha256: status.file_sha256.clone(),
         since_unix_ms: encode::unix_ms(status.since),
         target_alpha: status.target_alpha,
+        target_fallback_alpha: Some(status.target_fallback_alpha),
         reloads: status.reloads,
         failed_reloads: status.failed_reloads,
         pending_error: status.pending.as_ref().map(|pending| proto::PendingError {

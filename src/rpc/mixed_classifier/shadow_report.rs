@@ -3,7 +3,7 @@
 use super::{encode, proto};
 use crate::classifier::{MixedClassifier, RADIUS_BOUNDS, ShadowRow};
 
-/// The counts of the serving alpha and of each candidate. Without candidates, the provenance alone.
+/// The counts of the serving mixture and of each candidate. Without candidates, the provenance alone.
 pub(super) fn response(classifier: &MixedClassifier) -> proto::GetShadowReportResponse {
     let provenance = Some(encode::provenance(classifier.provenance()));
     let Some(report) = classifier.shadow_report() else {
@@ -29,7 +29,9 @@ pub(super) fn response(classifier: &MixedClassifier) -> proto::GetShadowReportRe
 fn shadow_row(row: &ShadowRow) -> proto::ShadowRow {
     let counts = &row.counts;
     proto::ShadowRow {
-        alpha: row.alpha,
+        alpha: row.mixture.weights.alpha().get(),
+        fallback_alpha: Some(row.mixture.weights.fallback_alpha().get()),
+        robust_temperature: row.mixture.robust_temperature.get(),
         inputs: counts.inputs,
         agreements: counts.agreements,
         standard_agreements: counts.standard_agreements,

@@ -38,12 +38,13 @@ pub(super) fn infer_response(
 }
 
 /// The provenance of a response. Each value has the name of its field in `certimix.v1.Provenance`.
-pub(super) fn provenance_parameters(provenance: &Provenance) -> [(&'static str, ParameterChoice); 10] {
+pub(super) fn provenance_parameters(provenance: &Provenance) -> [(&'static str, ParameterChoice); 11] {
     use ParameterChoice::{DoubleParam, Int64Param, StringParam};
     let environment = &provenance.environment;
     [
         ("config_revision", StringParam(provenance.config_revision.to_string())),
         ("alpha", DoubleParam(provenance.alpha)),
+        ("fallback_alpha", DoubleParam(provenance.fallback_alpha)),
         ("robust_temperature", DoubleParam(provenance.robust_temperature)),
         (
             "standard_model_sha256",

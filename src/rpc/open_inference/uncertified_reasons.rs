@@ -55,6 +55,8 @@ mod tests {
         Prediction {
             class: 0,
             mixed_logits: Vec::new(),
+            robust_weight: 0.0,
+            weight_rule: crate::certificate::WeightRule::Fallback,
             certificate: Certificate::unavailable(reason),
             standard_log_probs: Vec::new(),
             robust_log_probs: Vec::new(),

@@ -1,20 +1,21 @@
 //! `[mixture]`: the weights of the two models, and the limits on changing them.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::certificate::{Alpha, Temperature};
+use crate::certificate::{Alpha, MixingWeights, Temperature};
 use crate::settings::reader::Reader;
 use crate::settings::setting_key::SettingKey;
 
-/// Most shadow alphas. Each costs a mixture and a certificate per input.
-const MAX_SHADOW_ALPHAS: usize = 16;
+/// Accepted temperatures.
+pub(super) const TEMPERATURE_RANGE: RangeInclusive<f64> = 1e-6..=1e6;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// The part of `[mixture]` that answers depend on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MixtureSettings {
-    /// Weight of the robust model.
-    pub alpha: Alpha,
+    /// The weights of the robust model.
+    pub weights: MixingWeights,
     /// T of `h = softmax(z / T)`.
     pub robust_temperature: Temperature,
 }
@@ -22,21 +23,32 @@ pub struct MixtureSettings {
 /// The part of `[mixture]` that controls how alpha changes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TuningSettings {
-    /// The configured alpha. During a ramp, the alpha of the mixture is still on its way to this
-    /// value.
-    pub target_alpha: Alpha,
-    /// How long alpha takes to change linearly from its old value to a new one; zero for at once.
+    /// The configured weights. During a ramp, the weights of the mixture are still on their way to
+    /// these.
+    pub target_weights: MixingWeights,
+    /// How long the weights take to change linearly from their old values to new ones; zero for at
+    /// once.
     pub alpha_ramp: Duration,
-    /// Candidate alphas that the server evaluates on live traffic: ascending, without duplicates.
-    pub shadow_alphas: Vec<Alpha>,
 }
 
 const ALPHA: SettingKey = SettingKey::live(
     "mixture.alpha",
     "Weight of the robust model. Certificates need more than 0.5; at 1 the standard model has no influence.",
 );
-const ALPHA_MIN: SettingKey = SettingKey::live("mixture.alpha_min", "Guard rail: the smallest alpha that is accepted.");
-const ALPHA_MAX: SettingKey = SettingKey::live("mixture.alpha_max", "Guard rail: the largest alpha that is accepted.");
+const FALLBACK_ALPHA: SettingKey = SettingKey::live(
+    "mixture.fallback_alpha",
+    "Weight of the robust model where its margin is below `(1 - alpha) / alpha`, so that nothing can be certified. \
+     No radius depends on it. At 0 the standard model alone answers there; at alpha the mixture is the paper's.",
+)
+.with_computed_default("`mixture.alpha`");
+const ALPHA_MIN: SettingKey = SettingKey::live(
+    "mixture.alpha_min",
+    "Guard rail: the smallest alpha and fallback_alpha that are accepted.",
+);
+const ALPHA_MAX: SettingKey = SettingKey::live(
+    "mixture.alpha_max",
+    "Guard rail: the largest alpha and fallback_alpha that are accepted.",
+);
 
 pub(in crate::settings) fn read(reader: &mut Reader) -> Option<(MixtureSettings, TuningSettings)> {
     let is_weight = |alpha: f64| Alpha::new(alpha).is_ok();
@@ -47,9 +59,19 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<(MixtureSettings,
     reader.check(alpha_min <= alpha_max, ALPHA_MIN, || {
         format!("is over mixture.alpha_max = {alpha_max}")
     });
-    reader.check((alpha_min..=alpha_max).contains(&alpha), ALPHA, || {
-        format!("{alpha} is outside the guard rails mixture.alpha_min = {alpha_min} to mixture.alpha_max = {alpha_max}")
+    let fallback_alpha = reader.float(FALLBACK_ALPHA, alpha, "a number from 0 to mixture.alpha", is_weight);
+    reader.check(fallback_alpha <= alpha, FALLBACK_ALPHA, || {
+        format!("expected a number from 0 to mixture.alpha = {alpha}, found {fallback_alpha}")
     });
+    // A fallback_alpha that follows alpha adds no violation of its own.
+    for (key, weight) in [(ALPHA, alpha), (FALLBACK_ALPHA, fallback_alpha)] {
+        let is_same = key.name == FALLBACK_ALPHA.name && fallback_alpha == alpha;
+        reader.check(is_same || (alpha_min..=alpha_max).contains(&weight), key, || {
+            format!(
+                "{weight} is outside the guard rails mixture.alpha_min = {alpha_min} to mixture.alpha_max = {alpha_max}"
+            )
+        });
+    }
     let robust_temperature = reader.float(
         SettingKey::live(
             "mixture.robust_temperature",
@@ -57,38 +79,26 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<(MixtureSettings,
         ),
         1.0,
         "a number from 1e-6 to 1e6",
-        |t| (1e-6..=1e6).contains(&t),
+        |t| TEMPERATURE_RANGE.contains(&t),
     );
     let alpha_ramp = reader.duration(
         SettingKey::live(
             "mixture.alpha_ramp",
-            "How long alpha takes to change linearly from its old value to a new one. `\"0s\"` changes it at once.",
+            "How long alpha and fallback_alpha take to change linearly from their old values to new ones. `\"0s\"` changes \
+             them at once.",
         ),
         Duration::ZERO,
         Duration::ZERO..=DAY,
     );
-    let mut shadow_alphas = reader.floats(
-        SettingKey::live(
-            "mixture.shadow_alphas",
-            "Candidate alphas that the server evaluates on live traffic without serving them.",
-        ),
-        MAX_SHADOW_ALPHAS,
-        "a list of at most 16 numbers from 0 to 1, such as [0.6, 0.9]",
-        is_weight,
-    );
-    shadow_alphas.sort_by(f64::total_cmp);
-    shadow_alphas.dedup();
+    let (alpha, fallback_alpha) = (Alpha::new(alpha).ok()?, Alpha::new(fallback_alpha).ok()?);
     let mixture = MixtureSettings {
-        alpha: Alpha::new(alpha).ok()?,
+        // The violation is recorded above. A check of the configuration goes on with weights that fit.
+        weights: MixingWeights::new(alpha, fallback_alpha).unwrap_or_else(|_| MixingWeights::constant(alpha)),
         robust_temperature: Temperature::new(robust_temperature).ok()?,
     };
     let tuning = TuningSettings {
-        target_alpha: mixture.alpha,
+        target_weights: mixture.weights,
         alpha_ramp,
-        shadow_alphas: shadow_alphas
-            .into_iter()
-            .filter_map(|alpha| Alpha::new(alpha).ok())
-            .collect(),
     };
     Some((mixture, tuning))
 }

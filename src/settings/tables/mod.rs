@@ -11,6 +11,7 @@ pub(super) mod open_inference;
 pub(super) mod runtime;
 pub(super) mod scheduler;
 pub(super) mod server;
+pub(super) mod shadow_candidates;
 pub(super) mod traces;
 
 pub use access::{AccessSettings, TlsSettings};

@@ -1,4 +1,4 @@
-//! The counts of the shadow alphas.
+//! The counts of the shadow candidates.
 //!
 //! A scrape reads them from the report. The counts restart when the config that they are compared
 //! with changes, and a removed candidate must disappear from the export.
@@ -14,8 +14,9 @@ use super::registry::MetricRegistry;
 use crate::classifier::{RADIUS_BOUNDS, ShadowReport, ShadowRow};
 
 const RADIUS: &str = "certimix_shadow_radius";
-const RADIUS_HELP: &str = "Radii that a shadow alpha would have certified, in the units of the float input, by alpha.";
-const ALPHA: &str = "alpha";
+const RADIUS_HELP: &str =
+    "Radii that a shadow candidate would have certified, in the units of the float input, by mixture.";
+const MIXTURE_LABELS: [&str; 3] = ["alpha", "fallback_alpha", "robust_temperature"];
 
 pub(super) struct ShadowMetrics {
     inputs: IntCounterVec,
@@ -29,23 +30,23 @@ pub(super) struct ShadowMetrics {
 
 impl ShadowMetrics {
     pub(super) fn new(registry: &MetricRegistry) -> Result<Self, Error> {
-        let counters = |name, help| registry.counters(name, help, &[ALPHA]);
+        let counters = |name, help| registry.counters(name, help, &MIXTURE_LABELS);
         Ok(Self {
             inputs: counters(
                 "certimix_shadow_inputs_total",
-                "Inputs that a shadow alpha was evaluated on, by alpha.",
+                "Inputs that a shadow candidate was evaluated on, by mixture.",
             )?,
             agreements: counters(
                 "certimix_shadow_agreements_total",
-                "Inputs for which a shadow alpha gives the class that was served, by alpha.",
+                "Inputs for which a shadow candidate gives the class that was served, by mixture.",
             )?,
             certified: counters(
                 "certimix_shadow_certified_total",
-                "Inputs that a shadow alpha would have certified, by alpha.",
+                "Inputs that a shadow candidate would have certified, by mixture.",
             )?,
             open: counters(
                 "certimix_shadow_open_total",
-                "Inputs that a shadow alpha does not certify with the votes drawn but might with more votes, by alpha.",
+                "Inputs that a shadow candidate does not certify with the votes drawn but might with more votes, by mixture.",
             )?,
             dropped: registry.counters(
                 "certimix_shadow_dropped_total",
@@ -71,13 +72,25 @@ impl ShadowMetrics {
         let Some(shadow) = shadow else { return };
         count(&self.dropped, &[], shadow.dropped);
         for candidate in &shadow.candidates {
-            let alpha = candidate.alpha.to_string();
-            count(&self.inputs, &[&alpha], candidate.counts.inputs);
-            count(&self.agreements, &[&alpha], candidate.counts.agreements);
-            count(&self.certified, &[&alpha], candidate.counts.certified);
-            count(&self.open, &[&alpha], candidate.counts.open);
+            let values = label_values(candidate);
+            let labels = values.each_ref().map(String::as_str);
+            count(&self.inputs, &labels, candidate.counts.inputs);
+            count(&self.agreements, &labels, candidate.counts.agreements);
+            count(&self.certified, &labels, candidate.counts.certified);
+            count(&self.open, &labels, candidate.counts.open);
         }
     }
+}
+
+/// The values of [`MIXTURE_LABELS`] for one candidate.
+fn label_values(candidate: &ShadowRow) -> [String; 3] {
+    let weights = candidate.mixture.weights;
+    [
+        weights.alpha().get(),
+        weights.fallback_alpha().get(),
+        candidate.mixture.robust_temperature.get(),
+    ]
+    .map(|value| value.to_string())
 }
 
 fn count(family: &IntCounterVec, labels: &[&str], value: u64) {
@@ -103,10 +116,13 @@ fn histogram(candidate: &ShadowRow) -> Metric {
     histogram.set_bucket(buckets);
     histogram.set_sample_count(radii.buckets.iter().sum());
     histogram.set_sample_sum(radii.sum);
-    let mut label = LabelPair::default();
-    label.set_name(ALPHA.to_owned());
-    label.set_value(candidate.alpha.to_string());
-    let mut metric = Metric::from_label(vec![label]);
+    let labels = MIXTURE_LABELS.iter().zip(label_values(candidate)).map(|(name, value)| {
+        let mut label = LabelPair::default();
+        label.set_name((*name).to_owned());
+        label.set_value(value);
+        label
+    });
+    let mut metric = Metric::from_label(labels.collect());
     metric.set_histogram(histogram);
     metric
 }
@@ -121,7 +137,7 @@ struct RadiusHistograms {
 
 impl RadiusHistograms {
     fn new() -> Result<Self, Error> {
-        let labels = vec![ALPHA.to_owned()];
+        let labels = MIXTURE_LABELS.map(str::to_owned).to_vec();
         Ok(Self {
             desc: Desc::new(RADIUS.to_owned(), RADIUS_HELP.to_owned(), labels, HashMap::new())?,
             metrics: Arc::default(),
@@ -153,7 +169,9 @@ mod tests {
     use std::time::SystemTime;
 
     use super::{RADIUS_BOUNDS, ShadowMetrics, ShadowReport, ShadowRow};
+    use crate::certificate::{Alpha, MixingWeights, Temperature};
     use crate::classifier::{RadiusHistogram, ShadowCounts};
+    use crate::settings::MixtureSettings;
     use crate::telemetry::metrics::registry::MetricRegistry;
 
     fn text(registry: &MetricRegistry) -> String {
@@ -172,7 +190,10 @@ mod tests {
         radii.buckets[RADIUS_BOUNDS.len()] = 3;
         radii.sum = 4.5;
         let row = |alpha| ShadowRow {
-            alpha,
+            mixture: MixtureSettings {
+                weights: MixingWeights::new(Alpha::new(alpha).unwrap(), Alpha::new(0.5).unwrap()).unwrap(),
+                robust_temperature: Temperature::new(0.2).unwrap(),
+            },
             counts: ShadowCounts {
                 inputs: 9,
                 certified: 6,
@@ -193,13 +214,13 @@ mod tests {
         metrics.set(Some(&shadow));
         let found = text(&registry);
         for line in [
-            r#"certimix_shadow_inputs_total{alpha="0.7"} 9"#,
-            r#"certimix_shadow_certified_total{alpha="0.95"} 6"#,
-            r#"certimix_shadow_radius_bucket{alpha="0.95",le="0.001"} 1"#,
-            r#"certimix_shadow_radius_bucket{alpha="0.95",le="0.002"} 3"#,
-            r#"certimix_shadow_radius_bucket{alpha="0.95",le="+Inf"} 6"#,
-            r#"certimix_shadow_radius_sum{alpha="0.95"} 4.5"#,
-            r#"certimix_shadow_radius_count{alpha="0.95"} 6"#,
+            r#"certimix_shadow_inputs_total{alpha="0.7",fallback_alpha="0.5",robust_temperature="0.2"} 9"#,
+            r#"certimix_shadow_certified_total{alpha="0.95",fallback_alpha="0.5",robust_temperature="0.2"} 6"#,
+            r#"certimix_shadow_radius_bucket{alpha="0.95",fallback_alpha="0.5",robust_temperature="0.2",le="0.001"} 1"#,
+            r#"certimix_shadow_radius_bucket{alpha="0.95",fallback_alpha="0.5",robust_temperature="0.2",le="0.002"} 3"#,
+            r#"certimix_shadow_radius_bucket{alpha="0.95",fallback_alpha="0.5",robust_temperature="0.2",le="+Inf"} 6"#,
+            r#"certimix_shadow_radius_sum{alpha="0.95",fallback_alpha="0.5",robust_temperature="0.2"} 4.5"#,
+            r#"certimix_shadow_radius_count{alpha="0.95",fallback_alpha="0.5",robust_temperature="0.2"} 6"#,
             "certimix_shadow_dropped_total 5",
         ] {
             assert!(found.contains(&format!("{line}\n")), "no {line} in {found}");

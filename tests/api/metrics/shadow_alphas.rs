@@ -37,7 +37,9 @@ async fn exported_shadow_metrics_match_the_report() {
     let report = report(&server).await;
     assert_eq!(report.candidates.len(), 2);
     for row in &report.candidates {
-        let of = |name: &str| found.value(&format!("certimix_shadow_{name}{{alpha=\"{}\"}}", row.alpha));
+        let alpha = row.alpha;
+        let mixture = format!("alpha=\"{alpha}\",fallback_alpha=\"{alpha}\",robust_temperature=\"1\"");
+        let of = |name: &str| found.value(&format!("certimix_shadow_{name}{{{mixture}}}"));
         for (name, expected) in [
             ("inputs_total", row.inputs),
             ("agreements_total", row.agreements),
@@ -51,10 +53,7 @@ async fn exported_shadow_metrics_match_the_report() {
         let mut cumulative = 0;
         for (bound, more) in report.radius_bounds.iter().zip(&row.radii) {
             cumulative += more;
-            let bucket = format!(
-                "certimix_shadow_radius_bucket{{alpha=\"{}\",le=\"{bound}\"}}",
-                row.alpha
-            );
+            let bucket = format!("certimix_shadow_radius_bucket{{{mixture},le=\"{bound}\"}}");
             assert_eq!(found.value(&bucket), as_f64(cumulative), "{bucket}");
         }
         assert!(row.certified > 0 && row.agreements > 0, "this tests little: {row:?}");
@@ -70,7 +69,10 @@ async fn exported_shadow_metrics_match_the_report() {
             .filter(|id| id.starts_with("certimix_shadow_inputs_total"));
         ids.cloned().collect::<Vec<_>>()
     };
-    assert_eq!(alphas(&found), [r#"certimix_shadow_inputs_total{alpha="0.8"}"#]);
+    assert_eq!(
+        alphas(&found),
+        [r#"certimix_shadow_inputs_total{alpha="0.8",fallback_alpha="0.8",robust_temperature="1"}"#]
+    );
     assert_eq!(found.sum("certimix_shadow_inputs_total", ""), 0.0);
     server.set("mixture.shadow_alphas", "[]");
     let found = server.scrape();

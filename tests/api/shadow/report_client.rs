@@ -85,6 +85,8 @@ pub fn expected_row(alpha: f64, responses: &[Prediction], baseline: &[Prediction
     }
     ShadowRow {
         alpha,
+        fallback_alpha: Some(alpha),
+        robust_temperature: 1.0,
         inputs: responses.len() as u64,
         agreements: count(&|response, served| response.class_index == served.class_index),
         standard_agreements: count(&|response, served| response.class_index == served.standard_class_index),

@@ -12,27 +12,41 @@ use crate::rpc::proto::{GetShadowReportResponse, ShadowRow};
 pub(super) struct ShadowCounts {
     serving: ShadowRow,
     candidate: ShadowRow,
+    /// The fallback alpha of the candidate, if the new mixture will have another.
+    other_fallback: Option<f64>,
 }
 
 impl ShadowCounts {
-    /// The counts of `alpha`, if it is a candidate with at least one input.
-    pub(super) fn of(report: GetShadowReportResponse, alpha: f64) -> Option<Self> {
-        let candidate = report
-            .candidates
-            .into_iter()
-            .find(|row| is_same(row.alpha, alpha) && row.inputs > 0)?;
+    /// The counts of a candidate with `alpha` and the served temperature that has seen at least one
+    /// input; of several, that with `fallback_alpha`.
+    pub(super) fn of(report: GetShadowReportResponse, alpha: f64, fallback_alpha: Option<f64>) -> Option<Self> {
+        let serving = report.serving?;
+        let fits = |row: &ShadowRow| {
+            is_same(row.alpha, alpha) && is_same(row.robust_temperature, serving.robust_temperature) && row.inputs > 0
+        };
+        let candidates: Vec<ShadowRow> = report.candidates.into_iter().filter(fits).collect();
+        let exact = candidates.iter().find(|row| row.fallback_alpha == fallback_alpha);
+        let candidate = exact.or(candidates.first()).cloned()?;
         Some(Self {
-            serving: report.serving?,
+            // A server of an earlier version has one weight for every input.
+            other_fallback: candidate.fallback_alpha.filter(|&found| Some(found) != fallback_alpha),
+            serving,
             candidate,
         })
     }
 
     fn to_line(&self) -> String {
-        let Self { serving, candidate } = self;
+        let Self {
+            serving,
+            candidate,
+            other_fallback,
+        } = self;
+        let fallback = other_fallback.map(|fallback| format!(" with fallback_alpha {fallback}"));
         format!(
-            "shadow counts of {} inputs at {}: {} certified ({} at {}), the served class for {}",
+            "shadow counts of {} inputs at {}{}: {} certified ({} at {}), the served class for {}",
             candidate.inputs,
             candidate.alpha,
+            fallback.unwrap_or_default(),
             certified_share(candidate),
             certified_share(serving),
             serving.alpha,
@@ -44,6 +58,7 @@ impl ShadowCounts {
         let row = |row: &ShadowRow| {
             json!({
                 "alpha": row.alpha,
+                "fallback_alpha": row.fallback_alpha,
                 "inputs": row.inputs,
                 "certified": row.certified,
                 "open": row.open,
@@ -164,7 +179,7 @@ mod tests {
         let report = ChangeReport {
             before: served(0.76, 0.76, 0.341_29),
             after: served(0.8, 0.8, 0.401_99),
-            shadow: ShadowCounts::of(shadow.clone(), 0.8),
+            shadow: ShadowCounts::of(shadow.clone(), 0.8, None),
         };
         assert_eq!(
             report.to_lines(),
@@ -175,7 +190,32 @@ mod tests {
             ]
         );
         assert_eq!(report.to_json()["shadow"]["candidate"]["certified"], 120);
-        assert!(ShadowCounts::of(shadow, 0.9).is_none());
+        assert!(ShadowCounts::of(shadow, 0.9, None).is_none());
+    }
+
+    #[test]
+    fn the_counts_are_those_of_the_mixture_that_will_serve() {
+        let candidate = |fallback_alpha: f64, certified: u64| ShadowRow {
+            fallback_alpha: Some(fallback_alpha),
+            ..row(0.8, certified, 190)
+        };
+        let other_temperature = ShadowRow {
+            robust_temperature: 2.0,
+            ..candidate(0.0, 1)
+        };
+        let report = GetShadowReportResponse {
+            serving: Some(row(0.76, 100, 200)),
+            candidates: vec![other_temperature, candidate(0.0, 110), candidate(0.8, 120)],
+            ..Default::default()
+        };
+        let exact = ShadowCounts::of(report.clone(), 0.8, Some(0.8)).unwrap();
+        assert_eq!((exact.candidate.certified, exact.other_fallback), (120, None));
+        let near = ShadowCounts::of(report, 0.8, Some(0.5)).unwrap();
+        assert!(
+            near.to_line().contains("at 0.8 with fallback_alpha 0: "),
+            "{}",
+            near.to_line()
+        );
     }
 
     #[test]

@@ -75,7 +75,7 @@ pub(super) async fn set(args: SetArgs) -> anyhow::Result<()> {
     for note in check_effect(&before, &file, &connection.address)? {
         output::note(note);
     }
-    let shadow = shadow_counts(&connection, alpha).await;
+    let shadow = shadow_counts(&connection, alpha, file.fallback_alpha(&edited)).await;
     if edited != file.text {
         replacement.commit()?;
     }
@@ -106,10 +106,14 @@ pub(super) async fn set(args: SetArgs) -> anyhow::Result<()> {
 }
 
 /// The shadow counts of `alpha` before the change. They are advice: without them the change goes on.
-async fn shadow_counts(connection: &ServerConnection, alpha: Alpha) -> Option<ShadowCounts> {
+async fn shadow_counts(
+    connection: &ServerConnection,
+    alpha: Alpha,
+    fallback_alpha: Option<f64>,
+) -> Option<ShadowCounts> {
     let request = connection.request(GetShadowReportRequest {});
     let report = connection.client.clone().get_shadow_report(request).await.ok()?;
-    ShadowCounts::of(report.into_inner(), alpha.get())
+    ShadowCounts::of(report.into_inner(), alpha.get(), fallback_alpha)
 }
 
 /// The reason why the server does not use the new alpha.

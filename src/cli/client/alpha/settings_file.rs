@@ -64,18 +64,24 @@ impl SettingsFile {
 
     /// The alpha of the file, without environment variables; `None` if it is not valid.
     pub(super) fn alpha(&self) -> Option<f64> {
-        Some(self.values("mixture.alpha")?.mixture.alpha.get())
+        Some(self.values(&self.text, "mixture.alpha")?.mixture.weights.alpha().get())
     }
 
     /// `mixture.alpha_ramp` of the file, without environment variables.
     pub(super) fn alpha_ramp(&self) -> Duration {
-        let values = self.values("mixture.alpha_ramp");
+        let values = self.values(&self.text, "mixture.alpha_ramp");
         values.map_or(Duration::ZERO, |values| values.tuning.alpha_ramp)
     }
 
-    /// The values of the file, if that of `key` is valid.
-    fn values(&self, key: &str) -> Option<Settings> {
-        let read = SettingsSource::new(&self.path, []).read_values(&self.text.0).ok()?;
+    /// The fallback alpha of `text`, which may follow alpha; `None` if it is not valid.
+    pub(super) fn fallback_alpha(&self, text: &SettingsText) -> Option<f64> {
+        let values = self.values(text, "mixture.fallback_alpha")?;
+        Some(values.mixture.weights.fallback_alpha().get())
+    }
+
+    /// The values of `text`, if that of `key` is valid.
+    fn values(&self, text: &SettingsText, key: &str) -> Option<Settings> {
+        let read = SettingsSource::new(&self.path, []).read_values(&text.0).ok()?;
         let is_valid = read.violations.0.iter().all(|violation| violation.field != key);
         read.settings.filter(|_| is_valid)
     }
@@ -83,7 +89,8 @@ impl SettingsFile {
     /// The text with another `mixture.alpha`.
     pub(super) fn with_alpha(&self, alpha: Alpha) -> anyhow::Result<SettingsText> {
         let text = self.with_mixture_value("alpha", alpha.get())?;
-        self.check(&text, "mixture.alpha")?;
+        // A smaller alpha may leave fallback_alpha above it.
+        self.check(&text, &["mixture.alpha", "mixture.fallback_alpha"])?;
         Ok(text)
     }
 
@@ -107,14 +114,17 @@ impl SettingsFile {
         Ok(SettingsText(document.to_string()))
     }
 
-    /// Rejects a value of `key` that the server would reject. Other keys are not checked:
+    /// Rejects values of `keys` that the server would reject. Other keys are not checked:
     /// environment variables of the server may override them.
-    fn check(&self, text: &SettingsText, key: &str) -> anyhow::Result<()> {
+    fn check(&self, text: &SettingsText, keys: &[&str]) -> anyhow::Result<()> {
         let Err(error) = SettingsSource::new(&self.path, []).parse(&text.0) else {
             return Ok(());
         };
         let violations = error.violations().0;
-        let Some(violation) = violations.iter().find(|violation| violation.field == key) else {
+        let Some(violation) = violations
+            .iter()
+            .find(|violation| keys.contains(&violation.field.as_str()))
+        else {
             return Ok(());
         };
         bail!("{}: {}", violation.field, violation.message)
@@ -166,6 +176,8 @@ mod tests {
     fn an_alpha_outside_the_configured_range_is_rejected() -> anyhow::Result<()> {
         let error = with_alpha("[mixture]\nalpha = 0.76\nalpha_min = 0.6\n", 0.5).unwrap_err();
         assert!(error.to_string().contains("mixture.alpha_min = 0.6"), "{error}");
+        let error = with_alpha("[mixture]\nalpha = 0.76\nfallback_alpha = 0.6\n", 0.5).unwrap_err();
+        assert!(error.to_string().contains("mixture.fallback_alpha"), "{error}");
         assert!(with_alpha("mixture = 3\n", 0.5).is_err());
         assert!(with_alpha("mixture = = 3\n", 0.5).is_err());
         Ok(())
@@ -177,6 +189,7 @@ mod tests {
         assert_eq!((file.alpha(), file.alpha_ramp()), (Some(0.8), Duration::from_secs(2)));
         let (_directory, file) = open("[log]\nfilter = 3\n")?;
         assert_eq!((file.alpha(), file.alpha_ramp()), (Some(0.76), Duration::ZERO));
+        assert_eq!(file.fallback_alpha(&file.text), Some(0.76));
         let (_directory, file) = open("[mixture]\nalpha = 7\n")?;
         assert_eq!(file.alpha(), None);
         Ok(())
