@@ -6,12 +6,14 @@
 //! limit; end the model threads.
 
 mod components;
+mod config_check;
 mod error;
 mod health;
 mod model_lifecycle;
 mod observability;
 mod run;
 
+pub use config_check::{ConfigCheck, check_config, check_config_offline};
 pub use error::AppError;
 pub use model_lifecycle::ReadyReport;
 pub use run::{ServerInputs, run};

@@ -79,7 +79,7 @@ impl ModelLifecycle {
         let live = Arc::clone(&self.context.live);
         let alpha = self.settings.mixture.weights.alpha().get();
         let reloader = Reloader::start(self.settings, self.source, self.digests, engine, self.context)
-            .map_err(LoadError::Settings)?;
+            .map_err(LoadError::Invalid)?;
         if let Ok(snapshot) = live.load() {
             self.health.set_serving(true).await;
             ready(ReadyReport {

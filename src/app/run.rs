@@ -12,7 +12,7 @@ use super::error::AppError;
 use super::model_lifecycle::{Addresses, ModelLifecycle, ReadyReport};
 use super::observability::Observability;
 use crate::certificate::noise::NoiseSecret;
-use crate::classifier::{DrainDeadline, DrainSignal, NoiseKeyGenerator};
+use crate::classifier::{DrainDeadline, DrainSignal, LoadChecks, NoiseKeyGenerator};
 use crate::live::{ConfigDigests, ConfigObserver, CurrentSnapshot, EngineLoader, ReloaderContext, Snapshot};
 use crate::rpc::{self, AccessControl, Listeners};
 use crate::scheduler::ModelObserver;
@@ -112,6 +112,7 @@ fn loader(secret: NoiseSecret, drain_deadline: DrainDeadline, observer: Arc<dyn 
         drain_deadline,
         callers: Handle::current(),
         observer,
+        checks: LoadChecks::UntilRefused,
     }
 }
 

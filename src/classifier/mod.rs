@@ -41,7 +41,7 @@ pub use classifier_info::ClassifierInfo;
 pub use drain_deadline::{DrainDeadline, DrainSignal};
 pub use error::ClassifierError;
 pub use mixed_classifier::MixedClassifier;
-pub use models::{Engine, EngineConfig, LoadError, ModelSummary};
+pub use models::{Engine, EngineConfig, LoadChecks, LoadError, ModelError, ModelSummary, OfflineCheck, check_offline};
 pub use request_predictions::RequestPredictions;
 pub use shadow::{RADIUS_BOUNDS, RadiusHistogram, ShadowCounts, ShadowReport, ShadowRow};
 pub use smoothing::NoiseKeyGenerator;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::models::LoadError;
+use super::models::ModelError;
 use super::smoothing::NoiseKeyGenerator;
 use super::smoothing::smoother::Smoother;
 use super::smoothing::vote_counts::{VoteCounts, vote};
@@ -28,18 +28,18 @@ impl VoteReplayer {
     /// # Errors
     /// Returns the errors of [`Engine::load`](super::Engine::load), and an error if the model is
     /// not smoothed.
-    pub fn load(manifest: &Path, settings: &RuntimeSettings, batch_size: usize) -> Result<Self, LoadError> {
+    pub fn load(manifest: &Path, settings: &RuntimeSettings, batch_size: usize) -> Result<Self, ModelError> {
         let runtime = Runtime::load(&settings.library)?;
         let model = Arc::new(Model::load(&runtime, manifest, settings.provider)?);
         let ModelGuarantee::GaussianSmoothing { sigma, levels } = model.manifest.guarantee else {
-            return Err(LoadError::Smoothing(
+            return Err(ModelError::Smoothing(
                 "expected a smoothed model: no other model draws votes that can be replayed".to_owned(),
             ));
         };
         // The replay uses the key of the certificate, so this secret derives no key.
         let keys = Arc::new(NoiseKeyGenerator::new(NoiseSecret::new([0; 32])));
         let smoother = Smoother::new(&model.manifest.input, sigma, levels, keys)
-            .map_err(|error| LoadError::Smoothing(error.to_string()))?;
+            .map_err(|error| ModelError::Smoothing(error.to_string()))?;
         Ok(Self {
             session: OnnxSession::open(&model, batch_size.max(1))?,
             model,

@@ -54,7 +54,9 @@ impl fmt::Display for Violations {
             if index > 0 {
                 writeln!(formatter)?;
             }
-            write!(formatter, "  {}: {}", violation.field, violation.message)?;
+            // A line that continues a message must not look like another field.
+            let message = violation.message.replace('\n', "\n  ");
+            write!(formatter, "  {}: {message}", violation.field)?;
         }
         Ok(())
     }

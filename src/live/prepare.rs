@@ -10,7 +10,9 @@ use tokio::runtime::Handle;
 use super::config_digests::files_of;
 use super::draining_engines::DrainingEngines;
 use super::snapshot::Snapshot;
-use crate::classifier::{DrainDeadline, Engine, EngineConfig, LoadError, MixedClassifier, NoiseKeyGenerator};
+use crate::classifier::{
+    DrainDeadline, Engine, EngineConfig, LoadChecks, LoadError, MixedClassifier, NoiseKeyGenerator,
+};
 use crate::domain::Violations;
 use crate::scheduler::ModelObserver;
 use crate::settings::{self, Settings, check_reload};
@@ -26,6 +28,8 @@ pub struct EngineLoader {
     pub callers: Handle,
     /// Receives the events of the executors.
     pub observer: Arc<dyn ModelObserver>,
+    /// Whether a load goes on after a violation.
+    pub checks: LoadChecks,
 }
 
 /// Swaps in the components that were prepared beside the models. Cannot fail.
@@ -54,7 +58,7 @@ impl ReloadError {
     pub fn violations(&self) -> Violations {
         match self {
             Self::Settings(error) => error.violations(),
-            Self::Rejected(violations) | Self::Models(LoadError::Settings(violations)) => violations.clone(),
+            Self::Rejected(violations) | Self::Models(LoadError::Invalid(violations)) => violations.clone(),
             Self::Models(error) => Violations::one("models", error.to_string()),
         }
     }
@@ -72,6 +76,7 @@ impl EngineLoader {
             self.drain_deadline.clone(),
             &self.callers,
             &self.observer,
+            self.checks,
         )
     }
 
@@ -82,7 +87,7 @@ impl EngineLoader {
         serving: &Arc<Engine>,
         draining: &DrainingEngines,
     ) -> Result<Arc<Engine>, ReloadError> {
-        let read = EngineConfig::read(settings).map_err(LoadError::from)?;
+        let read = EngineConfig::read(settings).map_err(LoadError::Invalid)?;
         if read == *serving.config() {
             return Ok(Arc::clone(serving));
         }

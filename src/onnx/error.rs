@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::domain::Violations;
+use crate::domain::{Violation, Violations};
 
 /// The reason why a model or ONNX Runtime cannot be used. The start of the server, or a reload,
 /// detects all of them.
@@ -129,4 +129,30 @@ pub enum OnnxError {
     /// The two models of a pair have different inputs or classes.
     #[error("the standard and the robust model do not fit together:\n{0}")]
     IncompatiblePair(Violations),
+}
+
+impl OnnxError {
+    /// The violations of the settings. `model_key` is the key that names the manifest. A violation
+    /// inside a file states the file and the field.
+    #[must_use]
+    pub fn violations(&self, model_key: &str) -> Violations {
+        let (place, inner) = match self {
+            Self::InvalidManifest { path, violations } => (format!("invalid manifest {}", path.display()), violations),
+            Self::ManifestMismatch { file, violations } => {
+                (format!("{} does not match its manifest", file.display()), violations)
+            }
+            Self::IncompatiblePair(violations) => (
+                "the standard and the robust model do not fit together".to_owned(),
+                violations,
+            ),
+            Self::LoadRuntime { .. } => return Violations::one("runtime.library", self.to_string()),
+            Self::CudaUnavailable { .. } => return Violations::one("runtime.provider", self.to_string()),
+            other => return Violations::one(model_key, other.to_string()),
+        };
+        let outer = |inner: &Violation| Violation {
+            field: model_key.to_owned(),
+            message: format!("{place}: {}: {}", inner.field, inner.message),
+        };
+        Violations(inner.0.iter().map(outer).collect())
+    }
 }

@@ -6,12 +6,11 @@ use bytes::Bytes;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::{TensorElementType, ValueType};
-use sha2::{Digest, Sha256};
 
 use super::execution_provider::{ActiveProvider, cuda_provider, has_gpu, select_provider};
-use super::graph::{ModelFileError, check_deterministic, decode_self_contained_model, prove_row_independence};
+use super::model_file::ModelFile;
 use super::{Manifest, OnnxError, Runtime};
-use crate::domain::{InputSpec, Violations, hex};
+use crate::domain::{InputSpec, Violations};
 use crate::settings::Provider;
 
 /// A model that can be served: its file is the one that its manifest describes, and matches it.
@@ -34,35 +33,20 @@ impl Model {
     /// # Errors
     /// If the manifest, the file or the provider is invalid, or if they do not fit together.
     pub fn load(runtime: &Runtime, path: &Path, configured: Provider) -> Result<Self, OnnxError> {
-        let manifest = Manifest::read(path)?;
-        let bytes = std::fs::read(&manifest.file).map_err(|error| OnnxError::Unreadable {
-            file_kind: "the ONNX file",
-            path: manifest.file.clone(),
-            reason: error.to_string(),
-        })?;
-        let bytes = Bytes::from(bytes);
-        let found = hex(&Sha256::digest(&bytes));
-        if found != manifest.sha256 {
-            return Err(OnnxError::ChecksumMismatch {
-                file: manifest.file.clone(),
-                manifest: path.to_path_buf(),
-                expected: manifest.sha256,
-                found,
-            });
-        }
-        // This check precedes the runtime, which would open any file that the model names.
-        let file = || manifest.file.clone();
-        let graph = decode_self_contained_model(bytes.clone()).map_err(|reason| match reason {
-            ModelFileError::InvalidModel(reason) => OnnxError::InvalidModel { file: file(), reason },
-            ModelFileError::ExternalTensor { tensor, location } => OnnxError::ExternalData {
-                file: file(),
-                tensor,
-                location,
-            },
-        })?;
-        check_deterministic(&graph).map_err(|reason| OnnxError::Nondeterministic { file: file(), reason })?;
-        let InputSpec { name, shape, .. } = &manifest.input;
-        let one_row_reason = prove_row_independence(&graph, name, shape, &manifest.output_name).err();
+        Self::from_file(runtime, ModelFile::read(Manifest::read(path)?)?, configured)
+    }
+
+    /// Loads `file` once as a check.
+    ///
+    /// # Errors
+    /// If ONNX Runtime cannot load the file, the file differs from its manifest, or the provider
+    /// that the settings name does not load.
+    pub fn from_file(runtime: &Runtime, file: ModelFile, configured: Provider) -> Result<Self, OnnxError> {
+        let ModelFile {
+            manifest,
+            bytes,
+            one_row_reason,
+        } = file;
         let mut model = Self {
             manifest,
             provider: ActiveProvider::CPU,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use tokio::net::TcpListener;
 
-use super::unix_socket::{UnixSocketError, UnixSocketListener};
+use super::unix_socket::{self, UnixSocketError, UnixSocketListener};
 use crate::settings::ServerSettings;
 
 /// The server cannot listen. Each error names its setting.
@@ -28,7 +28,28 @@ pub enum ListenError {
         path: PathBuf,
         /// The cause.
         reason: String,
+        /// Whether another server listens there.
+        in_use: bool,
     },
+}
+
+impl ListenError {
+    fn unix(path: &Path, reason: &UnixSocketError) -> Self {
+        Self::Unix {
+            path: path.to_path_buf(),
+            reason: reason.to_string(),
+            in_use: matches!(reason, UnixSocketError::InUse),
+        }
+    }
+
+    /// Whether another process listens there. It may be a server with the same settings.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        match self {
+            Self::Tcp { reason, .. } => reason.kind() == io::ErrorKind::AddrInUse,
+            Self::Unix { in_use, .. } => *in_use,
+        }
+    }
 }
 
 /// The listeners of one server. Dropping them removes the file of the Unix socket.
@@ -57,6 +78,19 @@ impl Listeners {
         Ok(Self { address, tcp, unix })
     }
 
+    /// Checks that the Unix socket that `settings` name could be bound, without binding it.
+    ///
+    /// # Errors
+    /// Another server or another file holds the path, or its folder cannot be written.
+    pub async fn check_unix_socket(settings: &ServerSettings) -> Result<(), ListenError> {
+        let Some(path) = &settings.unix_socket else {
+            return Ok(());
+        };
+        unix_socket::check(path)
+            .await
+            .map_err(|reason| ListenError::unix(path, &reason))
+    }
+
     /// The TCP address. The operating system chooses the port if the settings name port 0.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
@@ -77,8 +111,5 @@ impl Listeners {
 
 async fn bind_unix_socket(path: &Path, mode: u32) -> Result<UnixSocketListener, ListenError> {
     let bound = UnixSocketListener::bind(path, mode).await;
-    bound.map_err(|reason: UnixSocketError| ListenError::Unix {
-        path: path.to_path_buf(),
-        reason: reason.to_string(),
-    })
+    bound.map_err(|reason| ListenError::unix(path, &reason))
 }

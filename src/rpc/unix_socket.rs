@@ -54,19 +54,34 @@ impl UnixSocketListener {
     }
 }
 
+/// Checks that a socket at `path` could be bound, without binding it.
+pub(super) async fn check(path: &Path) -> Result<(), UnixSocketError> {
+    is_stale_socket(path).await?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    // A file without a name: it vanishes at once.
+    tempfile::tempfile_in(folder.unwrap_or(Path::new(".")))?;
+    Ok(())
+}
+
 /// Removes a socket at `path` that has no listener.
 async fn remove_stale_socket(path: &Path) -> Result<(), UnixSocketError> {
+    if is_stale_socket(path).await? {
+        tracing::info!(path = %path.display(), "removing stale unix socket");
+        fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
+/// Whether there is a socket at `path` that has no listener. Fails if the path is taken.
+async fn is_stale_socket(path: &Path) -> Result<bool, UnixSocketError> {
     match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error.into()),
         Ok(found) if !found.file_type().is_socket() => return Err(UnixSocketError::NotASocket),
         Ok(_) => {}
     }
     match UnixStream::connect(path).await {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            tracing::info!(path = %path.display(), "removing stale unix socket");
-            Ok(fs::remove_file(path)?)
-        }
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(true),
         // WouldBlock means that its queue is full, so a busy server listens.
         Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error.into()),
         _ => Err(UnixSocketError::InUse),

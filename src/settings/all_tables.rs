@@ -11,6 +11,7 @@ use super::tables::{
     self, AccessSettings, CertificateSettings, LogSettings, MetricsSettings, MixtureSettings, ModelSettings,
     OpenInferenceSettings, RuntimeSettings, SchedulerSettings, ServerSettings, TraceSettings, TuningSettings,
 };
+use super::value_origin::{ValueOrigin, ValueSources};
 use crate::certificate::MixingWeights;
 use crate::domain::{ProofKey, Violations};
 
@@ -48,6 +49,8 @@ pub struct Settings {
     pub traces: TraceSettings,
     /// Every key with its effective value, defaults included.
     pub effective: BTreeMap<String, String>,
+    /// Where the value of each key comes from, also if the value is not valid.
+    pub origins: BTreeMap<String, ValueOrigin>,
     /// SHA-256 of the bytes of the settings file, hexadecimal.
     pub file_sha256: String,
 }
@@ -80,25 +83,46 @@ impl Settings {
 #[must_use]
 pub fn described_keys() -> Vec<KeyDescription> {
     let empty = Value::new(None, ValueKind::Table(config::Map::new()));
-    let mut reader = Reader::new(empty, Path::new(""));
+    let mut reader = Reader::new(empty, Path::new(""), ValueSources::default());
     read_tables(&mut reader);
     reader.into_descriptions()
 }
 
+/// Settings that were read, and everything that is wrong with them.
+#[derive(Debug, Clone)]
+pub struct ReadSettings {
+    /// The settings, with the default in place of each value that is not valid. They may be served
+    /// only without violations. `None` if a value has no default.
+    pub settings: Option<Settings>,
+    /// Every violation of the values.
+    pub violations: Violations,
+}
+
+impl ReadSettings {
+    /// The settings, if they are valid.
+    ///
+    /// # Errors
+    /// With every violation.
+    pub(super) fn into_valid(self) -> Result<Settings, Violations> {
+        self.violations.into_result()?;
+        // Without a violation there are settings.
+        self.settings.ok_or_else(Violations::default)
+    }
+}
+
 /// Reads every table.
-///
-/// # Errors
-/// With every violation.
-pub(super) fn read(mut reader: Reader, file_sha256: String) -> Result<Settings, Violations> {
+pub(super) fn read(mut reader: Reader, file_sha256: String) -> ReadSettings {
     let settings = read_tables(&mut reader);
-    let effective = reader.finish()?;
-    // Without a violation, which `finish` would have returned, there are settings.
-    let settings = settings.ok_or_else(Violations::default)?;
-    Ok(Settings {
-        effective,
-        file_sha256,
-        ..settings
-    })
+    let values = reader.finish();
+    ReadSettings {
+        settings: settings.map(|settings| Settings {
+            effective: values.effective,
+            origins: values.origins,
+            file_sha256,
+            ..settings
+        }),
+        violations: values.violations,
+    }
 }
 
 /// `None` only if the reader has recorded a violation.
@@ -115,7 +139,7 @@ fn read_tables(reader: &mut Reader) -> Option<Settings> {
     let scheduler = tables::scheduler::read(reader, server.max_inputs);
     let open_inference = tables::open_inference::read(reader);
     let log = tables::log::read(reader);
-    let metrics = tables::metrics::read(reader);
+    let metrics = tables::metrics::read(reader, server.listen);
     let traces = tables::traces::read(reader);
     let (mixture, tuning) = mixture?;
     Some(Settings {
@@ -134,6 +158,7 @@ fn read_tables(reader: &mut Reader) -> Option<Settings> {
         metrics,
         traces,
         effective: BTreeMap::new(),
+        origins: BTreeMap::new(),
         file_sha256: String::new(),
     })
 }

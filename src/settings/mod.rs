@@ -18,8 +18,9 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod typed_values;
+mod value_origin;
 
-pub use all_tables::{Settings, described_keys};
+pub use all_tables::{ReadSettings, Settings, described_keys};
 pub use file_watcher::{ChangeHint, FileWatcher};
 pub use log_filter::{EXPECTED_FILTER, log_ceiling, parse_log_filter};
 pub use processor_count::processor_count;
@@ -31,3 +32,4 @@ pub use tables::{
     MixtureSettings, ModelSettings, OpenInferenceSettings, PROJECT_KEY, Provider, RadiusMethod, RuntimeSettings,
     SchedulerSettings, ServerSettings, TlsSettings, TraceSettings, TuningSettings,
 };
+pub use value_origin::{ValueOrigin, variable_of_key};

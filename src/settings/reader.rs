@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use config::{Value, ValueKind};
 
 use super::setting_key::{KeyDescription, SettingKey, ValueFormat};
+use super::value_origin::{ValueOrigin, ValueSources};
 use crate::domain::Violations;
 
 /// Keys that earlier versions accepted, each with its replacement.
@@ -29,11 +30,12 @@ pub(super) struct Reader {
     effective: BTreeMap<String, String>,
     violations: Violations,
     base_folder: PathBuf,
+    sources: ValueSources,
 }
 
 impl Reader {
-    /// `tree` is the merged configuration. Relative paths start from `base_folder`.
-    pub(super) fn new(tree: Value, base_folder: &Path) -> Self {
+    /// `tree` is the merged configuration, from `sources`. Relative paths start from `base_folder`.
+    pub(super) fn new(tree: Value, base_folder: &Path, sources: ValueSources) -> Self {
         let mut remaining = BTreeMap::new();
         flatten("", tree, &mut remaining);
         Self {
@@ -42,6 +44,7 @@ impl Reader {
             effective: BTreeMap::new(),
             violations: Violations::default(),
             base_folder: base_folder.to_path_buf(),
+            sources,
         }
     }
 
@@ -63,7 +66,7 @@ impl Reader {
                         "expected {}, found {}{}",
                         format.accepted,
                         displayed(&found),
-                        origin(&found)
+                        self.place(key.name)
                     );
                     self.violations.add(key.name, message);
                     return default;
@@ -80,9 +83,7 @@ impl Reader {
 
     /// Whether an environment variable sets `key`.
     pub(super) fn is_from_environment(&self, key: SettingKey) -> bool {
-        self.remaining
-            .get(key.name)
-            .is_some_and(|value| value.origin().is_some())
+        matches!(self.sources.origin(key.name), ValueOrigin::Environment { .. })
     }
 
     /// `path` as seen from the folder of the settings file.
@@ -100,9 +101,18 @@ impl Reader {
         self.described
     }
 
-    /// The effective values, or every violation. A key that no table has read is a violation.
-    pub(super) fn finish(mut self) -> Result<BTreeMap<String, String>, Violations> {
-        for (name, value) in std::mem::take(&mut self.remaining) {
+    /// Where `name` is set, in parentheses; empty if nothing sets it.
+    fn place(&self, name: &str) -> String {
+        match self.sources.origin(name) {
+            ValueOrigin::Default => String::new(),
+            origin => format!(" ({origin})"),
+        }
+    }
+
+    /// The effective values, their origins and every violation. A key that no table has read is a
+    /// violation.
+    pub(super) fn finish(mut self) -> ReadValues {
+        for name in std::mem::take(&mut self.remaining).into_keys() {
             if let Some((_, replacement)) = RENAMED.iter().find(|(old, _)| *old == name) {
                 self.violations
                     .add(name, format!("is no longer a key: set {replacement} instead"));
@@ -116,11 +126,28 @@ impl Reader {
             let suggestion = nearest
                 .map(|known| format!("; did you mean {}?", known.name))
                 .unwrap_or_default();
-            self.violations
-                .add(name, format!("unknown key{}{suggestion}", origin(&value)));
+            let message = format!("unknown key{}{suggestion}", self.place(&name));
+            self.violations.add(name, message);
         }
-        self.violations.into_result().map(|()| self.effective)
+        let known = self.described.iter().map(|key| key.name);
+        let violated = self.violations.0.iter().map(|violation| violation.field.as_str());
+        let origin = |name: &str| (name.to_owned(), self.sources.origin(name));
+        ReadValues {
+            origins: known.chain(violated).map(origin).collect(),
+            effective: self.effective,
+            violations: self.violations,
+        }
     }
+}
+
+/// The results of a reader.
+pub(super) struct ReadValues {
+    /// Every key with its effective value.
+    pub(super) effective: BTreeMap<String, String>,
+    /// Where the value of each key comes from, also if the value is not valid.
+    pub(super) origins: BTreeMap<String, ValueOrigin>,
+    /// Every violation.
+    pub(super) violations: Violations,
 }
 
 /// Turns nested tables into dotted keys. An array is one value.
@@ -145,12 +172,4 @@ fn displayed(value: &Value) -> String {
         ValueKind::String(text) => format!("\"{text}\""),
         other => other.to_string(),
     }
-}
-
-/// The source of a value, if the `config` crate knows one: the environment.
-fn origin(value: &Value) -> String {
-    value
-        .origin()
-        .map(|origin| format!(" (in {origin})"))
-        .unwrap_or_default()
 }

@@ -21,6 +21,8 @@ pub(super) struct SettingKey {
     pub(super) help: &'static str,
     /// Documents a default that depends on other keys or on the machine.
     pub(super) computed_default: Option<&'static str>,
+    /// What the number counts or measures; `None` for a value without a unit.
+    pub(super) unit: Option<&'static str>,
 }
 
 impl SettingKey {
@@ -31,6 +33,7 @@ impl SettingKey {
             reload: Reloadability::Live,
             help,
             computed_default: None,
+            unit: None,
         }
     }
 
@@ -46,6 +49,14 @@ impl SettingKey {
     pub(super) const fn with_computed_default(self, text: &'static str) -> Self {
         Self {
             computed_default: Some(text),
+            ..self
+        }
+    }
+
+    /// Documents what the number counts or measures.
+    pub(super) const fn in_unit(self, unit: &'static str) -> Self {
+        Self {
+            unit: Some(unit),
             ..self
         }
     }
@@ -77,6 +88,9 @@ pub struct KeyDescription {
     pub reload: Reloadability,
     /// The meaning, in Markdown.
     pub help: &'static str,
+    /// What a number counts or measures; `None` for a value without a unit, and for a duration,
+    /// which carries its unit.
+    pub unit: Option<&'static str>,
 }
 
 impl KeyDescription {
@@ -91,6 +105,7 @@ impl KeyDescription {
             default: computed.or(constant),
             reload: key.reload,
             help: key.help,
+            unit: key.unit,
         }
     }
 }

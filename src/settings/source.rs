@@ -6,8 +6,9 @@ use config::{Config, Environment, File, FileFormat};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use super::all_tables::{self, Settings};
+use super::all_tables::{self, ReadSettings, Settings};
 use super::reader::Reader;
+use super::value_origin::ValueSources;
 use crate::domain::{Violations, hex};
 
 /// The reason why settings could not be loaded.
@@ -96,6 +97,19 @@ impl SettingsSource {
     /// # Errors
     /// If it cannot be parsed, or with every violation of its values.
     pub fn parse(&self, text: &str) -> Result<Settings, SettingsError> {
+        let read = self.read_values(text)?;
+        read.into_valid().map_err(|violations| SettingsError::Invalid {
+            path: self.path.clone(),
+            violations,
+        })
+    }
+
+    /// Reads `text` as [`SettingsSource::parse`] does, and returns violations beside the settings: a
+    /// check of the configuration goes on to what the valid values name.
+    ///
+    /// # Errors
+    /// If it cannot be parsed.
+    pub fn read_values(&self, text: &str) -> Result<ReadSettings, SettingsError> {
         let environment = Environment::with_prefix("CERTIMIX")
             .prefix_separator("__")
             .separator("__")
@@ -105,14 +119,11 @@ impl SettingsSource {
             .add_source(File::from_str(text, FileFormat::Toml))
             .add_source(environment)
             .build()
-            // The tree keeps the origin of each value; deserializing it would lose the origins.
             .map(|config| config.cache)
             .map_err(|error| self.unreadable(error.to_string()))?;
         let base_folder = self.path.parent().unwrap_or(Path::new(""));
-        all_tables::read(Reader::new(tree, base_folder), sha256(text)).map_err(|violations| SettingsError::Invalid {
-            path: self.path.clone(),
-            violations,
-        })
+        let sources = ValueSources::new(text, &self.variables);
+        Ok(all_tables::read(Reader::new(tree, base_folder, sources), sha256(text)))
     }
 }
 

@@ -65,7 +65,7 @@ fn a_violation_has_the_value_and_a_suggestion() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("mixture.alhpa: unknown key; did you mean mixture.alpha?"),
+        error.contains("mixture.alhpa: unknown key (line 7); did you mean mixture.alpha?"),
         "{error}"
     );
     assert!(
@@ -216,4 +216,48 @@ fn documented_defaults_are_effective_defaults() {
             key.name
         );
     }
+}
+
+#[test]
+fn every_count_has_a_unit() {
+    for key in described_keys() {
+        assert_eq!(
+            key.value_type == "integer",
+            key.unit.is_some() && key.value_type != "float",
+            "{}",
+            key.name
+        );
+    }
+}
+
+#[test]
+fn a_violation_names_the_line_or_the_variable() {
+    let text = format!("{MINIMAL}[mixture]\nalpha = 2\nalhpa = 1\n");
+    let error = read(&text, &[("CERTIMIX__SERVER__MAX_INPUTS", "0")])
+        .unwrap_err()
+        .to_string();
+    for expected in [
+        "found 2 (line 7)",
+        "unknown key (line 8)",
+        "found 0 (environment variable CERTIMIX__SERVER__MAX_INPUTS)",
+    ] {
+        assert!(error.contains(expected), "{expected} is not in {error}");
+    }
+}
+
+#[test]
+fn settings_with_violations_keep_the_other_values() {
+    let source = SettingsSource::new(&PathBuf::from("certimix.toml"), []);
+    let text = format!("{MINIMAL}[mixture]\nalpha = 2\nrobust_temperature = 3.0\nalhpa = 1\n");
+    let read = source.read_values(&text).unwrap();
+    assert_eq!(read.violations.0.len(), 2);
+    let settings = read.settings.unwrap();
+    assert_eq!(settings.mixture.robust_temperature.get(), 3.0);
+    assert_eq!(
+        settings.origins["mixture.robust_temperature"],
+        ValueOrigin::File { line: 8 }
+    );
+    assert_eq!(settings.origins["mixture.alpha"], ValueOrigin::File { line: 7 });
+    assert_eq!(settings.origins["mixture.alhpa"], ValueOrigin::File { line: 9 });
+    assert_eq!(settings.origins["log.filter"], ValueOrigin::Default);
 }

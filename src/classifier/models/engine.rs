@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
 use super::engine_config::EngineConfig;
+use super::message_limits_check::{check_message_limits, max_inputs_warning};
 use super::served_model::{RobustInference, ServedModel};
 use super::settings_check::check_settings;
 use crate::classifier::drain_deadline::DrainDeadline;
@@ -72,7 +73,16 @@ impl Engine {
     /// # Errors
     /// Returns a violation for every key that does not fit.
     pub fn check_settings(&self, settings: &Settings) -> Result<(), Violations> {
-        check_settings(settings, &self.robust.guarantee, self.robust.output_kind)
+        let fit = check_settings(settings, &self.robust.guarantee, self.robust.output_kind);
+        let mut violations = fit.err().unwrap_or_default();
+        check_message_limits(settings, &self.spec, &self.labels, &mut violations);
+        violations.into_result()
+    }
+
+    /// Returns a warning for a `server.max_inputs` that a message cannot hold.
+    #[must_use]
+    pub fn max_inputs_warning(&self, settings: &Settings) -> Option<String> {
+        max_inputs_warning(settings, &self.spec, &self.labels)
     }
 
     /// Returns the provenance of predictions under `settings` on these models.

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use super::manifest_check::read_manifest;
 use crate::classifier::smoothing::concurrency::max_concurrent_inputs;
-use crate::domain::{PerRole, ProofKey, Role};
-use crate::onnx::{Manifest, OnnxError};
+use crate::domain::{PerRole, ProofKey, Role, Violations};
+use crate::onnx::Manifest;
 use crate::settings::{RuntimeSettings, SchedulerSettings, Settings};
 
 /// The settings, and the contents of the files they name, that an engine is built from. An engine
@@ -33,13 +34,14 @@ impl EngineConfig {
     /// Reads the configuration for `settings`, with the manifests that are on the disk now.
     ///
     /// # Errors
-    /// Returns an error if a manifest cannot be read or is invalid.
-    pub fn read(settings: &Settings) -> Result<Self, OnnxError> {
-        let manifests = PerRole {
-            standard: &Manifest::read(&settings.models.standard)?,
-            robust: &Manifest::read(&settings.models.robust)?,
+    /// Returns every violation if a manifest cannot be read or is invalid.
+    pub fn read(settings: &Settings) -> Result<Self, Violations> {
+        let mut violations = Violations::default();
+        let manifests = PerRole::of(|role| read_manifest(settings, role, &mut violations));
+        let (Some(standard), Some(robust)) = (&manifests.standard, &manifests.robust) else {
+            return Err(violations);
         };
-        Ok(Self::new(settings, manifests))
+        Ok(Self::new(settings, PerRole { standard, robust }))
     }
 
     /// Creates the configuration for `settings` and `manifests`.

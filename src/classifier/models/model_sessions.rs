@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::load_error::LoadError;
+use super::model_error::ModelError;
 use super::serving_mode::{ServingMode, VerdictPolicy};
 use crate::onnx::{Backend as _, Model, OnnxSession, OutputTolerance, SelfTestReport, self_test, warm_up};
 use crate::scheduler::{MeasuredBatch, best_time, measure_batch_size};
@@ -40,7 +40,7 @@ pub(super) fn open_sessions(
     limits: BatchSizeLimits,
     test_rows: &[f32],
     policy: VerdictPolicy,
-) -> Result<ModelSessions, LoadError> {
+) -> Result<ModelSessions, ModelError> {
     let name = model.manifest.name.as_str();
     // A graph that does not prove row independence runs one row at a time, even if the self-test
     // would pass.
@@ -95,16 +95,16 @@ pub(super) fn open_sessions(
 }
 
 /// Rejects a model if all its outputs are unusable, and logs a warning if some are.
-fn check_row_flaws(model: &Model, report: &SelfTestReport) -> Result<(), LoadError> {
+fn check_row_flaws(model: &Model, report: &SelfTestReport) -> Result<(), ModelError> {
     let (name, rows, flaws) = (&model.manifest.name, report.rows, report.flaws);
     if flaws.not_finite >= rows && rows > 0 {
-        return Err(LoadError::NotFinite {
+        return Err(ModelError::NotFinite {
             model: name.clone(),
             rows,
         });
     }
     if flaws.not_probabilities > 0 {
-        return Err(LoadError::NotProbabilities {
+        return Err(ModelError::NotProbabilities {
             model: name.clone(),
             bad: flaws.not_probabilities,
             rows,
@@ -126,7 +126,7 @@ fn open_untested(
     model: &Arc<Model>,
     count: usize,
     limits: BatchSizeLimits,
-) -> Result<(Vec<OnnxSession>, MeasuredBatch), LoadError> {
+) -> Result<(Vec<OnnxSession>, MeasuredBatch), ModelError> {
     let name = &model.manifest.name;
     tracing::info!(
         model = name,

@@ -1,6 +1,6 @@
 //! Decides how a model is served after its self-test.
 
-use super::load_error::LoadError;
+use super::model_error::ModelError;
 use crate::onnx::SelfTestOutcome;
 
 /// The settings for a model that is not a function of each row.
@@ -31,7 +31,7 @@ impl VerdictPolicy {
         runs_on_gpu: bool,
         outcome: SelfTestOutcome,
         batch: usize,
-    ) -> Result<ServingMode, LoadError> {
+    ) -> Result<ServingMode, ModelError> {
         match outcome {
             SelfTestOutcome::Consistent => Ok(ServingMode::Exact),
             SelfTestOutcome::DependsOnBatch { difference } if batch > 1 => {
@@ -43,7 +43,7 @@ impl VerdictPolicy {
                 if self.allow_inexact_runtime {
                     Ok(ServingMode::Inexact(difference))
                 } else {
-                    Err(LoadError::Inexact {
+                    Err(ModelError::Inexact {
                         model: name.to_owned(),
                         difference,
                         runs_on_gpu,
@@ -55,11 +55,11 @@ impl VerdictPolicy {
 
     /// Returns an error if the settings forbid a model whose output for a row may depend on the
     /// batch.
-    pub(super) fn check_batch_dependence(self, name: &str, reason: &str) -> Result<(), LoadError> {
+    pub(super) fn check_batch_dependence(self, name: &str, reason: &str) -> Result<(), ModelError> {
         if !self.require_row_independence {
             return Ok(());
         }
-        Err(LoadError::DependsOnBatch {
+        Err(ModelError::DependsOnBatch {
             model: name.to_owned(),
             reason: reason.to_owned(),
         })
@@ -137,7 +137,7 @@ mod tests {
         ] {
             for policy in [STRICT, DEFAULT] {
                 let rejected = policy.serving_mode("m", false, outcome.clone(), batch).unwrap_err();
-                assert!(matches!(rejected, LoadError::Inexact { .. }), "{rejected}");
+                assert!(matches!(rejected, ModelError::Inexact { .. }), "{rejected}");
             }
             let allowed = PERMISSIVE.serving_mode("m", false, outcome, batch).unwrap();
             assert!(matches!(allowed, ServingMode::Inexact(_)), "{allowed:?}");

@@ -10,10 +10,6 @@ use tonic::server::NamedService;
 
 use crate::live::CurrentSnapshot;
 
-/// The smallest limit on a response, in bytes. Responses are small, so a low limit on requests does
-/// not block them.
-const MIN_RESPONSE_LIMIT: usize = 4 << 20;
-
 /// A service with the message size limit of the live settings.
 ///
 /// A generated server fixes its limits when it is built. This service therefore builds one for each
@@ -53,8 +49,7 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> S::Future {
-        let max_request = self.live.server().max_message_bytes;
-        let max_response = max_request.max(MIN_RESPONSE_LIMIT);
-        (self.set_limits)(self.inner.clone(), max_request, max_response).call(request)
+        let limits = self.live.server().message_limits();
+        (self.set_limits)(self.inner.clone(), limits.request, limits.response).call(request)
     }
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use tonic::Status;
 use tracing::Instrument as _;
 
+use super::answer::check_answer;
 use super::proto::{CertifyRequest, CertifyResponse};
 use super::{certification_params, decode_inputs, encode};
 use crate::classifier::{CertificationParams, MixedClassifier};
@@ -23,6 +24,7 @@ pub(super) async fn certify_response(
 ) -> Result<CertifyResponse, Status> {
     let classifier = &snapshot.classifier;
     let (params, inputs) = validate(&request, classifier, snapshot.server.max_inputs)?;
+    check_answer(snapshot, inputs.len(), request.include_components)?;
     call.record_request(classifier, inputs.len());
     let span = tracing::debug_span!("certify", inputs = inputs.len());
     let batch = classify(classifier, inputs, params, deadline, call)

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::proto;
 use crate::domain::{
-    Basis, BoundKind, Certificate, CertificateMethod, CertificateStatus, Norm, Prediction, Provenance, RequestStage,
-    RequestTimings, Role, StopReason,
+    Basis, BoundKind, Certificate, CertificateMethod, CertificateStatus, MAX_CAVEAT_BYTES, MAX_REASON_BYTES, Norm,
+    Prediction, Provenance, RequestStage, RequestTimings, Role, StopReason, cut,
 };
 use crate::rpc::common::float32::{nearest_f32, probability_from_log};
 
@@ -96,10 +96,10 @@ fn certificate(certificate: Certificate) -> proto::Certificate {
         radius: certificate.radius,
         norm: norm(certificate.norm).into(),
         method: method(certificate.method).into(),
-        reason: certificate.reason,
+        reason: cut(&certificate.reason, MAX_REASON_BYTES).to_owned(),
         stop_reason: stop_reason.into(),
         radius_sq_levels: certificate.radius_sq_levels,
-        caveat: certificate.caveat,
+        caveat: cut(&certificate.caveat, MAX_CAVEAT_BYTES).to_owned(),
         ..Default::default()
     };
     if let Some(sampling) = certificate.sampling {
@@ -166,4 +166,96 @@ pub(super) fn index(value: usize) -> u32 {
 pub(super) fn unix_ms(time: SystemTime) -> u64 {
     let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+
+    use super::*;
+    use crate::domain::{AnswerSize, SamplingDetails};
+
+    /// The largest prediction that can be encoded.
+    fn largest(classes: usize) -> Prediction {
+        let certificate = Certificate {
+            status: CertificateStatus::Certified,
+            radius: 1.5,
+            whole_range: true,
+            basis: Basis::Claimed,
+            norm: Some(Norm::Linf),
+            method: Some(CertificateMethod::Tight),
+            reason: "r".repeat(10_000),
+            sampling: Some(SamplingDetails {
+                failure_probability: 1e-9,
+                bound: BoundKind::ClopperPearson,
+                votes: u64::MAX,
+                votes_for_class: u64::MAX,
+                votes_for_runner_up: u64::MAX,
+                selection_votes: u64::MAX,
+                votes_drawn: u64::MAX,
+                lower_bound: 0.9,
+                upper_bound: 0.1,
+                two_sided: true,
+                target_radius: Some(0.3),
+                noise_key: [0xff; 32],
+                batch_size: usize::MAX,
+                sigma: 0.5,
+                total_variation: 1e-9,
+                snapping_loss: 1e-3,
+            }),
+            stop_reason: StopReason::VoteBudget,
+            radius_sq_levels: u64::MAX,
+            caveat: "c".repeat(10_000),
+        };
+        Prediction {
+            class: classes - 1,
+            mixed_logits: vec![-1.0; classes],
+            certificate,
+            standard_log_probs: vec![-1.0; classes],
+            robust_log_probs: vec![-1.0; classes],
+            standard_class: usize::MAX,
+            robust_class: usize::MAX,
+            robust_weight: 0.7,
+            weight_rule: crate::certificate::WeightRule::Fallback,
+        }
+    }
+
+    #[test]
+    fn no_response_is_larger_than_its_bound() {
+        let provenance = proto::Provenance {
+            config_revision: "f".repeat(64),
+            alpha: 0.7,
+            fallback_alpha: Some(0.5),
+            standard_model_sha256: "f".repeat(64),
+            robust_model_sha256: "f".repeat(64),
+            server_version: "x".repeat(64),
+            robust_temperature: 2.0,
+            standard_batch_size: u32::MAX,
+            robust_batch_size: u32::MAX,
+            runtime_version: "x".repeat(256),
+            processor: "x".repeat(4096),
+        };
+        for (classes, inputs) in [(2, 1), (2, 500), (1000, 40)] {
+            let labels = vec!["a label of some length".to_owned(); classes];
+            for with_components in [false, true] {
+                let all = (0..inputs).map(|_| largest(classes)).collect();
+                let response = proto::PredictResponse {
+                    predictions: predictions(all, &labels, with_components),
+                    provenance: Some(provenance.clone()),
+                    timings: Some(proto::Timings {
+                        queue_us: u64::MAX,
+                        standard_model_us: u64::MAX,
+                        robust_model_us: u64::MAX,
+                        mixing_us: u64::MAX,
+                        total_us: u64::MAX,
+                    }),
+                };
+                let (size, bound) = (
+                    response.encoded_len(),
+                    AnswerSize::of_prediction(&labels, with_components, true).response(inputs),
+                );
+                assert!(size <= bound, "{size} is over {bound}");
+            }
+        }
+    }
 }

@@ -2,10 +2,11 @@
 //!
 //! [`service`] implements the generated trait. [`predict`] and [`certify`] answer one request:
 //! [`decode_inputs`] and [`certification_params`] check it, `common::classify` classifies its
-//! inputs, and [`encode`] writes the response. [`predict_stream`] and [`certify_stream`] are the
+//! inputs, and [`encode`] writes the response. [`answer`] refuses a request whose answer may not fit. [`predict_stream`] and [`certify_stream`] are the
 //! streams. [`model_info`] and [`shadow_report`] describe the server. [`request_error`] encodes the
 //! error of one request of a stream.
 
+mod answer;
 mod certification_params;
 mod certify;
 mod certify_stream;

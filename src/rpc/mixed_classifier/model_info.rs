@@ -1,5 +1,6 @@
 //! Encodes the response to GetModelInfo.
 
+use super::answer::max_inputs;
 use super::{encode, proto};
 use crate::classifier::ModelSummary;
 use crate::domain::Violation;
@@ -40,7 +41,7 @@ pub(super) fn response(snapshot: &Snapshot, status: &ConfigStatus) -> proto::Get
             bound: encode::bound(limits.bound).into(),
             interactive_votes: limits.interactive_votes,
         }),
-        max_inputs: encode::index(server.max_inputs),
+        max_inputs: encode::index(max_inputs(snapshot)),
         max_message_bytes: u64::try_from(server.max_message_bytes).unwrap_or(u64::MAX),
         largest_possible_radius: info.largest_possible_radius,
         config: Some(config_status(status)),

@@ -5,6 +5,7 @@ use std::time::Instant;
 use tonic::Status;
 use tracing::Instrument as _;
 
+use super::answer::check_answer;
 use super::proto::{PredictRequest, PredictResponse};
 use super::{certification_params, decode_inputs, encode};
 use crate::live::Snapshot;
@@ -23,6 +24,7 @@ pub(super) async fn predict_response(
     let params = certification_params::for_predict(request.priority, classifier.certification());
     let inputs = decode_inputs::decode_inputs(request.inputs.as_ref(), classifier.spec(), snapshot.server.max_inputs);
     let (params, inputs) = status::both_valid(params, inputs)?;
+    check_answer(snapshot, inputs.len(), request.include_components)?;
     call.record_request(classifier, inputs.len());
     let span = tracing::debug_span!("predict", inputs = inputs.len());
     let batch = classify(classifier, inputs, params, deadline, call)

@@ -8,7 +8,7 @@ use super::proto::model_infer_response::InferOutputTensor;
 use super::proto::{InferParameter, ModelInferResponse};
 use super::protocol_constants::MODEL_VERSION;
 use super::uncertified_reasons::uncertified_reasons;
-use crate::domain::{CertificateStatus, Prediction, Provenance};
+use crate::domain::{CertificateStatus, MAX_CAVEAT_BYTES, Prediction, Provenance, cut};
 use crate::rpc::common::float32::{nearest_f32, probability_from_log};
 
 /// The response to a ModelInfer that requests `outputs`, in their order.
@@ -81,7 +81,7 @@ fn response_parameters(predictions: &[Prediction], provenance: &Provenance) -> H
         sampling.map(|sampling| ("failure_probability", DoubleParam(sampling.failure_probability))),
         caveat
             .filter(|caveat| !caveat.is_empty())
-            .map(|caveat| ("caveat", StringParam(caveat.to_owned()))),
+            .map(|caveat| ("caveat", StringParam(cut(caveat, MAX_CAVEAT_BYTES).to_owned()))),
         uncertified_reasons(predictions).map(|reasons| ("reasons", StringParam(reasons))),
     ];
     provenance_parameters(provenance)

@@ -11,6 +11,7 @@ use super::{decode_inputs, encode, outputs, request_parameters};
 use crate::classifier::CertificationParams;
 use crate::domain::Violations;
 use crate::live::Snapshot;
+use crate::rpc::common::answer_limit::check_answer_size;
 use crate::rpc::common::call_tracker::TrackedCall;
 use crate::rpc::common::classify::classify;
 use crate::rpc::common::deadline::stream_message_deadline;
@@ -37,6 +38,13 @@ pub(super) async fn model_infer(
     let outputs = outputs::requested_outputs(&request, &mut violations);
     let inputs = decode_inputs::decode_inputs(&request, classifier.spec(), snapshot.server.max_inputs);
     let ((), inputs) = status::both_valid(violations.into_result(), inputs)?;
+    check_answer_size(
+        inputs.len(),
+        outputs::answer_size(&outputs, classifier.labels().len()),
+        snapshot.server.message_limits(),
+        ("inputs[0].shape", ", or fewer outputs"),
+    )
+    .map_err(|violations| status::invalid_argument(&violations))?;
     let mut params = CertificationParams::predict(classifier.certification());
     if let Some(priority) = parameters.priority {
         params.priority = priority;

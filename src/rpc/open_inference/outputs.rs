@@ -2,7 +2,7 @@
 
 use super::proto::{DataType, ModelInferRequest};
 use super::quoting::quoted;
-use crate::domain::{InputSpec, Violations};
+use crate::domain::{AnswerSize, InputSpec, Violations};
 
 /// A value that a request can select. Each input has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +53,19 @@ impl InferOutput {
         self.data_type().as_str_name().trim_start_matches("TYPE_")
     }
 
+    /// The bytes for one input of a model with `classes` classes.
+    pub(super) fn bytes(self, classes: usize) -> usize {
+        let width = match self.data_type() {
+            DataType::TypeInt64 => 8,
+            DataType::TypeBool => 1,
+            _ => 4,
+        };
+        match self {
+            Self::LogProbs | Self::StandardProbs | Self::RobustProbs => classes.saturating_mul(width),
+            Self::Class | Self::Radius | Self::Certified => width,
+        }
+    }
+
     /// The shape for one input of a model with `classes` classes.
     pub(super) fn shape(self, classes: usize) -> Vec<i64> {
         match self {
@@ -60,6 +73,11 @@ impl InferOutput {
             Self::Class | Self::Radius | Self::Certified => Vec::new(),
         }
     }
+}
+
+/// The size of an answer with these outputs.
+pub(super) fn answer_size(outputs: &[InferOutput], classes: usize) -> AnswerSize {
+    AnswerSize::of_tensors(outputs.iter().map(|output| output.bytes(classes)).sum())
 }
 
 /// The shape of one input of the model.

@@ -161,7 +161,7 @@ impl GrpcInferenceService for OpenInferenceService {
         self.track(request, |request| {
             self.check_model(&request.name, &request.version)?;
             let snapshot = self.context.snapshot()?;
-            let config = model_config::model_config(&self.model_name, &snapshot.classifier, snapshot.server.max_inputs);
+            let config = model_config::model_config(&self.model_name, &snapshot);
             Ok(ModelConfigResponse { config: Some(config) })
         })
     }

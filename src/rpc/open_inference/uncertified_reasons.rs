@@ -1,6 +1,6 @@
 //! Lists why inputs of a response are not certified, as the text of one parameter.
 
-use crate::domain::{CertificateStatus, Prediction};
+use crate::domain::{CertificateStatus, MAX_REASON_BYTES, Prediction, cut};
 
 /// The most reasons, and the most inputs for each, in the text. A response may have thousands of
 /// inputs.
@@ -16,7 +16,7 @@ pub(super) fn uncertified_reasons(predictions: &[Prediction]) -> Option<String> 
         if certificate.status == CertificateStatus::Certified {
             continue;
         }
-        let reason = certificate.reason.as_str();
+        let reason = cut(&certificate.reason, MAX_REASON_BYTES);
         match inputs_by_reason.iter().position(|(known, _)| *known == reason) {
             Some(position) => inputs_by_reason[position].1.push(index),
             None if inputs_by_reason.len() < MAX_LISTED => inputs_by_reason.push((reason, vec![index])),

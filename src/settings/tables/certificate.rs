@@ -55,15 +55,18 @@ const MIN_FAILURE_PROBABILITY: SettingKey = SettingKey::live(
 const PREDICT_VOTES: SettingKey = SettingKey::live(
     "certificate.predict_votes",
     "Most estimation votes of `Predict` for one input.",
-);
+)
+.in_unit("votes");
 const CERTIFY_VOTES: SettingKey = SettingKey::live(
     "certificate.certify_votes",
     "Estimation votes of `Certify` if the caller requests no number.",
-);
+)
+.in_unit("votes");
 const INTERACTIVE_VOTES: SettingKey = SettingKey::live(
     "certificate.interactive_votes",
     "Most estimation votes that a caller may request at interactive priority. 0 forbids interactive `Certify`.",
-);
+)
+.in_unit("votes");
 
 pub(in crate::settings) fn read(reader: &mut Reader) -> Option<CertificateSettings> {
     let is_probability = |p: f64| (1e-100..=0.5).contains(&p);
@@ -90,7 +93,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<CertificateSettin
         SettingKey::live(
             "certificate.max_votes",
             "Most estimation votes that a caller of `Certify` may request for one input; also the limit of the other vote keys below.",
-        ),
+        ).in_unit("votes"),
         100_000,
         1..=MAX_VOTES,
     );
@@ -98,7 +101,8 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<CertificateSettin
         SettingKey::live(
             "certificate.selection_votes",
             "Votes that choose the class before the estimation votes. They are not counted again.",
-        ),
+        )
+        .in_unit("votes"),
         16,
         1..=MAX_SELECTION_VOTES,
     );
@@ -107,7 +111,8 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<CertificateSettin
         SettingKey::live(
             "certificate.predict_target_radius",
             "Radius at which `Predict` stops drawing votes. 0 spends every vote.",
-        ),
+        )
+        .in_unit("units of the float input"),
         0.0,
         "a radius in the units of the float input, at most 1e30, or 0 to spend every vote",
         |radius| (0.0..=MAX_TARGET_RADIUS).contains(&radius),

@@ -41,7 +41,8 @@ pub(in crate::settings) fn read(reader: &mut Reader, max_request_time: Duration)
         SettingKey::live(
             "server.max_connections",
             "Most open connections. TCP and the Unix socket have this many each.",
-        ),
+        )
+        .in_unit("connections"),
         512,
         1..=1 << 20,
     );
@@ -59,12 +60,13 @@ pub(in crate::settings) fn read(reader: &mut Reader, max_request_time: Duration)
             SettingKey::live(
                 "server.max_concurrent_streams",
                 "Most concurrent requests of one connection.",
-            ),
+            )
+            .in_unit("requests"),
             1024,
             1..=65_536,
         ),
         max_header_bytes: reader.count32(
-            SettingKey::live("server.max_header_bytes", "Most bytes in the headers of one request."),
+            SettingKey::live("server.max_header_bytes", "Most bytes in the headers of one request.").in_unit("bytes"),
             16 << 10,
             1024..=1 << 20,
         ),

@@ -90,8 +90,10 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<(MixtureSettings,
         Duration::ZERO,
         Duration::ZERO..=DAY,
     );
+    let (alpha, fallback_alpha) = (Alpha::new(alpha).ok()?, Alpha::new(fallback_alpha).ok()?);
     let mixture = MixtureSettings {
-        weights: MixingWeights::new(Alpha::new(alpha).ok()?, Alpha::new(fallback_alpha).ok()?).ok()?,
+        // The violation is recorded above. A check of the configuration goes on with weights that fit.
+        weights: MixingWeights::new(alpha, fallback_alpha).unwrap_or_else(|_| MixingWeights::constant(alpha)),
         robust_temperature: Temperature::new(robust_temperature).ok()?,
     };
     let tuning = TuningSettings {

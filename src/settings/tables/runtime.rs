@@ -66,7 +66,8 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> RuntimeSettings {
         SettingKey::live(
             "runtime.executors",
             "Threads that run models, each with a session of both. 0 means one per processor, or two on a GPU.",
-        ),
+        )
+        .in_unit("threads"),
         MAX_EXECUTORS,
     );
     let pin_executors = reader.choice(
@@ -82,7 +83,8 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> RuntimeSettings {
         SettingKey::live(
             "runtime.standard_batch_size",
             "Largest batch of the standard model in rows. 0 measures it at start.",
-        ),
+        )
+        .in_unit("rows"),
         MAX_BATCH_SIZE,
     );
     let robust_batch_size = optional_size(
@@ -90,7 +92,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> RuntimeSettings {
         SettingKey::live(
             "runtime.robust_batch_size",
             "Largest batch of the robust model in rows, and the fixed batch shape of a smoothed model. 0 measures it at start.",
-        ),
+        ).in_unit("rows"),
         MAX_BATCH_SIZE,
     );
     RuntimeSettings {

@@ -18,7 +18,8 @@ pub(in crate::settings) fn read(reader: &mut Reader, max_inputs: usize) -> Sched
     const QUEUE_ROWS: SettingKey = SettingKey::live(
         "scheduler.queue_rows",
         "Most rows that are admitted for one model and not yet finished; at least `server.max_inputs`.",
-    );
+    )
+    .in_unit("rows");
     let queue_rows = reader.size(QUEUE_ROWS, 4096, 1..=1 << 20);
     reader.check(queue_rows >= max_inputs, QUEUE_ROWS, || {
         format!("must hold one full request: at least server.max_inputs = {max_inputs}")

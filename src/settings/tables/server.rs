@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::connections::{self, ConnectionSettings};
+use crate::domain::MessageLimits;
 use crate::settings::processor_count::processor_count;
 use crate::settings::reader::Reader;
 use crate::settings::setting_key::SettingKey;
@@ -43,6 +44,14 @@ pub struct ServerSettings {
     pub connections: ConnectionSettings,
 }
 
+impl ServerSettings {
+    /// The limits on messages.
+    #[must_use]
+    pub fn message_limits(&self) -> MessageLimits {
+        MessageLimits::new(self.max_message_bytes)
+    }
+}
+
 pub(super) const LISTEN: SettingKey = SettingKey::restart_only("server.listen", "TCP address of the gRPC listener.");
 
 pub(in crate::settings) fn read(reader: &mut Reader) -> ServerSettings {
@@ -67,6 +76,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> ServerSettings {
     // displace the executors.
     let threads = reader.size(
         SettingKey::restart_only("server.threads", "Threads that read requests and write responses.")
+            .in_unit("threads")
             .with_computed_default("a quarter of the processors, at least 1"),
         (processor_count() / 4).clamp(1, MAX_THREADS),
         1..=MAX_THREADS,
@@ -84,9 +94,9 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> ServerSettings {
         unix_socket,
         unix_socket_mode,
         threads,
-        max_inputs: reader.size(SettingKey::live("server.max_inputs", "Most inputs in one request."), 64, 1..=65_536),
+        max_inputs: reader.size(SettingKey::live("server.max_inputs", "Most inputs in one request.").in_unit("inputs"), 64, 1..=65_536),
         max_message_bytes: reader.size(
-            SettingKey::live("server.max_message_bytes", "Most bytes in one request message."),
+            SettingKey::live("server.max_message_bytes", "Most bytes in one request message.").in_unit("bytes"),
             4 << 20,
             1024..=1 << 30,
         ),
@@ -94,7 +104,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> ServerSettings {
             SettingKey::live(
                 "server.stream_window",
                 "Most concurrent requests of one `PredictStream`. The server reads the next request once one of them is answered.",
-            ),
+            ).in_unit("requests"),
             16,
             1..=1024,
         ),

@@ -124,8 +124,8 @@ fn invalid_permissions_are_reported() {
     ];
     let shown = run(&["check-config", "--json", setup.write().to_str().unwrap()], &variables);
     let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
-    assert_eq!(shown["server.unix_socket_mode"], "0660");
-    assert_eq!(shown["server.unix_socket"], "");
+    assert_eq!(shown["settings"]["server.unix_socket_mode"]["value"], "0660");
+    assert_eq!(shown["settings"]["server.unix_socket"]["value"], "");
 }
 
 /// TCP and the Unix socket each have a certificate in flight. One shutdown lets both finish, and

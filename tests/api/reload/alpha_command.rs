@@ -1,6 +1,7 @@
 //! `certimix alpha get` and `set`, against a server of the same binary.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use crate::support::Setup;
 use crate::support::model_info_poller::ModelInfoPoller;
@@ -98,4 +99,78 @@ async fn set_does_not_edit_the_file_of_another_server() {
             .unwrap()
             .contains("mixture.alpha = 0.7 # chosen in June")
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn set_shows_the_change_and_what_it_does_to_the_largest_radius() {
+    let setup = Setup::pair("steep_g", "half_space").with("mixture.alpha", 0.76);
+    let (server, file, address) = start_server(&setup);
+    let before = server.info().await.largest_possible_radius;
+    let output = process::run(&["alpha", "set", "0.9", "--config", &file, "--address", &address], &[]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let after = server.info().await.largest_possible_radius;
+    assert!(before > 0.0 && after > before, "{before} {after}");
+    let rounded_down = |radius: f64| format!("{:.4}", (radius * 1e4).floor() / 1e4);
+    assert!(text.starts_with("alpha 0.76 → 0.9, config "), "{text}");
+    let radii = format!("largest radius {} → {} (l2)", rounded_down(before), rounded_down(after));
+    assert!(text.contains(&radii), "{radii} is not in {text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_environment_override_is_found_before_the_file_changes() {
+    let setup = setup();
+    let path = setup.write();
+    let variables = [("CERTIMIX__MIXTURE__ALPHA", "0.9")];
+    let server = ModelInfoPoller::new(ServerProcess::spawn_with(&path, &variables));
+    let before = fs::read_to_string(&path).unwrap();
+    let (file, address) = (path.to_str().unwrap(), server.address.to_string());
+    let message = process::fails(&["alpha", "set", "0.7", "--config", file, "--address", &address], &[]);
+    assert!(
+        message.contains("CERTIMIX__MIXTURE__ALPHA overrides mixture.alpha"),
+        "{message}"
+    );
+    assert_eq!(fs::read_to_string(&path).unwrap(), before);
+}
+
+/// A second command replaces the file while the first one waits for a ramp. The first one learns it
+/// at once, long before its timeout.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_superseded_command_fails() {
+    let setup = setup().text("mixture.alpha_ramp", "1h");
+    let (server, file, address) = start_server(&setup);
+    let set = |alpha: &str, timeout: &str| {
+        let options = ["--config", &file, "--address", &address, "--timeout", timeout];
+        process::spawn(&[&["alpha", "set", alpha][..], &options[..]].concat())
+    };
+    let first = set("0.8", "1h");
+    server
+        .wait_for(|info| info.config.as_ref().unwrap().target_alpha == 0.8)
+        .await;
+    // The ramp outlives the timeout of the second command, which is no error.
+    let second = process::output(set("0.9", "1m"));
+    let text = String::from_utf8(second.stdout).unwrap();
+    let notes = String::from_utf8(second.stderr).unwrap();
+    assert!(text.contains("(ramping to 0.9)"), "{text}{notes}");
+    assert!(
+        notes.contains("is under way") && notes.contains("alpha_ramp is 1h"),
+        "{notes}"
+    );
+    let first = process::output(first);
+    let message = String::from_utf8(first.stderr).unwrap();
+    assert_eq!(first.status.code(), Some(1), "{message}");
+    assert!(message.contains("another process has changed"), "{message}");
+    assert!(fs::read_to_string(&file).unwrap().contains("mixture.alpha = 0.9"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_only_file_is_reported_before_the_server_is_asked() {
+    let setup = setup();
+    let path = setup.write();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
+    let file = path.to_str().unwrap();
+    let message = process::fails(
+        &["alpha", "set", "0.7", "--config", file, "--address", "127.0.0.1:1"],
+        &[],
+    );
+    assert!(message.contains("is read-only"), "{message}");
 }

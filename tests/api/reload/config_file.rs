@@ -223,7 +223,7 @@ async fn an_invalid_model_keeps_the_old_one_in_service() {
         .wait_for(|info| info.config.as_ref().unwrap().pending_error.is_some())
         .await;
     let pending = info.config.unwrap().pending_error.unwrap();
-    assert_eq!(pending.violations[0].field, "models");
+    assert_eq!(pending.violations[0].field, "models.robust");
     assert!(pending.violations[0].description.contains("broken.onnx"), "{pending:?}");
     assert_eq!(info.provenance, before);
     // The ONNX file is now valid and the manifest is unchanged. SIGHUP retries the refused change.

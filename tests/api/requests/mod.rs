@@ -1,5 +1,6 @@
 //! Rules that hold for requests of every RPC.
 
+mod answer_size;
 mod cancellation;
 mod deadline;
 mod fuzzing;

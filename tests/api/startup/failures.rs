@@ -229,7 +229,7 @@ fn settings_that_do_not_fit_the_models_are_refused() {
     assert_start_fails(
         &setup,
         &[
-            "do not fit the models",
+            "cannot be served with these settings",
             "mixture.robust_temperature",
             "scheduler.queue_rows",
         ],

@@ -11,6 +11,10 @@ fn check(settings: &Path, variables: &[(&str, &str)]) -> serde_json::Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
+fn value(shown: &serde_json::Value, key: &str) -> serde_json::Value {
+    shown["settings"][key]["value"].clone()
+}
+
 #[track_caller]
 fn assert_all_in(message: &str, expected: &[&str]) {
     for text in expected {
@@ -75,8 +79,8 @@ fn an_invalid_or_missing_file_is_reported() {
 fn check_config_shows_all_settings_in_force() {
     let setup = Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.8);
     let shown = check(&setup.write(), &[]);
-    assert_eq!(shown["mixture.alpha"], "0.8");
-    assert_eq!(shown["certificate.selection_votes"], "16");
+    assert_eq!(value(&shown, "mixture.alpha"), 0.8);
+    assert_eq!(value(&shown, "certificate.selection_votes"), 16);
     let table = run(&["check-config", setup.write().to_str().unwrap()], &[]);
     assert!(table.status.success());
     let (out, advice) = (
@@ -102,10 +106,10 @@ fn environment_variables_override_the_file() {
         ("CERTIMIX__SCHEDULER__QUEUE_ROWS", "999"),
     ];
     let shown = check(&settings, &variables);
-    assert_eq!(shown["mixture.alpha"], "0.9");
-    assert_eq!(shown["server.max_request_time"], "250ms");
-    assert_eq!(shown["certificate.allow_inexact_runtime"], "true");
-    assert_eq!(shown["scheduler.queue_rows"], "999");
+    assert_eq!(value(&shown, "mixture.alpha"), 0.9);
+    assert_eq!(value(&shown, "server.max_request_time"), "250ms");
+    assert_eq!(value(&shown, "certificate.allow_inexact_runtime"), true);
+    assert_eq!(value(&shown, "scheduler.queue_rows"), 999);
 }
 
 #[test]

@@ -43,11 +43,6 @@ pub fn run_with_stdin(arguments: &[&str], variables: &[(&str, &str)], stdin: &[u
     child.wait_with_output().unwrap()
 }
 
-/// Starts a command.
-pub fn spawn(arguments: &[&str]) -> Child {
-    certimix(arguments).spawn().unwrap()
-}
-
 /// Waits for a process that writes less than a pipe holds, and returns its output.
 pub fn output(mut child: Child) -> Output {
     wait(&mut child);
@@ -82,8 +77,14 @@ fn wait(child: &mut Child) -> ExitStatus {
     }
 }
 
-fn spawn_server(settings: &Path) -> Child {
-    certimix(&["serve", settings.to_str().unwrap()]).spawn().unwrap()
+/// Starts a command that the test waits for later.
+pub fn spawn(arguments: &[&str]) -> Child {
+    certimix(arguments).spawn().unwrap()
+}
+
+fn spawn_server(settings: &Path, variables: &[(&str, &str)]) -> Child {
+    let mut command = certimix(&["serve", settings.to_str().unwrap()]);
+    command.envs(variables.iter().copied()).spawn().unwrap()
 }
 
 /// Sends a signal to a process.
@@ -100,7 +101,12 @@ pub struct ServerProcess {
 
 impl ServerProcess {
     pub fn spawn(settings: &Path) -> Self {
-        let mut child = spawn_server(settings);
+        Self::spawn_with(settings, &[])
+    }
+
+    /// Starts a server with these environment variables.
+    pub fn spawn_with(settings: &Path, variables: &[(&str, &str)]) -> Self {
+        let mut child = spawn_server(settings, variables);
         let (sender, lines) = channel();
         let errors = BufReader::new(child.stderr.take().unwrap());
         std::thread::spawn(move || {
@@ -178,7 +184,7 @@ impl UnreadServerProcess {
     /// Starts a process and reads its standard error up to the first line with `mark`. Returns that
     /// line and a reader of the rest.
     pub fn start(settings: &Path, mark: &str) -> (Self, String, BufReader<ChildStderr>) {
-        let mut process = Self(spawn_server(settings));
+        let mut process = Self(spawn_server(settings, &[]));
         let mut lines = BufReader::new(process.0.stderr.take().unwrap());
         let mut line = String::new();
         while !line.contains(mark) {

@@ -16,8 +16,11 @@ Examples:
 alpha is the weight of the robust model in the mixture. A larger alpha makes predictions more robust and less accurate. At \
 0.5 and below nothing can be certified. `certimix shadow` shows how other values would have answered the live traffic.
 
-set edits the settings file in one step, keeps its comments, and waits until the server uses the new value. If the server \
-rejects the change, set restores the old file. A file from a Kubernetes ConfigMap is changed in the ConfigMap instead.";
+set first checks that an edit would have an effect: that the server runs with this file, that no environment variable \
+overrides it, and that the file can be replaced. Then it edits the file in one step, keeps its comments, waits until the \
+server uses the new value, and shows the old and the new alpha, the largest radius that each can prove, and what the shadow \
+counts said. If the server rejects the change, set restores the old file. Of two commands at a time the second fails at \
+once. A file from a Kubernetes ConfigMap is changed in the ConfigMap instead.";
 
 /// Arguments of `certimix alpha`.
 #[derive(Debug, Clone, clap::Args)]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::cli::client::connection::error_messages::violation_lines;
-use crate::cli::client::results::short_revision;
+use crate::cli::client::results::{norm_name, short_revision};
 use crate::cli::output;
 use crate::rpc::proto::{ConfigStatus, GetModelInfoResponse};
 
@@ -13,6 +13,10 @@ pub(super) struct ServedAlpha {
     pub alpha: f64,
     /// The revision of the configuration in force.
     pub revision: String,
+    /// The largest radius that the server can prove; 0 if unknown.
+    pub largest_radius: f64,
+    /// The norm of the radii; empty without one.
+    pub norm: String,
     /// The reason why nothing can be certified; empty if certificates are available.
     pub unavailable_reason: String,
     /// The settings file that the server read, and its error if the server rejects the file.
@@ -25,6 +29,11 @@ impl From<GetModelInfoResponse> for ServedAlpha {
         Self {
             alpha: provenance.alpha,
             revision: provenance.config_revision,
+            largest_radius: info.largest_possible_radius,
+            norm: match info.norm {
+                0 => String::new(),
+                norm => norm_name(norm),
+            },
             unavailable_reason: info.unavailable_reason,
             config: info.config.unwrap_or_default(),
         }
@@ -37,7 +46,13 @@ impl ServedAlpha {
         if json {
             return output::line(self.to_json());
         }
-        output::line(self.to_line())?;
+        output::line(format_args!("alpha {}", self.to_text()))?;
+        self.print_notes();
+        Ok(())
+    }
+
+    /// Prints what the operator should know about the alpha and the file.
+    pub(super) fn print_notes(&self) {
         if !self.unavailable_reason.is_empty() {
             output::note(format_args!("nothing can be certified: {}", self.unavailable_reason));
         }
@@ -47,27 +62,28 @@ impl ServedAlpha {
                 "the server rejects its current settings file:{violations}"
             ));
         }
-        Ok(())
     }
 
-    fn to_line(&self) -> String {
+    /// The alpha, the target of a ramp, and the revision.
+    pub(super) fn to_text(&self) -> String {
         let revision = short_revision(&self.revision);
         if is_same(self.alpha, self.config.target_alpha) {
-            format!("alpha {}, config {revision}", self.alpha)
+            format!("{}, config {revision}", self.alpha)
         } else {
             format!(
-                "alpha {} (ramping to {}), config {revision}",
+                "{} (ramping to {}), config {revision}",
                 self.alpha, self.config.target_alpha
             )
         }
     }
 
-    fn to_json(&self) -> Value {
+    pub(super) fn to_json(&self) -> Value {
         let error = self.config.pending_error.as_ref();
         json!({
             "alpha": self.alpha,
             "target_alpha": self.config.target_alpha,
             "config_revision": self.revision,
+            "largest_possible_radius": self.largest_radius,
             "unavailable_reason": self.unavailable_reason,
             "pending_error": error.map(|error| violation_lines(&error.violations).trim().to_owned()),
         })
@@ -101,11 +117,8 @@ mod tests {
 
     #[test]
     fn a_ramp_shows_its_target() {
-        assert_eq!(served(0.8, 0.8).to_line(), "alpha 0.8, config 0123456789ab");
-        assert_eq!(
-            served(0.7, 0.8).to_line(),
-            "alpha 0.7 (ramping to 0.8), config 0123456789ab"
-        );
+        assert_eq!(served(0.8, 0.8).to_text(), "0.8, config 0123456789ab");
+        assert_eq!(served(0.7, 0.8).to_text(), "0.7 (ramping to 0.8), config 0123456789ab");
     }
 
     #[test]

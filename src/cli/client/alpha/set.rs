@@ -1,17 +1,20 @@
-//! `certimix alpha set`: edits the settings file and waits for the server.
+//! `certimix alpha set`: diagnoses, edits the settings file, and waits for the server.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
+use super::change_report::{ChangeReport, ShadowCounts};
+use super::diagnosis::check_effect;
+use super::replacement::{Replacement, replace};
 use super::served_alpha::{ServedAlpha, is_same};
-use super::settings_file::SettingsFile;
+use super::settings_file::{SettingsFile, SettingsText};
 use crate::certificate::Alpha;
 use crate::cli::client::connection::error_messages::violation_lines;
 use crate::cli::client::connection::{ConnectionArgs, ServerConnection};
 use crate::cli::{output, progress_bar};
-use crate::rpc::proto::PendingError;
+use crate::rpc::proto::{GetShadowReportRequest, PendingError};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct SetArgs {
@@ -26,7 +29,8 @@ pub(super) struct SetArgs {
     #[command(flatten)]
     connection: ConnectionArgs,
 
-    /// How long to wait for the server. Allow for a ramp (mixture.alpha_ramp)
+    /// How long to wait for the server. A ramp (mixture.alpha_ramp) that takes longer goes on
+    /// without the command
     #[arg(long, value_name = "DURATION", default_value = "60s")]
     timeout: humantime::Duration,
 
@@ -45,8 +49,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Changes alpha in the settings file, and waits until the server uses it.
 ///
 /// # Errors
-/// When the file cannot be edited, the server uses another file, rejects the change, or does not
-/// use it in time.
+/// When the file cannot be edited, an edit would have no effect, another process changes the file,
+/// or the server rejects the change or does not use it in time. Only an error that says so leaves
+/// the file changed.
 pub(super) async fn set(args: SetArgs) -> anyhow::Result<()> {
     let alpha = Alpha::new(args.alpha)?;
     let file = SettingsFile::open(&args.config)?;
@@ -55,84 +60,135 @@ pub(super) async fn set(args: SetArgs) -> anyhow::Result<()> {
         output::note("warning: at alpha 0.5 and below nothing can be certified");
     }
     if args.no_wait {
-        file.replace(&edited)?;
+        replace(&file, &file.text, &edited)?;
         output::note(format_args!(
             "{} is changed; the server was not contacted",
             args.config.display()
         ));
         return Ok(());
     }
+    // The new text is ready before the server is asked, so that a file that cannot be changed is
+    // reported first. It also keeps a second command out until the change is made.
+    let replacement = Replacement::prepare(&file, &file.text, &edited)?;
     let connection = ServerConnection::open(&args.connection).await?;
-    let config = ServedAlpha::from(connection.model_info().await?).config;
-    let rejected_sha256 = config.pending_error.as_ref().map(|error| &error.file_sha256);
-    if config.file_sha256 != file.sha256() && rejected_sha256 != Some(&file.sha256()) {
-        bail!(
-            "the server at {} does not run with {}: its settings file has other content\n  \
-             Name the server's file with --config, or edit this file with --no-wait.",
-            connection.address,
-            args.config.display()
-        );
+    let before = ServedAlpha::from(connection.model_info().await?);
+    for note in check_effect(&before, &file, &connection.address)? {
+        output::note(note);
     }
-    file.replace(&edited)?;
-    match wait_for_alpha(&connection, &edited.sha256(), alpha, args.timeout.into()).await {
-        Ok(served) => served.print(args.json),
+    let shadow = shadow_counts(&connection, alpha, file.fallback_alpha(&edited)).await;
+    if edited != file.text {
+        replacement.commit()?;
+    }
+    let change = PendingChange {
+        connection: &connection,
+        file: &file,
+        edited: &edited,
+        alpha: alpha.get(),
+    };
+    match change.wait(args.timeout.into()).await {
+        Ok(after) => ChangeReport { before, after, shadow }.print(args.json),
         Err(WaitError::Rejected(error)) => {
-            file.restore(&edited)?;
+            replace(&file, &edited, &file.text)?;
             bail!(
                 "the server rejects the change:{}\n  {} is restored.",
                 violation_lines(&error.violations),
                 args.config.display()
             )
         }
+        Err(WaitError::Superseded) => bail!(
+            "another process has changed {} after this command, so the server may never use alpha {alpha}\n  `certimix alpha \
+             get` shows what it uses.",
+            args.config.display(),
+            alpha = alpha.get()
+        ),
         Err(WaitError::Other(error)) => Err(error.context(format!("{} is changed", args.config.display()))),
     }
+}
+
+/// The shadow counts of `alpha` before the change. They are advice: without them the change goes on.
+async fn shadow_counts(
+    connection: &ServerConnection,
+    alpha: Alpha,
+    fallback_alpha: Option<f64>,
+) -> Option<ShadowCounts> {
+    let request = connection.request(GetShadowReportRequest {});
+    let report = connection.client.clone().get_shadow_report(request).await.ok()?;
+    ShadowCounts::of(report.into_inner(), alpha.get(), fallback_alpha)
 }
 
 /// The reason why the server does not use the new alpha.
 enum WaitError {
     /// The server rejects the edited file.
     Rejected(PendingError),
+    /// The file has another text than this command wrote.
+    Superseded,
     /// The server is unreachable, overrides alpha, or takes too long.
     Other(anyhow::Error),
 }
 
-/// Polls the server until it uses `alpha` from the file with `sha256`.
-async fn wait_for_alpha(
-    connection: &ServerConnection,
-    sha256: &str,
-    alpha: Alpha,
-    timeout: Duration,
-) -> Result<ServedAlpha, WaitError> {
-    let started = Instant::now();
-    let status_line = progress_bar::status_line();
-    loop {
-        let info = connection.model_info().await.map_err(WaitError::Other)?;
-        let served = ServedAlpha::from(info);
-        if let Some(error) = &served.config.pending_error
-            && error.file_sha256 == sha256
-        {
-            return Err(WaitError::Rejected(error.clone()));
+/// A change that is in the file, and that the server may not use yet.
+struct PendingChange<'a> {
+    connection: &'a ServerConnection,
+    file: &'a SettingsFile,
+    edited: &'a SettingsText,
+    alpha: f64,
+}
+
+impl PendingChange<'_> {
+    /// Polls the server until it uses the new alpha. A ramp that takes longer than `timeout` is not
+    /// an error.
+    async fn wait(&self, timeout: Duration) -> Result<ServedAlpha, WaitError> {
+        let (started, sha256) = (Instant::now(), self.edited.sha256());
+        let status_line = progress_bar::status_line();
+        loop {
+            let info = self.connection.model_info().await.map_err(WaitError::Other)?;
+            let served = ServedAlpha::from(info);
+            let is_loaded = served.config.file_sha256 == sha256;
+            if is_loaded && is_same(served.alpha, self.alpha) {
+                status_line.finish_and_clear();
+                return Ok(served);
+            }
+            if let Some(error) = &served.config.pending_error
+                && error.file_sha256 == sha256
+            {
+                return Err(WaitError::Rejected(error.clone()));
+            }
+            if is_loaded && !is_same(served.config.target_alpha, self.alpha) {
+                return Err(WaitError::Other(anyhow::anyhow!(
+                    "the server has loaded the file, but uses alpha {}: its environment variable \
+                     CERTIMIX__MIXTURE__ALPHA overrides mixture.alpha",
+                    served.alpha
+                )));
+            }
+            if !self.file.has(self.edited) {
+                return Err(WaitError::Superseded);
+            }
+            // A ramp that outlives the timeout goes on without this command.
+            let is_on_long_ramp = is_loaded && self.file.alpha_ramp() > timeout;
+            if is_on_long_ramp || started.elapsed() > timeout {
+                status_line.finish_and_clear();
+                return self.without_end(served, is_loaded, timeout);
+            }
+            status_line.set_message(format!("alpha {} → {}", served.alpha, self.alpha));
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
-        let (is_loaded, expected) = (served.config.file_sha256 == sha256, alpha.get());
-        if is_loaded && !is_same(served.config.target_alpha, expected) {
-            return Err(WaitError::Other(anyhow::anyhow!(
-                "the server has loaded the file, but uses alpha {}: its environment variable CERTIMIX__MIXTURE__ALPHA \
-                 overrides mixture.alpha",
-                served.alpha
-            )));
-        }
-        if is_loaded && is_same(served.alpha, expected) {
-            status_line.finish_and_clear();
+    }
+
+    /// The result of a wait that does not see the new alpha: the server is on a ramp, or it has not
+    /// read the file.
+    fn without_end(&self, served: ServedAlpha, is_loaded: bool, timeout: Duration) -> Result<ServedAlpha, WaitError> {
+        if is_loaded {
+            let ramp = humantime::format_duration(self.file.alpha_ramp());
+            output::note(format_args!(
+                "the server has read the change, and the ramp goes on: mixture.alpha_ramp is {ramp}"
+            ));
             return Ok(served);
         }
-        if started.elapsed() > timeout {
-            return Err(WaitError::Other(anyhow::anyhow!(
-                "the server still uses alpha {} after {}",
-                served.alpha,
-                humantime::format_duration(timeout)
-            )));
-        }
-        status_line.set_message(format!("alpha {} -> {expected}", served.alpha));
-        tokio::time::sleep(POLL_INTERVAL).await;
+        Err(WaitError::Other(anyhow::anyhow!(
+            "the server still uses alpha {} after {}, and has not read the new file\n  If its container mounts this one \
+             file, it still sees the old one: mount the folder. Otherwise its log says what it waits for.",
+            served.alpha,
+            humantime::format_duration(timeout)
+        )))
     }
 }

@@ -1,15 +1,14 @@
-//! Edits one value of a settings file, and keeps all other text.
+//! Reads a settings file, and changes one value of its text.
 
-use std::fs::{self, Metadata};
-use std::io::Write as _;
-use std::os::unix::fs::MetadataExt as _;
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use toml_edit::{DocumentMut, Item, Value};
 
 use crate::certificate::Alpha;
-use crate::settings::{self, SettingsSource};
+use crate::settings::{self, Settings, SettingsSource};
 
 /// The name of Kubernetes' symlink to the newest version of a ConfigMap.
 const CONFIG_MAP_SYMLINK: &str = "..data";
@@ -17,14 +16,15 @@ const CONFIG_MAP_SYMLINK: &str = "..data";
 /// A settings file, and its text at the time of reading.
 pub(super) struct SettingsFile {
     /// The path of the file with all symlinks resolved.
-    path: PathBuf,
+    pub(super) path: PathBuf,
     /// The path as the caller gave it, for messages.
-    given_path: PathBuf,
-    text: SettingsText,
+    pub(super) given_path: PathBuf,
+    pub(super) text: SettingsText,
 }
 
 /// The text of a settings file.
-pub(super) struct SettingsText(String);
+#[derive(PartialEq, Eq)]
+pub(super) struct SettingsText(pub(super) String);
 
 impl SettingsText {
     /// The SHA-256 that the server reports for this text.
@@ -57,73 +57,77 @@ impl SettingsFile {
         self.text.sha256()
     }
 
+    /// Whether the file still has the text `expected`. A file that cannot be read has not.
+    pub(super) fn has(&self, expected: &SettingsText) -> bool {
+        fs::read_to_string(&self.path).is_ok_and(|text| text == expected.0)
+    }
+
+    /// The alpha of the file, without environment variables; `None` if it is not valid.
+    pub(super) fn alpha(&self) -> Option<f64> {
+        Some(self.values(&self.text, "mixture.alpha")?.mixture.weights.alpha().get())
+    }
+
+    /// `mixture.alpha_ramp` of the file, without environment variables.
+    pub(super) fn alpha_ramp(&self) -> Duration {
+        let values = self.values(&self.text, "mixture.alpha_ramp");
+        values.map_or(Duration::ZERO, |values| values.tuning.alpha_ramp)
+    }
+
+    /// The fallback alpha of `text`, which may follow alpha; `None` if it is not valid.
+    pub(super) fn fallback_alpha(&self, text: &SettingsText) -> Option<f64> {
+        let values = self.values(text, "mixture.fallback_alpha")?;
+        Some(values.mixture.weights.fallback_alpha().get())
+    }
+
+    /// The values of `text`, if that of `key` is valid.
+    fn values(&self, text: &SettingsText, key: &str) -> Option<Settings> {
+        let read = SettingsSource::new(&self.path, []).read_values(&text.0).ok()?;
+        let is_valid = read.violations.0.iter().all(|violation| violation.field != key);
+        read.settings.filter(|_| is_valid)
+    }
+
     /// The text with another `mixture.alpha`.
     pub(super) fn with_alpha(&self, alpha: Alpha) -> anyhow::Result<SettingsText> {
+        let text = self.with_mixture_value("alpha", alpha.get())?;
+        // A smaller alpha may leave fallback_alpha above it.
+        self.check(&text, &["mixture.alpha", "mixture.fallback_alpha"])?;
+        Ok(text)
+    }
+
+    /// The text with another value of the key `name` of `[mixture]`.
+    fn with_mixture_value(&self, name: &str, number: f64) -> anyhow::Result<SettingsText> {
         let message = || format!("{} is not valid TOML", self.given_path.display());
         let mut document: DocumentMut = self.text.0.parse().with_context(message)?;
         let mixture = document.entry("mixture").or_insert_with(toml_edit::table);
         let Some(mixture) = mixture.as_table_like_mut() else {
             bail!("{}: mixture: expected a table", self.given_path.display());
         };
-        let mut value = Value::from(alpha.get());
+        let mut value = Value::from(number);
         // Keeps the white space and the comment around the old value.
-        if let Some(old) = mixture.get("alpha").and_then(Item::as_value) {
+        if let Some(old) = mixture.get(name).and_then(Item::as_value) {
             *value.decor_mut() = old.decor().clone();
         }
-        match mixture.get_mut("alpha") {
+        match mixture.get_mut(name) {
             Some(old) => *old = Item::Value(value),
-            None => drop(mixture.insert("alpha", Item::Value(value))),
+            None => drop(mixture.insert(name, Item::Value(value))),
         }
-        let text = document.to_string();
-        self.check_alpha(&text)?;
-        Ok(SettingsText(text))
+        Ok(SettingsText(document.to_string()))
     }
 
-    /// Rejects an alpha that the server would reject. Other keys are not checked: environment
-    /// variables of the server may override them.
-    fn check_alpha(&self, text: &str) -> anyhow::Result<()> {
-        let Err(error) = SettingsSource::new(&self.path, []).parse(text) else {
+    /// Rejects values of `keys` that the server would reject. Other keys are not checked:
+    /// environment variables of the server may override them.
+    fn check(&self, text: &SettingsText, keys: &[&str]) -> anyhow::Result<()> {
+        let Err(error) = SettingsSource::new(&self.path, []).parse(&text.0) else {
             return Ok(());
         };
         let violations = error.violations().0;
-        let Some(violation) = violations.iter().find(|violation| violation.field == "mixture.alpha") else {
+        let Some(violation) = violations
+            .iter()
+            .find(|violation| keys.contains(&violation.field.as_str()))
+        else {
             return Ok(());
         };
         bail!("{}: {}", violation.field, violation.message)
-    }
-
-    /// Replaces the file atomically with `new`, and keeps its owner and permissions. Fails if the
-    /// file has changed since it was read.
-    pub(super) fn replace(&self, new: &SettingsText) -> anyhow::Result<()> {
-        self.replace_if_unchanged(&self.text, new)
-    }
-
-    fn replace_if_unchanged(&self, expected: &SettingsText, new: &SettingsText) -> anyhow::Result<()> {
-        self.write(expected, new)
-            .with_context(|| format!("cannot change {}", self.given_path.display()))
-    }
-
-    /// Undoes [`SettingsFile::replace`]. Fails if the file has changed since.
-    pub(super) fn restore(&self, new: &SettingsText) -> anyhow::Result<()> {
-        self.replace_if_unchanged(new, &self.text)
-    }
-
-    fn write(&self, expected: &SettingsText, text: &SettingsText) -> anyhow::Result<()> {
-        let directory = self.path.parent().unwrap_or(Path::new("."));
-        let before: Metadata = fs::metadata(&self.path)?;
-        let mut file = tempfile::NamedTempFile::new_in(directory)?;
-        file.write_all(text.0.as_bytes())?;
-        file.as_file().set_permissions(before.permissions())?;
-        let now = file.as_file().metadata()?;
-        if (now.uid(), now.gid()) != (before.uid(), before.gid()) {
-            std::os::unix::fs::fchown(file.as_file(), Some(before.uid()), Some(before.gid()))?;
-        }
-        file.as_file().sync_all()?;
-        if fs::read_to_string(&self.path)? != expected.0 {
-            bail!("another process has changed it in the meantime");
-        }
-        file.persist(&self.path)?;
-        Ok(())
     }
 }
 
@@ -131,11 +135,17 @@ impl SettingsFile {
 mod tests {
     use super::*;
 
-    fn with_alpha(text: &str, alpha: f64) -> anyhow::Result<String> {
+    fn open(text: &str) -> anyhow::Result<(tempfile::TempDir, SettingsFile)> {
         let directory = tempfile::tempdir()?;
         let path = directory.path().join("certimix.toml");
         fs::write(&path, text)?;
-        Ok(SettingsFile::open(&path)?.with_alpha(Alpha::new(alpha)?)?.0)
+        let file = SettingsFile::open(&path)?;
+        Ok((directory, file))
+    }
+
+    fn with_alpha(text: &str, alpha: f64) -> anyhow::Result<String> {
+        let (_directory, file) = open(text)?;
+        Ok(file.with_alpha(Alpha::new(alpha)?)?.0)
     }
 
     #[test]
@@ -166,8 +176,22 @@ mod tests {
     fn an_alpha_outside_the_configured_range_is_rejected() -> anyhow::Result<()> {
         let error = with_alpha("[mixture]\nalpha = 0.76\nalpha_min = 0.6\n", 0.5).unwrap_err();
         assert!(error.to_string().contains("mixture.alpha_min = 0.6"), "{error}");
+        let error = with_alpha("[mixture]\nalpha = 0.76\nfallback_alpha = 0.6\n", 0.5).unwrap_err();
+        assert!(error.to_string().contains("mixture.fallback_alpha"), "{error}");
         assert!(with_alpha("mixture = 3\n", 0.5).is_err());
         assert!(with_alpha("mixture = = 3\n", 0.5).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn the_values_of_the_file_are_read_with_their_defaults() -> anyhow::Result<()> {
+        let (_directory, file) = open("[mixture]\nalpha = 0.8\nalpha_ramp = \"2s\"\n")?;
+        assert_eq!((file.alpha(), file.alpha_ramp()), (Some(0.8), Duration::from_secs(2)));
+        let (_directory, file) = open("[log]\nfilter = 3\n")?;
+        assert_eq!((file.alpha(), file.alpha_ramp()), (Some(0.76), Duration::ZERO));
+        assert_eq!(file.fallback_alpha(&file.text), Some(0.76));
+        let (_directory, file) = open("[mixture]\nalpha = 7\n")?;
+        assert_eq!(file.alpha(), None);
         Ok(())
     }
 
@@ -179,24 +203,6 @@ mod tests {
         fs::write(&path, "")?;
         let error = SettingsFile::open(&path).err().map(|error| error.to_string());
         assert!(error.is_some_and(|error| error.contains("kubectl")));
-        Ok(())
-    }
-
-    #[test]
-    fn a_concurrent_change_is_kept() -> anyhow::Result<()> {
-        let directory = tempfile::tempdir()?;
-        let path = directory.path().join("certimix.toml");
-        fs::write(&path, "mixture.alpha = 0.6\n")?;
-        let file = SettingsFile::open(&path)?;
-        let edited = file.with_alpha(Alpha::new(0.7)?)?;
-        fs::write(&path, "mixture.alpha = 0.8\n")?;
-        assert!(file.replace(&edited).is_err());
-        assert_eq!(fs::read_to_string(&path)?, "mixture.alpha = 0.8\n");
-        fs::write(&path, "mixture.alpha = 0.6\n")?;
-        file.replace(&edited)?;
-        assert_eq!(fs::read_to_string(&path)?, "mixture.alpha = 0.7\n");
-        file.restore(&edited)?;
-        assert_eq!(fs::read_to_string(&path)?, "mixture.alpha = 0.6\n");
         Ok(())
     }
 }

@@ -5,7 +5,7 @@
 
 mod command;
 mod json;
-mod row_text;
+pub(in crate::cli::client) mod row_text;
 mod table;
 
 pub use command::{ShadowArgs, run};

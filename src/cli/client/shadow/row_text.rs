@@ -17,7 +17,7 @@ fn percent(part: u64, whole: u64) -> f64 {
 }
 
 /// A share in percent, or "-" without inputs.
-pub(super) fn share(part: u64, whole: u64) -> String {
+pub(in crate::cli::client) fn share(part: u64, whole: u64) -> String {
     if whole == 0 {
         return "-".to_owned();
     }
@@ -25,7 +25,7 @@ pub(super) fn share(part: u64, whole: u64) -> String {
 }
 
 /// The certified share: from the share proven on the drawn votes to the largest possible share.
-pub(super) fn certified_share(row: &ShadowRow) -> String {
+pub(in crate::cli::client) fn certified_share(row: &ShadowRow) -> String {
     if row.alpha < 0.5 {
         return "never".to_owned();
     }
