@@ -11,6 +11,8 @@ use crate::rpc::proto::{ConfigStatus, GetModelInfoResponse};
 pub(super) struct ServedAlpha {
     /// The alpha in force. During a ramp it differs from `config.target_alpha`.
     pub alpha: f64,
+    /// The `fallback_alpha` in force. Older servers have none.
+    pub fallback_alpha: Option<f64>,
     /// The revision of the configuration in force.
     pub revision: String,
     /// The reason why nothing can be certified; empty if certificates are available.
@@ -24,6 +26,7 @@ impl From<GetModelInfoResponse> for ServedAlpha {
         let provenance = info.provenance.unwrap_or_default();
         Self {
             alpha: provenance.alpha,
+            fallback_alpha: provenance.fallback_alpha,
             revision: provenance.config_revision,
             unavailable_reason: info.unavailable_reason,
             config: info.config.unwrap_or_default(),
@@ -51,15 +54,12 @@ impl ServedAlpha {
     }
 
     fn to_line(&self) -> String {
-        let revision = short_revision(&self.revision);
-        if is_same(self.alpha, self.config.target_alpha) {
-            format!("alpha {}, config {revision}", self.alpha)
-        } else {
-            format!(
-                "alpha {} (ramping to {}), config {revision}",
-                self.alpha, self.config.target_alpha
-            )
+        let mut text = weight_text("alpha", self.alpha, Some(self.config.target_alpha));
+        if let Some(fallback_alpha) = self.fallback_alpha {
+            let target = self.config.target_fallback_alpha;
+            text.push_str(&format!(", {}", weight_text("fallback_alpha", fallback_alpha, target)));
         }
+        format!("{text}, config {}", short_revision(&self.revision))
     }
 
     fn to_json(&self) -> Value {
@@ -67,10 +67,20 @@ impl ServedAlpha {
         json!({
             "alpha": self.alpha,
             "target_alpha": self.config.target_alpha,
+            "fallback_alpha": self.fallback_alpha,
+            "target_fallback_alpha": self.config.target_fallback_alpha,
             "config_revision": self.revision,
             "unavailable_reason": self.unavailable_reason,
             "pending_error": error.map(|error| violation_lines(&error.violations).trim().to_owned()),
         })
+    }
+}
+
+/// A weight, and the end of its ramp while that is another one.
+fn weight_text(name: &str, weight: f64, target: Option<f64>) -> String {
+    match target {
+        Some(target) if !is_same(weight, target) => format!("{name} {weight} (ramping to {target})"),
+        _ => format!("{name} {weight}"),
     }
 }
 
@@ -105,6 +115,24 @@ mod tests {
         assert_eq!(
             served(0.7, 0.8).to_line(),
             "alpha 0.7 (ramping to 0.8), config 0123456789ab"
+        );
+    }
+
+    #[test]
+    fn a_fallback_alpha_is_shown_with_its_target() {
+        let mut served = served(0.7, 0.8);
+        (served.fallback_alpha, served.config.target_fallback_alpha) = (Some(0.3), Some(0.0));
+        assert_eq!(
+            served.to_line(),
+            "alpha 0.7 (ramping to 0.8), fallback_alpha 0.3 (ramping to 0), config 0123456789ab"
+        );
+        assert_eq!(served.to_json()["fallback_alpha"], 0.3);
+        assert_eq!(served.to_json()["target_fallback_alpha"], 0.0);
+        served.config.target_fallback_alpha = Some(0.3);
+        assert!(
+            served.to_line().contains(", fallback_alpha 0.3, config"),
+            "{}",
+            served.to_line()
         );
     }
 

@@ -8,7 +8,7 @@ use super::text::info_rows;
 use crate::cli::client::connection::{ConnectionArgs, ServerConnection};
 use crate::cli::output::{self, EXIT_CODES};
 
-/// Show the models, guarantee, alpha and limits of a server
+/// Show the models, guarantee, mixture and limits of a server
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = format!("Example:\n  certimix info --json | jq .robust.guarantee\n\n{EXIT_CODES}"))]
 pub struct InfoArgs {

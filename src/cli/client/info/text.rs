@@ -17,13 +17,7 @@ pub(super) fn info_rows(info: &GetModelInfoResponse) -> Vec<(&'static str, Strin
         "server",
         format!("Certimix {}, config {revision}", provenance.server_version),
     ));
-    rows.push((
-        "mixture",
-        format!(
-            "alpha {} (weight of the robust model), temperature {}",
-            provenance.alpha, provenance.robust_temperature
-        ),
-    ));
+    rows.push(("mixture", mixture_text(&provenance)));
     rows.push(("runs on", platform_text(&provenance)));
     for (title, model) in [("standard", &info.standard), ("robust", &info.robust)] {
         if let Some(model) = model {
@@ -47,6 +41,19 @@ pub(super) fn info_rows(info: &GetModelInfoResponse) -> Vec<(&'static str, Strin
         rows.push(("config", config_text(config)));
     }
     rows
+}
+
+/// The weights of the robust model, and its temperature.
+fn mixture_text(provenance: &Provenance) -> String {
+    let (alpha, temperature) = (provenance.alpha, provenance.robust_temperature);
+    match provenance.fallback_alpha {
+        Some(fallback_alpha) if fallback_alpha < alpha => format!(
+            "alpha {alpha} (weight of the robust model), temperature {temperature}\n\
+             fallback_alpha {fallback_alpha}, the weight where the robust model's margin is below (1 - alpha) / alpha = {:.4}",
+            (1.0 - alpha) / alpha
+        ),
+        _ => format!("alpha {alpha} (weight of the robust model), temperature {temperature}"),
+    }
 }
 
 fn config_text(config: &ConfigStatus) -> String {
@@ -200,6 +207,26 @@ mod tests {
             ..info()
         };
         assert_eq!(certificate_kind_text(&none), "none: alpha is below 1/2");
+    }
+
+    #[test]
+    fn a_fallback_alpha_below_alpha_is_shown_with_its_margin() {
+        let provenance = |fallback_alpha| Provenance {
+            alpha: 0.75,
+            fallback_alpha,
+            robust_temperature: 0.2,
+            ..Default::default()
+        };
+        let plain = "alpha 0.75 (weight of the robust model), temperature 0.2";
+        for fallback_alpha in [None, Some(0.75)] {
+            assert_eq!(mixture_text(&provenance(fallback_alpha)), plain);
+        }
+        let gated = mixture_text(&provenance(Some(0.0)));
+        assert!(
+            gated.starts_with(plain) && gated.contains("fallback_alpha 0, "),
+            "{gated}"
+        );
+        assert!(gated.ends_with("= 0.3333"), "{gated}");
     }
 
     #[test]
