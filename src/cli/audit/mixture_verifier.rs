@@ -1,5 +1,5 @@
-//! Recomputes the mixture of a served prediction: the weight of the robust model, the mixed logits
-//! and the class.
+//! Recomputes the mixture of a served prediction: the weight of the robust model, and the mixed
+//! logits.
 //!
 //! A record carries float32 roundings of the probabilities that the server mixed. Each recomputed
 //! value is therefore an interval, and a served value outside it differs.
@@ -34,10 +34,7 @@ pub(super) fn compare_mixture(record: &PredictionRecord) -> Result<Vec<FieldComp
         let expected = expected_weight(record, weights, served_weight);
         comparisons.push(FieldComparison::equal("robust_weight", &served_weight, &expected.get()));
     }
-    if let Some(comparison) = compare_logits(record, served_weight)? {
-        comparisons.push(comparison);
-    }
-    comparisons.extend(compare_class(record));
+    comparisons.extend(compare_logits(record, served_weight)?);
     Ok(comparisons)
 }
 
@@ -125,11 +122,31 @@ fn margin_of_probabilities(probabilities: &[f32]) -> Interval {
     Interval::around(largest - second, rounding)
 }
 
-/// The two counts of a certificate are those of the selected class and of the most frequent other
-/// one. If the selected class is not the most frequent, the second largest count is at least that of
-/// the selected class, and at most what the other counts leave.
-#[expect(clippy::cast_precision_loss, reason = "votes stay far below 2^53")]
+/// The margin of the vote shares. The two counts of a certificate are those of the selected class
+/// and of the most frequent other one, among the estimation votes. A server may count all drawn
+/// votes in its shares; the record does not tell the classes of the others.
 fn margin_of_votes(certificate: &CertificateRecord) -> Interval {
+    let others = certificate.votes_drawn.saturating_sub(certificate.votes);
+    let (estimation, all) = (share_margin(certificate, 0), share_margin(certificate, others));
+    Interval {
+        low: if estimation.low < all.low {
+            estimation.low
+        } else {
+            all.low
+        },
+        high: if estimation.high > all.high {
+            estimation.high
+        } else {
+            all.high
+        },
+    }
+}
+
+/// The margin if `others` further votes count, of any class. If the selected class is not the most
+/// frequent, the second largest count is at least that of the selected class, and at most what the
+/// other counts leave.
+#[expect(clippy::cast_precision_loss, reason = "votes stay far below 2^53")]
+fn share_margin(certificate: &CertificateRecord, others: u64) -> Interval {
     let (of_class, of_other) = (certificate.votes_for_class, certificate.votes_for_runner_up);
     let left = certificate.votes.saturating_sub(of_class).saturating_sub(of_other);
     let (first, second) = (of_class.max(of_other), of_class.min(of_other));
@@ -138,10 +155,10 @@ fn margin_of_votes(certificate: &CertificateRecord) -> Interval {
     } else {
         second
     };
-    let share = |difference: u64| difference as f64 / certificate.votes.max(1) as f64;
+    let votes = certificate.votes.saturating_add(others).max(1) as f64;
     Interval {
-        low: share(first - most_second) - FLOAT64_ROUNDING,
-        high: share(first - second) + FLOAT64_ROUNDING,
+        low: (first - most_second).saturating_sub(others) as f64 / votes - FLOAT64_ROUNDING,
+        high: (first - second).saturating_add(others) as f64 / votes + FLOAT64_ROUNDING,
     }
 }
 
@@ -208,20 +225,6 @@ fn log_interval(probability: f32) -> Interval {
     }
 }
 
-/// Without a certificate the class has the largest mixed logit. A certificate names its own class.
-fn compare_class(record: &PredictionRecord) -> Option<FieldComparison> {
-    if record.is_certified() || record.mixed_logits.is_empty() {
-        return None;
-    }
-    let class = usize::try_from(record.class_index).ok()?;
-    let largest = record.mixed_logits.iter().copied().reduce(f32::max)?;
-    let first = record.mixed_logits.iter().position(|&logit| logit >= largest)?;
-    // Two logits may round to the same float32. Either class may then have the largest one.
-    let is_largest = record.mixed_logits.get(class).is_some_and(|&logit| logit >= largest);
-    let expected = if is_largest { class } else { first };
-    Some(FieldComparison::equal("class_index", &class, &expected))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -254,7 +257,7 @@ mod tests {
         for record in [sure, unsure] {
             let comparisons = compare_mixture(&record).unwrap();
             let fields: Vec<_> = comparisons.iter().map(|comparison| comparison.field).collect();
-            assert_eq!(fields, ["robust_weight", "mixed_logits", "class_index"]);
+            assert_eq!(fields, ["robust_weight", "mixed_logits"]);
             assert_eq!(differing(&record), Vec::<&str>::new());
         }
     }
@@ -284,8 +287,6 @@ mod tests {
             altered(|record| record.standard_probabilities[0] += 1e-6),
             ["mixed_logits"]
         );
-        assert_eq!(altered(|record| record.class_index = 0), ["class_index"]);
-        assert_eq!(altered(|record| record.class_index = 7), ["class_index"]);
         // The same probabilities call for alpha once the margin is large enough.
         assert_eq!(
             altered(|record| record.robust_probabilities = vec![0.7, 0.2, 0.1]),
@@ -304,16 +305,17 @@ mod tests {
 
     #[test]
     fn without_probabilities_the_votes_decide() {
-        let weight = |votes: u64, of_class, of_other, weight| {
+        let with_others = |others: u64, votes: u64, of_class, of_other, weight| {
             let mut record = certified_record();
             record.certificate.status = "abstained".into();
             let certificate = &mut record.certificate;
             (certificate.votes, certificate.votes_for_class) = (votes, of_class);
-            certificate.votes_for_runner_up = of_other;
+            (certificate.votes_for_runner_up, certificate.votes_drawn) = (of_other, votes + others);
             (record.provenance.alpha, record.provenance.fallback_alpha) = (0.75, Some(0.2));
             record.robust_weight = Some(weight);
             differing(&record)
         };
+        let weight = |votes, of_class, of_other, weight| with_others(0, votes, of_class, of_other, weight);
         let holds = Vec::<&str>::new();
         assert_eq!(weight(9, 6, 1, 0.75), holds);
         assert_eq!(weight(9, 6, 1, 0.2), ["robust_weight"]);
@@ -324,6 +326,11 @@ mod tests {
             (weight(9, 1, 5, 0.75), weight(9, 1, 5, 0.2)),
             (holds.clone(), holds.clone())
         );
+        // Three selection votes leave the margin of all votes from 2/12 to 8/12.
+        for served in [0.75, 0.2] {
+            assert_eq!(with_others(3, 9, 6, 1, served), holds);
+        }
+        assert_eq!(with_others(3, 90, 80, 1, 0.2), ["robust_weight"]);
         // No other class is left.
         assert_eq!(
             (weight(9, 1, 8, 0.75), weight(9, 1, 8, 0.2)),
@@ -369,7 +376,7 @@ mod tests {
             (record.robust_weight, record.provenance.fallback_alpha) = (None, None);
             let comparisons = compare_mixture(&record).unwrap();
             let fields: Vec<_> = comparisons.iter().map(|comparison| comparison.field).collect();
-            assert_eq!(fields, ["mixed_logits", "class_index"]);
+            assert_eq!(fields, ["mixed_logits"]);
             assert_eq!(differing(&record), Vec::<&str>::new());
             record.provenance.alpha = 0.7;
             assert_eq!(differing(&record), ["mixed_logits"]);

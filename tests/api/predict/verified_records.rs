@@ -91,7 +91,6 @@ fn the_mixture_of_a_lipschitz_model_is_verified() {
         (0, "robust_weight", json!(0.1)),
         (1, "robust_weight", json!(0.8)),
         (1, "mixed_logits", json!([-0.5, -1.5, -2.0])),
-        (1, "class_index", json!(3)),
     ] {
         let mut altered = records.clone();
         altered[index][field] = value;

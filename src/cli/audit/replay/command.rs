@@ -117,7 +117,7 @@ impl ReplayResult {
     fn summary(self) -> &'static str {
         match (self.votes_match, self.deductions_suffice, self.mixture_holds) {
             (true, true, true) => "the votes are the same",
-            (true, true, false) => "the votes are the same, but the weight, the mixed logits or the class are not",
+            (true, true, false) => "the votes are the same, but the weight or the mixed logits are not",
             (true, false, _) => {
                 "the votes are the same, but too little is subtracted: a float32 certificate of an older server is valid \
                  for perturbed inputs on the grid alone"

@@ -55,8 +55,12 @@ impl ServedAlpha {
 
     fn to_line(&self) -> String {
         let mut text = weight_text("alpha", self.alpha, Some(self.config.target_alpha));
-        if let Some(fallback_alpha) = self.fallback_alpha {
-            let target = self.config.target_fallback_alpha;
+        let target = self.config.target_fallback_alpha;
+        let is_gated = |weight: Option<f64>, alpha| weight.is_some_and(|weight| !is_same(weight, alpha));
+        // The paper's mixture has one weight.
+        if let Some(fallback_alpha) = self.fallback_alpha
+            && (is_gated(self.fallback_alpha, self.alpha) || is_gated(target, self.config.target_alpha))
+        {
             text.push_str(&format!(", {}", weight_text("fallback_alpha", fallback_alpha, target)));
         }
         format!("{text}, config {}", short_revision(&self.revision))
@@ -128,7 +132,9 @@ mod tests {
         );
         assert_eq!(served.to_json()["fallback_alpha"], 0.3);
         assert_eq!(served.to_json()["target_fallback_alpha"], 0.0);
-        served.config.target_fallback_alpha = Some(0.3);
+        (served.fallback_alpha, served.config.target_fallback_alpha) = (Some(0.7), Some(0.8));
+        assert_eq!(served.to_line(), "alpha 0.7 (ramping to 0.8), config 0123456789ab");
+        (served.fallback_alpha, served.config.target_fallback_alpha) = (Some(0.3), Some(0.3));
         assert!(
             served.to_line().contains(", fallback_alpha 0.3, config"),
             "{}",
