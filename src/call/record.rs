@@ -52,8 +52,10 @@ pub struct CallRecord {
     pub trace: TraceContext,
     /// The config revision that answered; `None` before a snapshot was loaded.
     pub revision: Option<Arc<str>>,
-    /// The weight of the robust model in that config.
+    /// The weight of the robust model in that config, where its margin is large enough.
     pub alpha: Option<f64>,
+    /// The weight of the robust model in that config, where its margin is smaller.
+    pub fallback_alpha: Option<f64>,
     /// The number of inputs; 0 before they were decoded.
     pub inputs: usize,
     /// The certificates of the response.
@@ -84,6 +86,7 @@ impl CallRecord {
             trace: TraceContext::default(),
             revision: None,
             alpha: None,
+            fallback_alpha: None,
             inputs: 0,
             certificates: CertificateCounts::default(),
             timings: RequestTimings::default(),

@@ -17,7 +17,7 @@ pub(super) struct InferenceContext {
     pub(super) engine: Arc<Engine>,
     pub(super) mixture: MixtureSettings,
     pub(super) certificate: CertificateSettings,
-    /// Records the served predictions; `None` without shadow alphas.
+    /// Records the served predictions; `None` without shadow candidates.
     pub(super) recorder: Option<Recorder>,
 }
 

@@ -99,7 +99,7 @@ impl MixedClassifier {
         ClassifierInfo::new(engine, mixture, certificate)
     }
 
-    /// The statistics of the shadow alphas; `None` without shadow alphas.
+    /// The statistics of the shadow candidates; `None` without candidates.
     #[must_use]
     pub fn shadow_report(&self) -> Option<ShadowReport> {
         let recorder = self.context.recorder.as_ref();

@@ -12,7 +12,7 @@
 //!   ([`prediction::lipschitz`]).
 //! - `smoothing`: noisy rows, votes and the vote loop of a smoothed model
 //!   ([`smoothing::vote_loop`]).
-//! - `shadow`: statistics of the predictions that other values of alpha would give ([`shadow`]).
+//! - `shadow`: statistics of the predictions that other mixtures would give ([`shadow`]).
 //! - `models`: both models on their executors ([`Engine::load`]).
 //!
 //! The files beside the folders serve requests: they admit a request, predict its inputs from one

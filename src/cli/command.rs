@@ -33,11 +33,11 @@ enum Command {
     Predict(client::PredictArgs),
     /// Certify images with your own target radius, votes and failure probability
     Certify(client::CertifyArgs),
-    /// Show the models, guarantee, alpha and limits of a server
+    /// Show the models, guarantee, mixture and limits of a server
     Info(client::InfoArgs),
     /// Show or change alpha, the weight of the robust model, of a running server
     Alpha(client::AlphaArgs),
-    /// Show how other values of alpha would have answered the live traffic
+    /// Show how other mixtures would have answered the live traffic
     Shadow(client::ShadowArgs),
     /// Compute bounds and radii, JSON lines in and out
     Radius(audit::RadiusArgs),

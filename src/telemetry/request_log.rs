@@ -45,6 +45,7 @@ macro_rules! line {
             votes = call.votes,
             config_revision = call.revision.as_deref().map(|revision| revision.get(..REVISION_DIGITS).unwrap_or(revision)),
             alpha = call.alpha,
+            fallback_alpha = call.fallback_alpha,
             queue_us = micros(call.timings.queue()),
             standard_us = micros(call.timings.run(Role::Standard)),
             robust_us = micros(call.timings.run(Role::Robust)),

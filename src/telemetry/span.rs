@@ -80,7 +80,12 @@ fn attributes(call: &CallRecord) -> Vec<KeyValue> {
     if let Some(revision) = &call.revision {
         attributes.push(KeyValue::new("certimix.config_revision", Arc::clone(revision)));
     }
-    attributes.extend(call.alpha.map(|alpha| KeyValue::new("certimix.alpha", alpha)));
+    for (name, weight) in [
+        ("certimix.alpha", call.alpha),
+        ("certimix.fallback_alpha", call.fallback_alpha),
+    ] {
+        attributes.extend(weight.map(|weight| KeyValue::new(name, weight)));
+    }
     if call.outcome() == Outcome::Ok {
         let counts = call.certificates;
         attributes.extend([

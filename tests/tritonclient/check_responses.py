@@ -60,6 +60,7 @@ def check_metadata(client, expected: dict) -> None:
         "certified": ("BOOL", [-1]),
         "standard_probs": ("FP32", [-1, classes]),
         "robust_probs": ("FP32", [-1, classes]),
+        "robust_weight": ("FP32", [-1]),
     }, outputs
     config = client.get_model_config(MODEL).config
     assert config.name == MODEL and config.max_batch_size == 64, config
@@ -96,7 +97,7 @@ def check_inference(client, expected: dict) -> int:
     check_result(default, expected, ["log_probs", "class", "radius", "certified"])
     response = default.get_response()
     assert (response.id, response.model_name, response.model_version) == ("seven", MODEL, "1"), response
-    names = ["robust_probs", "radius", "class", "standard_probs"]
+    names = ["robust_probs", "radius", "class", "robust_weight", "standard_probs"]
     outputs = [triton.InferRequestedOutput(name) for name in names]
     requested = client.infer(
         MODEL, [tensor(inputs)], model_version="1", outputs=outputs, priority=2, timeout=10_000_000

@@ -97,7 +97,7 @@ fn drive_live(rule: VoteRule, sequence: &VoteSequence) -> DriverResult {
     }
 }
 
-/// Drives the rule as the evaluation of shadow alphas does: over the recorded tallies of a finished
+/// Drives the rule as the evaluation of shadow candidates does: over the recorded tallies of a finished
 /// loop.
 fn drive_recorded(rule: VoteRule, selection: Tally, tallies: &[Tally]) -> DriverResult {
     let mut phase = rule.select(selection).unwrap();

@@ -2,7 +2,7 @@
 //! best radius, decide.
 //!
 //! The rule is a pure state machine without a clock, threads or randomness. The vote loop of a
-//! request drives it with tallies as they arrive; the evaluation of shadow alphas and a replay
+//! request drives it with tallies as they arrive; the evaluation of shadow candidates and a replay
 //! drive it with recorded tallies. The types fix the order that soundness needs: only
 //! [`VoteRule::select`] makes an [`EstimationPhase`], so the sides are chosen once and before the
 //! first estimation vote.

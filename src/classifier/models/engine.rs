@@ -119,7 +119,7 @@ impl Engine {
         hex(&hash.finalize())
     }
 
-    /// Returns the properties of the models that an evaluation of shadow alphas needs.
+    /// Returns the properties of the models that an evaluation of shadow candidates needs.
     pub(in crate::classifier) fn evaluated_models(&self) -> EvaluatedModels {
         EvaluatedModels {
             guarantee: self.robust.guarantee.clone(),

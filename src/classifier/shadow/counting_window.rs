@@ -73,7 +73,7 @@ impl CountingWindow {
         let evaluated = match self.evaluator.evaluate(observation) {
             Ok(evaluated) => evaluated,
             Err(error) => {
-                tracing::error!(%error, "the shadow alphas cannot be evaluated on a served prediction");
+                tracing::error!(%error, "the shadow candidates cannot be evaluated on a served prediction");
                 return self.count_dropped(observation.input_count());
             }
         };

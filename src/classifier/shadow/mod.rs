@@ -1,13 +1,14 @@
-//! Shadow alphas: statistics of the predictions that other values of alpha would give for the same
+//! Shadow candidates: statistics of the predictions that other mixtures would give for the same
 //! requests.
 //!
-//! An operator lists candidate values in `mixture.shadow_alphas`. When a request is answered, a
+//! An operator lists the candidates in `mixture.shadow_candidates`: alpha, `fallback_alpha` and the
+//! temperature of the robust model. When a request is answered, a
 //! [`Recorder`] passes the outputs of its models as [`recorded_outputs`] to an [`evaluation_worker`].
 //! The worker is a thread of the lowest priority behind a bounded queue, so no response waits for
 //! it and no executor loses its processor. On that thread an [`evaluator`] computes the prediction
 //! of each candidate with the code that answers requests. A [`counting_window`] counts the results;
 //! it lasts as long as the counts are comparable. The votes were drawn under the stopping rule of
-//! the serving alpha. A vote trace keeps the tallies at which the rule of a candidate would have
+//! the serving mixture. A vote trace keeps the tallies at which the rule of a candidate would have
 //! evaluated them.
 //!
 //! These are statistics of the traffic, not certificates.

@@ -23,7 +23,7 @@ pub(super) struct VoteObservation {
     /// `ln g`.
     pub(super) standard_log_probs: Vec<f64>,
     pub(super) trace: VoteTrace,
-    /// The rule of the request, with the serving alpha. Its sides are not chosen yet.
+    /// The rule of the request, with the alpha in force. Its sides are not chosen yet.
     pub(super) rule: VoteRule,
     pub(super) stop_reason: StopReason,
     pub(super) served: ServedPrediction,

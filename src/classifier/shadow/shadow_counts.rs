@@ -1,12 +1,12 @@
-//! The counters of one alpha.
+//! The counters of one mixture.
 
 use super::radius_histogram::RadiusHistogram;
 use super::shadow_prediction::{ServedPrediction, ShadowPrediction};
 
-/// The counters of one alpha over the inputs of a counting window.
+/// The counters of one mixture over the inputs of a counting window.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct ShadowCounts {
-    /// Inputs that were answered and evaluated. The number is the same for every alpha of a report.
+    /// Inputs that were answered and evaluated. The number is the same for every mixture of a report.
     pub inputs: u64,
     /// Predictions with the class that was served.
     pub agreements: u64,
@@ -20,16 +20,16 @@ pub struct ShadowCounts {
     /// Predictions without a certificate whose input was served with one. `certified` equals
     /// `certified` of the serving row plus `gained` minus `lost`.
     pub lost: u64,
-    /// Inputs for which the rule of this alpha would draw more votes than were recorded. Their
+    /// Inputs for which the rule of this mixture would draw more votes than were recorded. Their
     /// radius and votes are those of the recorded votes.
     pub unfinished: u64,
-    /// Unfinished inputs without a certificate so far. A run with this alpha may certify up to that
+    /// Unfinished inputs without a certificate so far. A run with this mixture may certify up to that
     /// many more.
     pub open: u64,
     /// Open inputs that would be certified if all votes of the budget were distributed as the
     /// recorded ones are. An estimate.
     pub likely: u64,
-    /// Estimation votes that the rule of this alpha would draw, up to the recorded ones; 0 without
+    /// Estimation votes that the rule of this mixture would draw, up to the recorded ones; 0 without
     /// votes.
     pub votes: u64,
     /// The certified radii, in the units of the float input.

@@ -14,15 +14,15 @@ pub(super) struct ServedPrediction {
     pub(super) votes: u64,
 }
 
-/// The prediction that one alpha would give for one input.
+/// The prediction that one mixture would give for one input.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct ShadowPrediction {
     pub(super) class: usize,
     /// The certified radius; 0 if not certified.
     pub(super) radius: f64,
-    /// The estimation votes that the rule of this alpha would draw, up to the recorded ones.
+    /// The estimation votes that the rule of this mixture would draw, up to the recorded ones.
     pub(super) votes: u64,
-    /// Whether the rule of this alpha would draw more votes than were recorded.
+    /// Whether the rule of this mixture would draw more votes than were recorded.
     pub(super) unfinished: bool,
     /// Whether the whole vote budget would give a certificate if all votes were distributed as the
     /// recorded ones are. An estimate.

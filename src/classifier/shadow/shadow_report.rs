@@ -12,8 +12,9 @@ pub struct ShadowReport {
     pub since: SystemTime,
     /// The configuration revision of that snapshot.
     pub since_revision: String,
-    /// Whether alpha is still moving to its target (`mixture.alpha_ramp`). In that case the serving
-    /// row counts all alphas that have served so far, and the counts restart when alpha arrives.
+    /// Whether the weights are still moving to their targets (`mixture.alpha_ramp`). In that case the
+    /// serving row counts all mixtures that have served so far, and the counts restart when the
+    /// weights arrive.
     pub alpha_ramping: bool,
     /// Inputs that were answered but not evaluated, because there was no time.
     pub dropped: u64,

@@ -39,7 +39,7 @@ pub(in crate::classifier) struct VoteLoop<'a> {
     pub(in crate::classifier) deadline: Instant,
     /// The loop stops when the server drains, if it has an estimation vote.
     pub(in crate::classifier) drain_deadline: &'a DrainDeadline,
-    /// Records the evaluated tallies; `None` without shadow alphas.
+    /// Records the evaluated tallies; `None` without shadow candidates.
     pub(in crate::classifier) trace: Option<&'a mut VoteTrace>,
 }
 

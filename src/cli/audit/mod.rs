@@ -5,9 +5,10 @@
 //! - `certimix replay` ([`replay`]) draws the votes behind a certificate again and compares them.
 //!
 //! [`record_file`] reads served certificates. [`comparison`] compares served values with recomputed
-//! ones.
+//! ones. [`mixture_verifier`] recomputes the mixture of a record for both of the last two commands.
 
 mod comparison;
+mod mixture_verifier;
 mod radius;
 mod record_file;
 mod replay;

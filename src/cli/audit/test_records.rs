@@ -1,11 +1,12 @@
 //! A served certificate for the tests of the audit commands.
 
 use crate::certificate::{
-    Alpha, BoundMethod, FailureProbability, RadiusMethod, Sides, Sigma, SmoothingPlan, certify, radius_sq_levels,
+    Alpha, BoundMethod, FailureProbability, LOG_FLOOR, MixingWeights, RadiusMethod, Sides, Sigma, SmoothingPlan,
+    argmax, certify, mixed_logits, radius_sq_levels,
 };
 use crate::cli::client::{CertificateRecord, PredictionRecord, ProvenanceRecord};
 
-/// A certificate as the server serves it: 980 of 1000 votes, the anytime bound, target radius 0.1.
+/// A certificate as earlier servers serve it: 980 of 1000 votes, the anytime bound, target radius 0.1.
 pub(super) fn certified_record() -> PredictionRecord {
     let mut record = PredictionRecord {
         file: "x.png".into(),
@@ -25,6 +26,7 @@ pub(super) fn certified_record() -> PredictionRecord {
         robust_probabilities: vec![],
         standard_class_index: 3,
         robust_class_index: 3,
+        robust_weight: None,
         certificate: CertificateRecord {
             status: "certified".into(),
             radius: 0.0,
@@ -64,6 +66,7 @@ pub(super) fn certified_record() -> PredictionRecord {
             robust_batch_size: 1,
             runtime_version: String::new(),
             processor: String::new(),
+            fallback_alpha: None,
         },
     };
     let plan = SmoothingPlan {
@@ -82,5 +85,27 @@ pub(super) fn certified_record() -> PredictionRecord {
     certificate.lower_bound = proven.p_lower.value();
     certificate.upper_bound = proven.p_upper.value();
     certificate.radius_sq_levels = radius_sq_levels(certificate.radius, 255).unwrap();
+    record
+}
+
+/// An uncertified prediction with its components, as the server serves it: `weights` mix the
+/// probabilities `standard` and `robust`, and float32 carries the results.
+pub(super) fn mixed_record(weights: MixingWeights, standard: &[f64], robust: &[f64]) -> PredictionRecord {
+    let logs = |probabilities: &[f64]| -> Vec<f64> { probabilities.iter().map(|p| p.ln().max(LOG_FLOOR)).collect() };
+    let narrow = |values: &[f64]| values.iter().map(|&value| value as f32).collect();
+    let (standard_logs, robust_logs) = (logs(standard), logs(robust));
+    let weight = weights.weight(weights.rule(&robust_logs));
+    let mixed = mixed_logits(weight, &standard_logs, &robust_logs);
+    let mut record = certified_record();
+    record.class_index = u32::try_from(argmax(&mixed).unwrap()).unwrap();
+    record.mixed_logits = narrow(&mixed);
+    record.standard_probabilities = narrow(standard);
+    record.robust_probabilities = narrow(robust);
+    record.robust_weight = Some(weight.get());
+    record.provenance.alpha = weights.alpha().get();
+    record.provenance.fallback_alpha = Some(weights.fallback_alpha().get());
+    let certificate = &mut record.certificate;
+    (certificate.status, certificate.method) = ("abstained".into(), "logit_lipschitz".into());
+    (certificate.radius, certificate.radius_sq_levels, certificate.votes) = (0.0, 0, 0);
     record
 }

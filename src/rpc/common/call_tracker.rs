@@ -86,8 +86,10 @@ impl TrackedCall {
 
     /// Records the configuration of `classifier` and the number of inputs.
     pub(in crate::rpc) fn record_request(&mut self, classifier: &MixedClassifier, inputs: usize) {
-        self.record.revision = Some(Arc::clone(&classifier.provenance().config_revision));
-        self.record.alpha = Some(classifier.provenance().alpha);
+        let provenance = classifier.provenance();
+        self.record.revision = Some(Arc::clone(&provenance.config_revision));
+        self.record.alpha = Some(provenance.alpha);
+        self.record.fallback_alpha = Some(provenance.fallback_alpha);
         self.record.inputs = inputs;
     }
 

@@ -108,6 +108,10 @@ fn raw_values(output: InferOutput, predictions: &[Prediction]) -> Vec<u8> {
             |prediction| &prediction.robust_log_probs,
             probability_from_log,
         ),
+        InferOutput::RobustWeight => {
+            let weights = predictions.iter().map(|prediction| prediction.robust_weight);
+            weights.flat_map(|weight| nearest_f32(weight).to_le_bytes()).collect()
+        }
         InferOutput::Class => {
             let classes = predictions.iter().map(|prediction| wire_i64(prediction.class));
             classes.flat_map(i64::to_le_bytes).collect()

@@ -13,20 +13,22 @@ pub(super) enum InferOutput {
     Certified,
     StandardProbs,
     RobustProbs,
+    RobustWeight,
 }
 
 impl InferOutput {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::LogProbs,
         Self::Class,
         Self::Radius,
         Self::Certified,
         Self::StandardProbs,
         Self::RobustProbs,
+        Self::RobustWeight,
     ];
 
-    /// The outputs of a request that names none. The probabilities of the two models are left out:
-    /// they cost bytes, and few callers read them.
+    /// The outputs of a request that names none. The parts of the mixture are left out: they cost
+    /// bytes, and few callers read them.
     pub(super) const DEFAULT: [Self; 4] = [Self::LogProbs, Self::Class, Self::Radius, Self::Certified];
 
     pub(super) fn name(self) -> &'static str {
@@ -37,12 +39,15 @@ impl InferOutput {
             Self::Certified => "certified",
             Self::StandardProbs => "standard_probs",
             Self::RobustProbs => "robust_probs",
+            Self::RobustWeight => "robust_weight",
         }
     }
 
     pub(super) fn data_type(self) -> DataType {
         match self {
-            Self::LogProbs | Self::Radius | Self::StandardProbs | Self::RobustProbs => DataType::TypeFp32,
+            Self::LogProbs | Self::Radius | Self::StandardProbs | Self::RobustProbs | Self::RobustWeight => {
+                DataType::TypeFp32
+            }
             Self::Class => DataType::TypeInt64,
             Self::Certified => DataType::TypeBool,
         }
@@ -62,7 +67,7 @@ impl InferOutput {
         };
         match self {
             Self::LogProbs | Self::StandardProbs | Self::RobustProbs => classes.saturating_mul(width),
-            Self::Class | Self::Radius | Self::Certified => width,
+            Self::Class | Self::Radius | Self::Certified | Self::RobustWeight => width,
         }
     }
 
@@ -70,7 +75,7 @@ impl InferOutput {
     pub(super) fn shape(self, classes: usize) -> Vec<i64> {
         match self {
             Self::LogProbs | Self::StandardProbs | Self::RobustProbs => vec![wire_i64(classes)],
-            Self::Class | Self::Radius | Self::Certified => Vec::new(),
+            Self::Class | Self::Radius | Self::Certified | Self::RobustWeight => Vec::new(),
         }
     }
 }

@@ -5,6 +5,7 @@ use prometheus::{Error, Histogram, IntCounter};
 use super::buckets;
 use super::registry::MetricRegistry;
 use crate::call::CallRecord;
+use crate::certificate::WeightRule;
 use crate::domain::{CertificateStatus, Prediction, StopReason};
 
 pub(super) struct AnswerMetrics {
@@ -15,6 +16,8 @@ pub(super) struct AnswerMetrics {
     target_out_of_reach: IntCounter,
     vote_budget: IntCounter,
     deadline: IntCounter,
+    weight_alpha: IntCounter,
+    weight_fallback: IntCounter,
     radius: Histogram,
     margin: Histogram,
     disagreements: IntCounter,
@@ -33,6 +36,12 @@ impl AnswerMetrics {
             "Inputs answered by votes, by the reason why no more votes were drawn.",
             &["reason"],
         )?;
+        let mixtures = registry.counters(
+            "certimix_mixtures_total",
+            "Answered inputs, by the weight of the robust model in their mixture: alpha or fallback_alpha.",
+            &["weight"],
+        )?;
+        let weight = |weight| mixtures.get_metric_with_label_values(&[weight]);
         let status = |status| certificates.get_metric_with_label_values(&[status]);
         let stop = |reason| stops.get_metric_with_label_values(&[reason]);
         Ok(Self {
@@ -43,6 +52,8 @@ impl AnswerMetrics {
             target_out_of_reach: stop("target_out_of_reach")?,
             vote_budget: stop("vote_budget")?,
             deadline: stop("deadline")?,
+            weight_alpha: weight("alpha")?,
+            weight_fallback: weight("fallback")?,
             radius: registry.histogram(
                 "certimix_certificate_radius",
                 "Radii of certified inputs, in the units of the float input and the norm of the model.",
@@ -90,6 +101,10 @@ impl AnswerMetrics {
             StopReason::Deadline => self.deadline.inc(),
             StopReason::NotSampled => {}
         }
+        match prediction.weight_rule {
+            WeightRule::Alpha => self.weight_alpha.inc(),
+            WeightRule::Fallback => self.weight_fallback.inc(),
+        }
         self.margin.observe(margin(&prediction.mixed_logits));
         if prediction.standard_class != prediction.robust_class {
             self.disagreements.inc();
@@ -99,7 +114,8 @@ impl AnswerMetrics {
 
 /// The difference of the two largest probabilities, whose logarithms are `mixed_logits`.
 ///
-/// It compares probabilities because the standard model can move at most 1 - alpha of them.
+/// It compares probabilities because the standard model can move at most 1 - w of them, where w is
+/// the weight of the robust model.
 fn margin(mixed_logits: &[f64]) -> f64 {
     let (mut first, mut second) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
     for &logit in mixed_logits {

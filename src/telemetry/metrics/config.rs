@@ -13,6 +13,8 @@ pub(super) struct ConfigMetrics {
     revision: IntGaugeVec,
     alpha: Gauge,
     target_alpha: Gauge,
+    fallback_alpha: Gauge,
+    target_fallback_alpha: Gauge,
     pending: IntGauge,
     applied_at: Gauge,
     reloads_applied: IntCounter,
@@ -44,11 +46,19 @@ impl ConfigMetrics {
             )?,
             alpha: registry.gauge(
                 "certimix_config_alpha",
-                "The weight of the robust model in force, from 0 to 1.",
+                "The weight of the robust model in force where its margin is large enough for a certificate, from 0 to 1.",
             )?,
             target_alpha: registry.gauge(
                 "certimix_config_target_alpha",
-                "The weight of the robust model at the end of the alpha ramp, from 0 to 1; without a ramp the weight in force.",
+                "The alpha at the end of the ramp, from 0 to 1; without a ramp the alpha in force.",
+            )?,
+            fallback_alpha: registry.gauge(
+                "certimix_config_fallback_alpha",
+                "The weight of the robust model in force where its margin is smaller, from 0 to alpha.",
+            )?,
+            target_fallback_alpha: registry.gauge(
+                "certimix_config_target_fallback_alpha",
+                "The fallback_alpha at the end of the ramp, from 0 to 1; without a ramp the fallback_alpha in force.",
             )?,
             pending: registry.int_gauge(
                 "certimix_config_pending",
@@ -89,6 +99,8 @@ impl ConfigMetrics {
         }
         self.alpha.set(provenance.alpha);
         self.target_alpha.set(status.target_alpha);
+        self.fallback_alpha.set(provenance.fallback_alpha);
+        self.target_fallback_alpha.set(status.target_fallback_alpha);
         self.pending.set(i64::from(status.pending.is_some()));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.applied_at.set(now.as_secs_f64());

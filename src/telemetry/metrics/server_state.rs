@@ -22,6 +22,6 @@ pub struct ServerState<'a> {
     pub lost_spans: u64,
     /// Log lines that were dropped.
     pub dropped_log_lines: u64,
-    /// The counts of the shadow alphas; `None` without any.
+    /// The counts of the shadow candidates; `None` without any.
     pub shadow: Option<&'a ShadowReport>,
 }

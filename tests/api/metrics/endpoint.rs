@@ -81,7 +81,7 @@ fn an_address_in_use_is_reported_by_key() {
 }
 
 /// `docs/reference/metrics.md` lists exactly the exported families with their types, including
-/// those of TLS and of shadow alphas.
+/// those of TLS and of shadow candidates.
 #[test]
 fn the_documentation_lists_the_exported_metrics() {
     let setup = linear_setup().with("mixture.shadow_alphas", "[0.6]");

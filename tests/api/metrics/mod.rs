@@ -3,5 +3,5 @@
 mod endpoint;
 mod requests;
 mod scraped_server;
-mod shadow_alphas;
+mod shadow_candidates;
 mod telemetry_losses;

@@ -76,7 +76,10 @@ async fn every_call_is_counted_once_by_its_outcome() {
         (r#"certimix_model_healthy{model="robust"}"#, 1.0),
         (r#"certimix_queue_rows{class="interactive",model="robust"}"#, 0.0),
         (r#"certimix_admitted_rows{model="robust"}"#, 0.0),
+        (r#"certimix_mixtures_total{weight="alpha"}"#, 19.0),
+        (r#"certimix_mixtures_total{weight="fallback"}"#, 0.0),
         ("certimix_config_alpha", 0.76),
+        ("certimix_config_fallback_alpha", 0.76),
     ] {
         assert_eq!(found.value(series), expected, "{series}");
     }
@@ -106,6 +109,27 @@ async fn every_call_is_counted_once_by_its_outcome() {
         .find(|id| id.starts_with("certimix_config_info"))
         .unwrap();
     assert_eq!(revision.split('"').nth(1).unwrap().len(), 64);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn inputs_are_counted_by_the_weight_of_their_mixture() {
+    let setup = linear_setup().with("mixture.fallback_alpha", 0.25);
+    let mut server = ScrapedServer::start(setup).await;
+    // The robust model is sure of two of the inputs.
+    let inputs = floats(&[CLEAR_INPUT, [0.1; 4], CLEAR_INPUT]);
+    let response = server.client.predict(messages::predict_request(inputs)).await.unwrap();
+    let predictions = response.into_inner().predictions;
+    let weights: Vec<_> = predictions.iter().map(|prediction| prediction.robust_weight).collect();
+    assert_eq!(weights, [Some(0.76), Some(0.25), Some(0.76)]);
+    let found = server.scrape();
+    for (series, expected) in [
+        (r#"certimix_mixtures_total{weight="alpha"}"#, 2.0),
+        (r#"certimix_mixtures_total{weight="fallback"}"#, 1.0),
+        ("certimix_config_fallback_alpha", 0.25),
+        ("certimix_config_target_fallback_alpha", 0.25),
+    ] {
+        assert_eq!(found.value(series), expected, "{series}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -39,7 +39,9 @@ fn assert_same(infer: &ModelInferResponse, predict: &PredictResponse) {
     let classes = output(infer, "class", "INT64", &[count]).as_chunks::<8>().0;
     let certified = output(infer, "certified", "BOOL", &[count]);
     let radii = float_output(infer, "radius", &[count]);
+    let weights = float_output(infer, "robust_weight", &[count]);
     for (index, prediction) in predictions.iter().enumerate() {
+        assert_eq!(weights[index], prediction.robust_weight.unwrap() as f32);
         assert_eq!(i64::from_le_bytes(classes[index]), i64::from(prediction.class_index));
         let certificate = messages::certificate(prediction);
         assert_eq!(
@@ -68,6 +70,7 @@ fn assert_same(infer: &ModelInferResponse, predict: &PredictResponse) {
         assert_eq!(string_parameter(infer, name), Some(value.as_str()), "{name}");
     }
     assert_eq!(double_parameter(infer, "alpha"), Some(provenance.alpha));
+    assert_eq!(double_parameter(infer, "fallback_alpha"), provenance.fallback_alpha);
     assert_eq!(
         double_parameter(infer, "robust_temperature"),
         Some(provenance.robust_temperature)
@@ -76,7 +79,8 @@ fn assert_same(infer: &ModelInferResponse, predict: &PredictResponse) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn responses_match_those_of_predict() {
-    let server = TestServer::start(Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.8)).await;
+    let setup = Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.8);
+    let server = TestServer::start(setup.with("mixture.fallback_alpha", 0.1)).await;
     let mut client = model_infer::client(&server).await;
     let predict = messages::predict_request(messages::floats(&INPUTS));
     let predict = server.client().await.predict(predict).await.unwrap().into_inner();
@@ -89,6 +93,8 @@ async fn responses_match_those_of_predict() {
         .unwrap()
         .into_inner();
     assert_same(&of_raw, &predict);
+    // Inputs 1 and 3 have too small a margin for a certificate.
+    assert_eq!(float_output(&of_raw, "robust_weight", &[4]), [0.8, 0.1, 0.8, 0.1]);
     assert_eq!(
         (of_raw.model_name.as_str(), of_raw.model_version.as_str()),
         ("certimix", "1")

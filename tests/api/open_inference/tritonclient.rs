@@ -74,6 +74,7 @@ async fn responses_match_those_of_predict() {
         "certified": of(|prediction| json!(messages::certificate(prediction).status() == CertificateStatus::Certified)),
         "standard_probs": of(|prediction| json!(prediction.standard_probabilities)),
         "robust_probs": of(|prediction| json!(prediction.robust_probabilities)),
+        "robust_weight": of(|prediction| json!(prediction.robust_weight)),
         "config_revision": provenance.config_revision,
         "alpha": provenance.alpha,
     });

@@ -7,3 +7,4 @@ mod reference_images;
 mod stream;
 mod stream_flow_control;
 mod unary;
+mod verified_records;

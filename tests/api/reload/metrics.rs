@@ -93,6 +93,9 @@ fn the_target_of_a_ramp_is_exported_before_its_end() {
     let ramping = Scrape::poll_until(server.metrics, |found| alpha(found) > 0.5);
     assert!(alpha(&ramping) < 0.9, "{}", alpha(&ramping));
     assert_eq!(ramping.value("certimix_config_target_alpha"), 0.9);
+    // Where the settings do not name it, fallback_alpha follows alpha.
+    assert_eq!(ramping.value("certimix_config_fallback_alpha"), alpha(&ramping));
+    assert_eq!(ramping.value("certimix_config_target_fallback_alpha"), 0.9);
     let arrived = Scrape::poll_until(server.metrics, |found| alpha(found) == 0.9);
     // The steps of the ramp are not counted as configuration changes.
     assert_eq!(arrived.value(APPLIED), 1.0);

@@ -59,5 +59,29 @@ async fn the_command_reports_the_missing_key() {
     let setup = Setup::pair("linear_g", "linear_h");
     let server = ServerProcess::spawn(&setup.write());
     let message = process::fails(&["shadow", "--once", "--address", &server.address().to_string()], &[]);
-    assert!(message.contains("mixture.shadow_alphas"), "{message}");
+    assert!(message.contains("mixture.shadow_candidates"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_shows_every_part_of_a_mixture_that_differs() {
+    let setup = Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.76).with(
+        "mixture.shadow_candidates",
+        "[{ alpha = 0.9 }, { alpha = 0.8, fallback_alpha = 0.05, robust_temperature = 0.25 }]",
+    );
+    let server = ServerProcess::spawn(&setup.write());
+    let address = server.address().to_string();
+    let output = run_shadow_command(&address, &["--once"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    for part in ["fallback", " T ", "0.05", "0.25"] {
+        assert!(text.contains(part), "no {part} in {text}");
+    }
+    let output = run_shadow_command(&address, &["--once", "--json"]);
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mixture = |row: &Value| {
+        let part = |name: &str| row[name].as_f64().unwrap();
+        [part("alpha"), part("fallback_alpha"), part("robust_temperature")]
+    };
+    assert_eq!(mixture(&json["serving"]), [0.76, 0.76, 1.0]);
+    let candidates: Vec<_> = json["candidates"].as_array().unwrap().iter().map(mixture).collect();
+    assert_eq!(candidates, [[0.8, 0.05, 0.25], [0.9, 0.9, 1.0]]);
 }

@@ -1,6 +1,7 @@
-//! Shadow alphas.
+//! Shadow candidates.
 
 mod command;
+mod mixtures;
 mod reload;
 mod report;
 mod report_client;

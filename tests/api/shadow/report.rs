@@ -1,4 +1,4 @@
-//! The shadow report of a candidate alpha matches the results of a server with that alpha.
+//! The shadow report of a candidate matches the results of a server with that alpha.
 
 use certimix::rpc::proto::{BoundMethod, CertifyRequest, GetShadowReportResponse, Prediction, Priority, ShadowRow};
 
@@ -95,7 +95,7 @@ async fn a_candidate_never_claims_more_than_its_own_server_proves_on_the_same_vo
     let (serving, bounds) = (report.serving.clone().unwrap(), &report.radius_bounds);
     assert_eq!(
         report.candidates[3], serving,
-        "the serving alpha, evaluated as a candidate"
+        "the serving mixture, evaluated as a candidate"
     );
     let (mut open, mut stopped_earlier) = (0, 0);
     for (candidate, alpha) in report.candidates.iter().zip(ALPHAS) {

@@ -1,4 +1,4 @@
-//! Traffic for a server with shadow alphas, and its report.
+//! Traffic for a server with shadow candidates, and its report.
 
 use std::time::{Duration, Instant};
 
@@ -68,8 +68,8 @@ fn radius(prediction: &Prediction) -> f64 {
     }
 }
 
-/// Returns the report row that `responses` give in comparison with `baseline`, for models without
-/// votes.
+/// Returns the report row that `responses` of the paper's mixture at temperature 1 give in
+/// comparison with `baseline`, for models without votes.
 pub fn expected_row(alpha: f64, responses: &[Prediction], baseline: &[Prediction], bounds: &[f64]) -> ShadowRow {
     let count = |holds: &dyn Fn(&Prediction, &Prediction) -> bool| {
         responses

@@ -11,13 +11,14 @@ use tonic::transport::Channel;
 use super::TestServer;
 
 /// Every output of the model, in the order of its metadata.
-pub const ALL_OUTPUTS: [&str; 6] = [
+pub const ALL_OUTPUTS: [&str; 7] = [
     "log_probs",
     "class",
     "radius",
     "certified",
     "standard_probs",
     "robust_probs",
+    "robust_weight",
 ];
 
 pub type Client = GrpcInferenceServiceClient<Channel>;

@@ -112,6 +112,13 @@ impl RequestTrace {
             other => panic!("{key} is {other:?}"),
         }
     }
+
+    pub fn double_attribute(&self, key: &str) -> f64 {
+        match value(&self.server.span.attributes, key) {
+            Some(Value::DoubleValue(number)) => number,
+            other => panic!("{key} is {other:?}"),
+        }
+    }
 }
 
 /// Returns the value of a string attribute.

@@ -40,6 +40,7 @@ async fn a_request_logs_its_id_its_settings_and_its_outcome() {
     let collector = TraceCollector::start().await;
     let setup = json(Setup::pair("linear_g", "linear_h"), "certimix::request=debug,info")
         .text("traces.endpoint", &collector.endpoint)
+        .with("mixture.fallback_alpha", 0.25)
         .with("traces.sample_ratio", 0.0);
     let (server, mut client) = serve(&setup).await;
     let mut request = Request::new(predict_request(floats(&[CLEAR_INPUT, CLEAR_INPUT])));
@@ -61,6 +62,8 @@ async fn a_request_logs_its_id_its_settings_and_its_outcome() {
     }
     assert_eq!((&line["inputs"], &line["certified"]), (&2.into(), &2.into()), "{line}");
     assert_eq!(line["alpha"].as_f64(), Some(provenance.alpha), "{line}");
+    assert_eq!(line["fallback_alpha"].as_f64(), Some(0.25), "{line}");
+    assert_eq!(provenance.fallback_alpha, Some(0.25));
     let total = line["total_us"].as_u64().unwrap();
     for stage in ["queue_us", "standard_us", "robust_us", "mixing_us"] {
         assert!(line[stage].as_u64().unwrap() <= total, "{stage} in {line}");

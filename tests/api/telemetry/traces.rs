@@ -95,6 +95,11 @@ async fn a_request_is_a_child_of_the_callers_span_and_each_stage_a_child_of_the_
     ] {
         assert_eq!(trace.int_attribute(key), expected, "{key}");
     }
+    assert_eq!(trace.double_attribute("certimix.alpha"), provenance.alpha);
+    assert_eq!(
+        Some(trace.double_attribute("certimix.fallback_alpha")),
+        provenance.fallback_alpha
+    );
 
     assert_eq!(trace.stage_names(), STAGES);
     for stage in &trace.stages {

@@ -10,6 +10,7 @@ use super::matching::{check_model, match_inputs, read_inputs};
 use crate::certificate::Tally;
 use crate::classifier::VoteReplayer;
 use crate::cli::audit::comparison::{FieldComparison, all_hold, comparison_table};
+use crate::cli::audit::mixture_verifier::compare_mixture;
 use crate::cli::audit::record_file::read_records;
 use crate::cli::client::{ModelInput, PredictionRecord};
 use crate::cli::output::{self, EXIT_CODES, SilentExit};
@@ -21,7 +22,7 @@ use crate::settings::{self, MAX_BATCH_SIZE, Settings};
 
 const HELP: &str = "\
 A certificate names its input, its models and the key of its noise. The command checks all three, draws the same votes \
-again, and compares the counts. The settings must name the server's robust model and its execution provider. A model may \
+again, and compares the counts. It recomputes the weight and the mixed logits as `certimix verify` does. The settings must name the server's robust model and its execution provider. A model may \
 round differently on other hardware, and a few votes may then differ although the certificate is genuine.
 
 Example:
@@ -54,7 +55,7 @@ pub struct ReplayArgs {
 ///
 /// # Errors
 /// When a file cannot be read, or the input or the model is not that of the certificate;
-/// [`SilentExit`] with 1 when votes or deductions differ.
+/// [`SilentExit`] with 1 when votes, deductions or the mixture differ.
 pub fn run(args: &ReplayArgs) -> anyhow::Result<()> {
     let records = read_records(&args.certificate)?;
     let variables =
@@ -94,29 +95,34 @@ struct ReplayResult {
     /// Whether the certificate subtracts at least the required losses for the grid and the noise
     /// table.
     deductions_suffice: bool,
+    /// Whether the weight and the mixed logits are those that the record's own values give.
+    mixture_holds: bool,
 }
 
 impl ReplayResult {
     const ALL_HOLD: Self = Self {
         votes_match: true,
         deductions_suffice: true,
+        mixture_holds: true,
     };
 
     fn and(self, other: Self) -> Self {
         Self {
             votes_match: self.votes_match && other.votes_match,
             deductions_suffice: self.deductions_suffice && other.deductions_suffice,
+            mixture_holds: self.mixture_holds && other.mixture_holds,
         }
     }
 
     fn summary(self) -> &'static str {
-        match (self.votes_match, self.deductions_suffice) {
-            (true, true) => "the votes are the same",
-            (true, false) => {
+        match (self.votes_match, self.deductions_suffice, self.mixture_holds) {
+            (true, true, true) => "the votes are the same",
+            (true, true, false) => "the votes are the same, but the weight or the mixed logits are not",
+            (true, false, _) => {
                 "the votes are the same, but too little is subtracted: a float32 certificate of an older server is valid \
                  for perturbed inputs on the grid alone"
             }
-            (false, _) => {
+            (false, ..) => {
                 "the votes differ: check that the execution provider and the kind of processor are those of the server"
             }
         }
@@ -145,6 +151,7 @@ fn replay(record: &PredictionRecord, input: &ModelInput, counter: &mut VoteRepla
     if certificate.votes == 0 {
         bail!("{}: votes is 0, so there is nothing to replay", record.file);
     }
+    let mixture = compare_mixture(record).map_err(|error| anyhow!("{}: {error}", record.file))?;
     let key = parse_noise_key(&certificate.noise_key)?;
     let values = server_values(input);
     let total_votes = certificate.selection_votes.saturating_add(certificate.votes);
@@ -169,15 +176,16 @@ fn replay(record: &PredictionRecord, input: &ModelInput, counter: &mut VoteRepla
     let result = ReplayResult {
         votes_match: all_hold(&votes),
         deductions_suffice: all_hold(&deductions),
+        mixture_holds: all_hold(&mixture),
     };
-    let comparisons: Vec<FieldComparison> = votes.into_iter().chain(deductions).collect();
+    let comparisons: Vec<FieldComparison> = votes.into_iter().chain(deductions).chain(mixture).collect();
     output::line(format_args!(
         "{}: {}, {} votes",
         record.file,
         record.class_text(),
         certificate.votes
     ))?;
-    output::table(comparison_table(&comparisons, "drawn again"))?;
+    output::table(comparison_table(&comparisons, "recomputed"))?;
     Ok(result)
 }
 
@@ -246,16 +254,18 @@ mod tests {
 
     #[test]
     fn the_summary_distinguishes_votes_from_deductions() {
-        let summary = |votes_match, deductions_suffice| {
+        let summary = |votes_match, deductions_suffice, mixture_holds| {
             let result = ReplayResult {
                 votes_match,
                 deductions_suffice,
+                mixture_holds,
             };
             result.and(ReplayResult::ALL_HOLD).summary()
         };
-        assert_eq!(summary(true, true), "the votes are the same");
-        assert!(summary(true, false).contains("on the grid alone"));
-        assert!(summary(false, true).contains("the votes differ"));
+        assert_eq!(summary(true, true, true), "the votes are the same");
+        assert!(summary(true, true, false).contains("mixed logits"));
+        assert!(summary(true, false, true).contains("on the grid alone"));
+        assert!(summary(false, true, true).contains("the votes differ"));
     }
 
     #[test]

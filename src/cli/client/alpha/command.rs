@@ -14,7 +14,9 @@ Examples:
   certimix alpha set 0.8 --config /etc/certimix/certimix.toml --address 10.0.0.7:50051
 
 alpha is the weight of the robust model in the mixture. A larger alpha makes predictions more robust and less accurate. At \
-0.5 and below nothing can be certified. `certimix shadow` shows how other values would have answered the live traffic.
+0.5 and below nothing can be certified. `certimix shadow` shows how other values would have \
+answered the live traffic. fallback_alpha is the weight for inputs on which the robust model's margin is too small for a \
+certificate.
 
 set first checks that an edit would have an effect: that the server runs with this file, that no environment variable \
 overrides it, and that the file can be replaced. Then it edits the file in one step, keeps its comments, waits until the \
@@ -32,7 +34,7 @@ pub struct AlphaArgs {
 
 #[derive(Debug, Clone, Subcommand)]
 enum AlphaCommand {
-    /// Show the alpha in force on the server, and the target of a ramp
+    /// Show alpha and fallback_alpha in force on the server, and the target of a ramp
     Get(GetArgs),
     /// Change alpha in the settings file, and wait until the server uses it
     Set(SetArgs),

@@ -73,6 +73,7 @@ mod tests {
     fn served(alpha: f64, target_alpha: f64, file_sha256: String) -> ServedAlpha {
         ServedAlpha {
             alpha,
+            fallback_alpha: None,
             revision: String::new(),
             unavailable_reason: String::new(),
             largest_radius: 0.0,

@@ -11,6 +11,8 @@ use crate::rpc::proto::{ConfigStatus, GetModelInfoResponse};
 pub(super) struct ServedAlpha {
     /// The alpha in force. During a ramp it differs from `config.target_alpha`.
     pub alpha: f64,
+    /// The `fallback_alpha` in force. Older servers have none.
+    pub fallback_alpha: Option<f64>,
     /// The revision of the configuration in force.
     pub revision: String,
     /// The largest radius that the server can prove; 0 if unknown.
@@ -28,6 +30,7 @@ impl From<GetModelInfoResponse> for ServedAlpha {
         let provenance = info.provenance.unwrap_or_default();
         Self {
             alpha: provenance.alpha,
+            fallback_alpha: provenance.fallback_alpha,
             revision: provenance.config_revision,
             largest_radius: info.largest_possible_radius,
             norm: match info.norm {
@@ -64,17 +67,18 @@ impl ServedAlpha {
         }
     }
 
-    /// The alpha, the target of a ramp, and the revision.
+    /// alpha and `fallback_alpha`, the targets of a ramp, and the revision.
     pub(super) fn to_text(&self) -> String {
-        let revision = short_revision(&self.revision);
-        if is_same(self.alpha, self.config.target_alpha) {
-            format!("{}, config {revision}", self.alpha)
-        } else {
-            format!(
-                "{} (ramping to {}), config {revision}",
-                self.alpha, self.config.target_alpha
-            )
+        let mut text = weight_text(self.alpha, Some(self.config.target_alpha));
+        let target = self.config.target_fallback_alpha;
+        let is_gated = |weight: Option<f64>, alpha| weight.is_some_and(|weight| !is_same(weight, alpha));
+        // The paper's mixture has one weight.
+        if let Some(fallback_alpha) = self.fallback_alpha
+            && (is_gated(self.fallback_alpha, self.alpha) || is_gated(target, self.config.target_alpha))
+        {
+            text.push_str(&format!(", fallback_alpha {}", weight_text(fallback_alpha, target)));
         }
+        format!("{text}, config {}", short_revision(&self.revision))
     }
 
     pub(super) fn to_json(&self) -> Value {
@@ -82,11 +86,21 @@ impl ServedAlpha {
         json!({
             "alpha": self.alpha,
             "target_alpha": self.config.target_alpha,
+            "fallback_alpha": self.fallback_alpha,
+            "target_fallback_alpha": self.config.target_fallback_alpha,
             "config_revision": self.revision,
             "largest_possible_radius": self.largest_radius,
             "unavailable_reason": self.unavailable_reason,
             "pending_error": error.map(|error| violation_lines(&error.violations).trim().to_owned()),
         })
+    }
+}
+
+/// A weight, and the end of its ramp while that is another one.
+fn weight_text(weight: f64, target: Option<f64>) -> String {
+    match target {
+        Some(target) if !is_same(weight, target) => format!("{weight} (ramping to {target})"),
+        _ => weight.to_string(),
     }
 }
 
@@ -119,6 +133,26 @@ mod tests {
     fn a_ramp_shows_its_target() {
         assert_eq!(served(0.8, 0.8).to_text(), "0.8, config 0123456789ab");
         assert_eq!(served(0.7, 0.8).to_text(), "0.7 (ramping to 0.8), config 0123456789ab");
+    }
+
+    #[test]
+    fn a_fallback_alpha_is_shown_with_its_target() {
+        let mut served = served(0.7, 0.8);
+        (served.fallback_alpha, served.config.target_fallback_alpha) = (Some(0.3), Some(0.0));
+        assert_eq!(
+            served.to_text(),
+            "0.7 (ramping to 0.8), fallback_alpha 0.3 (ramping to 0), config 0123456789ab"
+        );
+        assert_eq!(served.to_json()["fallback_alpha"], 0.3);
+        assert_eq!(served.to_json()["target_fallback_alpha"], 0.0);
+        (served.fallback_alpha, served.config.target_fallback_alpha) = (Some(0.7), Some(0.8));
+        assert_eq!(served.to_text(), "0.7 (ramping to 0.8), config 0123456789ab");
+        (served.fallback_alpha, served.config.target_fallback_alpha) = (Some(0.3), Some(0.3));
+        assert!(
+            served.to_text().contains(", fallback_alpha 0.3, config"),
+            "{}",
+            served.to_text()
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::cli::client::connection::{ConnectionArgs, ServerConnection};
 use crate::cli::output;
 use crate::cli::text_layout::wrap;
 
-/// Show the models, guarantee, alpha and limits of a server
+/// Show the models, guarantee, mixture and limits of a server
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:\n  certimix info\n  certimix info --json | jq .robust.guarantee")]
 pub struct InfoArgs {

@@ -30,6 +30,7 @@ pub(super) fn info_json(info: &GetModelInfoResponse) -> Value {
 fn config_json(config: &ConfigStatus) -> Value {
     json!({
         "file_sha256": config.file_sha256, "since_unix_ms": config.since_unix_ms, "target_alpha": config.target_alpha,
+        "target_fallback_alpha": config.target_fallback_alpha,
         "reloads": config.reloads, "failed_reloads": config.failed_reloads,
         "pending_error": config.pending_error.as_ref().map(|error| json!({
             "file_sha256": error.file_sha256, "since_unix_ms": error.since_unix_ms,

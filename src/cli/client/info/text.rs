@@ -18,13 +18,7 @@ pub(super) fn info_rows(info: &GetModelInfoResponse) -> Vec<(&'static str, Strin
         "server",
         format!("Certimix {}, config {revision}", provenance.server_version),
     ));
-    rows.push((
-        "mixture",
-        format!(
-            "alpha {} (weight of the robust model), temperature {}",
-            provenance.alpha, provenance.robust_temperature
-        ),
-    ));
+    rows.push(("mixture", mixture_text(&provenance)));
     rows.push(("runs on", platform_text(&provenance)));
     for (title, model) in [("standard", &info.standard), ("robust", &info.robust)] {
         if let Some(model) = model {
@@ -60,6 +54,19 @@ fn classes_text(labels: &[String]) -> String {
         rest => format!(" and {rest} more (--json lists all)"),
     };
     format!("{}: {}{rest}", labels.len(), shown.join(", "))
+}
+
+/// The weights of the robust model, and its temperature.
+fn mixture_text(provenance: &Provenance) -> String {
+    let (alpha, temperature) = (provenance.alpha, provenance.robust_temperature);
+    match provenance.fallback_alpha {
+        Some(fallback_alpha) if fallback_alpha < alpha => format!(
+            "alpha {alpha} (weight of the robust model), temperature {temperature}\n\
+             fallback_alpha {fallback_alpha}, the weight where the robust model's margin is below (1 - alpha) / alpha = {:.4}",
+            (1.0 - alpha) / alpha
+        ),
+        _ => format!("alpha {alpha} (weight of the robust model), temperature {temperature}"),
+    }
 }
 
 fn config_text(config: &ConfigStatus) -> String {
@@ -227,6 +234,26 @@ mod tests {
             "1000: c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and 990 more (--json lists all)"
         );
         assert_eq!(classes_text(&labels[..2]), "2: c0, c1");
+    }
+
+    #[test]
+    fn a_fallback_alpha_below_alpha_is_shown_with_its_margin() {
+        let provenance = |fallback_alpha| Provenance {
+            alpha: 0.75,
+            fallback_alpha,
+            robust_temperature: 0.2,
+            ..Default::default()
+        };
+        let plain = "alpha 0.75 (weight of the robust model), temperature 0.2";
+        for fallback_alpha in [None, Some(0.75)] {
+            assert_eq!(mixture_text(&provenance(fallback_alpha)), plain);
+        }
+        let gated = mixture_text(&provenance(Some(0.0)));
+        assert!(
+            gated.starts_with(plain) && gated.contains("fallback_alpha 0, "),
+            "{gated}"
+        );
+        assert!(gated.ends_with("= 0.3333"), "{gated}");
     }
 
     #[test]

@@ -14,6 +14,10 @@ use crate::cli::client::input::ModelInput;
 use crate::rpc::proto::Tensor;
 
 /// The result for some inputs of a request.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every answer is a response, so a box saves nothing"
+)]
 pub(super) enum Answer {
     /// The response, and the time from the request to it.
     Response {

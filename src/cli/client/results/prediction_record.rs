@@ -48,7 +48,7 @@ pub struct PredictionRecord {
     pub class_index: u32,
     /// The name of the predicted class.
     pub label: String,
-    /// `ln((1 - alpha) g + alpha h)` for each class.
+    /// `ln((1 - w) g + w h)` for each class, with w = `robust_weight`.
     pub mixed_logits: Vec<f32>,
     /// g, if it was requested.
     pub standard_probabilities: Vec<f32>,
@@ -58,6 +58,10 @@ pub struct PredictionRecord {
     pub standard_class_index: u32,
     /// The class that h alone predicts.
     pub robust_class_index: u32,
+    /// The weight of h in the mixed logits. Older servers do not send it: they use alpha for every
+    /// input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub robust_weight: Option<f64>,
     /// The certificate.
     pub certificate: CertificateRecord,
     /// The configuration and models that computed the prediction.
@@ -124,6 +128,8 @@ pub struct ProvenanceRecord {
     pub runtime_version: String,
     #[serde(default)]
     pub processor: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback_alpha: Option<f64>,
 }
 
 /// The orientation in records of older clients, which turned no image.
@@ -162,6 +168,7 @@ impl PredictionRecord {
             robust_probabilities: prediction.robust_probabilities,
             standard_class_index: prediction.standard_class_index,
             robust_class_index: prediction.robust_class_index,
+            robust_weight: prediction.robust_weight,
             certificate: prediction.certificate.unwrap_or_default().into(),
             provenance: provenance.into(),
         }
@@ -248,6 +255,7 @@ impl From<proto::Provenance> for ProvenanceRecord {
             robust_batch_size: provenance.robust_batch_size,
             runtime_version: provenance.runtime_version,
             processor: provenance.processor,
+            fallback_alpha: provenance.fallback_alpha,
         }
     }
 }
@@ -284,11 +292,13 @@ pub(super) mod tests {
             class_index: 3,
             label: "cat".into(),
             mixed_logits: vec![-0.1, -2.5],
+            robust_weight: Some(0.76),
             certificate: Some(certificate),
             ..Default::default()
         };
         let provenance = proto::Provenance {
             alpha: 0.76,
+            fallback_alpha: Some(0.76),
             config_revision: "0123456789abcdef".into(),
             ..Default::default()
         };
@@ -322,7 +332,9 @@ pub(super) mod tests {
         assert_eq!(value["certificate"]["bound"], "anytime");
         assert_eq!(value["certificate"]["stop_reason"], "target_reached");
         assert_eq!(value["certificate"]["noise_key"], "ab01");
+        assert_eq!(value["robust_weight"], 0.76);
         assert_eq!(value["provenance"]["alpha"], 0.76);
+        assert_eq!(value["provenance"]["fallback_alpha"], 0.76);
         assert_eq!(value["mixed_logits"][0].to_string(), "-0.1");
         assert!(value.get("final").is_none());
         Ok(())
@@ -349,17 +361,29 @@ pub(super) mod tests {
         assert_eq!(record.is_correct(), None);
     }
 
-    /// Records of older servers and clients are still read.
+    /// Records of older servers and clients are still read, and are written without the weights that
+    /// they lack.
     #[test]
     fn a_record_without_the_newer_fields_is_read() -> anyhow::Result<()> {
         let mut value = serde_json::to_value(certified_record())?;
         for name in ["exif_orientation", "true_class_index"] {
             value.as_object_mut().and_then(|fields| fields.remove(name));
         }
-        for (part, name) in [("certificate", "basis"), ("provenance", "processor")] {
+        for (part, name) in [
+            ("certificate", "basis"),
+            ("provenance", "processor"),
+            ("provenance", "fallback_alpha"),
+        ] {
             value[part].as_object_mut().and_then(|fields| fields.remove(name));
         }
+        value.as_object_mut().and_then(|fields| fields.remove("robust_weight"));
         let record: PredictionRecord = serde_json::from_value(value)?;
+        assert_eq!((record.robust_weight, record.provenance.fallback_alpha), (None, None));
+        let written = serde_json::to_string(&record)?;
+        assert!(
+            !written.contains("robust_weight") && !written.contains("fallback_alpha"),
+            "{written}"
+        );
         assert_eq!(
             (record.certificate.basis.as_str(), record.provenance.processor.as_str()),
             ("", "")

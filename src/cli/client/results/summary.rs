@@ -21,10 +21,7 @@ pub(super) fn summary_lines(records: &[PredictionRecord], failed: usize, elapsed
     if failed > 0 {
         parts.push(format!("{failed} without a result"));
     }
-    parts.push(format!(
-        "alpha {}",
-        distinct_values(records, |record| record.provenance.alpha.to_string())
-    ));
+    parts.push(format!("alpha {}", distinct_values(records, weights_text)));
     parts.push(format!(
         "config {}",
         distinct_values(records, |record| short_revision(&record.provenance.config_revision))
@@ -35,6 +32,15 @@ pub(super) fn summary_lines(records: &[PredictionRecord], failed: usize, elapsed
     lines.extend(legend_lines(records));
     lines.extend(caveat_lines(records));
     lines
+}
+
+/// The weights of the robust model: alpha, and `fallback_alpha` where it differs.
+fn weights_text(record: &PredictionRecord) -> String {
+    let alpha = record.provenance.alpha;
+    match record.provenance.fallback_alpha {
+        Some(fallback_alpha) if fallback_alpha < alpha => format!("{alpha} (fallback {fallback_alpha})"),
+        _ => alpha.to_string(),
+    }
 }
 
 fn correct_text(records: &[PredictionRecord]) -> String {
@@ -192,6 +198,14 @@ mod tests {
                 "1 more not certified: --json gives each reason"
             ]
         );
+    }
+
+    #[test]
+    fn a_smaller_fallback_alpha_is_shown() {
+        let mut records = [certified_record(), certified_record()];
+        records[1].provenance.fallback_alpha = Some(0.1);
+        let [first, second] = records.each_ref().map(weights_text);
+        assert_eq!((first.as_str(), second.as_str()), ("0.76", "0.76 (fallback 0.1)"));
     }
 
     #[test]

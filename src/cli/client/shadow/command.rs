@@ -13,49 +13,77 @@ use crate::rpc::proto::{GetShadowReportRequest, GetShadowReportResponse};
 
 /// Printed where the server has no candidates.
 const NO_CANDIDATES: &str = "\
-the server has no shadow alphas: set mixture.shadow_alphas in its settings file, such as
+the server has no shadow candidates: set mixture.shadow_candidates in its
+settings file, such as
   [mixture]
-  shadow_alphas = [0.6, 0.7, 0.9]
+  shadow_candidates = [{ alpha = 0.7 }, { alpha = 0.8, fallback_alpha = 0.0 }]
 The server then starts to count, without a restart.";
 
 const HELP: &str = "\
-How to choose the next alpha:
-  1. List candidates around the alpha in force, in the server's settings file:
-       mixture.shadow_alphas = [0.7, 0.8, 0.9]
-     The server loads them while it serves. They change no answer and delay no request.
+A candidate is a whole mixture: alpha, fallback_alpha and the temperature of
+the robust model. What an entry leaves out is as in the served mixture.
+
+How to choose the next mixture:
+  1. List candidates around the mixture in force, in the server's settings file:
+       mixture.shadow_candidates = [
+         { alpha = 0.7 },
+         { alpha = 0.8, fallback_alpha = 0.0 },
+         { alpha = 0.8, robust_temperature = 0.5 },
+       ]
+     mixture.shadow_alphas = [0.7, 0.8] is short for candidates that differ in
+     alpha only. The server loads them while it serves. They change no answer
+     and delay no request.
   2. Watch this table under real traffic until the numbers are stable.
-  3. With a larger alpha, more inputs are certified, with larger radii, and the mixture agrees
-     less with the standard model, which is the more accurate one. Where the true classes are
-     unknown, \"as g\" estimates this loss of accuracy. A smaller alpha has the opposite effect.
-     At 0.5 and below nothing can be certified.
-  4. Take the smallest alpha that certifies enough inputs: set mixture.alpha to it.
+  3. With a larger alpha, more inputs are certified, with larger radii, and the
+     mixture agrees less with the standard model, which is the more accurate
+     one. Where the true classes are unknown, \"as g\" estimates this loss of
+     accuracy. A smaller alpha has the opposite effect. At 0.5 and below
+     nothing can be certified.
+  4. A smaller fallback_alpha changes no certificate. It brings the answers
+     without one closer to the standard model: \"as g\" grows. These answers
+     then have less of the robustness of the robust model.
+  5. The temperature (Lipschitz models with logits) trades \"as g\" for certified
+     inputs too, in another proportion: try some values at each alpha.
+  6. Of the candidates that certify enough inputs, take the one with the largest
+     \"as g\": set mixture.alpha, mixture.fallback_alpha and
+     mixture.robust_temperature to it.
 
 Columns:
+  fallback   fallback_alpha, if any mixture has a smaller one than its alpha
+  T          the temperature, if the mixtures have different ones
   same       share of inputs with the class that was served
   as g       share of inputs with the class of the standard model alone
-  certified  share of inputs with a certificate. For a smoothed model \"40–70 %\" means: 40 %
-             on the votes that were drawn for the served alpha; for the other 30 %, this alpha
-             would have drawn more votes, and the result is unknown
-  likely     the certified share if the missing votes were distributed like the drawn ones:
-             an estimate, not a bound
-  change     change of the certified share against the served alpha, in percentage points
-  gained     inputs with a certificate from this alpha, but not from the served one
-  lost       inputs with a certificate from the served alpha, but not from this one
-  median     a lower bound for half of the certified radii, from the histogram, rounded down
-  radii      the histogram, one bar for each bucket, from the smallest radius to the largest
-  votes      mean number of estimation votes that this alpha would have drawn for an input
-A terminal of less than 120 columns shows the most important columns.
+  certified  share of inputs with a certificate. For a smoothed model
+             \"40–70 %\" means: 40 % on the votes that were drawn for the
+             served mixture; for the other 30 %, this candidate would have
+             drawn more votes, and the result is unknown
+  likely     the certified share if the missing votes were distributed like the
+             drawn ones: an estimate, not a bound
+  change     change of the certified share against the served mixture, in
+             percentage points
+  gained     inputs with a certificate from this candidate, but not from the
+             served mixture
+  lost       inputs with a certificate from the served mixture, but not from
+             this candidate
+  median     a lower bound for half of the certified radii, from the histogram,
+             rounded down
+  radii      the histogram, one bar for each bucket, from the smallest radius to
+             the largest
+  votes      mean number of estimation votes that this candidate would have
+             drawn for an input
+◀ marks the served mixture. A narrow terminal shows the most important columns.
 
-The counts restart when old and new ones would not be comparable: after a change of alpha, of
-the candidates, of the models or of [certificate]. They are statistics of the traffic, not
-certificates.
+The counts restart when old and new ones would not be comparable: after a change
+of the mixture, of the candidates, of the models or of [certificate]. They are
+statistics of the traffic, not certificates.
 
 Examples:
   certimix shadow
   certimix shadow --once
-  certimix shadow --json --interval 10s | jq '.candidates[] | {alpha, certified, inputs}'";
+  certimix shadow --json --interval 10s | jq '.candidates[]
+    | {alpha, fallback_alpha, robust_temperature, certified, inputs}'";
 
-/// Show how other values of alpha would have answered the live traffic
+/// Show how other mixtures would have answered the live traffic
 ///
 /// On a terminal the table is updated every second. Where stdout is not a terminal it is printed
 /// once.
@@ -173,7 +201,14 @@ mod tests {
     }
 
     #[test]
+    fn the_help_fits_80_columns() {
+        for line in HELP.lines().chain(NO_CANDIDATES.lines()) {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+
+    #[test]
     fn the_message_without_candidates_names_the_key() {
-        assert!(NO_CANDIDATES.contains("mixture.shadow_alphas"));
+        assert!(NO_CANDIDATES.contains("mixture.shadow_candidates"));
     }
 }

@@ -1,4 +1,4 @@
-//! `certimix shadow`: shows how other values of alpha would have answered the live traffic.
+//! `certimix shadow`: shows how other mixtures would have answered the live traffic.
 //!
 //! [`command`] polls the server's report. [`table`] lays it out. [`row_text`] formats the numbers
 //! of one row. [`json`] is the report for programs.

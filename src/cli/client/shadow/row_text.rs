@@ -5,9 +5,17 @@ use crate::rpc::proto::ShadowRow;
 /// The bars of the histogram, from the lowest to the highest.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// Alpha with at most four decimals. During a ramp alpha has more.
-pub(super) fn alpha_text(alpha: f64) -> String {
-    let rounded = format!("{alpha:.4}");
+/// The weight of the robust model where its margin is small. Older servers use alpha for every input.
+pub(super) fn fallback_alpha(row: &ShadowRow) -> f64 {
+    row.fallback_alpha.unwrap_or(row.alpha)
+}
+
+/// A weight or a temperature with at most four decimals. During a ramp a weight has more.
+pub(super) fn short_number(number: f64) -> String {
+    if 0.0 < number && number < 1e-4 {
+        return format!("{number:e}");
+    }
+    let rounded = format!("{number:.4}");
     rounded.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
@@ -51,7 +59,7 @@ pub(super) fn likely_share(row: &ShadowRow) -> String {
     )
 }
 
-/// The change of the certified share against the served alpha, in percentage points. With open
+/// The change of the certified share against the served mixture, in percentage points. With open
 /// inputs it is a lower bound.
 pub(super) fn certified_change(row: &ShadowRow, serving: &ShadowRow) -> String {
     if row.inputs == 0 {
@@ -160,10 +168,10 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn alpha_has_at_most_four_decimals() {
+    fn a_number_has_at_most_four_decimals() {
         assert_eq!(
-            [0.76, 1.0, 0.0, 0.712_345_6].map(alpha_text),
-            ["0.76", "1", "0", "0.7123"]
+            [0.76, 1.0, 0.0, 20.0, 0.712_345_6, 5e-6].map(short_number),
+            ["0.76", "1", "0", "20", "0.7123", "5e-6"]
         );
     }
 

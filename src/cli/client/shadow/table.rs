@@ -1,4 +1,4 @@
-//! The report as a table: one row for each alpha.
+//! The report as a table: one row for each mixture.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -6,8 +6,8 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table};
 
 use super::row_text::{
-    alpha_text, certified_change, certified_share, filled_buckets, histogram, likely_share, mean_votes, median_radius,
-    share,
+    certified_change, certified_share, fallback_alpha, filled_buckets, histogram, likely_share, mean_votes,
+    median_radius, share, short_number,
 };
 use crate::cli::client::results::short_revision;
 use crate::rpc::proto::{GetShadowReportResponse, ShadowRow};
@@ -27,8 +27,8 @@ pub(super) fn header_lines(report: &GetShadowReportResponse) -> Vec<String> {
     }
     if report.on_the_way {
         lines.push(
-            "alpha is ramping (mixture.alpha_ramp): candidates are compared with the alpha of each moment; the counts \
-             restart at the end of the ramp"
+            "the weights are ramping (mixture.alpha_ramp): candidates are compared with the mixture of each moment; the \
+             counts restart at the end of the ramp"
                 .to_owned(),
         );
     }
@@ -41,86 +41,127 @@ pub(super) fn header_lines(report: &GetShadowReportResponse) -> Vec<String> {
     lines
 }
 
-/// A terminal with this many columns shows the whole table.
-const WIDE_TERMINAL: usize = 120;
+/// The columns that a narrow terminal leaves out, the first ones first. The others always appear.
+const OPTIONAL_COLUMNS: [&str; 8] = [
+    "votes", "inputs", "gained", "lost", "radii", "change", "median", "likely",
+];
 
-/// A row for each alpha, in ascending order, in a table for `width` columns. The row of the served
-/// alpha is highlighted.
+/// A row for each mixture, in ascending order of alpha, `fallback_alpha` and temperature. The row of
+/// the served mixture is highlighted. Columns are left out until the table fits `width`.
 pub(super) fn report_table(report: &GetShadowReportResponse, width: usize) -> Table {
-    let serving = report.serving.clone().unwrap_or_default();
-    let mut rows: Vec<(bool, &ShadowRow)> = report.candidates.iter().map(|row| (false, row)).collect();
-    let position = rows.partition_point(|(_, row)| row.alpha < serving.alpha);
-    rows.insert(position, (true, &serving));
-
     let mut table = Table::new();
     table
         .load_style(UTF8_FULL_CONDENSED)
         .set_width(u16::try_from(width).unwrap_or(u16::MAX))
         .set_content_arrangement(ContentArrangement::Dynamic);
-    let layout = ColumnLayout {
-        is_wide: width >= WIDE_TERMINAL,
-        draws_votes: report.draws_votes,
-        radius_bounds: &report.radius_bounds,
-        bucket_range: filled_buckets(rows.iter().map(|(_, row)| *row)),
-        serving: &serving,
-    };
-    let titles: Vec<&str> = layout.cells(&serving).into_iter().map(|(title, _)| title).collect();
+    let rows = sorted_rows(report);
+    let columns = fitting_columns(columns(report, &rows), width);
     table.set_header(
-        titles
+        columns
             .iter()
-            .map(|title| Cell::new(title).add_attribute(Attribute::Bold)),
+            .map(|column| Cell::new(column.title).add_attribute(Attribute::Bold)),
     );
-    for (is_serving, row) in rows {
-        let cells = layout
-            .cells(row)
-            .into_iter()
-            .map(|(title, text)| match (is_serving, title) {
-                (true, "alpha") => Cell::new(format!("{text} ◀")),
-                (true, "change" | "gained" | "lost") => Cell::new("-"),
-                _ => Cell::new(text),
-            });
+    for (index, (is_serving, _)) in rows.iter().enumerate() {
+        let texts = columns.iter().map(|column| Cell::new(&column.texts[index]));
         let highlight = |cell: Cell| cell.fg(Color::Cyan).add_attribute(Attribute::Bold);
-        table.add_row(cells.map(|cell| if is_serving { highlight(cell) } else { cell }));
+        table.add_row(texts.map(|cell| if *is_serving { highlight(cell) } else { cell }));
     }
-    for column in (0..titles.len()).filter(|&column| titles[column] != "radii") {
-        if let Some(column) = table.column_mut(column) {
+    for (index, column) in columns.iter().enumerate() {
+        if column.title != "radii"
+            && let Some(column) = table.column_mut(index)
+        {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
     table
 }
 
-/// The properties of the report and the terminal that decide which columns appear.
-struct ColumnLayout<'a> {
-    is_wide: bool,
-    draws_votes: bool,
-    radius_bounds: &'a [f64],
-    bucket_range: Option<(usize, usize)>,
-    serving: &'a ShadowRow,
+/// The candidates with the serving row among them. `true` marks the serving row.
+fn sorted_rows(report: &GetShadowReportResponse) -> Vec<(bool, ShadowRow)> {
+    let mixture = |row: &ShadowRow| [row.alpha, fallback_alpha(row), row.robust_temperature];
+    let serving = report.serving.clone().unwrap_or_default();
+    let mut rows: Vec<_> = report.candidates.iter().map(|row| (false, row.clone())).collect();
+    let position = rows.partition_point(|(_, row)| mixture(row) < mixture(&serving));
+    rows.insert(position, (true, serving));
+    rows
 }
 
-impl ColumnLayout<'_> {
-    /// The title and the text of each visible column for `row`.
-    fn cells(&self, row: &ShadowRow) -> Vec<(&'static str, String)> {
-        let (is_wide, draws_votes) = (self.is_wide, self.draws_votes);
-        let bars = self.bucket_range.map(|range| histogram(&row.radii, range));
-        let all = [
-            (true, "alpha", alpha_text(row.alpha)),
-            (is_wide, "inputs", row.inputs.to_string()),
-            (true, "same", share(row.agreements, row.inputs)),
-            (true, "as g", share(row.standard_agreements, row.inputs)),
-            (true, "certified", certified_share(row)),
-            (draws_votes, "likely", likely_share(row)),
-            (true, "change", certified_change(row, self.serving)),
-            (is_wide, "gained", row.gained.to_string()),
-            (is_wide, "lost", row.lost.to_string()),
-            (true, "median", median_radius(&row.radii, self.radius_bounds)),
-            (true, "radii", bars.unwrap_or_default()),
-            (is_wide && draws_votes, "votes", mean_votes(row)),
-        ];
-        let visible = all.into_iter().filter(|(is_visible, ..)| *is_visible);
-        visible.map(|(_, title, text)| (title, text)).collect()
+/// One column: its title, and a text for each row.
+struct Column {
+    title: &'static str,
+    texts: Vec<String>,
+}
+
+impl Column {
+    /// The characters of the widest text. Each takes one column of the terminal.
+    fn width(&self) -> usize {
+        let widths = self.texts.iter().map(|text| text.chars().count());
+        widths.fold(self.title.chars().count(), usize::max)
     }
+}
+
+/// Every column that `report` has. `fallback` appears if any mixture has a smaller weight below the
+/// margin, `T` if the temperatures differ, and `likely` and `votes` for a smoothed model.
+fn columns(report: &GetShadowReportResponse, rows: &[(bool, ShadowRow)]) -> Vec<Column> {
+    let serving = report.serving.clone().unwrap_or_default();
+    let bucket_range = filled_buckets(rows.iter().map(|(_, row)| row));
+    let is_gated = rows.iter().any(|(_, row)| fallback_alpha(row) < row.alpha);
+    let has_temperatures = rows
+        .iter()
+        .any(|(_, row)| row.robust_temperature.to_bits() != serving.robust_temperature.to_bits());
+    let column = |title: &'static str, text: &dyn Fn(&ShadowRow) -> String| Column {
+        title,
+        texts: rows.iter().map(|(_, row)| text(row)).collect(),
+    };
+    // Of the serving row, nothing has changed, and nothing is gained or lost.
+    let against_serving = |title: &'static str, text: &dyn Fn(&ShadowRow) -> String| Column {
+        title,
+        texts: rows
+            .iter()
+            .map(|(is_serving, row)| if *is_serving { "-".to_owned() } else { text(row) })
+            .collect(),
+    };
+    let alphas = rows.iter().map(|(is_serving, row)| {
+        let mark = if *is_serving { " ◀" } else { "" };
+        format!("{}{mark}", short_number(row.alpha))
+    });
+    let all = [
+        Some(Column {
+            title: "alpha",
+            texts: alphas.collect(),
+        }),
+        is_gated.then(|| column("fallback", &|row| short_number(fallback_alpha(row)))),
+        has_temperatures.then(|| column("T", &|row| short_number(row.robust_temperature))),
+        Some(column("inputs", &|row| row.inputs.to_string())),
+        Some(column("same", &|row| share(row.agreements, row.inputs))),
+        Some(column("as g", &|row| share(row.standard_agreements, row.inputs))),
+        Some(column("certified", &certified_share)),
+        report.draws_votes.then(|| column("likely", &likely_share)),
+        Some(against_serving("change", &|row| certified_change(row, &serving))),
+        Some(against_serving("gained", &|row| row.gained.to_string())),
+        Some(against_serving("lost", &|row| row.lost.to_string())),
+        Some(column("median", &|row| {
+            median_radius(&row.radii, &report.radius_bounds)
+        })),
+        Some(column("radii", &|row| {
+            bucket_range.map_or_else(String::new, |range| histogram(&row.radii, range))
+        })),
+        report.draws_votes.then(|| column("votes", &mean_votes)),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// Leaves out columns until the table has at most `width` columns of the terminal.
+fn fitting_columns(mut columns: Vec<Column>, width: usize) -> Vec<Column> {
+    // Each column has a space on both sides and a line on its left; the last line is on the right.
+    let table_width = |columns: &[Column]| 1 + columns.iter().map(|column| column.width() + 3).sum::<usize>();
+    for left_out in OPTIONAL_COLUMNS {
+        if table_width(&columns) <= width {
+            break;
+        }
+        columns.retain(|column| column.title != left_out);
+    }
+    columns
 }
 
 #[cfg(test)]
@@ -147,6 +188,78 @@ mod tests {
             "{text}"
         );
         assert!(!text.contains("votes"), "{text}");
+        // Every mixture is the paper's, at one temperature.
+        assert!(!text.contains("fallback") && !text.contains(" T "), "{text}");
+    }
+
+    /// A report whose candidates differ in every part of the mixture.
+    fn report_of_mixtures(draws_votes: bool) -> GetShadowReportResponse {
+        let of = |alpha, fallback_alpha, robust_temperature| ShadowRow {
+            fallback_alpha: Some(fallback_alpha),
+            robust_temperature,
+            radii: vec![9; 23],
+            open: 3,
+            gained: 120,
+            ..row(alpha, 150)
+        };
+        GetShadowReportResponse {
+            serving: Some(of(0.76, 0.0, 1.0)),
+            candidates: vec![of(0.76, 0.0, 0.25), of(0.76, 0.5, 1.0), of(0.9876, 0.9876, 12.5)],
+            radius_bounds: (1..=22).map(|bound| f64::from(bound) / 1000.0).collect(),
+            draws_votes,
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_row_stands_at_its_whole_mixture() {
+        let rows = sorted_rows(&report_of_mixtures(false));
+        let mixtures: Vec<_> = rows
+            .iter()
+            .map(|(is_serving, row)| (*is_serving, row.alpha, fallback_alpha(row), row.robust_temperature))
+            .collect();
+        assert_eq!(
+            mixtures,
+            [
+                (false, 0.76, 0.0, 0.25),
+                (true, 0.76, 0.0, 1.0),
+                (false, 0.76, 0.5, 1.0),
+                (false, 0.9876, 0.9876, 12.5),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_table_fits_the_terminal_and_keeps_the_mixture() {
+        for draws_votes in [false, true] {
+            let report = report_of_mixtures(draws_votes);
+            let rows = sorted_rows(&report);
+            let all = columns(&report, &rows);
+            let every_title: Vec<_> = all.iter().map(|column| column.title).collect();
+            assert_eq!(every_title.contains(&"votes"), draws_votes);
+            for width in [60, 80, 100, 120, 160] {
+                let fitting = fitting_columns(columns(&report, &rows), width);
+                let titles: Vec<_> = fitting.iter().map(|column| column.title).collect();
+                assert_eq!(titles[..3], ["alpha", "fallback", "T"]);
+                assert!(titles.contains(&"certified") && titles.contains(&"as g"), "{titles:?}");
+                let used = 1 + fitting.iter().map(|column| column.width() + 3).sum::<usize>();
+                assert!(used <= width, "{used} of {width}: {titles:?}");
+            }
+            assert_eq!(fitting_columns(all, usize::MAX).len(), every_title.len());
+        }
+    }
+
+    #[test]
+    fn the_table_is_as_wide_as_its_columns_are_counted() {
+        let report = report_of_mixtures(true);
+        let text = report_table(&report, 300).force_no_tty().to_string();
+        let all = columns(&report, &sorted_rows(&report));
+        let counted = 1 + all.iter().map(|column| column.width() + 3).sum::<usize>();
+        // No column is left out at this width.
+        assert!(
+            text.lines().all(|line| line.chars().count() == counted),
+            "{counted}:\n{text}"
+        );
     }
 
     #[test]

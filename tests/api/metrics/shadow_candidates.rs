@@ -1,4 +1,4 @@
-//! The exported metrics of shadow alphas match the shadow report.
+//! The exported metrics of shadow candidates match the shadow report.
 
 use certimix::rpc::proto::{GetShadowReportRequest, GetShadowReportResponse};
 
