@@ -2,7 +2,7 @@
 
 use super::robust_prediction::RobustPrediction;
 use crate::certificate::{Alpha, argmax, mixed_logits};
-use crate::domain::Prediction;
+use crate::domain::{ClassSource, Prediction};
 
 /// Computes the mixed logits (equation 4 of the paper) and the predicted class.
 ///
@@ -23,5 +23,6 @@ pub(in crate::classifier) fn mix(alpha: Alpha, standard_log_probs: Vec<f64>, rob
         robust_class: argmax(&log_probs).unwrap_or(0),
         standard_log_probs,
         robust_log_probs: log_probs,
+        class_source: certified_class.map_or(ClassSource::Mixture, |_| ClassSource::Certificate),
     }
 }

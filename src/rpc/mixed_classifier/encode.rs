@@ -4,7 +4,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::proto;
 use crate::domain::{
-    Basis, BoundKind, Certificate, CertificateMethod, CertificateStatus, Norm, Prediction, Provenance, StopReason,
+    AbstentionReason, Basis, BoundKind, Certificate, CertificateMethod, CertificateStatus, ClassSource, Norm,
+    Prediction, Provenance, StopReason,
 };
 use crate::rpc::common::float32::{nearest_f32, probability_from_log};
 
@@ -26,6 +27,7 @@ pub(super) fn prediction(prediction: Prediction, labels: &[String], include_comp
     };
     proto::Prediction {
         class_index: index(prediction.class),
+        class_source: class_source(prediction.class_source).into(),
         label: labels.get(prediction.class).cloned().unwrap_or_default(),
         mixed_logits: prediction
             .mixed_logits
@@ -37,6 +39,14 @@ pub(super) fn prediction(prediction: Prediction, labels: &[String], include_comp
         standard_class_index: index(prediction.standard_class),
         robust_class_index: index(prediction.robust_class),
         certificate: Some(certificate(prediction.certificate)),
+    }
+}
+
+fn class_source(source: ClassSource) -> proto::ClassSource {
+    match source {
+        ClassSource::Certificate => proto::ClassSource::Certificate,
+        ClassSource::Mixture => proto::ClassSource::Mixture,
+        ClassSource::StandardModel => proto::ClassSource::StandardModel,
     }
 }
 
@@ -68,6 +78,14 @@ fn certificate(certificate: Certificate) -> proto::Certificate {
         StopReason::VoteBudget => proto::StopReason::VoteBudget,
         StopReason::Deadline => proto::StopReason::Deadline,
         StopReason::NotSampled => proto::StopReason::NotSampled,
+        StopReason::ClassSettled => proto::StopReason::ClassSettled,
+    };
+    let abstention_reason = match certificate.abstention {
+        None => proto::AbstentionReason::Unspecified,
+        Some(AbstentionReason::RobustModelUnsure) => proto::AbstentionReason::RobustModelUnsure,
+        Some(AbstentionReason::TooFewVotes) => proto::AbstentionReason::TooFewVotes,
+        Some(AbstentionReason::Deadline) => proto::AbstentionReason::Deadline,
+        Some(AbstentionReason::SnappingLoss) => proto::AbstentionReason::SnappingLoss,
     };
     let certificate_basis = (certificate.status != CertificateStatus::Unavailable).then(|| certificate.basis());
     let mut message = proto::Certificate {
@@ -78,6 +96,7 @@ fn certificate(certificate: Certificate) -> proto::Certificate {
         norm: norm(certificate.norm).into(),
         method: method(certificate.method).into(),
         reason: certificate.reason,
+        abstention_reason: abstention_reason.into(),
         stop_reason: stop_reason.into(),
         radius_sq_levels: certificate.radius_sq_levels,
         caveat: certificate.caveat,

@@ -8,7 +8,6 @@ use tracing::Instrument as _;
 use super::proto::{ModelInferRequest, ModelInferResponse};
 use super::statistics::InferDurations;
 use super::{decode_inputs, encode, outputs, request_parameters};
-use crate::classifier::CertificationParams;
 use crate::domain::Violations;
 use crate::live::Snapshot;
 use crate::rpc::common::call_tracker::TrackedCall;
@@ -37,7 +36,7 @@ pub(super) async fn model_infer(
     let outputs = outputs::requested_outputs(&request, &mut violations);
     let inputs = decode_inputs::decode_inputs(&request, classifier.spec(), snapshot.server.max_inputs);
     let ((), inputs) = status::both_valid(violations.into_result(), inputs)?;
-    let mut params = CertificationParams::predict(classifier.certification());
+    let mut params = classifier.predict_params();
     if let Some(priority) = parameters.priority {
         params.priority = priority;
     }

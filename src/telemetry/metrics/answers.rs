@@ -15,6 +15,7 @@ pub(super) struct AnswerMetrics {
     target_out_of_reach: IntCounter,
     vote_budget: IntCounter,
     deadline: IntCounter,
+    class_settled: IntCounter,
     radius: Histogram,
     margin: Histogram,
     disagreements: IntCounter,
@@ -43,6 +44,7 @@ impl AnswerMetrics {
             target_out_of_reach: stop("target_out_of_reach")?,
             vote_budget: stop("vote_budget")?,
             deadline: stop("deadline")?,
+            class_settled: stop("class_settled")?,
             radius: registry.histogram(
                 "certimix_certificate_radius",
                 "Radii of certified inputs, in the units of the float input and the norm of the model.",
@@ -88,6 +90,7 @@ impl AnswerMetrics {
             StopReason::TargetOutOfReach => self.target_out_of_reach.inc(),
             StopReason::VoteBudget => self.vote_budget.inc(),
             StopReason::Deadline => self.deadline.inc(),
+            StopReason::ClassSettled => self.class_settled.inc(),
             StopReason::NotSampled => {}
         }
         self.margin.observe(margin(&prediction.mixed_logits));

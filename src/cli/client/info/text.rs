@@ -141,11 +141,27 @@ fn predict_text(limits: &CertificationLimits) -> String {
     if limits.predict_votes == 0 {
         return "no votes needed".to_owned();
     }
-    let target = match limits.predict_target_radius {
-        radius if radius > 0.0 => format!("stops at radius {radius}"),
+    let target = match (limits.predict_target_in_force, limits.predict_target_radius) {
+        (in_force, _) if in_force > 0.0 => format!("stops at radius {}", rounded_radius(in_force)),
+        (_, configured) if configured > 0.0 => "no radius can be certified".to_owned(),
         _ => "draws all of them".to_owned(),
     };
-    format!("up to {} votes, {target}", limits.predict_votes)
+    let cap = predict_target_cap(limits).map_or_else(String::new, |text| format!("\n{text}"));
+    format!("up to {} votes, {target}{cap}", limits.predict_votes)
+}
+
+/// One sentence about the cap on the target of Predict; `None` unless it applies.
+pub(in crate::cli::client) fn predict_target_cap(limits: &CertificationLimits) -> Option<String> {
+    let (in_force, configured) = (limits.predict_target_in_force, limits.predict_target_radius);
+    (in_force > 0.0 && in_force < configured).then(|| {
+        format!(
+            "certificate.predict_target_radius = {} is capped at {}: {} votes prove at most {} at this alpha",
+            rounded_radius(configured),
+            rounded_radius(in_force),
+            limits.predict_votes,
+            rounded_radius(limits.largest_predict_target)
+        )
+    })
 }
 
 fn certify_text(limits: &CertificationLimits) -> String {
@@ -200,6 +216,30 @@ mod tests {
             ..info()
         };
         assert_eq!(certificate_kind_text(&none), "none: alpha is below 1/2");
+    }
+
+    #[test]
+    fn a_capped_target_is_shown_with_its_cap() {
+        let limits = |in_force| CertificationLimits {
+            predict_votes: 240,
+            predict_target_radius: 0.1412,
+            predict_target_in_force: in_force,
+            largest_predict_target: 0.14,
+            ..Default::default()
+        };
+        assert_eq!(predict_text(&limits(0.1412)), "up to 240 votes, stops at radius 0.1412");
+        let capped = predict_text(&limits(0.105));
+        assert!(
+            capped.starts_with(
+                "up to 240 votes, stops at radius 0.1050\ncertificate.predict_target_radius = 0.1412 is \
+                                capped at 0.1050: 240 votes prove at most 0.1400"
+            ),
+            "{capped}"
+        );
+        assert_eq!(
+            predict_text(&limits(0.0)),
+            "up to 240 votes, no radius can be certified"
+        );
     }
 
     #[test]

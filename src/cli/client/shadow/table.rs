@@ -9,7 +9,7 @@ use super::row_text::{
     alpha_text, certified_change, certified_share, filled_buckets, histogram, likely_share, mean_votes, median_radius,
     share,
 };
-use crate::cli::client::results::short_revision;
+use crate::cli::client::results::{rounded_radius, short_revision};
 use crate::rpc::proto::{GetShadowReportResponse, ShadowRow};
 
 /// The lines above the table: the period, the number of inputs, and warnings.
@@ -32,6 +32,7 @@ pub(super) fn header_lines(report: &GetShadowReportResponse) -> Vec<String> {
                 .to_owned(),
         );
     }
+    lines.extend(target_line(report));
     if report.dropped > 0 {
         lines.push(format!(
             "{} more inputs were not evaluated: the server was too busy for statistics",
@@ -39,6 +40,27 @@ pub(super) fn header_lines(report: &GetShadowReportResponse) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// The target radius that Predict uses with each alpha, if the cap makes them differ.
+fn target_line(report: &GetShadowReportResponse) -> Option<String> {
+    let rows = || report.serving.iter().chain(&report.candidates);
+    let certifying = || rows().filter(|row| row.predict_target_in_force > 0.0);
+    let largest = certifying().map(|row| row.predict_target_in_force).reduce(f64::max)?;
+    let capped: Vec<String> = certifying()
+        .filter(|row| row.predict_target_in_force < largest)
+        .map(|row| {
+            let target = rounded_radius(row.predict_target_in_force);
+            format!("{target} at {}", alpha_text(row.alpha))
+        })
+        .collect();
+    (!capped.is_empty()).then(|| {
+        format!(
+            "Predict's target radius is {}, capped at {}",
+            rounded_radius(largest),
+            capped.join(", ")
+        )
+    })
 }
 
 /// A terminal with this many columns shows the whole table.
@@ -145,6 +167,25 @@ mod tests {
             "{text}"
         );
         assert!(!text.contains("votes"), "{text}");
+    }
+
+    #[test]
+    fn the_header_names_the_alphas_with_a_capped_target() {
+        let with_target = |alpha, target| ShadowRow {
+            predict_target_in_force: target,
+            ..row(alpha, 100)
+        };
+        let report = GetShadowReportResponse {
+            serving: Some(with_target(0.76, 0.1412)),
+            candidates: vec![with_target(0.4, 0.0), with_target(0.6, 0.1), with_target(0.9, 0.1412)],
+            ..Default::default()
+        };
+        let lines = header_lines(&report).join("\n");
+        assert!(
+            lines.contains("target radius is 0.1412, capped at 0.1000 at 0.6"),
+            "{lines}"
+        );
+        assert_eq!(target_line(&GetShadowReportResponse::default()), None);
     }
 
     #[test]
