@@ -6,6 +6,7 @@ use clap::Args;
 use comfy_table::{Table, presets};
 
 use super::output;
+use crate::classifier::predict_target_of_manifest;
 use crate::onnx::{Manifest, check_pair_compatibility};
 use crate::settings;
 
@@ -45,5 +46,15 @@ pub(super) fn run(args: &CheckConfigArgs) -> anyhow::Result<()> {
         robust.name,
         robust.guarantee.name()
     ));
+    let target = predict_target_of_manifest(&robust, &settings)?;
+    if let Some((target, (configured, in_force))) = target.and_then(|target| Some((target, target.cap()?))) {
+        output::note(format!(
+            "certificate.predict_target_radius = {configured:.4} is capped at {in_force:.4}: {} votes prove at most {:.4} \
+             at alpha = {}",
+            settings.certificate.predict_votes,
+            target.largest,
+            settings.mixture.alpha.get()
+        ));
+    }
     Ok(())
 }

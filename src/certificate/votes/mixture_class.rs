@@ -1,5 +1,6 @@
 //! The class of the mixture without a certificate, where the votes settle it.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use crate::certificate::bounds::anytime;
@@ -55,7 +56,7 @@ pub fn settled_class(
         };
         let at_most = from_standard(class) + weight * bound;
         // A value that is not a number separates nothing.
-        if !(at_least > at_most) {
+        if at_least.partial_cmp(&at_most) != Some(Ordering::Greater) {
             return Ok(None);
         }
     }

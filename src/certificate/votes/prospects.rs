@@ -10,7 +10,7 @@ use crate::certificate::numerics::hit_counts::MAX_VOTES;
 use crate::certificate::parameters::failure_probability::FailureProbability;
 use crate::certificate::votes::certify::{ProbabilityBounds, SmoothedRadius, certify, radius_of};
 use crate::certificate::votes::served_radius::served_radius;
-use crate::certificate::votes::smoothing_plan::{Sides, SmoothingPlan};
+use crate::certificate::votes::smoothing_plan::{BoundMethod, Sides, SmoothingPlan};
 use crate::certificate::votes::tally::Tally;
 
 /// The error rate of each plausible bound. An early stop is never unsound, so the rate is loose.
@@ -84,24 +84,41 @@ impl Prospects<'_> {
     /// # Errors
     /// [`CertificateError`] for an invalid plan or contradictory counts.
     pub fn expected_radius(&self, votes: u64) -> Result<f64, CertificateError> {
-        let expected = certify(self.plan, self.tally.scaled_to(votes))?;
+        let bound_method = match self.plan.bound_method {
+            BoundMethod::Anytime => BoundMethod::Anytime,
+            BoundMethod::ClopperPearson { .. } => BoundMethod::ClopperPearson { votes },
+        };
+        let plan = SmoothingPlan {
+            bound_method,
+            ..*self.plan
+        };
+        let expected = certify(&plan, self.tally.scaled_to(votes))?;
         Ok(served_radius(expected.radius, self.snapping_loss))
     }
 
     /// The number of votes in the proportions of the present ones that prove a radius, within a
-    /// factor of 1.1; `None` if a million of them prove none.
+    /// tenth; `None` if a million of them prove none.
     ///
     /// # Errors
     /// [`CertificateError`] for an invalid plan or contradictory counts.
     pub fn expected_votes_for_a_radius(&self) -> Result<Option<u64>, CertificateError> {
         const MOST_VOTES: u64 = 1_000_000;
-        let mut votes = self.tally.votes.max(16);
-        while votes <= MOST_VOTES {
-            if self.expected_radius(votes)? > 0.0 {
-                return Ok(Some(votes));
+        let mut enough = self.tally.votes.clamp(16, MOST_VOTES);
+        let mut too_few = 0;
+        while self.expected_radius(enough)? <= 0.0 {
+            if enough == MOST_VOTES {
+                return Ok(None);
             }
-            votes += votes / 10;
+            (too_few, enough) = (enough, enough.saturating_mul(2).min(MOST_VOTES));
         }
-        Ok(None)
+        while enough - too_few > enough.div_ceil(10) {
+            let middle = u64::midpoint(too_few, enough);
+            if self.expected_radius(middle)? > 0.0 {
+                enough = middle;
+            } else {
+                too_few = middle;
+            }
+        }
+        Ok(Some(enough))
     }
 }

@@ -30,7 +30,6 @@ pub(super) fn abstention(
         });
     }
     let stop = stop_text(prospects, stop_reason);
-    let at_the_deadline = stop_reason == StopReason::Deadline;
     if context.bound == BoundKind::ClopperPearson && proven.p_lower.value() == 0.0 && votes_for_class > 0 {
         return Ok(Abstention {
             kind: AbstentionReason::Deadline,
@@ -52,18 +51,20 @@ pub(super) fn abstention(
             text: format!("{stop}: the radius is at most {plausible:.4}, less than the snapping loss {loss:.4}"),
         });
     }
-    let needed = match prospects.expected_votes_for_a_radius()? {
+    let needed = prospects.expected_votes_for_a_radius()?;
+    let needed_text = match needed {
         Some(needed) if needed > votes => format!("about {needed} votes in these proportions would prove a radius"),
         Some(_) => "a few more votes in these proportions would prove a radius".to_owned(),
         None => "a million votes in these proportions would prove none".to_owned(),
     };
+    let kind = match (stop_reason, needed) {
+        (StopReason::Deadline, _) => AbstentionReason::Deadline,
+        (_, Some(_)) => AbstentionReason::TooFewVotes,
+        (_, None) => AbstentionReason::RobustModelUnsure,
+    };
     Ok(Abstention {
-        kind: if at_the_deadline {
-            AbstentionReason::Deadline
-        } else {
-            AbstentionReason::TooFewVotes
-        },
-        text: format!("{stop}: {}; {needed}", proven_text(prospects, proven)),
+        kind,
+        text: format!("{stop}: {}; {needed_text}", proven_text(prospects, proven)),
     })
 }
 
@@ -85,13 +86,13 @@ fn unsure_text(prospects: &Prospects<'_>) -> Result<String, ClassifierError> {
     let alpha = prospects.plan.alpha;
     Ok(match prospects.plan.sides {
         Sides::OneSided => format!(
-            "h is at most {:.2} sure of its class, and a certificate needs more than {:.4} at alpha = {}",
+            "h is at most {:.4} sure of its class, and a certificate needs more than {:.4} at alpha = {}",
             rounded_up(plausible.p_lower.value()),
             0.5 / alpha.get(),
             alpha.get()
         ),
         Sides::TwoSided => format!(
-            "h for its class exceeds h for the next class by at most {:.2}, and a certificate needs more than {:.4} at \
+            "h for its class exceeds h for the next class by at most {:.4}, and a certificate needs more than {:.4} at \
              alpha = {}",
             rounded_up(plausible.p_lower.value() - plausible.p_upper.value()),
             alpha.margin_needed(),
@@ -120,7 +121,7 @@ fn proven_text(prospects: &Prospects<'_>, proven: &SmoothedRadius) -> String {
     }
 }
 
-/// A probability or a difference of two, rounded up to hundredths.
+/// A probability or a difference of two, rounded up to four decimals, as the value needed is shown.
 fn rounded_up(value: f64) -> f64 {
-    (value * 100.0).ceil() / 100.0
+    (value * 1e4).ceil() / 1e4
 }

@@ -73,7 +73,9 @@ pub(super) fn prediction_from_votes(
     };
     let certificate = match &context.unavailable_reason {
         Some(reason) => certificate.withdrawn(reason.clone()),
-        None if certificate.radius > 0.0 => complete_certificate(certificate, spec, String::new),
+        None if certificate.radius > 0.0 => {
+            complete_certificate(certificate, spec, || "the computed radius is not finite".to_owned())
+        }
         None => {
             let abstention = abstention(&prospects, proven, context, stop_reason)?;
             complete_certificate(certificate, spec, || abstention)

@@ -31,7 +31,7 @@ pub struct CertificateSettings {
     pub selection_votes: u64,
     /// Most estimation votes of `Predict`.
     pub predict_votes: u64,
-    /// Radius at which `Predict` stops drawing votes.
+    /// Radius at which `Predict` stops drawing votes, before the cap.
     pub predict_target_radius: Option<f64>,
     /// Estimation votes of `Certify` if the caller requests no number.
     pub certify_votes: u64,
@@ -106,7 +106,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<CertificateSettin
     let predict_target_radius = reader.float(
         SettingKey::live(
             "certificate.predict_target_radius",
-            "Radius at which `Predict` stops drawing votes. 0 spends every vote.",
+            "Radius at which `Predict` stops drawing votes, capped at 3/4 of the largest radius that `certificate.predict_votes` votes can prove at this alpha. 0 spends every vote.",
         ),
         0.0,
         "a radius in the units of the float input, at most 1e30, or 0 to spend every vote",
