@@ -120,7 +120,8 @@ impl Evaluator {
         let mut prediction = ShadowPrediction {
             class: 0,
             radius: 0.0,
-            votes: tallies.last().map_or(0, |last| last.votes),
+            // An alpha that certifies nothing draws votes for the class only. They are not counted.
+            votes: tallies.last().filter(|_| can_certify).map_or(0, |last| last.votes),
             unfinished: false,
             likely: false,
         };

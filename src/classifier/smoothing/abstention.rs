@@ -1,10 +1,9 @@
 //! Explains why the votes on one input certify nothing, and what a certificate would need.
 
-use super::smoothed_prediction::CertificateContext;
-use crate::certificate::{Prospects, Sides, SmoothedRadius, Tally, served_radius};
+use crate::certificate::{BoundMethod, Prospects, Sides, SmoothedRadius, Tally, served_radius};
 use crate::classifier::error::ClassifierError;
 use crate::classifier::prediction::certificate_completion::Abstention;
-use crate::domain::{AbstentionReason, BoundKind, StopReason};
+use crate::domain::{AbstentionReason, StopReason};
 
 /// Returns the reason why the votes of `prospects`, which prove `proven`, certify nothing. The text
 /// begins with the reason why the votes stopped.
@@ -15,7 +14,6 @@ use crate::domain::{AbstentionReason, BoundKind, StopReason};
 pub(super) fn abstention(
     prospects: &Prospects<'_>,
     proven: &SmoothedRadius,
-    context: &CertificateContext,
     stop_reason: StopReason,
 ) -> Result<Abstention, ClassifierError> {
     let Tally {
@@ -30,7 +28,8 @@ pub(super) fn abstention(
         });
     }
     let stop = stop_text(prospects, stop_reason);
-    if context.bound == BoundKind::ClopperPearson && proven.p_lower.value() == 0.0 && votes_for_class > 0 {
+    let is_fixed = matches!(prospects.plan.bound_method, BoundMethod::ClopperPearson { .. });
+    if is_fixed && proven.p_lower.value() == 0.0 && votes_for_class > 0 {
         return Ok(Abstention {
             kind: AbstentionReason::Deadline,
             text: format!(

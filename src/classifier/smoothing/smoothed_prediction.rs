@@ -77,7 +77,7 @@ pub(super) fn prediction_from_votes(
             complete_certificate(certificate, spec, || "the computed radius is not finite".to_owned())
         }
         None => {
-            let abstention = abstention(&prospects, proven, context, stop_reason)?;
+            let abstention = abstention(&prospects, proven, stop_reason)?;
             complete_certificate(certificate, spec, || abstention)
         }
     };
