@@ -100,7 +100,13 @@ pub(in crate::certificate) fn decide_from(
     // The target is given up, and the certificate is not. A later look may still reach the target:
     // the plausible radius can be mistaken.
     let draws_more = if best_radius > 0.0 {
-        let doubled = tally.votes.saturating_mul(2).min(vote_budget);
+        // The budget exceeds the votes: see above.
+        let left = vote_budget - tally.votes;
+        let doubled = if left < tally.votes {
+            vote_budget
+        } else {
+            2 * tally.votes
+        };
         best_radius < SUFFICIENT_SHARE * prospects.expected_radius(doubled)?
     } else {
         let served = |radius| served_radius(radius, prospects.snapping_loss) > 0.0;

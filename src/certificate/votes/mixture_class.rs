@@ -29,15 +29,21 @@ pub fn settled_class(
     counts: &[u64],
     votes: u64,
 ) -> Result<Option<usize>, CertificateError> {
+    if counts.is_empty() {
+        return Ok(None);
+    }
     #[expect(clippy::cast_precision_loss, reason = "the number of classes stays far below 2^53")]
-    let level = FailureProbability::new(WRONG_CLASS_RATE / counts.len().max(1) as f64)?;
+    let level = FailureProbability::new(WRONG_CLASS_RATE / counts.len() as f64)?;
     let weight = alpha.get();
     let from_standard = |class: usize| {
         let log_prob = standard_log_probs.get(class).copied().unwrap_or(f64::NEG_INFINITY);
         (1.0 - weight) * libm::exp(log_prob)
     };
     #[expect(clippy::cast_precision_loss, reason = "votes stay far below 2^53")]
-    let estimate = |(class, &count): (usize, &u64)| from_standard(class) + weight * count as f64 / votes.max(1) as f64;
+    let estimate = |(class, &count): (usize, &u64)| {
+        let share = if votes == 0 { 0.0 } else { count as f64 / votes as f64 };
+        from_standard(class) + weight * share
+    };
     let estimates: Vec<f64> = counts.iter().enumerate().map(estimate).collect();
     let Some(first) = argmax(&estimates) else {
         return Ok(None);

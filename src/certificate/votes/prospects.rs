@@ -102,14 +102,24 @@ impl Prospects<'_> {
     /// # Errors
     /// [`CertificateError`] for an invalid plan or contradictory counts.
     pub fn expected_votes_for_a_radius(&self) -> Result<Option<u64>, CertificateError> {
+        const FEWEST_VOTES: u64 = 16;
         const MOST_VOTES: u64 = 1_000_000;
-        let mut enough = self.tally.votes.clamp(16, MOST_VOTES);
+        let mut enough = match self.tally.votes {
+            ..=FEWEST_VOTES => FEWEST_VOTES,
+            MOST_VOTES.. => MOST_VOTES,
+            votes => votes,
+        };
         let mut too_few = 0;
         while self.expected_radius(enough)? <= 0.0 {
             if enough == MOST_VOTES {
                 return Ok(None);
             }
-            (too_few, enough) = (enough, enough.saturating_mul(2).min(MOST_VOTES));
+            too_few = enough;
+            enough = if enough < MOST_VOTES / 2 {
+                2 * enough
+            } else {
+                MOST_VOTES
+            };
         }
         while enough - too_few > enough.div_ceil(10) {
             let middle = u64::midpoint(too_few, enough);

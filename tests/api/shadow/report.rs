@@ -188,6 +188,17 @@ async fn a_fixed_number_of_votes_leaves_no_candidate_open() {
             ShadowRow {
                 votes: if alpha > 0.5 { 20 * 200 } else { 0 },
                 predict_target_in_force: candidate.predict_target_in_force,
+                // The own server of an alpha that certifies nothing draws fewer votes for the class.
+                agreements: if alpha > 0.5 {
+                    exact.agreements
+                } else {
+                    candidate.agreements
+                },
+                standard_agreements: if alpha > 0.5 {
+                    exact.standard_agreements
+                } else {
+                    candidate.standard_agreements
+                },
                 ..exact
             }
         );

@@ -142,7 +142,7 @@ fn predict_text(limits: &CertificationLimits) -> String {
         return "no votes needed".to_owned();
     }
     let target = match (limits.predict_target_in_force, limits.predict_target_radius) {
-        (in_force, _) if in_force > 0.0 => format!("stops at radius {}", rounded_radius(in_force)),
+        (in_force, _) if in_force > 0.0 => format!("stops at radius {}", target_text(in_force)),
         (_, configured) if configured > 0.0 => "no radius can be certified".to_owned(),
         _ => "draws all of them".to_owned(),
     };
@@ -156,12 +156,21 @@ pub(in crate::cli::client) fn predict_target_cap(limits: &CertificationLimits) -
     (in_force > 0.0 && in_force < configured).then(|| {
         format!(
             "certificate.predict_target_radius = {} is capped at {}: {} votes prove at most {} at this alpha",
-            rounded_radius(configured),
-            rounded_radius(in_force),
+            target_text(configured),
+            target_text(in_force),
             limits.predict_votes,
             rounded_radius(limits.largest_predict_target)
         )
     })
+}
+
+/// A target radius. It is a setting and no claim, so it is rounded to the nearest number.
+pub(in crate::cli::client) fn target_text(radius: f64) -> String {
+    if radius < 0.001 {
+        format!("{radius:.1e}")
+    } else {
+        format!("{radius:.4}")
+    }
 }
 
 fn certify_text(limits: &CertificationLimits) -> String {
@@ -220,6 +229,8 @@ mod tests {
 
     #[test]
     fn a_capped_target_is_shown_with_its_cap() {
+        assert_eq!(target_text(36.0 / 255.0), "0.1412");
+        assert_eq!(target_text(2.5e-5), "2.5e-5");
         let limits = |in_force| CertificationLimits {
             predict_votes: 240,
             predict_target_radius: 0.1412,

@@ -9,7 +9,8 @@ use super::row_text::{
     alpha_text, certified_change, certified_share, filled_buckets, histogram, likely_share, mean_votes, median_radius,
     share,
 };
-use crate::cli::client::results::{rounded_radius, short_revision};
+use crate::cli::client::info::target_text;
+use crate::cli::client::results::short_revision;
 use crate::rpc::proto::{GetShadowReportResponse, ShadowRow};
 
 /// The lines above the table: the period, the number of inputs, and warnings.
@@ -50,14 +51,14 @@ fn target_line(report: &GetShadowReportResponse) -> Option<String> {
     let capped: Vec<String> = certifying()
         .filter(|row| row.predict_target_in_force < largest)
         .map(|row| {
-            let target = rounded_radius(row.predict_target_in_force);
+            let target = target_text(row.predict_target_in_force);
             format!("{target} at {}", alpha_text(row.alpha))
         })
         .collect();
     (!capped.is_empty()).then(|| {
         format!(
             "Predict's target radius is {}, capped at {}",
-            rounded_radius(largest),
+            target_text(largest),
             capped.join(", ")
         )
     })
