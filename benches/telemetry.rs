@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use certimix::call::{CallObserver, CallObservers, CallRecord, CertificateCounts, Code, RequestIds, Rpc};
 use certimix::domain::{
-    Certificate, CertificateStatus, ExecutionWindow, PerRole, Prediction, RequestStage, RequestTimings, Role,
+    Certificate, CertificateStatus, ClassSource, ExecutionWindow, PerRole, Prediction, RequestStage, RequestTimings,
+    Role,
 };
 use certimix::rpc::ConnectionCounts;
 use certimix::scheduler::ModelObserver;
@@ -20,6 +21,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 fn certified_prediction() -> Prediction {
     let log_probs = vec![0.7f64.ln(), 0.2f64.ln(), 0.1f64.ln()];
     Prediction {
+        class_source: ClassSource::Certificate,
         class: 0,
         robust_weight: 0.76,
         weight_rule: certimix::certificate::WeightRule::Alpha,

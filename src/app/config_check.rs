@@ -10,7 +10,8 @@ use tokio::runtime::Runtime;
 use super::components::wall_clock;
 use crate::certificate::noise::NoiseSecret;
 use crate::classifier::{
-    ClassifierInfo, DrainSignal, LoadChecks, LoadError, MixedClassifier, NoiseKeyGenerator, check_offline,
+    ClassifierInfo, DrainSignal, LoadChecks, LoadError, MixedClassifier, NoiseKeyGenerator, PredictTarget,
+    check_offline,
 };
 use crate::domain::{Basis, Violations};
 use crate::live::EngineLoader;
@@ -140,9 +141,22 @@ fn check_models(settings: &Settings, runtime: &Runtime, check: &mut ConfigCheck)
         Ok(classifier) => {
             let info = classifier.info();
             add_model_warnings(&info, &mut check.warnings);
+            add_target_warning(classifier.predict_target(), settings, &mut check.warnings);
             check.info = Some(info);
         }
         Err(found) => check.violations.0.extend(found.0),
+    }
+}
+
+fn add_target_warning(target: Option<PredictTarget>, settings: &Settings, warnings: &mut Violations) {
+    if let Some((target, (configured, in_force))) = target.and_then(|target| Some((target, target.cap()?))) {
+        let message = format!(
+            "{configured:.4} is capped at {in_force:.4}: {} votes prove at most {:.4} at alpha = {}",
+            settings.certificate.predict_votes,
+            target.largest,
+            settings.mixture.weights.alpha().get()
+        );
+        warnings.add("certificate.predict_target_radius", message);
     }
 }
 

@@ -62,8 +62,11 @@ pub use votes::certify::{
     ProbabilityBounds, SmoothedRadius, certify, probability_bounds, radius_of, target_probability,
 };
 pub use votes::decision::{Decision, decide};
+pub use votes::mixture_class::settled_class;
+pub use votes::prospects::Prospects;
 pub use votes::served_radius::{radius_to_prove, served_radius};
 pub use votes::side_selection::choose_sides;
 pub use votes::smoothing_plan::{BoundMethod, MAX_TARGET_RADIUS, RadiusMethod, Sides, SmoothingPlan};
 pub use votes::tally::Tally;
+pub use votes::target_limit::{TARGET_CAP_SHARE, capped_target, is_provable_target, largest_target};
 pub use votes::vote_rule::{BestLook, EstimationPhase, Look, VoteRule};

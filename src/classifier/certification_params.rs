@@ -1,6 +1,8 @@
 //! The certification parameters of one request, within the limits of the operator.
 
-use crate::certificate::FailureProbability;
+use super::smoothing::smoother::Smoother;
+use super::smoothing::target_radius::{CertificationGoal, TargetRadius};
+use crate::certificate::{Alpha, FailureProbability, RadiusMethod};
 use crate::domain::{BoundKind, Priority};
 use crate::settings::CertificateSettings;
 
@@ -8,9 +10,9 @@ use crate::settings::CertificateSettings;
 /// `priority`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CertificationParams {
-    /// The radius at which to stop: the votes prove it or show that it is out of reach. Positive,
-    /// in the units of the float input.
-    pub target_radius: Option<f64>,
+    /// The radius at which to stop, once the votes prove it. Where it is out of reach, the votes
+    /// prove the largest radius that they can.
+    pub target_radius: Option<TargetRadius>,
     /// The most estimation votes; at least 1.
     pub vote_budget: u64,
     /// The failure probability of each certificate, over the noise.
@@ -22,11 +24,10 @@ pub struct CertificationParams {
 }
 
 impl CertificationParams {
-    /// The parameters of Predict.
-    #[must_use]
-    pub fn predict(settings: &CertificateSettings) -> Self {
+    /// The parameters of Predict, with its target in force.
+    pub(super) fn predict(settings: &CertificateSettings, target_radius: Option<TargetRadius>) -> Self {
         Self {
-            target_radius: settings.predict_target_radius,
+            target_radius,
             vote_budget: settings.predict_votes,
             failure_probability: settings.failure_probability,
             bound: settings.bound,
@@ -43,6 +44,19 @@ impl CertificationParams {
             failure_probability: settings.failure_probability,
             bound: settings.bound,
             priority: Priority::Bulk,
+        }
+    }
+
+    /// The plan's parameters for a request with these parameters.
+    pub(super) fn goal(&self, alpha: Alpha, radius_method: RadiusMethod, smoother: &Smoother) -> CertificationGoal {
+        CertificationGoal {
+            alpha,
+            sigma: smoother.sigma,
+            total_variation: smoother.total_variation,
+            radius_method,
+            bound: self.bound,
+            vote_budget: self.vote_budget,
+            failure_probability: self.failure_probability,
         }
     }
 }

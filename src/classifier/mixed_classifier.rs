@@ -13,8 +13,10 @@ use super::models::served_model::RobustInference;
 use super::one_row_prediction::predict_from_rows;
 use super::request_predictions::RequestPredictions;
 use super::shadow::ShadowReport;
+use super::smoothing::target_radius::{CertificationGoal, PredictTarget};
 use super::vote_prediction::VotePredictor;
-use crate::domain::{Input, InputSpec, Prediction, Provenance, Violations};
+use crate::certificate::{Alpha, CertificateError};
+use crate::domain::{Input, InputSpec, Prediction, Provenance, ValueEncoding, Violations};
 use crate::scheduler::Demand;
 use crate::settings::{CertificateSettings, Settings};
 
@@ -24,6 +26,8 @@ use crate::settings::{CertificateSettings, Settings};
 pub struct MixedClassifier {
     context: InferenceContext,
     provenance: Provenance,
+    /// The target of Predict; `None` if the robust model draws no votes.
+    predict_target: Option<PredictTarget>,
 }
 
 impl MixedClassifier {
@@ -35,6 +39,7 @@ impl MixedClassifier {
     pub fn new(engine: Arc<Engine>, settings: &Settings) -> Result<Self, Violations> {
         engine.check_settings(settings)?;
         let provenance = engine.provenance(settings);
+        let predict_target = predict_target(&engine, settings.mixture.weights.alpha(), &settings.certificate)?;
         let recorder =
             engine
                 .shadow_recorders
@@ -47,6 +52,7 @@ impl MixedClassifier {
                 engine,
             },
             provenance,
+            predict_target,
         })
     }
 
@@ -78,6 +84,50 @@ impl MixedClassifier {
     #[must_use]
     pub fn certification(&self) -> &CertificateSettings {
         &self.context.certificate
+    }
+
+    /// The parameters of Predict.
+    #[must_use]
+    pub fn predict_params(&self) -> CertificationParams {
+        let target = self.predict_target.and_then(|target| target.target);
+        CertificationParams::predict(&self.context.certificate, target)
+    }
+
+    /// The target of Predict, and the largest one that its votes can prove; `None` if the robust
+    /// model draws no votes.
+    #[must_use]
+    pub fn predict_target(&self) -> Option<PredictTarget> {
+        self.predict_target
+    }
+
+    /// The target that Predict would have with another alpha; `None` for a value that is no alpha, and
+    /// if the robust model draws no votes.
+    #[must_use]
+    pub fn predict_target_with(&self, alpha: f64) -> Option<PredictTarget> {
+        let InferenceContext {
+            engine, certificate, ..
+        } = &self.context;
+        let alpha = Alpha::new(alpha).ok()?;
+        predict_target(engine, alpha, certificate).ok().flatten()
+    }
+
+    /// The largest target that some votes prove for an input with this encoding, if the target of
+    /// `params` is larger. `None` if it is not, if the robust model draws no votes, or if nothing
+    /// can be certified, because each certificate then states why.
+    #[must_use]
+    pub fn target_limit(&self, params: &CertificationParams, encoding: ValueEncoding) -> Option<f64> {
+        let RobustInference::Votes(smoother) = &self.context.engine.robust_inference else {
+            return None;
+        };
+        let target = params.target_radius?.in_force();
+        let loss = smoother.smallest_snapping_loss(self.spec().dimension(), encoding);
+        let goal = params.goal(
+            self.context.mixture.weights.alpha(),
+            self.context.certificate.radius,
+            smoother,
+        );
+        // The caller has checked the parameters, so no error is expected.
+        goal.limit_below(target, loss).ok().flatten()
     }
 
     /// Whether the robust model draws votes. Only then does the vote budget of a request have an
@@ -178,4 +228,19 @@ impl MixedClassifier {
             }
         }
     }
+}
+
+/// The target of Predict on `engine`; `None` if its robust model draws no votes.
+fn predict_target(
+    engine: &Engine,
+    alpha: Alpha,
+    certificate: &CertificateSettings,
+) -> Result<Option<PredictTarget>, Violations> {
+    let RobustInference::Votes(smoother) = &engine.robust_inference else {
+        return Ok(None);
+    };
+    let goal = CertificationGoal::predict(alpha, smoother, certificate);
+    let target = PredictTarget::new(&goal, certificate);
+    let violation = |error: CertificateError| Violations::one("certificate.predict_target_radius", error.to_string());
+    target.map(Some).map_err(violation)
 }

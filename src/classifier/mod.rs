@@ -45,4 +45,5 @@ pub use models::{Engine, EngineConfig, LoadChecks, LoadError, ModelError, ModelS
 pub use request_predictions::RequestPredictions;
 pub use shadow::{RADIUS_BOUNDS, RadiusHistogram, ShadowCounts, ShadowReport, ShadowRow};
 pub use smoothing::NoiseKeyGenerator;
+pub use smoothing::target_radius::{PredictTarget, TargetRadius};
 pub use vote_replay::VoteReplayer;

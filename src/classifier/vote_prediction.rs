@@ -15,13 +15,15 @@ use super::prediction::lipschitz;
 use super::prediction::robust_prediction::RobustPrediction;
 use super::prediction::unavailability::unavailable_reason;
 use super::request_predictions::RequestPredictions;
+use super::smoothing::class_choice::choose_class;
 use super::smoothing::concurrency::MAX_CONCURRENT_INPUTS;
 use super::smoothing::smoothed_prediction::CertificateContext;
 use super::smoothing::smoother::Smoother;
+use super::smoothing::target_radius::TargetRadius;
 use super::smoothing::vote_loop::VoteLoop;
 use super::smoothing::vote_trace::VoteTrace;
-use crate::certificate::{BoundMethod, Sides, SmoothingPlan, Temperature, VoteRule, radius_to_prove};
-use crate::domain::{BoundKind, Input, PerRole, Prediction, RequestStage, RequestTimings};
+use crate::certificate::{SmoothingPlan, Temperature, VoteRule, radius_to_prove};
+use crate::domain::{Input, PerRole, Prediction, RequestStage, RequestTimings};
 use crate::scheduler::Reservation;
 
 /// Predicts the inputs of one request by votes.
@@ -73,14 +75,20 @@ impl VotePredictor<'_> {
             .map_err(|error| ClassifierError::Failed(error.to_string()))?;
         let key = smoother.next_key();
         let mut trace = context.recorder.as_ref().map(|_| VoteTrace::default());
-        let vote_loop = self.vote_loop(stop_at, snapped.loss, *key.as_bytes(), trace.as_mut());
+        // A robust prediction that arrives before the standard model's row cannot be mixed, so it
+        // is not reported.
+        let standard_log_probs = OnceLock::new();
+        let vote_loop = self.vote_loop(
+            stop_at,
+            snapped.loss,
+            *key.as_bytes(),
+            &standard_log_probs,
+            trace.as_mut(),
+        );
         let rule = vote_loop.rule;
         let standard_row = self
             .reservation
             .submit(Box::new(InputRows([input].into())), PerRole { standard: 1, robust: 0 });
-        // A robust prediction that arrives before the standard model's row cannot be mixed, so it
-        // is not reported.
-        let standard_log_probs = OnceLock::new();
         let standard = async {
             let outputs = outputs_by(self.reservation.deadline(), standard_row).await?;
             let log_probs = lipschitz::log_probs(engine.standard.output_kind, &outputs.rows.standard, Temperature::ONE);
@@ -92,19 +100,17 @@ impl VotePredictor<'_> {
                 on_better(context.mix(log_probs.clone(), robust));
             }
         };
-        let ((standard_log_probs, standard_window), (robust, drawn)) =
+        let ((standard, standard_window), (robust, drawn)) =
             tokio::try_join!(standard, vote_loop.run(&snapped, &key, &mut mix_and_report))?;
         let mixing_start = Instant::now();
-        if let Some(sampling) = &robust.certificate.sampling {
-            let max_votes = sampling.selection_votes.saturating_add(rule.vote_budget);
-            engine
-                .vote_forecast
-                .record(self.params.priority, sampling.votes_drawn, max_votes);
-        }
-        let prediction = context.mix(standard_log_probs, robust);
+        let votes = drawn.counts.drawn();
+        let max_votes = context.certificate.selection_votes.saturating_add(rule.vote_budget);
+        engine.vote_forecast.record(self.params.priority, votes, max_votes);
+        let mut prediction = context.mix(standard, robust);
+        choose_class(&mut prediction, context.mixture.weights, &drawn.counts)?;
         let mixing = Some(RequestStage::between(mixing_start, Instant::now()));
         if let (Some(recorder), Some(trace)) = (&context.recorder, trace) {
-            recorder.record_votes(trace, rule, &prediction);
+            recorder.record_votes(trace, rule, self.params.target_radius, &prediction);
         }
         Ok(RequestPredictions {
             predictions: vec![prediction],
@@ -117,9 +123,9 @@ impl VotePredictor<'_> {
             },
             rows: PerRole {
                 standard: 1,
-                robust: drawn.count,
+                robust: votes,
             },
-            votes: drawn.count,
+            votes,
         })
     }
 
@@ -128,6 +134,7 @@ impl VotePredictor<'_> {
         stop_at: Instant,
         snapping_loss: f64,
         noise_key: [u8; 32],
+        standard_log_probs: &'a OnceLock<Vec<f64>>,
         trace: Option<&'a mut VoteTrace>,
     ) -> VoteLoop<'a> {
         let Self {
@@ -149,7 +156,9 @@ impl VotePredictor<'_> {
                 snapping_loss,
             },
             context: CertificateContext {
+                weights: context.mixture.weights,
                 bound: params.bound,
+                vote_budget: params.vote_budget,
                 selection_votes: context.certificate.selection_votes,
                 noise_key,
                 snapping_loss,
@@ -159,6 +168,7 @@ impl VotePredictor<'_> {
             stop_at,
             deadline: reservation.deadline(),
             drain_deadline: &engine.drain_deadline,
+            standard_log_probs,
             trace,
         }
     }
@@ -170,23 +180,11 @@ impl VotePredictor<'_> {
             params,
             ..
         } = self;
+        let goal = params.goal(context.mixture.weights.alpha(), context.certificate.radius, smoother);
+        let target = params.target_radius.map(TargetRadius::in_force);
         SmoothingPlan {
-            alpha: context.mixture.weights.alpha(),
-            sigma: smoother.sigma,
-            radius_method: context.certificate.radius,
-            bound_method: match params.bound {
-                BoundKind::Anytime => BoundMethod::Anytime,
-                BoundKind::ClopperPearson => BoundMethod::ClopperPearson {
-                    votes: params.vote_budget,
-                },
-            },
-            failure_probability: params.failure_probability,
-            // The vote rule replaces the sides after the selection votes.
-            sides: Sides::OneSided,
-            target_radius: params
-                .target_radius
-                .map(|target| radius_to_prove(target, snapping_loss)),
-            total_variation: smoother.total_variation,
+            target_radius: target.map(|target| radius_to_prove(target, snapping_loss)),
+            ..goal.plan()
         }
     }
 }

@@ -40,7 +40,7 @@ pub enum BoundKind {
 pub enum StopReason {
     /// The target radius is proven.
     TargetReached,
-    /// The target radius is out of reach.
+    /// The target radius is out of reach, and more votes would prove little more.
     TargetOutOfReach,
     /// The vote budget was drawn.
     VoteBudget,
@@ -48,6 +48,22 @@ pub enum StopReason {
     Deadline,
     /// The certificate needs no votes.
     NotSampled,
+    /// No input can be certified. The votes settle the class, or the server draws no more of them
+    /// for a class.
+    ClassSettled,
+}
+
+/// The reason why this input has no certificate, although inputs can be certified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AbstentionReason {
+    /// The robust model is not sure enough of the class: more votes would prove no radius either.
+    RobustModelUnsure,
+    /// The vote budget is too small. More votes may prove a radius.
+    TooFewVotes,
+    /// The deadline passed before enough votes were drawn.
+    Deadline,
+    /// The proven radius is less than the snapping loss of the input.
+    SnappingLoss,
 }
 
 /// The votes behind a smoothed certificate.
@@ -107,6 +123,8 @@ pub struct Certificate {
     pub method: Option<CertificateMethod>,
     /// The reason why there is no certificate.
     pub reason: String,
+    /// The kind of that reason; `None` unless the status is `Abstained`.
+    pub abstention: Option<AbstentionReason>,
     /// The votes, for a smoothed model.
     pub sampling: Option<SamplingDetails>,
     /// The reason why the server drew no more votes.
@@ -138,6 +156,7 @@ impl Certificate {
             radius_sq_levels: 0,
             method: None,
             reason,
+            abstention: None,
             ..self
         }
     }
@@ -154,6 +173,7 @@ impl Certificate {
             norm: None,
             method: None,
             reason: reason.into(),
+            abstention: None,
             sampling: None,
             stop_reason: StopReason::NotSampled,
             radius_sq_levels: 0,

@@ -16,13 +16,15 @@ mod role;
 mod violation;
 
 pub use basis::{Basis, JustifiedBasis, ProofKey};
-pub use certificate::{BoundKind, Certificate, CertificateMethod, CertificateStatus, SamplingDetails, StopReason};
+pub use certificate::{
+    AbstentionReason, BoundKind, Certificate, CertificateMethod, CertificateStatus, SamplingDetails, StopReason,
+};
 pub use hex::{bytes_of_hex, hex};
 pub use input::{Input, InputSpec, ValueEncoding};
 pub use message_size::{AnswerSize, MAX_CAVEAT_BYTES, MAX_REASON_BYTES, MessageLimits, cut, one_input_request};
 pub use model_guarantee::{ModelGuarantee, Norm};
 pub use output_row_flaws::{OutputRowFlaws, PROBABILITY_TOLERANCE, are_probabilities};
-pub use prediction::Prediction;
+pub use prediction::{ClassSource, Prediction};
 pub use priority::Priority;
 pub use provenance::{ComputeEnvironment, Provenance};
 pub use request_timings::{ExecutionWindow, RequestStage, RequestTimings};

@@ -3,11 +3,25 @@
 use crate::certificate::WeightRule;
 use crate::domain::Certificate;
 
+/// The origin of the class of a prediction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClassSource {
+    /// The class is certified.
+    Certificate,
+    /// The class with the largest mixed logit. The votes of a smoothed `h` settle it.
+    Mixture,
+    /// The class of `g` alone, because the votes of a smoothed `h` do not settle the class of the
+    /// mixture.
+    StandardModel,
+}
+
 /// The prediction for one input, over K classes.
 #[derive(Debug, Clone)]
 pub struct Prediction {
-    /// The certified class, or else the argmax of the mixture.
+    /// The predicted class.
     pub class: usize,
+    /// The origin of the class.
+    pub class_source: ClassSource,
     /// `f_i`, K finite values.
     pub mixed_logits: Vec<f64>,
     /// The weight of `h` in the mixed logits: alpha or `fallback_alpha`.

@@ -15,7 +15,7 @@ use super::prepare::{self, EngineLoader, PrepareComponents, Prepared, ReloadErro
 use super::snapshot::{CurrentSnapshot, Snapshot};
 use super::status::ConfigStatus;
 use crate::certificate::MixingWeights;
-use crate::classifier::Engine;
+use crate::classifier::{Engine, PredictTarget};
 use crate::domain::Violations;
 use crate::settings::{ChangeHint, FileWatcher, Settings, SettingsSource};
 
@@ -84,10 +84,12 @@ impl Reloader {
         context: ReloaderContext,
     ) -> Result<Self, Violations> {
         let snapshot = prepare::snapshot(&engine, &settings)?;
+        let target = snapshot.classifier.predict_target();
         let status = context.live.status();
         context.observer.in_force(&snapshot, &status);
         context.live.swap(snapshot, status);
         warn_if_uncertified(&settings);
+        report_target_cap(target, &settings);
         Ok(Self {
             source,
             context,
@@ -247,6 +249,10 @@ impl Reloader {
         (self.last_digests, self.ramp, self.weights, self.retry) = (contents, ramp, weights, None);
         let changes = differences(&self.settings.effective, &settings.effective);
         let revision = snapshot.classifier.provenance().config_revision.clone();
+        // A ramp ends at this alpha.
+        let target = snapshot
+            .classifier
+            .predict_target_with(settings.mixture.weights.alpha().get());
         commit();
         let status = Arc::new(self.context.live.status().reloaded(&settings));
         self.context.observer.in_force(&snapshot, &status);
@@ -265,6 +271,7 @@ impl Reloader {
             "config reloaded"
         );
         warn_if_uncertified(&self.settings);
+        report_target_cap(target, &self.settings);
     }
 
     /// Moves the weights one step along the ramp.
@@ -296,6 +303,19 @@ async fn sleep_until(instant: Option<Instant>) {
     match instant {
         Some(instant) => tokio::time::sleep_until(instant.into()).await,
         None => std::future::pending().await,
+    }
+}
+
+/// Warns if the target of Predict is above its cap.
+fn report_target_cap(target: Option<PredictTarget>, settings: &Settings) {
+    if let Some((target, (configured, in_force))) = target.and_then(|target| Some((target, target.cap()?))) {
+        tracing::warn!(
+            alpha = settings.mixture.weights.alpha().get(),
+            configured,
+            in_force,
+            largest = target.largest,
+            "certificate.predict_target_radius is capped: the votes of Predict cannot prove it on most inputs"
+        );
     }
 }
 

@@ -167,17 +167,22 @@ fn decisions_follow_the_target_and_the_budget() {
         decide(&target, tally(20, 10, 30), 45).unwrap(),
         Decision::TargetOutOfReach
     );
-    // Half of many votes: the target is very likely false, although the budget is large.
+    // Half of many votes: every radius is very likely false, although the budget is large.
     assert_eq!(
-        decide(&target, tally(50, 50, 100), 1_000_000).unwrap(),
+        decide(&target, tally(500, 500, 1000), 1_000_000).unwrap(),
         Decision::TargetOutOfReach
+    );
+    // Here the target is very likely false, and a smaller radius is not.
+    assert_eq!(
+        decide(&target, tally(210, 90, 300), 1_000_000).unwrap(),
+        Decision::Continue
     );
     let two = SmoothingPlan {
         sides: Sides::TwoSided,
         ..target
     };
     assert_eq!(
-        decide(&two, tally(50, 50, 100), 1_000_000).unwrap(),
+        decide(&two, tally(500, 500, 1000), 1_000_000).unwrap(),
         Decision::TargetOutOfReach
     );
     assert_eq!(decide(&two, tally(10, 1, 11), 1_000_000).unwrap(), Decision::Continue);
@@ -250,10 +255,8 @@ fn both_radius_methods_are_supported() {
         target_radius: Some(0.36),
         ..theorem2
     };
-    assert_eq!(
-        decide(&beyond, tally(0, 0, 0), 1 << 40).unwrap(),
-        Decision::TargetOutOfReach
-    );
+    assert_eq!(decide(&beyond, tally(0, 0, 0), 1 << 40).unwrap(), Decision::Continue);
+    assert_eq!(decide(&beyond, votes, 1 << 40).unwrap(), Decision::TargetOutOfReach);
     assert!(!certify(&beyond, votes).unwrap().target_accepted);
     let p = LowerBound::from_value(0.99).unwrap();
     assert_eq!(

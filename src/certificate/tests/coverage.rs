@@ -231,7 +231,7 @@ fn false_certificates_of_the_procedure(seed: u64, h: &[f64], target: Option<f64>
 #[test]
 fn the_whole_procedure_keeps_its_failure_probability() {
     let truth = true_radius(&plan(Sides::OneSided, None, 0.05), &[0.8, 0.1, 0.1], 0);
-    let cases: [(u64, &[f64], Option<f64>); 6] = [
+    let cases: [(u64, &[f64], Option<f64>); 9] = [
         (11, &[0.8, 0.2], None),
         (12, &[0.8, 0.1, 0.1], None),
         // A target just above the true radius, so that each acceptance is false.
@@ -239,6 +239,10 @@ fn the_whole_procedure_keeps_its_failure_probability() {
         (14, &[0.5, 0.25, 0.25], None),
         (15, &[0.4, 0.35, 0.25], Some(0.05)),
         (16, &[0.97, 0.03], Some(0.3)),
+        // Targets that no votes prove here: the loop gives them up and goes on.
+        (18, &[0.8, 0.1, 0.1], Some(truth * 3.0)),
+        (19, &[0.75, 0.25], Some(1.0)),
+        (20, &[0.5, 0.25, 0.25], Some(1.0)),
     ];
     for (seed, h, target) in cases {
         let failures = false_certificates_of_the_procedure(seed, h, target);

@@ -18,5 +18,8 @@ mod reference_lipschitz;
 mod reference_radii;
 mod reference_tables;
 mod reference_votes;
+mod settled_class;
 mod simulation;
+mod target_limit;
+mod target_out_of_reach;
 mod vote_rule;

@@ -1,15 +1,16 @@
 //! Properties of the vote rule on random votes, compared with the composition of its parts.
 
+use crate::certificate::votes::decision::decide_from;
 use crate::certificate::{
-    Alpha, BestLook, BoundMethod, Decision, EstimationPhase, FailureProbability, Look, RadiusMethod, Sides, Sigma,
-    SmoothingPlan, Tally, VoteRule, certify, choose_sides, decide, radius_to_prove, served_radius,
+    Alpha, BestLook, BoundMethod, Decision, EstimationPhase, FailureProbability, Look, Prospects, RadiusMethod, Sides,
+    Sigma, SmoothingPlan, Tally, VoteRule, certify, choose_sides, radius_to_prove, served_radius,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 
 /// The votes of one input in order; `None` is a vote for no class.
 #[derive(Debug, Clone)]
-struct VoteSequence {
+pub(super) struct VoteSequence {
     selection: Vec<Option<usize>>,
     estimation: Vec<Option<usize>>,
     /// Number of votes that arrive together and are looked at together.
@@ -24,12 +25,12 @@ impl VoteSequence {
         (0..classes).max_by_key(|&class| count(class)).unwrap()
     }
 
-    fn selection_tally(&self, classes: usize) -> Tally {
+    pub(super) fn selection_tally(&self, classes: usize) -> Tally {
         tally(&self.selection, self.class(classes), classes)
     }
 
     /// The estimation votes after each chunk, as the trace of a vote loop records them.
-    fn recorded_tallies(&self, classes: usize) -> Vec<Tally> {
+    pub(super) fn recorded_tallies(&self, classes: usize) -> Vec<Tally> {
         let class = self.class(classes);
         let ends = (0..self.estimation.len())
             .step_by(self.chunk)
@@ -133,7 +134,17 @@ fn reference(rule: VoteRule, selection: Tally, tallies: &[Tally]) -> DriverResul
                 served_radius,
             });
         }
-        (votes, decision) = (tally.votes, decide(&plan, tally, rule.vote_budget).unwrap());
+        let prospects = Prospects {
+            plan: &plan,
+            tally,
+            vote_budget: rule.vote_budget,
+            snapping_loss: rule.snapping_loss,
+        };
+        let best_radius = best.map_or(0.0, |best| best.served_radius);
+        (votes, decision) = (
+            tally.votes,
+            decide_from(&prospects, &certify(&plan, tally).unwrap(), best_radius).unwrap(),
+        );
         if decision.is_stop() {
             break;
         }
@@ -146,7 +157,7 @@ fn reference(rule: VoteRule, selection: Tally, tallies: &[Tally]) -> DriverResul
     }
 }
 
-fn rules() -> impl Strategy<Value = VoteRule> {
+pub(super) fn rules() -> impl Strategy<Value = VoteRule> {
     let plan = (
         prop_oneof![4 => 0.5..1.0_f64, 1 => Just(1.0), 1 => 0.0..0.5_f64],
         0.1..2.0_f64,
@@ -186,7 +197,7 @@ fn rules() -> impl Strategy<Value = VoteRule> {
 }
 
 /// Votes that mostly go to one class, some to the other classes, and a few to no class.
-fn sequences() -> impl Strategy<Value = VoteSequence> {
+pub(super) fn sequences() -> impl Strategy<Value = VoteSequence> {
     let vote = |share: f64| {
         (0.0..1.0_f64, 0..5_usize).prop_map(move |(u, other)| {
             if u < share {

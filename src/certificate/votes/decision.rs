@@ -1,12 +1,10 @@
 //! The decision when to stop drawing votes. The caller handles deadlines and cancelled requests.
 
-use crate::certificate::bounds::anytime;
-use crate::certificate::bounds::total_variation::discount_total_variation;
 use crate::certificate::error::CertificateError;
-use crate::certificate::numerics::directed_probability::UpperBound;
-use crate::certificate::parameters::failure_probability::FailureProbability;
-use crate::certificate::votes::certify::{SmoothedRadius, certify, radius_of};
-use crate::certificate::votes::smoothing_plan::{BoundMethod, Sides, SmoothingPlan};
+use crate::certificate::votes::certify::{SmoothedRadius, certify};
+use crate::certificate::votes::prospects::Prospects;
+use crate::certificate::votes::served_radius::served_radius;
+use crate::certificate::votes::smoothing_plan::{BoundMethod, SmoothingPlan};
 use crate::certificate::votes::tally::Tally;
 
 /// Whether to draw more votes, and if not, why.
@@ -16,8 +14,8 @@ pub enum Decision {
     Continue,
     /// Stop: the votes prove the target radius.
     TargetReached,
-    /// Stop: the remaining budget cannot prove the target radius, or the target is very likely
-    /// false.
+    /// Stop: the target radius is out of reach. Twice the votes would add little to the radius that
+    /// is proven, or no radius is within reach.
     TargetOutOfReach,
     /// Stop: the vote budget is drawn.
     VoteBudget,
@@ -31,36 +29,51 @@ impl Decision {
     }
 }
 
-/// The error rate of the judgement that the target is out of reach. An early stop is never unsound,
-/// so the rate is loose: it ends at most one in a hundred runs with a provable target by mistake
-/// with one side, and two in a hundred with two sides, which need two such bounds.
-const MISTAKEN_STOP_RATE: f64 = 0.01;
+/// Once the target is out of reach, the loop stops when the proven radius is at least this share of
+/// the radius that twice the votes, within the budget, are expected to prove.
+const SUFFICIENT_SHARE: f64 = 0.9;
 
 /// Certifies `tally` and decides whether to draw more votes. Takes some tens of microseconds.
 ///
-/// Without a target the loop draws the whole `vote_budget`. A Clopper-Pearson plan draws its own
-/// fixed number of votes, never stops earlier, and ignores `vote_budget`.
+/// Without a target the loop draws the whole `vote_budget`. With one it stops when the target is
+/// proven. Where the target is out of reach, the loop continues for a smaller radius: it stops when
+/// twice the votes are expected to prove little more, or when no radius is within reach. A
+/// Clopper-Pearson plan draws its own fixed number of votes, never stops earlier, and ignores
+/// `vote_budget`.
 ///
-/// A driver that also needs the radius uses [`VoteRule`](crate::certificate::VoteRule), which
-/// certifies each tally once.
+/// A driver uses [`VoteRule`](crate::certificate::VoteRule), which certifies each tally once, keeps
+/// the best radius, and deducts the snapping loss. This function takes `tally` as the best one, and
+/// deducts nothing.
 ///
 /// # Errors
 /// [`CertificateError`] for an invalid plan or contradictory counts.
 pub fn decide(plan: &SmoothingPlan, tally: Tally, vote_budget: u64) -> Result<Decision, CertificateError> {
     let proven = certify(plan, tally)?;
-    decide_from(plan, tally, vote_budget, &proven)
+    let prospects = Prospects {
+        plan,
+        tally,
+        vote_budget,
+        snapping_loss: 0.0,
+    };
+    decide_from(&prospects, &proven, served_radius(proven.radius, 0.0))
 }
 
-/// The decision of [`decide`], from the result `proven` of [`certify`] for the same plan and tally.
+/// The decision of [`decide`], from the result `proven` of [`certify`] for the same plan and tally,
+/// and the largest served radius so far, this tally's included.
 ///
 /// # Errors
 /// As [`decide`].
 pub(in crate::certificate) fn decide_from(
-    plan: &SmoothingPlan,
-    tally: Tally,
-    vote_budget: u64,
+    prospects: &Prospects<'_>,
     proven: &SmoothedRadius,
+    best_radius: f64,
 ) -> Result<Decision, CertificateError> {
+    let &Prospects {
+        plan,
+        tally,
+        vote_budget,
+        ..
+    } = prospects;
     if let BoundMethod::ClopperPearson { votes } = plan.bound_method {
         return Ok(if tally.votes < votes {
             Decision::Continue
@@ -79,32 +92,29 @@ pub(in crate::certificate) fn decide_from(
     let Some(target) = plan.target_radius else {
         return Ok(Decision::Continue);
     };
-    // The best case gives every remaining vote to the class: both bounds and the test only grow
-    // with such a vote.
-    let left = vote_budget - tally.votes;
-    let best = Tally {
-        votes: vote_budget,
-        votes_for_class: tally.votes_for_class.saturating_add(left),
-        ..tally
-    };
-    if best.check().is_ok() && !certify(plan, best)?.target_accepted {
-        return Ok(Decision::TargetOutOfReach);
+    let best_case = prospects.best_case()?;
+    let plausible = prospects.plausible_radius()?;
+    if best_case.is_none_or(|best| best.target_accepted) && plausible >= target {
+        return Ok(Decision::Continue);
     }
-    if tally.votes > 0 && optimistic_radius(plan, tally)? < target {
-        return Ok(Decision::TargetOutOfReach);
-    }
-    Ok(Decision::Continue)
-}
-
-/// The radius at the optimistic ends of a loose confidence interval: very likely at least the true
-/// radius.
-fn optimistic_radius(plan: &SmoothingPlan, tally: Tally) -> Result<f64, CertificateError> {
-    let level = FailureProbability::new(MISTAKEN_STOP_RATE)?;
-    let class = anytime::upper(tally.votes_for_class, tally.votes, level)?.as_lower();
-    let runner_up = match plan.sides {
-        Sides::OneSided => UpperBound::TRIVIAL,
-        Sides::TwoSided => anytime::lower(tally.votes_for_runner_up, tally.votes, level)?.as_upper(),
+    // The target is given up, and the certificate is not. A later look may still reach the target:
+    // the plausible radius can be mistaken.
+    let draws_more = if best_radius > 0.0 {
+        // The budget exceeds the votes: see above.
+        let left = vote_budget - tally.votes;
+        let doubled = if left < tally.votes {
+            vote_budget
+        } else {
+            2 * tally.votes
+        };
+        best_radius < SUFFICIENT_SHARE * prospects.expected_radius(doubled)?
+    } else {
+        let served = |radius| served_radius(radius, prospects.snapping_loss) > 0.0;
+        best_case.is_none_or(|best| served(best.radius)) && served(plausible)
     };
-    let (class, runner_up) = discount_total_variation(class, runner_up, plan.total_variation);
-    Ok(radius_of(plan, class, runner_up))
+    Ok(if draws_more {
+        Decision::Continue
+    } else {
+        Decision::TargetOutOfReach
+    })
 }

@@ -33,11 +33,7 @@ pub fn choose_sides(
         BoundMethod::Anytime => planned_votes,
         BoundMethod::ClopperPearson { votes } => votes,
     };
-    let projected = Tally {
-        votes,
-        votes_for_class: scaled(selection.votes_for_class, votes, selection.votes),
-        votes_for_runner_up: scaled(selection.votes_for_runner_up, votes, selection.votes),
-    };
+    let projected = selection.scaled_to(votes);
     let one = certify(
         &SmoothingPlan {
             sides: Sides::OneSided,
@@ -54,13 +50,4 @@ pub fn choose_sides(
     )?;
     let better = !one.target_accepted && two.radius > one.radius;
     Ok(if better { Sides::TwoSided } else { Sides::OneSided })
-}
-
-/// `count * to / from`, rounded down. The result never exceeds `to`, because no count exceeds
-/// `from`. It is 0 if `from` is 0.
-fn scaled(count: u64, to: u64, from: u64) -> u64 {
-    (u128::from(count) * u128::from(to))
-        .checked_div(u128::from(from))
-        .and_then(|exact| u64::try_from(exact).ok())
-        .unwrap_or(0)
 }

@@ -32,4 +32,33 @@ impl Tally {
             })
         }
     }
+
+    /// A tally of `votes` votes with the proportions of this one, each count rounded down. Without
+    /// votes to scale, both counts are 0.
+    #[must_use]
+    pub fn scaled_to(self, votes: u64) -> Self {
+        // The quotient never exceeds `votes`, because no count exceeds the votes.
+        let scaled = |count: u64| {
+            (u128::from(count) * u128::from(votes))
+                .checked_div(u128::from(self.votes))
+                .and_then(|exact| u64::try_from(exact).ok())
+                .unwrap_or(0)
+        };
+        Self {
+            votes,
+            votes_for_class: scaled(self.votes_for_class),
+            votes_for_runner_up: scaled(self.votes_for_runner_up),
+        }
+    }
+
+    /// This tally after further votes up to `votes` in total, all of them for the class.
+    #[must_use]
+    pub fn filled_up_to(self, votes: u64) -> Self {
+        let more = votes.saturating_sub(self.votes);
+        Self {
+            votes: self.votes.saturating_add(more),
+            votes_for_class: self.votes_for_class.saturating_add(more),
+            ..self
+        }
+    }
 }

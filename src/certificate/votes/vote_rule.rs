@@ -10,6 +10,7 @@
 use crate::certificate::error::CertificateError;
 use crate::certificate::votes::certify::{SmoothedRadius, certify};
 use crate::certificate::votes::decision::{Decision, decide_from};
+use crate::certificate::votes::prospects::Prospects;
 use crate::certificate::votes::served_radius::served_radius;
 use crate::certificate::votes::side_selection::choose_sides;
 use crate::certificate::votes::smoothing_plan::SmoothingPlan;
@@ -66,7 +67,6 @@ impl EstimationPhase {
     /// [`CertificateError`] for contradictory counts.
     pub fn look(&mut self, tally: Tally) -> Result<Look, CertificateError> {
         let proven = self.certify(tally)?;
-        let decision = decide_from(&self.rule.plan, tally, self.rule.vote_budget, &proven)?;
         let served_radius = served_radius(proven.radius, self.rule.snapping_loss);
         let is_best = served_radius > self.best_radius();
         if is_best {
@@ -76,6 +76,19 @@ impl EstimationPhase {
                 served_radius,
             });
         }
+        let VoteRule {
+            plan,
+            vote_budget,
+            snapping_loss,
+            ..
+        } = &self.rule;
+        let prospects = Prospects {
+            plan,
+            tally,
+            vote_budget: *vote_budget,
+            snapping_loss: *snapping_loss,
+        };
+        let decision = decide_from(&prospects, &proven, self.best_radius())?;
         Ok(Look {
             proven,
             served_radius,

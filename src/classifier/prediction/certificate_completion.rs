@@ -1,14 +1,30 @@
 //! Completes a certificate whose radius is computed.
 
 use crate::certificate::radius_sq_levels;
-use crate::domain::{Certificate, CertificateStatus, InputSpec, Norm};
+use crate::domain::{AbstentionReason, Certificate, CertificateStatus, InputSpec, Norm};
+
+/// Why an input has no certificate: the kind, and one sentence with the numbers.
+pub(in crate::classifier) struct Abstention {
+    pub(in crate::classifier) kind: AbstentionReason,
+    pub(in crate::classifier) text: String,
+}
+
+impl From<String> for Abstention {
+    /// Without votes, the output of the robust model is the only cause.
+    fn from(text: String) -> Self {
+        Self {
+            kind: AbstentionReason::RobustModelUnsure,
+            text,
+        }
+    }
+}
 
 /// Completes a certificate whose radius is computed. The status becomes `Certified` if the radius
-/// is positive and finite. Otherwise the status becomes `Abstained`, with the text of `reason`.
-pub(in crate::classifier) fn complete_certificate(
+/// is positive and finite. Otherwise the status becomes `Abstained`, for the reason of `abstention`.
+pub(in crate::classifier) fn complete_certificate<A: Into<Abstention>>(
     mut certificate: Certificate,
     spec: &InputSpec,
-    reason: impl FnOnce() -> String,
+    abstention: impl FnOnce() -> A,
 ) -> Certificate {
     // A radius that is NaN or infinite certifies nothing.
     if certificate.radius.is_finite() && certificate.radius > 0.0 {
@@ -31,7 +47,9 @@ pub(in crate::classifier) fn complete_certificate(
     } else {
         certificate.status = CertificateStatus::Abstained;
         certificate.radius = 0.0;
-        certificate.reason = reason();
+        let Abstention { kind, text } = abstention().into();
+        certificate.reason = text;
+        certificate.abstention = Some(kind);
     }
     certificate
 }

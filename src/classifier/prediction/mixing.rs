@@ -2,7 +2,7 @@
 
 use super::robust_prediction::RobustPrediction;
 use crate::certificate::{MixingWeights, WeightRule, argmax, mixed_logits};
-use crate::domain::Prediction;
+use crate::domain::{ClassSource, Prediction};
 
 /// Computes the mixed logits (equation 4 of the paper, with the weight that `weights` selects for
 /// this row) and the predicted class.
@@ -36,5 +36,6 @@ pub(in crate::classifier) fn mix(
         robust_class: argmax(&log_probs).unwrap_or(0),
         standard_log_probs,
         robust_log_probs: log_probs,
+        class_source: certified_class.map_or(ClassSource::Mixture, |_| ClassSource::Certificate),
     }
 }

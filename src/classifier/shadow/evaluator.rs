@@ -3,11 +3,13 @@
 use super::recorded_outputs::{RecordedOutputs, VoteObservation};
 use super::shadow_prediction::{ServedPrediction, ShadowPrediction};
 use crate::certificate::{
-    CertificateError, SmoothingPlan, Tally, Temperature, VoteRule, argmax, mixed_logits, served_radius,
+    Alpha, CertificateError, SmoothingPlan, Temperature, VoteRule, radius_to_prove, served_radius,
 };
 use crate::classifier::prediction::lipschitz;
 use crate::classifier::prediction::mixing::mix;
 use crate::classifier::prediction::unavailability::unavailable_reason;
+use crate::classifier::smoothing::class_choice::class_of_mixture;
+use crate::classifier::smoothing::target_radius::target_of_candidate;
 use crate::domain::{InputSpec, ModelGuarantee, PerRole, StopReason};
 use crate::onnx::OutputKind;
 use crate::settings::MixtureSettings;
@@ -111,21 +113,17 @@ impl Evaluator {
         let mut prediction = ShadowPrediction {
             class: 0,
             radius: 0.0,
-            votes: tallies.last().map_or(0, |last| last.votes),
+            // An alpha that certifies nothing draws votes for the class only. They are not counted.
+            votes: tallies.last().filter(|_| can_certify).map_or(0, |last| last.votes),
             unfinished: false,
             likely: false,
         };
         // A run of the candidate would also end at the deadline, and at the end of the vote budget.
-        prediction.unfinished = votes.stop_reason != StopReason::Deadline && prediction.votes < votes.rule.vote_budget;
+        prediction.unfinished =
+            can_certify && votes.stop_reason != StopReason::Deadline && prediction.votes < votes.rule.vote_budget;
         let selection = votes.trace.selection();
         if let Some(selection) = selection.filter(|_| can_certify) {
-            let rule = VoteRule {
-                plan: SmoothingPlan {
-                    alpha: candidate.weights.alpha(),
-                    ..votes.rule.plan
-                },
-                ..votes.rule
-            };
+            let rule = rule_of_candidate(votes, candidate.weights.alpha())?;
             let mut phase = rule.select(selection.tally)?;
             for &tally in tallies {
                 if phase.look(tally)?.decision.is_stop() {
@@ -136,34 +134,39 @@ impl Evaluator {
             }
             prediction.radius = phase.best_radius();
             if let Some(last) = tallies.last().filter(|_| prediction.unfinished) {
-                let radius = phase.certify(scaled_to(*last, rule.vote_budget))?.radius;
+                let radius = phase.certify(last.scaled_to(rule.vote_budget))?.radius;
                 prediction.likely = served_radius(radius, rule.snapping_loss) > 0.0;
             }
         }
         prediction.class = match selection {
             Some(selection) if prediction.radius > 0.0 => selection.class,
-            _ => {
-                let log_shares = votes.trace.log_shares();
-                let weight = candidate.weights.weight(candidate.weights.rule(log_shares));
-                let mixed = mixed_logits(weight, &votes.standard_log_probs, log_shares);
-                argmax(&mixed).unwrap_or(0)
-            }
+            _ => class_of_mixture(candidate.weights, &votes.standard_log_probs, votes.trace.counts())?
+                .unwrap_or(votes.served.standard_class),
         };
         Ok(prediction)
     }
 }
 
-/// Returns a tally of `votes` votes with the proportions of `tally`. The counts are rounded down.
-fn scaled_to(tally: Tally, votes: u64) -> Tally {
-    let scale = |count: u64| {
-        let scaled = u128::from(count) * u128::from(votes) / u128::from(tally.votes.max(1));
-        u64::try_from(scaled).unwrap_or(votes)
+/// The rule under which a server with this alpha would have drawn the votes, with the cap that this
+/// alpha has on the target.
+fn rule_of_candidate(votes: &VoteObservation, alpha: Alpha) -> Result<VoteRule, CertificateError> {
+    let serving = &votes.rule;
+    let plan = SmoothingPlan {
+        alpha,
+        target_radius: None,
+        ..serving.plan
     };
-    Tally {
-        votes,
-        votes_for_class: scale(tally.votes_for_class),
-        votes_for_runner_up: scale(tally.votes_for_runner_up),
-    }
+    let target = match votes.target {
+        Some(target) => target_of_candidate(target, &plan, serving.vote_budget)?,
+        None => None,
+    };
+    Ok(VoteRule {
+        plan: SmoothingPlan {
+            target_radius: target.map(|target| radius_to_prove(target, serving.snapping_loss)),
+            ..plan
+        },
+        ..*serving
+    })
 }
 
 #[cfg(test)]

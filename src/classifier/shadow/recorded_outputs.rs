@@ -2,6 +2,7 @@
 
 use super::shadow_prediction::ServedPrediction;
 use crate::certificate::VoteRule;
+use crate::classifier::smoothing::target_radius::TargetRadius;
 use crate::classifier::smoothing::vote_trace::VoteTrace;
 use crate::domain::{PerRole, StopReason};
 
@@ -25,6 +26,8 @@ pub(super) struct VoteObservation {
     pub(super) trace: VoteTrace,
     /// The rule of the request, with the alpha in force. Its sides are not chosen yet.
     pub(super) rule: VoteRule,
+    /// The target of the request, before the cap of the serving alpha.
+    pub(super) target: Option<TargetRadius>,
     pub(super) stop_reason: StopReason,
     pub(super) served: ServedPrediction,
 }

@@ -9,6 +9,7 @@ use super::recorded_outputs::{RecordedOutputs, VoteObservation};
 use super::shadow_prediction::ServedPrediction;
 use super::shadow_report::ShadowReport;
 use crate::certificate::VoteRule;
+use crate::classifier::smoothing::target_radius::TargetRadius;
 use crate::classifier::smoothing::vote_trace::VoteTrace;
 use crate::domain::{PerRole, Prediction, Violations};
 use crate::settings::{MixtureSettings, Settings};
@@ -85,12 +86,20 @@ impl Recorder {
             .submit(&self.window, RecordedOutputs::Rows { outputs, served });
     }
 
-    /// Records that the votes in `trace`, drawn under `rule`, were answered with `prediction`.
-    pub(in crate::classifier) fn record_votes(&self, trace: VoteTrace, rule: VoteRule, prediction: &Prediction) {
+    /// Records that the votes in `trace`, drawn under `rule` for `target`, were answered with
+    /// `prediction`.
+    pub(in crate::classifier) fn record_votes(
+        &self,
+        trace: VoteTrace,
+        rule: VoteRule,
+        target: Option<TargetRadius>,
+        prediction: &Prediction,
+    ) {
         let votes = VoteObservation {
             standard_log_probs: prediction.standard_log_probs.clone(),
             trace,
             rule,
+            target,
             stop_reason: prediction.certificate.stop_reason,
             served: ServedPrediction::new(prediction),
         };

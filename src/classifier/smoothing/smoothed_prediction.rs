@@ -1,17 +1,26 @@
 //! Converts the votes on one input to the prediction of a smoothed model.
 
+use super::abstention::abstention;
 use super::vote_counts::VoteCounts;
-use crate::certificate::{LOG_FLOOR, RadiusMethod, Sides, SmoothedRadius, SmoothingPlan, Tally, served_radius};
+use crate::certificate::{
+    LOG_FLOOR, MixingWeights, Prospects, RadiusMethod, Sides, SmoothedRadius, SmoothingPlan, Tally, served_radius,
+};
+use crate::classifier::error::ClassifierError;
 use crate::classifier::prediction::certificate_completion::complete_certificate;
 use crate::classifier::prediction::robust_prediction::RobustPrediction;
 use crate::domain::{
-    BoundKind, Certificate, CertificateMethod, CertificateStatus, InputSpec, Norm, SamplingDetails, StopReason,
+    AbstentionReason, BoundKind, Certificate, CertificateMethod, CertificateStatus, InputSpec, Norm, SamplingDetails,
+    StopReason,
 };
 
 /// The parts of a certificate that are fixed before the first vote.
 #[derive(Debug, Clone)]
 pub(in crate::classifier) struct CertificateContext {
+    /// The weights of the mixture, which decide the class where nothing is certified.
+    pub(in crate::classifier) weights: MixingWeights,
     pub(in crate::classifier) bound: BoundKind,
+    /// The most estimation votes.
+    pub(in crate::classifier) vote_budget: u64,
     pub(in crate::classifier) selection_votes: u64,
     pub(in crate::classifier) noise_key: [u8; 32],
     pub(in crate::classifier) snapping_loss: f64,
@@ -32,6 +41,10 @@ pub(super) fn log_vote_shares(counts: &VoteCounts) -> Vec<f64> {
 
 /// Returns the prediction after the votes in `counts`. The estimation votes prove `proven` for
 /// `class`, which the selection votes chose.
+///
+/// # Errors
+/// Returns the errors of the mathematics. The same votes were certified before, so none is
+/// expected.
 pub(super) fn prediction_from_votes(
     counts: &VoteCounts,
     class: usize,
@@ -40,8 +53,14 @@ pub(super) fn prediction_from_votes(
     context: &CertificateContext,
     spec: &InputSpec,
     stop_reason: StopReason,
-) -> RobustPrediction {
-    let tally = counts.estimation_tally(class);
+) -> Result<RobustPrediction, ClassifierError> {
+    let prospects = Prospects {
+        plan,
+        tally: counts.estimation_tally(class),
+        vote_budget: context.vote_budget,
+        snapping_loss: context.snapping_loss,
+    };
+    let tally = prospects.tally;
     let certificate = Certificate {
         status: CertificateStatus::Abstained,
         radius: served_radius(proven.radius, context.snapping_loss),
@@ -56,28 +75,45 @@ pub(super) fn prediction_from_votes(
     };
     let certificate = match &context.unavailable_reason {
         Some(reason) => certificate.withdrawn(reason.clone()),
-        None => complete_certificate(certificate, spec, || abstention_reason(plan, tally, proven, context)),
+        None if certificate.radius > 0.0 => {
+            complete_certificate(certificate, spec, || "the computed radius is not finite".to_owned())
+        }
+        None => {
+            let abstention = abstention(&prospects, proven, stop_reason)?;
+            complete_certificate(certificate, spec, || abstention)
+        }
     };
     let certified_class = (certificate.status == CertificateStatus::Certified).then_some(class);
-    RobustPrediction {
+    Ok(RobustPrediction {
         log_probs: log_vote_shares(counts),
         certified_class,
         certificate,
-    }
+    })
 }
 
-/// Returns the prediction when the deadline passes before the selection votes choose a class.
-pub(super) fn prediction_without_selection(counts: &VoteCounts, context: &CertificateContext) -> RobustPrediction {
-    let reason = format!(
-        "the deadline passed after {} of {} selection votes",
-        counts.drawn(),
-        context.selection_votes
-    );
+/// Returns the prediction when the votes stop before the selection votes choose a class: at the
+/// deadline, or where no input can be certified.
+pub(super) fn prediction_without_selection(
+    counts: &VoteCounts,
+    context: &CertificateContext,
+    stop_reason: StopReason,
+) -> RobustPrediction {
+    let certificate = match &context.unavailable_reason {
+        Some(reason) => Certificate::unavailable(reason.clone()),
+        None => Certificate {
+            status: CertificateStatus::Abstained,
+            abstention: Some(AbstentionReason::Deadline),
+            ..Certificate::unavailable(format!(
+                "the deadline came after {} of {} selection votes",
+                counts.drawn(),
+                context.selection_votes
+            ))
+        },
+    };
     let certificate = Certificate {
-        status: CertificateStatus::Abstained,
-        stop_reason: StopReason::Deadline,
+        stop_reason,
         norm: Some(Norm::L2),
-        ..Certificate::unavailable(reason)
+        ..certificate
     };
     RobustPrediction {
         log_probs: log_vote_shares(counts),
@@ -111,32 +147,4 @@ fn sampling(
         total_variation: plan.total_variation,
         snapping_loss: context.snapping_loss,
     }
-}
-
-/// Returns the reason why these votes certify no radius.
-fn abstention_reason(
-    plan: &SmoothingPlan,
-    tally: Tally,
-    proven: &SmoothedRadius,
-    context: &CertificateContext,
-) -> String {
-    let Tally {
-        votes, votes_for_class, ..
-    } = tally;
-    if proven.radius > 0.0 {
-        let (radius, loss) = (proven.radius, context.snapping_loss);
-        return format!("the proven radius {radius:.4} is less than the snapping loss {loss:.4} of the input grid");
-    }
-    if context.bound == BoundKind::ClopperPearson && proven.p_lower.value() == 0.0 && votes_for_class > 0 {
-        return format!(
-            "a Clopper-Pearson bound holds only for the number of votes fixed beforehand; {votes} votes were drawn"
-        );
-    }
-    format!(
-        "{votes_for_class} of {votes} votes prove h >= {:.4} for the class and <= {:.4} for any other; the difference must \
-         exceed (1 - alpha) / alpha = {:.4}",
-        proven.p_lower.value(),
-        proven.p_upper.value(),
-        plan.alpha.margin_needed()
-    )
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::noise_key_generator::NoiseKeyGenerator;
-use super::snapping::SnappedInput;
+use super::snapping::{SnappedInput, snapping_loss};
 use crate::certificate::noise::{InputGrid, NoiseError, NoiseKey, NoiseTable, fill_noisy_row};
 use crate::certificate::{CertificateError, Sigma};
-use crate::domain::{Input, InputSpec};
+use crate::domain::{Input, InputSpec, ValueEncoding};
 use crate::scheduler::RowSource;
 
 /// The noise source of one smoothed model.
@@ -60,6 +60,11 @@ impl Smoother {
     /// The distance between neighbouring values of the grid, in the units of the float input.
     pub(in crate::classifier) fn grid_step(&self) -> f64 {
         self.noise.grid.step()
+    }
+
+    /// The snapping loss of an input on the grid, which is the smallest of its encoding.
+    pub(in crate::classifier) fn smallest_snapping_loss(&self, dimension: usize, encoding: ValueEncoding) -> f64 {
+        snapping_loss(&self.noise.grid, dimension, encoding, true)
     }
 
     /// Moves `input` to the grid.

@@ -47,7 +47,7 @@ impl SnappedInput {
 ///   its values to float32, which is less than a hundredth of that.
 /// - UINT8: x' consists of bytes, as x does, and all bytes are grid points. The loss is 0. The
 ///   radius then covers byte inputs, with the distances of `u / 255`.
-fn snapping_loss(grid: &InputGrid, dimension: usize, encoding: ValueEncoding, on_grid: bool) -> f64 {
+pub(super) fn snapping_loss(grid: &InputGrid, dimension: usize, encoding: ValueEncoding, on_grid: bool) -> f64 {
     let coordinate_loss = match (encoding, on_grid) {
         (ValueEncoding::UInt8, true) => return 0.0,
         (ValueEncoding::Float32, true) => (grid.snap_distance() + grid.rounding_distance()).next_up(),

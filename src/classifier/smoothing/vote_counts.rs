@@ -61,15 +61,18 @@ impl VoteCounts {
         tally(&self.estimation, class, self.estimation_votes())
     }
 
-    /// The share of votes for each class. It is the share of the estimation votes, or of the
-    /// selection votes while there are no estimation votes.
+    /// The votes of both kinds for each class.
+    pub(in crate::classifier) fn all(&self) -> Vec<u64> {
+        let pairs = self.selection.iter().zip(&self.estimation);
+        pairs.map(|(selection, estimation)| selection + estimation).collect()
+    }
+
+    /// The share of each class in the votes of both kinds. Only a certificate must leave the
+    /// selection votes out.
     pub(in crate::classifier) fn shares(&self) -> Vec<f64> {
-        let (counts, votes) = match self.estimation_votes() {
-            0 => (&self.selection, self.drawn),
-            votes => (&self.estimation, votes),
-        };
         #[expect(clippy::cast_precision_loss, reason = "votes stay far below 2^53")]
-        counts.iter().map(|&count| count as f64 / votes.max(1) as f64).collect()
+        let share = |count: u64| count as f64 / self.drawn.max(1) as f64;
+        self.all().into_iter().map(share).collect()
     }
 }
 
@@ -137,7 +140,8 @@ mod tests {
                 votes_for_runner_up: 2
             }
         );
-        assert_eq!(counts.shares(), [0.4, 0.2, 0.2]);
+        assert_eq!(counts.all(), [3, 1, 3]);
+        assert_eq!(counts.shares(), [0.375, 0.125, 0.375]);
     }
 
     #[test]

@@ -6,10 +6,12 @@
 //! skips the rows that have not started.
 
 use std::collections::VecDeque;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use tokio::time::timeout_at;
 
+use super::class_choice::{MAX_CLASS_VOTES, class_of_mixture};
 use super::smoothed_prediction::{CertificateContext, prediction_from_votes, prediction_without_selection};
 use super::smoother::Smoother;
 use super::snapping::SnappedInput;
@@ -39,15 +41,17 @@ pub(in crate::classifier) struct VoteLoop<'a> {
     pub(in crate::classifier) deadline: Instant,
     /// The loop stops when the server drains, if it has an estimation vote.
     pub(in crate::classifier) drain_deadline: &'a DrainDeadline,
+    /// `ln g`, once the row of the standard model has come back.
+    pub(in crate::classifier) standard_log_probs: &'a OnceLock<Vec<f64>>,
     /// Records the evaluated tallies; `None` without shadow candidates.
     pub(in crate::classifier) trace: Option<&'a mut VoteTrace>,
 }
 
 /// The votes that a loop drew.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug)]
 pub(in crate::classifier) struct DrawnVotes {
-    /// The number of counted votes.
-    pub(in crate::classifier) count: u64,
+    /// The counted votes.
+    pub(in crate::classifier) counts: VoteCounts,
     /// When the rows of the votes waited and ran.
     pub(in crate::classifier) window: Option<ExecutionWindow>,
 }
@@ -85,7 +89,10 @@ impl VoteLoop<'_> {
         let stop_reason = loop {
             self.submit_chunks(input, key, &mut outstanding, &mut submitted);
             let Some(oldest) = outstanding.pop_front() else {
-                break StopReason::VoteBudget;
+                break match self.context.unavailable_reason {
+                    Some(_) => StopReason::ClassSettled,
+                    None => StopReason::VoteBudget,
+                };
             };
             let has_estimate = progress.counts.estimation_votes() > 0;
             if has_estimate && Instant::now() >= self.stop_at {
@@ -112,7 +119,7 @@ impl VoteLoop<'_> {
             }
         };
         let drawn = DrawnVotes {
-            count: progress.counts.drawn(),
+            counts: progress.counts.clone(),
             window,
         };
         if let Some(trace) = &mut self.trace {
@@ -122,15 +129,16 @@ impl VoteLoop<'_> {
     }
 
     /// Evaluates the votes counted so far by the vote rule. Returns the reason to stop, or `None`
-    /// to continue.
+    /// to continue. Where no input can be certified, the votes stop once they settle the class.
     fn evaluate(
         &mut self,
         progress: &mut VoteProgress,
         on_better: &mut (dyn FnMut(RobustPrediction) + Send),
     ) -> Result<Option<StopReason>, ClassifierError> {
         let counts = &progress.counts;
+        let class_settled = self.context.unavailable_reason.is_some() && self.class_is_settled(counts)?;
         let Some(class) = counts.selected_class() else {
-            return Ok(None);
+            return Ok(class_settled.then_some(StopReason::ClassSettled));
         };
         let (_, phase) = match &mut progress.selection {
             Some(selection) => selection,
@@ -141,20 +149,20 @@ impl VoteLoop<'_> {
                 .insert((class, self.rule.select(counts.selection_tally(class))?)),
         };
         if counts.estimation_votes() == 0 {
-            return Ok(None);
+            return Ok(class_settled.then_some(StopReason::ClassSettled));
         }
         let tally = counts.estimation_tally(class);
         if let Some(trace) = &mut self.trace {
             trace.record(tally);
         }
         if self.context.unavailable_reason.is_some() {
-            return Ok(None);
+            return Ok(class_settled.then_some(StopReason::ClassSettled));
         }
         let look = phase.look(tally)?;
         if look.is_best {
             let (plan, stop_reason) = (phase.plan(), StopReason::VoteBudget);
             let prediction =
-                prediction_from_votes(counts, class, plan, &look.proven, &self.context, self.spec, stop_reason);
+                prediction_from_votes(counts, class, plan, &look.proven, &self.context, self.spec, stop_reason)?;
             on_better(prediction.clone());
             progress.best = Some(prediction);
         }
@@ -180,21 +188,31 @@ impl VoteLoop<'_> {
         match (best, selection) {
             (Some(best), _) => Ok(with_final_votes(best, &counts, stop_reason)),
             (None, _) if counts.drawn() == 0 => Err(ClassifierError::DeadlineExceeded),
-            (None, None) => Ok(prediction_without_selection(&counts, &self.context)),
+            (None, None) => Ok(prediction_without_selection(&counts, &self.context, stop_reason)),
             (None, Some((class, phase))) => {
                 let proven = phase.certify(counts.estimation_tally(class))?;
                 let (plan, context) = (phase.plan(), &self.context);
-                Ok(prediction_from_votes(
-                    &counts,
-                    class,
-                    plan,
-                    &proven,
-                    context,
-                    self.spec,
-                    stop_reason,
-                ))
+                prediction_from_votes(&counts, class, plan, &proven, context, self.spec, stop_reason)
             }
         }
+    }
+
+    /// The most votes of both kinds.
+    fn vote_limit(&self) -> u64 {
+        let limit = self.context.selection_votes.saturating_add(self.rule.vote_budget);
+        match self.context.unavailable_reason {
+            Some(_) => limit.min(MAX_CLASS_VOTES),
+            None => limit,
+        }
+    }
+
+    /// Whether the votes settle the class of the mixture. They do not before the row of the standard
+    /// model has come back.
+    fn class_is_settled(&self, counts: &VoteCounts) -> Result<bool, ClassifierError> {
+        let Some(standard_log_probs) = self.standard_log_probs.get() else {
+            return Ok(false);
+        };
+        Ok(class_of_mixture(self.context.weights, standard_log_probs, counts)?.is_some())
     }
 
     /// Submits chunks until the allowed number is outstanding or all votes are submitted.
@@ -205,7 +223,7 @@ impl VoteLoop<'_> {
         outstanding: &mut VecDeque<JobHandle>,
         submitted: &mut u64,
     ) {
-        let total = self.context.selection_votes.saturating_add(self.rule.vote_budget);
+        let total = self.vote_limit();
         let chunk_votes = self.chunking.chunk_votes;
         while outstanding.len() < self.chunking.chunks_in_flight && *submitted < total {
             let votes = usize::try_from(total - *submitted).map_or(chunk_votes, |left| left.min(chunk_votes));

@@ -1,6 +1,5 @@
 //! Records the tallies at which the vote loop evaluated the votes of one input.
 
-use super::smoothed_prediction::log_vote_shares;
 use super::vote_counts::VoteCounts;
 use crate::certificate::Tally;
 
@@ -9,7 +8,7 @@ use crate::certificate::Tally;
 const MAX_TALLIES: usize = 128;
 
 /// The votes of one input, as the vote loop evaluated them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::classifier) struct VoteTrace {
     /// The estimation votes at each kept evaluation, in order.
     tallies: Vec<Tally>,
@@ -18,8 +17,8 @@ pub(in crate::classifier) struct VoteTrace {
     /// The trace keeps one of `2^thinning` evaluations.
     thinning: u32,
     selection: Option<SelectedClass>,
-    /// `ln h` of all votes.
-    log_shares: Vec<f64>,
+    /// All votes.
+    counts: VoteCounts,
 }
 
 /// The result of the selection votes.
@@ -29,6 +28,18 @@ pub(in crate::classifier) struct SelectedClass {
     pub(in crate::classifier) class: usize,
     /// The selection votes for that class.
     pub(in crate::classifier) tally: Tally,
+}
+
+impl Default for VoteTrace {
+    fn default() -> Self {
+        Self {
+            tallies: Vec::new(),
+            evaluations: 0,
+            thinning: 0,
+            selection: None,
+            counts: VoteCounts::new(0, 0),
+        }
+    }
 }
 
 impl VoteTrace {
@@ -50,7 +61,7 @@ impl VoteTrace {
 
     /// Records that the loop ended with the votes in `counts`.
     pub(super) fn finish(&mut self, counts: &VoteCounts) {
-        self.log_shares = log_vote_shares(counts);
+        self.counts = counts.clone();
         let Some(class) = counts.selected_class() else { return };
         self.selection = Some(SelectedClass {
             class,
@@ -72,14 +83,14 @@ impl VoteTrace {
         self.selection
     }
 
-    /// `ln h` of all votes.
-    pub(in crate::classifier) fn log_shares(&self) -> &[f64] {
-        &self.log_shares
+    /// All votes.
+    pub(in crate::classifier) fn counts(&self) -> &VoteCounts {
+        &self.counts
     }
 
     /// The number of values that the trace holds.
     pub(in crate::classifier) fn value_count(&self) -> usize {
-        3 * self.tallies.len() + self.log_shares.len()
+        3 * self.tallies.len() + 2 * self.counts.all().len()
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) fn certified_record() -> PredictionRecord {
         is_final: None,
         class_index: 3,
         label: "cat".into(),
+        class_source: "certificate".into(),
         mixed_logits: vec![],
         standard_probabilities: vec![],
         robust_probabilities: vec![],
@@ -54,6 +55,7 @@ pub(super) fn certified_record() -> PredictionRecord {
             caveat: String::new(),
             basis: "proven".into(),
             whole_range: false,
+            abstention_reason: String::new(),
         },
         provenance: ProvenanceRecord {
             config_revision: String::new(),

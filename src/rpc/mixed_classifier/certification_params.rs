@@ -1,31 +1,29 @@
 //! Reads the certification parameters of a request, within the operator's limits.
 
-use super::proto::{BoundMethod, CertifyRequest, Priority as WirePriority};
+use super::proto::{BoundMethod, CertifyRequest, DataType, Priority as WirePriority};
 use crate::certificate::{FailureProbability, MAX_TARGET_RADIUS};
-use crate::classifier::CertificationParams;
-use crate::domain::{BoundKind, Priority, Violations};
-use crate::settings::CertificateSettings;
+use crate::classifier::{CertificationParams, MixedClassifier, TargetRadius};
+use crate::domain::{BoundKind, Priority, ValueEncoding, Violations};
 
-/// The parameters of a Predict with `priority`.
+/// The parameters of a Predict with `priority`, from the defaults in `params`.
 ///
 /// # Errors
 /// The field and what was expected, if the priority is unknown.
-pub(super) fn for_predict(priority: i32, settings: &CertificateSettings) -> Result<CertificationParams, Violations> {
-    let mut params = CertificationParams::predict(settings);
+pub(super) fn for_predict(priority: i32, mut params: CertificationParams) -> Result<CertificationParams, Violations> {
     let mut violations = Violations::default();
     params.priority = read_priority(priority, params.priority, &mut violations);
     violations.into_result().map(|()| params)
 }
 
-/// The parameters of a Certify. `draws_votes` is true if the robust model draws votes.
+/// The parameters of a Certify to `classifier`.
 ///
 /// # Errors
 /// Each wrong field and what was expected.
 pub(super) fn for_certify(
     request: &CertifyRequest,
-    settings: &CertificateSettings,
-    draws_votes: bool,
+    classifier: &MixedClassifier,
 ) -> Result<CertificationParams, Violations> {
+    let settings = classifier.certification();
     let mut params = CertificationParams::certify(settings);
     let mut violations = Violations::default();
     if let Some(target) = request.target_radius {
@@ -34,7 +32,7 @@ pub(super) fn for_certify(
                 "expected a positive radius of at most {MAX_TARGET_RADIUS:e} in the units of the float input, found {target:e}"
             )
         });
-        params.target_radius = Some(target);
+        params.target_radius = Some(TargetRadius::Requested(target));
     }
     if let Some(votes) = request.vote_budget {
         violations.check((1..=settings.max_votes).contains(&votes), "vote_budget", || {
@@ -64,12 +62,53 @@ pub(super) fn for_certify(
     params.priority = read_priority(request.priority, params.priority, &mut violations);
     if params.priority == Priority::Interactive {
         check_interactive(
-            draws_votes.then_some(params.vote_budget),
+            classifier.draws_votes().then_some(params.vote_budget),
             settings.interactive_votes,
             &mut violations,
         );
     }
-    violations.into_result().map(|()| params)
+    violations.into_result()?;
+    check_target(request, &params, classifier)?;
+    Ok(params)
+}
+
+/// Checks that some votes prove the target of `request`.
+fn check_target(
+    request: &CertifyRequest,
+    params: &CertificationParams,
+    classifier: &MixedClassifier,
+) -> Result<(), Violations> {
+    let encoding = match request.inputs.as_ref().map(|inputs| inputs.dtype()) {
+        Some(DataType::Float32) => ValueEncoding::Float32,
+        _ => ValueEncoding::UInt8,
+    };
+    let (Some(target), Some(largest)) = (request.target_radius, classifier.target_limit(params, encoding)) else {
+        return Ok(());
+    };
+    let alpha = classifier.provenance().alpha;
+    let (votes, probability) = (params.vote_budget, params.failure_probability.get());
+    let limits = format!("alpha = {alpha}, a vote_budget of {votes} and a failure_probability of {probability:e}");
+    let expected = if largest > 0.0 {
+        format!(
+            "expected at most {}, the largest radius that can be proven with {limits}",
+            significant(largest)
+        )
+    } else {
+        format!("no radius can be proven with {limits}; expected more votes")
+    };
+    Err(Violations::one("target_radius", format!("{expected}; found {target}")))
+}
+
+/// `radius` rounded down to four significant digits, so that the text names a radius that the check
+/// accepts.
+fn significant(radius: f64) -> String {
+    let scale = 10.0_f64.powf(3.0 - radius.log10().floor());
+    let rounded = (radius * scale).floor() / scale;
+    if rounded.is_finite() {
+        rounded.to_string()
+    } else {
+        radius.to_string()
+    }
 }
 
 fn read_priority(priority: i32, default: Priority, violations: &mut Violations) -> Priority {

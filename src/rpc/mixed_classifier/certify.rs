@@ -47,7 +47,7 @@ pub(super) fn validate(
     max_inputs: usize,
 ) -> Result<(CertificationParams, Vec<Input>), Status> {
     status::both_valid(
-        certification_params::for_certify(request, classifier.certification(), classifier.draws_votes()),
+        certification_params::for_certify(request, classifier),
         decode_inputs::decode_inputs(request.inputs.as_ref(), classifier.spec(), max_inputs),
     )
 }

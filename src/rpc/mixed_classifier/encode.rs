@@ -4,8 +4,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::proto;
 use crate::domain::{
-    Basis, BoundKind, Certificate, CertificateMethod, CertificateStatus, MAX_CAVEAT_BYTES, MAX_REASON_BYTES, Norm,
-    Prediction, Provenance, RequestStage, RequestTimings, Role, StopReason, cut,
+    AbstentionReason, Basis, BoundKind, Certificate, CertificateMethod, CertificateStatus, ClassSource,
+    MAX_CAVEAT_BYTES, MAX_REASON_BYTES, Norm, Prediction, Provenance, RequestStage, RequestTimings, Role, StopReason,
+    cut,
 };
 use crate::rpc::common::float32::{nearest_f32, probability_from_log};
 
@@ -27,6 +28,7 @@ pub(super) fn prediction(prediction: Prediction, labels: &[String], include_comp
     };
     proto::Prediction {
         class_index: index(prediction.class),
+        class_source: class_source(prediction.class_source).into(),
         label: labels.get(prediction.class).cloned().unwrap_or_default(),
         mixed_logits: prediction
             .mixed_logits
@@ -39,6 +41,14 @@ pub(super) fn prediction(prediction: Prediction, labels: &[String], include_comp
         robust_class_index: index(prediction.robust_class),
         certificate: Some(certificate(prediction.certificate)),
         robust_weight: Some(prediction.robust_weight),
+    }
+}
+
+fn class_source(source: ClassSource) -> proto::ClassSource {
+    match source {
+        ClassSource::Certificate => proto::ClassSource::Certificate,
+        ClassSource::Mixture => proto::ClassSource::Mixture,
+        ClassSource::StandardModel => proto::ClassSource::StandardModel,
     }
 }
 
@@ -87,6 +97,14 @@ fn certificate(certificate: Certificate) -> proto::Certificate {
         StopReason::VoteBudget => proto::StopReason::VoteBudget,
         StopReason::Deadline => proto::StopReason::Deadline,
         StopReason::NotSampled => proto::StopReason::NotSampled,
+        StopReason::ClassSettled => proto::StopReason::ClassSettled,
+    };
+    let abstention_reason = match certificate.abstention {
+        None => proto::AbstentionReason::Unspecified,
+        Some(AbstentionReason::RobustModelUnsure) => proto::AbstentionReason::RobustModelUnsure,
+        Some(AbstentionReason::TooFewVotes) => proto::AbstentionReason::TooFewVotes,
+        Some(AbstentionReason::Deadline) => proto::AbstentionReason::Deadline,
+        Some(AbstentionReason::SnappingLoss) => proto::AbstentionReason::SnappingLoss,
     };
     let certificate_basis = (certificate.status != CertificateStatus::Unavailable).then(|| certificate.basis());
     let mut message = proto::Certificate {
@@ -97,6 +115,7 @@ fn certificate(certificate: Certificate) -> proto::Certificate {
         norm: norm(certificate.norm).into(),
         method: method(certificate.method).into(),
         reason: cut(&certificate.reason, MAX_REASON_BYTES).to_owned(),
+        abstention_reason: abstention_reason.into(),
         stop_reason: stop_reason.into(),
         radius_sq_levels: certificate.radius_sq_levels,
         caveat: cut(&certificate.caveat, MAX_CAVEAT_BYTES).to_owned(),
@@ -185,6 +204,7 @@ mod tests {
             norm: Some(Norm::Linf),
             method: Some(CertificateMethod::Tight),
             reason: "r".repeat(10_000),
+            abstention: Some(AbstentionReason::SnappingLoss),
             sampling: Some(SamplingDetails {
                 failure_probability: 1e-9,
                 bound: BoundKind::ClopperPearson,
@@ -217,6 +237,7 @@ mod tests {
             robust_class: usize::MAX,
             robust_weight: 0.7,
             weight_rule: crate::certificate::WeightRule::Fallback,
+            class_source: ClassSource::StandardModel,
         }
     }
 

@@ -2,13 +2,14 @@
 
 use super::answer::max_inputs;
 use super::{encode, proto};
-use crate::classifier::ModelSummary;
+use crate::classifier::{ModelSummary, TargetRadius};
 use crate::domain::Violation;
 use crate::live::{ConfigStatus, Snapshot};
 
 /// The models, the input, the limits and the configuration that `snapshot` and `status` hold.
 pub(super) fn response(snapshot: &Snapshot, status: &ConfigStatus) -> proto::GetModelInfoResponse {
     let Snapshot { classifier, server } = snapshot;
+    let predict_target = classifier.predict_target();
     let (info, spec, limits) = (classifier.info(), classifier.spec(), classifier.certification());
     proto::GetModelInfoResponse {
         provenance: Some(encode::provenance(classifier.provenance())),
@@ -40,6 +41,10 @@ pub(super) fn response(snapshot: &Snapshot, status: &ConfigStatus) -> proto::Get
             predict_votes: limits.predict_votes,
             bound: encode::bound(limits.bound).into(),
             interactive_votes: limits.interactive_votes,
+            predict_target_in_force: predict_target
+                .and_then(|target| target.target)
+                .map_or(0.0, TargetRadius::in_force),
+            largest_predict_target: predict_target.map_or(0.0, |target| target.largest),
         }),
         max_inputs: encode::index(max_inputs(snapshot)),
         max_message_bytes: u64::try_from(server.max_message_bytes).unwrap_or(u64::MAX),

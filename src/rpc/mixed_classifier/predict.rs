@@ -21,7 +21,7 @@ pub(super) async fn predict_response(
     call: &mut TrackedCall,
 ) -> Result<PredictResponse, Status> {
     let classifier = &snapshot.classifier;
-    let params = certification_params::for_predict(request.priority, classifier.certification());
+    let params = certification_params::for_predict(request.priority, classifier.predict_params());
     let inputs = decode_inputs::decode_inputs(request.inputs.as_ref(), classifier.spec(), snapshot.server.max_inputs);
     let (params, inputs) = status::both_valid(params, inputs)?;
     check_answer(snapshot, inputs.len(), request.include_components)?;

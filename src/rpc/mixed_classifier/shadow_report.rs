@@ -1,7 +1,7 @@
 //! Encodes the response to GetShadowReport.
 
 use super::{encode, proto};
-use crate::classifier::{MixedClassifier, RADIUS_BOUNDS, ShadowRow};
+use crate::classifier::{MixedClassifier, RADIUS_BOUNDS, ShadowRow, TargetRadius};
 
 /// The counts of the serving mixture and of each candidate. Without candidates, the provenance alone.
 pub(super) fn response(classifier: &MixedClassifier) -> proto::GetShadowReportResponse {
@@ -12,6 +12,7 @@ pub(super) fn response(classifier: &MixedClassifier) -> proto::GetShadowReportRe
             ..Default::default()
         };
     };
+    let shadow_row = |row: &ShadowRow| shadow_row(row, classifier);
     proto::GetShadowReportResponse {
         provenance,
         serving: Some(shadow_row(&report.serving)),
@@ -26,8 +27,11 @@ pub(super) fn response(classifier: &MixedClassifier) -> proto::GetShadowReportRe
     }
 }
 
-fn shadow_row(row: &ShadowRow) -> proto::ShadowRow {
+fn shadow_row(row: &ShadowRow, classifier: &MixedClassifier) -> proto::ShadowRow {
     let counts = &row.counts;
+    let target = classifier
+        .predict_target_with(row.mixture.weights.alpha().get())
+        .and_then(|target| target.target);
     proto::ShadowRow {
         alpha: row.mixture.weights.alpha().get(),
         fallback_alpha: Some(row.mixture.weights.fallback_alpha().get()),
@@ -44,5 +48,6 @@ fn shadow_row(row: &ShadowRow) -> proto::ShadowRow {
         votes: counts.votes,
         radii: counts.radii.buckets.to_vec(),
         radius_sum: counts.radii.sum,
+        predict_target_in_force: target.map_or(0.0, TargetRadius::in_force),
     }
 }

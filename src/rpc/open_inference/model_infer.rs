@@ -8,7 +8,6 @@ use tracing::Instrument as _;
 use super::proto::{ModelInferRequest, ModelInferResponse};
 use super::statistics::InferDurations;
 use super::{decode_inputs, encode, outputs, request_parameters};
-use crate::classifier::CertificationParams;
 use crate::domain::Violations;
 use crate::live::Snapshot;
 use crate::rpc::common::answer_limit::check_answer_size;
@@ -45,7 +44,7 @@ pub(super) async fn model_infer(
         ("inputs[0].shape", ", or fewer outputs"),
     )
     .map_err(|violations| status::invalid_argument(&violations))?;
-    let mut params = CertificationParams::predict(classifier.certification());
+    let mut params = classifier.predict_params();
     if let Some(priority) = parameters.priority {
         params.priority = priority;
     }

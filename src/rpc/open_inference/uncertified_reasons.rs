@@ -49,11 +49,12 @@ fn list_inputs(inputs: &[usize]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Certificate;
+    use crate::domain::{Certificate, ClassSource};
 
     fn prediction(reason: &str) -> Prediction {
         Prediction {
             class: 0,
+            class_source: ClassSource::Mixture,
             mixed_logits: Vec::new(),
             robust_weight: 0.0,
             weight_rule: crate::certificate::WeightRule::Fallback,

@@ -31,7 +31,7 @@ pub struct CertificateSettings {
     pub selection_votes: u64,
     /// Most estimation votes of `Predict`.
     pub predict_votes: u64,
-    /// Radius at which `Predict` stops drawing votes.
+    /// Radius at which `Predict` stops drawing votes, before the cap.
     pub predict_target_radius: Option<f64>,
     /// Estimation votes of `Certify` if the caller requests no number.
     pub certify_votes: u64,
@@ -110,7 +110,8 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<CertificateSettin
     let predict_target_radius = reader.float(
         SettingKey::live(
             "certificate.predict_target_radius",
-            "Radius at which `Predict` stops drawing votes. 0 spends every vote.",
+            "Radius at which `Predict` stops drawing votes, capped at 3/4 of the largest radius that \
+             `certificate.predict_votes` votes can prove at this alpha. 0 spends every vote.",
         )
         .in_unit("units of the float input"),
         0.0,

@@ -18,6 +18,7 @@ pub(super) struct AnswerMetrics {
     deadline: IntCounter,
     weight_alpha: IntCounter,
     weight_fallback: IntCounter,
+    class_settled: IntCounter,
     radius: Histogram,
     margin: Histogram,
     disagreements: IntCounter,
@@ -54,6 +55,7 @@ impl AnswerMetrics {
             deadline: stop("deadline")?,
             weight_alpha: weight("alpha")?,
             weight_fallback: weight("fallback")?,
+            class_settled: stop("class_settled")?,
             radius: registry.histogram(
                 "certimix_certificate_radius",
                 "Radii of certified inputs, in the units of the float input and the norm of the model.",
@@ -99,6 +101,7 @@ impl AnswerMetrics {
             StopReason::TargetOutOfReach => self.target_out_of_reach.inc(),
             StopReason::VoteBudget => self.vote_budget.inc(),
             StopReason::Deadline => self.deadline.inc(),
+            StopReason::ClassSettled => self.class_settled.inc(),
             StopReason::NotSampled => {}
         }
         match prediction.weight_rule {

@@ -3,7 +3,9 @@
 use std::f64::consts::SQRT_2;
 
 use certimix::certificate::{Alpha, LogitConstant, Temperature, logit_radius, radius_sq_levels, theorem1_radius};
-use certimix::rpc::proto::{Certificate, CertificateMethod, CertificateStatus, Norm, Prediction, StopReason};
+use certimix::rpc::proto::{
+    AbstentionReason, Certificate, CertificateMethod, CertificateStatus, Norm, Prediction, StopReason,
+};
 
 use crate::support::reference_formulas::{LINF_H_WEIGHTS, h_logits, linear, normal_quantile, softmax};
 use crate::support::{Setup, TestServer, messages, recompute};
@@ -257,10 +259,16 @@ async fn an_undecided_input_gives_an_abstention_with_a_reason() {
         let certificate = messages::certificate(&prediction);
         assert_eq!(certificate.status(), CertificateStatus::Abstained, "{robust}");
         assert_eq!((certificate.radius, certificate.radius_sq_levels), (0.0, 0));
-        assert!(
-            certificate.reason.contains("(1 - alpha) / alpha"),
-            "{}",
-            certificate.reason
+        let needed = if robust == "half_space" {
+            "a certificate needs more than 0.6579"
+        } else {
+            "(1 - alpha) / alpha"
+        };
+        assert!(certificate.reason.contains(needed), "{}", certificate.reason);
+        assert_eq!(
+            certificate.abstention_reason(),
+            AbstentionReason::RobustModelUnsure,
+            "{certificate:?}"
         );
         let logits: Vec<f64> = prediction.mixed_logits.iter().map(|&f| f64::from(f)).collect();
         assert_eq!(

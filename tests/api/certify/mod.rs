@@ -1,5 +1,6 @@
 //! Certify and CertifyStream, and the certificates of every method.
 
+mod abstention;
 mod exact_radius;
 mod grid_snapping;
 mod methods;

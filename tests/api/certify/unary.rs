@@ -7,6 +7,7 @@ use crate::support::messages::{certificate, certified, certify_request, certify_
 use crate::support::reference_formulas::{binomial_tail, normal_quantile};
 use crate::support::server::Client;
 use crate::support::{Setup, TestServer, messages, recompute};
+use tonic_types::StatusExt as _;
 
 const ALPHA: f64 = 0.76;
 /// An input with t = 0.5, which is two sigma from the border.
@@ -216,22 +217,61 @@ async fn an_impossible_target_is_refused_by_field() {
 }
 
 /// The true robust radius is 0.398, so a larger target cannot be proven. The loop detects this long
-/// before the budget is spent.
+/// before the budget is spent, and serves the radius that its votes prove.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_unreachable_target_ends_the_votes() {
     let server = TestServer::start(setup()).await;
     let mut client = server.client().await;
-    for target in [0.6, 5.0, 1e30] {
+    for target in [0.5, 0.6] {
         let request = CertifyRequest {
             target_radius: Some(target),
             ..certify_with_votes(floats(&[TWO_SIGMA_INPUT]), 20_000)
         };
         let prediction = certify_one(&mut client, request).await;
-        let found = certificate(&prediction);
+        let found = certified(&prediction);
         assert_eq!(found.stop_reason(), StopReason::TargetOutOfReach, "{found:?}");
-        assert!(found.votes < 10_000 && found.radius < 0.4, "{found:?}");
+        assert!(
+            found.votes < 10_000 && found.radius < 0.4 && found.radius > 0.2,
+            "{found:?}"
+        );
         recompute::assert_certificate(found, ALPHA);
     }
+}
+
+/// No input can be certified at a target above the limit. The error names the limit, and the server
+/// accepts the limit.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_target_above_the_limit_is_refused_with_the_limit() {
+    let server = TestServer::start(setup()).await;
+    let mut client = server.client().await;
+    let request = |target| CertifyRequest {
+        target_radius: Some(target),
+        ..certify_with_votes(floats(&[TWO_SIGMA_INPUT]), 200)
+    };
+    for target in [0.5, 5.0, 1e30] {
+        let refused = client.certify(request(target)).await.unwrap_err();
+        assert_eq!(violated_fields(&refused), ["target_radius"], "{target}");
+        let text = violation_text(&refused);
+        let limit = text
+            .strip_prefix("expected at most ")
+            .and_then(|rest| rest.split(',').next());
+        let limit: f64 = limit.unwrap_or_else(|| panic!("{text}")).parse().unwrap();
+        assert!((0.2..0.5).contains(&limit) && text.contains("alpha = 0.76"), "{text}");
+        client.certify(request(limit)).await.unwrap();
+        assert!(client.certify(request(limit * 1.001)).await.is_err());
+    }
+    // So few votes prove nothing.
+    let hopeless = CertifyRequest {
+        vote_budget: Some(5),
+        ..request(0.1)
+    };
+    let text = violation_text(&client.certify(hopeless).await.unwrap_err());
+    assert!(text.contains("expected more votes"), "{text}");
+}
+
+fn violation_text(status: &tonic::Status) -> String {
+    let violations = status.get_details_bad_request().unwrap().field_violations;
+    violations.into_iter().map(|violation| violation.description).collect()
 }
 
 /// Predict stops at the operator's target or budget, whichever comes first.

@@ -27,15 +27,14 @@ fn key(certificate: &Certificate) -> [u8; 32] {
     certificate.noise_key.to_vec().try_into().unwrap()
 }
 
-/// Counts the estimation votes with a negative first coordinate, whose square root is NaN.
+/// Counts the votes of both kinds with a negative first coordinate, whose square root is NaN.
 fn nan_votes(certificate: &Certificate, x: [f32; 4]) -> u64 {
     let grid = InputGrid::new(-1.0, 1.0, 8192).unwrap();
     let table = NoiseTable::new(grid.scale(0.25)).unwrap();
     let key = NoiseKey::from_bytes(key(certificate));
     let levels = x.map(|value| grid.snap(value).unwrap().0);
     let mut row = [0.0; 4];
-    let estimation = certificate.selection_votes..certificate.selection_votes + certificate.votes;
-    let negative = estimation.filter(|&vote| {
+    let negative = (0..certificate.selection_votes + certificate.votes).filter(|&vote| {
         fill_noisy_row(&table, &grid, &key, vote, &levels, &mut row).unwrap();
         row[0] < 0.0
     });
@@ -51,15 +50,16 @@ async fn a_row_of_nan_casts_no_vote() {
         let prediction = certify(&server, certify_with_votes(floats(&[x]), 1000)).await.remove(0);
         let found = certificate(&prediction);
         recompute::assert_certificate(found, ALPHA);
-        #[expect(clippy::cast_precision_loss, reason = "1000 votes at most")]
-        let votes = found.votes as f64;
+        let drawn = found.selection_votes + found.votes;
+        #[expect(clippy::cast_precision_loss, reason = "1100 votes at most")]
+        let votes = drawn as f64;
         let cast: f64 = prediction
             .robust_probabilities
             .iter()
             .map(|&share| f64::from(share) * votes)
             .sum();
-        #[expect(clippy::cast_precision_loss, reason = "1000 votes at most")]
-        let expected = (found.votes - nan_votes(found, x)) as f64;
+        #[expect(clippy::cast_precision_loss, reason = "1100 votes at most")]
+        let expected = (drawn - nan_votes(found, x)) as f64;
         assert!(
             (cast - expected).abs() < 0.01,
             "{cast} of {votes} votes were cast, not {expected}"

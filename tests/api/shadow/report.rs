@@ -116,13 +116,14 @@ async fn a_candidate_never_claims_more_than_its_own_server_proves_on_the_same_vo
             let exact = expected_row(alpha, &own_answers, &responses, bounds);
             let likewise = ShadowRow {
                 votes: candidate.votes,
+                predict_target_in_force: candidate.predict_target_in_force,
                 // The class of a candidate without a certificate follows from all votes.
                 agreements: candidate.agreements,
                 standard_agreements: candidate.standard_agreements,
                 ..exact
             };
             assert_eq!(*candidate, likewise);
-            assert_eq!(candidate.votes, own_serving.votes);
+            assert_eq!(candidate.votes, if alpha > 0.5 { own_serving.votes } else { 0 });
         }
         open += candidate.open;
         stopped_earlier += u64::from(candidate.votes < serving.votes);
@@ -132,6 +133,43 @@ async fn a_candidate_never_claims_more_than_its_own_server_proves_on_the_same_vo
         "the votes make no difference: {report:?}"
     );
     assert!(report.draws_votes);
+}
+
+/// The target of Predict has another cap at each alpha, and a candidate is evaluated with its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_candidate_is_evaluated_with_its_own_cap() {
+    // Far from the border every vote is for one class.
+    let rows = [[0.9; 4]; 10];
+    let setup = |alpha| smoothed_setup(alpha).with("certificate.predict_target_radius", 0.8);
+    let server = TestServer::start(setup(0.6).with("mixture.shadow_alphas", "[0.4, 0.9]")).await;
+    let mut client = server.client().await;
+    let served = client.predict(predict_request(floats(&rows))).await.unwrap();
+    let served = served.into_inner().predictions;
+    let report = report_for(&mut client, rows.len()).await;
+    let (serving, never, candidate) = (report.serving.unwrap(), &report.candidates[0], &report.candidates[1]);
+
+    let own = TestServer::start(setup(0.9)).await;
+    let own_answers = own
+        .client()
+        .await
+        .predict(predict_request(floats(&rows)))
+        .await
+        .unwrap();
+    let own_answers = own_answers.into_inner().predictions;
+    let expected = expected_row(0.9, &own_answers, &served, &report.radius_bounds);
+    assert_eq!((candidate.certified, candidate.unfinished), (10, 0), "{candidate:?}");
+    assert!(
+        (candidate.radius_sum - expected.radius_sum).abs() < 1e-9,
+        "{candidate:?} {expected:?}"
+    );
+    assert!(candidate.votes < serving.votes, "{candidate:?} {serving:?}");
+    assert!(
+        serving.predict_target_in_force > 0.1
+            && candidate.predict_target_in_force > serving.predict_target_in_force
+            && candidate.predict_target_in_force < 0.8,
+        "{candidate:?} {serving:?}"
+    );
+    assert_eq!((never.predict_target_in_force, never.open), (0.0, 0), "{never:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -148,7 +186,19 @@ async fn a_fixed_number_of_votes_leaves_no_candidate_open() {
         assert_eq!(
             *candidate,
             ShadowRow {
-                votes: 20 * 200,
+                votes: if alpha > 0.5 { 20 * 200 } else { 0 },
+                predict_target_in_force: candidate.predict_target_in_force,
+                // The own server of an alpha that certifies nothing draws fewer votes for the class.
+                agreements: if alpha > 0.5 {
+                    exact.agreements
+                } else {
+                    candidate.agreements
+                },
+                standard_agreements: if alpha > 0.5 {
+                    exact.standard_agreements
+                } else {
+                    candidate.standard_agreements
+                },
                 ..exact
             }
         );

@@ -99,6 +99,7 @@ pub fn expected_row(alpha: f64, responses: &[Prediction], baseline: &[Prediction
         votes: 0,
         radii,
         radius_sum: certified.iter().sum(),
+        predict_target_in_force: 0.0,
     }
 }
 

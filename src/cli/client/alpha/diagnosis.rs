@@ -74,6 +74,7 @@ mod tests {
         ServedAlpha {
             alpha,
             fallback_alpha: None,
+            limits: None,
             revision: String::new(),
             unavailable_reason: String::new(),
             largest_radius: 0.0,

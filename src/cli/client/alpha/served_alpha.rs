@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::cli::client::connection::error_messages::violation_lines;
+use crate::cli::client::info::predict_target_cap;
 use crate::cli::client::results::{norm_name, short_revision};
 use crate::cli::output;
-use crate::rpc::proto::{ConfigStatus, GetModelInfoResponse};
+use crate::rpc::proto::{CertificationLimits, ConfigStatus, GetModelInfoResponse};
 
 /// The part of a `GetModelInfoResponse` that concerns alpha.
 pub(super) struct ServedAlpha {
@@ -21,6 +22,8 @@ pub(super) struct ServedAlpha {
     pub norm: String,
     /// The reason why nothing can be certified; empty if certificates are available.
     pub unavailable_reason: String,
+    /// The limits of certification, with the target of Predict; `None` from an older server.
+    pub limits: Option<CertificationLimits>,
     /// The settings file that the server read, and its error if the server rejects the file.
     pub config: ConfigStatus,
 }
@@ -38,6 +41,7 @@ impl From<GetModelInfoResponse> for ServedAlpha {
                 norm => norm_name(norm),
             },
             unavailable_reason: info.unavailable_reason,
+            limits: info.certification,
             config: info.config.unwrap_or_default(),
         }
     }
@@ -58,6 +62,9 @@ impl ServedAlpha {
     pub(super) fn print_notes(&self) {
         if !self.unavailable_reason.is_empty() {
             output::note(format_args!("nothing can be certified: {}", self.unavailable_reason));
+        }
+        if let Some(cap) = self.limits.as_ref().and_then(predict_target_cap) {
+            output::note(cap);
         }
         if let Some(error) = &self.config.pending_error {
             let violations = violation_lines(&error.violations);
@@ -91,6 +98,8 @@ impl ServedAlpha {
             "config_revision": self.revision,
             "largest_possible_radius": self.largest_radius,
             "unavailable_reason": self.unavailable_reason,
+            "predict_target_in_force": self.limits.as_ref().map(|limits| limits.predict_target_in_force),
+            "largest_predict_target": self.limits.as_ref().map(|limits| limits.largest_predict_target),
             "pending_error": error.map(|error| violation_lines(&error.violations).trim().to_owned()),
         })
     }

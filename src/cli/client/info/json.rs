@@ -57,6 +57,8 @@ fn limits_json(limits: &CertificationLimits) -> Value {
         "failure_probability": limits.failure_probability, "min_failure_probability": limits.min_failure_probability,
         "predict_target_radius": limits.predict_target_radius, "predict_votes": limits.predict_votes,
         "bound": bound_name(limits.bound), "interactive_votes": limits.interactive_votes,
+        "predict_target_in_force": limits.predict_target_in_force,
+        "largest_predict_target": limits.largest_predict_target,
     })
 }
 

@@ -5,3 +5,4 @@ mod json;
 mod text;
 
 pub use command::{InfoArgs, run};
+pub(super) use text::{predict_target_cap, target_text};

@@ -165,11 +165,36 @@ fn predict_text(limits: &CertificationLimits) -> String {
     if limits.predict_votes == 0 {
         return "no votes needed".to_owned();
     }
-    let target = match limits.predict_target_radius {
-        radius if radius > 0.0 => format!("stops at radius {radius}"),
+    let target = match (limits.predict_target_in_force, limits.predict_target_radius) {
+        (in_force, _) if in_force > 0.0 => format!("stops at radius {}", target_text(in_force)),
+        (_, configured) if configured > 0.0 => "no radius can be certified".to_owned(),
         _ => "draws all of them".to_owned(),
     };
-    format!("up to {} votes, {target}", limits.predict_votes)
+    let cap = predict_target_cap(limits).map_or_else(String::new, |text| format!("\n{text}"));
+    format!("up to {} votes, {target}{cap}", limits.predict_votes)
+}
+
+/// One sentence about the cap on the target of Predict; `None` unless it applies.
+pub(in crate::cli::client) fn predict_target_cap(limits: &CertificationLimits) -> Option<String> {
+    let (in_force, configured) = (limits.predict_target_in_force, limits.predict_target_radius);
+    (in_force > 0.0 && in_force < configured).then(|| {
+        format!(
+            "certificate.predict_target_radius = {} is capped at {}: {} votes prove at most {} at this alpha",
+            target_text(configured),
+            target_text(in_force),
+            limits.predict_votes,
+            rounded_radius(limits.largest_predict_target)
+        )
+    })
+}
+
+/// A target radius. It is a setting and no claim, so it is rounded to the nearest number.
+pub(in crate::cli::client) fn target_text(radius: f64) -> String {
+    if radius < 0.001 {
+        format!("{radius:.1e}")
+    } else {
+        format!("{radius:.4}")
+    }
 }
 
 fn certify_text(limits: &CertificationLimits) -> String {
@@ -254,6 +279,32 @@ mod tests {
             "{gated}"
         );
         assert!(gated.ends_with("= 0.3333"), "{gated}");
+    }
+
+    #[test]
+    fn a_capped_target_is_shown_with_its_cap() {
+        assert_eq!(target_text(36.0 / 255.0), "0.1412");
+        assert_eq!(target_text(2.5e-5), "2.5e-5");
+        let limits = |in_force| CertificationLimits {
+            predict_votes: 240,
+            predict_target_radius: 0.1412,
+            predict_target_in_force: in_force,
+            largest_predict_target: 0.14,
+            ..Default::default()
+        };
+        assert_eq!(predict_text(&limits(0.1412)), "up to 240 votes, stops at radius 0.1412");
+        let capped = predict_text(&limits(0.105));
+        assert!(
+            capped.starts_with(
+                "up to 240 votes, stops at radius 0.1050\ncertificate.predict_target_radius = 0.1412 is \
+                                capped at 0.1050: 240 votes prove at most 0.1400"
+            ),
+            "{capped}"
+        );
+        assert_eq!(
+            predict_text(&limits(0.0)),
+            "up to 240 votes, no radius can be certified"
+        );
     }
 
     #[test]

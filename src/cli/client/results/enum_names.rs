@@ -1,7 +1,8 @@
 //! The wire's enums as short lower-case names: `CERTIFICATE_STATUS_CERTIFIED` becomes "certified".
 
 use crate::rpc::proto::{
-    BoundMethod, CertificateBasis, CertificateMethod, CertificateStatus, DataType, Norm, StopReason,
+    AbstentionReason, BoundMethod, CertificateBasis, CertificateMethod, CertificateStatus, ClassSource, DataType, Norm,
+    StopReason,
 };
 
 /// Removes the prefix. A value that this client does not know keeps its number: "unknown_99".
@@ -42,10 +43,26 @@ pub(in crate::cli::client) fn bound_name(value: i32) -> String {
     short_name("BOUND_METHOD_", known.map(|known| known.as_str_name()), value)
 }
 
-/// "target_reached", "target_out_of_reach", "vote_budget", "deadline", "not_sampled".
+/// "target_reached", "target_out_of_reach", "vote_budget", "deadline", "not_sampled",
+/// "class_settled".
 pub(super) fn stop_reason_name(value: i32) -> String {
     let known = StopReason::try_from(value).ok();
     short_name("STOP_REASON_", known.map(|known| known.as_str_name()), value)
+}
+
+/// "robust_model_unsure", "too_few_votes", "deadline", "snapping_loss"; empty without an abstention.
+pub(super) fn abstention_reason_name(value: i32) -> String {
+    if value == AbstentionReason::Unspecified as i32 {
+        return String::new();
+    }
+    let known = AbstentionReason::try_from(value).ok();
+    short_name("ABSTENTION_REASON_", known.map(|known| known.as_str_name()), value)
+}
+
+/// "certificate", "mixture", "standard_model".
+pub(super) fn class_source_name(value: i32) -> String {
+    let known = ClassSource::try_from(value).ok();
+    short_name("CLASS_SOURCE_", known.map(|known| known.as_str_name()), value)
 }
 
 /// "uint8", "float32".

@@ -48,6 +48,10 @@ pub struct PredictionRecord {
     pub class_index: u32,
     /// The name of the predicted class.
     pub label: String,
+    /// Where the class comes from: "certificate", "mixture" or "standard_model". Empty in the records
+    /// of older servers.
+    #[serde(default)]
+    pub class_source: String,
     /// `ln((1 - w) g + w h)` for each class, with w = `robust_weight`.
     pub mixed_logits: Vec<f32>,
     /// g, if it was requested.
@@ -104,6 +108,9 @@ pub struct CertificateRecord {
     pub basis: String,
     #[serde(default)]
     pub whole_range: bool,
+    /// Empty unless abstained, and in the records of older servers.
+    #[serde(default)]
+    pub abstention_reason: String,
 }
 
 /// `certimix.v1.Provenance`.
@@ -163,6 +170,7 @@ impl PredictionRecord {
             is_final: None,
             class_index: prediction.class_index,
             label: prediction.label,
+            class_source: enum_names::class_source_name(prediction.class_source),
             mixed_logits: prediction.mixed_logits,
             standard_probabilities: prediction.standard_probabilities,
             robust_probabilities: prediction.robust_probabilities,
@@ -238,6 +246,7 @@ impl From<proto::Certificate> for CertificateRecord {
             caveat: certificate.caveat,
             basis: enum_names::basis_name(certificate.basis),
             whole_range: certificate.whole_range,
+            abstention_reason: enum_names::abstention_reason_name(certificate.abstention_reason),
         }
     }
 }

@@ -29,7 +29,7 @@ fn row_json(row: &ShadowRow) -> Value {
         "robust_temperature": (row.robust_temperature > 0.0).then_some(row.robust_temperature),
         "inputs": row.inputs, "agreements": row.agreements, "standard_agreements": row.standard_agreements,
         "certified": row.certified, "gained": row.gained, "lost": row.lost, "unfinished": row.unfinished, "open": row.open, "likely": row.likely, "votes": row.votes,
-        "radii": row.radii, "radius_sum": row.radius_sum,
+        "radii": row.radii, "radius_sum": row.radius_sum, "predict_target_in_force": row.predict_target_in_force,
     })
 }
 

@@ -9,6 +9,7 @@ use super::row_text::{
     certified_change, certified_share, fallback_alpha, filled_buckets, histogram, likely_share, mean_votes,
     median_radius, share, short_number,
 };
+use crate::cli::client::info::target_text;
 use crate::cli::client::results::short_revision;
 use crate::rpc::proto::{GetShadowReportResponse, ShadowRow};
 
@@ -32,6 +33,7 @@ pub(super) fn header_lines(report: &GetShadowReportResponse) -> Vec<String> {
                 .to_owned(),
         );
     }
+    lines.extend(target_line(report));
     if report.dropped > 0 {
         lines.push(format!(
             "{} more inputs were not evaluated: the server was too busy for statistics",
@@ -39,6 +41,27 @@ pub(super) fn header_lines(report: &GetShadowReportResponse) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// The target radius that Predict uses with each mixture, if the cap makes them differ.
+fn target_line(report: &GetShadowReportResponse) -> Option<String> {
+    let rows = || report.serving.iter().chain(&report.candidates);
+    let certifying = || rows().filter(|row| row.predict_target_in_force > 0.0);
+    let largest = certifying().map(|row| row.predict_target_in_force).reduce(f64::max)?;
+    let capped: Vec<String> = certifying()
+        .filter(|row| row.predict_target_in_force < largest)
+        .map(|row| {
+            let target = target_text(row.predict_target_in_force);
+            format!("{target} at {}", short_number(row.alpha))
+        })
+        .collect();
+    (!capped.is_empty()).then(|| {
+        format!(
+            "Predict's target radius is {}, capped at {}",
+            target_text(largest),
+            capped.join(", ")
+        )
+    })
 }
 
 /// The columns that a narrow terminal leaves out, the first ones first. The others always appear.
@@ -260,6 +283,25 @@ mod tests {
             text.lines().all(|line| line.chars().count() == counted),
             "{counted}:\n{text}"
         );
+    }
+
+    #[test]
+    fn the_header_names_the_alphas_with_a_capped_target() {
+        let with_target = |alpha, target| ShadowRow {
+            predict_target_in_force: target,
+            ..row(alpha, 100)
+        };
+        let report = GetShadowReportResponse {
+            serving: Some(with_target(0.76, 0.1412)),
+            candidates: vec![with_target(0.4, 0.0), with_target(0.6, 0.1), with_target(0.9, 0.1412)],
+            ..Default::default()
+        };
+        let lines = header_lines(&report).join("\n");
+        assert!(
+            lines.contains("target radius is 0.1412, capped at 0.1000 at 0.6"),
+            "{lines}"
+        );
+        assert_eq!(target_line(&GetShadowReportResponse::default()), None);
     }
 
     #[test]
