@@ -57,6 +57,13 @@ class OrthogonalConv3x3(nn.Module):
         self.ranges = nn.ParameterList(nn.Parameter(half.clone()) for half in halves)
         self.bias = nn.Parameter(torch.zeros(outputs))
 
+    @classmethod
+    def identity(cls, channels: int) -> "OrthogonalConv3x3":
+        """A convolution that starts as the identity."""
+        convolution = cls(channels, channels)
+        nn.init.eye_(convolution.mix)
+        return convolution
+
     def orthogonal_matrices(self) -> list[nn.Parameter]:
         return [self.mix, *self.ranges]
 
@@ -168,6 +175,20 @@ class LipschitzNet(nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Images [N, 3, 32, 32] in [0, 1] to logits [N, 10]."""
         return self.layers(image - self.mean)
+
+    def deepen(self) -> None:
+        """Adds a convolution after the last one at 8 x 8 and at 4 x 4. Each starts as the identity,
+        and a second MaxMin changes nothing, so the network computes the same function as before.
+        """
+        layers = list(self.layers)
+        for channels in (128, 256):
+            last = max(
+                index
+                for index, layer in enumerate(layers)
+                if isinstance(layer, OrthogonalConv3x3) and layer.outputs == channels
+            )
+            layers[last + 2 : last + 2] = [OrthogonalConv3x3.identity(channels), MaxMin()]
+        self.layers = nn.Sequential(*layers).to(memory_format=torch.channels_last)
 
     def initialise_from_data(self, images: torch.Tensor) -> None:
         """Does nothing: no layer depends on the data."""

@@ -9,4 +9,5 @@ MODEL_SUMMARIES = {
     "smoothed-tiny": _SMOOTHED,
     "adversarial": "adversarially trained in l-infinity at 8/255, one gradient step (N-FGSM, de Jorge et al. 2022)",
     "lipschitz": "1-Lipschitz in l2 by construction (orthogonal convolutions, MaxMin)",
+    "lipschitz-deep": "1-Lipschitz in l2 by construction (orthogonal convolutions, MaxMin), two convolutions more",
 }
