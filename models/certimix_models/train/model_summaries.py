@@ -1,4 +1,4 @@
-"""The bundled models and how each is trained, in one line: for `--help` and for the manifests."""
+"""The models and how each is trained, in one line: for `--help` and for the manifests."""
 
 _SMOOTHED = "trained on Gaussian noise with consistency regularisation (Jeong and Shin 2020)"
 

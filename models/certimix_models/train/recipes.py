@@ -1,6 +1,4 @@
-"""How each bundled model is trained: its network, its loss, its number of epochs and its learning
-rates.
-"""
+"""How each model is trained: its network, its loss, its stages and its learning rates."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,10 +16,12 @@ TINY = NetworkShape((24, 56, 112), stem_kernel=4, stem_stride=2, stem_padding=1)
 
 @dataclass(frozen=True)
 class Stage:
-    """Epochs in which the learning rates rise to their peak and then decay linearly to zero."""
+    """Epochs in which the learning rates rise to their peak and then decay linearly."""
 
     epochs: int
     rate: float = 1.0  # the peak, as a share of the recipe's learning rates
+    final_rate: float = 0.0  # where the decay ends, as a share of the same
+    averaged: bool = False  # the stage ends with the average of its weights after each step
     deepened: bool = False  # adds layers to a Lipschitz network first
 
 
@@ -76,7 +76,11 @@ RECIPES = {
     "lipschitz-deep": Recipe(
         network=LipschitzNet,
         loss=losses.margin(temperature=0.2, offset=0.4),
-        stages=(Stage(20), Stage(14, rate=0.3, deepened=True)),
+        stages=(
+            Stage(20),
+            Stage(3, rate=0.3, final_rate=0.1875, deepened=True),
+            Stage(6, rate=0.2, final_rate=0.1, averaged=True),
+        ),
         batch=250,
         shift=2,
         muon_rate=0.05,

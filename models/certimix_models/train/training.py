@@ -1,4 +1,4 @@
-"""Trains one of the bundled models, exports it, and measures the exported file."""
+"""Trains one of the models, exports it, and measures the exported file."""
 
 import argparse
 import sys
@@ -14,6 +14,7 @@ from certimix_models.train.batches import LEVELS, Batches, add_noise
 from certimix_models.train.export import export_model
 from certimix_models.train.optimiser import Optimiser
 from certimix_models.train.recipes import RECIPES, Recipe, Stage
+from certimix_models.train.weight_average import WeightAverage
 
 WHITENING_IMAGES = 5_000
 
@@ -74,16 +75,26 @@ def run_stage(
     writes a checkpoint. A state from within the stage also restores the optimiser.
     """
     optimiser = Optimiser(
-        network, stage.rate * recipe.muon_rate, stage.rate * recipe.adam_rate, stage.epochs * len(batches)
+        network,
+        stage.rate * recipe.muon_rate,
+        stage.rate * recipe.adam_rate,
+        stage.epochs * len(batches),
+        stage.final_rate / stage.rate,
     )
+    average = WeightAverage(network) if stage.averaged else None
     if state["epochs_done"] > stage_start:
         optimiser.load_state_dict(state["optimiser"])
+        if average:
+            average.load_state_dict(state["average"])
     for epoch in range(state["epochs_done"], stage_start + stage.epochs):
         started = time.monotonic()
-        summary = run_epoch(network, optimiser, recipe, batches, epoch, stage_start)
+        summary = run_epoch(network, optimiser, average, recipe, batches, epoch, stage_start)
+        if average and epoch + 1 == stage_start + stage.epochs:
+            average.copy_to(network)
         state = {
             "network": network.state_dict(),
             "optimiser": optimiser.state_dict(),
+            "average": average.state_dict() if average else {},
             "epochs_done": epoch + 1,
             "seconds": state["seconds"] + time.monotonic() - started,
         }
@@ -94,7 +105,15 @@ def run_stage(
     return state
 
 
-def run_epoch(network, optimiser: Optimiser, recipe: Recipe, batches: Batches, epoch: int, stage_start: int) -> str:
+def run_epoch(
+    network,
+    optimiser: Optimiser,
+    average: WeightAverage | None,
+    recipe: Recipe,
+    batches: Batches,
+    epoch: int,
+    stage_start: int,
+) -> str:
     """Runs one epoch and returns its loss and accuracy as text."""
     loss_sum = correct = seen = 0
     progress = tqdm(
@@ -110,6 +129,8 @@ def run_epoch(network, optimiser: Optimiser, recipe: Recipe, batches: Batches, e
             logits, loss = recipe.loss(network, levels, labels, generator)
         loss.backward()
         optimiser.step((epoch - stage_start) * len(batches) + number)
+        if average:
+            average.add(network)
         seen += len(labels)
         loss_sum += loss.item() * len(labels)
         correct += (logits.argmax(1) == labels).sum().item()
