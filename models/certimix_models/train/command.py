@@ -9,7 +9,7 @@ from certimix_models.train.model_summaries import MODEL_SUMMARIES
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", choices=MODEL_SUMMARIES, help="the bundled model to train")
+    parser.add_argument("model", choices=MODEL_SUMMARIES, help="the model to train")
     parser.add_argument("--seed", type=int, default=1, help="seed of the weights and the batches (default: 1)")
     parser.add_argument(
         "--threads",
@@ -24,9 +24,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 TRAIN = Command(
     name="train",
-    summary="train a bundled model and export it to ONNX",
+    summary="train a CIFAR-10 model and export it to ONNX",
     description="""
-Trains one of the bundled CIFAR-10 models, exports it to ONNX with its manifest, and measures the
+Trains one of the CIFAR-10 models, exports it to ONNX with its manifest, and measures the
 accuracy of the exported file.
 
   certimix_models train standard

@@ -14,7 +14,13 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from certimix_models.train.convolutional_network import CLASSES, Conv3x3, ConvNet, UnscaledBatchNorm
-from certimix_models.train.lipschitz_network import LipschitzNet, MaxMin, OrthogonalConv3x3, OrthogonalLinear
+from certimix_models.train.lipschitz_network import (
+    LipschitzNet,
+    MaxMin,
+    OrthogonalConv3x3,
+    OrthogonalLinear,
+    SpaceToDepth,
+)
 
 OPSET = 17
 IR_VERSION = 8  # the one that was released with opset 17
@@ -113,35 +119,28 @@ def fold_batch_norm(conv: Conv3x3, norm: UnscaledBatchNorm) -> tuple[np.ndarray,
 
 def add_lipschitz(graph: GraphBuilder, network: LipschitzNet) -> None:
     network = copy.deepcopy(network).double()
-    network.project_weights()  # as orthogonal as float64 allows, before the weights are rounded once
+    network.project_weights(iterations=5)  # as orthogonal as float64 allows, before the weights are rounded once
     x = graph.node("Sub", ["input", graph.weight("mean", network.mean.numpy())], "centred")
-    channels, is_flat, channel_order = 3, False, slice(None)
+    channels, is_flat = 3, False
     for index, layer in enumerate(network.layers):
         name = "logits" if index == len(network.layers) - 1 else f"layer{index}"
         match layer:
-            case nn.PixelUnshuffle(downscale_factor=factor):
-                x = graph.node("SpaceToDepth", [x], name, blocksize=factor)
-                # ONNX orders the channels by the position in the block first, PyTorch by the old
-                # channel first.
-                channel_order = np.arange(channels * factor**2).reshape(channels, factor**2).T.ravel()
-                channels *= factor**2
+            case SpaceToDepth():
+                x = graph.node("SpaceToDepth", [x], name, blocksize=2)
+                channels *= 4
             case MaxMin():
                 x = graph.max_min(x, channels)
             case nn.Flatten():
                 x, is_flat = graph.node("Flatten", [x], name, axis=1), True
             case OrthogonalConv3x3():
-                x = graph.conv(
-                    x, to_float64(layer.kernel())[:, channel_order], to_float64(layer.bias), name, pads=[1] * 4
-                )
-                channels, channel_order = layer.outputs, slice(None)
+                x = graph.conv(x, to_float64(layer.kernel()), to_float64(layer.bias), name, pads=[1] * 4)
+                channels = layer.outputs
             case OrthogonalLinear() if is_flat:
                 x = graph.gemm(x, to_float64(layer.kernel()), to_float64(layer.bias), name)
                 channels = len(layer.bias)
             case OrthogonalLinear():
-                x = graph.conv(
-                    x, to_float64(layer.kernel())[:, channel_order, None, None], to_float64(layer.bias), name
-                )
-                channels, channel_order = len(layer.bias), slice(None)
+                x = graph.conv(x, to_float64(layer.kernel())[:, :, None, None], to_float64(layer.bias), name)
+                channels = len(layer.bias)
 
 
 def to_float64(tensor: torch.Tensor) -> np.ndarray:
