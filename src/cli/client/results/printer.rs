@@ -159,7 +159,7 @@ mod tests {
             "a-long-name-of-7-cat.png: cat within 0.2513, 112/112 votes, 0.0 s"
         );
         assert_eq!(text(53), "…7-cat.png: cat within 0.2513, 112/112 votes, 0.0 s");
-        assert_eq!(text(40), "…cat.png: cat within 0.2513, 0.0 s");
+        assert_eq!(text(40), "…of-7-cat.png: cat within 0.2513, 0.0 s");
     }
 
     #[test]
