@@ -222,7 +222,7 @@ fn a_variable_cannot_set_the_candidates() {
     ] {
         let message = message("", &[(variable, value)]);
         assert!(
-            message.starts_with(expected) && message.contains("in the environment"),
+            message.starts_with(expected) && message.contains(&format!("(environment variable {variable})")),
             "{message}"
         );
     }

@@ -240,7 +240,7 @@ fn settings_that_do_not_fit_the_models_are_refused() {
 fn models_with_different_classes_are_refused() {
     assert_start_fails(
         &Setup::pair("steep_g", "linear_h"),
-        &["do not fit together", "labels", "yes", "middle"],
+        &["do not fit together", "labels", "\"no\"", "\"left\""],
     );
 }
 
