@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::cli::text_layout::{Keep, display_width, printable, shorten};
 
-/// The labels of the model that do not tell which class is meant.
+/// The labels of the model, and those that do not tell which class is meant.
 #[derive(Debug, Default)]
 pub(super) struct ClassNames {
+    labels: Vec<String>,
     repeated: HashSet<String>,
 }
 
@@ -20,6 +21,7 @@ impl ClassNames {
         }
         let repeated = counts.into_iter().filter(|(_, count)| *count > 1);
         Self {
+            labels: labels.to_vec(),
             repeated: repeated.map(|(label, _)| label.to_owned()).collect(),
         }
     }
@@ -32,6 +34,12 @@ impl ClassNames {
             Some(index) if self.repeated.contains(label) => format!("{} ({index})", printable(label)),
             _ => printable(label),
         }
+    }
+
+    /// The name of the class with this index.
+    pub(super) fn of_index(&self, index: u32) -> String {
+        let label = usize::try_from(index).ok().and_then(|index| self.labels.get(index));
+        self.full(label.map_or("", String::as_str), Some(index))
     }
 
     /// The name in at most `width` columns: the whole name, or its first words and the index, or the

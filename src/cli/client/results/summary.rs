@@ -85,10 +85,45 @@ fn distinct_values(records: &[PredictionRecord], field: impl Fn(&PredictionRecor
     values.join(", then ")
 }
 
-/// The reasons for missing certificates, the most frequent first.
+/// The reasons for missing certificates: the kinds of abstentions in one line, and the other
+/// reasons, the most frequent first.
 fn reason_lines(records: &[PredictionRecord]) -> Vec<String> {
+    let has_kind = |record: &&PredictionRecord| !record.certificate.abstention_reason.is_empty();
+    let abstained: Vec<&PredictionRecord> = records.iter().filter(has_kind).collect();
+    let others = records
+        .iter()
+        .filter(|record| !has_kind(record) && !record.is_certified());
+    let mut lines: Vec<String> = abstention_line(&abstained).into_iter().collect();
+    lines.extend(other_reason_lines(others));
+    lines
+}
+
+/// "9 abstained: 7 robust model unsure, 2 too few votes". Abstentions with one reason show it whole.
+fn abstention_line(abstained: &[&PredictionRecord]) -> Option<String> {
+    let first = &abstained.first()?.certificate;
+    let total = abstained.len();
+    if abstained.iter().all(|record| record.certificate.reason == first.reason) {
+        return Some(format!("{total} abstained: {}", first.reason));
+    }
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for record in abstained {
+        *counts.entry(&record.certificate.abstention_reason).or_default() += 1;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+    let kinds: Vec<String> = counts
+        .into_iter()
+        .map(|(kind, count)| format!("{count} {}", kind.replace('_', " ")))
+        .collect();
+    Some(format!(
+        "{total} abstained: {} (--json gives each reason)",
+        kinds.join(", ")
+    ))
+}
+
+fn other_reason_lines<'a>(records: impl Iterator<Item = &'a PredictionRecord>) -> Vec<String> {
     let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    for record in records.iter().filter(|record| !record.is_certified()) {
+    for record in records {
         *counts
             .entry((&record.certificate.status, &record.certificate.reason))
             .or_default() += 1;
@@ -198,6 +233,29 @@ mod tests {
                 "1 more not certified: --json gives each reason"
             ]
         );
+    }
+
+    #[test]
+    fn abstentions_are_counted_by_their_kind() {
+        let abstained = |kind: &str, reason: &str| {
+            let mut record = certified_record();
+            record.certificate.status = "abstained".into();
+            record.certificate.abstention_reason = kind.into();
+            record.certificate.reason = reason.into();
+            record
+        };
+        let unsure = |reason| abstained("robust_model_unsure", reason);
+        let records = [
+            unsure("a"),
+            abstained("too_few_votes", "b"),
+            unsure("c"),
+            certified_record(),
+        ];
+        assert_eq!(
+            reason_lines(&records),
+            ["3 abstained: 2 robust model unsure, 1 too few votes (--json gives each reason)"]
+        );
+        assert_eq!(reason_lines(&[unsure("a"), unsure("a")]), ["2 abstained: a"]);
     }
 
     #[test]

@@ -12,6 +12,9 @@ use super::prediction_record::PredictionRecord;
 use super::text_format::{certificate_text, certificate_text_without_votes, certificate_word, rounded_radius};
 use crate::cli::text_layout::{Keep, display_width, printable, shorten};
 
+/// Marks a class that is not certified.
+const UNPROVEN_MARK: &str = "?";
+
 /// Marks a wrong class.
 const WRONG_MARK: &str = " ✗";
 
@@ -19,8 +22,8 @@ const WRONG_MARK: &str = " ✗";
 const FILE_WIDTH: usize = 24;
 pub(super) const CLASS_WIDTH: usize = 20;
 
-/// The narrowest column of classes: "class 12345" and the mark.
-pub(super) const MIN_CLASS_WIDTH: usize = 13;
+/// The narrowest column of classes: "class 12345" and the marks.
+pub(super) const MIN_CLASS_WIDTH: usize = 14;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {
@@ -207,17 +210,29 @@ fn true_class(record: &PredictionRecord, classes: &ClassNames, width: usize) -> 
     )
 }
 
+/// "cat"; "cat?" where nothing is certified, with the class of the standard model where that is
+/// another one and there is room: "cat? g: dog".
 fn predicted_class(record: &PredictionRecord, classes: &ClassNames, width: usize) -> String {
-    let mark = if record.is_correct() == Some(false) {
-        WRONG_MARK
-    } else {
-        ""
+    let mark = match (record.is_certified(), record.is_correct()) {
+        (true, Some(false)) => WRONG_MARK.to_owned(),
+        (true, _) => String::new(),
+        (false, Some(false)) => format!("{UNPROVEN_MARK}{WRONG_MARK}"),
+        (false, _) => UNPROVEN_MARK.to_owned(),
     };
-    let width = width.saturating_sub(display_width(mark));
-    format!(
+    let name_width = width.saturating_sub(display_width(&mark));
+    let class = format!(
         "{}{mark}",
-        classes.fitting(&record.label, Some(record.class_index), width)
-    )
+        classes.fitting(&record.label, Some(record.class_index), name_width)
+    );
+    if record.is_certified() || record.standard_class_index == record.class_index {
+        return class;
+    }
+    let with_standard = format!("{class} g: {}", classes.of_index(record.standard_class_index));
+    if display_width(&with_standard) <= width {
+        with_standard
+    } else {
+        class
+    }
 }
 
 /// The name of each file in at most `width` columns: without its directory where the name is
