@@ -26,6 +26,7 @@ SOURCES = {
         "lipschitz": {"standard.onnx", "lipschitz.onnx"},
         "smoothed": {"standard.onnx", "smoothed-025.onnx"},
     },
+    "inside_radius_gated.csv": {"lipschitz": {"standard.onnx", "lipschitz.onnx"}},
     "inside_radius_nearest.csv": {"smoothed": {"standard.onnx", "smoothed-025.onnx", "inside_radius.csv"}},
     "certified.csv": {"": {name for name in VOTES if name.startswith("votes_")}},
     "fig3.csv": {"": {"standard.onnx", "lipschitz.onnx", "votes_smoothed-025.csv", "far_votes_smoothed-050.csv"}},
