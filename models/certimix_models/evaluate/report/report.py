@@ -32,6 +32,7 @@ SOURCES = {
     "fig3.csv": {"": {"standard.onnx", "lipschitz.onnx", "votes_smoothed-025.csv", "far_votes_smoothed-050.csv"}},
     "setting.csv": {"": {"standard.onnx", "lipschitz.onnx"}},
     "class_thresholds.csv": {"": {"standard.onnx", "lipschitz.onnx"}},
+    "gated_autoattack.csv": {"": {"standard.onnx", "lipschitz.onnx", "setting.csv"}},
     "gated_pgd.csv": {"": {"standard.onnx", "lipschitz.onnx", "setting.csv"}},
 }
 # For tables with parts: the values that a column must contain.
