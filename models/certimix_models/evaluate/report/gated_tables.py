@@ -142,4 +142,5 @@ GATED_TABLES: dict[str, Callable[[str], Table]] = {
     "setting-half": lambda _: setting_table("0.5"),
     "class_thresholds": class_thresholds_table,
     "gated_pgd": gated_pgd_table,
+    "gated_autoattack": gated_autoattack_table,
 }

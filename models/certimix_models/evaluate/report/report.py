@@ -26,11 +26,13 @@ SOURCES = {
         "lipschitz": {"standard.onnx", "lipschitz.onnx"},
         "smoothed": {"standard.onnx", "smoothed-025.onnx"},
     },
+    "inside_radius_gated.csv": {"lipschitz": {"standard.onnx", "lipschitz.onnx"}},
     "inside_radius_nearest.csv": {"smoothed": {"standard.onnx", "smoothed-025.onnx", "inside_radius.csv"}},
     "certified.csv": {"": {name for name in VOTES if name.startswith("votes_")}},
     "fig3.csv": {"": {"standard.onnx", "lipschitz.onnx", "votes_smoothed-025.csv", "far_votes_smoothed-050.csv"}},
     "setting.csv": {"": {"standard.onnx", "lipschitz.onnx"}},
     "class_thresholds.csv": {"": {"standard.onnx", "lipschitz.onnx"}},
+    "gated_autoattack.csv": {"": {"standard.onnx", "lipschitz.onnx", "setting.csv"}},
     "gated_pgd.csv": {"": {"standard.onnx", "lipschitz.onnx", "setting.csv"}},
 }
 # For tables with parts: the values that a column must contain.

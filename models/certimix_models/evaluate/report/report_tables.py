@@ -322,4 +322,5 @@ TABLES: dict[str, Callable[[str], Table]] = {
     "autoattack": autoattack_table,
     "inside_radius": certificate_attacks_table,
     "inside_radius_nearest": certificate_attacks_table,
+    "inside_radius_gated": certificate_attacks_table,
 } | GATED_TABLES
