@@ -25,7 +25,7 @@ pub enum ModelSet {
     Tiny,
 }
 
-/// The settings of `config/cifar10.toml` that limit votes, and a long time for a request.
+/// The settings of `config/cifar10-smoothed.toml` that limit votes, and a long time for a request.
 pub const VOTE_SETTINGS: &[(&str, &str)] = &[
     ("certificate.predict_votes", "240"),
     ("certificate.predict_target_radius", "0.1411764705882353"),

@@ -51,6 +51,45 @@ async fn set_returns_when_the_new_alpha_is_in_force() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn set_changes_the_fallback_weight_too() {
+    let setup = Setup::pair("linear_g", "linear_h").with("mixture.alpha", 0.6);
+    let (server, file, address) = start_server(&setup);
+    let set = |alpha, weight| {
+        let arguments = [
+            "alpha",
+            "set",
+            alpha,
+            "--fallback-alpha",
+            weight,
+            "--config",
+            &file,
+            "--address",
+            &address,
+        ];
+        process::run(&arguments, &[])
+    };
+    for (alpha, weight, expected) in [("0.9", "0.25", 0.25), ("0.9", "0", 0.0)] {
+        let output = set(alpha, weight);
+        assert!(output.status.success(), "{output:?}");
+        let shown = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            !shown.contains("unchanged") && shown.contains(&format!("fallback_alpha {weight}")),
+            "{shown}"
+        );
+        let provenance = server.info().await.provenance.unwrap();
+        assert_eq!((provenance.alpha, provenance.fallback_alpha), (0.9, Some(expected)));
+    }
+    let refused = set("0.5", "0.6");
+    assert!(!refused.status.success());
+    assert!(
+        String::from_utf8(refused.stderr)
+            .unwrap()
+            .contains("mixture.fallback_alpha")
+    );
+    assert_eq!(server.info().await.provenance.unwrap().alpha, 0.9);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn set_waits_for_the_end_of_a_ramp() {
     let setup = setup().text("mixture.alpha_ramp", "1s");
     let (server, file, address) = start_server(&setup);

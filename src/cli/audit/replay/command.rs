@@ -46,7 +46,7 @@ pub struct ReplayArgs {
         value_name = "FILE",
         env = "CERTIMIX_CONFIG",
         hide_env_values = true,
-        default_value = "config/cifar10.toml"
+        default_value = "config/cifar10-smoothed.toml"
     )]
     pub config: PathBuf,
 }

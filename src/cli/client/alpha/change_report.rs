@@ -91,7 +91,8 @@ impl ChangeReport {
 
     fn to_lines(&self) -> Vec<String> {
         let (before, after) = (&self.before, &self.after);
-        if is_same(before.alpha, after.alpha) && is_same(before.alpha, after.config.target_alpha) {
+        let has_same_alpha = is_same(before.alpha, after.alpha) && is_same(before.alpha, after.config.target_alpha);
+        if has_same_alpha && before.fallback_alpha == after.fallback_alpha {
             return vec![format!("unchanged: alpha {}", after.to_text())];
         }
         let mut lines = vec![format!("alpha {} → {}", before.alpha, after.to_text())];

@@ -11,6 +11,7 @@ const HELP: &str = "\
 Examples:
   certimix alpha get
   certimix alpha set 0.8 --config config/cifar10.toml
+  certimix alpha set 0.8 --fallback-alpha 0 --config config/cifar10.toml
   certimix alpha set 0.8 --config /etc/certimix/certimix.toml --address 10.0.0.7:50051
 
 alpha is the weight of the robust model in the mixture. A larger alpha makes predictions more robust and less accurate. At \

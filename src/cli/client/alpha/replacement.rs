@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn a_concurrent_change_is_kept() -> anyhow::Result<()> {
         let (_directory, file) = file("mixture.alpha = 0.6\n")?;
-        let edited = file.with_alpha(Alpha::new(0.7)?)?;
+        let edited = file.with_alpha(Alpha::new(0.7)?, None)?;
         let prepared = Replacement::prepare(&file, &file.text, &edited)?;
         fs::write(&file.path, "mixture.alpha = 0.8\n")?;
         assert!(prepared.commit().is_err());
@@ -182,7 +182,10 @@ mod tests {
     #[test]
     fn the_second_of_two_changes_fails_at_once() -> anyhow::Result<()> {
         let (_directory, file) = file("mixture.alpha = 0.6\n")?;
-        let (first, second) = (file.with_alpha(Alpha::new(0.7)?)?, file.with_alpha(Alpha::new(0.8)?)?);
+        let (first, second) = (
+            file.with_alpha(Alpha::new(0.7)?, None)?,
+            file.with_alpha(Alpha::new(0.8)?, None)?,
+        );
         let prepared = Replacement::prepare(&file, &file.text, &first)?;
         let error = Replacement::prepare(&file, &file.text, &second).err();
         assert!(error.is_some_and(|error| error.to_string().contains("another process is changing")));
@@ -197,7 +200,7 @@ mod tests {
     fn a_read_only_file_is_not_changed() -> anyhow::Result<()> {
         let (_directory, file) = file("mixture.alpha = 0.6\n")?;
         fs::set_permissions(&file.path, fs::Permissions::from_mode(0o444))?;
-        let edited = file.with_alpha(Alpha::new(0.7)?)?;
+        let edited = file.with_alpha(Alpha::new(0.7)?, None)?;
         let error = replace(&file, &file.text, &edited).err();
         assert!(error.is_some_and(|error| error.to_string().contains("is read-only")));
         Ok(())

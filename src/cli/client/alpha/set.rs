@@ -21,6 +21,10 @@ pub(super) struct SetArgs {
     /// The new weight of the robust model, from 0 to 1
     alpha: f64,
 
+    /// Also set the weight for inputs on which nothing can be certified, from 0 to alpha
+    #[arg(long, value_name = "WEIGHT")]
+    fallback_alpha: Option<f64>,
+
     /// The server's settings file
     #[arg(long, value_name = "FILE", env = "CERTIMIX_CONFIG")]
     config: PathBuf,
@@ -55,7 +59,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 pub(super) async fn set(args: SetArgs) -> anyhow::Result<()> {
     let alpha = Alpha::new(args.alpha)?;
     let file = SettingsFile::open(&args.config)?;
-    let edited = file.with_alpha(alpha)?;
+    let fallback_alpha = args.fallback_alpha.map(Alpha::new).transpose()?;
+    let edited = file.with_alpha(alpha, fallback_alpha)?;
     if !alpha.can_certify() {
         output::note("warning: at alpha 0.5 and below nothing can be certified");
     }
@@ -84,6 +89,7 @@ pub(super) async fn set(args: SetArgs) -> anyhow::Result<()> {
         file: &file,
         edited: &edited,
         alpha: alpha.get(),
+        fallback_alpha: fallback_alpha.map(Alpha::get),
     };
     match change.wait(args.timeout.into()).await {
         Ok(after) => ChangeReport { before, after, shadow }.print(args.json),
@@ -132,6 +138,8 @@ struct PendingChange<'a> {
     file: &'a SettingsFile,
     edited: &'a SettingsText,
     alpha: f64,
+    /// `None` if the command does not change it.
+    fallback_alpha: Option<f64>,
 }
 
 impl PendingChange<'_> {
@@ -144,7 +152,7 @@ impl PendingChange<'_> {
             let info = self.connection.model_info().await.map_err(WaitError::Other)?;
             let served = ServedAlpha::from(info);
             let is_loaded = served.config.file_sha256 == sha256;
-            if is_loaded && is_same(served.alpha, self.alpha) {
+            if is_loaded && self.is_in_force(&served) {
                 status_line.finish_and_clear();
                 return Ok(served);
             }
@@ -172,6 +180,12 @@ impl PendingChange<'_> {
             status_line.set_message(format!("alpha {} → {}", served.alpha, self.alpha));
             tokio::time::sleep(POLL_INTERVAL).await;
         }
+    }
+
+    /// Whether the server uses the new weights.
+    fn is_in_force(&self, served: &ServedAlpha) -> bool {
+        let has_fallback = |weight| served.fallback_alpha.is_some_and(|served| is_same(served, weight));
+        is_same(served.alpha, self.alpha) && self.fallback_alpha.is_none_or(has_fallback)
     }
 
     /// The result of a wait that does not see the new alpha: the server is on a ramp, or it has not

@@ -86,23 +86,26 @@ impl SettingsFile {
         read.settings.filter(|_| is_valid)
     }
 
-    /// The text with another `mixture.alpha`.
-    pub(super) fn with_alpha(&self, alpha: Alpha) -> anyhow::Result<SettingsText> {
-        let text = self.with_mixture_value("alpha", alpha.get())?;
+    /// The text with another `mixture.alpha`, and another `mixture.fallback_alpha` if one is given.
+    pub(super) fn with_alpha(&self, alpha: Alpha, fallback_alpha: Option<Alpha>) -> anyhow::Result<SettingsText> {
+        let mut text = self.with_mixture_value(&self.text, "alpha", alpha)?;
+        if let Some(fallback_alpha) = fallback_alpha {
+            text = self.with_mixture_value(&text, "fallback_alpha", fallback_alpha)?;
+        }
         // A smaller alpha may leave fallback_alpha above it.
         self.check(&text, &["mixture.alpha", "mixture.fallback_alpha"])?;
         Ok(text)
     }
 
-    /// The text with another value of the key `name` of `[mixture]`.
-    fn with_mixture_value(&self, name: &str, number: f64) -> anyhow::Result<SettingsText> {
+    /// `text` with another value of the key `name` of `[mixture]`.
+    fn with_mixture_value(&self, text: &SettingsText, name: &str, weight: Alpha) -> anyhow::Result<SettingsText> {
         let message = || format!("{} is not valid TOML", self.given_path.display());
-        let mut document: DocumentMut = self.text.0.parse().with_context(message)?;
+        let mut document: DocumentMut = text.0.parse().with_context(message)?;
         let mixture = document.entry("mixture").or_insert_with(toml_edit::table);
         let Some(mixture) = mixture.as_table_like_mut() else {
             bail!("{}: mixture: expected a table", self.given_path.display());
         };
-        let mut value = Value::from(number);
+        let mut value = Value::from(weight.get());
         // Keeps the white space and the comment around the old value.
         if let Some(old) = mixture.get(name).and_then(Item::as_value) {
             *value.decor_mut() = old.decor().clone();
@@ -145,7 +148,7 @@ mod tests {
 
     fn with_alpha(text: &str, alpha: f64) -> anyhow::Result<String> {
         let (_directory, file) = open(text)?;
-        Ok(file.with_alpha(Alpha::new(alpha)?)?.0)
+        Ok(file.with_alpha(Alpha::new(alpha)?, None)?.0)
     }
 
     #[test]

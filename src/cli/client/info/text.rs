@@ -30,9 +30,16 @@ pub(super) fn info_rows(info: &GetModelInfoResponse) -> Vec<(&'static str, Strin
     }
     rows.push(("classes", classes_text(&info.labels)));
     rows.push(("certificate", certificate_kind_text(info)));
-    if let Some(limits) = &info.certification {
-        rows.push(("predict", predict_text(limits)));
-        rows.push(("certify", certify_text(limits)));
+    let draws_votes = info
+        .robust
+        .as_ref()
+        .is_none_or(|robust| robust.guarantee == VOTING_GUARANTEE);
+    match &info.certification {
+        Some(limits) if draws_votes => {
+            rows.push(("predict", predict_text(limits)));
+            rows.push(("certify", certify_text(limits)));
+        }
+        _ => rows.push(("predict", "one row of each model, no votes".to_owned())),
     }
     rows.push((
         "requests",
@@ -55,6 +62,9 @@ fn classes_text(labels: &[String]) -> String {
     };
     format!("{}: {}{rest}", labels.len(), shown.join(", "))
 }
+
+/// The guarantee of the models that draw votes, as GetModelInfo names it.
+const VOTING_GUARANTEE: &str = "gaussian_smoothing";
 
 /// The weights of the robust model, and its temperature.
 fn mixture_text(provenance: &Provenance) -> String {
