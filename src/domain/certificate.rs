@@ -103,6 +103,11 @@ pub struct SamplingDetails {
     /// The deduction from the radius that makes it cover inputs off the grid; 0 for bytes, which
     /// all lie on the grid.
     pub snapping_loss: f64,
+    /// The target radius of the request, as the caller or the operator set it.
+    pub requested_target_radius: Option<f64>,
+    /// The radius that the vote budget of the request would prove if all votes were for one class,
+    /// before the snapping loss is subtracted.
+    pub largest_possible_radius: f64,
 }
 
 /// A claim about one prediction.

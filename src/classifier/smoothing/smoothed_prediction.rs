@@ -24,6 +24,10 @@ pub(in crate::classifier) struct CertificateContext {
     pub(in crate::classifier) selection_votes: u64,
     pub(in crate::classifier) noise_key: [u8; 32],
     pub(in crate::classifier) snapping_loss: f64,
+    /// The target of the request, before the snapping loss is added to it.
+    pub(in crate::classifier) requested_target_radius: Option<f64>,
+    /// The radius that unanimous votes within the budget prove.
+    pub(in crate::classifier) largest_possible_radius: f64,
     /// Rows in one run. The base classifier is the model at this batch shape.
     pub(in crate::classifier) batch_size: usize,
     /// The reason why no input can be certified; `None` if an input can be certified.
@@ -146,5 +150,7 @@ fn sampling(
         sigma: plan.sigma.get(),
         total_variation: plan.total_variation,
         snapping_loss: context.snapping_loss,
+        requested_target_radius: context.requested_target_radius,
+        largest_possible_radius: context.largest_possible_radius,
     }
 }

@@ -50,6 +50,8 @@ pub(super) fn certified_record() -> PredictionRecord {
             two_sided: false,
             target_radius: 0.1,
             snapping_loss: 0.0,
+            requested_target_radius: 0.0,
+            largest_possible_radius: 0.0,
             sigma: 0.25,
             total_variation: 1e-13,
             caveat: String::new(),

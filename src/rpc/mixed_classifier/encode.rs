@@ -138,6 +138,8 @@ fn certificate(certificate: Certificate) -> proto::Certificate {
         message.sigma = sampling.sigma;
         message.total_variation = sampling.total_variation;
         message.snapping_loss = sampling.snapping_loss;
+        message.requested_target_radius = sampling.requested_target_radius.unwrap_or(0.0);
+        message.largest_possible_radius = sampling.largest_possible_radius;
     }
     message
 }
@@ -222,6 +224,8 @@ mod tests {
                 sigma: 0.5,
                 total_variation: 1e-9,
                 snapping_loss: 1e-3,
+                requested_target_radius: Some(0.3),
+                largest_possible_radius: 0.9,
             }),
             stop_reason: StopReason::VoteBudget,
             radius_sq_levels: u64::MAX,

@@ -195,6 +195,9 @@ async fn a_reached_target_ends_the_votes() {
             found.target_radius > needed && found.target_radius < needed * (1.0 + 1e-14),
             "{found:?}"
         );
+        assert_eq!(found.requested_target_radius, target);
+        // The radius so far is at most that of a unanimous budget, which is that of 20,000 votes.
+        assert!(found.largest_possible_radius >= found.radius, "{found:?}");
         recompute::assert_certificate(found, ALPHA);
         votes_before = found.votes;
     }

@@ -100,6 +100,12 @@ pub struct CertificateRecord {
     pub two_sided: bool,
     pub target_radius: f64,
     pub snapping_loss: f64,
+    /// The target radius as it was requested; 0 if there is none, and in the records of older servers.
+    #[serde(default)]
+    pub requested_target_radius: f64,
+    /// The radius that the vote budget of the request would prove if all votes were for one class.
+    #[serde(default)]
+    pub largest_possible_radius: f64,
     pub sigma: f64,
     pub total_variation: f64,
     pub caveat: String,
@@ -241,6 +247,8 @@ impl From<proto::Certificate> for CertificateRecord {
             two_sided: certificate.two_sided,
             target_radius: certificate.target_radius,
             snapping_loss: certificate.snapping_loss,
+            requested_target_radius: certificate.requested_target_radius,
+            largest_possible_radius: certificate.largest_possible_radius,
             sigma: certificate.sigma,
             total_variation: certificate.total_variation,
             caveat: certificate.caveat,
