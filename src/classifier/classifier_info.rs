@@ -6,8 +6,9 @@ use super::models::{Engine, ModelSummary};
 use super::prediction::certificate_restriction::CertificateRestriction;
 use super::prediction::unavailability::unavailable_reason;
 use super::smoothing::smoother::Smoother;
-use crate::certificate::{BoundMethod, RadiusMethod, Sides, SmoothingPlan, Tally, certify};
-use crate::domain::{CertificateMethod, ModelGuarantee, Norm};
+use super::smoothing::target_radius::CertificationGoal;
+use crate::certificate::RadiusMethod;
+use crate::domain::{BoundKind, CertificateMethod, ModelGuarantee, Norm};
 use crate::settings::{CertificateSettings, MixtureSettings};
 
 /// The description of the served models and of their certificates.
@@ -68,21 +69,10 @@ impl ClassifierInfo {
 /// Returns the radius that `certificate.max_votes` unanimous votes prove; 0 if it cannot be
 /// computed.
 fn unanimous_radius(smoother: &Smoother, mixture: &MixtureSettings, certificate: &CertificateSettings) -> f64 {
-    let votes = certificate.max_votes;
-    let plan = SmoothingPlan {
-        alpha: mixture.weights.alpha(),
-        sigma: smoother.sigma,
-        radius_method: certificate.radius,
-        bound_method: BoundMethod::ClopperPearson { votes },
-        failure_probability: certificate.failure_probability,
-        sides: Sides::OneSided,
-        target_radius: None,
-        total_variation: smoother.total_variation,
+    let goal = CertificationGoal {
+        bound: BoundKind::ClopperPearson,
+        vote_budget: certificate.max_votes,
+        ..CertificationGoal::predict(mixture.weights.alpha(), smoother, certificate)
     };
-    let unanimous = Tally {
-        votes,
-        votes_for_class: votes,
-        votes_for_runner_up: 0,
-    };
-    certify(&plan, unanimous).map_or(0.0, |proven| proven.radius)
+    goal.unanimous_radius()
 }

@@ -22,7 +22,7 @@ use super::smoothing::smoother::Smoother;
 use super::smoothing::target_radius::TargetRadius;
 use super::smoothing::vote_loop::VoteLoop;
 use super::smoothing::vote_trace::VoteTrace;
-use crate::certificate::{SmoothingPlan, Tally, Temperature, VoteRule, certify, radius_to_prove};
+use crate::certificate::{SmoothingPlan, Temperature, VoteRule, radius_to_prove};
 use crate::domain::{Input, PerRole, Prediction, RequestStage, RequestTimings};
 use crate::scheduler::Reservation;
 
@@ -144,13 +144,18 @@ impl VotePredictor<'_> {
             reservation,
         } = *self;
         let engine = &context.engine;
+        let goal = params.goal(context.mixture.weights.alpha(), context.certificate.radius, smoother);
+        let target = params.target_radius.map(TargetRadius::in_force);
         VoteLoop {
             smoother,
             spec: &engine.spec,
             reservation,
             chunking: engine.vote_chunking,
             rule: VoteRule {
-                plan: self.smoothing_plan(snapping_loss),
+                plan: SmoothingPlan {
+                    target_radius: target.map(|target| radius_to_prove(target, snapping_loss)),
+                    ..goal.plan()
+                },
                 classes: engine.labels.len(),
                 vote_budget: params.vote_budget,
                 snapping_loss,
@@ -162,8 +167,8 @@ impl VotePredictor<'_> {
                 selection_votes: context.certificate.selection_votes,
                 noise_key,
                 snapping_loss,
-                requested_target_radius: params.target_radius.map(TargetRadius::in_force),
-                largest_possible_radius: self.unanimous_radius(),
+                requested_target_radius: target,
+                largest_possible_radius: goal.unanimous_radius(),
                 batch_size: engine.scheduler.max_batch_size().robust,
                 unavailable_reason: unavailable_reason(&engine.robust.guarantee, context.mixture.weights.alpha()),
             },
@@ -172,39 +177,6 @@ impl VotePredictor<'_> {
             drain_deadline: &engine.drain_deadline,
             standard_log_probs,
             trace,
-        }
-    }
-
-    /// The radius that the vote budget of this request proves if all votes are for one class, before
-    /// the snapping loss is subtracted.
-    fn unanimous_radius(&self) -> f64 {
-        let Self {
-            context,
-            smoother,
-            params,
-            ..
-        } = self;
-        let goal = params.goal(context.mixture.weights.alpha(), context.certificate.radius, smoother);
-        let unanimous = Tally {
-            votes: goal.vote_budget,
-            votes_for_class: goal.vote_budget,
-            votes_for_runner_up: 0,
-        };
-        certify(&goal.plan(), unanimous).map_or(0.0, |proven| proven.radius)
-    }
-
-    fn smoothing_plan(&self, snapping_loss: f64) -> SmoothingPlan {
-        let Self {
-            context,
-            smoother,
-            params,
-            ..
-        } = self;
-        let goal = params.goal(context.mixture.weights.alpha(), context.certificate.radius, smoother);
-        let target = params.target_radius.map(TargetRadius::in_force);
-        SmoothingPlan {
-            target_radius: target.map(|target| radius_to_prove(target, snapping_loss)),
-            ..goal.plan()
         }
     }
 }

@@ -41,11 +41,7 @@ pub fn is_provable_target(
         },
         ..*plan
     };
-    let unanimous = Tally {
-        votes: vote_budget,
-        votes_for_class: vote_budget,
-        votes_for_runner_up: 0,
-    };
+    let unanimous = Tally::default().filled_up_to(vote_budget);
     Ok(certify(&plan, unanimous)?.target_accepted)
 }
 

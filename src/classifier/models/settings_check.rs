@@ -19,32 +19,22 @@ pub(super) fn check_settings(
     let mut violations = Violations::default();
     let is_smoothed = matches!(guarantee, ModelGuarantee::GaussianSmoothing { .. });
     let takes_temperature = output_kind == OutputKind::Logits && !is_smoothed;
-    let candidates = &settings.shadow_candidates;
-    let served_temperature = [settings.mixture.robust_temperature];
-    let candidate_temperatures: Vec<_> = candidates
-        .iter()
+    let served = settings.mixture.robust_temperature;
+    let fits = |temperature: Temperature| temperature == Temperature::ONE || takes_temperature;
+    let message = || {
+        format!(
+            "the temperature must be 1 for a robust model with guarantee \"{}\" and these outputs: it has no effect on \
+             votes or probabilities",
+            guarantee.name()
+        )
+    };
+    violations.check(fits(served), "mixture.robust_temperature", message);
+    // A candidate that follows the served temperature adds no violation of its own.
+    let candidates = settings.shadow_candidates.iter();
+    let mut others = candidates
         .map(|candidate| candidate.robust_temperature)
-        .collect();
-    for (key, temperatures) in [
-        ("mixture.robust_temperature", served_temperature.as_slice()),
-        ("mixture.shadow_candidates", &candidate_temperatures),
-    ] {
-        // A candidate that follows the served temperature adds no violation of its own.
-        let is_new = |temperature: &&Temperature| {
-            key == "mixture.robust_temperature" || **temperature != settings.mixture.robust_temperature
-        };
-        let has_temperature = temperatures
-            .iter()
-            .filter(is_new)
-            .any(|&temperature| temperature != Temperature::ONE);
-        violations.check(!has_temperature || takes_temperature, key, || {
-            format!(
-                "the temperature must be 1 for a robust model with guarantee \"{}\" and these outputs: it has no \
-                 effect on votes or probabilities",
-                guarantee.name()
-            )
-        });
-    }
+        .filter(|&other| other != served);
+    violations.check(others.all(fits), "mixture.shadow_candidates", message);
     // Two batches for each input whose votes are drawn at the same time.
     let needed_rows = max_concurrent_inputs(settings) * 2 * settings.runtime.robust_batch_size.unwrap_or(1);
     let has_capacity = !is_smoothed || bulk_capacity(settings.scheduler.queue_rows) >= needed_rows;

@@ -2,8 +2,8 @@
 
 use super::smoother::Smoother;
 use crate::certificate::{
-    Alpha, BoundMethod, CertificateError, FailureProbability, RadiusMethod, Sides, Sigma, SmoothingPlan, capped_target,
-    is_provable_target, largest_target,
+    Alpha, BoundMethod, CertificateError, FailureProbability, RadiusMethod, Sides, Sigma, SmoothingPlan, Tally,
+    capped_target, certify, is_provable_target, largest_target,
 };
 use crate::domain::BoundKind;
 use crate::settings::CertificateSettings;
@@ -118,6 +118,12 @@ impl CertificationGoal {
             target_radius: None,
             total_variation: self.total_variation,
         }
+    }
+
+    /// The radius that the whole vote budget proves if all votes are for one class, before the
+    /// snapping loss is subtracted; 0 if it cannot be computed.
+    pub(in crate::classifier) fn unanimous_radius(&self) -> f64 {
+        certify(&self.plan(), Tally::default().filled_up_to(self.vote_budget)).map_or(0.0, |proven| proven.radius)
     }
 
     /// The largest target that can be proven if `target` is larger than it; `None` if votes can

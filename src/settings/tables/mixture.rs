@@ -63,15 +63,16 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<(MixtureSettings,
     reader.check(fallback_alpha <= alpha, FALLBACK_ALPHA, || {
         format!("expected a number from 0 to mixture.alpha = {alpha}, found {fallback_alpha}")
     });
+    let guard_rails = alpha_min..=alpha_max;
+    let outside = |weight: f64| {
+        format!(
+            "{weight} is outside the guard rails mixture.alpha_min = {alpha_min} to mixture.alpha_max = {alpha_max}"
+        )
+    };
+    reader.check(guard_rails.contains(&alpha), ALPHA, || outside(alpha));
     // A fallback_alpha that follows alpha adds no violation of its own.
-    for (key, weight) in [(ALPHA, alpha), (FALLBACK_ALPHA, fallback_alpha)] {
-        let is_same = key.name == FALLBACK_ALPHA.name && fallback_alpha == alpha;
-        reader.check(is_same || (alpha_min..=alpha_max).contains(&weight), key, || {
-            format!(
-                "{weight} is outside the guard rails mixture.alpha_min = {alpha_min} to mixture.alpha_max = {alpha_max}"
-            )
-        });
-    }
+    let is_allowed = fallback_alpha == alpha || guard_rails.contains(&fallback_alpha);
+    reader.check(is_allowed, FALLBACK_ALPHA, || outside(fallback_alpha));
     let robust_temperature = reader.float(
         SettingKey::live(
             "mixture.robust_temperature",

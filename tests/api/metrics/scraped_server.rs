@@ -45,13 +45,5 @@ pub fn linear_setup() -> Setup {
 
 /// Settings where a vote takes about 20 ms, and the queue holds one request for votes at a time.
 pub fn slow_setup() -> Setup {
-    Setup::pair("linear_g", "slow_smoothed")
-        .batch_size(1)
-        .with("certificate.selection_votes", 1)
-        .with("certificate.max_votes", 1_000_000)
-        .with("certificate.failure_probability", 0.4)
-        .with("server.max_inputs", 1)
-        .with("scheduler.queue_rows", 2)
-        .text("server.max_request_time", "1h")
-        .text("server.drain_timeout", "60s")
+    Setup::one_slow_request().text("server.drain_timeout", "60s")
 }

@@ -9,18 +9,6 @@ use crate::support::predict_stream::PredictStreamClient;
 use crate::support::server::{Client, TEST_TIMEOUT};
 use crate::support::{Setup, TestServer, messages};
 
-/// Settings whose queue holds one request for votes at a time.
-fn one_request_queue() -> Setup {
-    Setup::pair("linear_g", "slow_smoothed")
-        .batch_size(1)
-        .with("certificate.selection_votes", 1)
-        .with("certificate.max_votes", 1_000_000)
-        .with("certificate.failure_probability", 0.4)
-        .with("server.max_inputs", 1)
-        .with("scheduler.queue_rows", 2)
-        .text("server.max_request_time", "1h")
-}
-
 /// Requests one vote until the queue is full, or no longer full.
 async fn request_until(client: &mut Client, full: bool) {
     let changed = async {
@@ -44,7 +32,7 @@ async fn request_until(client: &mut Client, full: bool) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_cancelled_request_releases_its_reservation() {
-    let server = TestServer::start(one_request_queue()).await;
+    let server = TestServer::start(Setup::one_slow_request()).await;
     let mut client = server.client().await;
     let mut other = server.client().await;
     // The request below may occupy the queue first, so this one is repeated. Once admitted, it
@@ -63,7 +51,7 @@ async fn a_cancelled_request_releases_its_reservation() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_dropped_certify_stream_releases_its_reservation() {
-    let server = TestServer::start(one_request_queue()).await;
+    let server = TestServer::start(Setup::one_slow_request()).await;
     let mut client = server.client().await;
     let endless = certify_with_votes(floats(&[CLEAR_INPUT]), 1_000_000);
     let mut stream = server
@@ -81,7 +69,7 @@ async fn a_dropped_certify_stream_releases_its_reservation() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_dropped_predict_stream_releases_its_reservations() {
-    let setup = one_request_queue().with("certificate.predict_votes", 1_000_000);
+    let setup = Setup::one_slow_request().with("certificate.predict_votes", 1_000_000);
     let server = TestServer::start(setup).await;
     let mut client = server.client().await;
     let mut stream = PredictStreamClient::open(server.client().await).await;
@@ -100,7 +88,7 @@ async fn a_dropped_predict_stream_releases_its_reservations() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_broken_connection_releases_its_reservations() {
-    let server = TestServer::start(one_request_queue()).await;
+    let server = TestServer::start(Setup::one_slow_request()).await;
     let mut client = server.client().await;
     let endless = certify_with_votes(floats(&[CLEAR_INPUT]), 1_000_000);
     let endpoint = server.endpoint();

@@ -26,6 +26,18 @@ pub struct Setup {
 }
 
 impl Setup {
+    /// Settings where a vote takes about 20 ms, and the queue holds one request for votes at a time.
+    pub fn one_slow_request() -> Self {
+        Self::pair("linear_g", "slow_smoothed")
+            .batch_size(1)
+            .with("certificate.selection_votes", 1)
+            .with("certificate.max_votes", 1_000_000)
+            .with("certificate.failure_probability", 0.4)
+            .with("server.max_inputs", 1)
+            .with("scheduler.queue_rows", 2)
+            .text("server.max_request_time", "1h")
+    }
+
     /// Starts from two fixtures on the CPU, one session each, and a port that the system chooses.
     pub fn pair(standard: &str, robust: &str) -> Self {
         Self {
