@@ -3,14 +3,18 @@
 """
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from torch import nn
+from tqdm import tqdm
 
 from certimix_models import result_tables
+from certimix_models.dataset.cifar10 import load_cifar10
+from certimix_models.evaluate.experiments.result_cache import RowCache
 from certimix_models.evaluate.mathematics import certificate_formulas
-from certimix_models.evaluate.networks.bundled_model import BundledModel, TemperatureScaled
+from certimix_models.evaluate.networks.bundled_model import BundledModel, TemperatureScaled, pixels_to_floats
 from certimix_models.evaluate.networks.cached_logits import split_halves
 
 SETTINGS = "setting.csv"
@@ -81,3 +85,25 @@ def reported_images(count: int, total: int) -> np.ndarray:
     settings. More images begin with the same ones, so that their raw results serve again.
     """
     return np.random.default_rng(0).permutation(split_halves(total)[1])[:count]
+
+
+def attack_reported_images(
+    options: argparse.Namespace,
+    cache: RowCache,
+    chunk_images: int,
+    attack_chunk: Callable[[np.ndarray, np.ndarray, np.ndarray], list[dict]],
+) -> list[dict]:
+    """The rows of `attack_chunk(images, labels, indices)` over the reported images, in chunks whose
+    rows survive a restart.
+    """
+    cifar10 = load_cifar10(options.work_dir)
+    selected = reported_images(options.images, len(cifar10.test_labels))
+    rows = []
+    with tqdm(total=len(selected), unit="image") as progress:
+        for start in range(0, len(selected), chunk_images):
+            part = selected[start : start + chunk_images]
+            images, labels = pixels_to_floats(cifar10.test_images[part]), cifar10.test_labels[part].astype(np.int64)
+            rows += cache.get(f"{start:05}", lambda x=images, y=labels, part=part: attack_chunk(x, y, part))
+            progress.update(len(part))
+    print(cache.time_taken())
+    return rows

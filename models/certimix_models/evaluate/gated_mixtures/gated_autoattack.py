@@ -12,10 +12,8 @@ from collections import Counter
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from certimix_models import result_tables
-from certimix_models.dataset.cifar10 import load_cifar10
 from certimix_models.evaluate.attacks.ball_projection import project_into_open_ball
 from certimix_models.evaluate.attacks.l2_attacks import minimise_margin
 from certimix_models.evaluate.attacks.margin_functions import GatedMargin
@@ -24,13 +22,13 @@ from certimix_models.evaluate.experiments.result_cache import RowCache
 from certimix_models.evaluate.gated_mixtures.compared_mixtures import (
     SETTINGS,
     ComparedMixture,
+    attack_reported_images,
     load_compared_mixtures,
-    reported_images,
 )
 from certimix_models.evaluate.gated_mixtures.gated_autoattack_figure import draw_figure
 from certimix_models.evaluate.gated_mixtures.gated_pgd import GATE_WIDTH
 from certimix_models.evaluate.mathematics.accuracy_interval import accuracy_columns
-from certimix_models.evaluate.networks.bundled_model import load_model, pixels_to_floats
+from certimix_models.evaluate.networks.bundled_model import load_model
 from certimix_models.evaluate.networks.mixture import AlphaMixture, GatedMixture
 
 CHUNK_IMAGES = 10
@@ -60,8 +58,6 @@ def attack_images(
     options: argparse.Namespace, mixtures: list[ComparedMixture]
 ) -> list[tuple[ComparedMixture, list[dict]]]:
     """Each mixture with a row for each image: its state, and its certified radius for its label."""
-    cifar10 = load_cifar10(options.work_dir)
-    selected = reported_images(options.images, len(cifar10.test_labels))
     budget = AutoAttackBudget()
     settings = {
         "models": [mixtures[0].g.sha256, mixtures[0].h.sha256],
@@ -71,17 +67,10 @@ def attack_images(
         "effort": vars(budget),
         "seed": options.seed,
     }
-    cache, rows = RowCache(options.results_dir / "gated_autoattack", settings), []
-    with tqdm(total=len(selected), unit="image") as progress:
-        for start in range(0, len(selected), CHUNK_IMAGES):
-            part = selected[start : start + CHUNK_IMAGES]
-            images, labels = pixels_to_floats(cifar10.test_images[part]), cifar10.test_labels[part].astype(np.int64)
-            rows += cache.get(
-                f"{start:05}",
-                lambda x=images, y=labels, part=part: attack_chunk(mixtures, x, y, part, budget, options.seed),
-            )
-            progress.update(len(part))
-    print(cache.time_taken())
+    cache = RowCache(options.results_dir / "gated_autoattack", settings)
+    rows = attack_reported_images(
+        options, cache, CHUNK_IMAGES, lambda *chunk: attack_chunk(mixtures, *chunk, budget, options.seed)
+    )
     return [(mixture, [row for row in rows if row["rule"] == mixture.rule]) for mixture in mixtures]
 
 

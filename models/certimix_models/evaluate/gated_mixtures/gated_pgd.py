@@ -10,10 +10,8 @@ import sys
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from certimix_models import result_tables
-from certimix_models.dataset.cifar10 import load_cifar10
 from certimix_models.evaluate.attacks.ball_projection import project_into_open_ball
 from certimix_models.evaluate.attacks.l2_attacks import minimise_margin
 from certimix_models.evaluate.attacks.margin_functions import GatedMargin
@@ -22,12 +20,12 @@ from certimix_models.evaluate.experiments.result_cache import RowCache
 from certimix_models.evaluate.gated_mixtures.compared_mixtures import (
     SETTINGS,
     ComparedMixture,
+    attack_reported_images,
     load_compared_mixtures,
-    reported_images,
 )
 from certimix_models.evaluate.gated_mixtures.gated_pgd_figure import draw_figure
 from certimix_models.evaluate.mathematics.accuracy_interval import accuracy_columns
-from certimix_models.evaluate.networks.bundled_model import load_model, pixels_to_floats
+from certimix_models.evaluate.networks.bundled_model import load_model
 from certimix_models.evaluate.networks.mixture import AlphaMixture, GatedMixture
 
 EPSILONS = (36 / 255, 0.5)
@@ -58,8 +56,6 @@ def run(options: argparse.Namespace) -> None:
 
 def attack_images(options: argparse.Namespace, mixtures: list[ComparedMixture]) -> list[dict]:
     """One row for each image and radius: whether each mixture is right under each attack."""
-    cifar10 = load_cifar10(options.work_dir)
-    selected = reported_images(options.images, len(cifar10.test_labels))
     settings = {
         "models": [mixtures[0].g.sha256, mixtures[0].h.sha256],
         "mixtures": [mixture.settings() for mixture in mixtures],
@@ -68,17 +64,8 @@ def attack_images(options: argparse.Namespace, mixtures: list[ComparedMixture]) 
         "steps": options.steps,
         "seed": options.seed,
     }
-    cache, rows = RowCache(options.results_dir / "gated_pgd", settings), []
-    with tqdm(total=len(selected), unit="image") as progress:
-        for start in range(0, len(selected), CHUNK_IMAGES):
-            part = selected[start : start + CHUNK_IMAGES]
-            images, labels = pixels_to_floats(cifar10.test_images[part]), cifar10.test_labels[part].astype(np.int64)
-            rows += cache.get(
-                f"{start:05}",
-                lambda x=images, y=labels, part=part: attack_chunk(mixtures, x, y, part, options),
-            )
-            progress.update(len(part))
-    print(cache.time_taken())
+    cache = RowCache(options.results_dir / "gated_pgd", settings)
+    rows = attack_reported_images(options, cache, CHUNK_IMAGES, lambda *chunk: attack_chunk(mixtures, *chunk, options))
     return rows
 
 
