@@ -7,6 +7,7 @@
 //! the request log are all made from this record.
 
 mod call_observer;
+mod caller;
 mod code;
 mod outcome;
 mod record;
@@ -15,6 +16,7 @@ mod rpc;
 mod trace_context;
 
 pub use call_observer::{CallObserver, CallObservers};
+pub use caller::{Caller, Fingerprint, Principal};
 pub use code::Code;
 pub use outcome::{Outcome, RefusalReason};
 pub use record::{CallRecord, CertificateCounts};

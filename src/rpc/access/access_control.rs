@@ -9,6 +9,7 @@ use tonic::Status;
 use tonic::codegen::http::HeaderMap;
 
 use super::credentials::{Credentials, CredentialsError};
+use crate::call::Principal;
 use crate::live::digest;
 use crate::settings::AccessSettings;
 
@@ -104,14 +105,15 @@ impl AccessControl {
         Some(TlsAcceptor::from(Arc::clone(&tls.config)))
     }
 
-    /// Checks the bearer token of a request for `path`.
+    /// Checks the bearer token of a request for `path`. Returns the principal of the token, or `None`
+    /// if the request needs none.
     ///
     /// # Errors
     /// UNAUTHENTICATED if the request needs a token and has no valid one.
-    pub(in crate::rpc) fn authorize(&self, path: &str, headers: &HeaderMap) -> Result<(), Status> {
+    pub(in crate::rpc) fn authorize(&self, path: &str, headers: &HeaderMap) -> Result<Option<Principal>, Status> {
         match &self.in_force.load().credentials.tokens {
-            Some(tokens) if !path.starts_with(HEALTH_SERVICE) => tokens.check(headers),
-            _ => Ok(()),
+            Some(tokens) if !path.starts_with(HEALTH_SERVICE) => tokens.check(headers).map(Some),
+            _ => Ok(None),
         }
     }
 }

@@ -8,6 +8,7 @@ use tonic::codegen::http::HeaderMap;
 use tonic::codegen::http::header::AUTHORIZATION;
 
 use super::credential_file::read_file;
+use crate::call::{Fingerprint, Principal};
 
 /// The most tokens in a file. Each request is compared with every token.
 const MAX_TOKENS: usize = 64;
@@ -47,11 +48,11 @@ impl BearerTokens {
         }
     }
 
-    /// Checks that the `authorization` header carries one of the tokens.
+    /// Checks that the `authorization` header carries one of the tokens, and returns its principal.
     ///
     /// # Errors
     /// UNAUTHENTICATED. The message states what is missing and never shows what the caller sent.
-    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Status> {
+    pub(super) fn check(&self, headers: &HeaderMap) -> Result<Principal, Status> {
         let Some(value) = headers.get(AUTHORIZATION) else {
             return Err(Status::unauthenticated(
                 "this server requires a token: send the metadata \"authorization: Bearer TOKEN\"",
@@ -72,7 +73,7 @@ impl BearerTokens {
             known | accepted.as_slice().ct_eq(token)
         });
         if bool::from(is_known) {
-            return Ok(());
+            return Ok(Principal::Token(Fingerprint::of(token)));
         }
         Err(Status::unauthenticated(
             "the token is not one of this server's tokens; it may have been rotated",
@@ -88,7 +89,7 @@ mod tests {
 
     const GOOD: &str = "0123456789abcdef";
 
-    fn check(tokens: &BearerTokens, authorization: &str) -> Result<(), Status> {
+    fn check(tokens: &BearerTokens, authorization: &str) -> Result<Principal, Status> {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_str(authorization).unwrap());
         tokens.check(&headers)

@@ -8,9 +8,11 @@
 mod access_control;
 mod bearer_tokens;
 mod certificate_chain;
+mod client_certificate;
 mod credential_file;
 mod credentials;
 mod tls;
 
 pub use access_control::{AccessControl, PreparedCredentials};
+pub(in crate::rpc) use client_certificate::certificate_principal;
 pub use credentials::CredentialsError;

@@ -8,14 +8,22 @@ use std::time::Instant;
 
 use tonic::codegen::http::{HeaderMap, HeaderValue};
 use tonic::metadata::{MetadataMap, MetadataValue};
-use tonic::{Response, Status};
+use tonic::{Request, Response, Status};
 
-use crate::call::TraceContext;
-use crate::call::{CallObserver as _, CallObservers, CallRecord, CertificateCounts, Code, RequestId, RequestIds, Rpc};
+use crate::call::{
+    CallObserver as _, CallObservers, CallRecord, Caller, CertificateCounts, Code, Principal, RequestId, RequestIds,
+    Rpc, TraceContext,
+};
 use crate::classifier::{ClassifierError, MixedClassifier, RequestPredictions};
 
 /// The header that carries the request ID, in requests and responses.
 pub(in crate::rpc) const REQUEST_ID: &str = "x-request-id";
+
+/// The caller of a request that did not come over a connection of the server.
+const UNKNOWN_CALLER: Caller = Caller {
+    principal: Principal::Unknown,
+    connection: 0,
+};
 
 /// Begins tracked calls. Clones share one state.
 #[derive(Clone, Debug)]
@@ -45,10 +53,12 @@ impl CallTracker {
     }
 
     /// Begins a call whose headers have just arrived.
-    pub(in crate::rpc) fn begin(&self, rpc: Rpc, metadata: &MetadataMap) -> TrackedCall {
+    pub(in crate::rpc) fn begin<T>(&self, rpc: Rpc, request: &Request<T>) -> TrackedCall {
+        let metadata = request.metadata();
         let id = metadata.get(REQUEST_ID).map(MetadataValue::as_encoded_bytes);
         let id = id.and_then(RequestId::from_caller);
         let mut call = self.begin_with_id(rpc, id.unwrap_or_else(|| self.shared.ids.next()), Instant::now());
+        call.caller = request.extensions().get().copied().unwrap_or(UNKNOWN_CALLER);
         if self.shared.reads_trace_context {
             let header = |name| metadata.get(name).and_then(|value| value.to_str().ok());
             call.record.trace = TraceContext::parse(header("traceparent"), header("tracestate"));
@@ -64,6 +74,7 @@ impl CallTracker {
     fn begin_with_id(&self, rpc: Rpc, id: RequestId, received_at: Instant) -> TrackedCall {
         TrackedCall {
             record: CallRecord::new(rpc, id, received_at),
+            caller: UNKNOWN_CALLER,
             tracker: self.clone(),
             has_ended: false,
         }
@@ -74,6 +85,7 @@ impl CallTracker {
 #[derive(Debug)]
 pub(in crate::rpc) struct TrackedCall {
     record: CallRecord,
+    caller: Caller,
     tracker: CallTracker,
     has_ended: bool,
 }
@@ -82,6 +94,12 @@ impl TrackedCall {
     /// The time at which the call was received.
     pub(in crate::rpc) fn received_at(&self) -> Instant {
         self.record.begun
+    }
+
+    /// The caller, by whom the capacity of the models is shared.
+    #[expect(dead_code, reason = "the scheduler reads it in the next commit")]
+    pub(in crate::rpc) fn caller(&self) -> Caller {
+        self.caller
     }
 
     /// Records the configuration of `classifier` and the number of inputs.
@@ -148,6 +166,7 @@ impl TrackedCall {
         StreamCallTracker {
             rpc: self.record.rpc,
             id: self.record.id,
+            caller: self.caller,
             trace: self.record.trace.clone(),
             tracker: self.tracker.clone(),
             messages: 0,
@@ -179,6 +198,7 @@ impl Drop for TrackedCall {
 #[derive(Debug)]
 pub(in crate::rpc) struct StreamCallTracker {
     rpc: Rpc,
+    caller: Caller,
     id: RequestId,
     trace: TraceContext,
     tracker: CallTracker,
@@ -190,6 +210,7 @@ impl StreamCallTracker {
     pub(in crate::rpc) fn begin_message(&mut self) -> TrackedCall {
         self.messages += 1;
         let mut call = self.tracker.begin_with_id(self.rpc, self.id, Instant::now());
+        call.caller = self.caller;
         call.record.message = Some(self.messages);
         call.record.trace = self.trace.clone();
         call

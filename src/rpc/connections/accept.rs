@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::connection::ConnectionServer;
 use super::log_throttle::LogThrottle;
+use crate::call::Principal;
 use crate::rpc::unix_socket::UnixSocketListener;
 
 /// The pause after a failure that the next attempt would repeat, such as a lack of file
@@ -53,7 +54,10 @@ impl ConnectionListener for UnixSocketListener {
 
     /// Serves without tokens: the operating system has checked the permissions of the socket file.
     async fn serve(server: Arc<ConnectionServer>, connection: UnixStream) {
-        server.serve_http2(connection, Instant::now(), None).await;
+        let principal = connection
+            .peer_cred()
+            .map_or(Principal::Unknown, |user| Principal::UnixUser(user.uid()));
+        server.serve_http2(connection, Instant::now(), principal, None).await;
     }
 }
 

@@ -24,8 +24,9 @@ use super::log_throttle::LogThrottle;
 use super::method_descriptors::MethodDescriptors;
 use super::monitored_io::MonitoredIo;
 use super::request::RequestHandler;
+use crate::call::{Caller, Principal};
 use crate::live::CurrentSnapshot;
-use crate::rpc::access::AccessControl;
+use crate::rpc::access::{AccessControl, certificate_principal};
 use crate::rpc::common::call_tracker::CallTracker;
 use crate::settings::ConnectionSettings;
 
@@ -95,12 +96,19 @@ impl ConnectionServer {
             tracing::debug!(%error, "connection setup failed");
             return;
         }
+        let peer = stream
+            .peer_addr()
+            .map_or(Principal::Unknown, |peer| Principal::at(peer.ip()));
         match self.access.tls_acceptor() {
-            None => self.serve_http2(stream, accepted_at, Some(&self.access)).await,
+            None => {
+                self.serve_http2(stream, accepted_at, peer, Some(&self.access)).await;
+            }
             Some(acceptor) => {
                 // Boxed so that a plaintext connection does not carry the state of TLS.
                 if let Some(stream) = Box::pin(self.tls_handshake(acceptor, stream)).await {
-                    self.serve_http2(stream, accepted_at, Some(&self.access)).await;
+                    let principal = certificate_principal(stream.get_ref().1).unwrap_or(peer);
+                    self.serve_http2(stream, accepted_at, principal, Some(&self.access))
+                        .await;
                 }
             }
         }
@@ -138,16 +146,26 @@ impl ConnectionServer {
         None
     }
 
-    /// Serves HTTP/2 on `io` until one side ends it. With `access`, every request needs a valid
-    /// token.
-    pub(super) async fn serve_http2<T>(&self, io: T, accepted_at: Instant, access: Option<&Arc<AccessControl>>)
-    where
+    /// Serves HTTP/2 on `io` until one side ends it. Requests belong to `principal`. With `access`,
+    /// every request needs a valid token, and belongs to the principal of its token.
+    pub(super) async fn serve_http2<T>(
+        &self,
+        io: T,
+        accepted_at: Instant,
+        principal: Principal,
+        access: Option<&Arc<AccessControl>>,
+    ) where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let settings = self.live.server();
         let activity = Arc::new(ConnectionActivity::default());
         let closing = CancellationToken::new();
+        let number = self.next_connection.fetch_add(1, Relaxed);
         let handler = RequestHandler {
+            caller: Caller {
+                principal,
+                connection: number,
+            },
             routes: self.routes.clone(),
             methods: Arc::clone(&self.methods),
             counts: Arc::clone(&self.counts),
@@ -161,7 +179,6 @@ impl ConnectionServer {
         let io = TokioIo::new(MonitoredIo::new(io, Arc::clone(&activity), write_timeout));
         let service = service_fn(move |request| handler.handle(request));
         let mut connection = pin!(http2(&settings.connections).serve_connection(io, service));
-        let number = self.next_connection.fetch_add(1, Relaxed);
         let limits = LifetimeLimits::new(&settings.connections, number);
         let mut lifetime = ConnectionLifetime::new(limits, accepted_at);
         let mut shutdown = self.shutdown();

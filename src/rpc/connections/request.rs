@@ -20,6 +20,7 @@ use super::message_framing::MessageFraming;
 use super::method_descriptors::MethodDescriptors;
 use super::request_body::{RequestBody, TimeoutScope};
 use super::response_body::ResponseBody;
+use crate::call::Caller;
 use crate::live::CurrentSnapshot;
 use crate::rpc::access::AccessControl;
 use crate::rpc::common::call_tracker::CallTracker;
@@ -28,6 +29,8 @@ use crate::rpc::common::status_correction::correct_response;
 
 /// Handles the requests of one connection.
 pub(super) struct RequestHandler {
+    /// The caller of the requests that carry no token.
+    pub(super) caller: Caller,
     pub(super) routes: Routes,
     pub(super) methods: Arc<MethodDescriptors>,
     pub(super) counts: Arc<ConnectionCounts>,
@@ -47,12 +50,13 @@ impl RequestHandler {
     /// Handles one request.
     pub(super) fn handle(
         &self,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
     ) -> impl Future<Output = Result<Response<ResponseBody>, Infallible>> + Send + use<> {
         let open_request = OpenRequest::new(&self.activity);
         let closing = || Box::pin(self.closing.clone().cancelled_owned());
         let end_of_endless = MethodDescriptors::has_endless_response(request.uri().path()).then(closing);
-        let routed = self.authorize(&request).map(|()| {
+        let routed = self.authorize(&request).map(|caller| {
+            request.extensions_mut().insert(caller);
             let max_request_time = self.live.server().max_request_time;
             let timeout = requested_timeout(request.headers())
                 .map_or(max_request_time, |requested| requested.min(max_request_time));
@@ -80,16 +84,21 @@ impl RequestHandler {
         }
     }
 
-    fn authorize(&self, request: &Request<Incoming>) -> Result<(), Box<Status>> {
+    /// Checks the token of `request`, and returns its caller.
+    fn authorize(&self, request: &Request<Incoming>) -> Result<Caller, Box<Status>> {
         let Some(access) = &self.access else {
-            return Ok(());
+            return Ok(self.caller);
         };
-        access
-            .authorize(request.uri().path(), request.headers())
-            .map_err(|status| {
+        match access.authorize(request.uri().path(), request.headers()) {
+            Ok(principal) => Ok(Caller {
+                principal: principal.unwrap_or(self.caller.principal),
+                ..self.caller
+            }),
+            Err(status) => {
                 self.counts.unauthenticated.fetch_add(1, Relaxed);
-                Box::new(status)
-            })
+                Err(Box::new(status))
+            }
+        }
     }
 }
 

@@ -63,7 +63,7 @@ impl MixedClassifierService {
 #[tonic::async_trait]
 impl MixedClassifier for MixedClassifierService {
     async fn predict(&self, request: Request<PredictRequest>) -> Result<Response<PredictResponse>, Status> {
-        let mut call = self.context.calls.begin(Rpc::Predict, request.metadata());
+        let mut call = self.context.calls.begin(Rpc::Predict, &request);
         let result = match self.context.snapshot_and_deadline(&request, &call) {
             Ok((snapshot, deadline)) => predict_response(&snapshot, request.into_inner(), deadline, &mut call).await,
             Err(status) => Err(status),
@@ -77,7 +77,7 @@ impl MixedClassifier for MixedClassifierService {
         &self,
         request: Request<Streaming<PredictStreamRequest>>,
     ) -> Result<Response<Self::PredictStreamStream>, Status> {
-        let call = self.context.calls.begin(Rpc::PredictStream, request.metadata());
+        let call = self.context.calls.begin(Rpc::PredictStream, &request);
         let deadline = match stream_deadline(request.metadata(), call.received_at()) {
             Ok(deadline) => deadline,
             Err(violations) => return call.end(Err(status::invalid_argument(&violations))),
@@ -91,7 +91,7 @@ impl MixedClassifier for MixedClassifierService {
     }
 
     async fn certify(&self, request: Request<CertifyRequest>) -> Result<Response<CertifyResponse>, Status> {
-        let mut call = self.context.calls.begin(Rpc::Certify, request.metadata());
+        let mut call = self.context.calls.begin(Rpc::Certify, &request);
         let result = match self.context.snapshot_and_deadline(&request, &call) {
             Ok((snapshot, deadline)) => certify_response(&snapshot, request.into_inner(), deadline, &mut call).await,
             Err(status) => Err(status),
@@ -105,7 +105,7 @@ impl MixedClassifier for MixedClassifierService {
         &self,
         request: Request<CertifyRequest>,
     ) -> Result<Response<Self::CertifyStreamStream>, Status> {
-        let mut call = self.context.calls.begin(Rpc::CertifyStream, request.metadata());
+        let mut call = self.context.calls.begin(Rpc::CertifyStream, &request);
         let stream = match self.certify_stream_for(request, &mut call) {
             Ok(stream) => stream,
             Err(status) => return call.end(Err(status)),
@@ -120,7 +120,7 @@ impl MixedClassifier for MixedClassifierService {
         &self,
         request: Request<GetModelInfoRequest>,
     ) -> Result<Response<GetModelInfoResponse>, Status> {
-        let call = self.context.calls.begin(Rpc::GetModelInfo, request.metadata());
+        let call = self.context.calls.begin(Rpc::GetModelInfo, &request);
         let result = self
             .context
             .live
@@ -134,7 +134,7 @@ impl MixedClassifier for MixedClassifierService {
         &self,
         request: Request<GetShadowReportRequest>,
     ) -> Result<Response<GetShadowReportResponse>, Status> {
-        let call = self.context.calls.begin(Rpc::GetShadowReport, request.metadata());
+        let call = self.context.calls.begin(Rpc::GetShadowReport, &request);
         let result = self
             .context
             .snapshot()

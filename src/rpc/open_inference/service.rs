@@ -88,7 +88,7 @@ impl OpenInferenceService {
         request: Request<A>,
         respond: impl FnOnce(A) -> Result<T, Status>,
     ) -> Result<Response<T>, Status> {
-        let call = self.context.calls.begin(Rpc::OpenInference, request.metadata());
+        let call = self.context.calls.begin(Rpc::OpenInference, &request);
         call.end(respond(request.into_inner()).map(Response::new))
     }
 }
@@ -136,7 +136,7 @@ impl GrpcInferenceService for OpenInferenceService {
     }
 
     async fn model_infer(&self, request: Request<ModelInferRequest>) -> Result<Response<ModelInferResponse>, Status> {
-        let mut call = self.context.calls.begin(Rpc::ModelInfer, request.metadata());
+        let mut call = self.context.calls.begin(Rpc::ModelInfer, &request);
         let result = self.infer_with_statistics(request, &mut call).await;
         call.end(result.map(Response::new))
     }
