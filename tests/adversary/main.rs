@@ -1,0 +1,22 @@
+//! Attacks on a running server, each at a size that a small machine bears.
+//!
+//! Each file holds one kind of attack, and states what the server promises beside it. An attack
+//! speaks raw HTTP/2 frames ([`raw_http2`]) where a library would refuse to. An [`honest_caller`]
+//! sends requests meanwhile: what it receives is the measure of the defence.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test stops at the first surprise"
+)]
+
+#[allow(dead_code, reason = "each attack uses a part")]
+mod honest_caller;
+#[allow(dead_code, reason = "each attack uses a part")]
+mod raw_http2;
+
+#[path = "../api/support/mod.rs"]
+#[allow(dead_code, reason = "the API tests use the rest")]
+mod support;
