@@ -18,5 +18,5 @@ mod honest_caller;
 mod raw_http2;
 
 #[path = "../api/support/mod.rs"]
-#[allow(dead_code, reason = "the API tests use the rest")]
+#[allow(dead_code, unused_imports, reason = "the API tests use the rest")]
 mod support;

@@ -3,6 +3,8 @@
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
+use crate::support::Setup;
+use crate::support::process::ServerProcess;
 use crate::support::raw_connection::HTTP2_PREFACE;
 use crate::support::server::TEST_TIMEOUT;
 
