@@ -20,3 +20,4 @@ mod raw_http2;
 #[path = "../api/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the API tests use the rest")]
 mod support;
+mod well_behaved;

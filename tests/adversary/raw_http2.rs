@@ -3,8 +3,6 @@
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
-use crate::support::Setup;
-use crate::support::process::ServerProcess;
 use crate::support::raw_connection::HTTP2_PREFACE;
 use crate::support::server::TEST_TIMEOUT;
 
@@ -136,18 +134,4 @@ impl RawHttp2 {
             Err(error) => panic!("the server sends nothing and does not close the connection: {error}"),
         }
     }
-}
-
-/// The frames of a well-behaved connection work: the helpers themselves are correct.
-#[test]
-fn a_request_of_raw_frames_is_answered() {
-    let server =
-        crate::support::process::ServerProcess::spawn(&crate::support::Setup::pair("linear_g", "linear_h").write());
-    let mut connection = RawHttp2::connect(server.address());
-    let path = "/grpc.health.v1.Health/Check";
-    assert!(connection.send(&request_headers(1, path, &[])));
-    assert!(connection.send(&frame(kind::DATA, flag::END_STREAM, 1, &grpc_message(0, &[]))));
-    let data = connection.read_until(|frame| frame.kind == kind::DATA).unwrap();
-    // HealthCheckResponse { status: SERVING }
-    assert_eq!(data.payload, grpc_message(2, &[8, 1]));
 }
