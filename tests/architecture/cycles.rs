@@ -39,7 +39,7 @@ fn the_serving_benchmark_has_no_import_cycles() {
 
 #[test]
 fn the_tests_have_no_import_cycles() {
-    for binary in ["tests/api", "tests/adversary", "tests/architecture"] {
+    for binary in ["tests/api", "tests/architecture"] {
         assert_no_cycles(&sources::read(binary), &format!("{binary}/main.rs"));
     }
 }
