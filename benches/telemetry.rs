@@ -86,6 +86,7 @@ fn telemetry(criterion: &mut Criterion) {
         load: None,
         serving: false,
         connections: &connections,
+        memory: Default::default(),
         certificate_expires: None,
         lost_spans: 0,
         dropped_log_lines: 0,

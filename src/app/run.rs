@@ -9,6 +9,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::components::{prepare_components, wall_clock};
 use super::error::AppError;
+use super::memory_bound::memory_bound;
 use super::model_lifecycle::{Addresses, ModelLifecycle, ReadyReport};
 use super::observability::Observability;
 use crate::certificate::noise::NoiseSecret;
@@ -16,7 +17,7 @@ use crate::classifier::{DrainDeadline, DrainSignal, LoadChecks, NoiseKeyGenerato
 use crate::live::{ConfigDigests, ConfigObserver, CurrentSnapshot, EngineLoader, ReloaderContext, Snapshot};
 use crate::rpc::{self, AccessControl, Listeners};
 use crate::scheduler::ModelObserver;
-use crate::settings::{Settings, SettingsSource};
+use crate::settings::{ServerSettings, Settings, SettingsSource, memory_limit};
 use crate::telemetry::LogHandle;
 
 /// The inputs of a server.
@@ -58,6 +59,7 @@ pub async fn run(
     let digests = ConfigDigests::of(settings);
     let access = Arc::new(AccessControl::new(&settings.access, wall_clock())?);
     let live = Arc::new(CurrentSnapshot::new(settings));
+    log_memory_limits(&settings.server);
     let (close, closed) = oneshot::channel::<()>();
     let serving = rpc::serve(
         start.listeners,
@@ -103,6 +105,18 @@ pub async fn run(
     observability.flush().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Logs what callers can make this server hold.
+fn log_memory_limits(server: &ServerSettings) {
+    let worst_case_bytes: usize = memory_bound(server).iter().map(|part| part.bytes).sum();
+    tracing::info!(
+        request_memory_bytes = server.request_memory_bytes,
+        worst_case_bytes,
+        memory_limit_bytes = memory_limit(),
+        "memory limits of requests (server.request_memory_bytes), and of everything that callers can make the server \
+         hold beside its models"
+    );
 }
 
 /// The loader of engines, which wake their callers on this runtime.

@@ -15,6 +15,7 @@ use super::common::handler_context::{HandlerContext, ShutdownSignal};
 use super::connections::{ConnectionCounts, ConnectionServer, accept};
 use super::health::HealthReporter;
 use super::listeners::Listeners;
+use super::memory::RequestMemory;
 use super::routes::ServerRoutes;
 use crate::call::CallObservers;
 use crate::live::CurrentSnapshot;
@@ -29,6 +30,8 @@ pub struct RunningServer<F> {
     pub health: HealthReporter,
     /// The connection counts.
     pub connections: Arc<ConnectionCounts>,
+    /// The memory of requests.
+    pub memory: Arc<RequestMemory>,
 }
 
 /// Serves the connections of `listeners` until `shutdown` completes. `access` authenticates TCP
@@ -63,6 +66,7 @@ pub async fn serve(
     let (shutdown_sender, shutdown_receiver) = watch::channel(false);
     let connections = Arc::new(ConnectionCounts::default());
     let counts = Arc::clone(&connections);
+    let memory = Arc::new(RequestMemory::new(Arc::clone(&live)));
     let server = Arc::new(ConnectionServer::new(
         routes,
         methods,
@@ -70,6 +74,7 @@ pub async fn serve(
         calls,
         access,
         counts,
+        Arc::clone(&memory),
         shutdown_receiver,
     ));
     // Boxed because the future of the accept loops is too large to move.
@@ -96,5 +101,6 @@ pub async fn serve(
         done,
         health,
         connections,
+        memory,
     })
 }

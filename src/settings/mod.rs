@@ -9,6 +9,7 @@
 mod all_tables;
 mod file_watcher;
 mod log_filter;
+mod memory_limit;
 mod processor_count;
 mod reader;
 mod reload_check;
@@ -23,6 +24,7 @@ mod value_origin;
 pub use all_tables::{ReadSettings, Settings, described_keys};
 pub use file_watcher::{ChangeHint, FileWatcher};
 pub use log_filter::{EXPECTED_FILTER, log_ceiling, parse_log_filter};
+pub use memory_limit::memory_limit;
 pub use processor_count::processor_count;
 pub use reload_check::check_reload;
 pub use setting_key::{KeyDescription, Reloadability};

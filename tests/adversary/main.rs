@@ -16,6 +16,9 @@
 mod honest_caller;
 #[allow(dead_code, reason = "each attack uses a part")]
 mod raw_http2;
+mod resident_memory;
+
+mod memory;
 
 #[path = "../api/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the API tests use the rest")]

@@ -98,6 +98,13 @@ impl AccessControl {
         self.in_force.load().credentials.tls.as_ref().map(|tls| tls.expires)
     }
 
+    /// Whether callers have to show a token or a certificate.
+    pub(in crate::rpc) fn asks_for_credentials(&self) -> bool {
+        let loaded = self.in_force.load();
+        let certificates = loaded.source.settings.tls.as_ref();
+        loaded.credentials.tokens.is_some() || certificates.is_some_and(|tls| tls.client_ca.is_some())
+    }
+
     /// The acceptor for one TLS handshake; `None` if connections are in plaintext.
     pub(in crate::rpc) fn tls_acceptor(&self) -> Option<TlsAcceptor> {
         let loaded = self.in_force.load();

@@ -21,22 +21,17 @@ use super::activity::ConnectionActivity;
 use super::counts::ConnectionCounts;
 use super::lifetime::{CLOSE_TIMEOUT, ConnectionLifetime, LifetimeAction, LifetimeLimits};
 use super::log_throttle::LogThrottle;
+use super::memory_bounds::{CONNECTION_WINDOW, STREAM_WINDOW};
 use super::method_descriptors::MethodDescriptors;
 use super::monitored_io::MonitoredIo;
+use super::open_streams::{AllStreams, ConnectionStreams};
 use super::request::RequestHandler;
 use crate::call::{Caller, Principal};
 use crate::live::CurrentSnapshot;
 use crate::rpc::access::{AccessControl, certificate_principal};
 use crate::rpc::common::call_tracker::CallTracker;
+use crate::rpc::memory::RequestMemory;
 use crate::settings::ConnectionSettings;
-
-/// The flow-control window of one stream, in bytes: data that is sent and not yet read.
-const STREAM_WINDOW: u32 = 256 << 10;
-/// The flow-control window of all streams of one connection, in bytes.
-///
-/// h2 ends a connection if unread frames of a few bytes fill half of its window. With these
-/// windows, a stream of small requests that waits for its turn fills its own window long before.
-const CONNECTION_WINDOW: u32 = 32 << 20;
 
 /// Serves connections. It holds the state that all connections share.
 pub(in crate::rpc) struct ConnectionServer {
@@ -47,6 +42,8 @@ pub(in crate::rpc) struct ConnectionServer {
     calls: CallTracker,
     access: Arc<AccessControl>,
     counts: Arc<ConnectionCounts>,
+    memory: Arc<RequestMemory>,
+    auxiliary_streams: Arc<AllStreams>,
     /// True once the server shuts down. Dropping its sender aborts the open connections.
     shutdown: watch::Receiver<bool>,
     next_connection: AtomicU64,
@@ -61,6 +58,7 @@ impl ConnectionServer {
         calls: CallTracker,
         access: Arc<AccessControl>,
         counts: Arc<ConnectionCounts>,
+        memory: Arc<RequestMemory>,
         shutdown: watch::Receiver<bool>,
     ) -> Self {
         Self {
@@ -70,6 +68,8 @@ impl ConnectionServer {
             calls,
             access,
             counts,
+            memory,
+            auxiliary_streams: Arc::default(),
             shutdown,
             next_connection: AtomicU64::new(0),
             failed_handshakes: Mutex::default(),
@@ -174,6 +174,8 @@ impl ConnectionServer {
             closing: closing.clone(),
             calls: self.calls.clone(),
             live: Arc::clone(&self.live),
+            memory: Arc::clone(&self.memory),
+            auxiliary_streams: ConnectionStreams::new(&self.auxiliary_streams),
         };
         let write_timeout = settings.connections.keepalive_timeout;
         let io = TokioIo::new(MonitoredIo::new(io, Arc::clone(&activity), write_timeout));

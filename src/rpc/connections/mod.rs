@@ -6,8 +6,9 @@
 //!
 //! [`mod@accept`] accepts connections, and [`connection`] serves one of them. [`lifetime`] decides
 //! when a connection ends, as a pure function of the time and of the counts in [`activity`].
-//! [`request`] passes each request to its handler; [`request_body`] limits how long the request may
-//! take to arrive, and [`response_body`] records when the peer reads the response.
+//! [`request`] passes each request to its handler. [`request_body`] and [`request_stream`] collect
+//! its messages within the bounds of [`memory_bounds`] and of the time that [`request_arrival`]
+//! allows, and [`response_body`] records when the peer reads the response.
 
 mod accept;
 mod activity;
@@ -15,14 +16,19 @@ mod connection;
 mod counts;
 mod lifetime;
 mod log_throttle;
-mod message_framing;
+mod memory_bounds;
+mod message_collector;
 mod method_descriptors;
 mod monitored_io;
+mod open_streams;
 mod request;
+mod request_arrival;
 mod request_body;
+mod request_stream;
 mod response_body;
 
 pub(super) use accept::accept;
 pub(super) use connection::ConnectionServer;
 pub use counts::ConnectionCounts;
+pub use memory_bounds::{REFUSED_REQUEST_BYTES, connection_bytes};
 pub(super) use method_descriptors::MethodDescriptors;

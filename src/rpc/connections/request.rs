@@ -1,31 +1,38 @@
-//! Passes one request to its handler: checks its token, limits its arrival, and corrects its
-//! response.
+//! Passes one request to its handler: checks its token, limits its arrival and its memory, and
+//! corrects its response.
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use hyper::body::Incoming;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::Service as _;
-use tonic::codegen::http::{Request, Response};
+use tonic::codegen::http::{HeaderMap, Request, Response};
 use tonic::service::Routes;
 
 use super::activity::{ConnectionActivity, OpenRequest};
 use super::counts::ConnectionCounts;
-use super::message_framing::MessageFraming;
+use super::memory_bounds::{HEADER_BYTES, OPEN_REQUEST_BYTES, QUEUED_MESSAGE_BYTES};
+use super::message_collector::{MessageCollector, MessageMemory};
 use super::method_descriptors::MethodDescriptors;
-use super::request_body::{RequestBody, TimeoutScope};
-use super::response_body::ResponseBody;
+use super::open_streams::{ConnectionStreams, OpenStream};
+use super::request_arrival::RequestArrival;
+use super::request_body::RequestBody;
+use super::request_stream::RequestStream;
+use super::response_body::{Answer, ResponseBody};
 use crate::call::Caller;
 use crate::live::CurrentSnapshot;
 use crate::rpc::access::AccessControl;
 use crate::rpc::common::call_tracker::CallTracker;
 use crate::rpc::common::deadline::requested_timeout;
+use crate::rpc::common::status;
 use crate::rpc::common::status_correction::correct_response;
+use crate::rpc::memory::{HalfSentRequest, HeldMemory, LastMessageMemory, MemoryRefusal, Payer, RequestMemory};
 
 /// Handles the requests of one connection.
 pub(super) struct RequestHandler {
@@ -41,47 +48,128 @@ pub(super) struct RequestHandler {
     pub(super) closing: CancellationToken,
     /// Records the calls that no handler receives.
     pub(super) calls: CallTracker,
-    /// The live settings. Each request reads its time limit, because a connection may stay open for
+    /// The live settings. Each request reads its limits, because a connection may stay open for
     /// days.
     pub(super) live: Arc<CurrentSnapshot>,
+    pub(super) memory: Arc<RequestMemory>,
+    /// The open streams of this connection that no model works for.
+    pub(super) auxiliary_streams: ConnectionStreams,
 }
 
 impl RequestHandler {
     /// Handles one request.
     pub(super) fn handle(
         &self,
-        mut request: Request<Incoming>,
+        request: Request<Incoming>,
     ) -> impl Future<Output = Result<Response<ResponseBody>, Infallible>> + Send + use<> {
         let open_request = OpenRequest::new(&self.activity);
-        let closing = || Box::pin(self.closing.clone().cancelled_owned());
-        let end_of_endless = MethodDescriptors::has_endless_response(request.uri().path()).then(closing);
-        let routed = self.authorize(&request).map(|caller| {
-            request.extensions_mut().insert(caller);
-            let max_request_time = self.live.server().max_request_time;
-            let timeout = requested_timeout(request.headers())
-                .map_or(max_request_time, |requested| requested.min(max_request_time));
-            let scope = if self.methods.is_client_streaming(request.uri().path()) {
-                TimeoutScope::EachMessage {
-                    framing: MessageFraming::default(),
-                    closing: closing(),
-                }
-            } else {
-                TimeoutScope::WholeRequest
-            };
-            // Routes are always ready, so `poll_ready` is not needed.
-            self.routes
-                .clone()
-                .call(request.map(|body| RequestBody::new(body, scope, timeout)))
-        });
+        let routed = self.admit(&request).map(|admitted| self.route(request, admitted));
         let calls = self.calls.clone();
         async move {
-            let response = match routed {
-                Ok(response) => response.await?,
-                Err(status) => error_response(&status),
+            let (response, answer) = match routed {
+                Ok((response, answer)) => (response.await?, Some(answer)),
+                Err(status) => (error_response(&status), None),
             };
             let response = correct_response(response, &calls);
-            Ok(response.map(|body| ResponseBody::new(body, open_request, end_of_endless)))
+            Ok(response.map(|body| ResponseBody::new(body, open_request, answer)))
         }
+    }
+
+    /// Checks whether `request` is admitted, before any byte of its body is read.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED without a valid token, and RESOURCE_EXHAUSTED without memory.
+    fn admit(&self, request: &Request<Incoming>) -> Result<Admitted, Box<Status>> {
+        let caller = self.authorize(request)?;
+        let path = request.uri().path();
+        let is_stream = self.methods.is_client_streaming(path);
+        let is_auxiliary = MethodDescriptors::is_auxiliary_stream(path);
+        let stream = match is_auxiliary {
+            true => Some(
+                self.auxiliary_streams
+                    .open()
+                    .ok_or_else(|| Box::new(status::too_many_streams()))?,
+            ),
+            false => None,
+        };
+        let asks_for_credentials = self.access.as_ref().is_some_and(|access| access.asks_for_credentials());
+        let payer = Payer {
+            principal: caller.principal,
+            is_stranger: asks_for_credentials && !caller.principal.is_authenticated(),
+        };
+        let request_bytes = OPEN_REQUEST_BYTES + path.len() + header_bytes(request.headers());
+        let held = HeldMemory::new(&self.memory, payer);
+        let refused = |refusal: MemoryRefusal| Box::new(status::request_memory_refused(refusal));
+        let half_sent = match is_stream {
+            true => held.grow(request_bytes).map(|()| None),
+            false => HalfSentRequest::begin(&self.memory, payer, request_bytes).map(Some),
+        };
+        Ok(Admitted {
+            caller,
+            payer,
+            held,
+            half_sent: half_sent.map_err(refused)?,
+            request_bytes,
+            stream,
+        })
+    }
+
+    /// Passes `request` to its handler. Returns the future of its response, and what the response
+    /// needs until it has left.
+    fn route(
+        &self,
+        mut request: Request<Incoming>,
+        admitted: Admitted,
+    ) -> (<Routes as tonic::codegen::Service<Request<Body>>>::Future, Answer) {
+        let server = self.live.server();
+        let timeout = requested_timeout(request.headers()).map_or(server.max_request_time, |requested| {
+            requested.min(server.max_request_time)
+        });
+        let path = request.uri().path();
+        let is_endless = MethodDescriptors::has_endless_response(path);
+        let is_stream = self.methods.is_client_streaming(path);
+        let messages = MessageMemory {
+            memory: Arc::clone(&self.memory),
+            payer: admitted.payer,
+            methods: Arc::clone(&self.methods),
+            limits: self.methods.limits(path, server.max_message_bytes),
+            overhead: match is_stream {
+                true => QUEUED_MESSAGE_BYTES,
+                false => admitted.request_bytes,
+            },
+        };
+        // No model works for an auxiliary stream, so it has the time of one request.
+        let stream_time = admitted.stream.is_some().then_some(timeout);
+        let collector = MessageCollector::new(messages, admitted.half_sent);
+        let held = admitted.held;
+        let extensions = request.extensions_mut();
+        extensions.insert(admitted.caller);
+        extensions.insert(held.clone());
+        let response = if is_stream {
+            let last_message = LastMessageMemory::default();
+            extensions.insert(last_message.clone());
+            let closing = self.closing();
+            self.routes.clone().call(request.map(|body| {
+                let arrival = RequestArrival::new(body, timeout);
+                RequestStream::new(arrival, collector, &held, last_message, closing, stream_time)
+            }))
+        } else {
+            self.routes.clone().call(request.map(|body| {
+                let arrival = RequestArrival::new(body, timeout);
+                RequestBody::new(arrival, collector, held.clone())
+            }))
+        };
+        let answer = Answer {
+            held,
+            closing: is_endless.then(|| self.closing()),
+            _stream: admitted.stream,
+        };
+        // Routes are always ready, so `poll_ready` is not needed.
+        (response, answer)
+    }
+
+    fn closing(&self) -> Pin<Box<WaitForCancellationFutureOwned>> {
+        Box::pin(self.closing.clone().cancelled_owned())
     }
 
     /// Checks the token of `request`, and returns its caller.
@@ -100,6 +188,28 @@ impl RequestHandler {
             }
         }
     }
+}
+
+/// A request that its handler may receive.
+struct Admitted {
+    caller: Caller,
+    payer: Payer,
+    /// The memory of the request once it is complete, or of a stream.
+    held: HeldMemory,
+    /// The memory of the request until then. `None` for a stream.
+    half_sent: Option<HalfSentRequest>,
+    /// The bytes of the request beside its messages.
+    request_bytes: usize,
+    /// The place among the streams that no model works for.
+    stream: Option<OpenStream>,
+}
+
+/// The memory of the headers of a request. They stay as long as it does.
+fn header_bytes(headers: &HeaderMap) -> usize {
+    let header = |(name, value): (&tonic::codegen::http::HeaderName, &tonic::codegen::http::HeaderValue)| {
+        name.as_str().len() + value.len() + HEADER_BYTES
+    };
+    headers.iter().map(header).sum()
 }
 
 fn error_response(status: &Status) -> Response<Body> {

@@ -13,6 +13,7 @@ use super::load::LoadMetrics;
 use super::models::ModelMetrics;
 use super::process::ProcessMetrics;
 use super::registry::MetricRegistry;
+use super::request_memory::RequestMemoryMetrics;
 use super::server_state::ServerState;
 use super::shadow::ShadowMetrics;
 use super::transport::TransportMetrics;
@@ -30,6 +31,7 @@ pub struct Metrics {
     load: LoadMetrics,
     config: ConfigMetrics,
     transport: TransportMetrics,
+    memory: RequestMemoryMetrics,
     shadow: ShadowMetrics,
     process: ProcessMetrics,
     /// Held during a scrape and while related gauges change, so that a scrape reads all or none of
@@ -51,6 +53,7 @@ impl Metrics {
             load: LoadMetrics::new(&registry)?,
             config: ConfigMetrics::new(&registry)?,
             transport: TransportMetrics::new(&registry)?,
+            memory: RequestMemoryMetrics::new(&registry)?,
             shadow: ShadowMetrics::new(&registry)?,
             process: ProcessMetrics::new(&registry)?,
             registry,
@@ -66,6 +69,7 @@ impl Metrics {
         let _lock = self.lock_scrape();
         self.load.set(state.load.unwrap_or_default(), state.serving);
         self.transport.set(state);
+        self.memory.set(state.memory);
         self.shadow.set(state.shadow);
         self.process.read();
         Ok(TextEncoder::new().encode_to_string(&self.registry.collectors().gather())?)

@@ -12,7 +12,7 @@ use super::all::Metrics;
 use super::error::MetricsError;
 use super::server_state::ServerState;
 use crate::live::CurrentSnapshot;
-use crate::rpc::{AccessControl, ConnectionCounts, HealthReporter};
+use crate::rpc::{AccessControl, ConnectionCounts, HealthReporter, RequestMemory};
 use crate::telemetry::logs::LogHandle;
 use crate::telemetry::traces::Tracer;
 
@@ -30,6 +30,8 @@ pub struct Routes {
     pub health: HealthReporter,
     /// The counts of the listeners.
     pub connections: Arc<ConnectionCounts>,
+    /// The memory of requests.
+    pub memory: Arc<RequestMemory>,
     /// The TLS certificates in force.
     pub access: Arc<AccessControl>,
     /// The exporter of traces, if there is one.
@@ -74,6 +76,7 @@ impl Routes {
             load: classifier.map(|classifier| classifier.engine().scheduler_load()),
             serving: self.health.is_serving(),
             connections: &self.connections,
+            memory: self.memory.usage(),
             certificate_expires: self.access.certificate_expiry(),
             lost_spans: self.tracer.as_ref().map_or(0, Tracer::lost_spans),
             dropped_log_lines: self.logs.as_ref().map_or(0, LogHandle::dropped_lines),

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::classifier::ShadowReport;
-use crate::rpc::ConnectionCounts;
+use crate::rpc::{ConnectionCounts, MemoryUsage};
 use crate::scheduler::SchedulerLoad;
 
 /// The state of the server at the time of a scrape. Calls and batches are counted as they happen
@@ -16,6 +16,8 @@ pub struct ServerState<'a> {
     pub serving: bool,
     /// Connections since the start.
     pub connections: &'a ConnectionCounts,
+    /// The memory of requests.
+    pub memory: MemoryUsage,
     /// When the first of the TLS certificates expires; `None` without TLS.
     pub certificate_expires: Option<SystemTime>,
     /// Spans that were dropped or not delivered.

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -155,9 +155,14 @@ impl ServerProcess {
         signal(&self.child, name);
     }
 
+    /// The folder of the process in `/proc`.
+    pub fn proc_folder(&self) -> PathBuf {
+        Path::new("/proc").join(self.child.id().to_string())
+    }
+
     /// Counts the threads whose names start with `name`.
     pub fn threads(&self, name: &str) -> usize {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let tasks = std::fs::read_dir(self.proc_folder().join("task")).unwrap();
         // A thread may end during the count.
         let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
         names.filter(|found| found.starts_with(name)).count()
