@@ -10,7 +10,7 @@ use tokio::runtime::Builder;
 use super::output;
 use crate::app::{self, ReadyReport, ServerInputs};
 use crate::certificate::noise::NoiseSecret;
-use crate::rpc::Listeners;
+use crate::rpc::{self, Listeners};
 use crate::settings::{LogFormat, Settings, SettingsSource};
 use crate::telemetry::LogHandle;
 use crate::{shutdown, telemetry};
@@ -41,6 +41,7 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let settings = source.parse(&source.read()?)?;
     // Dropped last, so that every log line is written.
     let logs = telemetry::init_logs(&settings.log, output::stderr_has_color());
+    rpc::raise_file_limit();
     // A single thread is the current one: a multi-threaded runtime with one worker would pass all
     // work between two threads.
     let mut builder = match settings.server.threads {
