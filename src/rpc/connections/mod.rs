@@ -18,8 +18,10 @@ mod log_throttle;
 mod message_framing;
 mod method_descriptors;
 mod monitored_io;
+mod received_body;
 mod request;
 mod request_body;
+mod request_headers;
 mod response_body;
 
 pub(super) use accept::accept;

@@ -18,7 +18,9 @@ use super::activity::{ConnectionActivity, OpenRequest};
 use super::counts::ConnectionCounts;
 use super::message_framing::MessageFraming;
 use super::method_descriptors::MethodDescriptors;
+use super::received_body::ReceivedBody;
 use super::request_body::{RequestBody, TimeoutScope};
+use super::request_headers::refuse_other_protocols;
 use super::response_body::ResponseBody;
 use crate::call::Caller;
 use crate::live::CurrentSnapshot;
@@ -55,7 +57,13 @@ impl RequestHandler {
         let open_request = OpenRequest::new(&self.activity);
         let closing = || Box::pin(self.closing.clone().cancelled_owned());
         let end_of_endless = MethodDescriptors::has_endless_response(request.uri().path()).then(closing);
-        let routed = self.authorize(&request).map(|caller| {
+        let refusal = refuse_other_protocols(&request);
+        let authorized = refusal.map_or_else(
+            || self.authorize(&request).map_err(|status| error_response(&status)),
+            Err,
+        );
+        let mut departure = None;
+        let routed = authorized.map(|caller| {
             request.extensions_mut().insert(caller);
             let max_request_time = self.live.server().max_request_time;
             let timeout = requested_timeout(request.headers())
@@ -68,18 +76,22 @@ impl RequestHandler {
             } else {
                 TimeoutScope::WholeRequest
             };
+            let request = request.map(|incoming| {
+                let (body, of_caller) = ReceivedBody::new(incoming);
+                departure = Some(of_caller);
+                RequestBody::new(body, scope, timeout)
+            });
             // Routes are always ready, so `poll_ready` is not needed.
-            self.routes
-                .clone()
-                .call(request.map(|body| RequestBody::new(body, scope, timeout)))
+            self.routes.clone().call(request)
         });
         let calls = self.calls.clone();
         async move {
             let response = match routed {
                 Ok(response) => response.await?,
-                Err(status) => error_response(&status),
+                Err(response) => response,
             };
-            let response = correct_response(response, &calls);
+            let has_left = departure.is_some_and(|departure| departure.has_happened());
+            let response = correct_response(response, has_left, &calls);
             Ok(response.map(|body| ResponseBody::new(body, open_request, end_of_endless)))
         }
     }

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::message_framing::MessageFraming;
+use super::received_body::ReceivedBody;
 use crate::rpc::common::status;
 
 /// The part of a request that the timeout applies to.
@@ -30,7 +30,7 @@ pub(super) enum TimeoutScope {
 
 /// A request body that fails if it does not arrive in time.
 pub(super) struct RequestBody {
-    body: Incoming,
+    body: ReceivedBody,
     scope: TimeoutScope,
     /// The time allowed from the first wait for bytes.
     timeout: Duration,
@@ -40,7 +40,7 @@ pub(super) struct RequestBody {
 type BodyError = Box<dyn Error + Send + Sync>;
 
 impl RequestBody {
-    pub(super) fn new(body: Incoming, scope: TimeoutScope, timeout: Duration) -> Self {
+    pub(super) fn new(body: ReceivedBody, scope: TimeoutScope, timeout: Duration) -> Self {
         Self {
             body,
             scope,
