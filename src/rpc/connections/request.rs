@@ -57,11 +57,13 @@ impl RequestHandler {
         let open_request = OpenRequest::new(&self.activity);
         let closing = || Box::pin(self.closing.clone().cancelled_owned());
         let end_of_endless = MethodDescriptors::has_endless_response(request.uri().path()).then(closing);
-        let refusal = refuse_other_protocols(&request);
-        let authorized = refusal.map_or_else(
-            || self.authorize(&request).map_err(|status| error_response(&status)),
-            Err,
-        );
+        // Boxed, because responses are large and rarely refusals.
+        let authorized = match refuse_other_protocols(&request) {
+            Some(refusal) => Err(Box::new(refusal)),
+            None => self
+                .authorize(&request)
+                .map_err(|status| Box::new(error_response(&status))),
+        };
         let mut departure = None;
         let routed = authorized.map(|caller| {
             request.extensions_mut().insert(caller);
@@ -88,7 +90,7 @@ impl RequestHandler {
         async move {
             let response = match routed {
                 Ok(response) => response.await?,
-                Err(response) => response,
+                Err(refusal) => *refusal,
             };
             let has_left = departure.is_some_and(|departure| departure.has_happened());
             let response = correct_response(response, has_left, &calls);
