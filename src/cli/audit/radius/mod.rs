@@ -8,5 +8,6 @@ mod evaluation;
 mod field_reader;
 mod json_object;
 mod query;
+mod query_lines;
 
 pub use command::{RadiusArgs, run};
