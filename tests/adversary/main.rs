@@ -17,6 +17,7 @@ mod honest_caller;
 #[allow(dead_code, reason = "each attack uses a part")]
 mod raw_http2;
 
+mod starvation;
 #[path = "../api/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the API tests use the rest")]
 mod support;
