@@ -14,6 +14,8 @@ mod admission;
 mod batch_run;
 mod batch_size;
 mod executor;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod model_health;
 mod model_observer;
 mod queue;

@@ -10,3 +10,5 @@ mod json_object;
 mod query;
 
 pub use command::{RadiusArgs, run};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use evaluation::evaluate_line;

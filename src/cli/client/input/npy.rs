@@ -17,6 +17,7 @@ pub(super) fn is_npy(content: &[u8]) -> bool {
 /// # Errors
 /// When the content is damaged or does not fit the model.
 pub(super) fn read_npy(content: &[u8], name: &str, spec: &AcceptedInput) -> anyhow::Result<Vec<ModelInput>> {
+    check_header_length(content)?;
     let file = NpyFile::new(content).context("is not a NumPy array")?;
     let dtype = data_type(&file.dtype())?;
     let shape: Vec<usize> = file
@@ -26,12 +27,12 @@ pub(super) fn read_npy(content: &[u8], name: &str, spec: &AcceptedInput) -> anyh
         .collect();
     let batch = batch_size(&shape, spec)?;
     let value_bytes = if dtype == DataType::Uint8 { 1 } else { 4 };
-    // The content limits the size in the header, before any memory is allocated.
-    if file
-        .len()
-        .checked_mul(value_bytes)
-        .is_none_or(|needed| needed > content.len() as u64)
-    {
+    // The content limits the size in the header, before any memory is allocated. The product of
+    // npyz wraps.
+    let needed = shape
+        .iter()
+        .try_fold(value_bytes, |bytes: usize, &side| bytes.checked_mul(side));
+    if needed.is_none_or(|needed| needed > content.len()) {
         bail!("is cut short: its header gives the shape {shape:?}");
     }
     let order = file.order();
@@ -58,6 +59,19 @@ pub(super) fn read_npy(content: &[u8], name: &str, spec: &AcceptedInput) -> anyh
         .enumerate()
         .map(|(index, data)| input(format!("{name}[{index}]"), data))
         .collect())
+}
+
+/// Checks that the header is not longer than the content: npyz allocates it before it reads it.
+fn check_header_length(content: &[u8]) -> anyhow::Result<()> {
+    let length = match content {
+        [_, _, _, _, _, _, 1, _, low, high, ..] => u32::from(u16::from_le_bytes([*low, *high])),
+        [_, _, _, _, _, _, _, _, a, b, c, d, ..] if is_npy(content) => u32::from_le_bytes([*a, *b, *c, *d]),
+        _ => 0,
+    };
+    if usize::try_from(length).is_ok_and(|length| length <= content.len()) {
+        return Ok(());
+    }
+    bail!("is cut short: its header says that it has {length} bytes itself");
 }
 
 /// The array's type as a wire type. Other types are rejected, because a conversion could change the
@@ -243,6 +257,18 @@ mod tests {
             &AcceptedInput::of_unit_range(&[2]),
         );
         assert!(text.contains("cut short"), "{text}");
+        // The product of the sides is 0 modulo 2^64.
+        let text = message(
+            &npy_file("<f4", false, "(4611686018427387904, 4)", &[0; 16]),
+            &AcceptedInput::of_unit_range(&[4]),
+        );
+        assert!(text.contains("cut short"), "{text}");
+        // Version 2 has a length of four bytes.
+        let text = message(
+            b"\x93NUMPY\x02\x00\xff\xff\xff\xff{}",
+            &AcceptedInput::of_unit_range(&[4]),
+        );
+        assert!(text.contains("4294967295 bytes"), "{text}");
         assert!(message(b"not an array", &AcceptedInput::of_unit_range(&[2])).contains("not a NumPy array"));
     }
 }
