@@ -60,6 +60,7 @@ pub(in crate::rpc) struct ConnectionServer {
 }
 
 impl ConnectionServer {
+    #[expect(clippy::too_many_arguments, reason = "it is called once")]
     pub(in crate::rpc) fn new(
         routes: Routes,
         methods: MethodDescriptors,
