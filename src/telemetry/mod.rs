@@ -6,6 +6,7 @@
 mod call_exporter;
 mod logs;
 pub mod metrics;
+mod panics;
 mod queue_memory;
 mod request_log;
 mod span;
@@ -14,5 +15,6 @@ mod traces;
 
 pub use call_exporter::CallExporter;
 pub use logs::{LogFilterError, LogHandle, Logs, init_logs};
+pub use panics::log_panics;
 pub use queue_memory::QUEUED_BYTES;
 pub use traces::{Tracer, Traces, TracesError};

@@ -15,14 +15,17 @@ use tonic::codegen::Service as _;
 use tonic::codegen::http::{HeaderMap, Request, Response};
 use tonic::service::Routes;
 
-use super::activity::{ConnectionActivity, OpenRequest};
+use super::activity::ConnectionActivity;
 use super::counts::ConnectionCounts;
 use super::memory_bounds::{HEADER_BYTES, OPEN_REQUEST_BYTES, QUEUED_MESSAGE_BYTES};
 use super::message_collector::{MessageCollector, MessageMemory};
 use super::method_descriptors::MethodDescriptors;
+use super::open_request::{ArrivingBody, OpenRequest};
 use super::open_streams::{ConnectionStreams, OpenStream};
+use super::received_body::{Departure, ReceivedBody};
 use super::request_arrival::RequestArrival;
 use super::request_body::RequestBody;
+use super::request_headers::refuse_other_protocols;
 use super::request_stream::RequestStream;
 use super::response_body::{Answer, ResponseBody};
 use crate::call::Caller;
@@ -62,15 +65,25 @@ impl RequestHandler {
         &self,
         request: Request<Incoming>,
     ) -> impl Future<Output = Result<Response<ResponseBody>, Infallible>> + Send + use<> {
-        let open_request = OpenRequest::new(&self.activity);
-        let routed = self.admit(&request).map(|admitted| self.route(request, admitted));
+        let is_endless = MethodDescriptors::has_endless_response(request.uri().path());
+        let (open_request, arriving) = OpenRequest::new(&self.activity, is_endless);
+        // Boxed, because responses are large and rarely refusals.
+        let admitted = match refuse_other_protocols(&request) {
+            Some(refusal) => Err(Box::new(refusal)),
+            None => self.admit(&request).map_err(|status| Box::new(error_response(&status))),
+        };
+        let routed = admitted.map(|admitted| self.route(request, arriving, admitted));
         let calls = self.calls.clone();
         async move {
-            let (response, answer) = match routed {
-                Ok((response, answer)) => (response.await?, Some(answer)),
-                Err(status) => (error_response(&status), None),
+            let (response, has_left, answer) = match routed {
+                Ok(Routed {
+                    response,
+                    departure,
+                    answer,
+                }) => (response.await?, departure.has_happened(), Some(answer)),
+                Err(refusal) => (*refusal, false, None),
             };
-            let response = correct_response(response, &calls);
+            let response = correct_response(response, has_left, &calls);
             Ok(response.map(|body| ResponseBody::new(body, open_request, answer)))
         }
     }
@@ -114,13 +127,8 @@ impl RequestHandler {
         })
     }
 
-    /// Passes `request` to its handler. Returns the future of its response, and what the response
-    /// needs until it has left.
-    fn route(
-        &self,
-        mut request: Request<Incoming>,
-        admitted: Admitted,
-    ) -> (<Routes as tonic::codegen::Service<Request<Body>>>::Future, Answer) {
+    /// Passes `request` to its handler.
+    fn route(&self, request: Request<Incoming>, arriving: ArrivingBody, admitted: Admitted) -> Routed {
         let server = self.live.server();
         let timeout = requested_timeout(request.headers()).map_or(server.max_request_time, |requested| {
             requested.min(server.max_request_time)
@@ -142,30 +150,34 @@ impl RequestHandler {
         let stream_time = admitted.stream.is_some().then_some(timeout);
         let collector = MessageCollector::new(messages, admitted.half_sent);
         let held = admitted.held;
+        let (parts, incoming) = request.into_parts();
+        let (body, departure) = ReceivedBody::new(incoming);
+        let arrival = RequestArrival::new(body, arriving, timeout);
+        let mut request = Request::from_parts(parts, ());
         let extensions = request.extensions_mut();
         extensions.insert(admitted.caller);
         extensions.insert(held.clone());
+        // Routes are always ready, so `poll_ready` is not needed.
         let response = if is_stream {
             let last_message = LastMessageMemory::default();
             extensions.insert(last_message.clone());
             let closing = self.closing();
-            self.routes.clone().call(request.map(|body| {
-                let arrival = RequestArrival::new(body, timeout);
-                RequestStream::new(arrival, collector, &held, last_message, closing, stream_time)
-            }))
+            let body = RequestStream::new(arrival, collector, &held, last_message, closing, stream_time);
+            self.routes.clone().call(request.map(|()| body))
         } else {
-            self.routes.clone().call(request.map(|body| {
-                let arrival = RequestArrival::new(body, timeout);
-                RequestBody::new(arrival, collector, held.clone())
-            }))
+            let body = RequestBody::new(arrival, collector, held.clone());
+            self.routes.clone().call(request.map(|()| body))
         };
         let answer = Answer {
             held,
             closing: is_endless.then(|| self.closing()),
             _stream: admitted.stream,
         };
-        // Routes are always ready, so `poll_ready` is not needed.
-        (response, answer)
+        Routed {
+            response,
+            departure,
+            answer,
+        }
     }
 
     fn closing(&self) -> Pin<Box<WaitForCancellationFutureOwned>> {
@@ -175,19 +187,34 @@ impl RequestHandler {
     /// Checks the token of `request`, and returns its caller.
     fn authorize(&self, request: &Request<Incoming>) -> Result<Caller, Box<Status>> {
         let Some(access) = &self.access else {
+            self.activity.record_established(self.caller.principal);
             return Ok(self.caller);
         };
         match access.authorize(request.uri().path(), request.headers()) {
-            Ok(principal) => Ok(Caller {
-                principal: principal.unwrap_or(self.caller.principal),
-                ..self.caller
-            }),
+            Ok(principal) => {
+                let caller = Caller {
+                    principal: principal.unwrap_or(self.caller.principal),
+                    ..self.caller
+                };
+                // A health check shows no token where tokens are required.
+                if principal.is_some() || !access.requires_token() {
+                    self.activity.record_established(caller.principal);
+                }
+                Ok(caller)
+            }
             Err(status) => {
                 self.counts.unauthenticated.fetch_add(1, Relaxed);
                 Err(Box::new(status))
             }
         }
     }
+}
+
+/// A request that its handler has received.
+struct Routed {
+    response: <Routes as tonic::codegen::Service<Request<Body>>>::Future,
+    departure: Departure,
+    answer: Answer,
 }
 
 /// A request that its handler may receive.

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Body as _;
-use hyper::body::Incoming;
 use tokio::time::Sleep;
 
+use super::open_request::ArrivingBody;
+use super::received_body::ReceivedBody;
 use crate::rpc::common::status;
 use crate::rpc::memory::HalfSentRequest;
 
@@ -21,15 +22,18 @@ pub(super) type BodyError = Box<dyn Error + Send + Sync>;
 
 /// The bytes of a request as they arrive.
 pub(super) struct RequestArrival {
-    body: Incoming,
+    body: ReceivedBody,
+    /// `None` once the body has arrived whole.
+    arriving: Option<ArrivingBody>,
     /// The time allowed from the first wait for bytes.
     timeout: Duration,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl RequestArrival {
-    pub(super) fn new(body: Incoming, timeout: Duration) -> Self {
+    pub(super) fn new(body: ReceivedBody, arriving: ArrivingBody, timeout: Duration) -> Self {
         Self {
+            arriving: (!body.is_end_stream()).then_some(arriving),
             body,
             timeout,
             timer: None,
@@ -50,7 +54,11 @@ impl RequestArrival {
             return Poll::Ready(Some(Err(status::request_memory_refused(refusal).into())));
         }
         loop {
-            return match Pin::new(&mut self.body).poll_frame(context) {
+            let polled = Pin::new(&mut self.body).poll_frame(context);
+            if matches!(polled, Poll::Ready(None)) || self.body.is_end_stream() {
+                self.arriving = None;
+            }
+            return match polled {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(data) if data.is_empty() => continue,
                     Ok(data) => Poll::Ready(Some(Ok(data))),

@@ -9,7 +9,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::Status;
 use tonic::codegen::http::HeaderMap;
 
-use super::activity::OpenRequest;
+use super::open_request::OpenRequest;
 use super::open_streams::OpenStream;
 use crate::rpc::common::status;
 use crate::rpc::memory::HeldMemory;

@@ -18,6 +18,8 @@ pub struct ServerState<'a> {
     pub connections: &'a ConnectionCounts,
     /// The memory of requests.
     pub memory: MemoryUsage,
+    /// Connections to the metrics port that lost their slot.
+    pub metrics_evictions: u64,
     /// When the first of the TLS certificates expires; `None` without TLS.
     pub certificate_expires: Option<SystemTime>,
     /// Spans that were dropped or not delivered.
