@@ -1,5 +1,6 @@
 //! Serves one connection from its first byte to its last.
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +20,8 @@ use tonic::service::Routes;
 
 use super::activity::ConnectionActivity;
 use super::counts::ConnectionCounts;
+use super::frame_account::{FrameAccount, LimitedFrames, reset_burst};
+use super::frame_monitor::{FrameMonitor, FrameState, PeerFault};
 use super::lifetime::{CLOSE_TIMEOUT, ConnectionLifetime, LifetimeAction, LifetimeLimits};
 use super::log_throttle::LogThrottle;
 use super::method_descriptors::MethodDescriptors;
@@ -51,6 +54,7 @@ pub(in crate::rpc) struct ConnectionServer {
     shutdown: watch::Receiver<bool>,
     next_connection: AtomicU64,
     failed_handshakes: Mutex<LogThrottle>,
+    peer_faults: Mutex<LogThrottle>,
 }
 
 impl ConnectionServer {
@@ -73,6 +77,7 @@ impl ConnectionServer {
             shutdown,
             next_connection: AtomicU64::new(0),
             failed_handshakes: Mutex::default(),
+            peer_faults: Mutex::default(),
         }
     }
 
@@ -176,7 +181,10 @@ impl ConnectionServer {
             live: Arc::clone(&self.live),
         };
         let write_timeout = settings.connections.keepalive_timeout;
-        let io = TokioIo::new(MonitoredIo::new(io, Arc::clone(&activity), write_timeout));
+        let frames = Arc::new(FrameState::default());
+        let account = FrameAccount::new(settings.connections.max_concurrent_streams, accepted_at);
+        let monitor = FrameMonitor::new(Arc::clone(&frames), Arc::clone(&self.counts), account);
+        let io = TokioIo::new(MonitoredIo::new(io, monitor, Arc::clone(&activity), write_timeout));
         let service = service_fn(move |request| handler.handle(request));
         let mut connection = pin!(http2(&settings.connections).serve_connection(io, service));
         let limits = LifetimeLimits::new(&settings.connections, number);
@@ -184,11 +192,18 @@ impl ConnectionServer {
         let mut shutdown = self.shutdown();
         let mut timer = pin!(sleep_until(accepted_at.into()));
         loop {
+            let in_turn = poll_fn(|context| {
+                frames.budget.renew();
+                connection.as_mut().poll(context)
+            });
             tokio::select! {
                 biased;
-                ended = connection.as_mut() => {
+                ended = in_turn => {
                     if let Err(error) = ended {
                         tracing::debug!(%error, "connection failed");
+                    }
+                    if let Some(fault) = frames.fault() {
+                        self.record_peer_fault(fault, principal);
                     }
                     return;
                 }
@@ -216,15 +231,41 @@ impl ConnectionServer {
             }
         }
     }
+
+    /// Counts and logs a connection that the frames of its peer ended.
+    fn record_peer_fault(&self, fault: PeerFault, principal: Principal) {
+        let counts = &self.counts;
+        let counter = match fault {
+            PeerFault::Flood(LimitedFrames::UnbegunResets) => &counts.reset_floods,
+            PeerFault::Flood(_) | PeerFault::FloodFoundByHttp2 => &counts.frame_floods,
+            PeerFault::Protocol(_) => &counts.protocol_errors,
+        };
+        counter.fetch_add(1, Relaxed);
+        let mut throttle = self.peer_faults.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = throttle.record(Instant::now()) {
+            tracing::warn!(
+                peer = ?principal,
+                reason = %fault,
+                count,
+                "connection ended because of its peer (count: since the last such line)"
+            );
+        }
+    }
 }
 
+/// Builds connections with the limits of HTTP/2.
 fn http2(limits: &ConnectionSettings) -> http2::Builder<TokioExecutor> {
+    let resets = reset_burst(limits.max_concurrent_streams);
     let mut http2 = http2::Builder::new(TokioExecutor::new());
     http2
         .timer(TokioTimer::new())
         .keep_alive_interval(Some(limits.keepalive_interval))
         .keep_alive_timeout(limits.keepalive_timeout)
         .max_concurrent_streams(limits.max_concurrent_streams)
+        // The defaults of h2 end a connection whose caller cancels 21 requests in one write, or whose
+        // streams were refused 1024 times in its life. `FrameAccount` limits the rates instead.
+        .max_pending_accept_reset_streams(usize::try_from(resets).unwrap_or(usize::MAX))
+        .max_local_error_reset_streams(None)
         .max_header_list_size(limits.max_header_bytes)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW);

@@ -8,16 +8,24 @@
 //! when a connection ends, as a pure function of the time and of the counts in [`activity`].
 //! [`request`] passes each request to its handler; [`request_body`] limits how long the request may
 //! take to arrive, and [`response_body`] records when the peer reads the response.
+//!
+//! [`monitored_io`] carries the bytes. [`frame_monitor`] finds the frames in them:
+//! [`frame_account`] limits those that cost the server more than their sender, and [`poll_budget`]
+//! bounds those that the connection processes before other connections have their turn.
 
 mod accept;
 mod activity;
 mod connection;
 mod counts;
+mod frame_account;
+mod frame_headers;
+mod frame_monitor;
 mod lifetime;
 mod log_throttle;
 mod message_framing;
 mod method_descriptors;
 mod monitored_io;
+mod poll_budget;
 mod request;
 mod request_body;
 mod response_body;
