@@ -12,6 +12,9 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod attacks;
+mod cancels;
+mod flood;
 #[allow(dead_code, reason = "each attack uses a part")]
 mod honest_caller;
 #[allow(dead_code, reason = "each attack uses a part")]
@@ -21,3 +24,4 @@ mod raw_http2;
 #[allow(dead_code, unused_imports, reason = "the API tests use the rest")]
 mod support;
 mod well_behaved;
+mod wire_thread;
