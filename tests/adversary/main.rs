@@ -13,13 +13,16 @@
 )]
 
 mod attacks;
+mod call_outcomes;
 mod cancels;
 mod flood;
 #[allow(dead_code, reason = "each attack uses a part")]
 mod honest_caller;
+mod http2_client;
 #[allow(dead_code, reason = "each attack uses a part")]
 mod raw_http2;
 
+mod starvation;
 #[path = "../api/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the API tests use the rest")]
 mod support;

@@ -36,7 +36,7 @@ impl Peer {
         let (io, mut peer) = tokio::io::duplex(1 << 20);
         peer.write_all(bytes).await.unwrap();
         let (state, counts) = (Arc::<FrameState>::default(), Arc::<ConnectionCounts>::default());
-        let activity = Arc::<ConnectionActivity>::default();
+        let activity = Arc::new(ConnectionActivity::new(Instant::now()));
         let account = FrameAccount::new(100, Instant::now());
         let frames = FrameMonitor::new(Arc::clone(&state), Arc::clone(&counts), account);
         let io = MonitoredIo::new(io, frames, Arc::clone(&activity), Duration::from_secs(1));
