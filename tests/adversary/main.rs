@@ -12,7 +12,10 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod attacks;
 mod call_outcomes;
+mod cancels;
+mod flood;
 #[allow(dead_code, reason = "each attack uses a part")]
 mod honest_caller;
 mod http2_client;
@@ -27,3 +30,4 @@ mod starvation;
 #[allow(dead_code, unused_imports, reason = "the API tests use the rest")]
 mod support;
 mod well_behaved;
+mod wire_thread;

@@ -13,6 +13,10 @@
 //! on it. [`request_body`] and [`request_stream`] collect its messages within the bounds of
 //! [`memory_bounds`] and of the time that [`request_arrival`] allows, and [`response_body`] records
 //! when the peer reads the response.
+//!
+//! [`monitored_io`] carries the bytes. [`frame_monitor`] finds the frames in them:
+//! [`frame_account`] limits those that cost the server more than their sender, and [`poll_budget`]
+//! bounds those that the connection processes before other connections have their turn.
 
 mod accept;
 mod activity;
@@ -21,6 +25,9 @@ mod connection_table;
 mod counts;
 mod eviction;
 mod file_limit;
+mod frame_account;
+mod frame_headers;
+mod frame_monitor;
 mod handshake_gate;
 mod lifetime;
 mod log_throttle;
@@ -30,6 +37,7 @@ mod method_descriptors;
 mod monitored_io;
 mod open_request;
 mod open_streams;
+mod poll_budget;
 mod received_body;
 mod request;
 mod request_arrival;

@@ -12,6 +12,7 @@ use std::time::Instant;
 use futures_util::future::{Either, FutureExt as _};
 use futures_util::stream::{self, Stream, StreamExt as _};
 use tokio::task::AbortHandle;
+use tokio::task::coop::consume_budget;
 use tonic::{Status, Streaming};
 
 use super::predict::predict_response;
@@ -26,6 +27,10 @@ use crate::rpc::common::handler_context::HandlerContext;
 use crate::rpc::common::status;
 use crate::rpc::common::status_correction::record_unreadable_message;
 use crate::rpc::memory::HeldMemory;
+
+/// The share of a task's budget of 128 that a message costs. Requests that are refused at once never
+/// wait, and would otherwise keep the thread. The task takes turns with others after 32 of them.
+const MESSAGE_COST: usize = 4;
 
 type StreamItem = Result<PredictStreamResponse, Status>;
 
@@ -68,6 +73,9 @@ fn events(
 ) -> impl Stream<Item = StreamEvent> {
     stream::unfold(Some((context.shutdown, calls, requests)), move |state| async move {
         let (mut shutdown, mut calls, mut requests) = state?;
+        for _ in 0..MESSAGE_COST {
+            consume_budget().await;
+        }
         let event = tokio::select! {
             // The server must answer every request that it reads. During a shutdown it reads no
             // more, even if requests are available.
