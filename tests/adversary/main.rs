@@ -12,8 +12,11 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod connections;
 #[allow(dead_code, reason = "each attack uses a part")]
 mod honest_caller;
+mod metrics_port;
+mod peers;
 #[allow(dead_code, reason = "each attack uses a part")]
 mod raw_http2;
 
