@@ -61,6 +61,7 @@ pub async fn serve(
         health,
     } = ServerRoutes::build(context, open_inference).await?;
     let (shutdown_sender, shutdown_receiver) = watch::channel(false);
+    let cut_off = calls.cut_off_on_drop();
     let connections = Arc::new(ConnectionCounts::default());
     let counts = Arc::clone(&connections);
     let listener_count = 1 + usize::from(listeners.unix_socket().is_some());
@@ -77,6 +78,9 @@ pub async fn serve(
     ));
     // Boxed because the future of the accept loops is too large to move.
     let done = Box::pin(async move {
+        // Dropped in the reverse order: a call is marked as cut off before its connection is aborted.
+        let shutdown_sender = shutdown_sender;
+        let _cut_off = cut_off;
         let tasks = TaskTracker::new();
         let (tcp, unix) = listeners.into_parts();
         let tcp = accept(tcp, Arc::clone(&server), tasks.clone());

@@ -26,8 +26,10 @@ mod message_framing;
 mod method_descriptors;
 mod monitored_io;
 mod open_request;
+mod received_body;
 mod request;
 mod request_body;
+mod request_headers;
 mod response_body;
 mod slots;
 

@@ -19,7 +19,9 @@ use super::counts::ConnectionCounts;
 use super::message_framing::MessageFraming;
 use super::method_descriptors::MethodDescriptors;
 use super::open_request::OpenRequest;
+use super::received_body::ReceivedBody;
 use super::request_body::{RequestBody, TimeoutScope};
+use super::request_headers::refuse_other_protocols;
 use super::response_body::ResponseBody;
 use crate::call::Caller;
 use crate::live::CurrentSnapshot;
@@ -57,7 +59,15 @@ impl RequestHandler {
         let is_endless = MethodDescriptors::has_endless_response(request.uri().path());
         let (open_request, arriving) = OpenRequest::new(&self.activity, is_endless);
         let end_of_endless = is_endless.then(closing);
-        let routed = self.authorize(&request).map(|caller| {
+        // Boxed, because responses are large and rarely refusals.
+        let authorized = match refuse_other_protocols(&request) {
+            Some(refusal) => Err(Box::new(refusal)),
+            None => self
+                .authorize(&request)
+                .map_err(|status| Box::new(error_response(&status))),
+        };
+        let mut departure = None;
+        let routed = authorized.map(|caller| {
             request.extensions_mut().insert(caller);
             let max_request_time = self.live.server().max_request_time;
             let timeout = requested_timeout(request.headers())
@@ -70,18 +80,22 @@ impl RequestHandler {
             } else {
                 TimeoutScope::WholeRequest
             };
+            let request = request.map(|incoming| {
+                let (body, of_caller) = ReceivedBody::new(incoming);
+                departure = Some(of_caller);
+                RequestBody::new(body, arriving, scope, timeout)
+            });
             // Routes are always ready, so `poll_ready` is not needed.
-            self.routes
-                .clone()
-                .call(request.map(|body| RequestBody::new(body, arriving, scope, timeout)))
+            self.routes.clone().call(request)
         });
         let calls = self.calls.clone();
         async move {
             let response = match routed {
                 Ok(response) => response.await?,
-                Err(status) => error_response(&status),
+                Err(refusal) => *refusal,
             };
-            let response = correct_response(response, &calls);
+            let has_left = departure.is_some_and(|departure| departure.has_happened());
+            let response = correct_response(response, has_left, &calls);
             Ok(response.map(|body| ResponseBody::new(body, open_request, end_of_endless)))
         }
     }

@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::message_framing::MessageFraming;
 use super::open_request::ArrivingBody;
+use super::received_body::ReceivedBody;
 use crate::rpc::common::status;
 
 /// The part of a request that the timeout applies to.
@@ -31,7 +31,7 @@ pub(super) enum TimeoutScope {
 
 /// A request body that fails if it does not arrive in time.
 pub(super) struct RequestBody {
-    body: Incoming,
+    body: ReceivedBody,
     /// `None` once the body has arrived whole.
     arriving: Option<ArrivingBody>,
     scope: TimeoutScope,
@@ -43,7 +43,7 @@ pub(super) struct RequestBody {
 type BodyError = Box<dyn Error + Send + Sync>;
 
 impl RequestBody {
-    pub(super) fn new(body: Incoming, arriving: ArrivingBody, scope: TimeoutScope, timeout: Duration) -> Self {
+    pub(super) fn new(body: ReceivedBody, arriving: ArrivingBody, scope: TimeoutScope, timeout: Duration) -> Self {
         Self {
             arriving: (!body.is_end_stream()).then_some(arriving),
             body,

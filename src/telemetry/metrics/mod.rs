@@ -13,6 +13,7 @@
 mod all;
 mod answers;
 mod buckets;
+mod callers;
 mod calls;
 mod config;
 mod endpoint;
