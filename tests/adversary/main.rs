@@ -16,9 +16,12 @@ mod attacks;
 mod call_outcomes;
 mod cancels;
 mod flood;
+mod connections;
 #[allow(dead_code, reason = "each attack uses a part")]
 mod honest_caller;
 mod http2_client;
+mod metrics_port;
+mod peers;
 #[allow(dead_code, reason = "each attack uses a part")]
 mod raw_http2;
 mod resident_memory;

@@ -5,8 +5,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use super::connection_table::TableLimits;
 
 /// The files that the process opens beside its connections: models, settings, certificates, the log,
-/// the metrics port with its 64 connections, and some for a reload.
-const OTHER_FILES: usize = 192;
+/// the metrics port with its 256 connections, and some for a reload.
+const OTHER_FILES: usize = 384;
 
 /// Raises the soft limit on open files to the hard limit. The soft limit protects programs that use
 /// `select`, which this one does not.
@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn the_capacity_is_the_most_that_fits() {
         assert!(needed_files(1, 512) <= 1024, "the default fits the usual soft limit");
-        for files in [0, 100, 192, 200, 1024, 1 << 20] {
+        for files in [0, 100, 384, 400, 1024, 1 << 20] {
             for listeners in [1, 2] {
                 let capacity = capacity(files, listeners);
                 assert!(needed_files(listeners, capacity + 1) > files);

@@ -9,7 +9,7 @@ use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
-use crate::support::messages::{CLEAR_INPUT, floats};
+use crate::support::messages::{CLEAR_INPUT, certify_with_votes, floats};
 use crate::support::partial_request::{post_partial_message, status_in_trailers};
 use crate::support::process::ServerProcess;
 use crate::support::raw_connection::{HTTP2_PREFACE, PARTIAL_HEADERS_FRAME, RawConnection};
@@ -84,39 +84,40 @@ async fn an_incomplete_request_exceeds_its_deadline() {
     predict(&mut client).await;
 }
 
+/// Each open connection has a request in progress, so none of them makes room.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn connections_beyond_the_limit_are_refused() {
-    let setup = setup().with("server.max_connections", 3);
+async fn connections_beyond_the_limit_are_refused_while_all_are_busy() {
+    let setup = Setup::one_slow_request()
+        .with("scheduler.queue_rows", 64)
+        .with("server.max_connections", 3);
     let server = ServerProcess::spawn(&setup.write());
     let address = server.address();
-    let mut client = Client::new(channel(address).await);
-    predict(&mut client).await;
-    let open = [(); 2].map(|()| RawConnection::connect_and_send(address, HTTP2_PREFACE));
-    for raw in &open {
-        // The server's SETTINGS frame shows that it accepted the connection.
-        let mut byte = [0];
-        assert_eq!(raw.0.peek(&mut byte).unwrap(), 1);
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        let mut client = Client::new(channel(address).await);
+        let votes = certify_with_votes(floats(&[CLEAR_INPUT]), 1_000_000);
+        let mut events = client.certify_stream(votes).await.unwrap().into_inner();
+        // The first event shows that the server works on the request.
+        events.message().await.unwrap().unwrap();
+        open.push(events);
     }
     for _ in 0..20 {
         assert!(read_until_closed(RawConnection::connect(address)).await.is_empty());
-        predict(&mut client).await;
     }
     let line = server.line_with("connections were refused");
     assert!(line.contains("server.max_connections"), "{line}");
     // The open connections are unaffected, and each that closes admits another.
-    assert!(open.iter().all(RawConnection::is_open));
-    drop(open);
+    for events in &mut open {
+        events.message().await.unwrap().unwrap();
+    }
+    drop(open.pop());
     let start = Instant::now();
-    loop {
-        let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
-        if let Ok(channel) = endpoint.connect().await
-            && Client::new(channel)
-                .predict(messages::predict_request(floats(&[CLEAR_INPUT])))
-                .await
-                .is_ok()
-        {
-            break;
-        }
+    while RawConnection::connect_and_send(address, HTTP2_PREFACE)
+        .0
+        .peek(&mut [0])
+        .ok()
+        != Some(1)
+    {
         assert!(start.elapsed() < TEST_TIMEOUT, "no connection is accepted");
     }
 }

@@ -160,6 +160,18 @@ impl ServerProcess {
         Path::new("/proc").join(self.child.id().to_string())
     }
 
+    /// Lowers the limit on open files to `free` more than are open now.
+    pub fn limit_files(&self, free: u64) {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        let limit = Some(u64::try_from(open.count()).unwrap() + free);
+        let process = rustix::process::Pid::from_child(&self.child);
+        let limits = rustix::process::Rlimit {
+            current: limit,
+            maximum: limit,
+        };
+        rustix::process::prlimit(Some(process), rustix::process::Resource::Nofile, limits).unwrap();
+    }
+
     /// Counts the threads whose names start with `name`.
     pub fn threads(&self, name: &str) -> usize {
         let tasks = std::fs::read_dir(self.proc_folder().join("task")).unwrap();
