@@ -21,6 +21,8 @@ mod capped_sum;
 mod executor;
 mod fair_order;
 mod fair_queue;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod lateness;
 mod model_health;
 mod model_observer;

@@ -12,8 +12,10 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod call_outcomes;
 #[allow(dead_code, reason = "each attack uses a part")]
 mod honest_caller;
+mod http2_client;
 #[allow(dead_code, reason = "each attack uses a part")]
 mod raw_http2;
 

@@ -17,7 +17,7 @@ pub(super) mod traces;
 
 pub use access::{AccessSettings, TlsSettings};
 pub use callers::{CallerIdentity, CallerSettings};
-pub use certificate::{CertificateSettings, PROJECT_KEY, RadiusMethod};
+pub use certificate::{CertificateSettings, MAX_SELECTION_VOTES, MAX_VOTES, PROJECT_KEY, RadiusMethod};
 pub use connections::ConnectionSettings;
 pub use log::{LogFormat, LogSettings};
 pub use metrics::MetricsSettings;
