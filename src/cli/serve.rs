@@ -11,7 +11,7 @@ use tokio::runtime::Builder;
 use super::output::{self, SilentExit};
 use crate::app::{self, ReadyReport, ServerInputs};
 use crate::certificate::noise::NoiseSecret;
-use crate::rpc::Listeners;
+use crate::rpc::{self, Listeners};
 use crate::settings::{LogFormat, Settings, SettingsSource};
 use crate::telemetry::LogHandle;
 use crate::{shutdown, telemetry};
@@ -44,6 +44,7 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     telemetry::log_panics();
     // Dropped last, so that every log line is written.
     let logs = without_panic(|| Ok(telemetry::init_logs(&settings.log, output::stderr_has_color())))?;
+    rpc::raise_file_limit();
     let result = without_panic(|| run_with_logs(settings, source, logs.handle()));
     match (result, log_format) {
         // The reason is a line of the log, whose lines are all JSON.

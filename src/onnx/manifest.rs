@@ -79,7 +79,11 @@ impl Manifest {
     }
 }
 
-fn check_values(raw: RawManifest, path: &Path, text: String) -> Result<Manifest, Violations> {
+/// Checks the values of the manifest `text`, which is at `path`.
+///
+/// # Errors
+/// Every violation.
+pub(super) fn check_values(raw: RawManifest, path: &Path, text: String) -> Result<Manifest, Violations> {
     let mut violations = Violations::default();
     violations.check(raw.manifest_version == 1, "manifest_version", || {
         format!("expected 1, found {}", raw.manifest_version)

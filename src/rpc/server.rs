@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::access::AccessControl;
 use super::common::call_tracker::CallTracker;
 use super::common::handler_context::{HandlerContext, ShutdownSignal};
-use super::connections::{ConnectionCounts, ConnectionServer, accept};
+use super::connections::{ConnectionCounts, ConnectionServer, accept, connection_capacity};
 use super::health::HealthReporter;
 use super::listeners::Listeners;
 use super::routes::ServerRoutes;
@@ -64,6 +64,8 @@ pub async fn serve(
     let cut_off = calls.cut_off_on_drop();
     let connections = Arc::new(ConnectionCounts::default());
     let counts = Arc::clone(&connections);
+    let listener_count = 1 + usize::from(listeners.unix_socket().is_some());
+    let capacity = connection_capacity(listener_count, live.server().connections.max_connections);
     let server = Arc::new(ConnectionServer::new(
         routes,
         methods,
@@ -72,6 +74,7 @@ pub async fn serve(
         access,
         counts,
         shutdown_receiver,
+        capacity,
     ));
     // Boxed because the future of the accept loops is too large to move.
     let done = Box::pin(async move {

@@ -19,6 +19,7 @@ mod http2_client;
 #[allow(dead_code, reason = "each attack uses a part")]
 mod raw_http2;
 
+mod starvation;
 #[path = "../api/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the API tests use the rest")]
 mod support;

@@ -8,6 +8,13 @@
 //! ones. [`mixture_verifier`] recomputes the mixture of a record for both of the last two commands.
 
 mod comparison;
+#[cfg(any(test, feature = "fuzzing"))]
+#[allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a fuzz target stops at the first surprise"
+)]
+pub(crate) mod fuzzing;
 mod mixture_verifier;
 mod radius;
 mod record_file;

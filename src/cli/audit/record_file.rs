@@ -35,7 +35,7 @@ fn read_text(content: impl Read) -> anyhow::Result<String> {
 
 /// Parses JSON objects, one after the other. A formatter may have spread an object over several
 /// lines.
-fn parse_records(text: &str) -> anyhow::Result<Vec<PredictionRecord>> {
+pub(super) fn parse_records(text: &str) -> anyhow::Result<Vec<PredictionRecord>> {
     let records: Vec<PredictionRecord> = serde_json::Deserializer::from_str(text)
         .into_iter()
         .collect::<Result<_, _>>()?;

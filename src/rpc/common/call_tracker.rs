@@ -126,7 +126,6 @@ impl TrackedCall {
     }
 
     /// The caller, by whom the capacity of the models is shared.
-    #[expect(dead_code, reason = "the scheduler reads it in the next commit")]
     pub(in crate::rpc) fn caller(&self) -> Caller {
         self.caller
     }

@@ -11,3 +11,5 @@ mod query;
 mod query_lines;
 
 pub use command::{RadiusArgs, run};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use evaluation::evaluate_line;

@@ -74,7 +74,7 @@ fn read_all(mut content: impl Read) -> anyhow::Result<Vec<u8>> {
 }
 
 /// The inputs in the content of a file.
-fn parse(bytes: Vec<u8>, name: &str, spec: &AcceptedInput, resize: bool) -> anyhow::Result<Vec<ModelInput>> {
+pub(super) fn parse(bytes: Vec<u8>, name: &str, spec: &AcceptedInput, resize: bool) -> anyhow::Result<Vec<ModelInput>> {
     if bytes.is_empty() {
         bail!("is empty, expected an image or a NumPy array");
     }

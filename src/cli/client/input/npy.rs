@@ -306,6 +306,18 @@ mod tests {
             &AcceptedInput::of_unit_range(&[2]),
         );
         assert!(text.contains("cut short"), "{text}");
+        // The product of the sides is 0 modulo 2^64.
+        let text = message(
+            &npy_file("<f4", false, "(4611686018427387904, 4)", &[0; 16]),
+            &AcceptedInput::of_unit_range(&[4]),
+        );
+        assert!(text.contains("cut short"), "{text}");
+        // Version 2 has a length of four bytes.
+        let text = message(
+            b"\x93NUMPY\x02\x00\xff\xff\xff\xff{}",
+            &AcceptedInput::of_unit_range(&[4]),
+        );
+        assert!(text.contains("4294967295 bytes"), "{text}");
         assert!(message(b"not an array", &AcceptedInput::of_unit_range(&[2])).contains("not a NumPy array"));
     }
 }
