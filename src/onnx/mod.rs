@@ -27,6 +27,7 @@ mod model_pair;
 mod output_tolerance;
 mod proof_record;
 mod runtime;
+mod runtime_log;
 mod self_test;
 mod session;
 

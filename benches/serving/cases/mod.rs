@@ -3,6 +3,7 @@
 
 mod certify_throughput;
 mod config_reload;
+mod fair_share;
 mod format;
 mod load_levels;
 mod memory;

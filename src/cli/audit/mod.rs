@@ -4,7 +4,7 @@
 //! - `certimix verify` ([`verify`]) recomputes served certificates from their own counts.
 //! - `certimix replay` ([`replay`]) draws the votes behind a certificate again and compares them.
 //!
-//! [`record_file`] reads served certificates. [`comparison`] compares served values with recomputed
+//! [`record_file`] reads served certificates, and [`record_limits`] checks their numbers before use. [`comparison`] compares served values with recomputed
 //! ones. [`mixture_verifier`] recomputes the mixture of a record for both of the last two commands.
 
 mod comparison;
@@ -18,6 +18,7 @@ pub(crate) mod fuzzing;
 mod mixture_verifier;
 mod radius;
 mod record_file;
+mod record_limits;
 mod replay;
 #[cfg(test)]
 mod test_records;

@@ -8,6 +8,7 @@ mod evaluation;
 mod field_reader;
 mod json_object;
 mod query;
+mod query_lines;
 
 pub use command::{RadiusArgs, run};
 #[cfg(any(test, feature = "fuzzing"))]

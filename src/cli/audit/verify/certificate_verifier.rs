@@ -5,6 +5,7 @@ use crate::certificate::{
     radius_sq_levels,
 };
 use crate::cli::audit::comparison::{FieldComparison, all_hold};
+use crate::cli::audit::record_limits::check_limits;
 use crate::cli::client::{CertificateRecord, PredictionRecord};
 
 /// The relative difference that is accepted, because elementary functions differ in the last digits
@@ -37,6 +38,9 @@ impl VerificationResult {
 
 /// Verifies one certificate.
 pub(in crate::cli::audit) fn verify_certificate(record: &PredictionRecord) -> VerificationResult {
+    if let Err(error) = check_limits(record) {
+        return VerificationResult::Impossible(error.to_string());
+    }
     let certificate = &record.certificate;
     if certificate.status != "certified" && certificate.radius != 0.0 {
         return VerificationResult::Impossible(format!(
