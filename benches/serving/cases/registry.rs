@@ -1,7 +1,7 @@
 //! The list of cases.
 
 use super::{
-    certify_throughput, config_reload, load_levels, memory, overload, predict_beside_certify, saturation,
+    abuse, certify_throughput, config_reload, load_levels, memory, overload, predict_beside_certify, saturation,
     single_caller, tiny_models, transports,
 };
 use crate::context::BenchContext;
@@ -22,4 +22,5 @@ pub const CASES: &[(&str, RunCase)] = &[
     ("h", load_levels::run),
     ("i", transports::run),
     ("j", config_reload::run),
+    ("k", abuse::run),
 ];
