@@ -4,7 +4,9 @@ CONFIG ?= config/cifar10.toml
 CARGO ?= cargo
 RUNTIME := .runtime/onnxruntime/libonnxruntime.so
 
-.PHONY: help run build test bench bench-quick bench-parts soak format lint unit runtime python-packages install
+FUZZ_SECONDS ?= 8
+
+.PHONY: help run build test fuzz bench bench-quick bench-parts soak format lint unit runtime python-packages install
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 17
@@ -25,6 +27,9 @@ install: build ## install `certimix` into cargo's folder of binaries
 	$(CARGO) install --path . --locked
 
 test: format lint unit ## formatting, lints as errors, every test
+
+fuzz: runtime ## run each fuzz target for FUZZ_SECONDS=8 (fuzz/README.md)
+	CERTIMIX_FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) test --locked --lib fuzzing::targets -- --nocapture
 
 # ARGS passes arguments on: ARGS="--only a,h", ARGS="--server OTHER_BINARY --out FOLDER". ARGS=--help lists them.
 bench: runtime ## compare the server with the bare runtime (20 minutes); writes docs/benchmarks.md and .json

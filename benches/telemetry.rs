@@ -83,6 +83,7 @@ fn telemetry(criterion: &mut Criterion) {
     });
     let connections = ConnectionCounts::default();
     let state = ServerState {
+        metrics_evictions: 0,
         load: None,
         serving: false,
         connections: &connections,

@@ -6,6 +6,7 @@
 //!
 //! | layer | module | contents |
 //! |---|---|---|
+//! | 8 | `fuzzing`, of tests and of `fuzz/` alone | the fuzz targets |
 //! | 7 | [`cli`], [`app`], [`shutdown`] | commands; the composition of a server; signals |
 //! | 6 | [`telemetry`] | logs, traces and metrics, which read every layer below |
 //! | 5 | [`rpc`], [`live`] | the wire protocols; the state that requests read, and its reload |
@@ -30,6 +31,13 @@ pub mod certificate;
 pub mod classifier;
 pub mod cli;
 pub mod domain;
+#[cfg(any(test, feature = "fuzzing"))]
+#[allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a fuzz target stops at the first surprise"
+)]
+pub mod fuzzing;
 pub mod live;
 pub mod onnx;
 pub mod rpc;

@@ -90,6 +90,26 @@ fn alerts_read_only_documented_metrics() {
     );
 }
 
+/// Anybody may cause calls that reach no handler, through the health service for example.
+#[test]
+fn no_page_counts_calls_that_reach_no_handler() {
+    let pages = ALERTS
+        .split("- alert: ")
+        .skip(1)
+        .filter(|rule| rule.contains("severity: page"));
+    let read: Vec<&str> = pages
+        .flat_map(|rule| rule.lines().filter(|line| line.contains("certimix_requests_total")))
+        .collect();
+    assert!(!read.is_empty());
+    for line in read {
+        assert!(line.contains(r#"rpc!="other""#), "{line}");
+    }
+    let recorded = ALERTS
+        .lines()
+        .filter(|line| line.contains("certimix_requests_total{rpc!~"));
+    assert!(recorded.clone().count() > 0 && recorded.clone().all(|line| line.contains("|other\"")));
+}
+
 #[test]
 fn the_recorded_names_are_exactly_the_used_ones() {
     let recorded: BTreeSet<&str> = values(ALERTS, "- record:").collect();

@@ -98,7 +98,7 @@ pub async fn run(
     drain_signal.set(Instant::now() + drain_timeout.mul_f64(DRAIN_DEADLINE_SHARE));
     // `server` holds the receiver and has not ended.
     let _ = close.send(());
-    drain(&mut server, drain_timeout).await?;
+    drain(server, drain_timeout).await?;
     end_models(live.take()).await;
     observability.flush().await;
     tracing::info!("stopped");
@@ -116,7 +116,8 @@ fn loader(secret: NoiseSecret, drain_deadline: DrainDeadline, observer: Arc<dyn 
     }
 }
 
-/// Waits until the server has answered the requests in flight, or cuts them off after `timeout`.
+/// Waits until the server has answered the requests in flight, or cuts them off after `timeout`. The
+/// calls that are cut off are recorded before the observers are flushed.
 async fn drain(server: impl Future<Output = Result<(), AppError>>, timeout: Duration) -> Result<(), AppError> {
     tokio::time::timeout(timeout, server).await.unwrap_or_else(|_| {
         tracing::warn!(?timeout, "drain timeout: open requests and connections are cut off");

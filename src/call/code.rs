@@ -36,6 +36,8 @@ impl Code {
     pub const UNKNOWN: Self = Self(2);
     /// An error of the server.
     pub const INTERNAL: Self = Self(13);
+    /// The server loads, stops or has a broken model.
+    pub const UNAVAILABLE: Self = Self(14);
 
     /// The code with this number; [`Code::UNKNOWN`] if there is none.
     #[must_use]

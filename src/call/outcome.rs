@@ -69,6 +69,8 @@ impl Outcome {
 pub enum RefusalReason {
     /// The admitted rows have reached the capacity.
     QueueFull,
+    /// The caller holds its share of the capacity, and the rest is kept for other callers.
+    ShareExhausted,
     /// The rows ahead take longer than the deadline allows.
     TooLate,
     /// The deadline is too short even on an idle machine. The caller receives DEADLINE_EXCEEDED.
@@ -79,13 +81,20 @@ pub enum RefusalReason {
 
 impl RefusalReason {
     /// Every reason.
-    pub const ALL: [Self; 4] = [Self::QueueFull, Self::TooLate, Self::TooShort, Self::Crowded];
+    pub const ALL: [Self; 5] = [
+        Self::QueueFull,
+        Self::ShareExhausted,
+        Self::TooLate,
+        Self::TooShort,
+        Self::Crowded,
+    ];
 
     /// The name in metric labels and logs.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::QueueFull => "queue_full",
+            Self::ShareExhausted => "share_exhausted",
             Self::TooLate => "too_late",
             Self::TooShort => "too_short",
             Self::Crowded => "crowded",

@@ -70,6 +70,8 @@ pub struct CallRecord {
     pub refusal: Option<RefusalReason>,
     /// The status code. [`Code::CANCELLED`] until the call ends.
     pub code: Code,
+    /// Whether the caller is at fault even if the code usually stands for an error of the server.
+    pub is_callers_fault: bool,
     /// The time from `begun` to the end; zero until the call ends.
     pub total: Duration,
 }
@@ -94,6 +96,7 @@ impl CallRecord {
             votes: 0,
             refusal: None,
             code: Code::CANCELLED,
+            is_callers_fault: false,
             total: Duration::ZERO,
         }
     }
@@ -101,6 +104,26 @@ impl CallRecord {
     /// The outcome of the call.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
-        Outcome::of(self.code)
+        match Outcome::of(self.code) {
+            Outcome::Failed if self.is_callers_fault => Outcome::Invalid,
+            outcome => outcome,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::RequestIds;
+
+    #[test]
+    fn an_error_of_the_caller_is_never_one_of_the_server() {
+        let mut record = CallRecord::new(Rpc::Other, RequestIds::default().next(), Instant::now());
+        record.code = Code::INTERNAL;
+        assert_eq!(record.outcome(), Outcome::Failed);
+        record.is_callers_fault = true;
+        assert_eq!(record.outcome(), Outcome::Invalid);
+        record.code = Code::CANCELLED;
+        assert_eq!(record.outcome(), Outcome::Cancelled);
     }
 }

@@ -27,6 +27,9 @@
 
 mod bounds;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[allow(clippy::unwrap_used, reason = "a fuzz target stops at the first surprise")]
+pub(crate) mod fuzzing;
 mod mixing_weights;
 mod mixture;
 pub mod noise;

@@ -40,7 +40,10 @@ impl From<Refusal> for ClassifierError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::TooShort { .. } => Self::TooShort(refusal),
-            Refusal::Full { .. } | Refusal::TooLate { .. } | Refusal::Crowded { .. } => Self::Refused(refusal),
+            Refusal::Full { .. }
+            | Refusal::ShareExhausted { .. }
+            | Refusal::TooLate { .. }
+            | Refusal::Crowded { .. } => Self::Refused(refusal),
         }
     }
 }

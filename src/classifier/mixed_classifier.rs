@@ -15,9 +15,10 @@ use super::request_predictions::RequestPredictions;
 use super::shadow::ShadowReport;
 use super::smoothing::target_radius::{CertificationGoal, PredictTarget};
 use super::vote_prediction::VotePredictor;
+use crate::call::Caller;
 use crate::certificate::{Alpha, CertificateError};
 use crate::domain::{Input, InputSpec, Prediction, Provenance, ValueEncoding, Violations};
-use crate::scheduler::Demand;
+use crate::scheduler::{CallerShares, Demand};
 use crate::settings::{CertificateSettings, Settings};
 
 /// Both models, their mixture and their certification: the one snapshot that a request reads.
@@ -25,6 +26,8 @@ use crate::settings::{CertificateSettings, Settings};
 /// A change of alpha creates a new snapshot of the same [`Engine`].
 pub struct MixedClassifier {
     context: InferenceContext,
+    /// The shares of named callers.
+    caller_shares: CallerShares,
     provenance: Provenance,
     /// The target of Predict; `None` if the robust model draws no votes.
     predict_target: Option<PredictTarget>,
@@ -51,6 +54,7 @@ impl MixedClassifier {
                 recorder,
                 engine,
             },
+            caller_shares: CallerShares::new(&settings.callers),
             provenance,
             predict_target,
         })
@@ -156,20 +160,23 @@ impl MixedClassifier {
         recorder.map(|recorder| recorder.report(self.context.mixture))
     }
 
-    /// Predicts `inputs`, in their order, by `deadline`.
+    /// Predicts `inputs` of `caller`, in their order, by `deadline`.
     ///
     /// # Errors
     /// Returns an error if the scheduler rejects the request, if a model fails, or if the deadline
     /// passes before every input has a prediction.
     pub async fn predict(
         &self,
+        caller: Caller,
         inputs: Vec<Input>,
         params: CertificationParams,
         deadline: Instant,
     ) -> Result<RequestPredictions, ClassifierError> {
         let context = &self.context;
         let demand = self.demand(inputs.len(), &params);
-        let reservation = context.engine.scheduler.admit(params.priority, deadline, &demand)?;
+        let share = self.caller_shares.of(caller);
+        let scheduler = &context.engine.scheduler;
+        let reservation = scheduler.admit(&share, params.priority, deadline, &demand)?;
         match &context.engine.robust_inference {
             RobustInference::OneRow => predict_from_rows(context, inputs.into(), &reservation).await,
             RobustInference::Votes(smoother) => {
@@ -186,13 +193,14 @@ impl MixedClassifier {
         }
     }
 
-    /// Predicts one input, and calls `on_better` with each better prediction before the last one.
+    /// Predicts one input of `caller`, and calls `on_better` with each better prediction before the last one.
     /// The radii never shrink.
     ///
     /// # Errors
     /// Returns the same errors as [`MixedClassifier::predict`].
     pub async fn predict_with_updates(
         &self,
+        caller: Caller,
         input: Input,
         params: CertificationParams,
         deadline: Instant,
@@ -200,7 +208,9 @@ impl MixedClassifier {
     ) -> Result<RequestPredictions, ClassifierError> {
         let context = &self.context;
         let demand = self.demand(1, &params);
-        let reservation = context.engine.scheduler.admit(params.priority, deadline, &demand)?;
+        let share = self.caller_shares.of(caller);
+        let scheduler = &context.engine.scheduler;
+        let reservation = scheduler.admit(&share, params.priority, deadline, &demand)?;
         match &context.engine.robust_inference {
             RobustInference::OneRow => predict_from_rows(context, [input].into(), &reservation).await,
             RobustInference::Votes(smoother) => {

@@ -1,16 +1,17 @@
 //! `certimix serve`.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::Args;
 use tokio::runtime::Builder;
 
-use super::output;
+use super::output::{self, SilentExit};
 use crate::app::{self, ReadyReport, ServerInputs};
 use crate::certificate::noise::NoiseSecret;
-use crate::rpc::Listeners;
+use crate::rpc::{self, Listeners};
 use crate::settings::{LogFormat, Settings, SettingsSource};
 use crate::telemetry::LogHandle;
 use crate::{shutdown, telemetry};
@@ -39,8 +40,33 @@ const LOADING_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let source = SettingsSource::new(&args.config, std::env::vars());
     let settings = source.parse(&source.read()?)?;
+    let log_format = settings.log.format;
+    telemetry::log_panics();
     // Dropped last, so that every log line is written.
-    let logs = telemetry::init_logs(&settings.log, output::stderr_has_color());
+    let logs = without_panic(|| Ok(telemetry::init_logs(&settings.log, output::stderr_has_color())))?;
+    rpc::raise_file_limit();
+    let result = without_panic(|| run_with_logs(settings, source, logs.handle()));
+    match (result, log_format) {
+        // The reason is a line of the log, whose lines are all JSON.
+        (Err(error), LogFormat::Json) => {
+            tracing::error!(error = output::error_text(&error), "the server ended");
+            Err(SilentExit(1).into())
+        }
+        (result, _) => result,
+    }
+}
+
+/// Runs `run`, and makes an error of a panic of this thread. Libraries panic if the operating system
+/// starts no further thread, for example.
+fn without_panic<T>(run: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+        Err(anyhow!("the server failed: {}", text.unwrap_or("without a message")))
+    })
+}
+
+fn run_with_logs(settings: Settings, source: SettingsSource, logs: LogHandle) -> anyhow::Result<()> {
     // A single thread is the current one: a multi-threaded runtime with one worker would pass all
     // work between two threads.
     let mut builder = match settings.server.threads {
@@ -55,9 +81,8 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("server.threads: cannot start the server's threads")?;
-    let result = runtime.block_on(serve(settings, source, logs.handle()));
+    let result = runtime.block_on(serve(settings, source, logs));
     runtime.shutdown_timeout(LOADING_TIMEOUT);
-    drop(logs);
     result
 }
 

@@ -20,7 +20,7 @@ pub use certificate::{
     AbstentionReason, BoundKind, Certificate, CertificateMethod, CertificateStatus, SamplingDetails, StopReason,
 };
 pub use hex::{bytes_of_hex, hex};
-pub use input::{Input, InputSpec, ValueEncoding};
+pub use input::{Float32Range, Input, InputSpec, ValueEncoding};
 pub use message_size::{AnswerSize, MAX_CAVEAT_BYTES, MAX_REASON_BYTES, MessageLimits, cut, one_input_request};
 pub use model_guarantee::{ModelGuarantee, Norm};
 pub use output_row_flaws::{OutputRowFlaws, PROBABILITY_TOLERANCE, are_probabilities};

@@ -23,7 +23,8 @@ pub fn guarantee_basis(manifest: &Manifest, keys: &[ProofKey]) -> Result<Option<
     })
 }
 
-fn determine_basis(
+/// Returns the basis with `record` beside the ONNX file; see [`guarantee_basis`].
+pub(super) fn determine_basis(
     manifest: &Manifest,
     record: Option<&[u8]>,
     keys: &[ProofKey],

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::manifest_format::{OutputKind, RawConstantOf, RawGuarantee, RawInput, RawManifest, RawNorm};
 use super::{OnnxError, proof_record};
-use crate::domain::{InputSpec, ModelGuarantee, Violations};
+use crate::domain::{Float32Range, InputSpec, ModelGuarantee, Violations};
 
 /// A manifest whose values are checked, without regard to the ONNX file.
 #[derive(Debug, Clone)]
@@ -79,7 +79,11 @@ impl Manifest {
     }
 }
 
-fn check_values(raw: RawManifest, path: &Path, text: String) -> Result<Manifest, Violations> {
+/// Checks the values of the manifest `text`, which is at `path`.
+///
+/// # Errors
+/// Every violation.
+pub(super) fn check_values(raw: RawManifest, path: &Path, text: String) -> Result<Manifest, Violations> {
     let mut violations = Violations::default();
     violations.check(raw.manifest_version == 1, "manifest_version", || {
         format!("expected 1, found {}", raw.manifest_version)
@@ -114,6 +118,10 @@ fn check_values(raw: RawManifest, path: &Path, text: String) -> Result<Manifest,
     let in_range = |end: f64| (-largest..=largest).contains(&end);
     violations.check(in_range(low) && in_range(high) && low < high, "input.range", || {
         format!("expected [low, high] with low < high, both from -1e30 to 1e30; found [{low:e}, {high:e}]")
+    });
+    let is_empty = in_range(low) && in_range(high) && low < high && Float32Range::new(low, high).is_empty();
+    violations.check(!is_empty, "input.range", || {
+        format!("expected a range that contains a float32 value; found [{low:e}, {high:e}]")
     });
     let classes = raw.labels.len();
     let (guarantee, source) = check_guarantee(raw.guarantee, classes, &mut violations);

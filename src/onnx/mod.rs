@@ -10,6 +10,13 @@ mod cancellation;
 mod cpu_description;
 mod error;
 mod execution_provider;
+#[cfg(any(test, feature = "fuzzing"))]
+#[allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a fuzz target stops at the first surprise"
+)]
+pub(crate) mod fuzzing;
 mod graph;
 mod guarantee_basis;
 mod manifest;
@@ -20,6 +27,7 @@ mod model_pair;
 mod output_tolerance;
 mod proof_record;
 mod runtime;
+mod runtime_log;
 mod self_test;
 mod session;
 

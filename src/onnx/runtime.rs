@@ -5,7 +5,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use ort::environment::Environment;
 
-use super::OnnxError;
+use super::{OnnxError, runtime_log};
 
 static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
 static LOAD_LOCK: Mutex<()> = Mutex::new(());
@@ -46,8 +46,10 @@ impl Runtime {
         let environment = builder
             .with_name("certimix")
             .with_telemetry(false)
+            .with_logger(runtime_log::logger())
             .build()
             .map_err(|error| unloadable(error.to_string()))?;
+        runtime_log::limit_messages(&environment);
         Ok(Self {
             environment: ENVIRONMENT.get_or_init(|| environment).clone(),
         })

@@ -21,7 +21,7 @@ mod server;
 mod unix_socket;
 
 pub use access::{AccessControl, CredentialsError, PreparedCredentials};
-pub use connections::ConnectionCounts;
+pub use connections::{ConnectionCounts, ConnectionStage, ConnectionView, choose_victim, raise_file_limit};
 pub use health::HealthReporter;
 pub use listeners::{ListenError, Listeners};
 pub use mixed_classifier::proto;

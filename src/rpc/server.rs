@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::access::AccessControl;
 use super::common::call_tracker::CallTracker;
 use super::common::handler_context::{HandlerContext, ShutdownSignal};
-use super::connections::{ConnectionCounts, ConnectionServer, accept};
+use super::connections::{ConnectionCounts, ConnectionServer, accept, connection_capacity};
 use super::health::HealthReporter;
 use super::listeners::Listeners;
 use super::routes::ServerRoutes;
@@ -61,8 +61,11 @@ pub async fn serve(
         health,
     } = ServerRoutes::build(context, open_inference).await?;
     let (shutdown_sender, shutdown_receiver) = watch::channel(false);
+    let cut_off = calls.cut_off_on_drop();
     let connections = Arc::new(ConnectionCounts::default());
     let counts = Arc::clone(&connections);
+    let listener_count = 1 + usize::from(listeners.unix_socket().is_some());
+    let capacity = connection_capacity(listener_count, live.server().connections.max_connections);
     let server = Arc::new(ConnectionServer::new(
         routes,
         methods,
@@ -71,9 +74,13 @@ pub async fn serve(
         access,
         counts,
         shutdown_receiver,
+        capacity,
     ));
     // Boxed because the future of the accept loops is too large to move.
     let done = Box::pin(async move {
+        // Dropped in the reverse order: a call is marked as cut off before its connection is aborted.
+        let shutdown_sender = shutdown_sender;
+        let _cut_off = cut_off;
         let tasks = TaskTracker::new();
         let (tcp, unix) = listeners.into_parts();
         let tcp = accept(tcp, Arc::clone(&server), tasks.clone());

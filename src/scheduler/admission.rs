@@ -2,19 +2,44 @@
 //! without clock or threads.
 //!
 //! Every request declares how many rows it keeps outstanding at a time, how many it will probably need
-//! in all, and how many it needs for any answer. Admission bounds the first number. From the others and
-//! the measured time per row it computes when the rows ahead will be finished. It refuses a request that
-//! would miss its deadline, or would make an admitted request miss its deadline, before the request
-//! costs anything.
+//! in all, and how many it needs for any answer. [`CapacityShares`] bounds the first number. From the
+//! others and the measured time per row, admission computes when the rows ahead will be finished
+//! ([`Backlog::wait`]), and refuses before the request costs anything:
+//!
+//! - a request that cannot meet its deadline even alone, always;
+//! - a request that would miss its deadline behind the rows of its own connection with earlier
+//!   deadlines, the backlogs of others up to their shares, and the rows of the other priority;
+//! - a request that would make another one of its connection miss its deadline;
+//! - a request that would make any admitted request miss its deadline, unless its caller's share alone
+//!   meets its own deadline.
+//!
+//! # The promise
+//!
+//! A caller has a share: `w_p / sum w_q` over the principals that have work of its priority, divided
+//! by the number of its principal's connections that have work. A request whose work, together with the
+//! earlier work of its connection, fits in this share of the time until its deadline is not refused for
+//! lack of time, and is not made late, whatever others send. Work beyond the share is admitted as long
+//! as others leave time, and may then be late if they claim their shares later; callers beyond their own
+//! shares cannot make it late. The waits are those of an ideal fluid system. The executors add at most
+//! one batch of each model. Bulk requests have the tenth part of the time for all of them together, and
+//! interactive requests the rest, while both wait.
+//!
+//! # Cost
+//!
+//! An admission visits each connection with work once, and the requests of its own connection with later
+//! deadlines. A caller beyond its share pays a sort of the connections, and a few binary searches for at
+//! most 512 requests. A connection without work is forgotten.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use thiserror::Error;
-
-use super::row_time::{RowTimes, Rows};
-use super::urgency::Urgency;
-use crate::call::RefusalReason;
+use super::backlog::{Backlog, NewRequest, RemainingRows, plus};
+use super::caller_share::CallerShare;
+use super::capacity::{CapacityError, CapacityShares};
+use super::lateness::{LateRequest, Protected, find_late};
+use super::queue::BULK_SHARE;
+use super::refusal::Refusal;
+use super::row_time::{RowTimes, seconds};
+use super::urgency::{AdmittedRequest, Urgency};
 use crate::domain::{PerRole, Priority, Role};
 
 /// The estimate is not exact. A request is admitted only if 1.1 times the estimate still fits.
@@ -31,100 +56,12 @@ pub struct Demand {
     pub needed: PerRole<u64>,
 }
 
-/// Why a request is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum Refusal {
-    /// The request does not fit in the free capacity.
-    #[error(
-        "the queue is full: {admitted} of {capacity} rows of the {} model are taken, and the request needs {wanted}", role.name()
-    )]
-    Full {
-        /// The model.
-        role: Role,
-        /// The admitted rows.
-        admitted: usize,
-        /// The capacity for the priority of the request.
-        capacity: usize,
-        /// The rows that the request needs.
-        wanted: usize,
-        /// The time that the admitted rows will take.
-        retry_after: Duration,
-    },
-    /// The request would miss its deadline behind the rows ahead.
-    #[error(
-        "the deadline cannot be met: it is {left:.1?} away, and these rows with those ahead take about {wait:.1?}, plus a \
-         safety margin of a tenth"
-    )]
-    TooLate {
-        /// The time until the deadline.
-        left: Duration,
-        /// The estimated time until an answer.
-        wait: Duration,
-        /// The longer of half that time and the time until the request would fit.
-        retry_after: Duration,
-    },
-    /// The request would miss its deadline even on an idle machine, so a retry does not help.
-    #[error("the deadline cannot be met: it is {left:.1?} away, and the rows take about {alone:.1?} by themselves")]
-    TooShort {
-        /// The time until the deadline.
-        left: Duration,
-        /// The time that its rows take on an idle machine.
-        alone: Duration,
-    },
-    /// The request would make an admitted request miss its deadline.
-    #[error("the deadlines of requests that were admitted before leave no time for this one")]
-    Crowded {
-        /// The time until the request that would be late has finished or its deadline has passed.
-        retry_after: Duration,
-    },
-}
-
-impl Refusal {
-    /// The reason for metrics and logs.
-    #[must_use]
-    pub fn reason(&self) -> RefusalReason {
-        match self {
-            Self::Full { .. } => RefusalReason::QueueFull,
-            Self::TooLate { .. } => RefusalReason::TooLate,
-            Self::TooShort { .. } => RefusalReason::TooShort,
-            Self::Crowded { .. } => RefusalReason::Crowded,
-        }
-    }
-
-    /// The delay before a retry.
-    #[must_use]
-    pub fn retry_after(&self) -> Duration {
-        match self {
-            Self::TooShort { .. } => Duration::ZERO,
-            Self::Full { retry_after, .. } | Self::TooLate { retry_after, .. } | Self::Crowded { retry_after } => {
-                *retry_after
-            }
-        }
-    }
-}
-
-/// The capacity for bulk requests. The rest is reserved for interactive requests, so that many
-/// certifications cannot cause the refusal of every Predict.
-#[must_use]
-pub fn bulk_capacity(capacity: usize) -> usize {
-    capacity - capacity / 4
-}
-
-/// The remaining rows of an admitted request.
-#[derive(Debug, Clone, Copy)]
-struct RemainingRows {
-    expected: Rows,
-    needed: Rows,
-}
-
 /// The admitted requests that have not ended.
 #[derive(Debug)]
 pub(super) struct Admissions {
-    live: BTreeMap<Urgency, RemainingRows>,
-    outstanding: PerRole<usize>,
-    /// The sums of the remaining expected rows of interactive and of bulk requests.
-    expected: [Rows; 2],
-    capacity: usize,
+    capacity: CapacityShares,
+    /// The interactive and the bulk requests.
+    backlogs: [Backlog; 2],
     arrivals: u64,
 }
 
@@ -132,106 +69,121 @@ impl Admissions {
     /// Admissions with this bound on the outstanding rows of each model.
     pub(super) fn new(capacity: usize) -> Self {
         Self {
-            live: BTreeMap::new(),
-            outstanding: PerRole::default(),
-            expected: [Rows::default(); 2],
-            capacity,
+            capacity: CapacityShares::new(capacity),
+            backlogs: Default::default(),
             arrivals: 0,
         }
     }
 
     /// The bound on the outstanding rows of each model.
     pub(super) fn capacity(&self) -> usize {
-        self.capacity
+        self.capacity.capacity()
     }
 
     /// The outstanding rows of the admitted requests.
     pub(super) fn outstanding(&self) -> PerRole<usize> {
-        self.outstanding
+        self.capacity.outstanding()
     }
 
     /// Admits a request, or returns why not.
     pub(super) fn admit(
         &mut self,
+        share: &CallerShare,
         priority: Priority,
         deadline: Instant,
         demand: &Demand,
         now: Instant,
         row_times: &RowTimes,
-    ) -> Result<Urgency, Refusal> {
-        self.check_capacity(priority, demand, row_times)?;
-        let demand = &demand_until_deadline(deadline.saturating_duration_since(now), demand, row_times);
-        let request = Urgency {
-            priority,
-            deadline,
-            arrival: self.arrivals + 1,
-        };
-        self.check_deadlines(&request, demand, now, row_times)?;
-        self.arrivals += 1;
-        for role in Role::ALL {
-            self.outstanding[role] += demand.outstanding[role];
-            self.expected[priority.index()][role] += demand.expected[role];
+    ) -> Result<AdmittedRequest, Refusal> {
+        let left = deadline.saturating_duration_since(now);
+        let alone = row_times.on_all_executors(&demand.needed);
+        if !fits(alone.as_secs_f64(), left) {
+            return Err(Refusal::TooShort { left, alone });
         }
-        let left = RemainingRows {
+        self.check_capacity(share, priority, demand, row_times)?;
+        let demand = &demand_until_deadline(left, demand, row_times);
+        let rows = RemainingRows {
             expected: demand.expected,
             needed: demand.needed,
         };
-        self.live.insert(request, left);
-        Ok(request)
-    }
-
-    fn check_capacity(&self, priority: Priority, demand: &Demand, row_times: &RowTimes) -> Result<(), Refusal> {
-        let capacity = match priority {
-            Priority::Interactive => self.capacity,
-            Priority::Bulk => bulk_capacity(self.capacity),
+        let request = NewRequest {
+            urgency: Urgency {
+                priority,
+                deadline,
+                arrival: self.arrivals + 1,
+            },
+            caller: share.caller,
+            weight: share.weight,
+            rows,
+            row_times,
         };
-        for role in Role::ALL {
-            let (admitted, wanted) = (self.outstanding[role], demand.outstanding[role]);
-            if wanted > capacity.saturating_sub(admitted) {
-                return Err(Refusal::Full {
-                    role,
-                    admitted,
-                    capacity,
-                    wanted,
-                    retry_after: row_times.on_all_executors(&self.expected[0]),
-                });
-            }
-        }
-        Ok(())
+        self.check_deadlines(&request, now)?;
+        self.arrivals += 1;
+        self.capacity.take(priority, share, &demand.outstanding);
+        let NewRequest {
+            urgency,
+            caller,
+            weight,
+            ..
+        } = request;
+        self.backlogs[priority.index()].insert(caller, weight, urgency, rows);
+        Ok(AdmittedRequest {
+            urgency,
+            caller,
+            weight,
+        })
     }
 
-    fn check_deadlines(
+    fn check_capacity(
         &self,
-        request: &Urgency,
+        share: &CallerShare,
+        priority: Priority,
         demand: &Demand,
-        now: Instant,
         row_times: &RowTimes,
     ) -> Result<(), Refusal> {
-        let later = || {
-            self.live
-                .range(*request..)
-                .take_while(|(other, _)| other.priority == request.priority)
+        let checked = self.capacity.check(priority, share, &demand.outstanding);
+        checked.map_err(|error| match error {
+            CapacityError::Full {
+                role,
+                admitted,
+                capacity,
+            } => Refusal::Full {
+                role,
+                admitted,
+                capacity,
+                wanted: demand.outstanding[role],
+                retry_after: row_times.on_all_executors(&self.backlog(Priority::Interactive).expected),
+            },
+            CapacityError::ShareExhausted { role, held, capacity } => Refusal::ShareExhausted {
+                role,
+                held,
+                capacity,
+                wanted: demand.outstanding[role],
+                retry_after: row_times
+                    .on_all_executors(&self.backlog(Priority::Interactive).expected_of(share.caller.principal)),
+            },
+        })
+    }
+
+    fn check_deadlines(&self, request: &NewRequest<'_>, now: Instant) -> Result<(), Refusal> {
+        let NewRequest { urgency, row_times, .. } = request;
+        let backlog = self.backlog(urgency.priority);
+        // The rows of the other priority run in between, up to their share.
+        let others = 1.0 / as_float(BULK_SHARE);
+        let (other, per_second) = match urgency.priority {
+            Priority::Interactive => (self.backlog(Priority::Bulk), others / (1.0 - others)),
+            Priority::Bulk => (self.backlog(Priority::Interactive), (1.0 - others) / others),
         };
-        let behind = later().fold(Rows::default(), |sum, (_, left)| plus(&sum, &left.expected));
-        let mut ahead = minus(&self.expected[request.priority.index()], &behind);
-        if request.priority == Priority::Bulk {
-            ahead = plus(&ahead, &self.expected[Priority::Interactive.index()]);
-        }
-        let fits = |rows: &Rows, deadline: Instant| {
-            let left = deadline.saturating_duration_since(now);
-            row_times.on_all_executors(rows).as_secs_f64() * SAFETY_FACTOR <= left.as_secs_f64()
-        };
-        // Without other requests of its priority or a higher one, the request is tried even against the
-        // estimate: only runs can correct a wrong estimate.
-        let first = self.live.first_key_value();
-        let idle = first.is_none_or(|(first, _)| first.priority > request.priority);
-        if !idle && !fits(&plus(&ahead, &demand.needed), request.deadline) {
-            let left = request.deadline.saturating_duration_since(now);
-            if !fits(&demand.needed, request.deadline) {
-                let alone = row_times.on_all_executors(&demand.needed);
-                return Err(Refusal::TooShort { left, alone });
-            }
-            let wait = row_times.on_all_executors(&plus(&ahead, &demand.needed));
+        let other = row_times.seconds_on_all_executors(&other.expected);
+        let wait_of = |wait: f64| wait + other.min(wait * per_second);
+        let fits = |wait: f64, deadline: Instant| fits(wait_of(wait), deadline.saturating_duration_since(now));
+
+        let ahead = backlog.ahead(request);
+        let own = row_times.seconds_on_all_executors(&plus(&ahead, &request.rows.needed));
+        let wait = backlog.wait(request, own);
+        if !fits(wait.present, urgency.deadline) {
+            let left = urgency.deadline.saturating_duration_since(now);
+            let wait = seconds(wait_of(wait.present));
             // Not the earliest time that might fit: many callers who retry then would be refused again.
             let retry_after = wait.saturating_sub(left).max(wait / 2);
             return Err(Refusal::TooLate {
@@ -240,46 +192,48 @@ impl Admissions {
                 retry_after,
             });
         }
-        let mut before = ahead;
-        for (other, left) in later() {
-            let alone = plus(&before, &left.needed);
-            if fits(&alone, other.deadline) && !fits(&plus(&alone, &demand.expected), other.deadline) {
-                // The time until the request in the way has finished or expired.
-                let finished = row_times.on_all_executors(&plus(&before, &left.expected));
-                let expired = other.deadline.saturating_duration_since(now);
-                return Err(Refusal::Crowded {
-                    retry_after: finished.min(expired),
-                });
-            }
-            before = plus(&before, &left.expected);
+        let protected = if fits(wait.guaranteed, urgency.deadline) {
+            Protected::OwnConnection
+        } else {
+            Protected::All
+        };
+        match find_late(backlog, request, &ahead, protected, &fits) {
+            None => Ok(()),
+            // The time until the request in the way has finished or expired.
+            Some(LateRequest { finish, deadline }) => Err(Refusal::Crowded {
+                retry_after: seconds(wait_of(finish)).min(deadline.saturating_duration_since(now)),
+            }),
         }
-        Ok(())
+    }
+
+    fn backlog(&self, priority: Priority) -> &Backlog {
+        &self.backlogs[priority.index()]
     }
 
     /// Records that `rows` rows of `request` have finished.
-    pub(super) fn done(&mut self, request: &Urgency, role: Role, rows: usize) {
-        let Some(left) = self.live.get_mut(request) else {
-            return;
-        };
+    pub(super) fn done(&mut self, request: &AdmittedRequest, role: Role, rows: usize) {
         let rows = u64::try_from(rows).unwrap_or(u64::MAX);
-        left.needed[role] = left.needed[role].saturating_sub(rows);
-        let fewer = left.expected[role].min(rows);
-        left.expected[role] -= fewer;
-        let sum = &mut self.expected[request.priority.index()][role];
-        *sum = sum.saturating_sub(fewer);
+        let AdmittedRequest { urgency, caller, .. } = request;
+        self.backlogs[urgency.priority.index()].done(*caller, urgency, role, rows);
     }
 
     /// Records that `request` has ended, and returns its capacity.
-    pub(super) fn release(&mut self, request: &Urgency, outstanding: &PerRole<usize>) {
-        let Some(left) = self.live.remove(request) else {
-            return;
-        };
-        let sum = &mut self.expected[request.priority.index()];
-        *sum = minus(sum, &left.expected);
-        for role in Role::ALL {
-            self.outstanding[role] = self.outstanding[role].saturating_sub(outstanding[role]);
+    pub(super) fn release(&mut self, request: &AdmittedRequest, outstanding: &PerRole<usize>) {
+        let AdmittedRequest { urgency, caller, .. } = request;
+        if self.backlogs[urgency.priority.index()].remove(*caller, urgency) {
+            self.capacity.release(urgency.priority, *caller, outstanding);
         }
     }
+}
+
+/// Whether an estimated wait in seconds fits in the time that is left.
+fn fits(wait: f64, left: Duration) -> bool {
+    wait * SAFETY_FACTOR <= left.as_secs_f64()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a small number")]
+fn as_float(count: u64) -> f64 {
+    count as f64
 }
 
 /// The demand of a request whose deadline is `left` away. It needs no more rows than can run until
@@ -301,14 +255,6 @@ fn demand_until_deadline(left: Duration, demand: &Demand, row_times: &RowTimes) 
         expected: PerRole::of(fewer),
         ..*demand
     }
-}
-
-fn plus(left: &Rows, right: &Rows) -> Rows {
-    PerRole::of(|role| left[role].saturating_add(right[role]))
-}
-
-fn minus(left: &Rows, right: &Rows) -> Rows {
-    PerRole::of(|role| left[role].saturating_sub(right[role]))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::queue::JobSlice;
+use super::fair_queue::JobSlice;
 use super::row_job::{Job, Reply, ScheduleError};
 use super::shared_state::Work;
 use crate::domain::{OutputRowFlaws, Role};

@@ -1,4 +1,4 @@
-//! An executor: an OS thread that owns a session of each model, runs the most urgent rows, and reopens
+//! An executor: an OS thread that owns a session of each model, runs the rows that are next, and reopens
 //! broken sessions.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,7 +14,7 @@ use super::row_audit::{AuditResult, RowAudit};
 use super::row_flaw_log::RowFlawLog;
 use super::shared_state::{FinishedBatch, NextStep, SharedState, Work};
 use crate::domain::{OutputRowFlaws, PerRole, Role};
-use crate::onnx::Backend;
+use crate::onnx::{Backend, Cancellation};
 
 /// The largest number of consecutive batches of one model while equally urgent rows of the other model
 /// wait. A processor that alternates between models fetches their weights again each time; one that
@@ -61,6 +61,7 @@ impl<B: Backend> Executor<B> {
         loop {
             match self.shared.next(self.state(), self.next_retry()) {
                 NextStep::Run(work) => self.drain_from(work),
+                NextStep::Measure(role) => self.measure(role),
                 NextStep::Due => self.retry_broken_sessions(),
                 NextStep::Stop => return,
             }
@@ -109,7 +110,12 @@ impl<B: Backend> Executor<B> {
         // The batch is counted before its callers are answered, so they find it in the metrics.
         match (outcome, done.elapsed) {
             (BatchOutcome::Failed, _) => self.observer.batch_failed(role),
-            (_, Some(elapsed)) => self.observer.ran(role, work.rows(), elapsed),
+            (_, Some(elapsed)) => {
+                self.observer.ran(role, work.rows(), elapsed);
+                for slice in &work.slices {
+                    self.observer.ran_for(&slice.job.caller_name, role, slice.rows.len());
+                }
+            }
             _ => {}
         }
         if !self.buffers.flaws.is_empty() {
@@ -130,6 +136,27 @@ impl<B: Backend> Executor<B> {
             self.audit(role);
         }
         next
+    }
+
+    /// Measures the time of a full batch. Its rows are zeros, because no caller waits for them.
+    fn measure(&mut self, role: Role) {
+        let backend = &mut self.backends[role];
+        let rows = backend.max_batch_size();
+        let (input, mut output) = (vec![0.0; rows * backend.input_len()], Vec::new());
+        let start = Instant::now();
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            backend.run(rows, &input, &mut output, &Cancellation::new(1))
+        }));
+        let elapsed = start.elapsed();
+        let model = role.name();
+        match ran {
+            Ok(Ok(())) => {
+                tracing::info!(model, rows, ?elapsed, "time per row measured again after a refusal");
+                self.shared.measured(role, rows, elapsed);
+            }
+            Ok(Err(error)) => tracing::warn!(model, %error, "cannot measure the time per row"),
+            Err(_) => tracing::warn!(model, "cannot measure the time per row: the backend panicked"),
+        }
     }
 
     /// Audits rows of the last batch. The first difference ends all certificates.

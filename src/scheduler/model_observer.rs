@@ -1,14 +1,31 @@
-//! The events of the executors, for metrics.
+//! The events of the scheduler, for metrics.
 
 use std::time::Duration;
 
+use crate::call::RefusalReason;
 use crate::domain::{OutputRowFlaws, Role};
 
-/// Receives the events of the executors on their threads: a method must not block or take long.
+/// Receives the events of the scheduler on the threads of executors and requests: a method must not
+/// block or take long. A caller is named by the operator's name for its principal, or `other`.
 pub trait ModelObserver: Send + Sync {
     /// A batch of `rows` rows took `elapsed` to fill, run and deliver to its jobs.
     fn ran(&self, role: Role, rows: usize, elapsed: Duration) {
         let _ = (role, rows, elapsed);
+    }
+
+    /// A batch had `rows` rows of a caller.
+    fn ran_for(&self, caller: &str, role: Role, rows: usize) {
+        let _ = (caller, role, rows);
+    }
+
+    /// A request of a caller was admitted.
+    fn admitted(&self, caller: &str) {
+        let _ = caller;
+    }
+
+    /// A request of a caller was refused.
+    fn refused(&self, caller: &str, reason: RefusalReason) {
+        let _ = (caller, reason);
     }
 
     /// A batch had rows that are not finite or not probabilities.

@@ -1,12 +1,21 @@
 //! The queue of rows: a state machine without clock, threads or models.
+//!
+//! Interactive rows run before bulk rows, except that bulk rows keep [`BULK_SHARE`] of the time while
+//! they wait. Among rows of one priority, [`FairQueue`] decides.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use super::fair_order::Place;
+use super::fair_queue::{FairQueue, JobSlice, WaitingJob};
 use super::scheduler_load::WaitingRows;
-use super::urgency::Urgency;
+use super::urgency::AdmittedRequest;
 use crate::domain::{PerRole, Priority, Role};
+
+/// Bulk rows keep one part in this many of the time, however many interactive rows wait.
+pub(super) const BULK_SHARE: u64 = 10;
+/// A batch takes at most one part in this many of its rows from one connection, before it takes rows
+/// of the next connection.
+const TURNS_IN_BATCH: usize = 8;
 
 /// The limits of a batch.
 #[derive(Debug, Clone, Copy)]
@@ -31,29 +40,25 @@ pub(super) struct ExecutorState {
     pub(super) idle_others: usize,
 }
 
+/// The priorities in the order in which they run now: bulk rows come first while they are owed time.
+type Rank = u8;
+
 impl ExecutorState {
-    fn prefers_first(self, one: (Urgency, Role), other: (Urgency, Role)) -> bool {
-        let preferred = |(_, role)| self.prefers == Some(role);
-        if one.0.priority == other.0.priority && preferred(one) != preferred(other) {
+    fn prefers_first(self, one: (Rank, Place, Role), other: (Rank, Place, Role)) -> bool {
+        let preferred = |(_, _, role)| self.prefers == Some(role);
+        if one.0 == other.0 && preferred(one) != preferred(other) {
             return preferred(one);
         }
-        one.0 < other.0
+        (one.0, one.1) < (other.0, other.1)
     }
 }
 
-/// Consecutive rows of one job that run together.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct JobSlice<J> {
-    pub(super) job: J,
-    pub(super) request: Urgency,
-    pub(super) rows: Range<usize>,
-}
-
 /// Rows of one model to run now.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Batch<J> {
     pub(super) role: Role,
-    /// The slices, most urgent first. Together they have at least one row and at max_rows the batch size.
+    /// The slices in the order in which they were taken. Together they have at least one row and at
+    /// most the batch size.
     pub(super) slices: Vec<JobSlice<J>>,
 }
 
@@ -65,7 +70,7 @@ impl<J> Batch<J> {
 }
 
 /// The result of [`Queue::take`].
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(super) struct TakeResult<J> {
     pub(super) batch: Option<Batch<J>>,
     /// Jobs whose deadline has passed. They are answered without a run.
@@ -74,65 +79,51 @@ pub(super) struct TakeResult<J> {
     pub(super) retry_at: Option<Instant>,
 }
 
-/// Rows of one job that wait.
-#[derive(Debug)]
-struct WaitingJob<J> {
-    job: J,
-    rows: Range<usize>,
-    since: Instant,
-}
-
-/// The rows that wait for one model.
-#[derive(Debug)]
-struct ModelQueue<J> {
-    /// The waiting jobs by urgency. Jobs of one request keep their order.
-    waiting: BTreeMap<(Urgency, u64), WaitingJob<J>>,
-    /// The number of waiting rows. It includes jobs that have ended, until they are swept.
-    rows: usize,
-}
-
 /// The rows that wait for both models.
 #[derive(Debug)]
 pub(super) struct Queue<J> {
-    models: PerRole<ModelQueue<J>>,
+    interactive: FairQueue<J>,
+    bulk: FairQueue<J>,
     limits: BatchLimits,
     jobs: u64,
+    /// The time in nanoseconds that bulk rows are owed for interactive rows that ran before them.
+    owed_to_bulk: u64,
 }
 
 impl<J: Clone> Queue<J> {
     pub(super) fn new(limits: BatchLimits) -> Self {
-        let queue = |_| ModelQueue {
-            waiting: BTreeMap::new(),
-            rows: 0,
-        };
         Self {
-            models: PerRole::of(queue),
+            interactive: FairQueue::default(),
+            bulk: FairQueue::default(),
             limits,
             jobs: 0,
+            owed_to_bulk: 0,
         }
     }
 
     /// Queues rows of `job`, which belongs to `request`, for each model.
-    pub(super) fn push(&mut self, job: &J, request: Urgency, rows: PerRole<usize>, now: Instant) {
+    pub(super) fn push(&mut self, job: &J, request: AdmittedRequest, rows: PerRole<usize>, now: Instant) {
         self.jobs += 1;
+        let number = self.jobs;
+        let queue = self.of_mut(request.urgency.priority);
         for role in Role::ALL.into_iter().filter(|&role| rows[role] > 0) {
-            let (queue, rows) = (&mut self.models[role], 0..rows[role]);
-            queue.rows += rows.len();
             let waiting = WaitingJob {
                 job: job.clone(),
-                rows,
+                request,
+                rows: 0..rows[role],
                 since: now,
             };
-            queue.waiting.insert((request, self.jobs), waiting);
+            queue.push(role, number, waiting);
         }
     }
 
-    /// Takes the next batch: the most urgent rows of the model with the most urgent row. Drops jobs for
-    /// which `has_ended` is true, and returns jobs whose deadline has passed separately.
+    /// Takes the next batch. Drops jobs for which `has_ended` is true, and returns jobs whose deadline
+    /// has passed separately. A row costs `row_cost` nanoseconds of an executor.
     pub(super) fn take(
         &mut self,
         now: Instant,
         executor: ExecutorState,
+        row_cost: PerRole<u64>,
         has_ended: impl Fn(&J) -> bool,
     ) -> TakeResult<J> {
         let mut taken = TakeResult {
@@ -140,25 +131,60 @@ impl<J: Clone> Queue<J> {
             expired: Vec::new(),
             retry_at: None,
         };
-        let mut best: Option<(Urgency, Role)> = None;
+        let mut best: Option<(Rank, Place, Role)> = None;
         for role in Role::ALL.into_iter().filter(|&role| executor.able[role]) {
-            let queue = &mut self.models[role];
-            queue.drop_ended_and_expired(now, &has_ended, &mut taken.expired);
-            let Some(first) = queue.first() else { continue };
-            let ready = queue.ready_at(self.limits.max_batch_size[role], self.limits.max_queue_delay);
+            for priority in [Priority::Interactive, Priority::Bulk] {
+                self.of_mut(priority)
+                    .drop_ended_and_expired(role, now, &has_ended, &mut taken.expired);
+            }
+            let is_bulk_due = self.is_bulk_due(role, row_cost);
+            let Some((rank, place)) = self.first(role, is_bulk_due) else {
+                continue;
+            };
+            let ready = self.ready_at(role);
             if ready.is_some_and(|ready| ready > now) {
                 taken.retry_at = [taken.retry_at, ready].into_iter().flatten().min();
-            } else if best.is_none_or(|best| executor.prefers_first((first, role), best)) {
-                best = Some((first, role));
+            } else if best.is_none_or(|best| executor.prefers_first((rank, place, role), best)) {
+                best = Some((rank, place, role));
             }
         }
-        if let Some((_, role)) = best {
+        if let Some((_, _, role)) = best {
             let max_rows = self.share(role, executor);
-            let slices = self.models[role].take(now, max_rows, &has_ended, &mut taken.expired);
+            let slices = self.fill(role, max_rows, now, row_cost, &has_ended, &mut taken.expired);
             taken.batch = Some(Batch { role, slices });
             taken.retry_at = None;
         }
         taken
+    }
+
+    fn of(&self, priority: Priority) -> &FairQueue<J> {
+        match priority {
+            Priority::Interactive => &self.interactive,
+            Priority::Bulk => &self.bulk,
+        }
+    }
+
+    fn of_mut(&mut self, priority: Priority) -> &mut FairQueue<J> {
+        match priority {
+            Priority::Interactive => &mut self.interactive,
+            Priority::Bulk => &mut self.bulk,
+        }
+    }
+
+    /// The rank and the place of the first row of `role`.
+    fn first(&self, role: Role, is_bulk_due: bool) -> Option<(Rank, Place)> {
+        let bulk = self.bulk.first(role);
+        match self.interactive.first(role) {
+            Some(place) if !is_bulk_due => Some((1, place)),
+            _ if bulk.is_some() => bulk.map(|place| (if is_bulk_due { 0 } else { 2 }, place)),
+            first => first.map(|place| (1, place)),
+        }
+    }
+
+    /// Whether waiting bulk rows of `role` are owed at least a batch.
+    fn is_bulk_due(&self, role: Role, row_cost: PerRole<u64>) -> bool {
+        let rows = self.bulk.rows()[role].min(self.limits.max_batch_size[role]);
+        rows > 0 && self.owed_to_bulk >= cost(rows, row_cost[role])
     }
 
     /// The number of rows of `role` that `executor` may take.
@@ -168,8 +194,91 @@ impl<J: Clone> Queue<J> {
             return max_rows;
         }
         let able = Role::ALL.into_iter().filter(|&role| executor.able[role]);
-        let waiting: usize = able.map(|role| self.models[role].rows).sum();
+        let rows = self.rows();
+        let waiting: usize = able.map(|role| rows[role]).sum();
         max_rows.min(waiting.div_ceil(executor.idle_others + 1)).max(1)
+    }
+
+    /// Takes up to `max_rows` rows of `role`, in turns of a few rows. Rows of one job are one slice.
+    fn fill(
+        &mut self,
+        role: Role,
+        max_rows: usize,
+        now: Instant,
+        row_cost: PerRole<u64>,
+        has_ended: &impl Fn(&J) -> bool,
+        expired: &mut Vec<J>,
+    ) -> Vec<JobSlice<J>> {
+        let turn = (self.limits.max_batch_size[role] / TURNS_IN_BATCH).max(1);
+        let mut slices: Vec<JobSlice<J>> = Vec::new();
+        let mut free = max_rows;
+        let mut is_bulk_due = self.is_bulk_due(role, row_cost);
+        while free > 0 {
+            for priority in [Priority::Interactive, Priority::Bulk] {
+                self.of_mut(priority)
+                    .drop_ended_and_expired(role, now, has_ended, expired);
+            }
+            let (interactive, bulk) = (self.interactive.first(role), self.bulk.first(role));
+            let priority = match (interactive, bulk) {
+                (None, None) => break,
+                (Some(_), Some(_)) if is_bulk_due => Priority::Bulk,
+                (Some(_), _) => Priority::Interactive,
+                (None, Some(_)) => Priority::Bulk,
+            };
+            let Some(slice) = self.of_mut(priority).take(role, turn.min(free), row_cost[role]) else {
+                break;
+            };
+            free -= slice.rows.len();
+            self.settle(priority, slice.rows.len(), role, row_cost);
+            is_bulk_due = is_bulk_due && self.owed_to_bulk > 0;
+            let same_job = slices.iter_mut().rev().find(|taken| taken.number == slice.number);
+            match same_job {
+                Some(taken) => taken.rows.end = slice.rows.end,
+                None => slices.push(slice),
+            }
+        }
+        slices
+    }
+
+    /// Accounts for `rows` rows of `role` that were taken: interactive rows before waiting bulk rows
+    /// leave a debt, and bulk rows reduce it. The debt is at most two batches.
+    fn settle(&mut self, priority: Priority, rows: usize, role: Role, row_cost: PerRole<u64>) {
+        let cost_of_rows = cost(rows, row_cost[role]);
+        let most = Role::ALL
+            .into_iter()
+            .map(|role| cost(2 * self.limits.max_batch_size[role], row_cost[role]));
+        let most = most.max().unwrap_or_default();
+        let waits = Role::ALL.into_iter().any(|role| self.bulk.rows()[role] > 0);
+        self.owed_to_bulk = match priority {
+            Priority::Bulk => self.owed_to_bulk.saturating_sub(cost_of_rows),
+            Priority::Interactive if waits => self
+                .owed_to_bulk
+                .saturating_add(cost_of_rows / (BULK_SHARE - 1))
+                .min(most),
+            Priority::Interactive => self.owed_to_bulk,
+        };
+    }
+
+    /// The time at which the rows of `role` stop waiting for a fuller batch; `None` if they need not wait.
+    fn ready_at(&self, role: Role) -> Option<Instant> {
+        let delay = self.limits.max_queue_delay;
+        if delay.is_zero() || self.rows()[role] >= self.limits.max_batch_size[role] {
+            return None;
+        }
+        // There are fewer entries than rows in a batch. Half of the time until a deadline is kept for the run.
+        let wait_until = |waiting: &WaitingJob<J>| {
+            let left = waiting
+                .request
+                .urgency
+                .deadline
+                .saturating_duration_since(waiting.since);
+            waiting.since + delay.min(left / 2)
+        };
+        self.interactive
+            .jobs(role)
+            .chain(self.bulk.jobs(role))
+            .map(wait_until)
+            .min()
     }
 
     /// Removes the ended jobs of each model with more than `max_rows` waiting rows. A caller who leaves
@@ -177,17 +286,17 @@ impl<J: Clone> Queue<J> {
     /// stay forever.
     pub(super) fn sweep(&mut self, max_rows: usize, has_ended: impl Fn(&J) -> bool) {
         for role in Role::ALL {
-            let queue = &mut self.models[role];
-            if queue.rows > max_rows {
-                queue.waiting.retain(|_, waiting| !has_ended(&waiting.job));
-                queue.rows = queue.waiting.values().map(|waiting| waiting.rows.len()).sum();
+            if self.rows()[role] > max_rows {
+                self.interactive.remove_ended(role, &has_ended);
+                self.bulk.remove_ended(role, &has_ended);
             }
         }
     }
 
     /// The number of waiting rows, by model.
     pub(super) fn rows(&self) -> PerRole<usize> {
-        PerRole::of(|role| self.models[role].rows)
+        let (interactive, bulk) = (self.interactive.rows(), self.bulk.rows());
+        PerRole::of(|role| interactive[role] + bulk[role])
     }
 
     /// The waiting rows of `priority` without ended jobs, and the age of the oldest. The call visits
@@ -200,11 +309,9 @@ impl<J: Clone> Queue<J> {
     ) -> PerRole<WaitingRows> {
         let of = |role: Role| {
             let mut found = WaitingRows::default();
-            for ((urgency, _), waiting) in &self.models[role].waiting {
-                if urgency.priority == priority && !has_ended(&waiting.job) {
-                    found.rows += waiting.rows.len();
-                    found.oldest = found.oldest.max(now.saturating_duration_since(waiting.since));
-                }
+            for waiting in self.of(priority).jobs(role).filter(|waiting| !has_ended(&waiting.job)) {
+                found.rows += waiting.rows.len();
+                found.oldest = found.oldest.max(now.saturating_duration_since(waiting.since));
             }
             found
         };
@@ -213,83 +320,15 @@ impl<J: Clone> Queue<J> {
 
     /// Removes and returns every job that waits for `role`.
     pub(super) fn drain(&mut self, role: Role) -> Vec<J> {
-        let queue = &mut self.models[role];
-        queue.rows = 0;
-        std::mem::take(&mut queue.waiting)
-            .into_values()
-            .map(|waiting| waiting.job)
-            .collect()
+        let mut drained = self.interactive.drain(role);
+        drained.extend(self.bulk.drain(role));
+        drained
     }
 }
 
-impl<J: Clone> ModelQueue<J> {
-    fn first(&self) -> Option<Urgency> {
-        self.waiting.first_key_value().map(|((urgency, _), _)| *urgency)
-    }
-
-    /// The time at which the rows stop waiting for a fuller batch; `None` if they need not wait.
-    fn ready_at(&self, max_rows: usize, delay: Duration) -> Option<Instant> {
-        if delay.is_zero() || self.rows >= max_rows {
-            return None;
-        }
-        // There are fewer entries than `max_rows`. Half of the time until a deadline is kept for the run.
-        let wait_until = |((urgency, _), waiting): (&(Urgency, u64), &WaitingJob<J>)| {
-            let left = urgency.deadline.saturating_duration_since(waiting.since);
-            waiting.since + delay.min(left / 2)
-        };
-        self.waiting.iter().map(wait_until).min()
-    }
-
-    /// Removes the first job if it has ended or its deadline has passed.
-    fn drop_first(&mut self, now: Instant, has_ended: &impl Fn(&J) -> bool, expired: &mut Vec<J>) -> bool {
-        let Some(first) = self.waiting.first_entry() else {
-            return false;
-        };
-        let ended = has_ended(&first.get().job);
-        if !ended && first.key().0.deadline > now {
-            return false;
-        }
-        let WaitingJob { job, rows, .. } = first.remove();
-        self.rows -= rows.len();
-        if !ended {
-            expired.push(job);
-        }
-        true
-    }
-
-    fn drop_ended_and_expired(&mut self, now: Instant, has_ended: &impl Fn(&J) -> bool, expired: &mut Vec<J>) {
-        while self.drop_first(now, has_ended, expired) {}
-    }
-
-    fn take(
-        &mut self,
-        now: Instant,
-        max_rows: usize,
-        has_ended: &impl Fn(&J) -> bool,
-        expired: &mut Vec<J>,
-    ) -> Vec<JobSlice<J>> {
-        let mut slices = Vec::new();
-        let mut free = max_rows;
-        while free > 0 {
-            self.drop_ended_and_expired(now, has_ended, expired);
-            let Some(mut first) = self.waiting.first_entry() else {
-                break;
-            };
-            let (request, waiting) = (first.key().0, first.get_mut());
-            let count = waiting.rows.len().min(free);
-            let rows = waiting.rows.start..waiting.rows.start + count;
-            free -= count;
-            self.rows -= count;
-            waiting.rows.start = rows.end;
-            let job = if waiting.rows.is_empty() {
-                first.remove().job
-            } else {
-                waiting.job.clone()
-            };
-            slices.push(JobSlice { job, request, rows });
-        }
-        slices
-    }
+/// The time in nanoseconds that one executor needs for `rows` rows.
+fn cost(rows: usize, row_cost: u64) -> u64 {
+    row_cost.saturating_mul(u64::try_from(rows).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

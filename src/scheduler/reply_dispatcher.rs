@@ -92,7 +92,7 @@ mod tests {
     /// A finished reply and the handle that waits for it.
     fn reply(value: f32) -> (Reply, JobHandle) {
         let one = PerRole { standard: 0, robust: 1 };
-        let (job, pending) = Job::new(Box::new(NoRows), one, one, Instant::now(), None);
+        let (job, pending) = Job::new(Box::new(NoRows), one, one, Instant::now(), "other".into(), None);
         let now = Instant::now();
         (job.deliver(Role::Robust, 0..1, &[value], now..now).unwrap(), pending)
     }

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::row_job::{Job, JobHandle, RowSource, WakeExecutors as _};
+use super::row_job::{Job, JobHandle, RowSource, WakeExecutors};
 use super::shared_state::SharedState;
-use super::urgency::Urgency;
+use super::urgency::AdmittedRequest;
 use crate::domain::{PerRole, Priority};
 
 /// Queue capacity for the rows of one request. Dropping it returns the capacity.
 pub struct Reservation {
     pub(super) shared: Arc<SharedState>,
-    pub(super) request: Urgency,
+    pub(super) request: AdmittedRequest,
+    /// The name of the caller in metrics.
+    pub(super) caller_name: Arc<str>,
     pub(super) outstanding: PerRole<usize>,
     pub(super) output_len: PerRole<usize>,
 }
@@ -20,14 +22,14 @@ impl Reservation {
     /// The priority of the request.
     #[must_use]
     pub fn priority(&self) -> Priority {
-        self.request.priority
+        self.request.urgency.priority
     }
 
     /// The time by which the rows must start. Later rows end with
     /// [`ScheduleError::Expired`](super::ScheduleError).
     #[must_use]
     pub fn deadline(&self) -> Instant {
-        self.request.deadline
+        self.request.urgency.deadline
     }
 
     /// Submits a job with `rows` rows for each model. `source` produces row `i` of both models alike.
@@ -35,7 +37,7 @@ impl Reservation {
     #[must_use]
     pub fn submit(&self, source: Box<dyn RowSource>, rows: PerRole<usize>) -> JobHandle {
         let now = Instant::now();
-        let (job, handle) = Job::new(source, rows, self.output_len, now, None);
+        let (job, handle) = self.job(source, rows, now, None);
         self.shared.submit(&job, self.request, rows, now);
         self.shared.wake_executors();
         handle
@@ -48,9 +50,20 @@ impl Reservation {
     pub fn submit_coalesced(&self, source: Box<dyn RowSource>, rows: PerRole<usize>) -> JobHandle {
         let executors = Arc::clone(&self.shared);
         let now = Instant::now();
-        let (job, handle) = Job::new(source, rows, self.output_len, now, Some(executors));
+        let (job, handle) = self.job(source, rows, now, Some(executors));
         self.shared.submit(&job, self.request, rows, now);
         handle
+    }
+
+    fn job(
+        &self,
+        source: Box<dyn RowSource>,
+        rows: PerRole<usize>,
+        now: Instant,
+        deferred_wake: Option<Arc<dyn WakeExecutors>>,
+    ) -> (Arc<Job>, JobHandle) {
+        let caller_name = Arc::clone(&self.caller_name);
+        Job::new(source, rows, self.output_len, now, caller_name, deferred_wake)
     }
 }
 

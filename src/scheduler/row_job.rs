@@ -111,6 +111,8 @@ pub(super) struct Job {
     pub(super) source: Box<dyn RowSource>,
     /// The caller's span: the parent of the executors' spans.
     pub(super) span: Span,
+    /// The name of the caller in metrics.
+    pub(super) caller_name: Arc<str>,
     submitted: Instant,
     progress: Mutex<Progress>,
 }
@@ -146,6 +148,7 @@ impl Job {
         rows: PerRole<usize>,
         output_len: PerRole<usize>,
         submitted: Instant,
+        caller_name: Arc<str>,
         deferred_wake: Option<Arc<dyn WakeExecutors>>,
     ) -> (Arc<Self>, JobHandle) {
         let (reply, receiver) = oneshot::channel();
@@ -161,6 +164,7 @@ impl Job {
         let job = Arc::new(Self {
             source,
             span: Span::current(),
+            caller_name,
             submitted,
             progress: Mutex::new(progress),
         });

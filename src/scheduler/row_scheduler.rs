@@ -9,10 +9,12 @@ use core_affinity::CoreId;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::admission::{Demand, Refusal};
+use super::admission::Demand;
+use super::caller_share::CallerShare;
 use super::executor::Executor;
 use super::model_observer::ModelObserver;
 use super::queue::BatchLimits;
+use super::refusal::Refusal;
 use super::reply_dispatcher::ReplyDispatcher;
 use super::reservation::Reservation;
 use super::row_time::RowTimes;
@@ -38,6 +40,7 @@ pub struct QueueSettings {
 /// The executors of both models and their queue. Dropping it stops the executors.
 pub struct Scheduler {
     shared: Arc<SharedState>,
+    observer: Arc<dyn ModelObserver>,
     threads: Vec<JoinHandle<()>>,
     max_batch_size: PerRole<usize>,
     output_len: PerRole<usize>,
@@ -45,7 +48,7 @@ pub struct Scheduler {
 
 impl Scheduler {
     /// Starts one thread for each element of `backends`, which is a session of each model. Replies are
-    /// sent on `runtime`; `observer` receives the events of the executors.
+    /// sent on `runtime`; `observer` receives the events of the scheduler.
     ///
     /// # Errors
     /// If there are no backends, or a thread cannot be started.
@@ -69,6 +72,7 @@ impl Scheduler {
         let row_times = RowTimes::new(settings.row_time, max_batch_size, backends.len());
         let mut scheduler = Self {
             shared: Arc::new(SharedState::new(limits, settings.rows, row_times, backends.len())),
+            observer: Arc::clone(observer),
             threads: Vec::new(),
             max_batch_size,
             output_len,
@@ -97,16 +101,28 @@ impl Scheduler {
         Ok(scheduler)
     }
 
-    /// Admits a request or refuses it at once. Bulk requests have the smaller capacity
+    /// Admits a request of a caller or refuses it at once. Bulk requests have the smaller capacity
     /// [`bulk_capacity`](super::bulk_capacity).
     ///
     /// # Errors
-    /// If the rows exceed the free capacity, or the deadline cannot be met behind the admitted rows.
-    pub fn admit(&self, priority: Priority, deadline: Instant, demand: &Demand) -> Result<Reservation, Refusal> {
-        let request = self.shared.admit(priority, deadline, demand)?;
+    /// If the rows exceed the capacity that is free for the caller, or the deadline cannot be met behind
+    /// the admitted rows.
+    pub fn admit(
+        &self,
+        share: &CallerShare,
+        priority: Priority,
+        deadline: Instant,
+        demand: &Demand,
+    ) -> Result<Reservation, Refusal> {
+        let request = self
+            .shared
+            .admit(share, priority, deadline, demand)
+            .inspect_err(|refusal| self.observer.refused(&share.name, refusal.reason()))?;
+        self.observer.admitted(&share.name);
         Ok(Reservation {
             shared: Arc::clone(&self.shared),
             request,
+            caller_name: Arc::clone(&share.name),
             outstanding: demand.outstanding,
             output_len: self.output_len,
         })

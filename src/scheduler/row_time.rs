@@ -49,6 +49,29 @@ impl RowTimes {
         *average += (sample - *average) * weight;
     }
 
+    /// Lowers the estimate to the time per row of a batch of `rows` rows that ran alone and took
+    /// `elapsed`. The batch was no busier than others, so a larger estimate is wrong.
+    pub(super) fn remeasure(&mut self, role: Role, rows: usize, elapsed: Duration) {
+        if let Ok(rows @ 1..) = u32::try_from(rows) {
+            self.row[role] = self.row[role].min(elapsed.as_secs_f64() / f64::from(rows));
+        }
+    }
+
+    /// The time in nanoseconds that one executor needs for one row of each model; at least 1.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the cast saturates, and the estimate is not negative"
+    )]
+    pub(super) fn row_cost(&self) -> PerRole<u64> {
+        PerRole::of(|role| ((self.row[role] * 1e9) as u64).max(1))
+    }
+
+    /// The seconds that all executors together need for `rows`.
+    pub(super) fn seconds_on_all_executors(&self, rows: &Rows) -> f64 {
+        self.seconds(rows) / self.executors
+    }
+
     /// The time that one executor needs for `rows`.
     pub(super) fn on_one_executor(&self, rows: &Rows) -> Duration {
         seconds(self.seconds(rows))
@@ -56,7 +79,7 @@ impl RowTimes {
 
     /// The time that all executors together need for `rows`.
     pub(super) fn on_all_executors(&self, rows: &Rows) -> Duration {
-        seconds(self.seconds(rows) / self.executors)
+        seconds(self.seconds_on_all_executors(rows))
     }
 
     #[expect(clippy::cast_precision_loss, reason = "an estimate; rows stay far below 2^53")]
@@ -65,8 +88,8 @@ impl RowTimes {
     }
 }
 
-/// Saturates instead of panicking on a value out of range.
-fn seconds(value: f64) -> Duration {
+/// A duration of `value` seconds. Saturates instead of panicking on a value out of range.
+pub(super) fn seconds(value: f64) -> Duration {
     Duration::try_from_secs_f64(value).unwrap_or(Duration::MAX)
 }
 
@@ -106,6 +129,23 @@ mod tests {
         assert_eq!(row_times.on_one_executor(&rows(0, 1)), MS);
         row_times.observe(Role::Robust, 0, MS);
         assert_eq!(row_times.on_one_executor(&rows(0, 1)), MS);
+    }
+
+    #[test]
+    fn a_batch_alone_lowers_an_estimate_that_is_too_high_and_never_raises_it() {
+        let mut row_times = RowTimes::new(row(100 * MS, MS), ONE_ROW, 1);
+        row_times.remeasure(Role::Standard, 4, 8 * MS);
+        row_times.remeasure(Role::Robust, 1, 50 * MS);
+        row_times.remeasure(Role::Robust, 0, Duration::ZERO);
+        assert_eq!(row_times.on_one_executor(&rows(1, 0)), 2 * MS);
+        assert_eq!(row_times.on_one_executor(&rows(0, 1)), MS);
+        assert_eq!(
+            row_times.row_cost(),
+            PerRole {
+                standard: 2_000_000,
+                robust: 1_000_000
+            }
+        );
     }
 
     #[test]

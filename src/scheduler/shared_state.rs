@@ -1,6 +1,6 @@
 //! The state that callers and executors share, under one lock.
 //!
-//! A woken executor takes the most urgent batch and wakes the next executor if enough rows are left, so
+//! A woken executor takes the next batch and wakes the next executor if enough rows are left, so
 //! a caller wakes at most one executor. The two rows of a single request therefore wake two executors
 //! one after the other. The first one keeps its processor, so the operating system places the second on
 //! another. (When the thread that read the request woke both and then slept, both were often placed on
@@ -13,13 +13,16 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::admission::{Admissions, Demand, Refusal};
+use super::admission::{Admissions, Demand};
+use super::caller_share::CallerShare;
 use super::model_health::ModelHealth;
 use super::queue::{Batch, BatchLimits, ExecutorState, Queue};
+use super::refusal::Refusal;
+use super::remeasurement::Remeasurement;
 use super::row_job::{Job, ScheduleError, WakeExecutors};
 use super::row_time::{RowTimes, Rows};
 use super::scheduler_load::SchedulerLoad;
-use super::urgency::Urgency;
+use super::urgency::AdmittedRequest;
 use super::wakeup::Wakeup;
 use crate::domain::{PerRole, Priority, Role};
 
@@ -43,6 +46,7 @@ struct LockedState {
     queue: Queue<Arc<Job>>,
     admissions: Admissions,
     row_times: RowTimes,
+    remeasurement: Remeasurement,
     health: ModelHealth,
     wakeup: Wakeup,
     stopping: bool,
@@ -59,6 +63,8 @@ pub(super) struct FinishedBatch<'a> {
 pub(super) enum NextStep {
     /// Run this batch.
     Run(Work),
+    /// Measure the time per row of this model.
+    Measure(Role),
     /// The requested wake-up time has come.
     Due,
     /// End the thread.
@@ -71,6 +77,7 @@ impl SharedState {
             queue: Queue::new(limits),
             admissions: Admissions::new(capacity),
             row_times,
+            remeasurement: Remeasurement::default(),
             health: ModelHealth::new(executors),
             wakeup: Wakeup::default(),
             stopping: false,
@@ -102,16 +109,33 @@ impl SharedState {
         self.audit_difference.get().map(String::as_str)
     }
 
-    /// Admits a request; see [`Admissions::admit`].
-    pub(super) fn admit(&self, priority: Priority, deadline: Instant, demand: &Demand) -> Result<Urgency, Refusal> {
-        let state = &mut *self.lock();
-        state
+    /// Admits a request; see [`Admissions::admit`]. A request that takes too long by itself may be the
+    /// victim of a wrong estimate, which an idle executor then measures again.
+    pub(super) fn admit(
+        &self,
+        share: &CallerShare,
+        priority: Priority,
+        deadline: Instant,
+        demand: &Demand,
+    ) -> Result<AdmittedRequest, Refusal> {
+        let mut locked = self.lock();
+        let (state, now) = (&mut *locked, Instant::now());
+        let admitted = state
             .admissions
-            .admit(priority, deadline, demand, Instant::now(), &state.row_times)
+            .admit(share, priority, deadline, demand, now, &state.row_times);
+        if matches!(admitted, Err(Refusal::TooShort { .. })) && state.remeasurement.refused(&demand.needed, now) {
+            self.wake_one(locked);
+        }
+        admitted
+    }
+
+    /// Records a measurement: a batch of `rows` rows took `elapsed` on an executor that was idle.
+    pub(super) fn measured(&self, role: Role, rows: usize, elapsed: Duration) {
+        self.lock().row_times.remeasure(role, rows, elapsed);
     }
 
     /// Ends a request and returns its capacity.
-    pub(super) fn release(&self, request: &Urgency, outstanding: &PerRole<usize>) {
+    pub(super) fn release(&self, request: &AdmittedRequest, outstanding: &PerRole<usize>) {
         self.lock().admissions.release(request, outstanding);
     }
 
@@ -132,7 +156,7 @@ impl SharedState {
     }
 
     /// Queues the rows of `job` at `now`. [`WakeExecutors::wake_executors`] notifies the executors.
-    pub(super) fn submit(&self, job: &Arc<Job>, request: Urgency, rows: PerRole<usize>, now: Instant) {
+    pub(super) fn submit(&self, job: &Arc<Job>, request: AdmittedRequest, rows: PerRole<usize>, now: Instant) {
         let mut state = self.lock();
         let error = if state.stopping {
             Some(ScheduleError::Stopping)
@@ -180,7 +204,12 @@ impl SharedState {
             }
             match self.take(state, executor) {
                 Ok(batch) => return NextStep::Run(batch),
-                Err((locked, next)) => state = self.sleep(locked, [next, due].into_iter().flatten().min()),
+                Err((mut locked, next)) => {
+                    if let Some(role) = locked.remeasurement.begin(executor.able, Instant::now()) {
+                        return NextStep::Measure(role);
+                    }
+                    state = self.sleep(locked, [next, due].into_iter().flatten().min());
+                }
             }
         }
     }
@@ -209,6 +238,7 @@ impl SharedState {
         }
         if let Some(elapsed) = done.elapsed {
             state.row_times.observe(role, done.work.rows(), elapsed);
+            state.remeasurement.ran(role, Instant::now());
             state.health.worked(role);
             self.publish_health(&state.health);
         }
@@ -232,7 +262,10 @@ impl SharedState {
         mut executor: ExecutorState,
     ) -> Result<Work, (MutexGuard<'a, LockedState>, Option<Instant>)> {
         executor.idle_others = state.executors_to_share_with();
-        let taken = state.queue.take(Instant::now(), executor, |job| job.has_ended());
+        let row_cost = state.row_times.row_cost();
+        let taken = state
+            .queue
+            .take(Instant::now(), executor, row_cost, |job| job.has_ended());
         for job in taken.expired {
             job.fail(ScheduleError::Expired);
         }

@@ -8,8 +8,9 @@ use config::{Value, ValueKind};
 use super::reader::Reader;
 use super::setting_key::KeyDescription;
 use super::tables::{
-    self, AccessSettings, CertificateSettings, LogSettings, MetricsSettings, MixtureSettings, ModelSettings,
-    OpenInferenceSettings, RuntimeSettings, SchedulerSettings, ServerSettings, TraceSettings, TuningSettings,
+    self, AccessSettings, CallerSettings, CertificateSettings, LogSettings, MetricsSettings, MixtureSettings,
+    ModelSettings, OpenInferenceSettings, RuntimeSettings, SchedulerSettings, ServerSettings, TraceSettings,
+    TuningSettings,
 };
 use super::value_origin::{ValueOrigin, ValueSources};
 use crate::certificate::MixingWeights;
@@ -39,6 +40,8 @@ pub struct Settings {
     pub runtime: RuntimeSettings,
     /// The queues of rows.
     pub scheduler: SchedulerSettings,
+    /// The shares of named callers.
+    pub callers: Vec<CallerSettings>,
     /// The Open Inference Protocol.
     pub open_inference: OpenInferenceSettings,
     /// The format and the filter of the log.
@@ -137,6 +140,7 @@ fn read_tables(reader: &mut Reader) -> Option<Settings> {
     let proof_keys = tables::certificate::read_proof_keys(reader);
     let runtime = tables::runtime::read(reader);
     let scheduler = tables::scheduler::read(reader, server.max_inputs);
+    let callers = tables::callers::read(reader, &access, server.unix_socket.is_some());
     let open_inference = tables::open_inference::read(reader);
     let log = tables::log::read(reader);
     let metrics = tables::metrics::read(reader, server.listen);
@@ -153,6 +157,7 @@ fn read_tables(reader: &mut Reader) -> Option<Settings> {
         proof_keys,
         runtime,
         scheduler,
+        callers,
         open_inference,
         log,
         metrics,

@@ -28,8 +28,9 @@ pub use reload_check::check_reload;
 pub use setting_key::{KeyDescription, Reloadability};
 pub use source::{SettingsError, SettingsSource, load, sha256};
 pub use tables::{
-    AccessSettings, CertificateSettings, ConnectionSettings, LogFormat, LogSettings, MAX_BATCH_SIZE, MetricsSettings,
-    MixtureSettings, ModelSettings, OpenInferenceSettings, PROJECT_KEY, Provider, RadiusMethod, RuntimeSettings,
-    SchedulerSettings, ServerSettings, TlsSettings, TraceSettings, TuningSettings,
+    AccessSettings, CallerIdentity, CallerSettings, CertificateSettings, ConnectionSettings, LogFormat, LogSettings,
+    MAX_BATCH_SIZE, MAX_SELECTION_VOTES, MAX_VOTES, MetricsSettings, MixtureSettings, ModelSettings,
+    OpenInferenceSettings, PROJECT_KEY, Provider, RadiusMethod, RuntimeSettings, SchedulerSettings, ServerSettings,
+    TlsSettings, TraceSettings, TuningSettings,
 };
 pub use value_origin::{ValueOrigin, variable_of_key};

@@ -86,10 +86,13 @@ impl Drop for Logs {
         // A thread of its own drops the guard: if standard error blocks, the guard prints that to
         // standard output, which may block too.
         let (done, ended) = mpsc::channel::<()>();
-        std::thread::spawn(move || {
+        let flush = std::thread::Builder::new().spawn(move || {
             drop(writer);
             drop(done);
         });
+        if flush.is_err() {
+            return;
+        }
         // The thread drops the sender at its end, so the expected result is an error.
         let _ = ended.recv_timeout(FLUSH_TIMEOUT);
     }

@@ -6,6 +6,7 @@
 mod call_exporter;
 mod logs;
 pub mod metrics;
+mod panics;
 mod request_log;
 mod span;
 mod span_queue;
@@ -13,4 +14,5 @@ mod traces;
 
 pub use call_exporter::CallExporter;
 pub use logs::{LogFilterError, LogHandle, Logs, init_logs};
+pub use panics::log_panics;
 pub use traces::{Tracer, Traces, TracesError};

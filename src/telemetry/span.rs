@@ -29,7 +29,7 @@ impl Tracer {
             return None;
         }
         span.set_attributes(attributes(call));
-        if is_server_error(call.code) {
+        if is_server_error(call.code) && !call.is_callers_fault {
             span.set_status(Status::error(call.outcome().name()));
         }
         let trace_id = span.span_context().trace_id().to_string();

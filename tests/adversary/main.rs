@@ -12,11 +12,14 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod call_outcomes;
 #[allow(dead_code, reason = "each attack uses a part")]
 mod honest_caller;
+mod http2_client;
 #[allow(dead_code, reason = "each attack uses a part")]
 mod raw_http2;
 
+mod starvation;
 #[path = "../api/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the API tests use the rest")]
 mod support;

@@ -5,6 +5,7 @@ use crate::sources;
 
 /// Each module with its layer. A module may use lower layers and itself.
 const LAYERS: &[(&str, u8)] = &[
+    ("fuzzing", 8),
     ("cli", 7),
     ("app", 7),
     ("shutdown", 7),

@@ -1,4 +1,4 @@
-//! (k) An honest caller beside each attack, and without it.
+//! (l) An honest caller beside each attack, and without it.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -11,10 +11,11 @@ use prost::Message as _;
 use tonic::Code;
 use tonic::transport::Channel;
 
-use super::format::ms;
+use super::format::{ms, per_second};
 use crate::arrival_times::poisson;
 use crate::async_runtime::block_on_this_thread;
 use crate::attacks::{Attack, AttackMessages, RunningAttack, Target, wire_attacks, work_attacks};
+use crate::closed_loop::run_closed_loop;
 use crate::context::BenchContext;
 use crate::http_get::http_get;
 use crate::open_loop::{RequestOutcome, run_open_loop};
@@ -41,12 +42,15 @@ const LARGE_INPUTS: usize = 64;
 /// The default of `certificate.max_votes`.
 const HUGE_BUDGET: u64 = 100_000;
 
+/// The honest requests of a second, relative to what the server answers at saturation.
+const FEASIBLE_SHARE: f64 = 0.2;
+
 /// A kind of attack, and the load beside it.
 struct Load {
     models: ModelSet,
     settings: &'static [(&'static str, &'static str)],
-    /// Honest requests a second: about a fifth of what the server answers at saturation.
-    rate: f64,
+    /// Callers that saturate the server.
+    saturating_callers: usize,
     attacks: Vec<Arc<dyn Attack>>,
     /// Whether the p99 has a target. A Predict with votes takes longer than it by itself.
     p99_target: bool,
@@ -54,6 +58,7 @@ struct Load {
 
 /// The honest caller in one window.
 struct Window {
+    /// Of all requests, in milliseconds.
     latencies: Vec<f64>,
     answered_share: f64,
     slowest_probe_ms: f64,
@@ -72,12 +77,13 @@ pub fn run(context: &BenchContext, provenance: &Provenance) -> anyhow::Result<Ca
         "slowest probe",
     ]);
     for load in loads(context)? {
+        let rate = feasible_rate(context, &load)?;
         for attack in &load.attacks {
             let name = attack.name();
             context
                 .progress
                 .set_step(format!("{name}: alone, then beside the attack"));
-            let [alone, beside] = measure(context, &load, attack)?;
+            let [alone, beside] = measure(context, &load, rate, attack)?;
             let q = |window: &Window, q| quantile(&window.latencies, q);
             if load.p99_target {
                 measurements.push(
@@ -117,9 +123,9 @@ pub fn run(context: &BenchContext, provenance: &Provenance) -> anyhow::Result<Ca
         }
     }
     let method = format!(
-        "A new server for each attack. One honest caller sends Predicts of one image as a Poisson process, at about a fifth of the rate \
-         that saturates the server, each with a deadline of {} s: {} s alone, then {} s beside the attack. Latency counts from the \
-         scheduled time, and is that of the answers. The attack comes from another address and runs at a low priority, so that it takes \
+        "A new server for each attack. One honest caller sends Predicts of one image as a Poisson process, at a fifth of the rate that \
+         saturates the server, each with a deadline of {} s: {} s alone, then {} s beside the attack. Latency counts from the \
+         scheduled time; a request without an answer in time counts as its deadline. The attack comes from another address and runs at a low priority, so that it takes \
          only the processor time that is free. Huge vote budgets and impossible deadlines meet the smoothed pair, whose Predict takes \
          tens of milliseconds by itself; all others meet the pair without votes. Meanwhile `/livez` and `/readyz` are probed every {} ms.",
         DEADLINE.as_secs(),
@@ -149,22 +155,35 @@ fn loads(context: &BenchContext) -> anyhow::Result<[Load; 2]> {
         Load {
             models: ModelSet::Unproven,
             settings: &[],
-            rate: 100.0,
+            saturating_callers: 4,
             attacks: wire_attacks(&messages.predict),
             p99_target: true,
         },
         Load {
             models: ModelSet::Smoothed,
             settings: VOTE_SETTINGS,
-            rate: 4.0,
+            saturating_callers: 2,
             attacks: work_attacks(&messages),
             p99_target: false,
         },
     ])
 }
 
+/// The honest requests of a second that the server answers beside much else.
+fn feasible_rate(context: &BenchContext, load: &Load) -> anyhow::Result<f64> {
+    context.progress.set_step("saturation");
+    let server = context.testbed.start_server(load.models, load.settings)?;
+    let call = EncodedCall::new("Predict", &context.testbed.predict_requests(load.models))?;
+    let (callers, plan) = (load.saturating_callers, &context.plan);
+    let saturation = run_closed_loop(&server.process, &call, callers, plan.warm_up, plan.window)?;
+    context
+        .progress
+        .print(format!("saturation: {}", per_second(saturation.rate())));
+    Ok(saturation.rate() * FEASIBLE_SHARE)
+}
+
 /// Measures without and with the attack, on one server.
-fn measure(context: &BenchContext, load: &Load, attack: &Arc<dyn Attack>) -> anyhow::Result<[Window; 2]> {
+fn measure(context: &BenchContext, load: &Load, rate: f64, attack: &Arc<dyn Attack>) -> anyhow::Result<[Window; 2]> {
     let server = context.testbed.start_server(load.models, load.settings)?;
     let process = &server.process;
     let metrics = process.metrics.context("the server has no metrics port")?;
@@ -179,11 +198,11 @@ fn measure(context: &BenchContext, load: &Load, attack: &Arc<dyn Attack>) -> any
         let channels = connect(process.address, 1).await?;
         let length = context.plan.long_window;
         // The first requests warm the connection and the server.
-        drop(measure_window(load, &call, &channels, metrics, length / 4, 0).await?);
-        let alone = measure_window(load, &call, &channels, metrics, length, 1).await?;
+        drop(measure_window(rate, &call, &channels, metrics, length / 4, 0).await?);
+        let alone = measure_window(rate, &call, &channels, metrics, length, 1).await?;
         let running = RunningAttack::start(Arc::clone(attack), target)?;
         tokio::time::sleep(ATTACK_WARM_UP).await;
-        let beside = measure_window(load, &call, &channels, metrics, length, 2).await?;
+        let beside = measure_window(rate, &call, &channels, metrics, length, 2).await?;
         let counts = running.stop();
         context.progress.print(format!(
             "{}: sent {}, connections {}, ended by the server {}; p99 {} alone, {} beside",
@@ -199,7 +218,7 @@ fn measure(context: &BenchContext, load: &Load, attack: &Arc<dyn Attack>) -> any
 }
 
 async fn measure_window(
-    load: &Load,
+    rate: f64,
     call: &EncodedCall,
     channels: &[Channel],
     metrics: SocketAddr,
@@ -212,7 +231,7 @@ async fn measure_window(
         .name("probes".to_owned())
         .spawn(move || slowest_probe_ms(metrics, &is_stopped))?;
     let outcomes = run_open_loop(
-        poisson(load.rate, length, seed),
+        poisson(rate, length, seed),
         call,
         channels,
         Some(DEADLINE),
@@ -221,13 +240,21 @@ async fn measure_window(
     .await?;
     stopped.store(true, Ordering::Relaxed);
     let slowest_probe_ms = probes.join().map_err(|_| anyhow!("the probes panicked"))?;
-    let answers: Vec<&RequestOutcome> = outcomes.iter().filter(|outcome| outcome.code == Code::Ok).collect();
-    let in_time = answers
-        .iter()
-        .filter(|outcome| outcome.answered.saturating_sub(outcome.scheduled) <= DEADLINE);
+    let is_in_time = |outcome: &&RequestOutcome| {
+        outcome.code == Code::Ok && outcome.answered.saturating_sub(outcome.scheduled) <= DEADLINE
+    };
+    // A request without an answer in time counts as late as its deadline: a server that answers
+    // nothing is not fast.
+    let latency = |outcome: &RequestOutcome| {
+        if is_in_time(&outcome) {
+            outcome.latency_ms()
+        } else {
+            DEADLINE.as_secs_f64() * 1e3
+        }
+    };
     Ok(Window {
-        answered_share: in_time.count() as f64 / outcomes.len().max(1) as f64,
-        latencies: answers.iter().map(|outcome| outcome.latency_ms()).collect(),
+        answered_share: outcomes.iter().filter(is_in_time).count() as f64 / outcomes.len().max(1) as f64,
+        latencies: outcomes.iter().map(latency).collect(),
         slowest_probe_ms,
     })
 }

@@ -7,8 +7,8 @@
 //! gated_mixture_rounding -- --nocapture` prints the largest; `CERTIMIX_FUZZ_SECONDS=600` searches
 //! longer.
 
-use super::high_precision_lipschitz::{HighPrecision, high_precision};
 use super::reference_tables::{number, numbers, table};
+use crate::certificate::fuzzing::high_precision_lipschitz::{HighPrecision, high_precision};
 use crate::certificate::mixing_weights::probability_margin;
 use crate::certificate::{
     Alpha, LOG_FLOOR, MixingWeights, Temperature, WeightRule, argmax, log_probabilities, log_softmax, mixed_logits,

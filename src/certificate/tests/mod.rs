@@ -4,11 +4,8 @@
 mod certification_rules;
 mod coverage;
 mod examples;
-mod fuzz;
 mod gated_mixture;
 mod gated_mixture_rounding;
-mod high_precision_lipschitz;
-mod high_precision_normal;
 mod input_validation;
 mod known_classifiers;
 mod numerics;

@@ -55,7 +55,8 @@ impl Engine {
             batches.robust.rows,
             batches.robust.row_time(),
             executors,
-            max_outstanding,
+            // Half of what fits, so that one request does not take all capacity for bulk rows.
+            (max_outstanding / 2).max(2 * batches.robust.rows),
         );
         let self_test_caveat = self_test_caveat(&opened);
         let backends = opened

@@ -57,7 +57,8 @@ pub(in crate::classifier) fn complete_certificate<A: Into<Abstention>>(
 /// The diameter of the box of valid inputs in one norm: the largest distance between two inputs.
 ///
 /// A radius above the diameter covers no further input, so a certificate is cut to the diameter.
-/// The two bounds account for floating-point rounding.
+/// The two bounds account for floating-point rounding, and the upper bound also for inputs whose values lie
+/// beside an end of the range, as far as an input may have them.
 struct InputRangeDiameter {
     /// At most the diameter. A radius is cut to this value.
     lower_bound: f64,
@@ -85,9 +86,16 @@ impl InputRangeDiameter {
         } else {
             4.0 * f64::EPSILON
         };
+        let [first, last] = spec.float32_range().accepted_ends().map(f64::from);
+        let excess = (spec.low - first).max(0.0) + (last - spec.high).max(0.0);
+        let widest = if excess > 0.0 {
+            (side + excess) * side_count * (1.0 + f64::EPSILON)
+        } else {
+            diameter
+        };
         Self {
             lower_bound: diameter * (1.0 - relative_error),
-            upper_bound: diameter * (1.0 + relative_error),
+            upper_bound: widest * (1.0 + relative_error),
         }
     }
 }
@@ -150,6 +158,19 @@ mod tests {
         }
     }
 
+    /// An input may have values beside the ends 0.7 and 1.1, whose float32 values lie outside.
+    #[test]
+    fn a_radius_within_the_accepted_values_does_not_cover_the_whole_range() {
+        let spec = spec(0.7, 1.1, vec![4]);
+        let [first, last] = spec.float32_range().accepted_ends().map(f64::from);
+        assert!(first < spec.low && last > spec.high);
+        for (norm, count) in [(Norm::L1, 4.0), (Norm::L2, 2.0), (Norm::Linf, 1.0)] {
+            let diameter = InputRangeDiameter::new(&spec, norm);
+            assert!(diameter.upper_bound >= (last - first) * count, "{norm}");
+            assert!(diameter.lower_bound <= (spec.high - spec.low) * count, "{norm}");
+        }
+    }
+
     #[test]
     fn the_two_bounds_enclose_the_diameter() {
         for dimension in [1, 2, 3, 4, 7, 784, 3072, 150_528] {
@@ -165,7 +186,12 @@ mod tests {
                         lower_bound,
                         upper_bound,
                     } = InputRangeDiameter::new(&spec, norm);
-                    assert!(lower_bound <= upper_bound && upper_bound < lower_bound * (1.0 + 1e-14));
+                    let excess = {
+                        let [first, last] = spec.float32_range().accepted_ends().map(f64::from);
+                        ((low - first).max(0.0) + (last - high).max(0.0)) / side
+                    };
+                    assert!(lower_bound <= upper_bound);
+                    assert!(upper_bound < lower_bound * (1.0 + 1e-14 + 1.01 * excess));
                     assert!(
                         lower_bound * lower_bound <= squared * (1.0 + 1e-15),
                         "{norm} {dimension} {low} {high}"

@@ -160,6 +160,32 @@ mod tests {
             }
         }
 
+        /// The same for ranges whose float32 ends lie outside, and inputs at those ends.
+        #[test]
+        fn an_input_beside_the_range_snaps_inside_the_proven_radius(
+            low in -3.0..3.0f64,
+            width in 0.1..5.0f64,
+            levels in prop_oneof![Just(255_u32), Just(4096), 1..=2000_u32],
+            ends in prop::collection::vec((any::<bool>(), 0.0..1.0f64), 1..40),
+            slack in 1.0..1.2f64,
+        ) {
+            let spec = crate::domain::InputSpec {
+                name: "x".to_owned(), shape: vec![ends.len()], low, high: low + width, levels: Some(levels),
+            };
+            let Ok(grid) = InputGrid::new(spec.low, spec.high, levels) else { return Ok(()) };
+            let accepted = spec.float32_range().accepted_ends();
+            let x: Vec<f32> = ends.iter().map(|(is_high, _)| accepted[usize::from(*is_high)]).collect();
+            #[expect(clippy::cast_possible_truncation, reason = "any value will do")]
+            let perturbed: Vec<f32> = ends.iter().map(|(_, position)| (low + position * width) as f32).collect();
+            let (x_levels, loss) = snapped(&grid, &x);
+            let (perturbed_levels, _) = snapped(&grid, &perturbed);
+            prop_assert!(x_levels.iter().all(|level| *level == 0 || i64::from(*level) == i64::from(levels)));
+            let proven = (distance(&x, &perturbed) * slack + loss) * (1.0 + 1e-12);
+            if distance(&x, &perturbed) < served_radius(proven, loss) {
+                prop_assert!(grid_distance(&grid, &x_levels, &perturbed_levels) < proven);
+            }
+        }
+
         #[test]
         fn float_values_are_within_the_rounding_distance_of_their_levels(
             low in -50.0_f64..50.0,

@@ -25,6 +25,8 @@ pub use certify::{CertifyArgs, run as run_certify};
 pub use connection::{ConnectionArgs, CredentialArgs};
 pub use inference_args::InferenceArgs;
 pub use info::{InfoArgs, run as run_info};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use input::fuzzing::client_inputs;
 pub use input::{AcceptedInput, Conversions, ModelInput, read_file};
 pub use predict::{PredictArgs, run as run_predict};
 pub use results::{CertificateRecord, PredictionRecord, ProvenanceRecord};

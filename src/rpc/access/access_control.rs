@@ -105,6 +105,11 @@ impl AccessControl {
         Some(TlsAcceptor::from(Arc::clone(&tls.config)))
     }
 
+    /// Whether requests need a token, except those for health.
+    pub(in crate::rpc) fn requires_token(&self) -> bool {
+        self.in_force.load().credentials.tokens.is_some()
+    }
+
     /// Checks the bearer token of a request for `path`. Returns the principal of the token, or `None`
     /// if the request needs none.
     ///

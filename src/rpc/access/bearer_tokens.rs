@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use subtle::{Choice, ConstantTimeEq as _};
+use subtle::{ConditionallySelectable as _, ConstantTimeEq as _};
 use tonic::Status;
 use tonic::codegen::http::HeaderMap;
 use tonic::codegen::http::header::AUTHORIZATION;
@@ -15,12 +15,22 @@ const MAX_TOKENS: usize = 64;
 /// The length of a token in bytes. A shorter token is easy to guess; a longer line is no token.
 const TOKEN_LENGTHS: std::ops::RangeInclusive<usize> = 16..=4096;
 
+/// The length of the name of a token in bytes.
+const NAME_LENGTHS: std::ops::RangeInclusive<usize> = 1..=64;
+
 /// The accepted tokens. A request must carry one of them. No message shows their text.
-pub(super) struct BearerTokens(Vec<Vec<u8>>);
+pub(super) struct BearerTokens(Vec<AcceptedToken>);
+
+struct AcceptedToken {
+    token: Vec<u8>,
+    /// That of the name, so that tokens with one name are one principal while a token is replaced. That
+    /// of the token itself if it has no name.
+    fingerprint: Fingerprint,
+}
 
 impl BearerTokens {
-    /// Reads the tokens in the file at `path`, one a line. Empty lines and lines that start with
-    /// `#` are skipped.
+    /// Reads the tokens in the file at `path`, one a line, each with an optional name before it. Empty
+    /// lines and lines that start with `#` are skipped.
     pub(super) fn read(path: &Path) -> Result<Self, String> {
         let bytes = read_file(path)?;
         Self::parse(&bytes).map_err(|reason| format!("{}: {reason}", path.display()))
@@ -33,14 +43,22 @@ impl BearerTokens {
             if line.is_empty() || line.starts_with(b"#") {
                 continue;
             }
-            if !TOKEN_LENGTHS.contains(&line.len()) || !line.iter().all(u8::is_ascii_graphic) {
+            let (name, token) = match line.iter().position(u8::is_ascii_whitespace) {
+                Some(end) => (line.get(..end), line.get(end..).unwrap_or_default().trim_ascii()),
+                None => (None, line),
+            };
+            let is_named = name.is_none_or(|name| NAME_LENGTHS.contains(&name.len()) && is_visible(name));
+            if !is_named || !TOKEN_LENGTHS.contains(&token.len()) || !is_visible(token) {
                 let (min, max) = (TOKEN_LENGTHS.start(), TOKEN_LENGTHS.end());
                 return Err(format!(
-                    "line {}: expected one token of {min} to {max} visible ASCII characters",
+                    "line {}: expected one token of {min} to {max} visible ASCII characters, or a name of up to 64 and a token",
                     index + 1
                 ));
             }
-            tokens.push(line.to_vec());
+            tokens.push(AcceptedToken {
+                token: token.to_vec(),
+                fingerprint: Fingerprint::of(name.unwrap_or(token)),
+            });
         }
         match tokens.len() {
             1..=MAX_TOKENS => Ok(Self(tokens)),
@@ -69,16 +87,21 @@ impl BearerTokens {
         };
         let token = token.trim_ascii();
         // This compares every token, so that the time taken does not reveal which one matched.
-        let is_known = self.0.iter().fold(Choice::from(0), |known, accepted| {
-            known | accepted.as_slice().ct_eq(token)
+        let place = (1..).zip(&self.0).fold(0, |place: u64, (other, accepted)| {
+            u64::conditional_select(&place, &other, accepted.token.as_slice().ct_eq(token))
         });
-        if bool::from(is_known) {
-            return Ok(Principal::Token(Fingerprint::of(token)));
+        let place = usize::try_from(place).unwrap_or_default();
+        if let Some(accepted) = place.checked_sub(1).and_then(|index| self.0.get(index)) {
+            return Ok(Principal::Token(accepted.fingerprint));
         }
         Err(Status::unauthenticated(
             "the token is not one of this server's tokens; it may have been rotated",
         ))
     }
+}
+
+fn is_visible(text: &[u8]) -> bool {
+    text.iter().all(u8::is_ascii_graphic)
 }
 
 #[cfg(test)]
@@ -116,6 +139,17 @@ mod tests {
             assert!(!status.message().contains("0123456789"), "{status:?}");
         }
         assert!(tokens.check(&HeaderMap::new()).is_err());
+    }
+
+    #[test]
+    fn tokens_with_one_name_are_one_principal() {
+        let tokens = format!("planner {GOOD}\nplanner\tfedcba9876543210\n0000111122223333\n");
+        let tokens = BearerTokens::parse(tokens.as_bytes()).unwrap();
+        let principal = |token: &str| check(&tokens, &format!("Bearer {token}")).unwrap();
+        let planner = Principal::Token(Fingerprint::of(b"planner"));
+        assert_eq!((principal(GOOD), principal("fedcba9876543210")), (planner, planner));
+        assert_ne!(principal("0000111122223333"), planner);
+        check(&tokens, &format!("Bearer planner {GOOD}")).unwrap_err();
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Tracks each call from its first header to its end, and passes its record to the observers.
 //!
 //! A handler begins a [`TrackedCall`] and ends it with its result. If the caller leaves, tonic
-//! drops the handler and with it the call. The drop ends the call as cancelled.
+//! drops the handler and with it the call. The drop ends the call as cancelled. A server that stops may
+//! cut off calls in the same way, after [`CallTracker::cut_off_on_drop`]; they end as unavailable.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 
 use tonic::codegen::http::{HeaderMap, HeaderValue};
@@ -37,6 +39,8 @@ struct Shared {
     /// Whether an observer needs the trace context of a call.
     reads_trace_context: bool,
     observers: CallObservers,
+    /// Whether the server cuts off the open calls.
+    is_cut_off: AtomicBool,
 }
 
 impl CallTracker {
@@ -46,9 +50,24 @@ impl CallTracker {
             ids: RequestIds::default(),
             reads_trace_context: observers.reads_trace_context(),
             observers,
+            is_cut_off: AtomicBool::new(false),
         };
         Self {
             shared: Arc::new(shared),
+        }
+    }
+
+    /// A guard. After its drop, a call that is dropped was cut off by the server.
+    pub(in crate::rpc) fn cut_off_on_drop(&self) -> CutOffGuard {
+        CutOffGuard(Arc::clone(&self.shared))
+    }
+
+    /// The code of a call that ends without an answer because its caller is gone.
+    pub(in crate::rpc) fn code_without_answer(&self) -> Code {
+        if self.shared.is_cut_off.load(Relaxed) {
+            Code::UNAVAILABLE
+        } else {
+            Code::CANCELLED
         }
     }
 
@@ -81,7 +100,17 @@ impl CallTracker {
     }
 }
 
-/// One call in progress. A drop without an end counts as cancelled, or as internal during a panic.
+/// Marks the open calls as cut off by the server when it is dropped.
+pub(in crate::rpc) struct CutOffGuard(Arc<Shared>);
+
+impl Drop for CutOffGuard {
+    fn drop(&mut self) {
+        self.0.is_cut_off.store(true, Relaxed);
+    }
+}
+
+/// One call in progress. A drop without an end counts as cancelled, as unavailable if the server cuts
+/// off its calls, or as internal during a panic.
 #[derive(Debug)]
 pub(in crate::rpc) struct TrackedCall {
     record: CallRecord,
@@ -97,7 +126,6 @@ impl TrackedCall {
     }
 
     /// The caller, by whom the capacity of the models is shared.
-    #[expect(dead_code, reason = "the scheduler reads it in the next commit")]
     pub(in crate::rpc) fn caller(&self) -> Caller {
         self.caller
     }
@@ -145,6 +173,13 @@ impl TrackedCall {
         self.end_once(code);
     }
 
+    /// Ends a call whose message no handler has received, with `code`. Nothing of this server has failed
+    /// then, whatever the code.
+    pub(in crate::rpc) fn end_without_handler(mut self, code: Code) {
+        self.record.is_callers_fault = true;
+        self.end_once(code);
+    }
+
     /// Writes the request ID into the metadata of a response.
     pub(in crate::rpc) fn write_request_id(&self, metadata: &mut MetadataMap) {
         if let Ok(id) = MetadataValue::try_from(self.record.id.as_bytes()) {
@@ -188,7 +223,7 @@ impl Drop for TrackedCall {
         self.end_once(if std::thread::panicking() {
             Code::INTERNAL
         } else {
-            Code::CANCELLED
+            self.tracker.code_without_answer()
         });
     }
 }

@@ -20,7 +20,8 @@ pub(in crate::rpc) async fn classify(
     deadline: Instant,
     call: &mut TrackedCall,
 ) -> Result<RequestPredictions, Status> {
-    let batch = classifier.predict(inputs, params, deadline).await.map_err(|error| {
+    let batch = classifier.predict(call.caller(), inputs, params, deadline).await;
+    let batch = batch.map_err(|error| {
         call.record_error(&error);
         status::classifier_error(&error)
     })?;

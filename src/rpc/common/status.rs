@@ -95,6 +95,16 @@ pub(in crate::rpc) fn connection_closing() -> Status {
     )
 }
 
+/// CANCELLED for a request whose caller left before it was complete.
+pub(in crate::rpc) fn caller_left() -> Status {
+    Status::cancelled("the caller left before its request was complete")
+}
+
+/// INVALID_ARGUMENT for a request of another protocol than gRPC.
+pub(in crate::rpc) fn not_grpc(message: &str) -> Status {
+    Status::invalid_argument(message)
+}
+
 /// DEADLINE_EXCEEDED for a request that was not received whole in time.
 pub(in crate::rpc) fn request_body_timeout(timeout: Duration) -> Status {
     Status::deadline_exceeded(format!(

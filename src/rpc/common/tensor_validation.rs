@@ -1,5 +1,7 @@
 //! Validates the tensor of a request against the model's input. Every protocol uses these checks.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use crate::domain::{Input, InputSpec, ValueEncoding, Violations};
@@ -47,7 +49,8 @@ pub(in crate::rpc) fn check_layout(
     })
 }
 
-/// Splits `data` into the inputs of a tensor, without a copy.
+/// Splits `data` into the inputs of a tensor. There is no copy, unless a value has to be moved to the end
+/// of the range.
 ///
 /// # Errors
 /// The number of values differs from the layout, or a value is outside the model's range.
@@ -73,9 +76,10 @@ pub(in crate::rpc) fn split_inputs(
         };
         return Err(Violations::one((names.field)(TensorField::Data), message));
     }
-    if data_type == ValueEncoding::Float32 {
-        check_floats(data, spec, names)?;
-    }
+    let data = match data_type {
+        ValueEncoding::UInt8 => Cow::Borrowed(data),
+        ValueEncoding::Float32 => check_floats(data, spec, names)?,
+    };
     let input = |index: usize| {
         let bytes = data.slice(index * input_bytes..(index + 1) * input_bytes);
         Input::new(bytes, data_type)
@@ -144,24 +148,36 @@ fn shape_excerpt(shape: &[i64]) -> String {
     }
 }
 
-/// Checks that all values are finite and within the model's range.
-fn check_floats(data: &[u8], spec: &InputSpec, names: &ProtocolNames<'_>) -> Result<(), Violations> {
+/// Checks that all values are finite and within the model's range, and returns the values that the
+/// models read.
+///
+/// A smoothed model reads levels. It moves every value to the nearest level, and the snapping loss of its
+/// certificate covers values beside the end of the range too. For every other model a value beside the
+/// end is moved to the end ([`Float32Range`](crate::domain::Float32Range)).
+fn check_floats<'a>(
+    data: &'a Bytes,
+    spec: &InputSpec,
+    names: &ProtocolNames<'_>,
+) -> Result<Cow<'a, Bytes>, Violations> {
     let values = || data.as_chunks::<4>().0.iter().map(|&word| f32::from_le_bytes(word));
-    let is_valid = |value: f32| value.is_finite() && (spec.low..=spec.high).contains(&f64::from(value));
-    // The common case is one pass without branches. Only invalid data costs further passes.
-    if values().fold(true, |all, value| all & is_valid(value)) {
-        return Ok(());
+    let range = spec.float32_range();
+    // The common case is one pass without branches. Only other data costs further passes.
+    if values().fold(true, |all, value| all & range.contains(value)) {
+        return Ok(Cow::Borrowed(data));
     }
-    let invalid = values().filter(|&value| !is_valid(value)).count();
-    let mut violations = Violations::default();
-    if let Some((index, value)) = values().enumerate().find(|&(_, value)| !is_valid(value)) {
+    if let Some((index, value)) = values().enumerate().find(|&(_, value)| !range.accepts(value)) {
+        let invalid = values().filter(|&value| !range.accepts(value)).count();
         let (low, high) = (spec.low, spec.high);
-        violations.add(
+        return Err(Violations::one(
             (names.field)(TensorField::Data),
             format!(
                 "expected finite values from {low} to {high}; {invalid} are not, the first is {value} at index {index}"
             ),
-        );
+        ));
     }
-    violations.into_result()
+    if spec.levels.is_some() {
+        return Ok(Cow::Borrowed(data));
+    }
+    let moved = values().flat_map(|value| range.nearest_inside(value).to_le_bytes());
+    Ok(Cow::Owned(moved.collect()))
 }

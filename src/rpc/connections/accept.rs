@@ -1,23 +1,30 @@
-//! Accepts connections up to a limit, until the server shuts down.
+//! Accepts connections, until the server shuts down.
 
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio_util::task::TaskTracker;
 
 use super::connection::ConnectionServer;
+use super::connection_table::RefusalReason;
 use super::log_throttle::LogThrottle;
+use super::slots::{ConnectionSlot, ConnectionSlots};
 use crate::call::Principal;
 use crate::rpc::unix_socket::UnixSocketListener;
 
 /// The pause after a failure that the next attempt would repeat, such as a lack of file
 /// descriptors. Without it the loop would keep a processor busy.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
+
+/// The pause while an evicted connection gives its file descriptor back.
+const EVICTION_DELAY: Duration = Duration::from_millis(1);
+
+/// The most connections that are accepted before every other task has had its turn. A flood of
+/// connections then delays a request by no more than some hundred microseconds.
+const MAX_ACCEPTS_PER_TURN: u32 = 16;
 
 /// A listener whose connections the server can serve.
 pub(in crate::rpc) trait ConnectionListener: Send + Sync {
@@ -26,21 +33,27 @@ pub(in crate::rpc) trait ConnectionListener: Send + Sync {
     /// The name of the transport in the log.
     const NAME: &'static str;
 
-    fn accept(&self) -> impl Future<Output = io::Result<Self::Connection>> + Send;
+    /// The next connection, and its peer before it has authenticated.
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Connection, Principal)>> + Send;
 
-    fn serve(server: Arc<ConnectionServer>, connection: Self::Connection) -> impl Future<Output = ()> + Send + 'static;
+    fn serve(
+        server: Arc<ConnectionServer>,
+        connection: Self::Connection,
+        slot: &ConnectionSlot,
+    ) -> impl Future<Output = ()> + Send;
 }
 
 impl ConnectionListener for TcpListener {
     type Connection = TcpStream;
     const NAME: &'static str = "TCP";
 
-    async fn accept(&self) -> io::Result<TcpStream> {
-        Self::accept(self).await.map(|(connection, _)| connection)
+    async fn accept(&self) -> io::Result<(TcpStream, Principal)> {
+        let (connection, peer) = Self::accept(self).await?;
+        Ok((connection, Principal::at(peer.ip())))
     }
 
-    async fn serve(server: Arc<ConnectionServer>, connection: TcpStream) {
-        server.serve_tcp(connection).await;
+    async fn serve(server: Arc<ConnectionServer>, connection: TcpStream, slot: &ConnectionSlot) {
+        server.serve_tcp(connection, slot).await;
     }
 }
 
@@ -48,16 +61,15 @@ impl ConnectionListener for UnixSocketListener {
     type Connection = UnixStream;
     const NAME: &'static str = "the Unix socket";
 
-    async fn accept(&self) -> io::Result<UnixStream> {
-        self.listener.accept().await.map(|(connection, _)| connection)
+    async fn accept(&self) -> io::Result<(UnixStream, Principal)> {
+        let (connection, _) = self.listener.accept().await?;
+        let user = connection.peer_cred().map(|user| Principal::UnixUser(user.uid()));
+        Ok((connection, user.unwrap_or(Principal::Unknown)))
     }
 
     /// Serves without tokens: the operating system has checked the permissions of the socket file.
-    async fn serve(server: Arc<ConnectionServer>, connection: UnixStream) {
-        let principal = connection
-            .peer_cred()
-            .map_or(Principal::Unknown, |user| Principal::UnixUser(user.uid()));
-        server.serve_http2(connection, Instant::now(), principal, None).await;
+    async fn serve(server: Arc<ConnectionServer>, connection: UnixStream, slot: &ConnectionSlot) {
+        server.serve_http2(connection, slot, slot.address(), None).await;
     }
 }
 
@@ -68,42 +80,47 @@ pub(in crate::rpc) async fn accept<L: ConnectionListener>(
     tasks: TaskTracker,
 ) {
     let mut shutdown = server.shutdown();
-    let open = Arc::new(AtomicUsize::new(0));
+    let slots = ConnectionSlots::new(Arc::clone(server.counts()));
     let (mut refusals, mut failures) = (LogThrottle::default(), LogThrottle::default());
+    let mut accepted_in_turn = 0;
     loop {
+        if accepted_in_turn >= MAX_ACCEPTS_PER_TURN {
+            accepted_in_turn = 0;
+            tokio::task::yield_now().await;
+        }
         let accepted = tokio::select! {
             biased;
             // An error means that the sender is gone, which also ends the loop.
             _ = shutdown.wait_for(|is_stopping| *is_stopping) => return,
             accepted = listener.accept() => accepted,
         };
+        let (now, limits) = (Instant::now(), server.table_limits());
         match accepted {
-            // This task alone adds connections, so the limit holds between the check and the count.
             // A reload to a lower limit closes no connection.
-            Ok(connection) if open.load(Relaxed) < server.max_connections() => {
-                let guard = OpenConnectionGuard::new(Arc::clone(&server), Arc::clone(&open));
-                let server = Arc::clone(&server);
-                tasks.spawn(async move {
-                    L::serve(server, connection).await;
-                    drop(guard);
-                });
-            }
-            Ok(connection) => {
-                drop(connection);
-                server.counts().refused.fetch_add(1, Relaxed);
-                if let Some(count) = refusals.record(Instant::now()) {
-                    let (transport, limit) = (L::NAME, server.max_connections());
-                    tracing::warn!(
-                        transport,
-                        limit,
-                        count,
-                        "connections were refused because server.max_connections are open \
-                         (count: since the last such line)"
-                    );
+            Ok((connection, peer)) => {
+                accepted_in_turn += 1;
+                match slots.admit(peer, now, &limits) {
+                    Ok(slot) => {
+                        let server = Arc::clone(&server);
+                        tasks.spawn(async move {
+                            tokio::select! {
+                                biased;
+                                () = slot.aborted() => {}
+                                () = L::serve(server, connection, &slot) => {}
+                            }
+                        });
+                    }
+                    Err(reason) => {
+                        drop(connection);
+                        server.counts().record_refusal(reason);
+                        if let Some(count) = refusals.record(now) {
+                            log_refusal(L::NAME, peer, reason, count);
+                        }
+                    }
                 }
             }
             Err(error) => {
-                if let Some(count) = failures.record(Instant::now()) {
+                if let Some(count) = failures.record(now) {
                     let transport = L::NAME;
                     tracing::warn!(
                         %error,
@@ -112,12 +129,34 @@ pub(in crate::rpc) async fn accept<L: ConnectionListener>(
                         "connection could not be accepted (count: since the last such line)"
                     );
                 }
-                if !affects_one_connection(&error) {
-                    tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
+                if affects_one_connection(&error) {
+                    continue;
                 }
+                let is_evicting = lacks_file_descriptors(&error) && slots.evict(now, &limits);
+                tokio::time::sleep(if is_evicting {
+                    EVICTION_DELAY
+                } else {
+                    ACCEPT_RETRY_DELAY
+                })
+                .await;
             }
         }
     }
+}
+
+fn log_refusal(transport: &str, peer: Principal, reason: RefusalReason, count: u64) {
+    let limit = match reason {
+        RefusalReason::AllBusy => "server.max_connections",
+        RefusalReason::PeerLimit => "server.max_connections_per_peer, or more than half of server.max_connections",
+    };
+    tracing::warn!(
+        transport,
+        ?peer,
+        limit,
+        count,
+        "connections were refused because every open connection has a request in progress \
+         (count: since the last such line)"
+    );
 }
 
 /// Whether the error concerns one connection only, so that the next attempt may succeed.
@@ -128,23 +167,8 @@ fn affects_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Counts one open connection until it is dropped.
-struct OpenConnectionGuard {
-    server: Arc<ConnectionServer>,
-    open: Arc<AtomicUsize>,
-}
-
-impl OpenConnectionGuard {
-    fn new(server: Arc<ConnectionServer>, open: Arc<AtomicUsize>) -> Self {
-        open.fetch_add(1, Relaxed);
-        server.counts().accepted.fetch_add(1, Relaxed);
-        Self { server, open }
-    }
-}
-
-impl Drop for OpenConnectionGuard {
-    fn drop(&mut self) {
-        self.server.counts().closed.fetch_add(1, Relaxed);
-        self.open.fetch_sub(1, Relaxed);
-    }
+/// Whether the process or the machine has no file descriptor left.
+fn lacks_file_descriptors(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }

@@ -1,15 +1,26 @@
-//! Counts the activity of one connection. It uses no clock, because every request updates it.
+//! Records the activity of one connection.
 
-use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
-/// The activity counts of one connection.
-#[derive(Debug, Default)]
+use super::eviction::ConnectionStage;
+use crate::call::Principal;
+
+/// The activity of one connection.
+#[derive(Debug)]
 pub(super) struct ConnectionActivity {
+    accepted_at: Instant,
     preface_received: AtomicBool,
-    open_requests: AtomicU32,
-    unread_responses: AtomicU32,
+    /// The party of the first accepted request or of the client certificate.
+    established_as: OnceLock<Principal>,
+    pub(super) open_requests: AtomicU32,
+    pub(super) unread_responses: AtomicU32,
+    /// The open requests that the server works on.
+    pub(super) busy_requests: AtomicU32,
     progress: AtomicU64,
+    /// The time of the last progress, in nanoseconds after `accepted_at`.
+    last_progress: AtomicU64,
 }
 
 /// The activity counts at one moment.
@@ -26,6 +37,19 @@ pub(super) struct ActivitySnapshot {
 }
 
 impl ConnectionActivity {
+    pub(super) fn new(accepted_at: Instant) -> Self {
+        Self {
+            accepted_at,
+            preface_received: AtomicBool::new(false),
+            established_as: OnceLock::new(),
+            open_requests: AtomicU32::new(0),
+            unread_responses: AtomicU32::new(0),
+            busy_requests: AtomicU32::new(0),
+            progress: AtomicU64::new(0),
+            last_progress: AtomicU64::new(0),
+        }
+    }
+
     pub(super) fn snapshot(&self) -> ActivitySnapshot {
         ActivitySnapshot {
             preface_received: self.preface_received.load(Relaxed),
@@ -40,48 +64,40 @@ impl ConnectionActivity {
         self.preface_received.store(true, Relaxed);
     }
 
-    fn record_progress(&self) {
+    /// When the connection was accepted.
+    pub(super) fn accepted_at(&self) -> Instant {
+        self.accepted_at
+    }
+
+    /// Records that the connection belongs to `principal`, by its client certificate or by a request
+    /// that the server accepts. Later calls have no effect.
+    pub(super) fn record_established(&self, principal: Principal) {
+        let _ = self.established_as.set(principal);
+    }
+
+    /// What the connection has shown, and the party that it belongs to if that is known.
+    pub(super) fn stage(&self) -> (ConnectionStage, Option<Principal>) {
+        let principal = self.established_as.get().copied();
+        let stage = if self.busy_requests.load(Relaxed) > 0 {
+            ConnectionStage::Busy
+        } else if principal.is_some() {
+            ConnectionStage::Idle
+        } else {
+            ConnectionStage::Pending
+        };
+        (stage, principal)
+    }
+
+    /// The time since the last progress.
+    pub(super) fn quiet_for(&self, now: Instant) -> Duration {
+        let last_progress = self.accepted_at + Duration::from_nanos(self.last_progress.load(Relaxed));
+        now.saturating_duration_since(last_progress)
+    }
+
+    pub(super) fn record_progress(&self, now: Instant) {
         self.progress.fetch_add(1, Relaxed);
-    }
-}
-
-/// One open request, from its headers to the last part of its response. Dropping it ends the
-/// request.
-pub(super) struct OpenRequest {
-    activity: Arc<ConnectionActivity>,
-    is_unread: bool,
-}
-
-impl OpenRequest {
-    pub(super) fn new(activity: &Arc<ConnectionActivity>) -> Self {
-        activity.open_requests.fetch_add(1, Relaxed);
-        activity.record_progress();
-        Self {
-            activity: Arc::clone(activity),
-            is_unread: false,
-        }
-    }
-
-    /// Records that a part of the response waits for the peer to read it.
-    pub(super) fn part_available(&mut self) {
-        self.activity.record_progress();
-        if !std::mem::replace(&mut self.is_unread, true) {
-            self.activity.unread_responses.fetch_add(1, Relaxed);
-        }
-    }
-
-    /// Records that the peer has read every available part of the response.
-    pub(super) fn all_parts_read(&mut self) {
-        if std::mem::replace(&mut self.is_unread, false) {
-            self.activity.unread_responses.fetch_sub(1, Relaxed);
-        }
-    }
-}
-
-impl Drop for OpenRequest {
-    fn drop(&mut self) {
-        self.all_parts_read();
-        self.activity.open_requests.fetch_sub(1, Relaxed);
-        self.activity.record_progress();
+        let elapsed = now.saturating_duration_since(self.accepted_at).as_nanos();
+        self.last_progress
+            .store(u64::try_from(elapsed).unwrap_or(u64::MAX), Relaxed);
     }
 }

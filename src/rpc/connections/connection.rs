@@ -3,8 +3,9 @@
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -17,13 +18,15 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-use super::activity::ConnectionActivity;
+use super::connection_table::TableLimits;
 use super::counts::ConnectionCounts;
-use super::lifetime::{CLOSE_TIMEOUT, ConnectionLifetime, LifetimeAction, LifetimeLimits};
+use super::handshake_gate::HandshakeGate;
+use super::lifetime::{CLOSE_TIMEOUT, ConnectionLifetime, HANDSHAKE_CHECK_INTERVAL, LifetimeAction, LifetimeLimits};
 use super::log_throttle::LogThrottle;
 use super::method_descriptors::MethodDescriptors;
 use super::monitored_io::MonitoredIo;
 use super::request::RequestHandler;
+use super::slots::ConnectionSlot;
 use crate::call::{Caller, Principal};
 use crate::live::CurrentSnapshot;
 use crate::rpc::access::{AccessControl, certificate_principal};
@@ -51,9 +54,13 @@ pub(in crate::rpc) struct ConnectionServer {
     shutdown: watch::Receiver<bool>,
     next_connection: AtomicU64,
     failed_handshakes: Mutex<LogThrottle>,
+    handshakes: HandshakeGate,
+    /// The most connections of one listener that the process has file descriptors for.
+    connection_capacity: usize,
 }
 
 impl ConnectionServer {
+    #[expect(clippy::too_many_arguments, reason = "it is called once")]
     pub(in crate::rpc) fn new(
         routes: Routes,
         methods: MethodDescriptors,
@@ -62,6 +69,7 @@ impl ConnectionServer {
         access: Arc<AccessControl>,
         counts: Arc<ConnectionCounts>,
         shutdown: watch::Receiver<bool>,
+        connection_capacity: usize,
     ) -> Self {
         Self {
             routes,
@@ -73,15 +81,28 @@ impl ConnectionServer {
             shutdown,
             next_connection: AtomicU64::new(0),
             failed_handshakes: Mutex::default(),
+            handshakes: HandshakeGate::default(),
+            connection_capacity,
         }
     }
 
-    pub(super) fn counts(&self) -> &ConnectionCounts {
+    pub(super) fn counts(&self) -> &Arc<ConnectionCounts> {
         &self.counts
     }
 
-    pub(super) fn max_connections(&self) -> usize {
-        self.live.server().connections.max_connections
+    /// The limits on the connections of one listener.
+    pub(super) fn table_limits(&self) -> TableLimits {
+        let settings = &self.live.server().connections;
+        TableLimits {
+            connections: settings.max_connections.min(self.connection_capacity),
+            per_peer: settings.max_connections_per_peer,
+        }
+    }
+
+    /// The time that the connection of `slot` may take for its handshakes, as things are now.
+    fn handshake_timeout(&self, slot: &ConnectionSlot) -> Duration {
+        let configured = self.live.server().connections.handshake_timeout;
+        slot.handshake_timeout(configured, self.table_limits().connections)
     }
 
     /// A receiver that has not yet observed a shutdown.
@@ -90,47 +111,47 @@ impl ConnectionServer {
     }
 
     /// Serves a TCP connection, with TLS if the credentials in force have it.
-    pub(super) async fn serve_tcp(&self, stream: TcpStream) {
-        let accepted_at = Instant::now();
+    pub(super) async fn serve_tcp(&self, stream: TcpStream, slot: &ConnectionSlot) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "connection setup failed");
             return;
         }
-        let peer = stream
-            .peer_addr()
-            .map_or(Principal::Unknown, |peer| Principal::at(peer.ip()));
         match self.access.tls_acceptor() {
             None => {
-                self.serve_http2(stream, accepted_at, peer, Some(&self.access)).await;
+                self.serve_http2(stream, slot, slot.address(), Some(&self.access)).await;
             }
             Some(acceptor) => {
                 // Boxed so that a plaintext connection does not carry the state of TLS.
-                if let Some(stream) = Box::pin(self.tls_handshake(acceptor, stream)).await {
-                    let principal = certificate_principal(stream.get_ref().1).unwrap_or(peer);
-                    self.serve_http2(stream, accepted_at, principal, Some(&self.access))
-                        .await;
+                if let Some(stream) = Box::pin(self.tls_handshake(acceptor, stream, slot)).await {
+                    let certified = certificate_principal(stream.get_ref().1);
+                    if let Some(principal) = certified {
+                        slot.activity().record_established(principal);
+                    }
+                    let principal = certified.unwrap_or(slot.address());
+                    self.serve_http2(stream, slot, principal, Some(&self.access)).await;
                 }
             }
         }
     }
 
-    async fn tls_handshake(&self, acceptor: TlsAcceptor, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+    async fn tls_handshake(
+        &self,
+        acceptor: TlsAcceptor,
+        stream: TcpStream,
+        slot: &ConnectionSlot,
+    ) -> Option<TlsStream<TcpStream>> {
         let peer = stream.peer_addr().ok();
         let mut shutdown = self.shutdown();
         let stopped = async {
             let _ = shutdown.wait_for(|is_stopping| *is_stopping).await;
             tokio::time::sleep(CLOSE_TIMEOUT).await;
         };
-        let handshake = tokio::time::timeout(
-            self.live.server().connections.handshake_timeout,
-            acceptor.accept(stream),
-        );
         let reason = tokio::select! {
-            result = handshake => match result {
-                Ok(Ok(stream)) => return Some(stream),
-                Ok(Err(error)) => error.to_string(),
-                Err(_) => "it took longer than server.handshake_timeout".to_owned(),
+            result = self.handshakes.accept(&acceptor, stream, slot.address()) => match result {
+                Ok(stream) => return Some(stream),
+                Err(error) => error.to_string(),
             },
+            () = self.handshake_overdue(slot) => "it took too long (server.handshake_timeout)".to_owned(),
             () = stopped => return None,
         };
         self.counts.failed_handshakes.fetch_add(1, Relaxed);
@@ -146,19 +167,33 @@ impl ConnectionServer {
         None
     }
 
-    /// Serves HTTP/2 on `io` until one side ends it. Requests belong to `principal`. With `access`,
-    /// every request needs a valid token, and belongs to the principal of its token.
+    /// Completes when the handshakes of a connection have taken too long.
+    async fn handshake_overdue(&self, slot: &ConnectionSlot) {
+        loop {
+            let deadline = slot.activity().accepted_at() + self.handshake_timeout(slot);
+            let now = Instant::now();
+            if now >= deadline {
+                return;
+            }
+            // The deadline comes closer while slots run out.
+            sleep_until(deadline.min(now + HANDSHAKE_CHECK_INTERVAL).into()).await;
+        }
+    }
+
+    /// Serves HTTP/2 on `io` until one side ends it, or the connection loses its slot. Requests belong
+    /// to `principal`. With `access`, every request needs a valid token, and belongs to the principal
+    /// of its token.
     pub(super) async fn serve_http2<T>(
         &self,
         io: T,
-        accepted_at: Instant,
+        slot: &ConnectionSlot,
         principal: Principal,
         access: Option<&Arc<AccessControl>>,
     ) where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let settings = self.live.server();
-        let activity = Arc::new(ConnectionActivity::default());
+        let activity = Arc::clone(slot.activity());
         let closing = CancellationToken::new();
         let number = self.next_connection.fetch_add(1, Relaxed);
         let handler = RequestHandler {
@@ -180,9 +215,10 @@ impl ConnectionServer {
         let service = service_fn(move |request| handler.handle(request));
         let mut connection = pin!(http2(&settings.connections).serve_connection(io, service));
         let limits = LifetimeLimits::new(&settings.connections, number);
-        let mut lifetime = ConnectionLifetime::new(limits, accepted_at);
+        let mut lifetime = ConnectionLifetime::new(limits, activity.accepted_at());
         let mut shutdown = self.shutdown();
-        let mut timer = pin!(sleep_until(accepted_at.into()));
+        let mut timer = pin!(sleep_until(activity.accepted_at().into()));
+        let mut evicted = pin!(slot.evicted().fuse());
         loop {
             tokio::select! {
                 biased;
@@ -196,9 +232,10 @@ impl ConnectionServer {
                     Ok(()) => lifetime.begin_shutdown(),
                     Err(_) => return,
                 },
+                () = evicted.as_mut() => lifetime.begin_eviction(),
                 () = timer.as_mut() => {}
             }
-            match lifetime.next_action(Instant::now(), activity.snapshot()) {
+            match lifetime.next_action(Instant::now(), activity.snapshot(), self.handshake_timeout(slot)) {
                 LifetimeAction::Wait(until) => timer.as_mut().reset(until.into()),
                 LifetimeAction::CloseGracefully(reason, until) => {
                     tracing::debug!(?reason, "connection closing");

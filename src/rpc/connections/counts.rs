@@ -2,11 +2,17 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::connection_table::RefusalReason;
+use super::eviction::ConnectionStage;
+
 /// Connection counts since the start. TCP and the Unix socket count together.
 #[derive(Debug, Default)]
 pub struct ConnectionCounts {
     pub(super) accepted: AtomicU64,
-    pub(super) refused: AtomicU64,
+    pub(super) refused_all_busy: AtomicU64,
+    pub(super) refused_peer_limit: AtomicU64,
+    pub(super) evicted_pending: AtomicU64,
+    pub(super) evicted_idle: AtomicU64,
     pub(super) failed_handshakes: AtomicU64,
     pub(super) aborted: AtomicU64,
     pub(super) closed: AtomicU64,
@@ -20,10 +26,47 @@ impl ConnectionCounts {
         self.accepted.load(Relaxed)
     }
 
-    /// Connections that were closed at once because `server.max_connections` were open.
+    /// Connections that were closed at once because `server.max_connections` were open, each with a
+    /// request in progress.
     #[must_use]
-    pub fn refused(&self) -> u64 {
-        self.refused.load(Relaxed)
+    pub fn refused_all_busy(&self) -> u64 {
+        self.refused_all_busy.load(Relaxed)
+    }
+
+    /// Connections that were closed at once because their address held its share of the
+    /// connections, each with a request in progress.
+    #[must_use]
+    pub fn refused_peer_limit(&self) -> u64 {
+        self.refused_peer_limit.load(Relaxed)
+    }
+
+    /// Connections without a client certificate or an accepted request that were closed because
+    /// another one needed the slot.
+    #[must_use]
+    pub fn evicted_pending(&self) -> u64 {
+        self.evicted_pending.load(Relaxed)
+    }
+
+    /// Idle connections that were closed because another one needed the slot.
+    #[must_use]
+    pub fn evicted_idle(&self) -> u64 {
+        self.evicted_idle.load(Relaxed)
+    }
+
+    pub(super) fn record_eviction(&self, stage: ConnectionStage) {
+        let counter = match stage {
+            ConnectionStage::Pending => &self.evicted_pending,
+            ConnectionStage::Idle | ConnectionStage::Busy => &self.evicted_idle,
+        };
+        counter.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn record_refusal(&self, reason: RefusalReason) {
+        let counter = match reason {
+            RefusalReason::AllBusy => &self.refused_all_busy,
+            RefusalReason::PeerLimit => &self.refused_peer_limit,
+        };
+        counter.fetch_add(1, Relaxed);
     }
 
     /// Connections that were closed because the TLS handshake failed.

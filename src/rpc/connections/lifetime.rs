@@ -9,6 +9,13 @@ use crate::settings::ConnectionSettings;
 /// longer than any network round trip.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// The shortest handshake timeout, which applies when all slots are taken. It is enough for a TLS
+/// handshake over a round trip of 200 ms.
+const MIN_HANDSHAKE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How often a connection in its handshake is checked. Its deadline comes closer as slots run out.
+pub(super) const HANDSHAKE_CHECK_INTERVAL: Duration = Duration::from_millis(250);
+
 /// How often a connection is checked within one timeout. A connection therefore closes at most a
 /// quarter of its timeout too late.
 const CHECKS_PER_TIMEOUT: u32 = 4;
@@ -16,7 +23,6 @@ const CHECKS_PER_TIMEOUT: u32 = 4;
 /// The time limits of one connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LifetimeLimits {
-    handshake: Duration,
     idle: Duration,
     age: Option<Duration>,
     grace: Duration,
@@ -26,7 +32,6 @@ impl LifetimeLimits {
     /// The limits of the connection with the given `number`.
     pub(super) fn new(settings: &ConnectionSettings, number: u64) -> Self {
         Self {
-            handshake: settings.handshake_timeout,
             idle: settings.idle_timeout,
             age: settings.max_connection_age.map(|age| spread(age, number)),
             grace: settings.max_connection_age_grace,
@@ -45,11 +50,22 @@ fn spread(age: Duration, number: u64) -> Duration {
     age.mul_f64(share)
 }
 
+/// The time that a handshake may take while `open` of `max_connections` slots are taken: `configured`
+/// up to half of them, then proportionally less, down to `MIN_HANDSHAKE_TIMEOUT`.
+pub(super) fn handshake_timeout(configured: Duration, open: usize, max_connections: usize) -> Duration {
+    let shortest = MIN_HANDSHAKE_TIMEOUT.min(configured);
+    let scale = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+    let free_of_half = (2.0 * (1.0 - scale(open) / scale(max_connections.max(1)))).clamp(0.0, 1.0);
+    shortest + (configured - shortest).mul_f64(free_of_half)
+}
+
 /// Why a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CloseReason {
     /// The peer did not send the HTTP/2 preface within `server.handshake_timeout`.
     NoPreface,
+    /// Another connection needed the slot.
+    Evicted,
     /// The connection had no request for `server.idle_timeout`.
     Idle,
     /// The connection reached `server.max_connection_age`.
@@ -85,6 +101,7 @@ pub(super) struct ConnectionLifetime {
     last_progress: (Instant, u64),
     graceful_close: Option<GracefulClose>,
     is_shutting_down: bool,
+    is_evicted: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -102,6 +119,7 @@ impl ConnectionLifetime {
             last_progress: (accepted_at, 0),
             graceful_close: None,
             is_shutting_down: false,
+            is_evicted: false,
         }
     }
 
@@ -111,9 +129,21 @@ impl ConnectionLifetime {
         self.is_shutting_down = true;
     }
 
-    /// The action to take at `now`.
-    pub(super) fn next_action(&mut self, now: Instant, activity: ActivitySnapshot) -> LifetimeAction {
-        let preface_deadline = self.accepted_at + self.limits.handshake;
+    /// Takes the slot of the connection away. Its peer has `CLOSE_TIMEOUT` to close its side, and
+    /// requests that have just arrived have as long to finish.
+    pub(super) fn begin_eviction(&mut self) {
+        self.is_evicted = true;
+    }
+
+    /// The action to take at `now`. `handshake_timeout` is the present limit on the time from the
+    /// accept to the preface.
+    pub(super) fn next_action(
+        &mut self,
+        now: Instant,
+        activity: ActivitySnapshot,
+        handshake_timeout: Duration,
+    ) -> LifetimeAction {
+        let preface_deadline = self.accepted_at + handshake_timeout;
         if !activity.preface_received && now >= preface_deadline {
             return LifetimeAction::Abort(CloseReason::NoPreface);
         }
@@ -127,9 +157,14 @@ impl ConnectionLifetime {
         }
         let mut next_check = now + self.limits.idle / CHECKS_PER_TIMEOUT;
         if !activity.preface_received {
-            next_check = next_check.min(preface_deadline);
+            next_check = next_check.min(preface_deadline).min(now + HANDSHAKE_CHECK_INTERVAL);
         }
-        if let Some(close) = self.graceful_close {
+        if let Some(close) = &mut self.graceful_close {
+            if self.is_evicted {
+                let latest = now + CLOSE_TIMEOUT;
+                close.abort_at = Some(close.abort_at.map_or(latest, |abort_at| abort_at.min(latest)));
+            }
+            let close = *close;
             if close.abort_at.is_some_and(|abort_at| now >= abort_at) {
                 return LifetimeAction::Abort(CloseReason::GracePeriodOver);
             }
@@ -152,6 +187,8 @@ impl ConnectionLifetime {
             self.close_gracefully(CloseReason::Shutdown, now, None)
         } else if max_age_at.is_some_and(|max_age_at| now >= max_age_at) {
             self.close_gracefully(CloseReason::Age, now, Some(now + self.limits.grace))
+        } else if self.is_evicted {
+            self.close_gracefully(CloseReason::Evicted, now, Some(now + CLOSE_TIMEOUT))
         } else if is_idle {
             self.close_gracefully(CloseReason::Idle, now, None)
         } else {

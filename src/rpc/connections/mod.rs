@@ -4,25 +4,39 @@
 //! no silent peer, ends connections of the same age together, and waits at shutdown for every peer
 //! that keeps a connection open.
 //!
-//! [`mod@accept`] accepts connections, and [`connection`] serves one of them. [`lifetime`] decides
-//! when a connection ends, as a pure function of the time and of the counts in [`activity`].
-//! [`request`] passes each request to its handler; [`request_body`] limits how long the request may
+//! [`mod@accept`] accepts connections, and [`connection`] serves one of them. A connection holds one
+//! of the [`slots`] of its listener: [`connection_table`] decides who gets a slot, and [`eviction`]
+//! who loses one, as pure functions. [`lifetime`] decides when a connection ends, as a pure function
+//! of the time and of the counts in [`activity`]. [`handshake_gate`] shares the cost of TLS handshakes
+//! between peers, and [`file_limit`] knows how many connections the process has files for.
+//! [`request`] passes each request to its handler; [`open_request`] knows whether the server works on it; [`request_body`] limits how long the request may
 //! take to arrive, and [`response_body`] records when the peer reads the response.
 
 mod accept;
 mod activity;
 mod connection;
+mod connection_table;
 mod counts;
+mod eviction;
+mod file_limit;
+mod handshake_gate;
 mod lifetime;
 mod log_throttle;
 mod message_framing;
 mod method_descriptors;
 mod monitored_io;
+mod open_request;
+mod received_body;
 mod request;
 mod request_body;
+mod request_headers;
 mod response_body;
+mod slots;
 
 pub(super) use accept::accept;
 pub(super) use connection::ConnectionServer;
 pub use counts::ConnectionCounts;
+pub use eviction::{ConnectionStage, ConnectionView, choose_victim};
+pub(super) use file_limit::connection_capacity;
+pub use file_limit::raise_file_limit;
 pub(super) use method_descriptors::MethodDescriptors;

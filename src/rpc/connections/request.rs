@@ -14,11 +14,14 @@ use tonic::codegen::Service as _;
 use tonic::codegen::http::{Request, Response};
 use tonic::service::Routes;
 
-use super::activity::{ConnectionActivity, OpenRequest};
+use super::activity::ConnectionActivity;
 use super::counts::ConnectionCounts;
 use super::message_framing::MessageFraming;
 use super::method_descriptors::MethodDescriptors;
+use super::open_request::OpenRequest;
+use super::received_body::ReceivedBody;
 use super::request_body::{RequestBody, TimeoutScope};
+use super::request_headers::refuse_other_protocols;
 use super::response_body::ResponseBody;
 use crate::call::Caller;
 use crate::live::CurrentSnapshot;
@@ -52,10 +55,19 @@ impl RequestHandler {
         &self,
         mut request: Request<Incoming>,
     ) -> impl Future<Output = Result<Response<ResponseBody>, Infallible>> + Send + use<> {
-        let open_request = OpenRequest::new(&self.activity);
         let closing = || Box::pin(self.closing.clone().cancelled_owned());
-        let end_of_endless = MethodDescriptors::has_endless_response(request.uri().path()).then(closing);
-        let routed = self.authorize(&request).map(|caller| {
+        let is_endless = MethodDescriptors::has_endless_response(request.uri().path());
+        let (open_request, arriving) = OpenRequest::new(&self.activity, is_endless);
+        let end_of_endless = is_endless.then(closing);
+        // Boxed, because responses are large and rarely refusals.
+        let authorized = match refuse_other_protocols(&request) {
+            Some(refusal) => Err(Box::new(refusal)),
+            None => self
+                .authorize(&request)
+                .map_err(|status| Box::new(error_response(&status))),
+        };
+        let mut departure = None;
+        let routed = authorized.map(|caller| {
             request.extensions_mut().insert(caller);
             let max_request_time = self.live.server().max_request_time;
             let timeout = requested_timeout(request.headers())
@@ -68,18 +80,22 @@ impl RequestHandler {
             } else {
                 TimeoutScope::WholeRequest
             };
+            let request = request.map(|incoming| {
+                let (body, of_caller) = ReceivedBody::new(incoming);
+                departure = Some(of_caller);
+                RequestBody::new(body, arriving, scope, timeout)
+            });
             // Routes are always ready, so `poll_ready` is not needed.
-            self.routes
-                .clone()
-                .call(request.map(|body| RequestBody::new(body, scope, timeout)))
+            self.routes.clone().call(request)
         });
         let calls = self.calls.clone();
         async move {
             let response = match routed {
                 Ok(response) => response.await?,
-                Err(status) => error_response(&status),
+                Err(refusal) => *refusal,
             };
-            let response = correct_response(response, &calls);
+            let has_left = departure.is_some_and(|departure| departure.has_happened());
+            let response = correct_response(response, has_left, &calls);
             Ok(response.map(|body| ResponseBody::new(body, open_request, end_of_endless)))
         }
     }
@@ -87,13 +103,21 @@ impl RequestHandler {
     /// Checks the token of `request`, and returns its caller.
     fn authorize(&self, request: &Request<Incoming>) -> Result<Caller, Box<Status>> {
         let Some(access) = &self.access else {
+            self.activity.record_established(self.caller.principal);
             return Ok(self.caller);
         };
         match access.authorize(request.uri().path(), request.headers()) {
-            Ok(principal) => Ok(Caller {
-                principal: principal.unwrap_or(self.caller.principal),
-                ..self.caller
-            }),
+            Ok(principal) => {
+                let caller = Caller {
+                    principal: principal.unwrap_or(self.caller.principal),
+                    ..self.caller
+                };
+                // A health check shows no token where tokens are required.
+                if principal.is_some() || !access.requires_token() {
+                    self.activity.record_established(caller.principal);
+                }
+                Ok(caller)
+            }
             Err(status) => {
                 self.counts.unauthenticated.fetch_add(1, Relaxed);
                 Err(Box::new(status))

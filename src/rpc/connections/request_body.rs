@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::message_framing::MessageFraming;
+use super::open_request::ArrivingBody;
+use super::received_body::ReceivedBody;
 use crate::rpc::common::status;
 
 /// The part of a request that the timeout applies to.
@@ -30,7 +31,9 @@ pub(super) enum TimeoutScope {
 
 /// A request body that fails if it does not arrive in time.
 pub(super) struct RequestBody {
-    body: Incoming,
+    body: ReceivedBody,
+    /// `None` once the body has arrived whole.
+    arriving: Option<ArrivingBody>,
     scope: TimeoutScope,
     /// The time allowed from the first wait for bytes.
     timeout: Duration,
@@ -40,8 +43,9 @@ pub(super) struct RequestBody {
 type BodyError = Box<dyn Error + Send + Sync>;
 
 impl RequestBody {
-    pub(super) fn new(body: Incoming, scope: TimeoutScope, timeout: Duration) -> Self {
+    pub(super) fn new(body: ReceivedBody, arriving: ArrivingBody, scope: TimeoutScope, timeout: Duration) -> Self {
         Self {
+            arriving: (!body.is_end_stream()).then_some(arriving),
             body,
             scope,
             timeout,
@@ -81,6 +85,9 @@ impl Body for RequestBody {
         let Poll::Ready(frame) = Pin::new(&mut request.body).poll_frame(context) else {
             return request.poll_timeout(context);
         };
+        if frame.is_none() || request.body.is_end_stream() {
+            request.arriving = None;
+        }
         if let (TimeoutScope::EachMessage { framing, .. }, Some(Ok(frame))) = (&mut request.scope, &frame)
             && frame.data_ref().is_some_and(|data| framing.advance(data))
         {

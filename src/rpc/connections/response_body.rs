@@ -9,7 +9,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::Status;
 use tonic::codegen::http::HeaderMap;
 
-use super::activity::OpenRequest;
+use super::open_request::OpenRequest;
 use crate::rpc::common::status;
 
 /// A response body that reports whether it waits for the peer. An endless body ends with its

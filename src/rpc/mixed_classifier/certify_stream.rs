@@ -63,7 +63,8 @@ impl CertifyStream {
             }
         };
         let classifier = &self.snapshot.classifier;
-        let batch = classifier.predict_with_updates(self.input.clone(), self.params, self.deadline, &mut on_growth);
+        let (input, caller) = (self.input.clone(), call.caller());
+        let batch = classifier.predict_with_updates(caller, input, self.params, self.deadline, &mut on_growth);
         let forward_updates = async {
             while predictions.changed().await.is_ok() {
                 let prediction = predictions.borrow_and_update().clone();

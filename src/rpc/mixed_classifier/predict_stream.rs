@@ -24,7 +24,7 @@ use crate::rpc::common::call_tracker::{StreamCallTracker, TrackedCall, recorded_
 use crate::rpc::common::deadline::stream_message_deadline;
 use crate::rpc::common::handler_context::HandlerContext;
 use crate::rpc::common::status;
-use crate::rpc::common::status_correction::correct_status;
+use crate::rpc::common::status_correction::record_unreadable_message;
 
 type StreamItem = Result<PredictStreamResponse, Status>;
 
@@ -73,20 +73,12 @@ fn events(
             () = sleep_until(deadline) => StreamEvent::End(status::stream_deadline_exceeded()),
             message = requests.next() => match message? {
                 Ok(request) => StreamEvent::Request(request, calls.begin_message()),
-                Err(status) => StreamEvent::End(record_unreadable(correct_status(status), &mut calls)),
+                Err(status) => StreamEvent::End(record_unreadable_message(status, &mut calls)),
             },
         };
         let state = matches!(event, StreamEvent::Request(..)).then_some((shutdown, calls, requests));
         Some((event, state))
     })
-}
-
-/// Records a request that could not be read, unless the caller left: then there was no request.
-fn record_unreadable(status: Status, calls: &mut StreamCallTracker) -> Status {
-    if status.code() != tonic::Code::Cancelled {
-        calls.begin_message().end_with_code(recorded_code(&status));
-    }
-    status
 }
 
 async fn sleep_until(deadline: Option<Instant>) {

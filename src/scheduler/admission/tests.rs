@@ -1,8 +1,28 @@
 use proptest::prelude::*;
 
+use std::sync::Arc;
+
 use super::*;
+use crate::call::{Caller, Principal};
+use crate::scheduler::row_time::Rows;
 
 const MS: Duration = Duration::from_millis(1);
+
+/// The share of a caller without a name.
+fn share() -> CallerShare {
+    share_of(1, 1)
+}
+
+/// The share of a caller without a name on a connection of principal `principal`.
+fn share_of(principal: u32, connection: u64) -> CallerShare {
+    let principal = Principal::UnixUser(principal);
+    CallerShare {
+        caller: Caller { principal, connection },
+        weight: 1.0,
+        max_share: 1.0,
+        name: Arc::from("other"),
+    }
+}
 
 fn rows(standard: u64, robust: u64) -> Rows {
     PerRole { standard, robust }
@@ -46,10 +66,10 @@ fn capacity_is_all_or_nothing_and_returned() {
         ..Demand::default()
     };
     let first = admissions
-        .admit(Priority::Interactive, far, &wide(8), now, &row_times)
+        .admit(&share(), Priority::Interactive, far, &wide(8), now, &row_times)
         .unwrap();
     let refused = admissions
-        .admit(Priority::Interactive, far, &wide(3), now, &row_times)
+        .admit(&share(), Priority::Interactive, far, &wide(3), now, &row_times)
         .unwrap_err();
     assert!(
         matches!(
@@ -64,12 +84,12 @@ fn capacity_is_all_or_nothing_and_returned() {
         ),
         "{refused:?}"
     );
-    assert_eq!(admissions.outstanding, PerRole { standard: 1, robust: 8 });
+    assert_eq!(admissions.outstanding(), PerRole { standard: 1, robust: 8 });
     admissions.release(&first, &wide(8).outstanding);
     // A second release returns nothing more.
     admissions.release(&first, &wide(8).outstanding);
     admissions
-        .admit(Priority::Interactive, far, &wide(10), now, &row_times)
+        .admit(&share(), Priority::Interactive, far, &wide(10), now, &row_times)
         .unwrap();
 }
 
@@ -83,13 +103,13 @@ fn bulk_leaves_capacity_for_interactive_rows() {
         ..Demand::default()
     };
     admissions
-        .admit(Priority::Bulk, far, &wide(6), now, &row_times)
+        .admit(&share(), Priority::Bulk, far, &wide(6), now, &row_times)
         .unwrap();
     admissions
-        .admit(Priority::Bulk, far, &wide(1), now, &row_times)
+        .admit(&share(), Priority::Bulk, far, &wide(1), now, &row_times)
         .unwrap_err();
     admissions
-        .admit(Priority::Interactive, far, &wide(2), now, &row_times)
+        .admit(&share(), Priority::Interactive, far, &wide(2), now, &row_times)
         .unwrap();
 }
 
@@ -100,11 +120,18 @@ fn a_deadline_behind_too_many_rows_is_refused() {
     // Each request takes two executors one millisecond.
     for _ in 0..50 {
         admissions
-            .admit(Priority::Interactive, now + 60 * MS, &one(), now, &row_times)
+            .admit(&share(), Priority::Interactive, now + 60 * MS, &one(), now, &row_times)
             .unwrap();
     }
     let refused = admissions
-        .admit(Priority::Interactive, now + 60 * MS, &votes(60, 60), now, &row_times)
+        .admit(
+            &share(),
+            Priority::Interactive,
+            now + 60 * MS,
+            &votes(60, 60),
+            now,
+            &row_times,
+        )
         .unwrap_err();
     let expected = Refusal::TooLate {
         left: 60 * MS,
@@ -119,9 +146,16 @@ fn a_deadline_behind_too_many_rows_is_refused() {
 fn a_deadline_too_short_for_an_idle_machine_has_its_own_refusal() {
     let (now, row_times) = (Instant::now(), row_times(1));
     let mut admissions = Admissions::new(1000);
-    let first = admissions.admit(Priority::Interactive, now + 900 * MS, &one(), now, &row_times);
+    let first = admissions.admit(&share(), Priority::Interactive, now + 900 * MS, &one(), now, &row_times);
     first.unwrap();
-    let refused = admissions.admit(Priority::Interactive, now + 10 * MS, &votes(19, 19), now, &row_times);
+    let refused = admissions.admit(
+        &share(),
+        Priority::Interactive,
+        now + 10 * MS,
+        &votes(19, 19),
+        now,
+        &row_times,
+    );
     let expected = Refusal::TooShort {
         left: 10 * MS,
         alone: 20 * MS,
@@ -136,14 +170,21 @@ fn an_earlier_deadline_is_admitted_ahead_of_others() {
     let mut admissions = Admissions::new(1000);
     for _ in 0..80 {
         admissions
-            .admit(Priority::Interactive, now + 200 * MS, &one(), now, &row_times)
+            .admit(&share(), Priority::Interactive, now + 200 * MS, &one(), now, &row_times)
             .unwrap();
     }
     // Behind the 80 it would be late. Ahead of them it is in time, and they still are.
     admissions
-        .admit(Priority::Interactive, now + 10 * MS, &one(), now, &row_times)
+        .admit(&share(), Priority::Interactive, now + 10 * MS, &one(), now, &row_times)
         .unwrap();
-    let late = admissions.admit(Priority::Interactive, now + 210 * MS, &votes(300, 300), now, &row_times);
+    let late = admissions.admit(
+        &share(),
+        Priority::Interactive,
+        now + 210 * MS,
+        &votes(300, 300),
+        now,
+        &row_times,
+    );
     assert!(matches!(late, Err(Refusal::TooLate { .. })), "{late:?}");
 }
 
@@ -153,33 +194,38 @@ fn a_later_arrival_makes_no_admitted_request_late() {
     let mut admissions = Admissions::new(1000);
     for _ in 0..50 {
         admissions
-            .admit(Priority::Interactive, now + 115 * MS, &one(), now, &row_times)
+            .admit(&share(), Priority::Interactive, now + 115 * MS, &one(), now, &row_times)
             .unwrap();
     }
     // 100 ms of work are admitted, 110 ms with the margin; 10 ms more ahead of them are too much.
     let refused = admissions
-        .admit(Priority::Interactive, now + 60 * MS, &votes(9, 9), now, &row_times)
+        .admit(
+            &share(),
+            Priority::Interactive,
+            now + 60 * MS,
+            &votes(9, 9),
+            now,
+            &row_times,
+        )
         .unwrap_err();
     assert!(matches!(refused, Refusal::Crowded { .. }), "{refused:?}");
     admissions
-        .admit(Priority::Interactive, now + 60 * MS, &one(), now, &row_times)
+        .admit(&share(), Priority::Interactive, now + 60 * MS, &one(), now, &row_times)
         .unwrap();
 }
 
 #[test]
-fn an_idle_machine_tries_any_request() {
+fn an_idle_machine_refuses_a_request_that_it_cannot_answer_in_time() {
     let (now, row_times) = (Instant::now(), row_times(1));
     let mut admissions = Admissions::new(1000);
     let hopeless = votes(1000, 1000);
-    let first = admissions
-        .admit(Priority::Interactive, now + MS, &hopeless, now, &row_times)
-        .unwrap();
+    let refused = admissions.admit(&share(), Priority::Interactive, now + MS, &hopeless, now, &row_times);
+    assert!(matches!(refused, Err(Refusal::TooShort { .. })), "{refused:?}");
+    // The margin counts: 1001 ms of work do not fit in 1100 ms.
+    let close = admissions.admit(&share(), Priority::Bulk, now + 1100 * MS, &hopeless, now, &row_times);
+    assert!(matches!(close, Err(Refusal::TooShort { .. })), "{close:?}");
     admissions
-        .admit(Priority::Interactive, now + 2 * MS, &hopeless, now, &row_times)
-        .unwrap_err();
-    admissions.release(&first, &hopeless.outstanding);
-    admissions
-        .admit(Priority::Interactive, now + 2 * MS, &hopeless, now, &row_times)
+        .admit(&share(), Priority::Bulk, now + 1102 * MS, &hopeless, now, &row_times)
         .unwrap();
 }
 
@@ -188,10 +234,24 @@ fn finished_rows_are_no_longer_ahead() {
     let (now, row_times) = (Instant::now(), row_times(1));
     let mut admissions = Admissions::new(1000);
     let first = admissions
-        .admit(Priority::Interactive, now + 50 * MS, &votes(100, 17), now, &row_times)
+        .admit(
+            &share(),
+            Priority::Interactive,
+            now + 50 * MS,
+            &votes(100, 17),
+            now,
+            &row_times,
+        )
         .unwrap();
     let next = |admissions: &mut Admissions| {
-        let admitted = admissions.admit(Priority::Interactive, now + 60 * MS, &votes(10, 10), now, &row_times);
+        let admitted = admissions.admit(
+            &share(),
+            Priority::Interactive,
+            now + 60 * MS,
+            &votes(10, 10),
+            now,
+            &row_times,
+        );
         admitted.map(|request| admissions.release(&request, &votes(10, 10).outstanding))
     };
     next(&mut admissions).unwrap_err();
@@ -201,8 +261,8 @@ fn finished_rows_are_no_longer_ahead() {
     admissions.done(&first, Role::Robust, 1000);
     next(&mut admissions).unwrap();
     admissions.release(&first, &votes(100, 17).outstanding);
-    assert_eq!(admissions.expected, [Rows::default(); 2]);
-    assert_eq!(admissions.outstanding, PerRole::default());
+    assert!(admissions.backlogs.iter().all(|backlog| backlog.connections.is_empty()));
+    assert_eq!(admissions.outstanding(), PerRole::default());
 }
 
 #[test]
@@ -211,19 +271,33 @@ fn bulk_waits_for_all_interactive_rows() {
     let mut admissions = Admissions::new(1000);
     for _ in 0..20 {
         admissions
-            .admit(Priority::Interactive, now + 900 * MS, &one(), now, &row_times)
+            .admit(&share(), Priority::Interactive, now + 900 * MS, &one(), now, &row_times)
             .unwrap();
     }
     let refused = admissions
-        .admit(Priority::Bulk, now + 50 * MS, &votes(1000, 17), now, &row_times)
+        .admit(
+            &share(),
+            Priority::Bulk,
+            now + 50 * MS,
+            &votes(1000, 17),
+            now,
+            &row_times,
+        )
         .unwrap_err();
     assert!(matches!(refused, Refusal::TooLate { .. }), "{refused:?}");
     // An interactive request does not wait for bulk rows.
     admissions
-        .admit(Priority::Bulk, now + 500 * MS, &votes(1000, 17), now, &row_times)
+        .admit(
+            &share(),
+            Priority::Bulk,
+            now + 500 * MS,
+            &votes(1000, 17),
+            now,
+            &row_times,
+        )
         .unwrap();
     admissions
-        .admit(Priority::Interactive, now + 50 * MS, &one(), now, &row_times)
+        .admit(&share(), Priority::Interactive, now + 50 * MS, &one(), now, &row_times)
         .unwrap();
 }
 
@@ -237,35 +311,27 @@ proptest! {
     ) {
         let (now, row_times) = (Instant::now(), row_times(executors));
         let mut admissions = Admissions::new(1 << 20);
-        let mut live: Vec<(Urgency, Demand)> = Vec::new();
+        let mut live: Vec<(AdmittedRequest, Demand)> = Vec::new();
         for (count, deadline, leaves) in steps {
             let demand = Demand {
                 outstanding: PerRole { standard: 1, robust: 1 },
                 expected: rows(count, count),
                 needed: rows(count, count),
             };
-            let alone = live.is_empty();
-            if let Ok(request) = admissions.admit(Priority::Interactive, now + u32::try_from(deadline).unwrap() * MS, &demand, now, &row_times) {
-                // A request that an idle machine tries may be hopeless. The test leaves it out.
-                let wait = row_times.on_all_executors(&demand.needed).as_secs_f64();
-                let hopeless = alone && wait * SAFETY_FACTOR > (request.deadline - now).as_secs_f64();
-                if hopeless {
-                    admissions.release(&request, &demand.outstanding);
-                } else {
-                    live.push((request, demand));
-                }
+            if let Ok(request) = admissions.admit(&share(), Priority::Interactive, now + u32::try_from(deadline).unwrap() * MS, &demand, now, &row_times) {
+                live.push((request, demand));
             }
             if leaves && let Some((request, demand)) = live.pop() {
                 admissions.release(&request, &demand.outstanding);
             }
             let sum = live.iter().fold(Rows::default(), |sum, (_, demand)| plus(&sum, &demand.expected));
-            prop_assert_eq!(admissions.expected[0], sum);
-            live.sort_by_key(|(request, _)| *request);
+            prop_assert_eq!(admissions.backlogs[0].expected, sum);
+            live.sort_by_key(|(request, _)| request.urgency);
             let mut before = Rows::default();
             for (request, demand) in &live {
                 before = plus(&before, &demand.expected);
-                let first = *request == live[0].0;
-                prop_assert!(first || row_times.on_all_executors(&before) <= request.deadline - now, "{request:?} is late");
+                let wait = row_times.on_all_executors(&before);
+                prop_assert!(wait <= request.urgency.deadline - now, "{request:?} is late");
             }
         }
     }
@@ -280,30 +346,8 @@ fn rows_after_the_own_deadline_do_not_count_against_others() {
         let mut admissions = Admissions::new(1000);
         for (deadline, demand) in pair {
             admissions
-                .admit(Priority::Bulk, deadline, &demand, now, &row_times)
+                .admit(&share(), Priority::Bulk, deadline, &demand, now, &row_times)
                 .unwrap();
         }
     }
-}
-
-/// A stall made the model look slow, and only its runs can correct the estimate.
-#[test]
-fn an_interactive_request_beside_bulk_only_is_tried() {
-    let (now, mut row_times) = (Instant::now(), row_times(1));
-    for _ in 0..40 {
-        row_times.observe(Role::Standard, 1, 3 * MS);
-    }
-    let mut admissions = Admissions::new(1000);
-    admissions
-        .admit(
-            Priority::Bulk,
-            now + 3_600_000 * MS,
-            &votes(100_000, 17),
-            now,
-            &row_times,
-        )
-        .unwrap();
-    admissions
-        .admit(Priority::Interactive, now + 2 * MS, &one(), now, &row_times)
-        .unwrap();
 }

@@ -1,6 +1,19 @@
+use std::ops::Range;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::call::{Caller, Principal};
+use crate::scheduler::urgency::Urgency;
+
+mod fairness;
+
+/// The cost of a row in nanoseconds: so small that interactive rows leave bulk rows no debt.
+const ROW_COST: PerRole<u64> = PerRole { standard: 1, robust: 1 };
+const CALLER: Caller = Caller {
+    principal: Principal::Unknown,
+    connection: 1,
+};
 
 fn at(start: Instant, milliseconds: u64) -> Instant {
     start + Duration::from_millis(milliseconds)
@@ -26,11 +39,15 @@ fn limits(standard: usize, robust: usize, delay: u64) -> BatchLimits {
     }
 }
 
-fn request(priority: Priority, deadline: Instant, arrival: u64) -> Urgency {
-    Urgency {
-        priority,
-        deadline,
-        arrival,
+fn request(priority: Priority, deadline: Instant, arrival: u64) -> AdmittedRequest {
+    AdmittedRequest {
+        urgency: Urgency {
+            priority,
+            deadline,
+            arrival,
+        },
+        caller: CALLER,
+        weight: 1.0,
     }
 }
 
@@ -64,9 +81,12 @@ fn urgent_rows_run_first_and_bulk_fills_the_batch() {
         robust(1),
         start,
     );
-    let taken = queue.take(start, ANY_EXECUTOR, |_| false);
+    let taken = queue.take(start, ANY_EXECUTOR, ROW_COST, |_| false);
     assert_eq!(shape(&taken), [("soon", 0..1), ("late", 0..2), ("bulk", 0..5)]);
-    assert_eq!(shape(&queue.take(start, ANY_EXECUTOR, |_| false)), [("bulk", 5..10)]);
+    assert_eq!(
+        shape(&queue.take(start, ANY_EXECUTOR, ROW_COST, |_| false)),
+        [("bulk", 5..10)]
+    );
     assert_eq!(queue.rows(), PerRole::default());
 }
 
@@ -82,10 +102,10 @@ fn the_most_urgent_row_chooses_the_model() {
         robust(2),
         start,
     );
-    let taken = queue.take(start, ANY_EXECUTOR, |_| false);
+    let taken = queue.take(start, ANY_EXECUTOR, ROW_COST, |_| false);
     assert_eq!(taken.batch.as_ref().map(|batch| batch.role), Some(Role::Robust));
     assert_eq!(shape(&taken), [("votes", 0..2), ("bulk", 0..1)]);
-    let taken = queue.take(start, ANY_EXECUTOR, |_| false);
+    let taken = queue.take(start, ANY_EXECUTOR, ROW_COST, |_| false);
     assert_eq!(taken.batch.as_ref().map(|batch| batch.role), Some(Role::Standard));
     assert_eq!(shape(&taken), [("bulk", 0..1)]);
 }
@@ -104,9 +124,9 @@ fn rows_of_a_broken_model_are_not_taken() {
         prefers: Some(Role::Standard),
         ..ANY_EXECUTOR
     };
-    let taken = queue.take(start, executor, |_| false);
+    let taken = queue.take(start, executor, ROW_COST, |_| false);
     assert_eq!(taken.batch.map(|batch| batch.role), Some(Role::Robust));
-    assert_eq!(queue.take(start, executor, |_| false).batch, None);
+    assert_eq!(queue.take(start, executor, ROW_COST, |_| false).batch, None);
     assert_eq!(queue.drain(Role::Standard), ["job"]);
     assert_eq!(queue.rows(), PerRole::default());
 }
@@ -130,7 +150,7 @@ fn the_preferred_model_wins_only_among_equal_priorities() {
         ..ANY_EXECUTOR
     };
     let mut order = Vec::new();
-    while let Some(batch) = queue.take(start, robust_first, |_| false).batch {
+    while let Some(batch) = queue.take(start, robust_first, ROW_COST, |_| false).batch {
         order.push((batch.role, batch.slices[0].job));
     }
     let (g, h) = (Role::Standard, Role::Robust);
@@ -149,7 +169,10 @@ fn idle_executors_get_their_share_unless_batches_are_padded() {
     };
     // A third of 15 and of 10 rows; then a whole padded batch.
     for expected in [0..5, 5..7, 0..8] {
-        assert_eq!(shape(&queue.take(start, sharing, |_| false)), [("job", expected)]);
+        assert_eq!(
+            shape(&queue.take(start, sharing, ROW_COST, |_| false)),
+            [("job", expected)]
+        );
     }
 }
 
@@ -175,7 +198,7 @@ fn expired_and_ended_jobs_do_not_run() {
         robust(3),
         start,
     );
-    let taken = queue.take(at(start, 1), ANY_EXECUTOR, |job| *job == "dead");
+    let taken = queue.take(at(start, 1), ANY_EXECUTOR, ROW_COST, |job| *job == "dead");
     assert_eq!(taken.expired, ["expired"]);
     assert_eq!(shape(&taken), [("alive", 0..3)]);
 }
@@ -189,7 +212,7 @@ fn ended_jobs_are_swept_before_they_accumulate() {
         queue.sweep(10, |job| job % 50 != 0);
         assert!(queue.rows().robust <= 10, "{:?}", queue.rows());
     }
-    let alive: Vec<_> = shape(&queue.take(start, ANY_EXECUTOR, |_| false))
+    let alive: Vec<_> = shape(&queue.take(start, ANY_EXECUTOR, ROW_COST, |_| false))
         .into_iter()
         .map(|(job, _)| job)
         .filter(|job| job % 50 == 0)
@@ -202,7 +225,7 @@ fn rows_wait_for_a_fuller_batch_within_the_limit_and_half_their_time() {
     let start = Instant::now();
     let mut queue = Queue::new(limits(4, 4, 10));
     queue.push(&1, request(Priority::Interactive, at(start, 1000), 1), robust(1), start);
-    let taken = queue.take(at(start, 9), ANY_EXECUTOR, |_| false);
+    let taken = queue.take(at(start, 9), ANY_EXECUTOR, ROW_COST, |_| false);
     assert_eq!((taken.batch, taken.retry_at), (None, Some(at(start, 10))));
     // Less urgent rows that have waited long enough take the new row along.
     queue.push(
@@ -212,7 +235,7 @@ fn rows_wait_for_a_fuller_batch_within_the_limit_and_half_their_time() {
         at(start, 9),
     );
     assert_eq!(
-        shape(&queue.take(at(start, 10), ANY_EXECUTOR, |_| false)),
+        shape(&queue.take(at(start, 10), ANY_EXECUTOR, ROW_COST, |_| false)),
         [(2, 0..1), (1, 0..1)]
     );
     queue.push(
@@ -222,13 +245,19 @@ fn rows_wait_for_a_fuller_batch_within_the_limit_and_half_their_time() {
         at(start, 12),
     );
     assert_eq!(
-        queue.take(at(start, 13), ANY_EXECUTOR, |_| false).retry_at,
+        queue.take(at(start, 13), ANY_EXECUTOR, ROW_COST, |_| false).retry_at,
         Some(at(start, 14))
     );
-    assert_eq!(shape(&queue.take(at(start, 14), ANY_EXECUTOR, |_| false)), [(3, 0..1)]);
+    assert_eq!(
+        shape(&queue.take(at(start, 14), ANY_EXECUTOR, ROW_COST, |_| false)),
+        [(3, 0..1)]
+    );
     // A full batch does not wait.
     queue.push(&4, request(Priority::Bulk, at(start, 500), 4), robust(4), at(start, 20));
-    assert_eq!(shape(&queue.take(at(start, 20), ANY_EXECUTOR, |_| false)), [(4, 0..4)]);
+    assert_eq!(
+        shape(&queue.take(at(start, 20), ANY_EXECUTOR, ROW_COST, |_| false)),
+        [(4, 0..4)]
+    );
 }
 
 /// A queue beside a simple model of what it must do.
@@ -237,7 +266,7 @@ struct CheckedQueue {
     limits: BatchLimits,
     start: Instant,
     clock: u64,
-    jobs: Vec<(Urgency, PerRole<usize>)>,
+    jobs: Vec<(AdmittedRequest, PerRole<usize>)>,
     done: Vec<PerRole<usize>>,
     gone: Vec<bool>,
     expired: Vec<PerRole<bool>>,
@@ -270,7 +299,7 @@ impl CheckedQueue {
     /// Whether rows of `role` must still run: not finished, not abandoned, not expired.
     fn must_run(&self, role: Role, job: usize) -> bool {
         let (request, rows) = self.jobs[job];
-        self.done[job][role] < rows[role] && !self.gone[job] && request.deadline > at(self.start, self.clock)
+        self.done[job][role] < rows[role] && !self.gone[job] && request.urgency.deadline > at(self.start, self.clock)
     }
 
     /// Takes a batch and checks it against the rules. Returns whether there was one.
@@ -283,10 +312,10 @@ impl CheckedQueue {
                 .collect()
         };
         let before = PerRole::of(|role| open(self, role));
-        let taken = self.queue.take(now, executor, |&job| self.gone[job]);
+        let taken = self.queue.take(now, executor, ROW_COST, |&job| self.gone[job]);
         for &job in &taken.expired {
             assert!(
-                self.jobs[job].0.deadline <= now && !self.gone[job],
+                self.jobs[job].0.urgency.deadline <= now && !self.gone[job],
                 "the job is not late"
             );
         }
@@ -313,11 +342,11 @@ impl CheckedQueue {
             assert!(!slice.rows.is_empty());
             self.done[slice.job][role] = slice.rows.end;
         }
-        let most_urgent = |jobs: &[usize]| jobs.iter().map(|&job| self.jobs[job].0).min();
+        let most_urgent = |jobs: &[usize]| jobs.iter().map(|&job| self.jobs[job].0.urgency).min();
         let left = most_urgent(&open(self, role));
         for slice in &batch.slices {
             assert!(
-                left.is_none_or(|left| slice.request <= left),
+                left.is_none_or(|left| slice.request.urgency <= left),
                 "a more urgent row was skipped"
             );
         }
@@ -326,7 +355,7 @@ impl CheckedQueue {
             "a slot stayed empty"
         );
         if self.limits.max_queue_delay.is_zero() {
-            let first = batch.slices[0].request;
+            let first = batch.slices[0].request.urgency;
             for other in Role::ALL.into_iter().filter(|&other| able[other]) {
                 let equal = |best: Urgency| executor.prefers == Some(role) && best.priority == first.priority;
                 let best = most_urgent(&before[other]);
@@ -344,7 +373,7 @@ impl CheckedQueue {
         self.clock += self.limits.max_queue_delay.as_millis() as u64;
         while self.take(ANY_EXECUTOR) {}
         for (job, (request, rows)) in self.jobs.iter().enumerate() {
-            let late = request.deadline <= at(self.start, self.clock);
+            let late = request.urgency.deadline <= at(self.start, self.clock);
             assert!(self.done[job] == *rows || self.gone[job] || late, "job {job} was lost");
         }
         assert_eq!(self.queue.rows(), PerRole::default());

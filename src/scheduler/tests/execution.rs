@@ -32,7 +32,9 @@ async fn the_two_rows_of_one_job_run_concurrently() {
         outstanding: PerRole { standard: 1, robust: 1 },
         ..Demand::default()
     };
-    let reservation = scheduler.admit(Priority::Interactive, far_deadline(), &demand).unwrap();
+    let reservation = scheduler
+        .admit(&share(), Priority::Interactive, far_deadline(), &demand)
+        .unwrap();
     let outputs = in_time(reservation.submit(Box::new(CountingRows(3)), demand.outstanding))
         .await
         .unwrap();
@@ -111,7 +113,7 @@ async fn a_run_of_abandoned_jobs_is_terminated() {
 async fn expired_rows_are_answered_without_a_run() {
     let scheduler = scheduler(1, 1, |_, _| Err(failed("must not run")));
     let reservation = scheduler
-        .admit(Priority::Interactive, Instant::now(), &outstanding(1))
+        .admit(&share(), Priority::Interactive, Instant::now(), &outstanding(1))
         .unwrap();
     let late = in_time(reservation.submit(Box::new(CountingRows(0)), rows(1))).await;
     assert_eq!(late, Err(ScheduleError::Expired));
@@ -121,17 +123,17 @@ async fn expired_rows_are_answered_without_a_run() {
 async fn capacity_is_bounded_and_returned() {
     let scheduler = scheduler(1, 4, |_, _| Ok(()));
     let reservation = scheduler
-        .admit(Priority::Interactive, far_deadline(), &outstanding(80))
+        .admit(&share(), Priority::Interactive, far_deadline(), &outstanding(80))
         .unwrap();
     assert!(
         scheduler
-            .admit(Priority::Interactive, far_deadline(), &outstanding(30))
+            .admit(&share(), Priority::Interactive, far_deadline(), &outstanding(30))
             .is_err()
     );
     drop(reservation);
     assert!(
         scheduler
-            .admit(Priority::Interactive, far_deadline(), &outstanding(100))
+            .admit(&share(), Priority::Interactive, far_deadline(), &outstanding(100))
             .is_ok()
     );
 }
@@ -145,7 +147,7 @@ async fn an_interactive_row_waits_for_one_bulk_batch_at_most() {
         Ok(())
     });
     let reservation = scheduler
-        .admit(Priority::Bulk, far_deadline(), &outstanding(50))
+        .admit(&share(), Priority::Bulk, far_deadline(), &outstanding(50))
         .unwrap();
     let bulk = reservation.submit(Box::new(CountingRows(100)), rows(50));
     assert_eq!(gate.wait_for_run(), [100.0, 101.0]);

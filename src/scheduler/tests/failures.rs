@@ -119,7 +119,7 @@ async fn another_executor_takes_the_rows_of_one_whose_session_breaks() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     let reservation = || {
         scheduler
-            .admit(Priority::Interactive, far_deadline(), &outstanding(1))
+            .admit(&share(), Priority::Interactive, far_deadline(), &outstanding(1))
             .unwrap()
     };
     let (left, right) = (reservation(), reservation());
@@ -208,7 +208,7 @@ async fn rows_that_cannot_be_produced_fail_only_their_job() {
     }
     let scheduler = scheduler(1, 4, |_, _| Ok(()));
     let reservation = scheduler
-        .admit(Priority::Interactive, far_deadline(), &outstanding(1))
+        .admit(&share(), Priority::Interactive, far_deadline(), &outstanding(1))
         .unwrap();
     let answer = in_time(reservation.submit(Box::new(FailingSource), rows(1))).await;
     assert!(matches!(answer, Err(ScheduleError::Failed(_))), "{answer:?}");

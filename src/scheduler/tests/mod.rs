@@ -1,14 +1,17 @@
 //! Tests of the scheduler with its threads, on scripted models.
 
+mod adversaries;
 mod audits;
 mod execution;
 mod failures;
+mod simulation;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
+use crate::call::{Caller, Principal};
 use crate::domain::{PerRole, Priority, Role};
 use crate::onnx::{Backend, BackendError, Cancellation};
 use crate::scheduler::*;
@@ -143,6 +146,14 @@ impl RowSource for CountingRows {
     }
 }
 
+/// The share of a caller that the operator has not named.
+fn share() -> CallerShare {
+    CallerShares::new(&[]).of(Caller {
+        principal: Principal::Unknown,
+        connection: 1,
+    })
+}
+
 fn far_deadline() -> Instant {
     Instant::now() + Duration::from_secs(60)
 }
@@ -161,7 +172,7 @@ fn outstanding(robust: usize) -> Demand {
 /// Submits rows of the robust model that count from `first`.
 fn submit(scheduler: &Scheduler, first: u16, count: usize) -> JobHandle {
     scheduler
-        .admit(Priority::Interactive, far_deadline(), &outstanding(count))
+        .admit(&share(), Priority::Interactive, far_deadline(), &outstanding(count))
         .unwrap()
         .submit(Box::new(CountingRows(first)), rows(count))
 }

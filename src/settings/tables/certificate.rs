@@ -13,8 +13,10 @@ pub use crate::certificate::RadiusMethod;
 pub const PROJECT_KEY: &str = "9480057cb4f78fbf4b220f81353f17592880d8eb1cf0b49673386eb9ebf845da";
 
 const MAX_PROOF_KEYS: usize = 16;
-const MAX_VOTES: u64 = 1 << 32;
-const MAX_SELECTION_VOTES: u64 = 1 << 20;
+/// The most estimation votes that any setting allows.
+pub const MAX_VOTES: u64 = 1 << 32;
+/// The most selection votes that any setting allows.
+pub const MAX_SELECTION_VOTES: u64 = 1 << 20;
 
 /// `[certificate]`, without the proof keys.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -16,6 +16,9 @@ const MIN_TIMEOUT: Duration = Duration::from_millis(10);
 pub struct ConnectionSettings {
     /// Most open connections; TCP and the Unix socket have this many each.
     pub max_connections: usize,
+    /// Most open connections of one peer: an address, an IPv6 /64 network, or a user of the Unix
+    /// socket.
+    pub max_connections_per_peer: usize,
     /// Most concurrent requests of one connection.
     pub max_concurrent_streams: u32,
     /// Most bytes in the headers of one request.
@@ -46,6 +49,18 @@ pub(in crate::settings) fn read(reader: &mut Reader, max_request_time: Duration)
         512,
         1..=1 << 20,
     );
+    // A proxy or an address translation makes one peer of all callers. The default must not limit
+    // them: the choice of the connection that loses its slot already favours peers with few.
+    let max_connections_per_peer = reader.size(
+        SettingKey::live(
+            "server.max_connections_per_peer",
+            "Most open connections of one peer: an address, an IPv6 /64 network, or a user of the Unix socket.",
+        )
+        .with_computed_default("`server.max_connections`")
+        .in_unit("connections"),
+        max_connections,
+        1..=1 << 20,
+    );
     let max_connection_age = reader.duration(
         SettingKey::live(
             "server.max_connection_age",
@@ -56,6 +71,7 @@ pub(in crate::settings) fn read(reader: &mut Reader, max_request_time: Duration)
     );
     ConnectionSettings {
         max_connections,
+        max_connections_per_peer,
         max_concurrent_streams: reader.count32(
             SettingKey::live(
                 "server.max_concurrent_streams",

@@ -1,6 +1,7 @@
 //! The tables of the settings file, one file each: the typed values, the keys, and their reader.
 
 pub(super) mod access;
+pub(super) mod callers;
 pub(super) mod certificate;
 pub(super) mod connections;
 pub(super) mod log;
@@ -15,7 +16,8 @@ pub(super) mod shadow_candidates;
 pub(super) mod traces;
 
 pub use access::{AccessSettings, TlsSettings};
-pub use certificate::{CertificateSettings, PROJECT_KEY, RadiusMethod};
+pub use callers::{CallerIdentity, CallerSettings};
+pub use certificate::{CertificateSettings, MAX_SELECTION_VOTES, MAX_VOTES, PROJECT_KEY, RadiusMethod};
 pub use connections::ConnectionSettings;
 pub use log::{LogFormat, LogSettings};
 pub use metrics::MetricsSettings;

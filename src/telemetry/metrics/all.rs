@@ -6,6 +6,7 @@ use std::time::Duration;
 use prometheus::TextEncoder;
 
 use super::answers::AnswerMetrics;
+use super::callers::CallerMetrics;
 use super::calls::CallMetrics;
 use super::config::ConfigMetrics;
 use super::error::MetricsError;
@@ -16,7 +17,7 @@ use super::registry::MetricRegistry;
 use super::server_state::ServerState;
 use super::shadow::ShadowMetrics;
 use super::transport::TransportMetrics;
-use crate::call::{CallObserver, CallRecord};
+use crate::call::{CallObserver, CallRecord, RefusalReason};
 use crate::domain::{OutputRowFlaws, Prediction, Role};
 use crate::live::{ConfigObserver, ConfigStatus, Snapshot};
 use crate::scheduler::ModelObserver;
@@ -26,6 +27,7 @@ pub struct Metrics {
     registry: MetricRegistry,
     calls: CallMetrics,
     answers: AnswerMetrics,
+    callers: CallerMetrics,
     models: ModelMetrics,
     load: LoadMetrics,
     config: ConfigMetrics,
@@ -47,6 +49,7 @@ impl Metrics {
         Ok(Self {
             calls: CallMetrics::new(&registry)?,
             answers: AnswerMetrics::new(&registry)?,
+            callers: CallerMetrics::new(&registry)?,
             models: ModelMetrics::new(&registry)?,
             load: LoadMetrics::new(&registry)?,
             config: ConfigMetrics::new(&registry)?,
@@ -109,6 +112,18 @@ impl ConfigObserver for Metrics {
 impl ModelObserver for Metrics {
     fn ran(&self, role: Role, rows: usize, elapsed: Duration) {
         self.models.ran(role, rows, elapsed);
+    }
+
+    fn ran_for(&self, caller: &str, role: Role, rows: usize) {
+        self.callers.ran(caller, role, rows);
+    }
+
+    fn admitted(&self, caller: &str) {
+        self.callers.admitted(caller);
+    }
+
+    fn refused(&self, caller: &str, reason: RefusalReason) {
+        self.callers.refused(caller, reason);
     }
 
     fn rows_flawed(&self, role: Role, flaws: OutputRowFlaws) {

@@ -35,7 +35,7 @@ impl CallMetrics {
                     "Ended calls, by RPC, outcome and gRPC code; each request of a PredictStream counts as one.",
                     &["rpc", "outcome", "code"],
                 )?,
-                rpcs * Code::COUNT,
+                rpcs * Outcome::ALL.len() * Code::COUNT,
             ),
             durations: LabelCells::new(
                 registry.histograms(
@@ -83,13 +83,14 @@ impl CallMetrics {
     /// Exports the usual cells at zero: Prometheus computes no rate for a counter that appears at 1.
     fn export_zeros(&self) {
         for rpc in Rpc::ALL.into_iter().filter(|&rpc| rpc != Rpc::Other) {
-            self.request(rpc, Code::OK);
+            self.request(rpc, Outcome::Ok, Code::OK);
             self.duration(rpc, Outcome::Ok);
             if matches!(rpc, Rpc::GetModelInfo | Rpc::OpenInference) {
                 continue;
             }
             for code in [1, 3, 4, 8, 13, 14] {
-                self.request(rpc, Code::from_number(code));
+                let code = Code::from_number(code);
+                self.request(rpc, Outcome::of(code), code);
             }
             for stage in 0..STAGES.len() {
                 self.stage(rpc, stage);
@@ -102,9 +103,10 @@ impl CallMetrics {
         }
     }
 
-    fn request(&self, rpc: Rpc, code: Code) -> Option<&IntCounter> {
-        let values = [rpc.name(), Outcome::of(code).name(), code.name()];
-        self.requests.cell(rpc.index() * Code::COUNT + code.number(), values)
+    fn request(&self, rpc: Rpc, outcome: Outcome, code: Code) -> Option<&IntCounter> {
+        let values = [rpc.name(), outcome.name(), code.name()];
+        let index = rpc.index() * Outcome::ALL.len() + outcome as usize;
+        self.requests.cell(index * Code::COUNT + code.number(), values)
     }
 
     fn duration(&self, rpc: Rpc, outcome: Outcome) -> Option<&Histogram> {
@@ -124,7 +126,7 @@ impl CallMetrics {
 
     pub(super) fn finished(&self, call: &CallRecord) {
         let (rpc, outcome) = (call.rpc, call.outcome());
-        count(self.request(rpc, call.code), 1);
+        count(self.request(rpc, outcome, call.code), 1);
         // The start of such a call is unknown.
         if rpc != Rpc::Other {
             observe(self.duration(rpc, outcome), call.total);
@@ -135,7 +137,8 @@ impl CallMetrics {
         }
         match call.refusal {
             Some(reason) => count(self.refusal(rpc, reason), 1),
-            None if outcome == Outcome::Deadline => {
+            // Without inputs the request was never admitted: it did not arrive in time.
+            None if outcome == Outcome::Deadline && call.inputs > 0 => {
                 count(self.deadline_misses.cell(rpc.index(), [rpc.name()]), 1);
             }
             None => {}

@@ -1,51 +1,69 @@
 //! The metrics port, with a thread and a runtime of its own.
 //!
-//! It answers while all threads of the gRPC server are busy, which is when operators need it. The
-//! encoding of the metrics takes some hundred microseconds and delays no request.
+//! It answers while all threads of the gRPC server are busy, which is when operators need it. A
+//! kubelet ends a server whose probes are late, so no peer can hold what a probe needs: a new
+//! connection takes the slot of a slow one, the thread only ever does work of some microseconds, and
+//! spare file descriptors admit a probe while the process has none left.
 
+use std::convert::Infallible;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpStream;
-use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
 
+use super::endpoint_page::MetricsPage;
+use super::endpoint_slots::EndpointSlots;
 use super::error::MetricsError;
-use super::routes::Routes;
+use super::routes::{Answer, Routes, metrics_response};
 
-/// The largest number of open connections; others wait in the accept queue.
-const MAX_CONNECTIONS: usize = 64;
+/// The most connections that wait to be accepted. A full queue would delay a probe by a second, after
+/// which its TCP connects again.
+const BACKLOG: u32 = 1024;
 /// The time limit of a connection, from accept to close.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time limit of the request headers.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(1);
+const HEADER_TIMEOUT: Duration = Duration::from_millis(500);
 /// The approximate size limit of the request headers, in bytes.
 const MAX_HEADER_BYTES: usize = 16 << 10;
 /// The pause after a failed accept.
-const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
+/// The most connections that are accepted before the open ones have their turn.
+const MAX_ACCEPTS_PER_TURN: u32 = 16;
+/// The time that an encoding of the metrics may take when the server ends.
+const STOP_TIMEOUT: Duration = Duration::from_millis(500);
+/// The nice value of the thread, where the process may lower it. A probe is worth a few microseconds
+/// of any other work.
+const NICE: i32 = -10;
 
 /// A bound port that is not served yet.
 #[derive(Debug)]
 pub struct MetricsListener {
-    listener: TcpListener,
+    listener: std::net::TcpListener,
     address: SocketAddr,
 }
 
 impl MetricsListener {
-    /// Binds `address`.
+    /// Binds `address`. This must run on a tokio runtime.
     ///
     /// # Errors
     /// If the address is in use or does not belong to this machine.
     pub fn bind(address: SocketAddr) -> Result<Self, MetricsError> {
         let bind = || {
-            let listener = TcpListener::bind(address)?;
-            listener.set_nonblocking(true)?;
+            let socket = match address {
+                SocketAddr::V4(_) => TcpSocket::new_v4(),
+                SocketAddr::V6(_) => TcpSocket::new_v6(),
+            }?;
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            let listener = socket.listen(BACKLOG)?.into_std()?;
             let address = listener.local_addr()?;
             Ok(Self { listener, address })
         };
@@ -74,9 +92,26 @@ impl Endpoint {
     pub fn start(listener: MetricsListener, routes: Arc<Routes>) -> Result<Self, MetricsError> {
         let (stop, stopped) = oneshot::channel::<()>();
         let start = || {
-            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let runtime = Builder::new_current_thread()
+                .enable_all()
+                .thread_name("metrics-page")
+                .max_blocking_threads(1)
+                .build()?;
+            let listener = {
+                let _context = runtime.enter();
+                TcpListener::from_std(listener.listener)?
+            };
             let thread = std::thread::Builder::new().name("metrics".to_owned());
-            thread.spawn(move || serve(&runtime, listener, &routes, stopped))
+            thread.spawn(move || {
+                raise_thread_priority();
+                runtime.block_on(async {
+                    tokio::select! {
+                        _ = stopped => {}
+                        never = serve(listener, &routes) => match never {},
+                    }
+                });
+                runtime.shutdown_timeout(STOP_TIMEOUT);
+            })
         };
         Ok(Self {
             thread: Some(start().map_err(MetricsError::Thread)?),
@@ -95,33 +130,43 @@ impl Drop for Endpoint {
     }
 }
 
-fn serve(runtime: &Runtime, listener: MetricsListener, routes: &Arc<Routes>, stopped: oneshot::Receiver<()>) {
-    runtime.block_on(async {
-        tokio::select! {
-            _ = stopped => {}
-            Err(error) = accept(listener.listener, routes) => {
-                tracing::error!(%error, "metrics endpoint stopped");
-            }
-        }
-    });
+#[cfg(target_os = "linux")]
+fn raise_thread_priority() {
+    // `None` is the calling thread. Most processes may not do this.
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::debug!(%error, "the metrics thread keeps its priority");
+    }
 }
 
-async fn accept(listener: TcpListener, routes: &Arc<Routes>) -> io::Result<()> {
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+#[cfg(not(target_os = "linux"))]
+fn raise_thread_priority() {}
+
+async fn serve(listener: TcpListener, routes: &Arc<Routes>) -> Infallible {
+    let mut slots = EndpointSlots::new();
+    let page = Arc::new(MetricsPage::new(Arc::clone(routes), slots.evictions()));
+    let mut accepted_in_turn = 0;
     loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-            return Ok(());
+        if accepted_in_turn >= MAX_ACCEPTS_PER_TURN {
+            accepted_in_turn = 0;
+            tokio::task::yield_now().await;
+        }
+        let accepted = tokio::select! {
+            biased;
+            () = slots.ended() => continue,
+            accepted = listener.accept() => accepted,
         };
-        match listener.accept().await {
-            Ok((connection, _)) => {
-                let routes = Arc::clone(routes);
-                tokio::spawn(async move {
-                    let _slot = slot;
+        match accepted {
+            Ok((connection, peer)) => {
+                accepted_in_turn += 1;
+                let page = Arc::clone(&page);
+                slots.spawn(peer.ip(), Instant::now(), |progress| async move {
+                    let served = serve_connection(connection, &page, || progress.record_request());
                     // A slow client is cut off and scrapes again.
-                    drop(tokio::time::timeout(CONNECTION_TIMEOUT, serve_connection(connection, &routes)).await);
+                    drop(tokio::time::timeout(CONNECTION_TIMEOUT, served).await);
                 });
             }
+            // A freed file descriptor admits the connection that waits.
+            Err(error) if lacks_file_descriptors(&error) && slots.free_file(Instant::now()) => {}
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a metrics connection");
                 tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
@@ -130,10 +175,22 @@ async fn accept(listener: TcpListener, routes: &Arc<Routes>) -> io::Result<()> {
     }
 }
 
-async fn serve_connection(connection: TcpStream, routes: &Arc<Routes>) {
+/// Whether the process or the machine has no file descriptor left.
+fn lacks_file_descriptors(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
+}
+
+async fn serve_connection(connection: TcpStream, page: &Arc<MetricsPage>, request_arrived: impl Fn()) {
     let service = service_fn(|request| {
-        let response = routes.handle(&request);
-        async move { response }
+        request_arrived();
+        let answer = page.routes().handle(&request);
+        async move {
+            Ok::<_, Infallible>(match answer {
+                Answer::Ready(response) => response,
+                Answer::Metrics => metrics_response(page.encoded_after(Instant::now()).await),
+            })
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

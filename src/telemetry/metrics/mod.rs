@@ -7,14 +7,18 @@
 //!
 //! A new metric is registered through [`registry`] and gets its line in `docs/reference/metrics.md`, which
 //! a test compares with the exported text. [`endpoint`] serves the port on a thread of its own, so it
-//! answers while everything else is busy.
+//! answers while everything else is busy. [`endpoint_slots`] takes a slot from a slow peer when another
+//! peer needs it, and [`endpoint_page`] encodes one page for all scrapes that wait.
 
 mod all;
 mod answers;
 mod buckets;
+mod callers;
 mod calls;
 mod config;
 mod endpoint;
+mod endpoint_page;
+mod endpoint_slots;
 mod error;
 mod label_cells;
 mod load;

@@ -1,6 +1,5 @@
 //! The HTTP routes of the metrics port: `/metrics`, `/livez` and `/readyz`.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use http_body_util::Full;
@@ -39,23 +38,18 @@ pub struct Routes {
 }
 
 impl Routes {
-    /// Answers one request. Its body is not read.
-    pub(super) fn handle(&self, request: &Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    /// Answers one request, except for the metrics. Its body is not read. This never waits, so that
+    /// the probes are answered while a scrape waits for a lock.
+    pub(super) fn handle(&self, request: &Request<Incoming>) -> Answer {
         if ![Method::GET, Method::HEAD].contains(request.method()) {
             let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are allowed\n");
             response
                 .headers_mut()
                 .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return Ok(response);
+            return Answer::Ready(response);
         }
-        Ok(match request.uri().path() {
-            "/metrics" => match self.metrics_text() {
-                Ok(metrics) => response(StatusCode::OK, PROMETHEUS_TEXT, metrics),
-                Err(error) => {
-                    tracing::error!(%error, "cannot encode the metrics");
-                    text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be encoded\n")
-                }
-            },
+        Answer::Ready(match request.uri().path() {
+            "/metrics" => return Answer::Metrics,
             "/livez" => text(StatusCode::OK, "alive\n"),
             "/readyz" if self.health.is_serving() => text(StatusCode::OK, "serving\n"),
             "/readyz" => text(
@@ -66,7 +60,19 @@ impl Routes {
         })
     }
 
-    fn metrics_text(&self) -> Result<String, MetricsError> {
+    /// The page of the metrics. `evictions` counts the connections to the metrics port that lost
+    /// their slot. This takes some hundred microseconds, and may wait for locks.
+    pub(super) fn metrics_page(&self, evictions: u64) -> Option<Bytes> {
+        match self.metrics_text(evictions) {
+            Ok(metrics) => Some(metrics.into()),
+            Err(error) => {
+                tracing::error!(%error, "cannot encode the metrics");
+                None
+            }
+        }
+    }
+
+    fn metrics_text(&self, evictions: u64) -> Result<String, MetricsError> {
         let snapshot = self.live.load().ok();
         let classifier = snapshot.as_ref().map(|snapshot| &snapshot.classifier);
         let shadow = classifier.and_then(|classifier| classifier.shadow_report());
@@ -74,11 +80,28 @@ impl Routes {
             load: classifier.map(|classifier| classifier.engine().scheduler_load()),
             serving: self.health.is_serving(),
             connections: &self.connections,
+            metrics_evictions: evictions,
             certificate_expires: self.access.certificate_expiry(),
             lost_spans: self.tracer.as_ref().map_or(0, Tracer::lost_spans),
             dropped_log_lines: self.logs.as_ref().map_or(0, LogHandle::dropped_lines),
             shadow: shadow.as_ref(),
         })
+    }
+}
+
+/// How a request is answered.
+pub(super) enum Answer {
+    /// With this response.
+    Ready(Response<Full<Bytes>>),
+    /// With the page of the metrics.
+    Metrics,
+}
+
+/// The response with the page of the metrics; `None` if it cannot be encoded.
+pub(super) fn metrics_response(page: Option<Bytes>) -> Response<Full<Bytes>> {
+    match page {
+        Some(page) => response(StatusCode::OK, PROMETHEUS_TEXT, page),
+        None => text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be encoded\n"),
     }
 }
 

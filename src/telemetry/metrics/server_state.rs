@@ -16,6 +16,8 @@ pub struct ServerState<'a> {
     pub serving: bool,
     /// Connections since the start.
     pub connections: &'a ConnectionCounts,
+    /// Connections to the metrics port that lost their slot.
+    pub metrics_evictions: u64,
     /// When the first of the TLS certificates expires; `None` without TLS.
     pub certificate_expires: Option<SystemTime>,
     /// Spans that were dropped or not delivered.

@@ -11,6 +11,11 @@ pub(super) struct TransportMetrics {
     open: IntGauge,
     accepted: IntCounter,
     refused: IntCounter,
+    refused_all_busy: IntCounter,
+    refused_peer_limit: IntCounter,
+    evicted_pending: IntCounter,
+    evicted_idle: IntCounter,
+    evicted_metrics: IntCounter,
     failed_handshakes: IntCounter,
     cut: IntCounter,
     unauthenticated: IntCounter,
@@ -32,10 +37,28 @@ impl TransportMetrics {
             "Accepted connections that the server closed on its own initiative, by reason.",
             &["reason"],
         )?;
+        let refusals = registry.counters(
+            "certimix_connection_refusals_total",
+            "New connections that were closed at once, by reason.",
+            &["reason"],
+        )?;
+        let evictions = registry.counters(
+            "certimix_connection_evictions_total",
+            "Open connections that lost their slot to a new one, by reason.",
+            &["reason"],
+        )?;
         Ok(Self {
             open: registry.int_gauge("certimix_connections_open", "Open connections.")?,
             accepted: connections.get_metric_with_label_values(&["accepted"])?,
             refused: connections.get_metric_with_label_values(&["refused"])?,
+            refused_all_busy: refusals.get_metric_with_label_values(&["all_busy"])?,
+            refused_peer_limit: refusals.get_metric_with_label_values(&["peer_limit"])?,
+            evicted_pending: evictions.get_metric_with_label_values(&["pending"])?,
+            evicted_idle: evictions.get_metric_with_label_values(&["idle"])?,
+            evicted_metrics: registry.counter(
+                "certimix_metrics_connection_evictions_total",
+                "Connections to the metrics port that lost their slot to a new one.",
+            )?,
             failed_handshakes: failures.get_metric_with_label_values(&["handshake"])?,
             cut: failures.get_metric_with_label_values(&["cut"])?,
             unauthenticated: registry.counter(
@@ -63,7 +86,15 @@ impl TransportMetrics {
         self.open.set(i64::try_from(connections.open()).unwrap_or(i64::MAX));
         for (counter, value) in [
             (&self.accepted, connections.accepted()),
-            (&self.refused, connections.refused()),
+            (
+                &self.refused,
+                connections.refused_all_busy() + connections.refused_peer_limit(),
+            ),
+            (&self.refused_all_busy, connections.refused_all_busy()),
+            (&self.refused_peer_limit, connections.refused_peer_limit()),
+            (&self.evicted_pending, connections.evicted_pending()),
+            (&self.evicted_idle, connections.evicted_idle()),
+            (&self.evicted_metrics, state.metrics_evictions),
             (&self.failed_handshakes, connections.failed_handshakes()),
             (&self.cut, connections.aborted()),
             (&self.unauthenticated, connections.unauthenticated()),

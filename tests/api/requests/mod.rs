@@ -7,3 +7,4 @@ mod fuzzing;
 mod invalid_tensors;
 mod overload;
 mod priority;
+mod range_ends;

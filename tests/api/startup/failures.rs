@@ -253,3 +253,13 @@ fn an_address_in_use_is_refused() {
         &["cannot listen", &address, "server.listen"],
     );
 }
+
+/// No thread gets a stack of 2^47 bytes, so the first one that the server starts fails.
+#[test]
+fn a_thread_that_cannot_be_started_ends_the_start() {
+    let setup = Setup::pair("linear_g", "linear_h");
+    let path = setup.write();
+    let stack = (1_u64 << 47).to_string();
+    let message = fails(&["serve", path.to_str().unwrap()], &[("RUST_MIN_STACK", &stack)]);
+    assert!(message.contains("thread"), "{message}");
+}

@@ -301,3 +301,53 @@ async fn a_closed_standard_error_does_not_end_the_server() {
     drop(client);
     assert!(server.stop().success());
 }
+
+/// ONNX Runtime reports each failed run. Its messages are lines of the log, and a caller cannot fill the
+/// log with them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_messages_of_the_runtime_are_few_json_lines() {
+    const FAILING_REQUESTS: usize = 100;
+    for (filter, has_messages) in [("info", true), ("info,onnxruntime=off", false)] {
+        let (mut server, mut client) = serve(&json(Setup::pair("failing_g", "linear_h"), filter)).await;
+        for _ in 0..FAILING_REQUESTS {
+            let failing = predict_request(floats(&[[0.3125; 4]]));
+            let status = client.predict(failing).await.unwrap_err();
+            assert_eq!(status.code(), Code::Internal);
+        }
+        client.predict(predict_request(floats(&[CLEAR_INPUT]))).await.unwrap();
+        drop(client);
+        server.signal("TERM");
+        assert!(server.wait().success());
+        let lines = server.rest();
+        let lines: Vec<Value> = lines
+            .iter()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}")))
+            .collect();
+        let messages: Vec<&Value> = lines.iter().filter(|line| line["target"] == "onnxruntime").collect();
+        let has_errors = messages.iter().any(|line| line["level"] == "ERROR");
+        assert_eq!(
+            (has_errors, !messages.is_empty()),
+            (has_messages, has_messages),
+            "{messages:#?}"
+        );
+        // One line in ten seconds for each kind, and a failed run has one kind.
+        assert!(messages.len() < FAILING_REQUESTS / 10, "{messages:#?}");
+    }
+}
+
+/// The log of a server that cannot start is JSON to its last line.
+#[test]
+fn the_reason_of_a_failed_start_is_a_json_line() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let setup = json(Setup::pair("linear_g", "linear_h"), "info")
+        .text("server.listen", &taken.local_addr().unwrap().to_string());
+    let mut server = ServerProcess::spawn(&setup.write());
+    assert_eq!(server.wait().code(), Some(1));
+    let lines = server.rest();
+    let last: Value = serde_json::from_str(lines.last().unwrap()).unwrap();
+    assert!(last["error"].as_str().unwrap().contains("server.listen"), "{lines:#?}");
+    assert!(
+        lines.iter().all(|line| serde_json::from_str::<Value>(line).is_ok()),
+        "{lines:#?}"
+    );
+}

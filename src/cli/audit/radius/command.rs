@@ -1,12 +1,13 @@
 //! `certimix radius`.
 
-use std::io::{self, BufRead as _};
+use std::io;
 
 use anyhow::Context as _;
 use serde::Serialize;
 
 use super::evaluation::evaluate_line;
 use super::field_reader::FieldError;
+use super::query_lines::QueryLines;
 use crate::cli::output::{self, EXIT_CODES, SilentExit};
 
 const HELP: &str = r#"Each line of stdin is a query, a JSON object. Each line of stdout is a result, in the same order. Fields of a query:
@@ -77,16 +78,21 @@ struct InvalidLine {
 /// invalid.
 pub fn run(_: &RadiusArgs) -> anyhow::Result<()> {
     let mut all_valid = true;
-    for (index, line) in io::stdin().lock().lines().enumerate() {
-        let line = line.context("cannot read stdin")?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        match evaluate_line(&line) {
+    let mut lines = QueryLines::new(io::stdin().lock());
+    while let Some(line) = lines.next_line().context("cannot read stdin")? {
+        let evaluated = match line {
+            Ok(line) if line.trim().is_empty() => continue,
+            Ok(line) => evaluate_line(&line),
+            Err(error) => Err(error),
+        };
+        match evaluated {
             Ok(result) => output::line(serde_json::to_string(&result)?)?,
             Err(error) => {
                 all_valid = false;
-                let invalid = InvalidLine { line: index + 1, error };
+                let invalid = InvalidLine {
+                    line: lines.number(),
+                    error,
+                };
                 output::line(serde_json::to_string(&invalid)?)?;
             }
         }

@@ -13,7 +13,7 @@ use crate::certificate::{
 
 /// The result of one query. Fields that do not apply to the query are omitted.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub(super) struct RadiusResult {
+pub(in crate::cli::audit) struct RadiusResult {
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,7 +31,7 @@ pub(super) struct RadiusResult {
 }
 
 /// Evaluates one line. The result carries the query's "id", or the query itself if it has none.
-pub(super) fn evaluate_line(line: &str) -> Result<RadiusResult, FieldError> {
+pub(in crate::cli::audit) fn evaluate_line(line: &str) -> Result<RadiusResult, FieldError> {
     let mut object = parse_object(line)?;
     let id = object.remove("id").filter(|id| !id.is_null());
     let input = id.is_none().then(|| object.clone());

@@ -7,7 +7,7 @@ use crate::certificate::CertificateError;
 
 /// An error in a line of input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct FieldError {
+pub(in crate::cli::audit) struct FieldError {
     /// The field; `None` if the error concerns the whole line.
     pub field: Option<String>,
     /// The problem, and the expected value.

@@ -8,5 +8,8 @@ mod evaluation;
 mod field_reader;
 mod json_object;
 mod query;
+mod query_lines;
 
 pub use command::{RadiusArgs, run};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use evaluation::evaluate_line;

@@ -12,6 +12,7 @@ use crate::classifier::VoteReplayer;
 use crate::cli::audit::comparison::{FieldComparison, all_hold, comparison_table};
 use crate::cli::audit::mixture_verifier::compare_mixture;
 use crate::cli::audit::record_file::read_records;
+use crate::cli::audit::record_limits::check_limits;
 use crate::cli::client::{ModelInput, PredictionRecord};
 use crate::cli::output::{self, EXIT_CODES, SilentExit};
 use crate::cli::progress_bar::DelayedProgressBar;
@@ -22,8 +23,8 @@ use crate::settings::{self, MAX_BATCH_SIZE, Settings};
 
 const HELP: &str = "\
 A certificate names its input, its models and the key of its noise. The command checks all three, draws the same votes \
-again, and compares the counts. It recomputes the weight and the mixed logits as `certimix verify` does. The settings must name the server's robust model and its execution provider. A model may \
-round differently on other hardware, and a few votes may then differ although the certificate is genuine.
+again, and compares the counts. It recomputes the weight and the mixed logits as `certimix verify` does. The settings must name the server's robust model and its execution provider. A certificate \
+with more votes than their certificate.max_votes is refused. A model may round differently on other hardware, and a few votes may then differ although the certificate is genuine.
 
 Example:
   certimix predict cat.png --json > cat.json && certimix replay cat.json --input cat.png";
@@ -67,6 +68,9 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<()> {
     let pairs = match_inputs(records, &inputs).with_context(|| format!("--input {}", args.input.display()))?;
     for (record, _) in &pairs {
         check_model(record, &manifest)?;
+        check_limits(record)
+            .and_then(|()| check_vote_budget(record, settings.certificate.max_votes))
+            .with_context(|| record.file.clone())?;
     }
     let mut counters: BTreeMap<usize, VoteReplayer> = BTreeMap::new();
     let mut total = ReplayResult::ALL_HOLD;
@@ -143,6 +147,16 @@ fn batch_size(record: &PredictionRecord) -> anyhow::Result<usize> {
         );
     }
     Ok(batch_size)
+}
+
+/// Checks that the server of the settings could have drawn the votes. Their number decides how long a
+/// replay takes.
+fn check_vote_budget(record: &PredictionRecord, max_votes: u64) -> anyhow::Result<()> {
+    let votes = record.certificate.votes;
+    if votes > max_votes {
+        bail!("votes is {votes}, expected at most {max_votes}, the value of certificate.max_votes in the settings");
+    }
+    Ok(())
 }
 
 /// Draws the votes of one certificate again, and prints the comparison.
@@ -266,6 +280,14 @@ mod tests {
         assert!(summary(true, true, false).contains("mixed logits"));
         assert!(summary(true, false, true).contains("on the grid alone"));
         assert!(summary(false, true, true).contains("the votes differ"));
+    }
+
+    #[test]
+    fn more_votes_than_the_server_draws_are_refused() {
+        let record = certified_record();
+        assert!(check_vote_budget(&record, 1000).is_ok());
+        let error = check_vote_budget(&record, 999).unwrap_err().to_string();
+        assert!(error.starts_with("votes is 1000, expected at most 999"), "{error}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::certificate::{
     radius_sq_levels,
 };
 use crate::cli::audit::comparison::{FieldComparison, all_hold};
+use crate::cli::audit::record_limits::check_limits;
 use crate::cli::client::{CertificateRecord, PredictionRecord};
 
 /// The relative difference that is accepted, because elementary functions differ in the last digits
@@ -13,7 +14,7 @@ const TOLERANCE: f64 = 1e-12;
 
 /// The result of the verification of one certificate.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum VerificationResult {
+pub(in crate::cli::audit) enum VerificationResult {
     /// The certificate was recomputed. These are the fields.
     Recomputed(Vec<FieldComparison>),
     /// The record claims no radius, so there is nothing to prove.
@@ -26,7 +27,7 @@ pub(super) enum VerificationResult {
 
 impl VerificationResult {
     /// Whether the record claims nothing that its counts do not prove.
-    pub(super) fn holds(&self) -> bool {
+    pub(in crate::cli::audit) fn holds(&self) -> bool {
         match self {
             Self::Recomputed(comparisons) => all_hold(comparisons),
             Self::NoClaim => true,
@@ -36,7 +37,10 @@ impl VerificationResult {
 }
 
 /// Verifies one certificate.
-pub(super) fn verify_certificate(record: &PredictionRecord) -> VerificationResult {
+pub(in crate::cli::audit) fn verify_certificate(record: &PredictionRecord) -> VerificationResult {
+    if let Err(error) = check_limits(record) {
+        return VerificationResult::Impossible(error.to_string());
+    }
     let certificate = &record.certificate;
     if certificate.status != "certified" && certificate.radius != 0.0 {
         return VerificationResult::Impossible(format!(

@@ -16,8 +16,12 @@ const EXTENSIONS: [&str; 6] = ["bmp", "jpeg", "jpg", "npy", "png", "webp"];
 /// The name of an input from stdin.
 pub(super) const STDIN_NAME: &str = "stdin";
 
-/// The most bytes that are read from a file or from stdin: a bound for a pipe that never ends.
-const MAX_BYTES: u64 = 4 << 30;
+/// The most bytes of an array, which may hold a batch. It bounds a pipe that never ends.
+const MAX_ARRAY_BYTES: u64 = 4 << 30;
+/// The most bytes of an image file.
+const MAX_IMAGE_BYTES: u64 = 256 << 20;
+/// The bytes at the beginning of a file that tell its format.
+const MAGIC_BYTES: u64 = 64;
 
 /// Whether a file in a directory is an input, by its extension.
 pub(super) fn is_input_file(path: &Path) -> bool {
@@ -51,17 +55,26 @@ pub(super) fn read_stdin(spec: &AcceptedInput, resize: bool) -> anyhow::Result<V
     read().context(STDIN_NAME)
 }
 
-fn read_all(content: impl Read) -> anyhow::Result<Vec<u8>> {
+/// Reads a file of a known format to its end. Of other files only the beginning is read.
+fn read_all(mut content: impl Read) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    content.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        bail!("has more than {MAX_BYTES} bytes");
+    content.by_ref().take(MAGIC_BYTES).read_to_end(&mut bytes)?;
+    let most = if npy::is_npy(&bytes) {
+        MAX_ARRAY_BYTES
+    } else if image::is_image(&bytes) {
+        MAX_IMAGE_BYTES
+    } else {
+        return Ok(bytes);
+    };
+    content.take(most).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        bail!("has more than {most} bytes");
     }
     Ok(bytes)
 }
 
 /// The inputs in the content of a file.
-fn parse(bytes: Vec<u8>, name: &str, spec: &AcceptedInput, resize: bool) -> anyhow::Result<Vec<ModelInput>> {
+pub(super) fn parse(bytes: Vec<u8>, name: &str, spec: &AcceptedInput, resize: bool) -> anyhow::Result<Vec<ModelInput>> {
     if bytes.is_empty() {
         bail!("is empty, expected an image or a NumPy array");
     }
@@ -108,6 +121,22 @@ mod tests {
         let text = read_file(Path::new("missing.png"), &AcceptedInput::of_unit_range(&[1]), false)
             .map_or_else(|error| error_text(&error), |_| String::new());
         assert!(text.starts_with("missing.png: No such file"), "{text}");
+    }
+
+    #[test]
+    fn an_endless_file_is_not_read() {
+        let text = read_file(Path::new("/dev/zero"), &AcceptedInput::of_unit_range(&[1]), false)
+            .map_or_else(|error| error_text(&error), |_| String::new());
+        assert!(text.starts_with("/dev/zero: is none of PNG"), "{text}");
+    }
+
+    /// A bitmap of 100 bytes that declares 65,535 times 65,535 pixels.
+    #[test]
+    fn an_image_that_declares_a_huge_size_reserves_no_memory() {
+        let mut bitmap = b"BM\x64\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\xff\xff\0\0\xff\xff\0\0\x01\0\x18\0".to_vec();
+        bitmap.resize(100, 0);
+        let text = message("a.bmp", &bitmap);
+        assert!(text.contains("65535x65535") && text.contains("at most"), "{text}");
     }
 
     #[test]

@@ -22,6 +22,14 @@ pub(super) struct DecodedImage {
     orientation: Orientation,
 }
 
+/// The most bytes of a decoded image. A small file may declare a huge size.
+const MAX_DECODED_BYTES: u64 = 512 << 20;
+
+/// Whether content that begins with `bytes` is an image that [`decode`] reads.
+pub(super) fn is_image(bytes: &[u8]) -> bool {
+    image::guess_format(bytes).is_ok_and(|format| format.reading_enabled())
+}
+
 /// Decodes a PNG, JPEG, WebP or BMP image; `None` if the content is none of these.
 ///
 /// # Errors
@@ -33,6 +41,10 @@ pub(super) fn decode(content: impl BufRead + Seek) -> anyhow::Result<Option<Deco
         return Ok(None);
     }
     let mut decoder = reader.into_decoder()?;
+    if decoder.total_bytes() > MAX_DECODED_BYTES {
+        let (width, height) = decoder.dimensions();
+        bail!("is {width}x{height} pixels, expected at most {MAX_DECODED_BYTES} bytes of them");
+    }
     let orientation = decoder.orientation()?;
     let stored = DynamicImage::from_decoder(decoder)?;
     Ok(Some(DecodedImage { stored, orientation }))

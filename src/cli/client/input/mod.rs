@@ -7,6 +7,8 @@
 
 mod conversions;
 mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod image;
 mod input_reader;
 mod model_input;

@@ -17,6 +17,7 @@ pub(super) fn is_npy(content: &[u8]) -> bool {
 /// # Errors
 /// When the content is damaged or does not fit the model.
 pub(super) fn read_npy(content: &[u8], name: &str, spec: &AcceptedInput) -> anyhow::Result<Vec<ModelInput>> {
+    check_header(content)?;
     let file = NpyFile::new(content).context("is not a NumPy array")?;
     let dtype = data_type(&file.dtype())?;
     let shape: Vec<usize> = file
@@ -27,11 +28,10 @@ pub(super) fn read_npy(content: &[u8], name: &str, spec: &AcceptedInput) -> anyh
     let batch = batch_size(&shape, spec)?;
     let value_bytes = if dtype == DataType::Uint8 { 1 } else { 4 };
     // The content limits the size in the header, before any memory is allocated.
-    if file
-        .len()
-        .checked_mul(value_bytes)
-        .is_none_or(|needed| needed > content.len() as u64)
-    {
+    let needed = shape
+        .iter()
+        .try_fold(value_bytes, |bytes: usize, &side| bytes.checked_mul(side));
+    if shape.len() != file.shape().len() || needed.is_none_or(|needed| needed > content.len()) {
         bail!("is cut short: its header gives the shape {shape:?}");
     }
     let order = file.order();
@@ -58,6 +58,41 @@ pub(super) fn read_npy(content: &[u8], name: &str, spec: &AcceptedInput) -> anyh
         .enumerate()
         .map(|(index, data)| input(format!("{name}[{index}]"), data))
         .collect())
+}
+
+/// The longest header of an array, in bytes. A header is one line with a type and a shape.
+const MAX_HEADER_BYTES: usize = 64 << 10;
+
+/// Checks the length of the header, for which the reader reserves memory before it reads, and the shape
+/// in it, whose sides the reader multiplies.
+///
+/// Behind the magic of 6 bytes are two bytes of the version, and the length of the header: 2 bytes in
+/// version 1, and 4 bytes since version 2.
+fn check_header(content: &[u8]) -> anyhow::Result<()> {
+    let (length, rest) = match content.get(6..) {
+        Some([1, _, low, high, rest @ ..]) => (usize::from(u16::from_le_bytes([*low, *high])), rest),
+        Some([_, _, a, b, c, d, rest @ ..]) => (usize::try_from(u32::from_le_bytes([*a, *b, *c, *d]))?, rest),
+        _ => return Ok(()),
+    };
+    if length > MAX_HEADER_BYTES.min(content.len()) {
+        bail!(
+            "is not a NumPy array: its header would have {length} bytes, expected at most {MAX_HEADER_BYTES} within the file"
+        );
+    }
+    let header = String::from_utf8_lossy(rest.get(..length).unwrap_or(rest));
+    let shape = header.split_once("shape").map_or("", |(_, shape)| shape);
+    let shape = shape.split_once([')', ']']).map_or(shape, |(shape, _)| shape);
+    let sides = shape.split(|letter: char| !letter.is_ascii_digit());
+    let values = sides
+        .filter_map(|side| side.parse().ok())
+        .try_fold(1_u64, u64::checked_mul);
+    if values.is_none() {
+        bail!(
+            "is cut short: its header gives the shape {}",
+            shape.trim_start_matches(['\'', '"', ':', ' ', '(', '['])
+        );
+    }
+    Ok(())
 }
 
 /// The array's type as a wire type. Other types are rejected, because a conversion could change the
@@ -236,6 +271,34 @@ mod tests {
         );
     }
 
+    /// Regression: the reader reserved 4 GiB for a file of 16 bytes.
+    #[test]
+    fn a_header_length_beyond_the_file_reserves_no_memory() {
+        for header in [
+            &b"\x93NUMPY\x02\x00\xff\xff\xff\xff    "[..],
+            b"\x93NUMPY\x01\x00\xff\xff",
+            b"\x93NUMPY\x03\x00\x00\x00\x00\x80",
+        ] {
+            let text = message(header, &AcceptedInput::of_unit_range(&[2]));
+            assert!(text.contains("its header would have"), "{text}");
+        }
+    }
+
+    /// The number of values does not fit 64 bits.
+    #[test]
+    fn a_shape_beyond_every_file_is_rejected() {
+        for side in [1_u64 << 62, 1 << 63, u64::MAX] {
+            let text = message(
+                &npy_file("<f4", false, &format!("({side}, 4)"), &[0; 16]),
+                &AcceptedInput::of_unit_range(&[4]),
+            );
+            assert!(
+                text.contains("cut short") || text.contains("not a NumPy array"),
+                "{text}"
+            );
+        }
+    }
+
     #[test]
     fn a_header_larger_than_the_file_is_rejected() {
         let text = message(
@@ -243,6 +306,18 @@ mod tests {
             &AcceptedInput::of_unit_range(&[2]),
         );
         assert!(text.contains("cut short"), "{text}");
+        // The product of the sides is 0 modulo 2^64.
+        let text = message(
+            &npy_file("<f4", false, "(4611686018427387904, 4)", &[0; 16]),
+            &AcceptedInput::of_unit_range(&[4]),
+        );
+        assert!(text.contains("cut short"), "{text}");
+        // Version 2 has a length of four bytes.
+        let text = message(
+            b"\x93NUMPY\x02\x00\xff\xff\xff\xff{}",
+            &AcceptedInput::of_unit_range(&[4]),
+        );
+        assert!(text.contains("4294967295 bytes"), "{text}");
         assert!(message(b"not an array", &AcceptedInput::of_unit_range(&[2])).contains("not a NumPy array"));
     }
 }

@@ -28,8 +28,8 @@ pub(in crate::cli::client) enum InputSource {
 }
 
 /// The sources in the order of the arguments. A directory stands for its images and arrays and for
-/// those of its subdirectories, sorted by path. Hidden files and directories are left out, and
-/// symbolic links to directories are not followed.
+/// those of its subdirectories, sorted by path. Hidden files and directories are left out, and so are
+/// pipes and devices, which may never end. Symbolic links to directories are not followed.
 ///
 /// # Errors
 /// When stdin is named twice.
@@ -60,7 +60,7 @@ fn files_of_directory(directory: &Path) -> Vec<InputSource> {
         .filter_entry(is_visible)
     {
         match entry {
-            Ok(entry) if !entry.path().is_dir() && is_input_file(entry.path()) => {
+            Ok(entry) if entry.path().is_file() && is_input_file(entry.path()) => {
                 sources.push(InputSource::File(entry.into_path()));
             }
             Ok(_) => {}
@@ -110,6 +110,7 @@ mod tests {
             std::fs::write(path, b"")?;
         }
         std::os::unix::fs::symlink(root, root.join("a/loop"))?;
+        std::os::unix::fs::symlink("/dev/zero", root.join("a/endless.png"))?;
         let found = find_sources(&[root.join("b.png"), root.to_path_buf(), "-".into(), "missing.png".into()])?;
         let file = |name: &str| InputSource::File(root.join(name));
         assert_eq!(

@@ -2,11 +2,11 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 const LIMITS: LifetimeLimits = LifetimeLimits {
-    handshake: Duration::from_secs(5),
     idle: Duration::from_secs(40),
     age: Some(Duration::from_secs(600)),
     grace: Duration::from_secs(30),
 };
+const HANDSHAKE: Duration = Duration::from_secs(5);
 const CONNECTED: ActivitySnapshot = ActivitySnapshot {
     preface_received: true,
     open_requests: 0,
@@ -22,7 +22,7 @@ fn run_until_action(
     activity: ActivitySnapshot,
 ) -> (Instant, LifetimeAction) {
     for _ in 0..10_000 {
-        match lifetime.next_action(now, activity) {
+        match lifetime.next_action(now, activity, HANDSHAKE) {
             LifetimeAction::Wait(next) => {
                 assert!(next > now, "the check would repeat without end");
                 now = next;
@@ -66,7 +66,7 @@ fn a_request_resets_the_idle_timeout() {
     let start = Instant::now();
     let mut lifetime = ConnectionLifetime::new(LIMITS, start);
     assert!(matches!(
-        lifetime.next_action(start + 39 * SECOND, CONNECTED),
+        lifetime.next_action(start + 39 * SECOND, CONNECTED, HANDSHAKE),
         LifetimeAction::Wait(_)
     ));
     let progressed = ActivitySnapshot {
@@ -133,12 +133,12 @@ fn a_shutdown_waits_for_open_requests_only() {
     let mut lifetime = ConnectionLifetime::new(LIMITS, start);
     lifetime.begin_shutdown();
     assert!(matches!(
-        lifetime.next_action(start, busy),
+        lifetime.next_action(start, busy, HANDSHAKE),
         LifetimeAction::CloseGracefully(CloseReason::Shutdown, _)
     ));
     for seconds in 1..1000 {
         assert!(matches!(
-            lifetime.next_action(start + seconds * SECOND, busy),
+            lifetime.next_action(start + seconds * SECOND, busy, HANDSHAKE),
             LifetimeAction::Wait(_)
         ));
     }
@@ -147,11 +147,11 @@ fn a_shutdown_waits_for_open_requests_only() {
         ..CONNECTED
     };
     assert!(matches!(
-        lifetime.next_action(start + 1000 * SECOND, done),
+        lifetime.next_action(start + 1000 * SECOND, done, HANDSHAKE),
         LifetimeAction::Wait(_)
     ));
     assert_eq!(
-        lifetime.next_action(start + 1001 * SECOND, done),
+        lifetime.next_action(start + 1001 * SECOND, done, HANDSHAKE),
         LifetimeAction::Abort(CloseReason::NotClosedByPeer)
     );
 }
@@ -164,4 +164,69 @@ fn connections_that_begin_together_end_at_different_times() {
     assert!(*ends.first().unwrap() >= 900 && *ends.last().unwrap() <= 1100);
     let widest = ends.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
     assert!(widest <= 6, "{ends:?}");
+}
+
+#[test]
+fn an_evicted_connection_has_a_second_to_close() {
+    let start = Instant::now();
+    let stream = ActivitySnapshot {
+        open_requests: 1,
+        ..CONNECTED
+    };
+    for begin_close_before in [false, true] {
+        let mut lifetime = ConnectionLifetime::new(LIMITS, start);
+        if begin_close_before {
+            lifetime.begin_shutdown();
+            lifetime.next_action(start, stream, HANDSHAKE);
+        }
+        lifetime.begin_eviction();
+        let mut now = start;
+        let mut last = lifetime.next_action(now, stream, HANDSHAKE);
+        if !begin_close_before {
+            assert!(
+                matches!(last, LifetimeAction::CloseGracefully(CloseReason::Evicted, _)),
+                "{last:?}"
+            );
+        }
+        while let LifetimeAction::Wait(next) | LifetimeAction::CloseGracefully(_, next) = last {
+            now = next;
+            last = lifetime.next_action(now, stream, HANDSHAKE);
+        }
+        // A stream that does not end is aborted.
+        assert_eq!(
+            (now, last),
+            (
+                start + CLOSE_TIMEOUT,
+                LifetimeAction::Abort(CloseReason::GracePeriodOver)
+            )
+        );
+    }
+}
+
+#[test]
+fn a_handshake_that_is_under_way_gets_the_shorter_timeout() {
+    let start = Instant::now();
+    let mut lifetime = ConnectionLifetime::new(LIMITS, start);
+    let LifetimeAction::Wait(next) = lifetime.next_action(start, ActivitySnapshot::default(), HANDSHAKE) else {
+        panic!("the connection has just begun")
+    };
+    assert!(next <= start + HANDSHAKE_CHECK_INTERVAL);
+    assert_eq!(
+        lifetime.next_action(next, ActivitySnapshot::default(), SECOND / 10),
+        LifetimeAction::Abort(CloseReason::NoPreface)
+    );
+}
+
+#[test]
+fn the_handshake_timeout_shrinks_as_slots_run_out() {
+    let timeout = |open| handshake_timeout(10 * SECOND, open, 512);
+    assert_eq!(timeout(0), 10 * SECOND);
+    assert_eq!(timeout(256), 10 * SECOND);
+    assert!((timeout(384) - SECOND * 21 / 4).is_zero());
+    assert_eq!(timeout(512), SECOND / 2);
+    assert_eq!(timeout(600), SECOND / 2);
+    assert!((0..600).all(|open| timeout(open + 1) <= timeout(open)));
+    // A shorter setting is never extended.
+    assert_eq!(handshake_timeout(SECOND / 10, 512, 512), SECOND / 10);
+    assert_eq!(handshake_timeout(SECOND, 0, 0), SECOND);
 }

@@ -1,123 +1,14 @@
-//! A fuzz target over the whole folder with raw bit patterns: NaN, infinities, subnormals, 1e308
-//! and both zeros.
-//!
-//! `cargo test fuzz` runs a bounded number of cases. A longer run, for example one hour, on stable
-//! Rust: `CERTIMIX_FUZZ_SECONDS=3600 cargo test --lib certificate::tests::fuzz -- --nocapture`. It
-//! prints the number of executions and the seed; `CERTIMIX_FUZZ_SEED` repeats a run. Every radius
-//! must be finite, at least 0, and 0 if an input is not finite. It must never exceed the same
-//! formula in 80 decimal digits.
+//! The properties of the fuzz target. Every radius is finite, at least 0, and 0 if an input is not
+//! finite. It never exceeds the same formula in 80 decimal digits.
 
+use super::inputs::Inputs;
 use super::{high_precision_lipschitz, high_precision_normal};
 use crate::certificate::{
-    Alpha, BoundMethod, FailureProbability, LogitConstant, LowerBound, RadiusMethod, Sides, Sigma, SmoothingPlan,
-    Tally, Temperature, anytime, argmax, certify, choose_sides, clopper_pearson, decide, discount_total_variation,
+    Alpha, BoundMethod, FailureProbability, LogitConstant, RadiusMethod, Sides, Sigma, SmoothingPlan, Tally,
+    Temperature, anytime, argmax, certify, choose_sides, clopper_pearson, decide, discount_total_variation,
     log_probabilities, log_softmax, logit_radius, mixed_logits, mixing_allowance, normal, radius_sq_levels, required_p,
     required_p_theorem2, theorem1_radius, theorem2_radius, tight_radius,
 };
-use std::time::{Duration, Instant};
-
-const EDGES: [f64; 20] = [
-    0.0,
-    -0.0,
-    1.0,
-    0.5,
-    0.76,
-    f64::NAN,
-    f64::INFINITY,
-    f64::NEG_INFINITY,
-    f64::MAX,
-    f64::MIN,
-    1e308,
-    5e307,
-    f64::MIN_POSITIVE,
-    5e-324,
-    f64::EPSILON,
-    1e-300,
-    1e154,
-    1e-154,
-    -1.0,
-    2.0,
-];
-
-struct RandomInputs(fastrand::Rng);
-
-impl RandomInputs {
-    fn raw(&mut self) -> f64 {
-        match self.0.u8(..8) {
-            0..=2 => self.edge(),
-            3 | 4 => f64::from_bits(self.0.u64(..)),
-            5 => self.edge().next_up(),
-            6 => self.edge().next_down(),
-            _ => 10.0_f64.powf(self.0.f64() * 616.0 - 308.0),
-        }
-    }
-
-    fn edge(&mut self) -> f64 {
-        EDGES[self.0.usize(..EDGES.len())]
-    }
-
-    /// Usually a number that its type accepts, so that the cases pass the validation.
-    fn or_raw(&mut self, usual: f64) -> f64 {
-        if self.0.u8(..5) == 0 { self.raw() } else { usual }
-    }
-
-    fn unit(&mut self) -> f64 {
-        let x = match self.0.u8(..4) {
-            0 => 10.0_f64.powf(-self.0.f64() * 320.0),
-            1 => 1.0 - 10.0_f64.powf(-self.0.f64() * 17.0),
-            _ => self.0.f64(),
-        };
-        self.or_raw(x)
-    }
-
-    fn alpha(&mut self) -> Option<Alpha> {
-        let a = match self.0.u8(..4) {
-            0 => 1.0 - 10.0_f64.powf(-self.0.f64() * 17.0),
-            1 => 0.5 + 10.0_f64.powf(-self.0.f64() * 17.0),
-            _ => 0.5 + self.0.f64() / 2.0,
-        };
-        Alpha::new(self.or_raw(a)).ok()
-    }
-
-    fn scale(&mut self) -> f64 {
-        let x = 10.0_f64.powf(self.0.f64() * 8.0 - 4.0);
-        self.or_raw(x)
-    }
-
-    fn logits(&mut self) -> Vec<f32> {
-        let spread = 10.0_f64.powf(self.0.f64() * 4.0 - 2.0);
-        (0..self.0.usize(0..7))
-            .map(|_| {
-                if self.0.u8(..30) == 0 {
-                    f32::from_bits(self.0.u32(..))
-                } else {
-                    #[expect(clippy::cast_possible_truncation, reason = "logits are float32")]
-                    let z = ((self.0.f64() - 0.5) * spread) as f32;
-                    z
-                }
-            })
-            .collect()
-    }
-
-    fn lower(&mut self) -> LowerBound {
-        let p = self.unit();
-        let bound = if self.0.bool() {
-            LowerBound::from_value(p)
-        } else {
-            LowerBound::from_complement(p)
-        };
-        bound.unwrap_or(LowerBound::TRIVIAL)
-    }
-
-    fn count(&mut self) -> u64 {
-        match self.0.u8(..6) {
-            0 => self.0.u64(..),
-            1 => self.0.u64(..=1 << 41),
-            2 => self.0.u64(..1_000_000),
-            _ => self.0.u64(..400),
-        }
-    }
-}
 
 #[track_caller]
 fn assert_valid_radius(radius: f64, finite: bool, context: &str) {
@@ -128,7 +19,7 @@ fn assert_valid_radius(radius: f64, finite: bool, context: &str) {
     );
 }
 
-fn lipschitz(from: &mut RandomInputs) {
+pub(super) fn lipschitz(from: &mut Inputs<'_>) {
     let Some(alpha) = from.alpha() else { return };
     let (logits, l, error) = (from.logits(), from.scale(), from.scale() * 1e-6);
     let error = from.or_raw(error);
@@ -147,16 +38,16 @@ fn lipschitz(from: &mut RandomInputs) {
             );
         }
     }
-    let classes = from.0.usize(0..6);
-    let first = from.0.f64();
+    let classes = from.between(0, 6);
+    let first = from.fraction();
     let mut h: Vec<f64> = (0..classes)
         .map(|i| if i == 0 { first } else { (1.0 - first) / 5.0 })
         .collect();
-    if from.0.u8(..10) == 0 && classes > 0 {
+    if from.one_in(10) && classes > 0 {
         h[0] = from.raw();
     }
     let constants: Vec<f64> = (0..classes).map(|_| from.scale()).collect();
-    let cap = from.0.bool().then(|| from.scale());
+    let cap = from.flag().then(|| from.scale());
     if let Ok(radius) = theorem1_radius(alpha, &h, &constants, error, cap) {
         let context = format!("{alpha:?} {h:?} {constants:?} {error:e} {cap:?}");
         assert_valid_radius(radius, h.iter().all(|p| p.is_finite()), &context);
@@ -172,7 +63,7 @@ fn lipschitz(from: &mut RandomInputs) {
     assert!(allowance > 0.0 && allowance < 1e-12);
 }
 
-fn smoothed(from: &mut RandomInputs) {
+pub(super) fn smoothed(from: &mut Inputs<'_>) {
     let (Some(alpha), Ok(sigma)) = (from.alpha(), Sigma::new(from.scale())) else {
         return;
     };
@@ -230,12 +121,12 @@ fn smoothed(from: &mut RandomInputs) {
     let (down, up) = (normal::cdf_lower(x), normal::cdf_upper(x));
     assert!(down.value() <= up.value() && (0.0..=1.0).contains(&up.value()), "{x:e}");
     assert!(
-        radius_sq_levels(x, from.0.u32(..)).is_none_or(|_| x.is_finite() && x > 0.0),
+        radius_sq_levels(x, from.bits32()).is_none_or(|_| x.is_finite() && x > 0.0),
         "{x:e}"
     );
 }
 
-fn votes(from: &mut RandomInputs) {
+pub(super) fn votes(from: &mut Inputs<'_>) {
     let (Some(alpha), Ok(sigma)) = (from.alpha(), Sigma::new(from.scale())) else {
         return;
     };
@@ -244,31 +135,27 @@ fn votes(from: &mut RandomInputs) {
     };
     let (a, b, c) = (from.count(), from.count(), from.count());
     let tally = Tally {
-        votes: if from.0.u8(..8) == 0 { c } else { a.saturating_add(b) },
+        votes: if from.one_in(8) { c } else { a.saturating_add(b) },
         votes_for_class: a,
         votes_for_runner_up: b,
     };
     let plan = SmoothingPlan {
         alpha,
         sigma,
-        radius_method: if from.0.bool() {
+        radius_method: if from.flag() {
             RadiusMethod::Tight
         } else {
             RadiusMethod::Theorem2
         },
-        bound_method: if from.0.bool() {
+        bound_method: if from.flag() {
             BoundMethod::Anytime
         } else {
             BoundMethod::ClopperPearson { votes: tally.votes }
         },
         failure_probability,
-        sides: if from.0.bool() {
-            Sides::OneSided
-        } else {
-            Sides::TwoSided
-        },
-        target_radius: from.0.bool().then(|| from.scale()),
-        total_variation: if from.0.bool() { 0.0 } else { from.unit() },
+        sides: if from.flag() { Sides::OneSided } else { Sides::TwoSided },
+        target_radius: from.flag().then(|| from.scale()),
+        total_variation: if from.flag() { 0.0 } else { from.unit() },
     };
     let context = format!("{plan:?} {tally:?}");
     if tally.check().is_err() || plan.check().is_err() {
@@ -295,17 +182,17 @@ fn votes(from: &mut RandomInputs) {
     }
     let budget = from.count();
     decide(&plan, tally, budget.min(1 << 40)).unwrap();
-    choose_sides(&plan, tally, from.0.usize(..5), budget.min(1 << 20)).unwrap();
+    choose_sides(&plan, tally, from.between(0, 5), budget.min(1 << 20)).unwrap();
 }
 
-fn mixture(from: &mut RandomInputs) {
+pub(super) fn mixture(from: &mut Inputs<'_>) {
     let Ok(alpha) = Alpha::new(from.unit()) else { return };
     let (a, b): (Vec<f64>, Vec<f64>) = (
         (0..5).map(|_| from.raw()).collect(),
         (0..5).map(|_| from.raw()).collect(),
     );
     let t = Temperature::new(from.scale()).unwrap_or(Temperature::ONE);
-    let logits: Vec<f32> = (0..5).map(|_| f32::from_bits(from.0.u32(..))).collect();
+    let logits: Vec<f32> = (0..5).map(|_| f32::from_bits(from.bits32())).collect();
     for row in [
         mixed_logits(alpha, &a, &b),
         log_softmax(&logits, t),
@@ -317,29 +204,4 @@ fn mixture(from: &mut RandomInputs) {
         );
     }
     assert!(argmax(&a).is_some_and(|i| i < 5));
-}
-
-#[test]
-fn fuzz() {
-    let seconds: Option<u64> = std::env::var("CERTIMIX_FUZZ_SECONDS").ok().and_then(|s| s.parse().ok());
-    let seed = std::env::var("CERTIMIX_FUZZ_SEED").ok().and_then(|s| s.parse().ok());
-    let seed = seed.unwrap_or(if seconds.is_some() { fastrand::u64(..) } else { 1 });
-    println!("seed {seed}");
-    let mut from = RandomInputs(fastrand::Rng::with_seed(seed));
-    let (start, mut executions) = (Instant::now(), 0_u64);
-    loop {
-        lipschitz(&mut from);
-        smoothed(&mut from);
-        votes(&mut from);
-        mixture(&mut from);
-        executions += 4;
-        let done = match seconds {
-            Some(seconds) => start.elapsed() >= Duration::from_secs(seconds),
-            None => executions >= 8_000,
-        };
-        if done {
-            break;
-        }
-    }
-    println!("{executions} executions, no crash, {:.1?}", start.elapsed());
 }

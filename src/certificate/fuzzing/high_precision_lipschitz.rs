@@ -3,12 +3,12 @@
 use crate::certificate::{Alpha, LogitConstant, Temperature, mixing_allowance};
 use dashu_float::{FBig, ops::SquareRoot as _, round::mode::HalfEven};
 
-pub(super) type HighPrecision = FBig<HalfEven, 2>;
+pub(in crate::certificate) type HighPrecision = FBig<HalfEven, 2>;
 
 /// Working precision in binary digits; inputs are exact.
 const DIGITS: usize = 300;
 
-pub(super) fn high_precision(x: f64) -> HighPrecision {
+pub(in crate::certificate) fn high_precision(x: f64) -> HighPrecision {
     HighPrecision::try_from(x).unwrap().with_precision(DIGITS).value()
 }
 

@@ -103,7 +103,7 @@ fn near(value: f64, complement: f64) -> f64 {
 
 /// Whether `Phi(Phi^-1(p_lower) - r/sigma) - Phi(Phi^-1(p_upper) + r/sigma) >= (1 - alpha)/alpha`
 /// holds at `radius`, with `p_upper` at most `1 - p_lower`; `None` if the case is not compared.
-pub(super) fn tight_allows(
+pub(crate) fn tight_allows(
     alpha: Alpha,
     sigma: Sigma,
     lower: LowerBound,
@@ -126,7 +126,7 @@ pub(super) fn tight_allows(
 /// Whether `radius` is at most
 /// `sigma/2 (Phi^-1(alpha p_lower) - Phi^-1(alpha p_upper + 1 - alpha))`; `None` if the case is not
 /// compared.
-pub(super) fn theorem2_allows(
+pub(crate) fn theorem2_allows(
     alpha: Alpha,
     sigma: Sigma,
     lower: LowerBound,
