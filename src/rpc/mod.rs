@@ -24,7 +24,7 @@ mod unix_socket;
 
 pub use access::{AccessControl, CredentialsError, PreparedCredentials};
 pub use connections::{ConnectionCounts, ConnectionStage, ConnectionView, choose_victim, raise_file_limit};
-pub use connections::{ConnectionCounts, REFUSED_REQUEST_BYTES, connection_bytes};
+pub use connections::{REFUSED_REQUEST_BYTES, connection_bytes};
 pub use health::HealthReporter;
 pub use listeners::{ListenError, Listeners};
 pub use memory::{MemoryUsage, RequestMemory};

@@ -2,7 +2,10 @@
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
-use syn::{Attribute, ExprMethodCall, ImplItem, Item, ItemImpl, ItemMod, ItemUse, Macro, Type, UseTree, Visibility};
+use syn::{
+    Attribute, Expr, ExprMethodCall, ImplItem, Item, ItemImpl, ItemMod, ItemUse, Lit, Macro, Meta, Type, UseTree,
+    Visibility,
+};
 
 use super::module::{Import, ImportName, InherentImpl, Module, ModulePath};
 
