@@ -87,6 +87,7 @@ fn telemetry(criterion: &mut Criterion) {
         serving: false,
         connections: &connections,
         certificate_expires: None,
+        untrusted_authorities: 0,
         lost_spans: 0,
         dropped_log_lines: 0,
         shadow: None,

@@ -11,7 +11,7 @@ use super::output;
 use crate::app::{self, ReadyReport, ServerInputs};
 use crate::certificate::noise::NoiseSecret;
 use crate::rpc::Listeners;
-use crate::settings::{LogFormat, Settings, SettingsSource};
+use crate::settings::{LogFormat, Settings, SettingsSource, environment_variables};
 use crate::telemetry::LogHandle;
 use crate::{shutdown, telemetry};
 
@@ -37,7 +37,7 @@ const LOADING_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Runs the server until a signal stops it.
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
-    let source = SettingsSource::new(&args.config, std::env::vars());
+    let source = SettingsSource::new(&args.config, environment_variables());
     let settings = source.parse(&source.read()?)?;
     // Dropped last, so that every log line is written.
     let logs = telemetry::init_logs(&settings.log, output::stderr_has_color());

@@ -20,7 +20,7 @@ mod routes;
 mod server;
 mod unix_socket;
 
-pub use access::{AccessControl, CredentialsError, PreparedCredentials};
+pub use access::{AccessControl, CredentialsError};
 pub use connections::ConnectionCounts;
 pub use health::HealthReporter;
 pub use listeners::{ListenError, Listeners};

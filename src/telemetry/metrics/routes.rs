@@ -75,11 +75,18 @@ impl Routes {
             serving: self.health.is_serving(),
             connections: &self.connections,
             certificate_expires: self.access.certificate_expiry(),
+            untrusted_authorities: self.access.untrusted_authorities(wall_clock()).len(),
             lost_spans: self.tracer.as_ref().map_or(0, Tracer::lost_spans),
             dropped_log_lines: self.logs.as_ref().map_or(0, LogHandle::dropped_lines),
             shadow: shadow.as_ref(),
         })
     }
+}
+
+/// The time of day, which only the validity of certificates depends on.
+#[expect(clippy::disallowed_methods, reason = "an authority is valid until a date")]
+fn wall_clock() -> std::time::SystemTime {
+    std::time::SystemTime::now()
 }
 
 fn text(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {
