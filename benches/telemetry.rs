@@ -89,6 +89,7 @@ fn telemetry(criterion: &mut Criterion) {
         connections: &connections,
         memory: Default::default(),
         certificate_expires: None,
+        untrusted_authorities: 0,
         lost_spans: 0,
         dropped_log_lines: 0,
         shadow: None,

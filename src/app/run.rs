@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 
-use super::components::{prepare_components, wall_clock};
+use super::components::{access_reloader, log_filter_setter, wall_clock};
 use super::error::AppError;
 use super::memory_bound::memory_bound;
 use super::model_lifecycle::{Addresses, ModelLifecycle, ReadyReport};
 use super::observability::Observability;
 use crate::certificate::noise::NoiseSecret;
 use crate::classifier::{DrainDeadline, DrainSignal, LoadChecks, NoiseKeyGenerator};
-use crate::live::{ConfigDigests, ConfigObserver, CurrentSnapshot, EngineLoader, ReloaderContext, Snapshot};
+use crate::live::{ConfigObserver, CurrentSnapshot, EngineLoader, ReloaderContext, Snapshot};
 use crate::rpc::{self, AccessControl, Listeners};
 use crate::scheduler::ModelObserver;
 use crate::settings::{ServerSettings, Settings, SettingsSource, memory_limit};
@@ -55,8 +55,6 @@ pub async fn run(
     // The metrics port comes first: a scrape can watch the models load.
     let mut observability = Observability::start(settings, start.logs.clone())?;
     let addresses = Addresses::new(&start.listeners, observability.metrics_address);
-    // The digests are taken before the files are read: the first detection finds a change in between.
-    let digests = ConfigDigests::of(settings);
     let access = Arc::new(AccessControl::new(&settings.access, wall_clock())?);
     let live = Arc::new(CurrentSnapshot::new(settings));
     log_memory_limits(&settings.server);
@@ -79,12 +77,12 @@ pub async fn run(
         context: ReloaderContext {
             live: Arc::clone(&live),
             loader,
-            prepare_components: prepare_components(start.logs, access),
+            access: access_reloader(access),
+            set_log_filter: log_filter_setter(start.logs),
             observer: Arc::clone(&observability.metrics) as Arc<dyn ConfigObserver>,
         },
         settings: start.settings,
         source: start.source,
-        digests,
         health: serving.health,
         addresses,
         reload: start.reload,
@@ -127,6 +125,7 @@ fn loader(secret: NoiseSecret, drain_deadline: DrainDeadline, observer: Arc<dyn 
         callers: Handle::current(),
         observer,
         checks: LoadChecks::UntilRefused,
+        digests: Arc::default(),
     }
 }
 

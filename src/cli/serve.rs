@@ -12,7 +12,7 @@ use super::output::{self, SilentExit};
 use crate::app::{self, ReadyReport, ServerInputs};
 use crate::certificate::noise::NoiseSecret;
 use crate::rpc::{self, Listeners};
-use crate::settings::{LogFormat, Settings, SettingsSource};
+use crate::settings::{LogFormat, Settings, SettingsSource, environment_variables};
 use crate::telemetry::LogHandle;
 use crate::{shutdown, telemetry};
 
@@ -42,7 +42,7 @@ const TASKS_BETWEEN_EVENTS: u32 = 7;
 
 /// Runs the server until a signal stops it.
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
-    let source = SettingsSource::new(&args.config, std::env::vars());
+    let source = SettingsSource::new(&args.config, environment_variables());
     let settings = source.parse(&source.read()?)?;
     let log_format = settings.log.format;
     telemetry::log_panics();

@@ -22,7 +22,7 @@ mod routes;
 mod server;
 mod unix_socket;
 
-pub use access::{AccessControl, CredentialsError, PreparedCredentials};
+pub use access::{AccessControl, CredentialsError};
 pub use connections::{ConnectionCounts, ConnectionStage, ConnectionView, choose_victim, raise_file_limit};
 pub use connections::{REFUSED_REQUEST_BYTES, connection_bytes};
 pub use health::HealthReporter;

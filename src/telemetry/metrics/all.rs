@@ -111,6 +111,18 @@ impl ConfigObserver for Metrics {
     fn rejected(&self) {
         self.config.rejected();
     }
+
+    fn access_reloaded(&self) {
+        self.config.access_reloaded();
+    }
+
+    fn access_rejected(&self) {
+        self.config.access_rejected();
+    }
+
+    fn pending(&self, status: &ConfigStatus) {
+        self.config.set_pending(status);
+    }
 }
 
 impl ModelObserver for Metrics {

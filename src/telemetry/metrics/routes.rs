@@ -85,6 +85,7 @@ impl Routes {
             memory: self.memory.usage(),
             metrics_evictions: evictions,
             certificate_expires: self.access.certificate_expiry(),
+            untrusted_authorities: self.access.untrusted_authorities(wall_clock()).len(),
             lost_spans: self.tracer.as_ref().map_or(0, Tracer::lost_spans),
             dropped_log_lines: self.logs.as_ref().map_or(0, LogHandle::dropped_lines),
             shadow: shadow.as_ref(),
@@ -106,6 +107,12 @@ pub(super) fn metrics_response(page: Option<Bytes>) -> Response<Full<Bytes>> {
         Some(page) => response(StatusCode::OK, PROMETHEUS_TEXT, page),
         None => text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be encoded\n"),
     }
+}
+
+/// The time of day, which only the validity of certificates depends on.
+#[expect(clippy::disallowed_methods, reason = "an authority is valid until a date")]
+fn wall_clock() -> std::time::SystemTime {
+    std::time::SystemTime::now()
 }
 
 fn text(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {

@@ -22,6 +22,8 @@ pub struct ServerState<'a> {
     pub metrics_evictions: u64,
     /// When the first of the TLS certificates expires; `None` without TLS.
     pub certificate_expires: Option<SystemTime>,
+    /// The authorities in `tls.client_ca` that are not valid now, and therefore not trusted.
+    pub untrusted_authorities: usize,
     /// Spans that were dropped or not delivered.
     pub lost_spans: u64,
     /// Log lines that were dropped.

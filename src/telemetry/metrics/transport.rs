@@ -26,6 +26,7 @@ pub(super) struct TransportMetrics {
     unauthenticated: IntCounter,
     /// A family without labels, so that it can be absent.
     certificate_expiry: GaugeVec,
+    untrusted_authorities: IntGauge,
     lost_spans: IntCounter,
     dropped_log_lines: IntCounter,
 }
@@ -85,6 +86,10 @@ impl TransportMetrics {
                 "When the first certificate of tls.certificate expires, in seconds since 1970; absent without TLS.",
                 &[],
             )?,
+            untrusted_authorities: registry.int_gauge(
+                "certimix_tls_client_authorities_untrusted",
+                "Authorities in tls.client_ca that are expired or not valid yet, and therefore not trusted.",
+            )?,
             lost_spans: registry.counter(
                 "certimix_trace_spans_lost_total",
                 "Spans that were dropped or not delivered, because the queue was full or the receiver failed.",
@@ -99,6 +104,8 @@ impl TransportMetrics {
     pub(super) fn set(&self, state: &ServerState) {
         let connections = state.connections;
         self.open.set(i64::try_from(connections.open()).unwrap_or(i64::MAX));
+        self.untrusted_authorities
+            .set(i64::try_from(state.untrusted_authorities).unwrap_or(i64::MAX));
         for (counter, value) in [
             (&self.accepted, connections.accepted()),
             (

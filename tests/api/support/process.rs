@@ -145,6 +145,19 @@ impl ServerProcess {
         panic!("no line with \"{text}\" after {before:#?}");
     }
 
+    /// Waits for the next line on standard error that contains `text`, and returns it with the lines
+    /// before it.
+    pub fn lines_to(&self, text: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Ok(line) = self.lines.recv_timeout(TEST_TIMEOUT) {
+            lines.push(line);
+            if lines.last().is_some_and(|line| line.contains(text)) {
+                return lines;
+            }
+        }
+        panic!("no line with \"{text}\" after {lines:#?}");
+    }
+
     /// Returns the rest of the lines on standard error, to the end of the process.
     pub fn rest(&self) -> Vec<String> {
         self.lines.iter().collect()
