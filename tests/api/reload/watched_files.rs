@@ -91,6 +91,9 @@ fn a_change_without_an_event_is_seen_by_the_poll() {
     link(&folder.join("two/certimix.toml"), &middle);
     let found = Scrape::poll_until(metrics, |found| found.value("certimix_config_alpha") == 0.7);
     assert_eq!(found.value(APPLIED), 1.0);
+    // The first poll comes at once. This one is the second or a later one.
+    link(&folder.join("one/certimix.toml"), &middle);
+    Scrape::poll_until(metrics, |found| found.value("certimix_config_alpha") == 0.6);
 }
 
 /// The folder of the settings is deleted, and created again, with everything in it.
