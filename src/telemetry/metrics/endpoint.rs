@@ -20,7 +20,7 @@ use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
 use super::endpoint_page::MetricsPage;
-use super::endpoint_slots::EndpointSlots;
+use super::endpoint_slots::{EndpointSlots, MAX_CONNECTIONS};
 use super::error::MetricsError;
 use super::routes::{Answer, Routes, metrics_response};
 
