@@ -23,8 +23,10 @@ mod server;
 mod unix_socket;
 
 pub use access::{AccessControl, CredentialsError};
-pub use connections::{ConnectionCounts, ConnectionStage, ConnectionView, choose_victim, raise_file_limit};
-pub use connections::{REFUSED_REQUEST_BYTES, connection_bytes};
+pub use connections::{
+    ConnectionCounts, ConnectionStage, ConnectionView, REFUSED_REQUEST_BYTES, choose_victim, connection_bytes,
+    raise_file_limit,
+};
 pub use health::HealthReporter;
 pub use listeners::{ListenError, Listeners};
 pub use memory::{MemoryUsage, RequestMemory};
