@@ -39,7 +39,7 @@ const CALLERS: SettingKey = SettingKey::live(
      `unix_user` (a user ID, over the Unix socket) or `address` (of callers without credentials; an IPv6 address stands \
      for its /64 network) says who it is. `weight` (0.01 to 100, default 1) divides the time of the models and the queue \
      under load: a caller without an entry has weight 1. `max_share` (0.01 to 1, default 1) bounds the part of the queue \
-     that the caller may hold.",
+     that the caller may hold with several requests.",
 );
 
 /// How the operator recognises a caller.

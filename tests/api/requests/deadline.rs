@@ -95,25 +95,19 @@ async fn no_result_in_time_is_deadline_exceeded() {
     }
 }
 
-/// A deadline before the end of the selection gives an abstention with that reason, and the most
-/// likely class.
+/// Votes that end during the selection prove nothing. A deadline that comes before its end even on an
+/// idle server is refused at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_deadline_during_the_selection_gives_an_abstention() {
+async fn a_deadline_during_the_selection_is_refused() {
     let setup = slow_setup("slow_smoothed")
         .with("certificate.selection_votes", 100_000)
         .text("server.max_request_time", "1s");
     let server = TestServer::start(setup).await;
-    let response = server
-        .client()
-        .await
-        .certify(certify_with_votes(floats(&[CLEAR_INPUT]), 10))
-        .await
-        .unwrap()
-        .into_inner();
-    let found = certificate(&response.predictions[0]);
-    assert_eq!(
-        (found.status(), found.stop_reason()),
-        (CertificateStatus::Abstained, StopReason::Deadline)
-    );
-    assert!(found.reason.contains("selection votes"), "{}", found.reason);
+    let mut client = server.client().await;
+    for _ in 0..3 {
+        let request = certify_with_votes(floats(&[CLEAR_INPUT]), 10);
+        let status = client.certify(request).await.unwrap_err();
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+        assert!(status.message().contains("by themselves"), "{status:?}");
+    }
 }

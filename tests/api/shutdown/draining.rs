@@ -29,7 +29,7 @@ async fn requests_in_flight_are_answered_and_idle_connections_do_not_delay_the_e
     let setup = Setup::pair("slow_g", "slow_h")
         .batch_size(1)
         .with("server.max_inputs", REQUESTS)
-        .with("scheduler.queue_rows", REQUESTS)
+        .with("scheduler.queue_rows", 2 * REQUESTS)
         .text("server.unix_socket", "certimix.sock")
         .text("metrics.listen", "127.0.0.1:0")
         .text("server.drain_timeout", "1h");

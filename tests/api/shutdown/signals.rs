@@ -33,7 +33,7 @@ async fn requests_in_flight_are_answered_before_the_exit() {
     let setup = Setup::pair("slow_g", "slow_h")
         .batch_size(1)
         .with("server.max_inputs", REQUESTS)
-        .with("scheduler.queue_rows", REQUESTS)
+        .with("scheduler.queue_rows", 2 * REQUESTS)
         .text("metrics.listen", "127.0.0.1:0")
         .text("server.drain_timeout", "50s");
     let mut server = ServerProcess::spawn(&setup.write());
