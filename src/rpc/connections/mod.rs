@@ -20,6 +20,7 @@ mod counts;
 mod eviction;
 mod file_limit;
 mod handshake_gate;
+mod header_block;
 mod lifetime;
 mod log_throttle;
 mod message_framing;

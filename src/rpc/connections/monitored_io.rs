@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use super::activity::ConnectionActivity;
+use super::header_block::HeaderBlock;
 
 /// The length of the HTTP/2 preface and of an empty SETTINGS frame. Every peer sends both at once.
 const PREFACE_BYTES: usize = 24 + 9;
@@ -21,6 +22,7 @@ pub(super) struct MonitoredIo<T> {
     activity: Arc<ConnectionActivity>,
     /// The bytes of the preface that have not arrived.
     preface_remaining: usize,
+    headers: HeaderBlock,
     /// The longest time that the peer may read no byte of the written data.
     write_timeout: Duration,
     write_timer: Option<Pin<Box<Sleep>>>,
@@ -32,6 +34,7 @@ impl<T> MonitoredIo<T> {
             io,
             activity,
             preface_remaining: PREFACE_BYTES,
+            headers: HeaderBlock::new(),
             write_timeout,
             write_timer: None,
         }
@@ -71,6 +74,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for MonitoredIo<T> {
                 self.activity.record_preface();
             }
         }
+        self.headers.advance(buffer.filled().get(before..).unwrap_or_default());
+        self.activity.record_headers(self.headers.is_open());
         read
     }
 }
