@@ -6,7 +6,7 @@ RUNTIME := .runtime/onnxruntime/libonnxruntime.so
 
 FUZZ_SECONDS ?= 8
 
-.PHONY: help run build test fuzz bench bench-quick bench-parts format lint unit runtime python-packages install
+.PHONY: help run build test fuzz bench bench-quick bench-parts soak format lint unit runtime python-packages install
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 17
@@ -40,6 +40,10 @@ bench-quick: runtime ## a short `make bench` (3 minutes); writes under target/be
 
 bench-parts: runtime ## time certificates, noise and inference (docs/measurements.md)
 	$(CARGO) bench --locked --bench certificate --bench noise --bench inference
+
+# ARGS="--minutes 5" makes a short run, which writes under target/soak. ARGS=--help lists the arguments.
+soak: runtime ## an hour under honest and abusive load; writes docs/soak.md, .json and .svg
+	$(CARGO) bench --locked --bench soak -- $(ARGS)
 
 format:
 	$(CARGO) fmt --check

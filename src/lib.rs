@@ -20,7 +20,7 @@
 //!
 //! The handler of a Predict checks the tensor and loads the live snapshot once. The classifier asks
 //! the scheduler to admit the rows, and then submits them: one row for each model, or one row for the
-//! standard model and a loop of votes for the robust model. Executor threads take the most urgent
+//! standard model and a loop of votes for the robust model. Executor threads take the next
 //! rows and run them on ONNX Runtime. `certificate` computes a radius from the outputs, the classifier
 //! mixes them, and the handler encodes the response. A ModelInfer of the Open Inference Protocol takes
 //! the same path with other conversions at both ends.

@@ -36,7 +36,8 @@ pub struct Args {
 
 fn known_case(text: &str) -> Result<String, String> {
     let known = CASES.iter().any(|(letter, _)| *letter == text);
-    known
-        .then(|| text.to_owned())
-        .ok_or_else(|| "the cases are a to j".to_owned())
+    known.then(|| text.to_owned()).ok_or_else(|| {
+        let letters: Vec<&str> = CASES.iter().map(|(letter, _)| *letter).collect();
+        format!("the cases are {}", letters.join(", "))
+    })
 }

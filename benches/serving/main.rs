@@ -1,4 +1,4 @@
-//! The serving benchmark: compares the server with ONNX Runtime alone, in ten cases.
+//! The serving benchmark: compares the server with ONNX Runtime alone, and with itself under attack.
 //!
 //! `make bench` measures every case and writes docs/benchmarks.md and docs/benchmarks.json.
 //! `make bench-quick` takes three minutes and writes under target/.
@@ -13,6 +13,7 @@ mod closed_loop;
 mod console;
 mod context;
 mod echo_server;
+mod http_get;
 mod inputs;
 mod interference;
 mod latency;
@@ -28,6 +29,10 @@ mod run_plan;
 mod server_process;
 mod statistics;
 mod testbed;
+
+#[path = "../attacks/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the soak uses the rest")]
+mod attacks;
 
 use std::path::{Path, PathBuf};
 

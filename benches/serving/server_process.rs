@@ -18,12 +18,16 @@ use crate::raw_client::{EncodedCall, connect};
 
 /// Both servers print this on standard error, followed by the address, when they serve.
 pub const READY_PREFIX: &str = "certimix is ready on ";
+/// The address of the metrics follows this in the same line.
+const METRICS_PREFIX: &str = "metrics on ";
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A running server. Dropping it kills the process.
 pub struct ServerProcess {
     child: Child,
     pub address: SocketAddr,
+    /// The address of the metrics and probes, if the server has one.
+    pub metrics: Option<SocketAddr>,
 }
 
 impl ServerProcess {
@@ -46,6 +50,7 @@ impl ServerProcess {
                 .spawn()
                 .with_context(|| format!("cannot start {}", program.display()))?,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            metrics: None,
         };
         interference::register_process(server.pid());
         let stderr = server.child.stderr.take().context("no stderr")?;
@@ -61,7 +66,11 @@ impl ServerProcess {
             match lines.recv_timeout(TIMEOUT) {
                 Ok(line) => match line.split_once(READY_PREFIX) {
                     Some((_, rest)) => {
-                        server.address = rest.split([',', ' ']).next().unwrap_or_default().parse()?;
+                        let first_word = |text: &str| text.split([',', ' ']).next().unwrap_or_default().parse();
+                        server.address = first_word(rest)?;
+                        if let Some((_, metrics)) = rest.split_once(METRICS_PREFIX) {
+                            server.metrics = Some(first_word(metrics)?);
+                        }
                         return Ok(server);
                     }
                     None => printed.push(line),

@@ -156,6 +156,17 @@ impl Testbed {
         self.tensors(ModelSet::Smoothed).into_iter().map(request).collect()
     }
 
+    /// A Predict with `rows` inputs of the bundled models.
+    pub fn large_predict_request(&self, rows: usize) -> PredictRequest {
+        let images: Vec<u8> = self.images.iter().cycle().take(rows).flatten().copied().collect();
+        let mut inputs = image_tensor(&images);
+        inputs.shape = vec![rows as i64, 3, 32, 32];
+        PredictRequest {
+            inputs: Some(inputs),
+            ..PredictRequest::default()
+        }
+    }
+
     fn tensors(&self, models: ModelSet) -> Vec<Tensor> {
         match models {
             ModelSet::Tiny => state_vectors().iter().map(|state| state_tensor(state)).collect(),

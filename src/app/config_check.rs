@@ -1,7 +1,7 @@
 //! Checks a configuration without serving it: each part by the code that the server runs at start.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpSocket;
@@ -15,7 +15,7 @@ use crate::classifier::{
 };
 use crate::domain::{Basis, Violations};
 use crate::live::EngineLoader;
-use crate::rpc::{AccessControl, CredentialsError, Listeners};
+use crate::rpc::{AccessControl, Listeners};
 use crate::settings::Settings;
 use crate::telemetry::Traces;
 
@@ -40,20 +40,12 @@ pub fn check_config(settings: &Settings, runtime: &Runtime) -> ConfigCheck {
     if let Err(error) = Traces::start(&settings.traces) {
         check.violations.add("traces.endpoint", error.to_string());
     }
-    let access = settings.access.files();
-    if check_regular(access.iter().map(|(key, path)| (*key, path.as_path())), &mut check)
-        && let Err(error) = AccessControl::new(&settings.access, wall_clock())
-    {
-        check.violations.0.extend(CredentialsError::into_violations(error).0);
+    let now = wall_clock();
+    match AccessControl::new(&settings.access, now) {
+        Ok(access) => check.warnings.0.extend(access.warnings(now).0),
+        Err(error) => check.violations.0.extend(error.into_violations().0),
     }
-    let models = &settings.models;
-    let manifests = [
-        ("models.standard", models.standard.as_path()),
-        ("models.robust", models.robust.as_path()),
-    ];
-    if check_regular(manifests.into_iter(), &mut check) {
-        check_models(settings, runtime, &mut check);
-    }
+    check_models(settings, runtime, &mut check);
     check
 }
 
@@ -66,19 +58,6 @@ pub fn check_config_offline(settings: &Settings) -> ConfigCheck {
         not_checked: found.absent,
         ..ConfigCheck::default()
     }
-}
-
-/// Whether no file is a pipe or a device: a read of one may block forever. A file that is absent, or
-/// a folder, is reported by its reader.
-fn check_regular<'a>(files: impl Iterator<Item = (&'static str, &'a Path)>, check: &mut ConfigCheck) -> bool {
-    let before = check.violations.0.len();
-    for (key, path) in files {
-        let is_regular = std::fs::metadata(path).map_or(true, |found| found.is_file() || found.is_dir());
-        check.violations.check(is_regular, key, || {
-            format!("cannot read {}: it is not a regular file", path.display())
-        });
-    }
-    check.violations.0.len() == before
 }
 
 /// Binds each address for a moment, without listening. An address in use is a warning: the server of
@@ -128,6 +107,7 @@ fn check_models(settings: &Settings, runtime: &Runtime, check: &mut ConfigCheck)
         callers: runtime.handle().clone(),
         observer: Arc::new(()),
         checks: LoadChecks::All,
+        digests: Arc::default(),
     };
     let engine = match loader.load(settings) {
         Ok(engine) => engine,

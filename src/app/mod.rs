@@ -9,11 +9,13 @@ mod components;
 mod config_check;
 mod error;
 mod health;
+mod memory_bound;
 mod model_lifecycle;
 mod observability;
 mod run;
 
 pub use config_check::{ConfigCheck, check_config, check_config_offline};
 pub use error::AppError;
+pub use memory_bound::{MemoryPart, memory_bound};
 pub use model_lifecycle::ReadyReport;
 pub use run::{ServerInputs, run};

@@ -54,8 +54,6 @@ impl Addresses {
 pub(super) struct ModelLifecycle {
     pub(super) settings: Settings,
     pub(super) source: SettingsSource,
-    /// The digests of the files that `settings` were read from.
-    pub(super) digests: ConfigDigests,
     pub(super) context: ReloaderContext,
     pub(super) health: rpc::HealthReporter,
     pub(super) addresses: Addresses,
@@ -72,14 +70,14 @@ impl ModelLifecycle {
         stop: impl Future<Output = ()>,
     ) -> Result<(), AppError> {
         let mut stop = std::pin::pin!(stop);
-        let engine = match self.load_until(stop.as_mut()).await {
+        let (digests, engine) = match self.load_until(stop.as_mut()).await {
             Some(loaded) => loaded?,
             None => return Ok(()),
         };
         let live = Arc::clone(&self.context.live);
         let alpha = self.settings.mixture.weights.alpha().get();
-        let reloader = Reloader::start(self.settings, self.source, self.digests, engine, self.context)
-            .map_err(LoadError::Invalid)?;
+        let reloader =
+            Reloader::start(self.settings, self.source, digests, engine, self.context).map_err(LoadError::Invalid)?;
         if let Ok(snapshot) = live.load() {
             self.health.set_serving(true).await;
             ready(ReadyReport {
@@ -102,10 +100,17 @@ impl ModelLifecycle {
         Ok(())
     }
 
-    /// Loads the models on a blocking thread; `None` if `stop` comes first.
-    async fn load_until(&self, stop: Pin<&mut impl Future<Output = ()>>) -> Option<Result<Arc<Engine>, AppError>> {
+    /// Loads the models on a blocking thread; `None` if `stop` comes first. The digests are those of
+    /// the files before the load: the first detection finds a change in between.
+    async fn load_until(
+        &self,
+        stop: Pin<&mut impl Future<Output = ()>>,
+    ) -> Option<Result<(ConfigDigests, Arc<Engine>), AppError>> {
         let (loader, settings) = (self.context.loader.clone(), self.settings.clone());
-        let loading = tokio::task::spawn_blocking(move || loader.load(&settings));
+        let loading = tokio::task::spawn_blocking(move || {
+            let digests = ConfigDigests::of(&settings, &loader.digests);
+            loader.load(&settings).map(|engine| (digests, engine))
+        });
         tokio::select! {
             loaded = loading => Some(match loaded {
                 Ok(loaded) => loaded.map_err(AppError::from),

@@ -63,6 +63,7 @@ impl Observability {
             live: Arc::clone(live),
             health: server.health.clone(),
             connections: Arc::clone(&server.connections),
+            memory: Arc::clone(&server.memory),
             access: Arc::clone(access),
             tracer: self.tracer(),
             logs: self.logs.clone(),

@@ -7,16 +7,17 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 
-use super::components::{prepare_components, wall_clock};
+use super::components::{access_reloader, log_filter_setter, wall_clock};
 use super::error::AppError;
+use super::memory_bound::memory_bound;
 use super::model_lifecycle::{Addresses, ModelLifecycle, ReadyReport};
 use super::observability::Observability;
 use crate::certificate::noise::NoiseSecret;
 use crate::classifier::{DrainDeadline, DrainSignal, LoadChecks, NoiseKeyGenerator};
-use crate::live::{ConfigDigests, ConfigObserver, CurrentSnapshot, EngineLoader, ReloaderContext, Snapshot};
+use crate::live::{ConfigObserver, CurrentSnapshot, EngineLoader, ReloaderContext, Snapshot};
 use crate::rpc::{self, AccessControl, Listeners};
 use crate::scheduler::ModelObserver;
-use crate::settings::{Settings, SettingsSource};
+use crate::settings::{ServerSettings, Settings, SettingsSource, memory_limit};
 use crate::telemetry::LogHandle;
 
 /// The inputs of a server.
@@ -54,10 +55,9 @@ pub async fn run(
     // The metrics port comes first: a scrape can watch the models load.
     let mut observability = Observability::start(settings, start.logs.clone())?;
     let addresses = Addresses::new(&start.listeners, observability.metrics_address);
-    // The digests are taken before the files are read: the first detection finds a change in between.
-    let digests = ConfigDigests::of(settings);
     let access = Arc::new(AccessControl::new(&settings.access, wall_clock())?);
     let live = Arc::new(CurrentSnapshot::new(settings));
+    log_memory_limits(&settings.server);
     let (close, closed) = oneshot::channel::<()>();
     let serving = rpc::serve(
         start.listeners,
@@ -77,12 +77,12 @@ pub async fn run(
         context: ReloaderContext {
             live: Arc::clone(&live),
             loader,
-            prepare_components: prepare_components(start.logs, access),
+            access: access_reloader(access),
+            set_log_filter: log_filter_setter(start.logs),
             observer: Arc::clone(&observability.metrics) as Arc<dyn ConfigObserver>,
         },
         settings: start.settings,
         source: start.source,
-        digests,
         health: serving.health,
         addresses,
         reload: start.reload,
@@ -105,6 +105,18 @@ pub async fn run(
     Ok(())
 }
 
+/// Logs what callers can make this server hold.
+fn log_memory_limits(server: &ServerSettings) {
+    let worst_case_bytes: usize = memory_bound(server).iter().map(|part| part.bytes).sum();
+    tracing::info!(
+        request_memory_bytes = server.request_memory_bytes,
+        worst_case_bytes,
+        memory_limit_bytes = memory_limit(),
+        "memory limits of requests (server.request_memory_bytes), and of everything that callers can make the server \
+         hold beside its models"
+    );
+}
+
 /// The loader of engines, which wake their callers on this runtime.
 fn loader(secret: NoiseSecret, drain_deadline: DrainDeadline, observer: Arc<dyn ModelObserver>) -> EngineLoader {
     EngineLoader {
@@ -113,6 +125,7 @@ fn loader(secret: NoiseSecret, drain_deadline: DrainDeadline, observer: Arc<dyn 
         callers: Handle::current(),
         observer,
         checks: LoadChecks::UntilRefused,
+        digests: Arc::default(),
     }
 }
 

@@ -43,7 +43,7 @@ pub use error::ClassifierError;
 pub use mixed_classifier::MixedClassifier;
 pub use models::{Engine, EngineConfig, LoadChecks, LoadError, ModelError, ModelSummary, OfflineCheck, check_offline};
 pub use request_predictions::RequestPredictions;
-pub use shadow::{RADIUS_BOUNDS, RadiusHistogram, ShadowCounts, ShadowReport, ShadowRow};
+pub use shadow::{MAX_SHADOW_QUEUE_BYTES, RADIUS_BOUNDS, RadiusHistogram, ShadowCounts, ShadowReport, ShadowRow};
 pub use smoothing::NoiseKeyGenerator;
 pub use smoothing::target_radius::{PredictTarget, TargetRadius};
 pub use vote_replay::VoteReplayer;

@@ -12,7 +12,7 @@ use super::output::{self, SilentExit};
 use crate::app::{self, ReadyReport, ServerInputs};
 use crate::certificate::noise::NoiseSecret;
 use crate::rpc::{self, Listeners};
-use crate::settings::{LogFormat, Settings, SettingsSource};
+use crate::settings::{LogFormat, Settings, SettingsSource, environment_variables};
 use crate::telemetry::LogHandle;
 use crate::{shutdown, telemetry};
 
@@ -36,9 +36,13 @@ pub(super) struct ServeArgs {
 /// cannot be interrupted.
 const LOADING_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How many tasks a thread polls before it looks for new events. A caller whose bytes have come, or
+/// whose models have answered, waits for so many tasks of other callers at most.
+const TASKS_BETWEEN_EVENTS: u32 = 7;
+
 /// Runs the server until a signal stops it.
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
-    let source = SettingsSource::new(&args.config, std::env::vars());
+    let source = SettingsSource::new(&args.config, environment_variables());
     let settings = source.parse(&source.read()?)?;
     let log_format = settings.log.format;
     telemetry::log_panics();
@@ -70,7 +74,11 @@ fn run_with_logs(settings: Settings, source: SettingsSource, logs: LogHandle) ->
     // A single thread is the current one: a multi-threaded runtime with one worker would pass all
     // work between two threads.
     let mut builder = match settings.server.threads {
-        1 => Builder::new_current_thread(),
+        1 => {
+            let mut builder = Builder::new_current_thread();
+            builder.global_queue_interval(TASKS_BETWEEN_EVENTS);
+            builder
+        }
         threads => {
             let mut builder = Builder::new_multi_thread();
             builder.worker_threads(threads);
@@ -79,6 +87,7 @@ fn run_with_logs(settings: Settings, source: SettingsSource, logs: LogHandle) ->
     };
     let runtime = builder
         .enable_all()
+        .event_interval(TASKS_BETWEEN_EVENTS)
         .build()
         .context("server.threads: cannot start the server's threads")?;
     let result = runtime.block_on(serve(settings, source, logs));

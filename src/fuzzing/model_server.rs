@@ -75,9 +75,12 @@ async fn start(folder: &Path, standard: &str, robust: &str) -> Channel {
     };
     let (ready, is_ready) = oneshot::channel();
     let never = std::future::pending::<()>();
-    let server = tokio::spawn(app::run(inputs, |_| drop(ready.send(())), never));
+    let on_ready = |report| {
+        let _ = ready.send(report);
+    };
+    let server = tokio::spawn(app::run(inputs, on_ready, never));
     match tokio::time::timeout(START_TIMEOUT, is_ready).await {
-        Ok(Ok(())) => endpoint.connect_lazy(),
+        Ok(Ok(_)) => endpoint.connect_lazy(),
         Ok(Err(_)) => panic!("the server ended: {:?}", server.await),
         Err(_) => panic!("the server does not start"),
     }

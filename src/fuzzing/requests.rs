@@ -61,8 +61,19 @@ static SERVERS: LazyLock<Mutex<[ModelServer; 2]>> = LazyLock::new(|| {
 ///
 /// Every call ends, no error is the server's, and every answer is consistent.
 pub(super) fn requests(data: &[u8]) {
+    if let Err(status) = send(data) {
+        let is_ours = matches!(status.code(), Code::Internal | Code::Unknown | Code::DataLoss);
+        assert!(!is_ours, "{status:?}");
+    }
+}
+
+/// Sends a message as [`requests`] does, and returns the number of answers.
+///
+/// # Errors
+/// The status of the call.
+pub(super) fn send(data: &[u8]) -> Result<usize, Status> {
     let Some((&options, message)) = data.split_first() else {
-        return;
+        return Ok(0);
     };
     let method = METHODS[usize::from(options & 0x1f) % METHODS.len()];
     let copies = usize::from((options & !SMOOTHED) >> COPIES_SHIFT) + 1;
@@ -70,19 +81,14 @@ pub(super) fn requests(data: &[u8]) {
     let server = &servers[usize::from(options & SMOOTHED != 0)];
     let messages = vec![Bytes::copy_from_slice(message); copies];
     let called = call(server, method, messages);
-    let called = server
-        .runtime
-        .block_on(async { tokio::time::timeout(CALL_TIMEOUT, called).await });
-    let Ok(called) = called else {
-        panic!("{method} does not end");
-    };
-    if let Err(status) = called {
-        let is_ours = matches!(status.code(), Code::Internal | Code::Unknown | Code::DataLoss);
-        assert!(!is_ours, "{method}: {status:?}");
+    let called = async { tokio::time::timeout(CALL_TIMEOUT, called).await };
+    match server.runtime.block_on(called) {
+        Ok(called) => called,
+        Err(_) => panic!("{method} does not end"),
     }
 }
 
-async fn call(server: &ModelServer, method: &'static str, messages: Vec<Bytes>) -> Result<(), Status> {
+async fn call(server: &ModelServer, method: &'static str, messages: Vec<Bytes>) -> Result<usize, Status> {
     let mut client = Grpc::new(server.channel.clone());
     client
         .ready()
@@ -108,5 +114,5 @@ async fn call(server: &ModelServer, method: &'static str, messages: Vec<Bytes>) 
         }
     }
     check_answer(method, &messages, &received);
-    Ok(())
+    Ok(received.len())
 }

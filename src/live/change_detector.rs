@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::config_digests::{ConfigDigests, files_of};
+use tokio::sync::watch;
+
+use super::config_digests::{ConfigDigests, model_files};
 use super::draining_engines::DrainingEngines;
-use super::prepare::{self, EngineLoader, PrepareComponents, Prepared, ReloadError};
+use super::prepare::{self, EngineLoader, Prepared, ReloadError};
 use crate::classifier::Engine;
-use crate::settings::{self, Settings, SettingsSource};
+use crate::settings::{self, AccessSettings, Settings, SettingsSource, check_reload};
 
 /// A file whose writer has closed it is complete if it is still the same after this time.
 const SETTLE_TIME_CLOSED: Duration = Duration::from_millis(2);
@@ -32,7 +34,6 @@ pub(super) enum Detection {
 pub(super) struct ChangeDetector {
     pub(super) source: SettingsSource,
     pub(super) loader: EngineLoader,
-    pub(super) prepare_components: PrepareComponents,
     /// The settings in force.
     pub(super) current: Settings,
     /// The engine that serves.
@@ -40,6 +41,9 @@ pub(super) struct ChangeDetector {
     /// The contents at the last detection.
     pub(super) last_digests: ConfigDigests,
     pub(super) draining: DrainingEngines,
+    /// Receives the TLS and token settings of a file that a running server can apply, before the
+    /// models are prepared: they do not wait for the models.
+    pub(super) wanted_access: watch::Sender<AccessSettings>,
 }
 
 impl ChangeDetector {
@@ -62,20 +66,18 @@ impl ChangeDetector {
             }
         };
         let parsed = self.source.parse(&text);
-        let files = parsed.as_ref().map_or_else(|_| files_of(&self.current), files_of);
-        let contents = ConfigDigests::new(&text, &files);
+        let files = parsed.as_ref().map_or_else(|_| model_files(&self.current), model_files);
+        if force {
+            self.loader.digests.retain(&[]);
+        }
+        let contents = ConfigDigests::new(&text, &files, &self.loader.digests);
         if contents == self.last_digests && !force {
             return Detection::Unchanged;
         }
         let prepared = parsed.map_err(ReloadError::from).and_then(|next| {
-            prepare::prepare(
-                next,
-                &self.current,
-                &self.engine,
-                &self.loader,
-                &self.prepare_components,
-                &self.draining,
-            )
+            check_reload(&self.current, &next)?;
+            self.wanted_access.send_replace(next.access.clone());
+            prepare::prepare(next, &self.engine, &self.loader, &self.draining)
         });
         match prepared {
             Ok(prepared) => Detection::Changed(contents, Box::new(prepared)),

@@ -1,13 +1,11 @@
 //! Prepares a config change. This may fail, and it changes nothing that serves.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use thiserror::Error;
 use tokio::runtime::Handle;
 
-use super::config_digests::files_of;
 use super::draining_engines::DrainingEngines;
 use super::snapshot::Snapshot;
 use crate::classifier::{
@@ -15,7 +13,7 @@ use crate::classifier::{
 };
 use crate::domain::Violations;
 use crate::scheduler::ModelObserver;
-use crate::settings::{self, Settings, check_reload};
+use crate::settings::{self, FileDigests, Settings, described_keys};
 
 /// Loads engines. Its fields belong to the process and outlive each engine.
 #[derive(Clone)]
@@ -30,13 +28,12 @@ pub struct EngineLoader {
     pub observer: Arc<dyn ModelObserver>,
     /// Whether a load goes on after a violation.
     pub checks: LoadChecks,
+    /// The digests of the files that models are loaded from.
+    pub digests: Arc<FileDigests>,
 }
 
-/// Swaps in the components that were prepared beside the models. Cannot fail.
-pub type Commit = Box<dyn FnOnce() + Send>;
-
-/// Prepares the components beside the models: TLS certificates, tokens and the log filter.
-pub type PrepareComponents = Arc<dyn Fn(&Settings) -> Result<Commit, Violations> + Send + Sync>;
+/// Replaces the log filter. It cannot fail: the settings have parsed the filter.
+pub type SetLogFilter = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Why a config change is rejected.
 #[derive(Debug, Error)]
@@ -87,7 +84,7 @@ impl EngineLoader {
         serving: &Arc<Engine>,
         draining: &DrainingEngines,
     ) -> Result<Arc<Engine>, ReloadError> {
-        let read = EngineConfig::read(settings).map_err(LoadError::Invalid)?;
+        let read = EngineConfig::read(settings, &self.digests).map_err(LoadError::Invalid)?;
         if read == *serving.config() {
             return Ok(Arc::clone(serving));
         }
@@ -112,44 +109,24 @@ fn rejected(key: &str, reason: String) -> ReloadError {
     ReloadError::Rejected(Violations::one(key, reason))
 }
 
-/// Rejects anything but regular files: a read of a pipe would block every later reload.
-fn check_regular(files: &[PathBuf]) -> Result<(), ReloadError> {
-    match files
-        .iter()
-        .find(|file| std::fs::metadata(file).is_ok_and(|found| !found.is_file()))
-    {
-        Some(file) => Err(rejected("file", format!("{} is not a regular file", file.display()))),
-        None => Ok(()),
-    }
-}
-
 /// A config change that is ready to be swapped in.
 pub(super) struct Prepared {
     pub(super) settings: Settings,
     pub(super) engine: Arc<Engine>,
-    pub(super) commit: Commit,
 }
 
-/// Prepares the change from the settings `current` with the engine `serving` to `next`.
+/// Prepares the change from the engine `serving` to the settings `next`, which a running server can
+/// apply.
 pub(super) fn prepare(
     next: Settings,
-    current: &Settings,
     serving: &Arc<Engine>,
     loader: &EngineLoader,
-    prepare_components: &PrepareComponents,
     draining: &DrainingEngines,
 ) -> Result<Prepared, ReloadError> {
-    check_reload(current, &next)?;
-    check_regular(&files_of(&next))?;
-    let commit = prepare_components(&next)?;
     let engine = loader.engine_for(&next, serving, draining)?;
     // The reloader builds the snapshot: only it has the alpha at which a ramp starts.
     engine.check_settings(&next)?;
-    Ok(Prepared {
-        settings: next,
-        engine,
-        commit,
-    })
+    Ok(Prepared { settings: next, engine })
 }
 
 /// The snapshot that requests read under `settings`.
@@ -160,11 +137,16 @@ pub(super) fn snapshot(engine: &Arc<Engine>, settings: &Settings) -> Result<Snap
     })
 }
 
-/// The keys whose values differ, each as `key: old -> new`.
+/// The keys whose values differ, each as `key: old -> new`. The value of a secret is not shown.
 pub(super) fn differences(from: &BTreeMap<String, String>, to: &BTreeMap<String, String>) -> String {
+    let described = described_keys();
+    let is_secret = |name: &str| described.iter().any(|key| key.name == name && key.is_secret);
     let changed = to.iter().filter_map(|(key, new)| {
         let old = from.get(key)?;
-        (old != new).then(|| format!("{key}: {old} -> {new}"))
+        (old != new).then(|| match is_secret(key) {
+            true => format!("{key}: changed"),
+            false => format!("{key}: {old} -> {new}"),
+        })
     });
     changed.collect::<Vec<_>>().join(", ")
 }

@@ -1,23 +1,27 @@
 //! The reload loop: watch the files, prepare each change, swap it in.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::MissedTickBehavior;
 
+use super::access_reload::{GuardRemoval, SharedAccessReloader};
+use super::access_watch::{AccessNews, AccessWatch};
 use super::alpha_ramp::AlphaRamp;
 use super::change_detector::{ChangeDetector, Detection};
-use super::config_digests::{ConfigDigests, files_of};
+use super::config_digests::ConfigDigests;
 use super::draining_engines::DrainingEngines;
-use super::prepare::{self, EngineLoader, PrepareComponents, Prepared, ReloadError, differences};
+use super::folder_watch::FolderWatch;
+use super::prepare::{self, EngineLoader, Prepared, ReloadError, SetLogFilter, differences};
 use super::snapshot::{CurrentSnapshot, Snapshot};
 use super::status::ConfigStatus;
 use crate::certificate::MixingWeights;
 use crate::classifier::{Engine, PredictTarget};
 use crate::domain::Violations;
-use crate::settings::{ChangeHint, FileWatcher, Settings, SettingsSource};
+use crate::settings::{AccessSettings, ChangeHint, ConfigFile, FileWatcher, Settings, SettingsSource};
 
 /// How often the reloader compares the files without a file-system event.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
@@ -41,8 +45,28 @@ pub struct Reloader {
     /// The time of the next retry of a rejected change, and the delay before that retry.
     retry: Option<(Instant, Duration)>,
     draining: DrainingEngines,
+    /// TLS and tokens.
+    access: AccessWatch,
+    /// The TLS and token settings that detections accept.
+    wanted_access: watch::Sender<AccessSettings>,
     /// The health of the engine that serves.
     health: watch::Sender<watch::Receiver<bool>>,
+}
+
+/// A detection that runs on a blocking thread.
+struct RunningDetection {
+    task: JoinHandle<Detection>,
+    /// Whether a caller has requested it.
+    requested: bool,
+}
+
+/// What asks for the next detection.
+#[derive(Default)]
+struct Wanted {
+    /// A file may have changed, or the poll is due.
+    detection: bool,
+    /// A caller has requested a reload.
+    requested: bool,
 }
 
 /// Everything that a reloader works with, besides the settings and the engine.
@@ -51,8 +75,10 @@ pub struct ReloaderContext {
     pub live: Arc<CurrentSnapshot>,
     /// Loads engines.
     pub loader: EngineLoader,
-    /// Prepares the components beside the models.
-    pub prepare_components: PrepareComponents,
+    /// Reloads TLS and tokens.
+    pub access: SharedAccessReloader,
+    /// Replaces the log filter.
+    pub set_log_filter: SetLogFilter,
     /// Receives the result of each change.
     pub observer: Arc<dyn ConfigObserver>,
 }
@@ -68,6 +94,12 @@ pub trait ConfigObserver: Send + Sync {
     fn unchanged(&self);
     /// A change was rejected and is pending.
     fn rejected(&self);
+    /// TLS or tokens are new in force.
+    fn access_reloaded(&self);
+    /// TLS files or tokens were rejected.
+    fn access_rejected(&self);
+    /// Whether the files hold a change that is not in force.
+    fn pending(&self, status: &ConfigStatus);
 }
 
 impl Reloader {
@@ -92,6 +124,8 @@ impl Reloader {
         report_target_cap(target, &settings);
         Ok(Self {
             source,
+            access: AccessWatch::new(Arc::clone(&context.access), settings.access.clone()),
+            wanted_access: watch::Sender::new(settings.access.clone()),
             context,
             weights: settings.mixture.weights,
             settings,
@@ -121,64 +155,129 @@ impl Reloader {
             }
             changed_by_hint.notify_one();
         };
-        let mut watch = match FileWatcher::start(self.source.path(), on_hint) {
-            Ok(watch) => Some(watch),
-            Err(reason) => {
+        let watcher = FileWatcher::start(self.source.path(), on_hint)
+            .inspect_err(|reason| {
                 tracing::warn!(reason, interval = ?POLL_INTERVAL, "cannot watch the config files; polling them");
-                None
-            }
-        };
-        self.watch_named_files(watch.as_mut());
-        // The files may have changed before the watch started.
-        changed.notify_one();
+            })
+            .ok();
+        let mut watch = FolderWatch::new(watcher, self.source.path());
+        watch.update(&self.settings, self.access_files()).await;
+        // The first tick comes at once: the files may have changed before the watch started.
+        let mut poll = tokio::time::interval(POLL_INTERVAL);
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut wanted_access = self.wanted_access.subscribe();
+        let (mut wanted, mut running) = (Wanted::default(), None);
         loop {
             let next_step = self.ramp.as_ref().map(AlphaRamp::next_step);
-            let requested = tokio::select! {
+            let mut requested = false;
+            tokio::select! {
                 () = sleep_until(next_step) => {
                     self.advance_ramp();
                     continue;
                 }
-                () = changed.notified() => false,
-                () = reload.notified() => true,
-                () = tokio::time::sleep(POLL_INTERVAL) => false,
-            };
-            let retry_due = self.retry.is_some_and(|(at, _)| at <= Instant::now());
-            // The caller requests a reload after it has written the file.
-            let closed = closed.swap(false, Ordering::Relaxed) || requested;
-            self.detect(requested, retry_due, closed).await;
-            self.watch_named_files(watch.as_mut());
+                ended = end_of(&mut running) => self.finish_detection(ended).await,
+                Ok(()) = wanted_access.changed() => {
+                    self.access.wanted = wanted_access.borrow_and_update().clone();
+                }
+                () = changed.notified() => wanted.detection = true,
+                () = reload.notified() => requested = true,
+                _ = poll.tick() => wanted.detection = true,
+            }
+            // A detection may load models for minutes. TLS and tokens do not wait for it.
+            self.check_access(requested).await;
+            wanted.requested |= requested;
+            if running.is_none() && (wanted.detection || wanted.requested) {
+                // The caller requests a reload after it has written the file.
+                let is_closed = closed.swap(false, Ordering::Relaxed) || wanted.requested;
+                running = Some(self.start_detection(wanted.requested, is_closed));
+                wanted = Wanted::default();
+            }
+            watch.update(&self.settings, self.access_files()).await;
         }
     }
 
-    /// Watches the files that the settings in force name.
-    fn watch_named_files(&self, watch: Option<&mut FileWatcher>) {
-        let Some(watch) = watch else { return };
-        let files = files_of(&self.settings);
-        let all = files.iter().map(PathBuf::as_path).chain([self.source.path()]);
-        for failure in watch.set_files(all) {
-            tracing::debug!(failure, "cannot watch a folder");
-        }
+    /// The TLS files and tokens in force and wanted.
+    fn access_files(&self) -> Vec<ConfigFile> {
+        [self.access.reloader().files(), self.access.wanted.config_files()].concat()
     }
 
-    async fn detect(&mut self, requested: bool, retry_due: bool, closed: bool) {
+    /// Reads the files and prepares the change, on a blocking thread.
+    fn start_detection(&self, requested: bool, closed: bool) -> RunningDetection {
+        let retry_due = self.retry.is_some_and(|(at, _)| at <= Instant::now());
         let detector = ChangeDetector {
             source: self.source.clone(),
             loader: self.context.loader.clone(),
-            prepare_components: Arc::clone(&self.context.prepare_components),
             current: self.settings.clone(),
             engine: Arc::clone(&self.engine),
             last_digests: self.last_digests.clone(),
             draining: self.draining.clone(),
+            wanted_access: self.wanted_access.clone(),
         };
-        match tokio::task::spawn_blocking(move || detector.detect(requested || retry_due, closed)).await {
+        let task = tokio::task::spawn_blocking(move || detector.detect(requested || retry_due, closed));
+        RunningDetection { task, requested }
+    }
+
+    async fn finish_detection(&mut self, (result, requested): (Result<Detection, JoinError>, bool)) {
+        match result {
             Ok(Detection::Unchanged) => {}
             Ok(Detection::Invalid(contents, error)) => self.reject(contents, &error, requested),
             Ok(Detection::Changed(contents, prepared)) if self.is_in_force(&contents, &prepared) => {
-                self.commit_unchanged(*prepared);
+                self.report_unchanged();
             }
-            Ok(Detection::Changed(contents, prepared)) => self.put_in_force(contents, *prepared),
+            Ok(Detection::Changed(contents, prepared)) => self.put_in_force(contents, *prepared).await,
             Err(error) => tracing::error!(%error, "config change detection failed"),
         }
+    }
+
+    /// Puts TLS files and tokens in force, and reports what is new.
+    async fn check_access(&mut self, requested: bool) {
+        // A guard goes only with the whole change that removes it.
+        let removal = match self.access.wanted == self.settings.access {
+            true => GuardRemoval::Allowed,
+            false => GuardRemoval::Deferred,
+        };
+        let news = self.access.check(removal, requested).await;
+        self.report_access(news);
+    }
+
+    fn report_access(&self, news: AccessNews) {
+        for warning in &news.warnings.0 {
+            tracing::warn!(
+                key = warning.field,
+                reason = warning.message,
+                "the access files need attention"
+            );
+        }
+        if !news.applied.is_empty() {
+            let applied = news.applied.join(", ");
+            tracing::info!(
+                applied,
+                "TLS files or tokens reloaded; they do not wait for the rest of a change"
+            );
+            self.context
+                .live
+                .set_status(self.context.live.status().access_reloaded());
+            self.context.observer.access_reloaded();
+        }
+        let Some(violations) = news.violations else { return };
+        if violations.0.is_empty() {
+            tracing::info!("the TLS files and tokens in force are those of the files");
+        } else {
+            tracing::error!(
+                "TLS files or tokens rejected; the previous ones stay in force, so a token or an authority that was removed \
+                 is still accepted:\n{violations}"
+            );
+        }
+        if news.is_reminder {
+            return;
+        }
+        if !violations.0.is_empty() {
+            self.context.observer.access_rejected();
+        }
+        let status = self.context.live.status();
+        let status = status.access_checked(self.last_digests.file_sha256.clone(), violations);
+        self.context.observer.pending(&status);
+        self.context.live.set_status(status);
     }
 
     fn reject(&mut self, contents: ConfigDigests, error: &ReloadError, requested: bool) {
@@ -199,10 +298,10 @@ impl Reloader {
             return;
         }
         tracing::error!("config change rejected; the previous config stays in force: {error}");
-        self.context
-            .live
-            .set_status(status.rejected(self.last_digests.file_sha256.clone(), violations));
+        let status = status.rejected(self.last_digests.file_sha256.clone(), violations);
         self.context.observer.rejected();
+        self.context.observer.pending(&status);
+        self.context.live.set_status(status);
     }
 
     /// Whether the files with `contents` are already in force.
@@ -211,19 +310,14 @@ impl Reloader {
         *contents == self.last_digests && accepted && Arc::ptr_eq(&self.engine, &prepared.engine)
     }
 
-    /// Commits the components of a requested reload that changed no setting.
-    fn commit_unchanged(&self, prepared: Prepared) {
-        (prepared.commit)();
+    /// Reports a requested reload that found no change.
+    fn report_unchanged(&self) {
         self.context.observer.unchanged();
         tracing::info!("config unchanged");
     }
 
-    fn put_in_force(&mut self, contents: ConfigDigests, prepared: Prepared) {
-        let Prepared {
-            settings,
-            engine,
-            commit,
-        } = prepared;
+    async fn put_in_force(&mut self, contents: ConfigDigests, prepared: Prepared) {
+        let Prepared { settings, engine } = prepared;
         // A change of other keys does not restart a ramp.
         let same_target = self.settings.mixture.weights == settings.mixture.weights
             && self.settings.tuning.alpha_ramp == settings.tuning.alpha_ramp;
@@ -253,7 +347,11 @@ impl Reloader {
         let target = snapshot
             .classifier
             .predict_target_with(settings.mixture.weights.alpha().get());
-        commit();
+        // A guard that the change removes goes with it, and not before.
+        self.access.wanted = settings.access.clone();
+        let news = self.access.check(GuardRemoval::Allowed, false).await;
+        self.report_access(news);
+        (self.context.set_log_filter)(&settings.log.filter);
         let status = Arc::new(self.context.live.status().reloaded(&settings));
         self.context.observer.in_force(&snapshot, &status);
         self.context.observer.reloaded();
@@ -296,6 +394,18 @@ impl Reloader {
             );
         }
     }
+}
+
+/// The result of the running detection, and whether a caller has requested it. Without one, waits
+/// forever.
+async fn end_of(running: &mut Option<RunningDetection>) -> (Result<Detection, JoinError>, bool) {
+    let Some(detection) = running else {
+        return std::future::pending().await;
+    };
+    let result = (&mut detection.task).await;
+    let requested = detection.requested;
+    *running = None;
+    (result, requested)
 }
 
 /// Sleeps until `instant`, or forever without one.

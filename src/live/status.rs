@@ -20,6 +20,20 @@ pub struct ConfigStatus {
     pub reloads: u64,
     /// Changes that were rejected since the process started.
     pub failed_reloads: u64,
+    /// Why the files as they are now are not in force; `None` if they are. TLS and tokens are not
+    /// part of it.
+    pub pending: Option<PendingError>,
+    /// TLS and tokens, which are reloaded on their own.
+    pub access: AccessStatus,
+}
+
+/// The state of TLS and tokens.
+#[derive(Debug, Clone, Default)]
+pub struct AccessStatus {
+    /// Changes that came into force since the process started.
+    pub reloads: u64,
+    /// Changes that were rejected since the process started.
+    pub failed_reloads: u64,
     /// Why the files as they are now are not in force; `None` if they are.
     pub pending: Option<PendingError>,
 }
@@ -45,7 +59,35 @@ impl ConfigStatus {
             reloads: 0,
             failed_reloads: 0,
             pending: None,
+            access: AccessStatus::default(),
         }
+    }
+
+    /// Whether a file holds a change that is not in force, so that a restart would fail.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        self.pending.is_some() || self.access.pending.is_some()
+    }
+
+    /// After TLS or tokens have come into force.
+    pub(super) fn access_reloaded(&self) -> Self {
+        let mut next = self.clone();
+        next.access.reloads += 1;
+        next
+    }
+
+    /// With `violations` of the TLS files and the tokens, in the settings file with this SHA-256.
+    /// None of them means that the files are in force.
+    pub(super) fn access_checked(&self, file_sha256: String, violations: Violations) -> Self {
+        let mut next = self.clone();
+        let is_rejected = !violations.0.is_empty();
+        next.access.failed_reloads += u64::from(is_rejected);
+        next.access.pending = is_rejected.then(|| PendingError {
+            file_sha256,
+            since: wall_clock(),
+            violations,
+        });
+        next
     }
 
     /// After `settings` have come into force.
@@ -53,6 +95,7 @@ impl ConfigStatus {
         Self {
             reloads: self.reloads + 1,
             failed_reloads: self.failed_reloads,
+            access: self.access.clone(),
             ..Self::starting(settings)
         }
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::manifest_format::{OutputKind, RawConstantOf, RawGuarantee, RawInput, RawManifest, RawNorm};
 use super::{OnnxError, proof_record};
 use crate::domain::{Float32Range, InputSpec, ModelGuarantee, Violations};
+use crate::settings::{ConfigFileKind, read_config_text, toml_error_text};
 
 /// A manifest whose values are checked, without regard to the ONNX file.
 #[derive(Debug, Clone)]
@@ -53,7 +54,7 @@ impl Manifest {
     /// # Errors
     /// If it cannot be read or parsed, or with every violation of its values.
     pub fn read(path: &Path) -> Result<Self, OnnxError> {
-        let text = std::fs::read_to_string(path).map_err(|error| OnnxError::Unreadable {
+        let text = read_config_text(ConfigFileKind::Manifest, path).map_err(|error| OnnxError::Unreadable {
             file_kind: "the manifest",
             path: path.to_path_buf(),
             reason: error.to_string(),
@@ -64,7 +65,7 @@ impl Manifest {
         };
         let raw: RawManifest = toml::from_str(&text).map_err(|error| {
             let mut violations = Violations::default();
-            violations.add("toml", error.to_string().trim().replace('\n', "\n    "));
+            violations.add("toml", toml_error_text(&text, &error));
             invalid(violations)
         })?;
         let manifest = check_values(raw, path, text).map_err(invalid)?;
@@ -92,7 +93,12 @@ pub(super) fn check_values(raw: RawManifest, path: &Path, text: String) -> Resul
     violations.check(
         sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit()),
         "sha256",
-        || format!("expected 64 hexadecimal digits, found \"{}\"", raw.sha256),
+        || {
+            format!(
+                "expected 64 hexadecimal digits, found {} characters",
+                raw.sha256.chars().count()
+            )
+        },
     );
     violations.check(raw.labels.len() >= 2, "labels", || {
         format!("expected at least 2 classes, found {}", raw.labels.len())
@@ -104,7 +110,7 @@ pub(super) fn check_values(raw: RawManifest, path: &Path, text: String) -> Resul
         range: [low, high],
     } = raw.input;
     violations.check(dtype == "float32", "input.dtype", || {
-        format!("expected \"float32\", found \"{dtype}\"")
+        "expected \"float32\", found another string".to_owned()
     });
     let dimension = shape
         .iter()

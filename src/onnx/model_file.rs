@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 use super::graph::{ModelFileError, check_deterministic, decode_self_contained_model, prove_row_independence};
 use super::{Manifest, OnnxError};
 use crate::domain::{InputSpec, hex};
+use crate::settings::{ConfigFileError, ConfigFileKind, FileDigests, read_config_file};
 
 /// The bytes of an ONNX file, checked against its manifest and the rules for graphs.
 #[derive(Debug)]
@@ -25,21 +26,10 @@ impl ModelFile {
     /// cannot be served.
     pub fn read(manifest: Manifest) -> Result<Self, OnnxError> {
         let file = || manifest.file.clone();
-        let bytes = std::fs::read(&manifest.file).map_err(|error| OnnxError::Unreadable {
-            file_kind: "the ONNX file",
-            path: file(),
-            reason: error.to_string(),
-        })?;
+        let bytes =
+            read_config_file(ConfigFileKind::Model, &manifest.file).map_err(|error| unreadable(&manifest, &error))?;
         let bytes = Bytes::from(bytes);
-        let found = hex(&Sha256::digest(&bytes));
-        if found != manifest.sha256 {
-            return Err(OnnxError::ChecksumMismatch {
-                file: file(),
-                manifest: manifest.path.clone(),
-                expected: manifest.sha256,
-                found,
-            });
-        }
+        check_checksum(&manifest, hex(&Sha256::digest(&bytes)))?;
         let graph = decode_self_contained_model(bytes.clone()).map_err(|reason| match reason {
             ModelFileError::InvalidModel(reason) => OnnxError::InvalidModel { file: file(), reason },
             ModelFileError::ExternalTensor { tensor, location } => OnnxError::ExternalData {
@@ -56,5 +46,35 @@ impl ModelFile {
             bytes,
             one_row_reason,
         })
+    }
+}
+
+/// Checks that the ONNX file on the disk is the one that `manifest` describes, without loading it.
+/// `digests` remembers the file while it does not change.
+///
+/// # Errors
+/// If the file cannot be read, or has another checksum.
+pub fn check_model_file(manifest: &Manifest, digests: &FileDigests) -> Result<(), OnnxError> {
+    let found = digests.sha256(ConfigFileKind::Model, &manifest.file);
+    check_checksum(manifest, found.map_err(|error| unreadable(manifest, &error))?)
+}
+
+fn check_checksum(manifest: &Manifest, found: String) -> Result<(), OnnxError> {
+    if found == manifest.sha256 {
+        return Ok(());
+    }
+    Err(OnnxError::ChecksumMismatch {
+        file: manifest.file.clone(),
+        manifest: manifest.path.clone(),
+        expected: manifest.sha256.clone(),
+        found,
+    })
+}
+
+fn unreadable(manifest: &Manifest, error: &ConfigFileError) -> OnnxError {
+    OnnxError::Unreadable {
+        file_kind: "the ONNX file",
+        path: manifest.file.clone(),
+        reason: error.to_string(),
     }
 }

@@ -2,7 +2,6 @@
 //! `lipschitz.onnx`. The prover of `models/certimix_models` states in it what it has proved about
 //! exactly that file, and signs the statement.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use ring::signature::{ED25519, UnparsedPublicKey};
@@ -10,9 +9,7 @@ use serde::Deserialize;
 
 use super::OnnxError;
 use crate::domain::{ProofKey, bytes_of_hex};
-
-/// The largest accepted record, in bytes.
-const MAX_BYTES: u64 = 64 << 10;
+use crate::settings::{ConfigFile, ConfigFileKind, json_error_text, read_config_file, read_config_text};
 
 /// The JSON format of a record.
 #[derive(Deserialize)]
@@ -49,22 +46,26 @@ pub(super) fn path_beside(onnx: &Path) -> PathBuf {
     onnx.with_extension("proof.json")
 }
 
-/// Returns the path of the record of the model with the manifest at `manifest`. The record may not
-/// exist. Returns `None` if the manifest names no file.
+/// Returns the files that a load of the model with the manifest at `manifest` reads after the
+/// manifest: the ONNX file and its proof record. They may not exist. Returns nothing if the manifest
+/// names no file.
 ///
-/// The configuration reload watches this path. It does not report errors of the manifest, because
+/// The configuration reload watches these files. It does not report errors of the manifest, because
 /// [`Manifest::read`](super::Manifest::read) does.
 #[must_use]
-pub fn proof_record_path(manifest: &Path) -> Option<PathBuf> {
+pub fn files_of_manifest(manifest: &Path) -> Vec<ConfigFile> {
     #[derive(Deserialize)]
     struct ManifestFile {
         file: String,
     }
-    // Reading a pipe would block.
-    let is_regular = std::fs::metadata(manifest).is_ok_and(|metadata| metadata.is_file());
-    let text = is_regular.then(|| std::fs::read_to_string(manifest).ok()).flatten()?;
-    let parsed: ManifestFile = toml::from_str(&text).ok()?;
-    Some(path_beside(&manifest.parent()?.join(parsed.file)))
+    let named = || {
+        let text = read_config_text(ConfigFileKind::Manifest, manifest).ok()?;
+        let parsed: ManifestFile = toml::from_str(&text).ok()?;
+        Some(manifest.parent()?.join(parsed.file))
+    };
+    let Some(onnx) = named() else { return Vec::new() };
+    let proof = path_beside(&onnx);
+    vec![(ConfigFileKind::Model, onnx), (ConfigFileKind::ProofRecord, proof)]
 }
 
 /// Reads the record beside the ONNX file `onnx`; `None` if there is no such file.
@@ -73,39 +74,29 @@ pub fn proof_record_path(manifest: &Path) -> Option<PathBuf> {
 /// If the record cannot be read or is too large.
 pub(super) fn read(onnx: &Path) -> Result<Option<Vec<u8>>, OnnxError> {
     let path = path_beside(onnx);
-    let unreadable = |reason: String| OnnxError::Unreadable {
-        file_kind: "the proof record",
-        path: path.clone(),
-        reason,
-    };
-    match std::fs::metadata(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unreadable(error.to_string())),
-        Ok(metadata) if !metadata.is_file() => return Err(unreadable("it is not a regular file".to_owned())),
-        Ok(_) => {}
+    match read_config_file(ConfigFileKind::ProofRecord, &path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.is_absent() => Ok(None),
+        Err(error) => Err(OnnxError::Unreadable {
+            file_kind: "the proof record",
+            path,
+            reason: error.to_string(),
+        }),
     }
-    let mut bytes = Vec::new();
-    std::fs::File::open(&path)
-        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(|error| unreadable(error.to_string()))?;
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_BYTES {
-        return Err(unreadable(format!("it is larger than {MAX_BYTES} bytes")));
-    }
-    Ok(Some(bytes))
 }
 
 /// Verifies the signature of `record`, and returns its statement and the key that signed it. The
 /// caller decides whether it trusts the key.
 pub(super) fn verify_signature(record: &[u8]) -> Result<(ProofStatement, ProofKey), String> {
-    let record: ProofRecord =
-        serde_json::from_slice(record).map_err(|error| format!("it is not a proof record: {error}"))?;
+    let record: ProofRecord = serde_json::from_slice(record)
+        .map_err(|error| format!("it is not a proof record: {}", json_error_text(&error)))?;
     let key = ProofKey::parse(&record.public_key).ok_or("public_key is not 64 hexadecimal digits")?;
     let signature: [u8; 64] = bytes_of_hex(&record.signature).ok_or("signature is not 128 hexadecimal digits")?;
     UnparsedPublicKey::new(&ED25519, key.0)
         .verify(record.statement.as_bytes(), &signature)
         .map_err(|_| "signature is not a signature of statement by public_key")?;
-    let statement: ProofStatement =
-        serde_json::from_str(&record.statement).map_err(|error| format!("its statement is invalid: {error}"))?;
+    let statement: ProofStatement = serde_json::from_str(&record.statement)
+        .map_err(|error| format!("its statement is invalid: {}", json_error_text(&error)))?;
     if statement.version != 1 {
         return Err(format!(
             "its statement has version {}, but only version 1 is supported",
@@ -125,8 +116,13 @@ mod tests {
         let (onnx, manifest) = (folder.path().join("h.onnx"), folder.path().join("m.toml"));
         let path = folder.path().join("h.proof.json");
         std::fs::write(&manifest, "file = \"h.onnx\"\nname = 1\n").unwrap();
-        assert_eq!(proof_record_path(&manifest), Some(path.clone()));
-        assert_eq!(proof_record_path(&onnx), None);
+        let named = files_of_manifest(&manifest);
+        let expected = [
+            (ConfigFileKind::Model, onnx.clone()),
+            (ConfigFileKind::ProofRecord, path.clone()),
+        ];
+        assert_eq!(named, expected);
+        assert_eq!(files_of_manifest(&onnx), []);
         assert_eq!(read(&onnx).unwrap(), None);
         std::fs::write(&path, b"{}").unwrap();
         assert_eq!(read(&onnx).unwrap().unwrap(), b"{}");

@@ -7,6 +7,7 @@
 //! - [`access`] authenticates callers, and [`health`] reports readiness.
 //! - [`mixed_classifier`] handles `certimix.v1`, and [`open_inference`] handles the Open Inference
 //!   Protocol. Neither imports the other.
+//! - [`memory`] bounds the memory of requests.
 //! - [`common`] supports the handlers of both protocols and imports neither.
 
 mod access;
@@ -14,15 +15,18 @@ mod common;
 mod connections;
 mod health;
 mod listeners;
+mod memory;
 mod mixed_classifier;
 pub mod open_inference;
 mod routes;
 mod server;
 mod unix_socket;
 
-pub use access::{AccessControl, CredentialsError, PreparedCredentials};
+pub use access::{AccessControl, CredentialsError};
 pub use connections::{ConnectionCounts, ConnectionStage, ConnectionView, choose_victim, raise_file_limit};
+pub use connections::{REFUSED_REQUEST_BYTES, connection_bytes};
 pub use health::HealthReporter;
 pub use listeners::{ListenError, Listeners};
+pub use memory::{MemoryUsage, RequestMemory};
 pub use mixed_classifier::proto;
 pub use server::{RunningServer, serve};

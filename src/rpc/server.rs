@@ -15,6 +15,7 @@ use super::common::handler_context::{HandlerContext, ShutdownSignal};
 use super::connections::{ConnectionCounts, ConnectionServer, accept, connection_capacity};
 use super::health::HealthReporter;
 use super::listeners::Listeners;
+use super::memory::RequestMemory;
 use super::routes::ServerRoutes;
 use crate::call::CallObservers;
 use crate::live::CurrentSnapshot;
@@ -29,6 +30,8 @@ pub struct RunningServer<F> {
     pub health: HealthReporter,
     /// The connection counts.
     pub connections: Arc<ConnectionCounts>,
+    /// The memory of requests.
+    pub memory: Arc<RequestMemory>,
 }
 
 /// Serves the connections of `listeners` until `shutdown` completes. `access` authenticates TCP
@@ -64,6 +67,7 @@ pub async fn serve(
     let cut_off = calls.cut_off_on_drop();
     let connections = Arc::new(ConnectionCounts::default());
     let counts = Arc::clone(&connections);
+    let memory = Arc::new(RequestMemory::new(Arc::clone(&live)));
     let listener_count = 1 + usize::from(listeners.unix_socket().is_some());
     let capacity = connection_capacity(listener_count, live.server().connections.max_connections);
     let server = Arc::new(ConnectionServer::new(
@@ -73,6 +77,7 @@ pub async fn serve(
         calls,
         access,
         counts,
+        Arc::clone(&memory),
         shutdown_receiver,
         capacity,
     ));
@@ -103,5 +108,6 @@ pub async fn serve(
         done,
         health,
         connections,
+        memory,
     })
 }

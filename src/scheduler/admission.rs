@@ -45,6 +45,10 @@ use crate::domain::{PerRole, Priority, Role};
 /// The estimate is not exact. A request is admitted only if 1.1 times the estimate still fits.
 const SAFETY_FACTOR: f64 = 1.1;
 
+/// Work beyond a caller's share is admitted only if it still fits after the others have grown by this
+/// part of the way to their shares. Without it, most work beyond the share would be late under load.
+const GROWTH_OF_OTHERS: f64 = 0.25;
+
 /// The rows that a request needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Demand {
@@ -181,9 +185,15 @@ impl Admissions {
         let ahead = backlog.ahead(request);
         let own = row_times.seconds_on_all_executors(&plus(&ahead, &request.rows.needed));
         let wait = backlog.wait(request, own);
-        if !fits(wait.present, urgency.deadline) {
+        let is_within_share = fits(wait.guaranteed, urgency.deadline);
+        let wait = if is_within_share {
+            wait.present
+        } else {
+            wait.present + (wait.guaranteed - wait.present).max(0.0) * GROWTH_OF_OTHERS
+        };
+        if !fits(wait, urgency.deadline) {
             let left = urgency.deadline.saturating_duration_since(now);
-            let wait = seconds(wait_of(wait.present));
+            let wait = seconds(wait_of(wait));
             // Not the earliest time that might fit: many callers who retry then would be refused again.
             let retry_after = wait.saturating_sub(left).max(wait / 2);
             return Err(Refusal::TooLate {
@@ -192,7 +202,7 @@ impl Admissions {
                 retry_after,
             });
         }
-        let protected = if fits(wait.guaranteed, urgency.deadline) {
+        let protected = if is_within_share {
             Protected::OwnConnection
         } else {
             Protected::All

@@ -3,9 +3,10 @@
 //! Rows of each priority have the capacity that rows of the other one leave, and bulk rows at most
 //! [`bulk_capacity`]. A principal's share of the capacity is in proportion to its weight among the principals that hold
 //! rows and one more, and a connection's share is an equal part of that among the connections that
-//! hold rows and one more. A request within both shares may use all free capacity. Beyond the share of
-//! the principal, a quarter of the capacity stays free for other principals; beyond the share of the
-//! connection, an eighth stays free for the principal's other connections, in addition. A principal that
+//! hold rows and one more. A request within the share of the principal may use all free capacity; if it
+//! is beyond the share of the connection, an eighth of the principal's share stays free for the other
+//! connections. Beyond the share of the principal, a quarter of the capacity stays free for other
+//! principals; beyond that of the connection too, a further eighth for the other connections. A principal that
 //! holds no rows of a model may use all free capacity, so that a request as large as the capacity can
 //! be admitted.
 
@@ -155,12 +156,12 @@ impl CapacityShares {
             }
             let is_within = |held: usize, share: f64| as_float(held + wanted) <= share * as_float(capacity);
             let (principals, connections) = (capacity / PRINCIPAL_RESERVE, capacity / CONNECTION_RESERVE);
-            let reserve = match (
-                is_within(held, share_of_principal),
-                is_within(of_connection.of(priority, role), share_of_connection),
-            ) {
-                (true, true) => 0,
-                (true, false) => connections,
+            let is_connection_within = is_within(of_connection.of(priority, role), share_of_connection);
+            let rest = 1.0 - 1.0 / as_float(CONNECTION_RESERVE);
+            let is_principal_within =
+                is_within(held, share_of_principal * if is_connection_within { 1.0 } else { rest });
+            let reserve = match (is_principal_within, is_connection_within) {
+                (true, _) => 0,
                 (false, true) => principals,
                 (false, false) => principals + connections,
             };

@@ -7,6 +7,10 @@
 //! virtual time is the largest tag that was served. A party that begins to wait gets the virtual time
 //! as its tag, unless its own tag is ahead of it: nobody saves up a share, and nobody loses a debt by
 //! leaving and returning.
+//!
+//! A party may wait for both models while it is served by one. So that it does not wait for the other
+//! one without end, each party also has the tag that it had at its last service by each model, and
+//! goes first with a model that is far behind.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +22,7 @@ use crate::domain::{PerRole, Role};
 const MAX_IDLE_PARTIES: usize = 1024;
 
 /// The place of a party: its start tag, then the urgency of its first row.
-pub(super) type Place = (u64, Urgency);
+type Place = (u64, Urgency);
 
 /// The parties that wait, in fair order.
 #[derive(Debug)]
@@ -31,6 +35,8 @@ pub(super) struct FairOrder<K> {
 #[derive(Debug)]
 struct Party {
     tag: u64,
+    /// The tag at the last service by each model, or when the party began to wait for it.
+    served: PerRole<u64>,
     /// The urgency of its first waiting row of each model.
     heads: PerRole<Option<Urgency>>,
 }
@@ -52,9 +58,18 @@ impl<K> Default for FairOrder<K> {
 }
 
 impl<K: Copy + Ord> FairOrder<K> {
-    /// The party to serve next with `role`.
-    pub(super) fn first(&self, role: Role) -> Option<(Place, K)> {
-        self.waiting[role].first().copied()
+    /// The party to serve next with `role`, and the urgency of its first row.
+    pub(super) fn first(&self, role: Role) -> Option<(Urgency, K)> {
+        self.waiting[role].first().map(|((_, urgency), key)| (*urgency, *key))
+    }
+
+    /// The place of the party to serve next with `role` among the parties to serve next with either
+    /// model. A party whose last service by `role` is more than `lag` behind goes first.
+    pub(super) fn place_among_models(&self, role: Role, lag: impl Fn(K) -> u64) -> Option<Place> {
+        let (urgency, key) = self.first(role)?;
+        let party = self.parties.get(&key)?;
+        let is_behind = party.tag.saturating_sub(party.served[role]) > lag(key);
+        Some((if is_behind { party.served[role] } else { party.tag }, urgency))
     }
 
     /// Sets the urgency of the first row of `role` of a party; `None` if no row waits.
@@ -65,6 +80,7 @@ impl<K: Copy + Ord> FairOrder<K> {
         let virtual_time = self.virtual_time;
         let party = self.parties.entry(key).or_insert(Party {
             tag: virtual_time,
+            served: PerRole::default(),
             heads: PerRole::default(),
         });
         if party.heads[role] == head {
@@ -76,6 +92,9 @@ impl<K: Copy + Ord> FairOrder<K> {
         if !party.waits() {
             party.tag = party.tag.max(virtual_time);
         }
+        if party.heads[role].is_none() {
+            party.served[role] = party.tag;
+        }
         party.heads[role] = head;
         if let Some(head) = head {
             self.waiting[role].insert(((party.tag, head), key));
@@ -85,14 +104,15 @@ impl<K: Copy + Ord> FairOrder<K> {
         }
     }
 
-    /// Records that a party received service of `cost` nanoseconds, divided by its weight.
-    pub(super) fn charge(&mut self, key: K, cost: u64) {
+    /// Records that `role` served a party for `cost` nanoseconds, divided by its weight.
+    pub(super) fn charge(&mut self, key: K, role: Role, cost: u64) {
         let Some(party) = self.parties.get_mut(&key) else {
             return;
         };
         self.virtual_time = self.virtual_time.max(party.tag);
         let before = party.tag;
         party.tag = party.tag.saturating_add(cost);
+        party.served[role] = party.tag;
         for role in Role::ALL {
             if let Some(head) = party.heads[role] {
                 self.waiting[role].remove(&((before, head), key));

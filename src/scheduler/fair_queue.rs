@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Instant;
 
-use super::fair_order::{FairOrder, Place};
+use super::fair_order::FairOrder;
 use super::urgency::{AdmittedRequest, Urgency};
 use crate::call::{Caller, Principal};
 use crate::domain::{PerRole, Role};
@@ -68,9 +68,30 @@ impl<J: Clone> FairQueue<J> {
         self.rows
     }
 
-    /// The place of the first row of `role`.
-    pub(super) fn first(&self, role: Role) -> Option<Place> {
-        self.order.first(role).map(|(place, _)| place)
+    /// Whether rows of `role` wait.
+    pub(super) fn has_rows(&self, role: Role) -> bool {
+        self.order.first(role).is_some()
+    }
+
+    /// Whether the next row of `role` comes before that of `other`. A caller does not wait for one model
+    /// for more than `lag` nanoseconds of its service by the other model.
+    pub(super) fn comes_first(&self, role: Role, other: Role, lag: u64) -> bool {
+        let principals = [role, other].map(|role| self.order.first(role).map(|(_, principal)| principal));
+        let principal = match principals {
+            [Some(principal), Some(second)] if principal == second => self.principals.get(&principal),
+            _ => None,
+        };
+        let Some(principal) = principal else {
+            let weight = |principal| self.principals.get(&principal).map_or(1.0, |jobs| jobs.weight);
+            let lag = |principal| divided(lag, weight(principal));
+            return precedes(role, other, |role| self.order.place_among_models(role, lag));
+        };
+        let connections = [role, other].map(|role| principal.order.first(role));
+        match connections {
+            // Earliest deadline first.
+            [Some((urgency, connection)), Some((second, other))] if connection == other => urgency < second,
+            _ => precedes(role, other, |role| principal.order.place_among_models(role, |_| lag)),
+        }
     }
 
     /// Every job that waits for `role`.
@@ -144,8 +165,9 @@ impl<J: Clone> FairQueue<J> {
         self.rows[role] -= count;
         let cost = row_cost.saturating_mul(u64::try_from(count).unwrap_or(u64::MAX));
         if let Some(principal) = self.principals.get_mut(&caller.principal) {
-            principal.order.charge(caller.connection, cost);
-            self.order.charge(caller.principal, divided(cost, principal.weight));
+            principal.order.charge(caller.connection, role, cost);
+            self.order
+                .charge(caller.principal, role, divided(cost, principal.weight));
         }
         self.update_places(caller);
         Some(JobSlice {
@@ -213,7 +235,7 @@ impl<J: Clone> FairQueue<J> {
             let first = jobs.and_then(|jobs| jobs[role].first_key_value());
             let head = first.map(|((urgency, _), _)| *urgency);
             principal.order.set_head(caller.connection, role, head);
-            let head = principal.order.first(role).map(|((_, urgency), _)| urgency);
+            let head = principal.order.first(role).map(|(urgency, _)| urgency);
             self.order.set_head(caller.principal, role, head);
         }
         let is_empty = |jobs: &ConnectionJobs<J>| Role::ALL.into_iter().all(|role| jobs[role].is_empty());
@@ -223,6 +245,14 @@ impl<J: Clone> FairQueue<J> {
         if principal.connections.is_empty() {
             self.principals.remove(&caller.principal);
         }
+    }
+}
+
+/// Whether `role` has a place before that of `other`.
+fn precedes<P: Ord>(role: Role, other: Role, place: impl Fn(Role) -> Option<P>) -> bool {
+    match (place(role), place(other)) {
+        (Some(place), Some(other)) => place < other,
+        (place, _) => place.is_some(),
     }
 }
 

@@ -5,7 +5,6 @@
 
 use std::time::{Duration, Instant};
 
-use super::fair_order::Place;
 use super::fair_queue::{FairQueue, JobSlice, WaitingJob};
 use super::scheduler_load::WaitingRows;
 use super::urgency::AdmittedRequest;
@@ -16,6 +15,9 @@ pub(super) const BULK_SHARE: u64 = 10;
 /// A batch takes at most one part in this many of its rows from one connection, before it takes rows
 /// of the next connection.
 const TURNS_IN_BATCH: usize = 8;
+/// A caller does not wait for one model for more than this many batches' time of its service by the
+/// other model.
+const MAX_LAG: u64 = 4;
 
 /// The limits of a batch.
 #[derive(Debug, Clone, Copy)]
@@ -40,17 +42,13 @@ pub(super) struct ExecutorState {
     pub(super) idle_others: usize,
 }
 
-/// The priorities in the order in which they run now: bulk rows come first while they are owed time.
-type Rank = u8;
-
-impl ExecutorState {
-    fn prefers_first(self, one: (Rank, Place, Role), other: (Rank, Place, Role)) -> bool {
-        let preferred = |(_, _, role)| self.prefers == Some(role);
-        if one.0 == other.0 && preferred(one) != preferred(other) {
-            return preferred(one);
-        }
-        (one.0, one.1) < (other.0, other.1)
-    }
+/// The order of the priorities at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// Bulk rows that are owed time.
+    BulkDue,
+    Interactive,
+    Bulk,
 }
 
 /// Rows of one model to run now.
@@ -131,24 +129,23 @@ impl<J: Clone> Queue<J> {
             expired: Vec::new(),
             retry_at: None,
         };
-        let mut best: Option<(Rank, Place, Role)> = None;
+        let mut best: Option<(Rank, Role)> = None;
         for role in Role::ALL.into_iter().filter(|&role| executor.able[role]) {
             for priority in [Priority::Interactive, Priority::Bulk] {
                 self.of_mut(priority)
                     .drop_ended_and_expired(role, now, &has_ended, &mut taken.expired);
             }
-            let is_bulk_due = self.is_bulk_due(role, row_cost);
-            let Some((rank, place)) = self.first(role, is_bulk_due) else {
+            let Some(rank) = self.rank(role, row_cost) else {
                 continue;
             };
             let ready = self.ready_at(role);
             if ready.is_some_and(|ready| ready > now) {
                 taken.retry_at = [taken.retry_at, ready].into_iter().flatten().min();
-            } else if best.is_none_or(|best| executor.prefers_first((rank, place, role), best)) {
-                best = Some((rank, place, role));
+            } else if best.is_none_or(|best| self.comes_first((rank, role), best, executor.prefers, row_cost)) {
+                best = Some((rank, role));
             }
         }
-        if let Some((_, _, role)) = best {
+        if let Some((_, role)) = best {
             let max_rows = self.share(role, executor);
             let slices = self.fill(role, max_rows, now, row_cost, &has_ended, &mut taken.expired);
             taken.batch = Some(Batch { role, slices });
@@ -171,14 +168,38 @@ impl<J: Clone> Queue<J> {
         }
     }
 
-    /// The rank and the place of the first row of `role`.
-    fn first(&self, role: Role, is_bulk_due: bool) -> Option<(Rank, Place)> {
-        let bulk = self.bulk.first(role);
-        match self.interactive.first(role) {
-            Some(place) if !is_bulk_due => Some((1, place)),
-            _ if bulk.is_some() => bulk.map(|place| (if is_bulk_due { 0 } else { 2 }, place)),
-            first => first.map(|place| (1, place)),
+    /// The rank of the first row of `role`.
+    fn rank(&self, role: Role, row_cost: PerRole<u64>) -> Option<Rank> {
+        if self.is_bulk_due(role, row_cost) {
+            Some(Rank::BulkDue)
+        } else if self.interactive.has_rows(role) {
+            Some(Rank::Interactive)
+        } else {
+            self.bulk.has_rows(role).then_some(Rank::Bulk)
         }
+    }
+
+    /// Whether the first row of one model comes before that of the other model.
+    fn comes_first(
+        &self,
+        (rank, role): (Rank, Role),
+        (other_rank, other): (Rank, Role),
+        prefers: Option<Role>,
+        row_cost: PerRole<u64>,
+    ) -> bool {
+        if rank != other_rank {
+            return rank < other_rank;
+        }
+        if let Some(preferred) = prefers {
+            return preferred == role;
+        }
+        let batch = Role::ALL.map(|role| cost(self.limits.max_batch_size[role], row_cost[role]));
+        let lag = MAX_LAG.saturating_mul(batch.into_iter().max().unwrap_or_default());
+        let queue = match rank {
+            Rank::Interactive => &self.interactive,
+            Rank::BulkDue | Rank::Bulk => &self.bulk,
+        };
+        queue.comes_first(role, other, lag)
     }
 
     /// Whether waiting bulk rows of `role` are owed at least a batch.
@@ -218,12 +239,11 @@ impl<J: Clone> Queue<J> {
                 self.of_mut(priority)
                     .drop_ended_and_expired(role, now, has_ended, expired);
             }
-            let (interactive, bulk) = (self.interactive.first(role), self.bulk.first(role));
-            let priority = match (interactive, bulk) {
-                (None, None) => break,
-                (Some(_), Some(_)) if is_bulk_due => Priority::Bulk,
-                (Some(_), _) => Priority::Interactive,
-                (None, Some(_)) => Priority::Bulk,
+            let priority = match (self.interactive.has_rows(role), self.bulk.has_rows(role)) {
+                (false, false) => break,
+                (true, true) if is_bulk_due => Priority::Bulk,
+                (true, _) => Priority::Interactive,
+                (false, true) => Priority::Bulk,
             };
             let Some(slice) = self.of_mut(priority).take(role, turn.min(free), row_cost[role]) else {
                 break;

@@ -1,10 +1,12 @@
 //! The settings of every table together.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use config::{Value, ValueKind};
 
+use super::config_file::ConfigFileKind;
+use super::file_digests::ConfigFile;
 use super::reader::Reader;
 use super::setting_key::KeyDescription;
 use super::tables::{
@@ -61,10 +63,10 @@ pub struct Settings {
 impl Settings {
     /// The files that the settings name and that may change while the server runs.
     #[must_use]
-    pub fn files(&self) -> Vec<PathBuf> {
-        let models = [self.models.standard.clone(), self.models.robust.clone()];
-        let access = self.access.files().into_iter().map(|(_, file)| file);
-        models.into_iter().chain(access).collect()
+    pub fn files(&self) -> Vec<ConfigFile> {
+        let models = [&self.models.standard, &self.models.robust];
+        let manifests = models.map(|path| (ConfigFileKind::Manifest, path.clone()));
+        manifests.into_iter().chain(self.access.config_files()).collect()
     }
 
     /// The same settings with `weights` in force: one step of a ramp.

@@ -11,6 +11,10 @@ use tracing_subscriber::filter::Targets;
 /// The only crate that may log below `info`.
 const OWN_CRATE: &str = "certimix";
 
+/// h2 warns of each invalid frame, so a peer could fill the log. `certimix::rpc::connections` logs
+/// the connections that end for it.
+const HTTP2_CRATE: &str = "h2";
+
 /// The accepted filters, as error messages name them.
 pub const EXPECTED_FILTER: &str = "a filter such as \"info\" or \"certimix=debug,warn\"; other crates than certimix log at info at most, because their debugging could show what callers sent";
 
@@ -29,6 +33,7 @@ pub fn parse_log_filter(text: &str) -> Option<Targets> {
 pub fn log_ceiling() -> Targets {
     Targets::new()
         .with_target(OWN_CRATE, LevelFilter::TRACE)
+        .with_target(HTTP2_CRATE, LevelFilter::ERROR)
         .with_default(LevelFilter::INFO)
 }
 
@@ -43,6 +48,13 @@ fn is_own(target: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_peer_cannot_make_h2_write_lines() {
+        let ceiling = log_ceiling();
+        assert!(!ceiling.would_enable("h2::proto::ping_pong", &tracing::Level::WARN));
+        assert!(ceiling.would_enable("hyper", &tracing::Level::WARN));
+    }
 
     #[test]
     fn other_crates_cannot_log_below_info() {

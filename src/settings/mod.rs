@@ -7,8 +7,12 @@
 //! the descriptions, from which `docs/reference/settings.md` is rendered.
 
 mod all_tables;
+mod config_file;
+mod file_digests;
 mod file_watcher;
 mod log_filter;
+mod memory_limit;
+mod parse_error;
 mod processor_count;
 mod reader;
 mod reload_check;
@@ -18,15 +22,20 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod typed_values;
+mod unread_value;
 mod value_origin;
 
 pub use all_tables::{ReadSettings, Settings, described_keys};
+pub use config_file::{ConfigFileError, ConfigFileKind, read_config_file, read_config_text, trace_path};
+pub use file_digests::{ConfigFile, FileDigests};
 pub use file_watcher::{ChangeHint, FileWatcher};
 pub use log_filter::{EXPECTED_FILTER, log_ceiling, parse_log_filter};
+pub use memory_limit::memory_limit;
+pub use parse_error::{json_error_text, toml_error_text};
 pub use processor_count::processor_count;
 pub use reload_check::check_reload;
 pub use setting_key::{KeyDescription, Reloadability};
-pub use source::{SettingsError, SettingsSource, load, sha256};
+pub use source::{SettingsError, SettingsSource, environment_variables, load, sha256};
 pub use tables::{
     AccessSettings, CallerIdentity, CallerSettings, CertificateSettings, ConnectionSettings, LogFormat, LogSettings,
     MAX_BATCH_SIZE, MAX_SELECTION_VOTES, MAX_VOTES, MetricsSettings, MixtureSettings, ModelSettings,

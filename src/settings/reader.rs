@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 
 use config::{Value, ValueKind};
 
+use super::parse_error::shown_name;
 use super::setting_key::{KeyDescription, SettingKey, ValueFormat};
+use super::unread_value::UnreadValue;
 use super::value_origin::{ValueOrigin, ValueSources};
 use crate::domain::Violations;
 
@@ -25,7 +27,7 @@ const RENAMED: [(&str, &str); 3] = [
 
 /// The values that no table has taken yet, and the results so far.
 pub(super) struct Reader {
-    remaining: BTreeMap<String, Value>,
+    remaining: BTreeMap<String, UnreadValue>,
     described: Vec<KeyDescription>,
     effective: BTreeMap<String, String>,
     violations: Violations,
@@ -59,13 +61,13 @@ impl Reader {
     ) -> Option<T> {
         self.described.push(KeyDescription::new(key, format));
         let value = match self.remaining.remove(key.name) {
-            Some(found) => match parse(&found.kind) {
+            Some(found) => match found.parse(parse) {
                 Some(value) => Some(value),
                 None => {
                     let message = format!(
                         "expected {}, found {}{}",
                         format.accepted,
-                        displayed(&found),
+                        found.shown(key, format),
                         self.place(key.name)
                     );
                     self.violations.add(key.name, message);
@@ -127,7 +129,7 @@ impl Reader {
                 .map(|known| format!("; did you mean {}?", known.name))
                 .unwrap_or_default();
             let message = format!("unknown key{}{suggestion}", self.place(&name));
-            self.violations.add(name, message);
+            self.violations.add(shown_name(&name), message);
         }
         let known = self.described.iter().map(|key| key.name);
         let violated = self.violations.0.iter().map(|violation| violation.field.as_str());
@@ -151,7 +153,7 @@ pub(super) struct ReadValues {
 }
 
 /// Turns nested tables into dotted keys. An array is one value.
-fn flatten(prefix: &str, value: Value, values: &mut BTreeMap<String, Value>) {
+fn flatten(prefix: &str, value: Value, values: &mut BTreeMap<String, UnreadValue>) {
     match value.kind {
         ValueKind::Table(table) => {
             for (key, child) in table {
@@ -163,13 +165,6 @@ fn flatten(prefix: &str, value: Value, values: &mut BTreeMap<String, Value>) {
                 flatten(&path, child, values);
             }
         }
-        _ => drop(values.insert(prefix.to_owned(), value)),
-    }
-}
-
-fn displayed(value: &Value) -> String {
-    match &value.kind {
-        ValueKind::String(text) => format!("\"{text}\""),
-        other => other.to_string(),
+        _ => drop(values.insert(prefix.to_owned(), UnreadValue::new(value))),
     }
 }

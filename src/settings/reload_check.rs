@@ -17,6 +17,11 @@ pub fn check_reload(current: &Settings, next: &Settings) -> Result<(), Violation
         let value = |settings: &Settings| settings.effective.get(key.name).cloned().unwrap_or_default();
         let (from, to) = (value(current), value(next));
         violations.check(from == to, key.name, || {
+            if key.is_secret {
+                return "cannot be reloaded: the file has another value than the server runs with; restart the server, \
+                        or restore the old value"
+                    .to_owned();
+            }
             format!(
                 "cannot be reloaded: the server runs with {from}, the file has {to}; restart the server, or restore the old value"
             )

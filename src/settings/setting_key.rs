@@ -23,6 +23,8 @@ pub(super) struct SettingKey {
     pub(super) computed_default: Option<&'static str>,
     /// What the number counts or measures; `None` for a value without a unit.
     pub(super) unit: Option<&'static str>,
+    /// Whether the value may be, or may by mistake be, a secret. No message shows it.
+    pub(super) is_secret: bool,
 }
 
 impl SettingKey {
@@ -34,6 +36,7 @@ impl SettingKey {
             help,
             computed_default: None,
             unit: None,
+            is_secret: false,
         }
     }
 
@@ -49,6 +52,14 @@ impl SettingKey {
     pub(super) const fn with_computed_default(self, text: &'static str) -> Self {
         Self {
             computed_default: Some(text),
+            ..self
+        }
+    }
+
+    /// Keeps the value out of every message.
+    pub(super) const fn secret(self) -> Self {
+        Self {
+            is_secret: true,
             ..self
         }
     }
@@ -91,6 +102,8 @@ pub struct KeyDescription {
     /// What a number counts or measures; `None` for a value without a unit, and for a duration,
     /// which carries its unit.
     pub unit: Option<&'static str>,
+    /// Whether the value is kept out of every message.
+    pub is_secret: bool,
 }
 
 impl KeyDescription {
@@ -106,6 +119,7 @@ impl KeyDescription {
             reload: key.reload,
             help: key.help,
             unit: key.unit,
+            is_secret: key.is_secret,
         }
     }
 }

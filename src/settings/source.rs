@@ -7,8 +7,10 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use super::all_tables::{self, ReadSettings, Settings};
+use super::config_file::{ConfigFileKind, read_config_text};
+use super::parse_error::toml_error_text;
 use super::reader::Reader;
-use super::value_origin::ValueSources;
+use super::value_origin::{ValueSources, overrides_key};
 use crate::domain::{Violations, hex};
 
 /// The reason why settings could not be loaded.
@@ -19,7 +21,7 @@ pub enum SettingsError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// The error of the operating system or of the TOML parser.
+        /// The error of the operating system or of the TOML parser, without the text of the file.
         reason: String,
     },
     /// Values are not valid.
@@ -44,13 +46,24 @@ impl SettingsError {
 }
 
 /// Reads and validates the settings in `path`, overridden by `variables` (as from
-/// `std::env::vars`).
+/// [`environment_variables`]).
 ///
 /// # Errors
 /// If the file cannot be read or parsed, or with every violation of its values.
 pub fn load(path: &Path, variables: impl IntoIterator<Item = (String, String)>) -> Result<Settings, SettingsError> {
     let source = SettingsSource::new(path, variables);
     source.parse(&source.read()?)
+}
+
+/// The environment variables of this process that override keys. A value that is not UTF-8 has the
+/// replacement character in place of each invalid byte, so that its key reports it.
+#[must_use]
+pub fn environment_variables() -> Vec<(String, String)> {
+    // `std::env::vars` panics at a variable that is not UTF-8, and shows it.
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+        .filter(|(name, _)| overrides_key(name))
+        .collect()
 }
 
 /// A settings file and the environment variables that override it.
@@ -62,7 +75,7 @@ pub struct SettingsSource {
 }
 
 impl SettingsSource {
-    /// The file at `path`, overridden by `variables` (as from `std::env::vars`).
+    /// The file at `path`, overridden by `variables` (as from [`environment_variables`]).
     #[must_use]
     pub fn new(path: &Path, variables: impl IntoIterator<Item = (String, String)>) -> Self {
         Self {
@@ -89,7 +102,7 @@ impl SettingsSource {
     /// # Errors
     /// If it cannot be read.
     pub fn read(&self) -> Result<String, SettingsError> {
-        std::fs::read_to_string(&self.path).map_err(|error| self.unreadable(error.to_string()))
+        read_config_text(ConfigFileKind::Settings, &self.path).map_err(|error| self.unreadable(error.to_string()))
     }
 
     /// Validates `text`, which was read from the file, together with the variables.
@@ -110,6 +123,8 @@ impl SettingsSource {
     /// # Errors
     /// If it cannot be parsed.
     pub fn read_values(&self, text: &str) -> Result<ReadSettings, SettingsError> {
+        // The `config` crate quotes the document in its errors.
+        toml::de::DeTable::parse(text).map_err(|error| self.unreadable(toml_error_text(text, &error)))?;
         let environment = Environment::with_prefix("CERTIMIX")
             .prefix_separator("__")
             .separator("__")
@@ -120,7 +135,7 @@ impl SettingsSource {
             .add_source(environment)
             .build()
             .map(|config| config.cache)
-            .map_err(|error| self.unreadable(error.to_string()))?;
+            .map_err(|_| self.unreadable("a number in it does not fit 64 bits".to_owned()))?;
         let base_folder = self.path.parent().unwrap_or(Path::new(""));
         let sources = ValueSources::new(text, &self.variables);
         Ok(all_tables::read(Reader::new(tree, base_folder, sources), sha256(text)))

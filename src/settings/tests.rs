@@ -1,3 +1,4 @@
+mod callers;
 mod mixture;
 
 use std::path::PathBuf;

@@ -79,6 +79,11 @@ pub fn variable_of_key(name: &str) -> String {
     format!("{VARIABLE_PREFIX}{}", name.to_ascii_uppercase().replace('.', "__"))
 }
 
+/// Whether the variable `name` overrides a key, or means to.
+pub(super) fn overrides_key(name: &str) -> bool {
+    key_of_variable(name).is_some()
+}
+
 /// The key that the variable `name` overrides. The case of the letters does not matter.
 fn key_of_variable(name: &str) -> Option<String> {
     let upper = name.to_ascii_uppercase();

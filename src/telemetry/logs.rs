@@ -18,7 +18,7 @@ use tracing_subscriber::{Registry, fmt, reload};
 use crate::settings::{EXPECTED_FILTER, LogFormat, LogSettings, log_ceiling, parse_log_filter};
 
 /// The largest number of queued lines: a few megabytes.
-const MAX_QUEUED_LINES: usize = 8192;
+pub(super) const MAX_QUEUED_LINES: usize = 8192;
 /// The time limit for queued lines at the end of the process. The writer's own limits add up to less.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(1500);
 

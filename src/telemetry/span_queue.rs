@@ -15,7 +15,7 @@ use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, Span, Spa
 use tokio::runtime::Handle;
 
 /// The largest number of queued spans. A request creates up to five.
-const MAX_QUEUED_SPANS: usize = 4096;
+pub(super) const MAX_QUEUED_SPANS: usize = 4096;
 /// The largest number of spans in one message.
 const MAX_BATCH_SPANS: usize = 512;
 /// The delay between two batches.

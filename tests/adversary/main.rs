@@ -12,8 +12,11 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod attacks;
 mod call_outcomes;
+mod cancels;
 mod connections;
+mod flood;
 #[allow(dead_code, reason = "each attack uses a part")]
 mod honest_caller;
 mod http2_client;
@@ -21,9 +24,13 @@ mod metrics_port;
 mod peers;
 #[allow(dead_code, reason = "each attack uses a part")]
 mod raw_http2;
+mod resident_memory;
+
+mod memory;
 
 mod starvation;
 #[path = "../api/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the API tests use the rest")]
 mod support;
 mod well_behaved;
+mod wire_thread;

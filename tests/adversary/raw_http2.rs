@@ -1,10 +1,11 @@
 //! An HTTP/2 client that sends any frame, valid or not.
 
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
-use crate::support::raw_connection::HTTP2_PREFACE;
-use crate::support::server::TEST_TIMEOUT;
+/// The most time that one read or write may wait.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Frame types.
 pub mod kind {
@@ -24,6 +25,13 @@ pub mod flag {
     pub const END_STREAM: u8 = 1;
     pub const ACK: u8 = 1;
     pub const END_HEADERS: u8 = 4;
+}
+
+/// The bytes that open a connection, with an empty SETTINGS frame.
+pub fn preface() -> Vec<u8> {
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    bytes.extend(frame(kind::SETTINGS, flag::NONE, 0, &[]));
+    bytes
 }
 
 /// A received frame.
@@ -76,6 +84,21 @@ pub fn grpc_message(length: usize, bytes: &[u8]) -> Vec<u8> {
     message
 }
 
+/// Reads one frame.
+pub fn read_frame(source: &mut impl Read) -> io::Result<Frame> {
+    let mut header = [0; 9];
+    source.read_exact(&mut header)?;
+    let length = u32::from_be_bytes([0, header[0], header[1], header[2]]);
+    let mut payload = vec![0; usize::try_from(length).unwrap()];
+    source.read_exact(&mut payload)?;
+    Ok(Frame {
+        kind: header[3],
+        flags: header[4],
+        stream: u32::from_be_bytes([header[5] & 0x7f, header[6], header[7], header[8]]),
+        payload,
+    })
+}
+
 /// A connection that has sent the preface.
 pub struct RawHttp2 {
     stream: TcpStream,
@@ -85,10 +108,10 @@ impl RawHttp2 {
     pub fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(TEST_TIMEOUT)).unwrap();
-        stream.set_write_timeout(Some(TEST_TIMEOUT)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+        stream.set_write_timeout(Some(TIMEOUT)).unwrap();
         let mut connection = Self { stream };
-        assert!(connection.send(HTTP2_PREFACE));
+        assert!(connection.send(&preface()));
         connection
     }
 
@@ -103,17 +126,11 @@ impl RawHttp2 {
 
     /// The next frame; `None` once the server has closed the connection.
     pub fn read(&mut self) -> Option<Frame> {
-        let mut header = [0; 9];
-        self.read_exact(&mut header)?;
-        let length = u32::from_be_bytes([0, header[0], header[1], header[2]]);
-        let mut payload = vec![0; usize::try_from(length).unwrap()];
-        self.read_exact(&mut payload)?;
-        Some(Frame {
-            kind: header[3],
-            flags: header[4],
-            stream: u32::from_be_bytes([header[5] & 0x7f, header[6], header[7], header[8]]),
-            payload,
-        })
+        match read_frame(&mut self.stream) {
+            Ok(frame) => Some(frame),
+            Err(error) if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => None,
+            Err(error) => panic!("the server sends nothing and does not close the connection: {error}"),
+        }
     }
 
     /// Reads frames up to the first one that satisfies `condition`; `None` once the server has
@@ -124,14 +141,6 @@ impl RawHttp2 {
             if condition(&frame) {
                 return Some(frame);
             }
-        }
-    }
-
-    fn read_exact(&mut self, bytes: &mut [u8]) -> Option<()> {
-        match self.stream.read_exact(bytes) {
-            Ok(()) => Some(()),
-            Err(error) if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => None,
-            Err(error) => panic!("the server sends nothing and does not close the connection: {error}"),
         }
     }
 }

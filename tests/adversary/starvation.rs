@@ -12,7 +12,9 @@ use tokio::task::JoinHandle;
 use tonic::{Code, Request, Status};
 
 use crate::support::messages::{CLEAR_INPUT, certify_with_votes, floats, predict_request};
-use crate::support::server::Client;
+use crate::support::process::ServerProcess;
+use crate::support::scrape::Scrape;
+use crate::support::server::{Client, connect};
 use crate::support::{Setup, TestServer};
 
 const GREEDY_CALLERS: usize = 8;
@@ -180,4 +182,51 @@ async fn predicts_of_many_inputs_do_not_shut_out_certifications() {
     let prediction = &response.get_ref().predictions[0];
     assert!(prediction.certificate.as_ref().unwrap().votes_drawn >= 2);
     greedy.stop();
+}
+
+/// The operator names a caller by the name of its token, and bounds its part of the queue.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_named_caller_is_bounded_and_counted_by_its_name() {
+    const TOKEN: &str = "0123456789abcdef";
+    let entry = "[{ name = \"planner\", token = \"planner-key\", max_share = 0.25 }]";
+    let setup = slow_rows()
+        .text("server.bearer_token_file", "tokens")
+        .text("metrics.listen", "127.0.0.1:0")
+        .with("scheduler.queue_rows", 64)
+        .with("scheduler.callers", entry);
+    setup.file("tokens", format!("planner-key {TOKEN}\n").as_bytes());
+    let server = ServerProcess::spawn(&setup.write());
+    let (address, metrics) = server.addresses();
+    let metrics = metrics.unwrap();
+    let client = connect(format!("http://{address}")).await;
+    let send = |count| {
+        let mut client = client.clone();
+        let mut request = Request::new(inputs(count));
+        let value = format!("Bearer {TOKEN}").parse().unwrap();
+        request.metadata_mut().insert("authorization", value);
+        tokio::spawn(async move { client.predict(request).await })
+    };
+    let first = send(40);
+    let admissions = "certimix_caller_admissions_total{caller=\"planner\"}";
+    Scrape::poll_until(metrics, |scrape| scrape.series.get(admissions) == Some(&1.0));
+    let refused = send(1).await.unwrap().unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused:?}");
+    assert!(
+        refused
+            .message()
+            .contains("the caller's share of the queue is exhausted"),
+        "{refused:?}"
+    );
+    first.await.unwrap().unwrap();
+    let scrape = Scrape::fetch(metrics);
+    for (series, expected) in [
+        (
+            "certimix_caller_refusals_total{caller=\"planner\",reason=\"share_exhausted\"}",
+            1.0,
+        ),
+        ("certimix_caller_rows_total{caller=\"planner\",model=\"robust\"}", 40.0),
+        ("certimix_caller_rows_total{caller=\"other\",model=\"robust\"}", 0.0),
+    ] {
+        assert_eq!(scrape.series.get(series), Some(&expected), "{series}");
+    }
 }

@@ -32,15 +32,20 @@ fn the_library_has_no_import_cycles() {
     assert_no_cycles(&sources::read("src"), "src/lib.rs");
 }
 
+/// The benchmarks share the attacks, whose frames the tests encode.
 #[test]
-fn the_serving_benchmark_has_no_import_cycles() {
-    assert_no_cycles(&sources::read("benches/serving"), "benches/serving/main.rs");
+fn the_benchmarks_have_no_import_cycles() {
+    let files = sources::read_all(&["benches", "tests/adversary"]);
+    for benchmark in ["benches/serving", "benches/soak"] {
+        assert_no_cycles(&files, &format!("{benchmark}/main.rs"));
+    }
 }
 
 #[test]
 fn the_tests_have_no_import_cycles() {
-    for binary in ["tests/api", "tests/architecture"] {
-        assert_no_cycles(&sources::read(binary), &format!("{binary}/main.rs"));
+    let files = sources::read_all(&["tests/adversary", "tests/api", "tests/architecture"]);
+    for binary in ["tests/adversary", "tests/api", "tests/architecture"] {
+        assert_no_cycles(&files, &format!("{binary}/main.rs"));
     }
 }
 
@@ -186,6 +191,14 @@ fn a_cycle_between_a_file_and_its_subfolder_is_found() {
         ),
     ]);
     assert_eq!(cycles(&sources), [["src/a.rs", "src/a/deep/b.rs"]]);
+}
+
+#[test]
+fn a_cycle_through_a_path_attribute_is_found() {
+    let a = "use super::other::B; pub struct A(B);";
+    let b = "use crate::folder::a::A; pub struct B(Box<A>);";
+    let mod_file = "mod a; #[path = \"../folder/b.rs\"] mod other;";
+    assert_cycle(&planted(mod_file, &[("a", a), ("b", b)]));
 }
 
 #[test]

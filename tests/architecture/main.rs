@@ -6,6 +6,7 @@
 //! | `cycles` | no two files use each other, directly or through others |
 //! | `module_files` | a `mod.rs` declares and re-exports modules, and holds no logic |
 //! | `sole_users` | some external crates have one user |
+//! | `config_files` | configuration files are read by one bounded reader |
 //! | `error_chains` | a chain of errors becomes text in one place, without repetitions |
 //! | `file_length` | a file stays short enough to read |
 //! | `nan_propagation` | the mathematics of a radius never drops a NaN |
@@ -17,6 +18,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod config_files;
 mod cycles;
 mod error_chains;
 mod file_length;

@@ -19,6 +19,11 @@ pub fn read(folder: &str) -> SourceFiles {
         .collect()
 }
 
+/// Reads every Rust file under each of `folders`.
+pub fn read_all(folders: &[&str]) -> SourceFiles {
+    folders.iter().flat_map(|folder| read(folder)).collect()
+}
+
 /// Reads every file of the crate. Each path is relative to `src/`. Lines that hold only a comment
 /// are left out.
 pub fn read_crate_without_comments() -> SourceFiles {

@@ -6,6 +6,7 @@
 
 mod index;
 mod manifests;
+mod memory;
 mod settings;
 
 use std::fs;

@@ -1,6 +1,7 @@
 //! The cases, one file each. A case starts the servers that it needs, measures, and returns its
 //! report.
 
+mod abuse;
 mod certify_throughput;
 mod config_reload;
 mod fair_share;

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::manifest_check::read_manifest;
+use super::manifest_check::{model_key, read_manifest, record};
 use crate::classifier::smoothing::concurrency::max_concurrent_inputs;
 use crate::domain::{PerRole, ProofKey, Role, Violations};
-use crate::onnx::Manifest;
-use crate::settings::{RuntimeSettings, SchedulerSettings, Settings};
+use crate::onnx::{Manifest, check_model_file};
+use crate::settings::{FileDigests, RuntimeSettings, SchedulerSettings, Settings};
 
 /// The settings, and the contents of the files they name, that an engine is built from. An engine
 /// stays in use as long as its configuration stays the same.
@@ -31,16 +31,22 @@ struct ManifestFile {
 }
 
 impl EngineConfig {
-    /// Reads the configuration for `settings`, with the manifests that are on the disk now.
+    /// Reads the configuration for `settings`, with the manifests that are on the disk now. `digests`
+    /// remembers the ONNX files.
     ///
     /// # Errors
-    /// Returns every violation if a manifest cannot be read or is invalid.
-    pub fn read(settings: &Settings) -> Result<Self, Violations> {
+    /// Returns every violation if a manifest cannot be read or is invalid, or if an ONNX file is not
+    /// the one that its manifest describes: a restart would then fail.
+    pub fn read(settings: &Settings, digests: &FileDigests) -> Result<Self, Violations> {
         let mut violations = Violations::default();
         let manifests = PerRole::of(|role| read_manifest(settings, role, &mut violations));
         let (Some(standard), Some(robust)) = (&manifests.standard, &manifests.robust) else {
             return Err(violations);
         };
+        for (role, manifest) in [(Role::Standard, standard), (Role::Robust, robust)] {
+            record(check_model_file(manifest, digests), model_key(role), &mut violations);
+        }
+        violations.into_result()?;
         Ok(Self::new(settings, PerRole { standard, robust }))
     }
 

@@ -28,7 +28,7 @@ pub fn check_offline(settings: &Settings) -> OfflineCheck {
         robust: &settings.models.robust,
     };
     let manifests = PerRole::of(|role| {
-        if paths[role].exists() {
+        if paths[role].try_exists().unwrap_or(true) {
             return read_manifest(settings, role, &mut check.violations);
         }
         check.absent.push((model_key(role), paths[role].clone()));

@@ -17,6 +17,12 @@ const MAX_QUEUED: usize = 4096;
 /// larger, because the limits on requests bound it.
 const MAX_QUEUED_VALUES: usize = 4 << 20;
 
+/// The memory of one observation beside its values.
+const OBSERVATION_BYTES: usize = 512;
+
+/// The most memory of the queue, in bytes.
+pub const MAX_SHADOW_QUEUE_BYTES: usize = MAX_QUEUED_VALUES * size_of::<f32>() + MAX_QUEUED * OBSERVATION_BYTES;
+
 /// The pause between two reads of the queue. While observations arrive in every pause, no request
 /// has to wake the thread, which would cost it several microseconds.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);

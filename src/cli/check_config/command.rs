@@ -9,7 +9,7 @@ use super::explain::explain;
 use super::report::Report;
 use crate::app::{self, ConfigCheck};
 use crate::cli::output::{self, SilentExit};
-use crate::settings::{ReadSettings, SettingsError, SettingsSource};
+use crate::settings::{ReadSettings, SettingsError, SettingsSource, environment_variables};
 
 const HELP: &str = "\
 Examples:
@@ -80,7 +80,7 @@ fn check(config: &Path, args: &CheckConfigArgs) -> anyhow::Result<()> {
 
 /// Reads the settings. Values that are not valid are violations of the result.
 fn read_settings(config: &Path) -> Result<ReadSettings, SettingsError> {
-    let source = SettingsSource::new(config, std::env::vars());
+    let source = SettingsSource::new(config, environment_variables());
     source.read_values(&source.read()?)
 }
 

@@ -3,6 +3,7 @@
 //! `CERTIMIX_FUZZ_SECONDS` bounds the time of each target, and `CERTIMIX_FUZZ_SEED` selects the
 //! mutations. The same seed gives the same inputs in the same order.
 
+mod answered_messages;
 mod corpus;
 mod layout;
 mod mutations;

@@ -7,7 +7,7 @@ use tonic::Status;
 use tonic::codegen::http::HeaderMap;
 use tonic::codegen::http::header::AUTHORIZATION;
 
-use super::credential_file::read_file;
+use super::credential_file::{PathKind, read_file, shown};
 use crate::call::{Fingerprint, Principal};
 
 /// The most tokens in a file. Each request is compared with every token.
@@ -32,8 +32,8 @@ impl BearerTokens {
     /// Reads the tokens in the file at `path`, one a line, each with an optional name before it. Empty
     /// lines and lines that start with `#` are skipped.
     pub(super) fn read(path: &Path) -> Result<Self, String> {
-        let bytes = read_file(path)?;
-        Self::parse(&bytes).map_err(|reason| format!("{}: {reason}", path.display()))
+        let bytes = read_file(path, PathKind::Secret)?;
+        Self::parse(&bytes).map_err(|reason| format!("{}: {reason}", shown(path, PathKind::Secret)))
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, String> {
@@ -64,6 +64,11 @@ impl BearerTokens {
             1..=MAX_TOKENS => Ok(Self(tokens)),
             count => Err(format!("expected 1 to {MAX_TOKENS} tokens, one a line; found {count}")),
         }
+    }
+
+    /// The number of tokens.
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
     }
 
     /// Checks that the `authorization` header carries one of the tokens, and returns its principal.

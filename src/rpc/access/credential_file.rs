@@ -1,26 +1,31 @@
-//! Reads a file of certificates, of a key or of tokens, with a limit on its size.
+//! Reads a file of certificates, of a key or of tokens.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
-/// The largest file, in bytes. It holds several hundred certificates.
-const MAX_FILE_BYTES: u64 = 1 << 20;
+use crate::settings::{ConfigFileKind, read_config_file};
+
+/// Whether a message may show a path that names no file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PathKind {
+    /// The path of a public file, such as a certificate.
+    Public,
+    /// The path of a file of secrets. By mistake it may be the secret itself.
+    Secret,
+}
 
 /// Reads the file at `path` whole.
 ///
 /// # Errors
-/// The file cannot be read, or is larger than `MAX_FILE_BYTES`.
-pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, String> {
-    let unreadable = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
-    let mut bytes = Vec::new();
-    let mut file = File::open(path).map_err(unreadable)?.take(MAX_FILE_BYTES + 1);
-    file.read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(format!(
-            "{} is larger than {MAX_FILE_BYTES} bytes; expected a PEM file, or a file of tokens",
-            path.display()
-        ));
+/// The file cannot be read, or is too large. The message shows nothing of its contents.
+pub(super) fn read_file(path: &Path, kind: PathKind) -> Result<Vec<u8>, String> {
+    read_config_file(ConfigFileKind::Credentials, path)
+        .map_err(|error| format!("cannot read {}: {error}", shown(path, kind)))
+}
+
+/// The path as a message shows it. A path of a secret is shown only if something exists there.
+pub(super) fn shown(path: &Path, kind: PathKind) -> String {
+    if kind == PathKind::Public || std::fs::symlink_metadata(path).is_ok() {
+        return path.display().to_string();
     }
-    Ok(bytes)
+    "the file that this key names (the key takes a path, not the secret itself)".to_owned()
 }

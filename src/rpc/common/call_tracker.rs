@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 
+use bytes::Bytes;
 use tonic::codegen::http::{HeaderMap, HeaderValue};
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Request, Response, Status};
@@ -17,6 +18,8 @@ use crate::call::{
     Rpc, TraceContext,
 };
 use crate::classifier::{ClassifierError, MixedClassifier, RequestPredictions};
+use crate::rpc::common::status;
+use crate::rpc::memory::{HeldMemory, LastMessageMemory};
 
 /// The header that carries the request ID, in requests and responses.
 pub(in crate::rpc) const REQUEST_ID: &str = "x-request-id";
@@ -78,6 +81,8 @@ impl CallTracker {
         let id = id.and_then(RequestId::from_caller);
         let mut call = self.begin_with_id(rpc, id.unwrap_or_else(|| self.shared.ids.next()), Instant::now());
         call.caller = request.extensions().get().copied().unwrap_or(UNKNOWN_CALLER);
+        call.memory = request.extensions().get().cloned();
+        call.last_message = request.extensions().get().cloned();
         if self.shared.reads_trace_context {
             let header = |name| metadata.get(name).and_then(|value| value.to_str().ok());
             call.record.trace = TraceContext::parse(header("traceparent"), header("tracestate"));
@@ -94,6 +99,8 @@ impl CallTracker {
         TrackedCall {
             record: CallRecord::new(rpc, id, received_at),
             caller: UNKNOWN_CALLER,
+            memory: None,
+            last_message: None,
             tracker: self.clone(),
             has_ended: false,
         }
@@ -115,6 +122,10 @@ impl Drop for CutOffGuard {
 pub(in crate::rpc) struct TrackedCall {
     record: CallRecord,
     caller: Caller,
+    /// The memory of the request. `None` for a request that did not come over a connection.
+    memory: Option<HeldMemory>,
+    /// The memory of the messages of a stream.
+    last_message: Option<LastMessageMemory>,
     tracker: CallTracker,
     has_ended: bool,
 }
@@ -128,6 +139,31 @@ impl TrackedCall {
     /// The caller, by whom the capacity of the models is shared.
     pub(in crate::rpc) fn caller(&self) -> Caller {
         self.caller
+    }
+
+    /// The memory of the request, which lasts as long as one of its clones.
+    pub(in crate::rpc) fn memory(&self) -> Option<HeldMemory> {
+        self.memory.clone()
+    }
+
+    /// Adds `bytes` to the memory of the request, for its answer.
+    ///
+    /// # Errors
+    /// RESOURCE_EXHAUSTED if the caller holds its share of the memory.
+    pub(in crate::rpc) fn hold_answer(&self, bytes: usize) -> Result<(), Status> {
+        let memory = self.memory.as_ref();
+        memory
+            .map_or(Ok(()), |memory| memory.grow(bytes))
+            .map_err(status::request_memory_refused)
+    }
+
+    /// The same bytes of an input. They count as memory of the request until the last executor has
+    /// dropped them, which may be after the caller has left.
+    pub(in crate::rpc) fn count_input(&self, bytes: Bytes) -> Bytes {
+        match &self.memory {
+            Some(memory) => memory.attach(bytes),
+            None => bytes,
+        }
     }
 
     /// Records the configuration of `classifier` and the number of inputs.
@@ -202,6 +238,7 @@ impl TrackedCall {
             rpc: self.record.rpc,
             id: self.record.id,
             caller: self.caller,
+            last_message: self.last_message.take(),
             trace: self.record.trace.clone(),
             tracker: self.tracker.clone(),
             messages: 0,
@@ -234,6 +271,7 @@ impl Drop for TrackedCall {
 pub(in crate::rpc) struct StreamCallTracker {
     rpc: Rpc,
     caller: Caller,
+    last_message: Option<LastMessageMemory>,
     id: RequestId,
     trace: TraceContext,
     tracker: CallTracker,
@@ -246,6 +284,7 @@ impl StreamCallTracker {
         self.messages += 1;
         let mut call = self.tracker.begin_with_id(self.rpc, self.id, Instant::now());
         call.caller = self.caller;
+        call.memory = self.last_message.as_ref().and_then(LastMessageMemory::take);
         call.record.message = Some(self.messages);
         call.record.trace = self.trace.clone();
         call

@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use tonic::codegen::http::HeaderMap;
 use tonic::metadata::MetadataMap;
 
-use crate::domain::Violations;
+use crate::domain::{Violations, cut};
 
 const TIMEOUT_HEADER: &str = "grpc-timeout";
+/// The most bytes of a malformed header in an error message.
+const MAX_SHOWN_BYTES: usize = 32;
 
 /// The time by which a request that arrived at `received_at` must be answered.
 ///
@@ -70,9 +72,11 @@ fn time_to_answer(metadata: &MetadataMap) -> Result<Option<Duration>, Violations
         return Ok(None);
     };
     let timeout = header.to_str().ok().and_then(parse_timeout).ok_or_else(|| {
+        let found = String::from_utf8_lossy(header.as_encoded_bytes());
+        let found = cut(&found, MAX_SHOWN_BYTES);
         Violations::one(
             TIMEOUT_HEADER,
-            format!("expected up to 8 digits and a unit of H, M, S, m, u or n, found {header:?}"),
+            format!("expected up to 8 digits and a unit of H, M, S, m, u or n, found {found:?}"),
         )
     })?;
     Ok(Some(timeout.saturating_sub(network_margin(timeout))))

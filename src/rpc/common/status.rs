@@ -10,6 +10,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 use crate::classifier::ClassifierError;
 use crate::domain::Violations;
 use crate::live::NoSnapshot;
+use crate::rpc::memory::MemoryRefusal;
 
 /// The bounds of the retry delay of a refused caller.
 ///
@@ -118,6 +119,48 @@ pub(in crate::rpc) fn stream_deadline_exceeded() -> Status {
     Status::deadline_exceeded(
         "the stream reached its own deadline (grpc-timeout); every request that was read is answered",
     )
+}
+
+/// The retry delay of a caller whose request found no memory. Requests end within milliseconds.
+const MEMORY_RETRY_AFTER: Duration = Duration::from_millis(100);
+
+/// RESOURCE_EXHAUSTED for a request that finds no memory.
+pub(in crate::rpc) fn request_memory_refused(refusal: MemoryRefusal) -> Status {
+    resource_exhausted(refusal.to_string(), MEMORY_RETRY_AFTER)
+}
+
+/// RESOURCE_EXHAUSTED for a message that declares more bytes than its method accepts. `setting`
+/// holds the limit, if a setting does.
+pub(in crate::rpc) fn message_too_long(bytes: usize, limit: usize, setting: Option<&str>) -> Status {
+    let setting = setting.map(|setting| format!(" ({setting})")).unwrap_or_default();
+    Status::resource_exhausted(format!(
+        "the message has {bytes} bytes: expected at most {limit} in a request of this method{setting}"
+    ))
+}
+
+/// RESOURCE_EXHAUSTED for a health watch or a reflection stream beside too many others.
+pub(in crate::rpc) fn too_many_streams() -> Status {
+    Status::resource_exhausted(
+        "too many health watches and reflection streams are open: close one, or use another connection",
+    )
+}
+
+/// DEADLINE_EXCEEDED at the end of a stream that runs no model.
+pub(in crate::rpc) fn stream_time_exceeded(time: Duration) -> Status {
+    Status::deadline_exceeded(format!(
+        "a reflection stream may take {}: the shorter of its own deadline and server.max_request_time",
+        humantime::format_duration(time)
+    ))
+}
+
+/// INVALID_ARGUMENT for a request that ends before its message does.
+pub(in crate::rpc) fn message_incomplete() -> Status {
+    Status::invalid_argument("the request ended within a message: fewer bytes came than its prefix declares")
+}
+
+/// INVALID_ARGUMENT for a second message in a request of one.
+pub(in crate::rpc) fn second_message() -> Status {
+    Status::invalid_argument("this method takes one message: found bytes after it")
 }
 
 /// RESOURCE_EXHAUSTED with the pushback that gRPC clients with a retry policy honour.

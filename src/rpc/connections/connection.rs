@@ -1,5 +1,6 @@
 //! Serves one connection from its first byte to its last.
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,26 +21,23 @@ use tonic::service::Routes;
 
 use super::connection_table::TableLimits;
 use super::counts::ConnectionCounts;
+use super::frame_account::{FrameAccount, LimitedFrames, reset_burst};
+use super::frame_monitor::{FrameMonitor, FrameState, PeerFault};
 use super::handshake_gate::HandshakeGate;
 use super::lifetime::{CLOSE_TIMEOUT, ConnectionLifetime, HANDSHAKE_CHECK_INTERVAL, LifetimeAction, LifetimeLimits};
 use super::log_throttle::LogThrottle;
+use super::memory_bounds::{CONNECTION_WINDOW, STREAM_WINDOW};
 use super::method_descriptors::MethodDescriptors;
 use super::monitored_io::MonitoredIo;
+use super::open_streams::{AllStreams, ConnectionStreams};
 use super::request::RequestHandler;
 use super::slots::ConnectionSlot;
 use crate::call::{Caller, Principal};
 use crate::live::CurrentSnapshot;
 use crate::rpc::access::{AccessControl, certificate_principal};
 use crate::rpc::common::call_tracker::CallTracker;
+use crate::rpc::memory::RequestMemory;
 use crate::settings::ConnectionSettings;
-
-/// The flow-control window of one stream, in bytes: data that is sent and not yet read.
-const STREAM_WINDOW: u32 = 256 << 10;
-/// The flow-control window of all streams of one connection, in bytes.
-///
-/// h2 ends a connection if unread frames of a few bytes fill half of its window. With these
-/// windows, a stream of small requests that waits for its turn fills its own window long before.
-const CONNECTION_WINDOW: u32 = 32 << 20;
 
 /// Serves connections. It holds the state that all connections share.
 pub(in crate::rpc) struct ConnectionServer {
@@ -50,16 +48,20 @@ pub(in crate::rpc) struct ConnectionServer {
     calls: CallTracker,
     access: Arc<AccessControl>,
     counts: Arc<ConnectionCounts>,
+    memory: Arc<RequestMemory>,
+    auxiliary_streams: Arc<AllStreams>,
     /// True once the server shuts down. Dropping its sender aborts the open connections.
     shutdown: watch::Receiver<bool>,
     next_connection: AtomicU64,
     failed_handshakes: Mutex<LogThrottle>,
+    peer_faults: Mutex<LogThrottle>,
     handshakes: HandshakeGate,
     /// The most connections of one listener that the process has file descriptors for.
     connection_capacity: usize,
 }
 
 impl ConnectionServer {
+    #[expect(clippy::too_many_arguments, reason = "it is called once")]
     pub(in crate::rpc) fn new(
         routes: Routes,
         methods: MethodDescriptors,
@@ -67,6 +69,7 @@ impl ConnectionServer {
         calls: CallTracker,
         access: Arc<AccessControl>,
         counts: Arc<ConnectionCounts>,
+        memory: Arc<RequestMemory>,
         shutdown: watch::Receiver<bool>,
         connection_capacity: usize,
     ) -> Self {
@@ -77,9 +80,12 @@ impl ConnectionServer {
             calls,
             access,
             counts,
+            memory,
+            auxiliary_streams: Arc::default(),
             shutdown,
             next_connection: AtomicU64::new(0),
             failed_handshakes: Mutex::default(),
+            peer_faults: Mutex::default(),
             handshakes: HandshakeGate::default(),
             connection_capacity,
         }
@@ -208,9 +214,14 @@ impl ConnectionServer {
             closing: closing.clone(),
             calls: self.calls.clone(),
             live: Arc::clone(&self.live),
+            memory: Arc::clone(&self.memory),
+            auxiliary_streams: ConnectionStreams::new(&self.auxiliary_streams),
         };
         let write_timeout = settings.connections.keepalive_timeout;
-        let io = TokioIo::new(MonitoredIo::new(io, Arc::clone(&activity), write_timeout));
+        let frames = Arc::new(FrameState::default());
+        let account = FrameAccount::new(settings.connections.max_concurrent_streams, activity.accepted_at());
+        let monitor = FrameMonitor::new(Arc::clone(&frames), Arc::clone(&self.counts), account);
+        let io = TokioIo::new(MonitoredIo::new(io, monitor, Arc::clone(&activity), write_timeout));
         let service = service_fn(move |request| handler.handle(request));
         let mut connection = pin!(http2(&settings.connections).serve_connection(io, service));
         let limits = LifetimeLimits::new(&settings.connections, number);
@@ -219,11 +230,18 @@ impl ConnectionServer {
         let mut timer = pin!(sleep_until(activity.accepted_at().into()));
         let mut evicted = pin!(slot.evicted().fuse());
         loop {
+            let in_turn = poll_fn(|context| {
+                frames.budget.renew();
+                connection.as_mut().poll(context)
+            });
             tokio::select! {
                 biased;
-                ended = connection.as_mut() => {
+                ended = in_turn => {
                     if let Err(error) = ended {
                         tracing::debug!(%error, "connection failed");
+                    }
+                    if let Some(fault) = frames.fault() {
+                        self.record_peer_fault(fault, principal);
                     }
                     return;
                 }
@@ -252,15 +270,41 @@ impl ConnectionServer {
             }
         }
     }
+
+    /// Counts and logs a connection that the frames of its peer ended.
+    fn record_peer_fault(&self, fault: PeerFault, principal: Principal) {
+        let counts = &self.counts;
+        let counter = match fault {
+            PeerFault::Flood(LimitedFrames::UnbegunResets) => &counts.reset_floods,
+            PeerFault::Flood(_) | PeerFault::FloodFoundByHttp2 => &counts.frame_floods,
+            PeerFault::Protocol(_) => &counts.protocol_errors,
+        };
+        counter.fetch_add(1, Relaxed);
+        let mut throttle = self.peer_faults.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = throttle.record(Instant::now()) {
+            tracing::warn!(
+                peer = ?principal,
+                reason = %fault,
+                count,
+                "connection ended because of its peer (count: since the last such line)"
+            );
+        }
+    }
 }
 
+/// Builds connections with the limits of HTTP/2.
 fn http2(limits: &ConnectionSettings) -> http2::Builder<TokioExecutor> {
+    let resets = reset_burst(limits.max_concurrent_streams);
     let mut http2 = http2::Builder::new(TokioExecutor::new());
     http2
         .timer(TokioTimer::new())
         .keep_alive_interval(Some(limits.keepalive_interval))
         .keep_alive_timeout(limits.keepalive_timeout)
         .max_concurrent_streams(limits.max_concurrent_streams)
+        // The defaults of h2 end a connection whose caller cancels 21 requests in one write, or whose
+        // streams were refused 1024 times in its life. `FrameAccount` limits the rates instead.
+        .max_pending_accept_reset_streams(usize::try_from(resets).unwrap_or(usize::MAX))
+        .max_local_error_reset_streams(None)
         .max_header_list_size(limits.max_header_bytes)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW);

@@ -156,17 +156,17 @@ impl<C: ObservableConnection> ConnectionTable<C> {
             let (number, _) = self.entries.get_index((start + offset) % count)?;
             Some(*number)
         });
-        let numbers = numbers.collect();
-        self.evict_one_of(numbers, now, limits)
+        let numbers: Vec<u64> = numbers.collect();
+        self.evict_one_of(&numbers, now, limits)
     }
 
     fn evict_of(&mut self, address: Principal, now: Instant, limits: &TableLimits) -> Option<Eviction<C>> {
         let numbers = self.by_address.get(&address)?.iter().take(MAX_VIEWED);
-        let numbers = numbers.copied().collect();
-        self.evict_one_of(numbers, now, limits)
+        let numbers: Vec<u64> = numbers.copied().collect();
+        self.evict_one_of(&numbers, now, limits)
     }
 
-    fn evict_one_of(&mut self, numbers: Vec<u64>, now: Instant, limits: &TableLimits) -> Option<Eviction<C>> {
+    fn evict_one_of(&mut self, numbers: &[u64], now: Instant, limits: &TableLimits) -> Option<Eviction<C>> {
         let view = |number| Some(self.entries.get(number)?.connection.view(now));
         let views: Vec<_> = numbers.iter().filter_map(view).collect();
         let victim = choose_victim(&views)?;

@@ -17,6 +17,11 @@ pub struct ConnectionCounts {
     pub(super) aborted: AtomicU64,
     pub(super) closed: AtomicU64,
     pub(super) unauthenticated: AtomicU64,
+    pub(super) frame_floods: AtomicU64,
+    pub(super) reset_floods: AtomicU64,
+    pub(super) protocol_errors: AtomicU64,
+    pub(super) begun_resets: AtomicU64,
+    pub(super) unbegun_resets: AtomicU64,
 }
 
 impl ConnectionCounts {
@@ -92,5 +97,37 @@ impl ConnectionCounts {
     #[must_use]
     pub fn unauthenticated(&self) -> u64 {
         self.unauthenticated.load(Relaxed)
+    }
+
+    /// Connections that the server ended because of too many frames that cost it more than their
+    /// sender. Resets have a count of their own.
+    #[must_use]
+    pub fn frame_floods(&self) -> u64 {
+        self.frame_floods.load(Relaxed)
+    }
+
+    /// Connections that the server ended because of too many requests that were reset before it
+    /// could begin them.
+    #[must_use]
+    pub fn reset_floods(&self) -> u64 {
+        self.reset_floods.load(Relaxed)
+    }
+
+    /// Connections whose peer broke the HTTP/2 protocol.
+    #[must_use]
+    pub fn protocol_errors(&self) -> u64 {
+        self.protocol_errors.load(Relaxed)
+    }
+
+    /// Requests that their caller reset after the server had begun them.
+    #[must_use]
+    pub fn begun_resets(&self) -> u64 {
+        self.begun_resets.load(Relaxed)
+    }
+
+    /// Requests that their caller reset before the server could begin them.
+    #[must_use]
+    pub fn unbegun_resets(&self) -> u64 {
+        self.unbegun_resets.load(Relaxed)
     }
 }

@@ -9,8 +9,14 @@
 //! who loses one, as pure functions. [`lifetime`] decides when a connection ends, as a pure function
 //! of the time and of the counts in [`activity`]. [`handshake_gate`] shares the cost of TLS handshakes
 //! between peers, and [`file_limit`] knows how many connections the process has files for.
-//! [`request`] passes each request to its handler; [`open_request`] knows whether the server works on it; [`request_body`] limits how long the request may
-//! take to arrive, and [`response_body`] records when the peer reads the response.
+//! [`request`] passes each request to its handler, and [`open_request`] knows whether the server works
+//! on it. [`request_body`] and [`request_stream`] collect its messages within the bounds of
+//! [`memory_bounds`] and of the time that [`request_arrival`] allows, and [`response_body`] records
+//! when the peer reads the response.
+//!
+//! [`monitored_io`] carries the bytes. [`frame_monitor`] finds the frames in them:
+//! [`frame_account`] limits those that cost the server more than their sender, and [`poll_budget`]
+//! bounds those that the connection processes before other connections have their turn.
 
 mod accept;
 mod activity;
@@ -19,18 +25,25 @@ mod connection_table;
 mod counts;
 mod eviction;
 mod file_limit;
+mod frame_account;
+mod frame_headers;
+mod frame_monitor;
 mod handshake_gate;
-mod header_block;
 mod lifetime;
 mod log_throttle;
-mod message_framing;
+mod memory_bounds;
+mod message_collector;
 mod method_descriptors;
 mod monitored_io;
 mod open_request;
+mod open_streams;
+mod poll_budget;
 mod received_body;
 mod request;
+mod request_arrival;
 mod request_body;
 mod request_headers;
+mod request_stream;
 mod response_body;
 mod slots;
 
@@ -40,4 +53,5 @@ pub use counts::ConnectionCounts;
 pub use eviction::{ConnectionStage, ConnectionView, choose_victim};
 pub(super) use file_limit::connection_capacity;
 pub use file_limit::raise_file_limit;
+pub use memory_bounds::{REFUSED_REQUEST_BYTES, connection_bytes};
 pub(super) use method_descriptors::MethodDescriptors;

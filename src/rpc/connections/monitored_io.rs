@@ -1,40 +1,42 @@
-//! Wraps the I/O of a connection and detects two conditions that HTTP/2 does not report: the
-//! arrival of the preface, and a peer that reads nothing.
+//! Wraps the I/O of a connection and detects conditions that HTTP/2 does not report: the arrival of
+//! the preface, a peer that reads nothing, and a peer that sends too many frames.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
 use tokio::time::Sleep;
 
 use super::activity::ConnectionActivity;
-use super::header_block::HeaderBlock;
+use super::frame_account::LimitedFrames;
+use super::frame_monitor::FrameMonitor;
 
 /// The length of the HTTP/2 preface and of an empty SETTINGS frame. Every peer sends both at once.
 const PREFACE_BYTES: usize = 24 + 9;
 
-/// I/O that records the preface, and fails a write that makes no progress for `write_timeout`.
+/// I/O that records the preface, fails a write that makes no progress for `write_timeout`, and reads
+/// no more frames in one poll, and of one kind, than `frames` allows.
 pub(super) struct MonitoredIo<T> {
-    io: T,
+    io: Take<T>,
+    frames: FrameMonitor,
     activity: Arc<ConnectionActivity>,
     /// The bytes of the preface that have not arrived.
     preface_remaining: usize,
-    headers: HeaderBlock,
     /// The longest time that the peer may read no byte of the written data.
     write_timeout: Duration,
     write_timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl<T> MonitoredIo<T> {
-    pub(super) fn new(io: T, activity: Arc<ConnectionActivity>, write_timeout: Duration) -> Self {
+impl<T: AsyncRead + AsyncWrite + Unpin> MonitoredIo<T> {
+    pub(super) fn new(io: T, frames: FrameMonitor, activity: Arc<ConnectionActivity>, write_timeout: Duration) -> Self {
         Self {
-            io,
+            io: io.take(0),
+            frames,
             activity,
             preface_remaining: PREFACE_BYTES,
-            headers: HeaderBlock::new(),
             write_timeout,
             write_timer: None,
         }
@@ -58,31 +60,55 @@ impl<T> MonitoredIo<T> {
             .poll(context)
             .map(|()| Err(io::Error::new(io::ErrorKind::TimedOut, "the peer reads nothing")))
     }
+
+    /// Tells the peer that it sent too many `frames`, if it takes the message at once.
+    fn end(&mut self, context: &mut Context<'_>, frames: LimitedFrames) -> io::Error {
+        if let Some(goaway) = self.frames.goaway(frames) {
+            // The connection ends, whether the peer learns the reason or not.
+            let _ = Pin::new(self.io.get_mut()).poll_write(context, &goaway);
+            let _ = Pin::new(self.io.get_mut()).poll_flush(context);
+        }
+        io::Error::other(format!("the peer sent too many {} frames", frames.name()))
+    }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for MonitoredIo<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for MonitoredIo<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.frames.must_yield() {
+            // The task runs again after all tasks that are ready now.
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let limit = self.frames.read_limit();
+        self.io.set_limit(u64::try_from(limit).unwrap_or(u64::MAX));
         let before = buffer.filled().len();
-        let read = Pin::new(&mut self.io).poll_read(context, buffer);
+        ready!(Pin::new(&mut self.io).poll_read(context, buffer))?;
+        let bytes = buffer.filled().get(before..).unwrap_or_default();
         if self.preface_remaining > 0 {
-            self.preface_remaining = self.preface_remaining.saturating_sub(buffer.filled().len() - before);
+            self.preface_remaining = self.preface_remaining.saturating_sub(bytes.len());
             if self.preface_remaining == 0 {
                 self.activity.record_preface();
             }
         }
-        self.headers.advance(buffer.filled().get(before..).unwrap_or_default());
-        self.activity.record_headers(self.headers.is_open());
-        read
+        if let Err(frames) = self.frames.record_read(bytes, Instant::now()) {
+            return Poll::Ready(Err(self.end(context, frames)));
+        }
+        self.activity.record_headers(self.frames.is_within_headers());
+        Poll::Ready(Ok(()))
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for MonitoredIo<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for MonitoredIo<T> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.io).poll_write(context, bytes);
+        let written = Pin::new(self.io.get_mut()).poll_write(context, bytes);
+        if let Poll::Ready(Ok(written)) = &written {
+            let bytes = bytes.get(..*written).unwrap_or_default();
+            self.frames.record_written(bytes, Instant::now());
+        }
         self.with_timeout(context, written)
     }
 
@@ -91,21 +117,32 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for MonitoredIo<T> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.io).poll_write_vectored(context, slices);
+        let written = Pin::new(self.io.get_mut()).poll_write_vectored(context, slices);
+        if let Poll::Ready(Ok(written)) = &written {
+            let (mut remaining, now) = (*written, Instant::now());
+            for slice in slices {
+                let bytes = slice.get(..remaining.min(slice.len())).unwrap_or_default();
+                self.frames.record_written(bytes, now);
+                remaining -= bytes.len();
+            }
+        }
         self.with_timeout(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
+        self.io.get_ref().is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(&mut self.io).poll_flush(context);
+        let flushed = Pin::new(self.io.get_mut()).poll_flush(context);
         self.with_timeout(context, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let shut = Pin::new(&mut self.io).poll_shutdown(context);
+        let shut = Pin::new(self.io.get_mut()).poll_shutdown(context);
         self.with_timeout(context, shut)
     }
 }
+
+#[cfg(test)]
+mod tests;

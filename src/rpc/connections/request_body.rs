@@ -1,70 +1,63 @@
-//! The body of a request, with a limit on the time it takes to arrive.
+//! The body of a request of one message.
 //!
-//! A timer starts only when the body has to wait for bytes. A request that arrives in one piece
-//! needs no timer.
+//! The handler receives nothing before the request is complete. Until then its memory is that of a
+//! half-sent request, and can be taken for other callers.
 
-use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
-use tokio::time::Sleep;
-use tokio_util::sync::WaitForCancellationFutureOwned;
+use http_body::{Body, Frame};
 
-use super::message_framing::MessageFraming;
-use super::open_request::ArrivingBody;
-use super::received_body::ReceivedBody;
+use super::message_collector::MessageCollector;
+use super::request_arrival::{BodyError, RequestArrival};
 use crate::rpc::common::status;
+use crate::rpc::memory::HeldMemory;
 
-/// The part of a request that the timeout applies to.
-pub(super) enum TimeoutScope {
-    /// The whole request.
-    WholeRequest,
-    /// Each message that has begun. The stream also ends when its connection is to close.
-    EachMessage {
-        framing: MessageFraming,
-        closing: Pin<Box<WaitForCancellationFutureOwned>>,
-    },
-}
-
-/// A request body that fails if it does not arrive in time.
+/// The body of a request of one message. It fails if the message does not arrive in time, is too
+/// long, or finds no memory.
 pub(super) struct RequestBody {
-    body: ReceivedBody,
-    /// `None` once the body has arrived whole.
-    arriving: Option<ArrivingBody>,
-    scope: TimeoutScope,
-    /// The time allowed from the first wait for bytes.
-    timeout: Duration,
-    timer: Option<Pin<Box<Sleep>>>,
+    arrival: RequestArrival,
+    collector: MessageCollector,
+    /// The memory of the request once it is complete.
+    held: HeldMemory,
+    has_ended: bool,
 }
-
-type BodyError = Box<dyn Error + Send + Sync>;
 
 impl RequestBody {
-    pub(super) fn new(body: ReceivedBody, arriving: ArrivingBody, scope: TimeoutScope, timeout: Duration) -> Self {
+    pub(super) fn new(arrival: RequestArrival, collector: MessageCollector, held: HeldMemory) -> Self {
         Self {
-            arriving: (!body.is_end_stream()).then_some(arriving),
-            body,
-            scope,
-            timeout,
-            timer: None,
+            arrival,
+            collector,
+            held,
+            has_ended: false,
         }
     }
 
-    /// Polls the timer while no bytes are available.
-    fn poll_timeout(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if let TimeoutScope::EachMessage { framing, .. } = &self.scope
-            && !framing.is_within_message()
-        {
-            // A stream may be silent between its messages without limit.
-            return Poll::Pending;
+    /// The message, once the request has ended. `None` if it has no message.
+    fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        loop {
+            let half_sent = self.collector.half_sent();
+            let Some(data) = ready!(self.arrival.poll_data(context, true, half_sent)) else {
+                break;
+            };
+            let mut data = data?;
+            let has_ended = self.arrival.has_ended();
+            let is_complete = self.collector.collect(&mut data, has_ended)?;
+            if is_complete && !data.is_empty() {
+                return Poll::Ready(Some(Err(status::second_message().into())));
+            }
+            if has_ended {
+                break;
+            }
         }
-        let timeout = self.timeout;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
-        ready!(timer.as_mut().poll(context));
-        Poll::Ready(Some(Err(status::request_body_timeout(timeout).into())))
+        if self.collector.is_complete() {
+            return Poll::Ready(Some(self.collector.take(&self.held).map_err(Into::into)));
+        }
+        if self.collector.is_within_message() {
+            return Poll::Ready(Some(Err(status::message_incomplete().into())));
+        }
+        Poll::Ready(None)
     }
 }
 
@@ -76,31 +69,15 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let request = &mut *self;
-        if let TimeoutScope::EachMessage { closing, .. } = &mut request.scope
-            && closing.as_mut().poll(context).is_ready()
-        {
-            return Poll::Ready(Some(Err(status::connection_closing().into())));
+        if self.has_ended {
+            return Poll::Ready(None);
         }
-        let Poll::Ready(frame) = Pin::new(&mut request.body).poll_frame(context) else {
-            return request.poll_timeout(context);
-        };
-        if frame.is_none() || request.body.is_end_stream() {
-            request.arriving = None;
-        }
-        if let (TimeoutScope::EachMessage { framing, .. }, Some(Ok(frame))) = (&mut request.scope, &frame)
-            && frame.data_ref().is_some_and(|data| framing.advance(data))
-        {
-            request.timer = None;
-        }
-        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+        let message = ready!(self.poll_message(context));
+        self.has_ended = true;
+        Poll::Ready(message.map(|message| message.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.has_ended
     }
 }

@@ -2,16 +2,23 @@
 
 use tonic::Status;
 
+use super::proto::Tensor;
 use crate::domain::AnswerSize;
 use crate::live::Snapshot;
-use crate::rpc::common::answer_limit::check_answer_size;
+use crate::rpc::common::answer_limit::{answer_memory, check_answer_size};
+use crate::rpc::common::call_tracker::TrackedCall;
 use crate::rpc::common::status;
 
-/// Checks that the answer to `inputs` inputs fits a response.
+/// Checks that the answer to `inputs` inputs fits a response, and counts its memory for `call`.
 ///
 /// # Errors
-/// INVALID_ARGUMENT, which states what to reduce.
-pub(super) fn check_answer(snapshot: &Snapshot, inputs: usize, include_components: bool) -> Result<(), Status> {
+/// INVALID_ARGUMENT, which states what to reduce; RESOURCE_EXHAUSTED without memory.
+pub(super) fn check_answer(
+    snapshot: &Snapshot,
+    inputs: usize,
+    include_components: bool,
+    call: &TrackedCall,
+) -> Result<(), Status> {
     let answer = answer_size(snapshot, include_components);
     let remedy = match include_components {
         true => ", or include_components = false",
@@ -19,7 +26,15 @@ pub(super) fn check_answer(snapshot: &Snapshot, inputs: usize, include_component
     };
     let limits = snapshot.server.message_limits();
     check_answer_size(inputs, answer, limits, ("inputs.shape", remedy))
-        .map_err(|violations| status::invalid_argument(&violations))
+        .map_err(|violations| status::invalid_argument(&violations))?;
+    call.hold_answer(answer_memory(inputs, answer, snapshot.classifier.labels().len()))
+}
+
+/// Counts the values of `tensor` as memory of `call`.
+pub(super) fn count_inputs(tensor: Option<&mut Tensor>, call: &TrackedCall) {
+    if let Some(tensor) = tensor {
+        tensor.data = call.count_input(std::mem::take(&mut tensor.data));
+    }
 }
 
 /// The most inputs that a request of any kind may have, so that its answer fits a response.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use tonic::Status;
 use tracing::Instrument as _;
 
-use super::answer::check_answer;
+use super::answer::{check_answer, count_inputs};
 use super::proto::{CertifyRequest, CertifyResponse};
 use super::{certification_params, decode_inputs, encode};
 use crate::classifier::{CertificationParams, MixedClassifier};
@@ -18,13 +18,14 @@ use crate::rpc::common::status;
 /// Checks `request`, certifies its inputs with `snapshot` by `deadline`, and encodes the response.
 pub(super) async fn certify_response(
     snapshot: &Snapshot,
-    request: CertifyRequest,
+    mut request: CertifyRequest,
     deadline: Instant,
     call: &mut TrackedCall,
 ) -> Result<CertifyResponse, Status> {
     let classifier = &snapshot.classifier;
+    count_inputs(request.inputs.as_mut(), call);
     let (params, inputs) = validate(&request, classifier, snapshot.server.max_inputs)?;
-    check_answer(snapshot, inputs.len(), request.include_components)?;
+    check_answer(snapshot, inputs.len(), request.include_components, call)?;
     call.record_request(classifier, inputs.len());
     let span = tracing::debug_span!("certify", inputs = inputs.len());
     let batch = classify(classifier, inputs, params, deadline, call)

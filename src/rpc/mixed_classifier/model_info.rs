@@ -4,7 +4,7 @@ use super::answer::max_inputs;
 use super::{encode, proto};
 use crate::classifier::{ModelSummary, TargetRadius};
 use crate::domain::Violation;
-use crate::live::{ConfigStatus, Snapshot};
+use crate::live::{ConfigStatus, PendingError, Snapshot};
 
 /// The models, the input, the limits and the configuration that `snapshot` and `status` hold.
 pub(super) fn response(snapshot: &Snapshot, status: &ConfigStatus) -> proto::GetModelInfoResponse {
@@ -61,11 +61,18 @@ fn config_status(status: &ConfigStatus) -> proto::ConfigStatus {
         target_fallback_alpha: Some(status.target_fallback_alpha),
         reloads: status.reloads,
         failed_reloads: status.failed_reloads,
-        pending_error: status.pending.as_ref().map(|pending| proto::PendingError {
-            file_sha256: pending.file_sha256.clone(),
-            since_unix_ms: encode::unix_ms(pending.since),
-            violations: pending.violations.0.iter().map(field_violation).collect(),
-        }),
+        pending_error: status.pending.as_ref().map(pending_error),
+        access_reloads: status.access.reloads,
+        failed_access_reloads: status.access.failed_reloads,
+        access_pending_error: status.access.pending.as_ref().map(pending_error),
+    }
+}
+
+fn pending_error(pending: &PendingError) -> proto::PendingError {
+    proto::PendingError {
+        file_sha256: pending.file_sha256.clone(),
+        since_unix_ms: encode::unix_ms(pending.since),
+        violations: pending.violations.0.iter().map(field_violation).collect(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use tonic::Status;
 use tracing::Instrument as _;
 
-use super::answer::check_answer;
+use super::answer::{check_answer, count_inputs};
 use super::proto::{PredictRequest, PredictResponse};
 use super::{certification_params, decode_inputs, encode};
 use crate::live::Snapshot;
@@ -16,15 +16,16 @@ use crate::rpc::common::status;
 /// Checks `request`, classifies its inputs with `snapshot` by `deadline`, and encodes the response.
 pub(super) async fn predict_response(
     snapshot: &Snapshot,
-    request: PredictRequest,
+    mut request: PredictRequest,
     deadline: Instant,
     call: &mut TrackedCall,
 ) -> Result<PredictResponse, Status> {
     let classifier = &snapshot.classifier;
     let params = certification_params::for_predict(request.priority, classifier.predict_params());
+    count_inputs(request.inputs.as_mut(), call);
     let inputs = decode_inputs::decode_inputs(request.inputs.as_ref(), classifier.spec(), snapshot.server.max_inputs);
     let (params, inputs) = status::both_valid(params, inputs)?;
-    check_answer(snapshot, inputs.len(), request.include_components)?;
+    check_answer(snapshot, inputs.len(), request.include_components, call)?;
     call.record_request(classifier, inputs.len());
     let span = tracing::debug_span!("predict", inputs = inputs.len());
     let batch = classify(classifier, inputs, params, deadline, call)

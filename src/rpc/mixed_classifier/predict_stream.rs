@@ -12,6 +12,7 @@ use std::time::Instant;
 use futures_util::future::{Either, FutureExt as _};
 use futures_util::stream::{self, Stream, StreamExt as _};
 use tokio::task::AbortHandle;
+use tokio::task::coop::consume_budget;
 use tonic::{Status, Streaming};
 
 use super::predict::predict_response;
@@ -25,6 +26,11 @@ use crate::rpc::common::deadline::stream_message_deadline;
 use crate::rpc::common::handler_context::HandlerContext;
 use crate::rpc::common::status;
 use crate::rpc::common::status_correction::record_unreadable_message;
+use crate::rpc::memory::HeldMemory;
+
+/// The share of a task's budget of 128 that a message costs. Requests that are refused at once never
+/// wait, and would otherwise keep the thread. The task takes turns with others after 32 of them.
+const MESSAGE_COST: usize = 4;
 
 type StreamItem = Result<PredictStreamResponse, Status>;
 
@@ -51,9 +57,11 @@ pub(super) fn responses(
     events(context.clone(), calls, requests, deadline)
         .map(move |event| match event {
             StreamEvent::Request(request, call) => Either::Left(start(context.clone(), request, call, deadline)),
-            StreamEvent::End(status) => Either::Right(std::future::ready(Err(status))),
+            StreamEvent::End(status) => Either::Right(std::future::ready((Err(status), None))),
         })
         .buffered(window)
+        // The response leaves the stream, and tonic encodes it at once.
+        .map(|(item, _memory)| item)
 }
 
 /// Reads requests until the caller has no more, the server shuts down, or the deadline passes.
@@ -65,6 +73,9 @@ fn events(
 ) -> impl Stream<Item = StreamEvent> {
     stream::unfold(Some((context.shutdown, calls, requests)), move |state| async move {
         let (mut shutdown, mut calls, mut requests) = state?;
+        for _ in 0..MESSAGE_COST {
+            consume_budget().await;
+        }
         let event = tokio::select! {
             // The server must answer every request that it reads. During a shutdown it reads no
             // more, even if requests are available.
@@ -88,19 +99,21 @@ async fn sleep_until(deadline: Option<Instant>) {
     }
 }
 
-/// Starts to answer one request at once. Dropping the returned future aborts the answer.
+/// Starts to answer one request at once. Dropping the returned future aborts the answer. The memory
+/// of the request lasts until its response leaves the stream.
 fn start(
     context: HandlerContext,
     request: PredictStreamRequest,
     call: TrackedCall,
     stream_deadline: Option<Instant>,
-) -> impl Future<Output = StreamItem> {
+) -> impl Future<Output = (StreamItem, Option<HeldMemory>)> {
     let correlation_id = request.correlation_id;
+    let memory = call.memory();
     let mut outcome = Box::pin(outcome_of(context, request, call, stream_deadline));
     // The first poll runs until the request is in the queue. Requests are therefore admitted in the
     // order in which they arrived, whichever task runs first. A refused request needs no task.
     if let Some(outcome) = outcome.as_mut().now_or_never() {
-        return Either::Left(std::future::ready(item(outcome, correlation_id)));
+        return Either::Left(std::future::ready((item(outcome, correlation_id), memory)));
     }
     let task = tokio::spawn(outcome);
     let abort_on_drop = AbortOnDrop(task.abort_handle());
@@ -110,7 +123,7 @@ fn start(
             tracing::error!(%error, "stream request ended without a response");
             Outcome::Error(request_error(&status::internal("the request ended without an answer")))
         });
-        item(outcome, correlation_id)
+        (item(outcome, correlation_id), memory)
     })
 }
 

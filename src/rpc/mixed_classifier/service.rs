@@ -6,6 +6,7 @@ use futures_util::Stream;
 use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Request, Response, Status, Streaming};
 
+use super::answer::{check_answer, count_inputs};
 use super::certify::{certify_response, validate};
 use super::certify_stream::CertifyStream;
 use super::predict::predict_response;
@@ -40,7 +41,8 @@ impl MixedClassifierService {
         call: &mut TrackedCall,
     ) -> Result<CertifyStream, Status> {
         let (snapshot, deadline) = self.context.snapshot_and_deadline(&request, call)?;
-        let request = request.into_inner();
+        let mut request = request.into_inner();
+        count_inputs(request.inputs.as_mut(), call);
         // A stream certifies one input, so the limit on inputs is 1.
         let (params, mut inputs) = validate(&request, &snapshot.classifier, 1)?;
         let Some(input) = inputs.pop() else {
@@ -49,6 +51,7 @@ impl MixedClassifierService {
                 "expected one input",
             )));
         };
+        check_answer(&snapshot, 1, request.include_components, call)?;
         call.record_request(&snapshot.classifier, 1);
         Ok(CertifyStream {
             snapshot,

@@ -10,7 +10,7 @@ use super::statistics::InferDurations;
 use super::{decode_inputs, encode, outputs, request_parameters};
 use crate::domain::Violations;
 use crate::live::Snapshot;
-use crate::rpc::common::answer_limit::check_answer_size;
+use crate::rpc::common::answer_limit::{answer_memory, check_answer_size};
 use crate::rpc::common::call_tracker::TrackedCall;
 use crate::rpc::common::classify::classify;
 use crate::rpc::common::deadline::stream_message_deadline;
@@ -27,7 +27,7 @@ pub(super) struct InferResult {
 /// ends by `deadline` or by its own timeout, whichever is earlier.
 pub(super) async fn model_infer(
     snapshot: &Snapshot,
-    request: ModelInferRequest,
+    mut request: ModelInferRequest,
     deadline: Instant,
     call: &mut TrackedCall,
 ) -> Result<InferResult, Status> {
@@ -35,15 +35,21 @@ pub(super) async fn model_infer(
     let mut violations = Violations::default();
     let parameters = request_parameters::read_parameters(&request.parameters, &mut violations);
     let outputs = outputs::requested_outputs(&request, &mut violations);
+    for values in &mut request.raw_input_contents {
+        *values = call.count_input(std::mem::take(values));
+    }
     let inputs = decode_inputs::decode_inputs(&request, classifier.spec(), snapshot.server.max_inputs);
     let ((), inputs) = status::both_valid(violations.into_result(), inputs)?;
+    let classes = classifier.labels().len();
+    let answer = outputs::answer_size(&outputs, classes);
     check_answer_size(
         inputs.len(),
-        outputs::answer_size(&outputs, classifier.labels().len()),
+        answer,
         snapshot.server.message_limits(),
         ("inputs[0].shape", ", or fewer outputs"),
     )
     .map_err(|violations| status::invalid_argument(&violations))?;
+    call.hold_answer(answer_memory(inputs.len(), answer, classes))?;
     let mut params = classifier.predict_params();
     if let Some(priority) = parameters.priority {
         params.priority = priority;

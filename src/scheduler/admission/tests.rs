@@ -351,3 +351,171 @@ fn rows_after_the_own_deadline_do_not_count_against_others() {
         }
     }
 }
+
+#[test]
+fn a_caller_within_its_share_is_admitted_beside_any_backlog() {
+    let (now, row_times) = (Instant::now(), row_times(2));
+    let mut admissions = Admissions::new(1 << 20);
+    let admit = |admissions: &mut Admissions, share: &CallerShare, deadline: u32, rows: u64| {
+        let demand = votes(rows, rows);
+        admissions.admit(
+            share,
+            Priority::Interactive,
+            now + deadline * MS,
+            &demand,
+            now,
+            &row_times,
+        )
+    };
+    // Three greedy callers take what they get, with deadlines before and after that of the honest one.
+    for round in 0..400 {
+        for greedy in 1..=3 {
+            let _ = admit(&mut admissions, &share_of(greedy, u64::from(round % 5)), 20 + round, 7);
+        }
+    }
+    // 20 ms of work in a quarter of 100 ms, with the margin.
+    admit(&mut admissions, &share_of(9, 1), 100, 39).unwrap();
+    // More than its share has to leave room for those that were admitted before.
+    let more = admit(&mut admissions, &share_of(9, 1), 100, 39);
+    assert!(
+        matches!(more, Err(Refusal::TooLate { .. } | Refusal::Crowded { .. })),
+        "{more:?}"
+    );
+    // Another connection of a greedy caller has a part of its share only.
+    let connection = admit(&mut admissions, &share_of(3, 77), 100, 39);
+    assert!(connection.is_err(), "{connection:?}");
+    admit(&mut admissions, &share_of(3, 77), 100, 4).unwrap();
+}
+
+#[test]
+fn work_beyond_the_share_does_not_make_others_late() {
+    let (now, row_times) = (Instant::now(), row_times(1));
+    let mut admissions = Admissions::new(1 << 20);
+    let admit = |admissions: &mut Admissions, share: &CallerShare, deadline: u32, rows: u64| {
+        let demand = votes(rows, rows);
+        admissions.admit(
+            share,
+            Priority::Interactive,
+            now + deadline * MS,
+            &demand,
+            now,
+            &row_times,
+        )
+    };
+    // Alone, a caller may have nearly all the time until its deadline.
+    admit(&mut admissions, &share_of(1, 1), 100, 79).unwrap();
+    // 30 ms more are beyond half of 40 ms, and would make the first request late.
+    let crowded = admit(&mut admissions, &share_of(2, 1), 40, 29);
+    assert!(
+        matches!(crowded, Err(Refusal::TooLate { .. } | Refusal::Crowded { .. })),
+        "{crowded:?}"
+    );
+    // 15 ms are within it.
+    admit(&mut admissions, &share_of(2, 1), 40, 14).unwrap();
+}
+
+#[test]
+fn a_certification_with_a_huge_budget_leaves_others_their_share() {
+    let (now, row_times) = (Instant::now(), row_times(2));
+    let mut admissions = Admissions::new(4096);
+    let certify = |admissions: &mut Admissions, share: &CallerShare, left: Duration| {
+        admissions.admit(
+            share,
+            Priority::Bulk,
+            now + left,
+            &votes(1_000_000, 17),
+            now,
+            &row_times,
+        )
+    };
+    for connection in 0..4 {
+        certify(&mut admissions, &share_of(1, connection), 3600 * 1000 * MS).unwrap();
+    }
+    // 9 ms of work, half of the time.
+    certify(&mut admissions, &share_of(2, 1), 25 * MS).unwrap();
+    // One Predict of 64 inputs with many votes has nine tenths of the time, not all.
+    admissions
+        .admit(
+            &share_of(3, 1),
+            Priority::Interactive,
+            now + 60_000 * MS,
+            &votes(64 * 256, 64 * 11),
+            now,
+            &row_times,
+        )
+        .unwrap();
+    certify(&mut admissions, &share_of(4, 1), 25 * MS).unwrap_err();
+    certify(&mut admissions, &share_of(4, 1), 400 * MS).unwrap();
+}
+
+#[test]
+fn weights_scale_the_shares() {
+    let (now, row_times) = (Instant::now(), row_times(1));
+    let admit = |weight: f64, rows: u64| {
+        let mut admissions = Admissions::new(1 << 20);
+        let heavy = CallerShare {
+            weight,
+            ..share_of(1, 1)
+        };
+        // The other one has more than enough work.
+        let demand = votes(900, 900);
+        let deadline = now + 1000 * MS;
+        admissions
+            .admit(
+                &share_of(2, 1),
+                Priority::Interactive,
+                deadline,
+                &demand,
+                now,
+                &row_times,
+            )
+            .unwrap();
+        let demand = votes(rows, rows);
+        let deadline = now + 100 * MS;
+        admissions
+            .admit(&heavy, Priority::Interactive, deadline, &demand, now, &row_times)
+            .is_ok()
+    };
+    // Of 90 ms with the margin, weight 1 has a half, and weight 3 three quarters.
+    assert!(admit(1.0, 44) && !admit(1.0, 60));
+    assert!(admit(3.0, 66) && !admit(3.0, 80));
+}
+
+/// Prints the cost of an admission beside 4096 admitted requests: run it in release with `--nocapture`.
+#[test]
+fn the_cost_of_an_admission_is_bounded() {
+    let (now, row_times) = (Instant::now(), row_times(2));
+    for callers in [1_u32, 16, 500] {
+        for (name, deadline, later) in [("same deadlines", 5000, 5001), ("earliest deadline", 5000, 100)] {
+            let mut admissions = Admissions::new(1 << 20);
+            let tiny = Demand {
+                outstanding: PerRole { standard: 1, robust: 1 },
+                expected: rows(1, 0),
+                needed: rows(1, 0),
+            };
+            let mut admit = |caller: u32, deadline: u32| {
+                admissions.admit(
+                    &share_of(caller, 1),
+                    Priority::Interactive,
+                    now + deadline * MS,
+                    &tiny,
+                    now,
+                    &row_times,
+                )
+            };
+            for number in 0..4096_u32 {
+                admit(number % callers, deadline + number % 7).unwrap();
+            }
+            let start = Instant::now();
+            let mut count = 0;
+            while count < 200 {
+                count += 1;
+                let _ = admit(count % callers, later);
+            }
+            println!(
+                "{callers} callers, {name}: {:?} for each admission",
+                start.elapsed() / count
+            );
+        }
+    }
+}

@@ -48,9 +48,8 @@ fn one_connection_leaves_room_for_its_siblings_and_one_principal_for_others() {
     for connection in 3..1000 {
         assert_eq!(all(&mut capacity, share(1, connection)), 0);
     }
-    // Another principal has half of a third, and more connections of it have the rest.
-    assert_eq!(all(&mut capacity, share(2, 1)), 133);
-    assert_eq!(all(&mut capacity, share(2, 2)), 67);
+    // Another principal has the rest: less than its share.
+    assert_eq!(all(&mut capacity, share(2, 1)), 200);
     assert!(matches!(
         capacity.check(Priority::Interactive, &share(3, 1), &robust(1)),
         Err(CapacityError::Full { admitted: 800, .. })
@@ -73,7 +72,10 @@ fn greedy_principals_leave_a_newcomer_its_share() {
             if round >= 2000 && round % 100 == 0 {
                 let newcomer = share(9, 1);
                 let taken = fill(&mut capacity, Priority::Interactive, &newcomer, 1);
-                assert!(taken >= 800 / 10, "{connections} connections, round {round}: {taken}");
+                assert!(
+                    taken >= 800 / 10 * 7 / 8,
+                    "{connections} connections, round {round}: {taken}"
+                );
                 for _ in 0..taken {
                     capacity.release(Priority::Interactive, newcomer.caller, &robust(1));
                 }
@@ -91,9 +93,11 @@ fn bulk_rows_of_a_caller_leave_its_interactive_rows_and_other_callers_room() {
     assert_eq!(bulk, 600 - 150 - 75);
     let interactive = fill(&mut capacity, Priority::Interactive, &share(1, 1), 1);
     assert_eq!(interactive, 425 - 106 - 53);
-    // Another caller certifies and predicts.
-    assert!(fill(&mut capacity, Priority::Bulk, &share(2, 1), 1) >= 40);
-    assert!(fill(&mut capacity, Priority::Interactive, &share(3, 1), 1) >= 40);
+    // Others predict or certify.
+    capacity
+        .check(Priority::Interactive, &share(2, 1), &robust(100))
+        .unwrap();
+    capacity.check(Priority::Bulk, &share(3, 1), &robust(100)).unwrap();
 }
 
 #[test]
@@ -121,19 +125,19 @@ fn weights_and_bounds_of_the_operator_count() {
         ..share(1, 1)
     };
     assert_eq!(fill(&mut capacity, Priority::Interactive, &bounded, 1), 200);
-    // Three quarters of 8/10 of the capacity and then the reserve for others.
+    // Seven eighths of 8/10 of the capacity; its other connections have the rest.
     let heavy = CallerShare {
         weight: 8.0,
         ..share(2, 1)
     };
-    assert_eq!(fill(&mut capacity, Priority::Interactive, &heavy, 1), 400);
+    assert_eq!(fill(&mut capacity, Priority::Interactive, &heavy, 1), 560);
     let release_all = |capacity: &mut CapacityShares, share: &CallerShare, rows| {
         for _ in 0..rows {
             capacity.release(Priority::Interactive, share.caller, &robust(1));
         }
     };
     release_all(&mut capacity, &bounded, 200);
-    release_all(&mut capacity, &heavy, 400);
+    release_all(&mut capacity, &heavy, 560);
     assert_eq!(capacity.outstanding(), PerRole::default());
     assert!(capacity.principals.is_empty() && capacity.weights == 0.0);
     // A release without a request returns nothing.

@@ -2,17 +2,25 @@
 
 use std::time::{Duration, Instant};
 
+use crate::call::{Caller, Principal};
 use crate::domain::{PerRole, Priority, Role};
-use crate::scheduler::admission::{Admissions, Demand, bulk_capacity};
+use crate::scheduler::admission::{Admissions, Demand};
+use crate::scheduler::caller_share::CallerShares;
+use crate::scheduler::capacity::bulk_capacity;
 use crate::scheduler::queue::{BatchLimits, ExecutorState, Queue, TakeResult};
 use crate::scheduler::row_time::RowTimes;
-use crate::scheduler::urgency::Urgency;
+use crate::scheduler::urgency::AdmittedRequest;
 
 /// The identity of an admitted request.
-pub(super) type Ticket = Urgency;
+pub(super) type Ticket = AdmittedRequest;
 
 /// The time per row of both models.
 const ROW_TIME: Duration = Duration::from_millis(1);
+/// The same time in nanoseconds.
+const ROW_COST: PerRole<u64> = PerRole {
+    standard: 1_000_000,
+    robust: 1_000_000,
+};
 
 /// A queue and the admissions in front of it, with a clock of its own.
 pub(super) struct Subject {
@@ -50,9 +58,15 @@ impl Subject {
     }
 
     /// Admits a request of `caller`, whose deadline is at a time in milliseconds.
-    pub(super) fn admit(&mut self, _caller: u8, priority: Priority, deadline: u64, demand: &Demand) -> Option<Ticket> {
+    pub(super) fn admit(&mut self, caller: u8, priority: Priority, deadline: u64, demand: &Demand) -> Option<Ticket> {
         let (now, deadline) = (self.now(), self.at(deadline));
-        let admitted = self.admissions.admit(priority, deadline, demand, now, &self.row_times);
+        let share = CallerShares::new(&[]).of(Caller {
+            principal: Principal::UnixUser(u32::from(caller) / 2),
+            connection: u64::from(caller),
+        });
+        let admitted = self
+            .admissions
+            .admit(&share, priority, deadline, demand, now, &self.row_times);
         admitted.ok()
     }
 
@@ -82,7 +96,7 @@ impl Subject {
     }
 
     pub(super) fn take(&mut self, executor: ExecutorState, has_ended: impl Fn(&usize) -> bool) -> TakeResult<usize> {
-        self.queue.take(self.now(), executor, has_ended)
+        self.queue.take(self.now(), executor, ROW_COST, has_ended)
     }
 
     pub(super) fn done(&mut self, ticket: &Ticket, role: Role, rows: usize) {

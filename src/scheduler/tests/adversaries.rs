@@ -181,17 +181,21 @@ proptest! {
         }
     }
 
-    /// A request of a caller within its share, or of one that is alone, is answered if it is admitted.
+    /// A caller alone has all the time of the executors, on one connection or several, and few of its
+    /// admitted requests are late however much it sends.
     #[test]
-    fn a_caller_alone_has_everything(inputs in 1u64..20, every in 2000u64..40_000) {
-        let timeout = 20 * input_time() * inputs + 2 * STREAK;
-        let mut arrivals: Vec<_> = (0..LENGTH / every).map(|number| predict(number * every, 1, number % 5, inputs, timeout)).collect();
+    fn a_caller_alone_has_everything(inputs in 1u64..4, every in 200u64..5000, connections in 1u64..17) {
+        let timeout = 200_000;
+        let mut arrivals: Vec<_> = (0..LENGTH / every)
+            .map(|number| predict(number * every, 1, number % connections, inputs, timeout))
+            .collect();
         let (ends, simulation) = run(&mut arrivals, 4096);
         let offered = LENGTH / every * inputs * (ROW.standard + ROW.robust);
-        let late = ends.iter().filter(|(_, end)| *end == End::Late).count();
-        prop_assert!(late * 50 <= ends.len(), "{late} of {} are late", ends.len());
         let possible = (LENGTH * EXECUTORS as u64).min(offered);
-        prop_assert!(simulation.busy * 100 >= possible * 95, "{} of {possible}", simulation.busy);
+        prop_assert!(simulation.busy * 100 >= possible * 98, "{} of {possible}", simulation.busy);
+        let count = |wanted: fn(&End) -> bool| ends.iter().filter(|(_, end)| wanted(end)).count();
+        let (late, answered) = (count(|end| *end == End::Late), count(|end| matches!(end, End::Answered { .. })));
+        prop_assert!(late * 20 <= answered, "{late} are late, {answered} are answered");
     }
 }
 
@@ -216,7 +220,7 @@ fn a_greedy_connection_does_not_starve_another_of_the_same_principal() {
     }
     let (ends, _) = run(&mut arrivals, 4096);
     let honest: Vec<_> = ends.iter().filter(|(arrival, _)| arrival.connection == 99).collect();
-    assert!(honest.len() > 50);
+    assert!(honest.len() > 40);
     for (arrival, end) in honest {
         assert!(matches!(end, End::Answered { .. }), "{arrival:?} ended as {end:?}");
     }

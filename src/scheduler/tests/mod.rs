@@ -4,6 +4,7 @@ mod adversaries;
 mod audits;
 mod execution;
 mod failures;
+mod remeasurement;
 mod simulation;
 
 use std::sync::Arc;

@@ -57,6 +57,9 @@ struct Run {
     batch: Batch<usize>,
 }
 
+/// The run of an executor, and the model of its latest runs with their number.
+type ExecutorRun = (Option<Run>, Option<(Role, u32)>);
+
 /// The state of the simulated scheduler.
 pub(super) struct Simulation {
     pub(super) row_micros: PerRole<Micros>,
@@ -65,7 +68,7 @@ pub(super) struct Simulation {
     admissions: Admissions,
     queue: Queue<usize>,
     row_times: RowTimes,
-    executors: Vec<(Option<Run>, Option<(Role, u32)>)>,
+    executors: Vec<ExecutorRun>,
     live: BTreeMap<usize, Live>,
     ends: Vec<Option<End>>,
     /// The time that the executors ran rows.

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::server::LISTEN;
+use crate::settings::config_file::ConfigFileKind;
+use crate::settings::file_digests::ConfigFile;
 use crate::settings::reader::Reader;
 use crate::settings::setting_key::SettingKey;
 
@@ -42,13 +44,20 @@ impl AccessSettings {
         .filter_map(|(key, path)| path.map(|path| (key.name, path)))
         .collect()
     }
+
+    /// Every file that is set.
+    #[must_use]
+    pub fn config_files(&self) -> Vec<ConfigFile> {
+        let files = self.files().into_iter();
+        files.map(|(_, path)| (ConfigFileKind::Credentials, path)).collect()
+    }
 }
 
 const CERTIFICATE: SettingKey = SettingKey::live(
     "tls.certificate",
     "PEM file of the server's certificate, followed by its intermediate certificates.",
 );
-const PRIVATE_KEY: SettingKey = SettingKey::live("tls.key", "PEM file of the certificate's private key.");
+const PRIVATE_KEY: SettingKey = SettingKey::live("tls.key", "PEM file of the certificate's private key.").secret();
 const CLIENT_CA: SettingKey = SettingKey::live(
     "tls.client_ca",
     "PEM file of certificate authorities. Callers must then present a certificate that one of them has signed (mTLS).",
@@ -56,7 +65,8 @@ const CLIENT_CA: SettingKey = SettingKey::live(
 const BEARER_TOKEN_FILE: SettingKey = SettingKey::live(
     "server.bearer_token_file",
     "File of 1 to 64 bearer tokens, one a line. Callers over TCP must then present one of them.",
-);
+)
+.secret();
 const ALLOW_PLAINTEXT: SettingKey = SettingKey::live(
     "server.allow_plaintext",
     "Allows plaintext on an address that other machines can reach.",

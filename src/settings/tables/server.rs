@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::connections::{self, ConnectionSettings};
 use crate::domain::MessageLimits;
+use crate::settings::memory_limit::memory_limit;
 use crate::settings::processor_count::processor_count;
 use crate::settings::reader::Reader;
 use crate::settings::setting_key::SettingKey;
@@ -32,6 +33,8 @@ pub struct ServerSettings {
     pub max_inputs: usize,
     /// Most bytes in one request.
     pub max_message_bytes: usize,
+    /// Most bytes of all requests that are received and not answered.
+    pub request_memory_bytes: usize,
     /// Most concurrent requests of one `PredictStream`.
     pub stream_window: usize,
     /// Longest time that a request may take.
@@ -89,17 +92,20 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> ServerSettings {
         30 * SECOND,
         MILLISECOND..=HOUR,
     );
+    let max_message_bytes = reader.size(
+        SettingKey::live("server.max_message_bytes", "Most bytes in one request message.").in_unit("bytes"),
+        4 << 20,
+        1024..=1 << 30,
+    );
+    let request_memory_bytes = read_request_memory(reader, max_message_bytes);
     ServerSettings {
         listen,
         unix_socket,
         unix_socket_mode,
         threads,
         max_inputs: reader.size(SettingKey::live("server.max_inputs", "Most inputs in one request.").in_unit("inputs"), 64, 1..=65_536),
-        max_message_bytes: reader.size(
-            SettingKey::live("server.max_message_bytes", "Most bytes in one request message.").in_unit("bytes"),
-            4 << 20,
-            1024..=1 << 30,
-        ),
+        max_message_bytes,
+        request_memory_bytes,
         stream_window: reader.size(
             SettingKey::live(
                 "server.stream_window",
@@ -127,4 +133,35 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> ServerSettings {
         ),
         connections: connections::read(reader, max_request_time),
     }
+}
+
+/// The part of the process's memory limit that requests may take by default.
+const REQUEST_MEMORY_PART: usize = 4;
+
+/// The fewest largest messages that the memory of requests must hold: half of it is for complete
+/// requests, one caller gets half of that, and a message counts up to three times when it is
+/// decoded.
+const MIN_LARGEST_MESSAGES: usize = 16;
+
+/// A request of any size also needs memory for its headers, its state and its answer.
+const MIN_REQUEST_MEMORY_BYTES: usize = 4 << 20;
+
+fn read_request_memory(reader: &mut Reader, max_message_bytes: usize) -> usize {
+    let least = max_message_bytes
+        .saturating_mul(MIN_LARGEST_MESSAGES)
+        .max(MIN_REQUEST_MEMORY_BYTES);
+    let most = 1 << 40;
+    let key = SettingKey::live(
+        "server.request_memory_bytes",
+        "Most memory of all requests that are received and not answered, with their answers. At least 16 times \
+         `server.max_message_bytes`.",
+    );
+    reader.size(
+        key.in_unit("bytes").with_computed_default(
+            "a quarter of the memory limit of the process (cgroup, or the machine's memory), at least 16 times \
+             `server.max_message_bytes`",
+        ),
+        (memory_limit() / REQUEST_MEMORY_PART).clamp(least, most),
+        least..=most,
+    )
 }

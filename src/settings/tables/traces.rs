@@ -17,7 +17,7 @@ pub struct TraceSettings {
 
 pub(in crate::settings) fn read(reader: &mut Reader) -> TraceSettings {
     let endpoint = reader.text(
-        SettingKey::restart_only("traces.endpoint", "Receiver of the spans."),
+        SettingKey::restart_only("traces.endpoint", "Receiver of the spans.").secret(),
         String::new(),
         "an OTLP receiver over gRPC without TLS, such as \"http://127.0.0.1:4317\", or \"\" for no traces",
         |text| (text.is_empty() || is_endpoint(text)).then(|| text.to_owned()),

@@ -14,6 +14,7 @@ use super::load::LoadMetrics;
 use super::models::ModelMetrics;
 use super::process::ProcessMetrics;
 use super::registry::MetricRegistry;
+use super::request_memory::RequestMemoryMetrics;
 use super::server_state::ServerState;
 use super::shadow::ShadowMetrics;
 use super::transport::TransportMetrics;
@@ -32,6 +33,7 @@ pub struct Metrics {
     load: LoadMetrics,
     config: ConfigMetrics,
     transport: TransportMetrics,
+    memory: RequestMemoryMetrics,
     shadow: ShadowMetrics,
     process: ProcessMetrics,
     /// Held during a scrape and while related gauges change, so that a scrape reads all or none of
@@ -54,6 +56,7 @@ impl Metrics {
             load: LoadMetrics::new(&registry)?,
             config: ConfigMetrics::new(&registry)?,
             transport: TransportMetrics::new(&registry)?,
+            memory: RequestMemoryMetrics::new(&registry)?,
             shadow: ShadowMetrics::new(&registry)?,
             process: ProcessMetrics::new(&registry)?,
             registry,
@@ -69,6 +72,7 @@ impl Metrics {
         let _lock = self.lock_scrape();
         self.load.set(state.load.unwrap_or_default(), state.serving);
         self.transport.set(state);
+        self.memory.set(state.memory);
         self.shadow.set(state.shadow);
         self.process.read();
         Ok(TextEncoder::new().encode_to_string(&self.registry.collectors().gather())?)
@@ -106,6 +110,18 @@ impl ConfigObserver for Metrics {
 
     fn rejected(&self) {
         self.config.rejected();
+    }
+
+    fn access_reloaded(&self) {
+        self.config.access_reloaded();
+    }
+
+    fn access_rejected(&self) {
+        self.config.access_rejected();
+    }
+
+    fn pending(&self, status: &ConfigStatus) {
+        self.config.set_pending(status);
     }
 }
 

@@ -20,6 +20,9 @@ pub(super) struct ConfigMetrics {
     reloads_applied: IntCounter,
     reloads_unchanged: IntCounter,
     reloads_rejected: IntCounter,
+    access_pending: IntGauge,
+    access_applied: IntCounter,
+    access_rejected: IntCounter,
     models: IntGaugeVec,
     max_batch_rows: IntGaugeVec,
 }
@@ -35,6 +38,11 @@ impl ConfigMetrics {
         let reloads = registry.counters(
             "certimix_config_reloads_total",
             "Config reloads, by their result.",
+            &["result"],
+        )?;
+        let access_reloads = registry.counters(
+            "certimix_access_reloads_total",
+            "Reloads of TLS files and tokens, which depend on no other file, by their result.",
             &["result"],
         )?;
         let reloads_with = |result| reloads.get_metric_with_label_values(&[result]);
@@ -62,8 +70,14 @@ impl ConfigMetrics {
             )?,
             pending: registry.int_gauge(
                 "certimix_config_pending",
-                "1 if the config files hold a change that was rejected and is not in force, otherwise 0.",
+                "1 if the config files, TLS and tokens included, hold a change that was rejected and is not in force, otherwise 0.",
             )?,
+            access_pending: registry.int_gauge(
+                "certimix_access_pending",
+                "1 if the TLS files or the tokens were rejected, so that a removed token or authority is still accepted, otherwise 0.",
+            )?,
+            access_applied: access_reloads.get_metric_with_label_values(&["applied"])?,
+            access_rejected: access_reloads.get_metric_with_label_values(&["rejected"])?,
             applied_at: registry.gauge(
                 "certimix_config_applied_timestamp_seconds",
                 "When the config in force was applied, in seconds since 1970.",
@@ -101,7 +115,7 @@ impl ConfigMetrics {
         self.target_alpha.set(status.target_alpha);
         self.fallback_alpha.set(provenance.fallback_alpha);
         self.target_fallback_alpha.set(status.target_fallback_alpha);
-        self.pending.set(i64::from(status.pending.is_some()));
+        self.set_pending(status);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.applied_at.set(now.as_secs_f64());
     }
@@ -135,7 +149,18 @@ impl ConfigMetrics {
 
     pub(super) fn rejected(&self) {
         self.reloads_rejected.inc();
-        // `set` clears it when a config comes into force.
-        self.pending.set(1);
+    }
+
+    pub(super) fn access_reloaded(&self) {
+        self.access_applied.inc();
+    }
+
+    pub(super) fn access_rejected(&self) {
+        self.access_rejected.inc();
+    }
+
+    pub(super) fn set_pending(&self, status: &ConfigStatus) {
+        self.pending.set(i64::from(status.is_pending()));
+        self.access_pending.set(i64::from(status.access.pending.is_some()));
     }
 }

@@ -20,7 +20,7 @@ use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
 use super::endpoint_page::MetricsPage;
-use super::endpoint_slots::EndpointSlots;
+use super::endpoint_slots::{EndpointSlots, MAX_CONNECTIONS};
 use super::error::MetricsError;
 use super::routes::{Answer, Routes, metrics_response};
 
@@ -33,6 +33,10 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 const HEADER_TIMEOUT: Duration = Duration::from_millis(500);
 /// The approximate size limit of the request headers, in bytes.
 const MAX_HEADER_BYTES: usize = 16 << 10;
+/// The size of the text of all metrics, about, in bytes.
+const TEXT_BYTES: usize = 96 << 10;
+/// The most memory of the connections, in bytes.
+pub const ENDPOINT_BYTES: usize = MAX_CONNECTIONS * (2 * MAX_HEADER_BYTES + TEXT_BYTES);
 /// The pause after a failed accept.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 /// The most connections that are accepted before the open ones have their turn.

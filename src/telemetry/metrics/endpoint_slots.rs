@@ -14,7 +14,7 @@ use crate::call::Principal;
 use crate::rpc::{ConnectionStage, ConnectionView, choose_victim};
 
 /// The most open connections. A further one takes the slot of a slow one.
-const MAX_CONNECTIONS: usize = 256;
+pub(super) const MAX_CONNECTIONS: usize = 256;
 /// The file descriptors that are kept for connections at a time when the process has none left.
 const SPARE_FILES: usize = 8;
 

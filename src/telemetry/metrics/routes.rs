@@ -11,7 +11,7 @@ use super::all::Metrics;
 use super::error::MetricsError;
 use super::server_state::ServerState;
 use crate::live::CurrentSnapshot;
-use crate::rpc::{AccessControl, ConnectionCounts, HealthReporter};
+use crate::rpc::{AccessControl, ConnectionCounts, HealthReporter, RequestMemory};
 use crate::telemetry::logs::LogHandle;
 use crate::telemetry::traces::Tracer;
 
@@ -29,6 +29,8 @@ pub struct Routes {
     pub health: HealthReporter,
     /// The counts of the listeners.
     pub connections: Arc<ConnectionCounts>,
+    /// The memory of requests.
+    pub memory: Arc<RequestMemory>,
     /// The TLS certificates in force.
     pub access: Arc<AccessControl>,
     /// The exporter of traces, if there is one.
@@ -80,8 +82,10 @@ impl Routes {
             load: classifier.map(|classifier| classifier.engine().scheduler_load()),
             serving: self.health.is_serving(),
             connections: &self.connections,
+            memory: self.memory.usage(),
             metrics_evictions: evictions,
             certificate_expires: self.access.certificate_expiry(),
+            untrusted_authorities: self.access.untrusted_authorities(wall_clock()).len(),
             lost_spans: self.tracer.as_ref().map_or(0, Tracer::lost_spans),
             dropped_log_lines: self.logs.as_ref().map_or(0, LogHandle::dropped_lines),
             shadow: shadow.as_ref(),
@@ -103,6 +107,12 @@ pub(super) fn metrics_response(page: Option<Bytes>) -> Response<Full<Bytes>> {
         Some(page) => response(StatusCode::OK, PROMETHEUS_TEXT, page),
         None => text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be encoded\n"),
     }
+}
+
+/// The time of day, which only the validity of certificates depends on.
+#[expect(clippy::disallowed_methods, reason = "an authority is valid until a date")]
+fn wall_clock() -> std::time::SystemTime {
+    std::time::SystemTime::now()
 }
 
 fn text(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::classifier::ShadowReport;
-use crate::rpc::ConnectionCounts;
+use crate::rpc::{ConnectionCounts, MemoryUsage};
 use crate::scheduler::SchedulerLoad;
 
 /// The state of the server at the time of a scrape. Calls and batches are counted as they happen
@@ -16,10 +16,14 @@ pub struct ServerState<'a> {
     pub serving: bool,
     /// Connections since the start.
     pub connections: &'a ConnectionCounts,
+    /// The memory of requests.
+    pub memory: MemoryUsage,
     /// Connections to the metrics port that lost their slot.
     pub metrics_evictions: u64,
     /// When the first of the TLS certificates expires; `None` without TLS.
     pub certificate_expires: Option<SystemTime>,
+    /// The authorities in `tls.client_ca` that are not valid now, and therefore not trusted.
+    pub untrusted_authorities: usize,
     /// Spans that were dropped or not delivered.
     pub lost_spans: u64,
     /// Log lines that were dropped.

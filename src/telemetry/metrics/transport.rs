@@ -18,9 +18,15 @@ pub(super) struct TransportMetrics {
     evicted_metrics: IntCounter,
     failed_handshakes: IntCounter,
     cut: IntCounter,
+    frame_floods: IntCounter,
+    reset_floods: IntCounter,
+    protocol_errors: IntCounter,
+    begun_resets: IntCounter,
+    unbegun_resets: IntCounter,
     unauthenticated: IntCounter,
     /// A family without labels, so that it can be absent.
     certificate_expiry: GaugeVec,
+    untrusted_authorities: IntGauge,
     lost_spans: IntCounter,
     dropped_log_lines: IntCounter,
 }
@@ -36,6 +42,11 @@ impl TransportMetrics {
             "certimix_connection_failures_total",
             "Accepted connections that the server closed on its own initiative, by reason.",
             &["reason"],
+        )?;
+        let resets = registry.counters(
+            "certimix_request_resets_total",
+            "Requests that their callers reset, by whether the server had begun them.",
+            &["begun"],
         )?;
         let refusals = registry.counters(
             "certimix_connection_refusals_total",
@@ -61,6 +72,11 @@ impl TransportMetrics {
             )?,
             failed_handshakes: failures.get_metric_with_label_values(&["handshake"])?,
             cut: failures.get_metric_with_label_values(&["cut"])?,
+            frame_floods: failures.get_metric_with_label_values(&["flood"])?,
+            reset_floods: failures.get_metric_with_label_values(&["resets"])?,
+            protocol_errors: failures.get_metric_with_label_values(&["protocol"])?,
+            begun_resets: resets.get_metric_with_label_values(&["yes"])?,
+            unbegun_resets: resets.get_metric_with_label_values(&["no"])?,
             unauthenticated: registry.counter(
                 "certimix_unauthenticated_requests_total",
                 "Requests without a known token.",
@@ -69,6 +85,10 @@ impl TransportMetrics {
                 "certimix_tls_certificate_expiry_timestamp_seconds",
                 "When the first certificate of tls.certificate expires, in seconds since 1970; absent without TLS.",
                 &[],
+            )?,
+            untrusted_authorities: registry.int_gauge(
+                "certimix_tls_client_authorities_untrusted",
+                "Authorities in tls.client_ca that are expired or not valid yet, and therefore not trusted.",
             )?,
             lost_spans: registry.counter(
                 "certimix_trace_spans_lost_total",
@@ -84,6 +104,8 @@ impl TransportMetrics {
     pub(super) fn set(&self, state: &ServerState) {
         let connections = state.connections;
         self.open.set(i64::try_from(connections.open()).unwrap_or(i64::MAX));
+        self.untrusted_authorities
+            .set(i64::try_from(state.untrusted_authorities).unwrap_or(i64::MAX));
         for (counter, value) in [
             (&self.accepted, connections.accepted()),
             (
@@ -97,6 +119,11 @@ impl TransportMetrics {
             (&self.evicted_metrics, state.metrics_evictions),
             (&self.failed_handshakes, connections.failed_handshakes()),
             (&self.cut, connections.aborted()),
+            (&self.frame_floods, connections.frame_floods()),
+            (&self.reset_floods, connections.reset_floods()),
+            (&self.protocol_errors, connections.protocol_errors()),
+            (&self.begun_resets, connections.begun_resets()),
+            (&self.unbegun_resets, connections.unbegun_resets()),
             (&self.unauthenticated, connections.unauthenticated()),
             (&self.lost_spans, state.lost_spans),
             (&self.dropped_log_lines, state.dropped_log_lines),

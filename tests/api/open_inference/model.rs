@@ -8,7 +8,7 @@ use tonic::Code;
 
 use crate::support::messages::CLEAR_INPUT;
 use crate::support::model_infer::{self, ALL_OUTPUTS, row_request, with_outputs};
-use crate::support::pending_manifest::{with_pending_manifest, write_manifest};
+use crate::support::slow_load::slow_load;
 use crate::support::{Setup, TestServer, messages};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -130,8 +130,7 @@ async fn statistics_count_successes_and_failures() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn it_is_ready_when_the_models_are_ready() {
-    let (setup, pipe) = with_pending_manifest(Setup::pair("linear_g", "linear_h"));
-    let mut server = TestServer::listen(setup);
+    let mut server = TestServer::listen(slow_load());
     let mut client = model_infer::client(&server).await;
     let name = "certimix".to_owned();
     for ready in [false, true] {
@@ -177,7 +176,6 @@ async fn it_is_ready_when_the_models_are_ready() {
             break;
         }
         assert_eq!((metadata, infer), (Err(Code::Unavailable), Err(Code::Unavailable)));
-        write_manifest(pipe.clone()).await;
         assert!(server.ready().await);
     }
 }

@@ -198,7 +198,53 @@ async fn a_superseded_command_fails() {
     let message = String::from_utf8(first.stderr).unwrap();
     assert_eq!(first.status.code(), Some(1), "{message}");
     assert!(message.contains("another process has changed"), "{message}");
+    // The message states the change that has won.
+    assert!(
+        message.contains("so alpha 0.8 is lost: the file has alpha 0.9 now")
+            && message.contains("the server uses alpha"),
+        "{message}"
+    );
     assert!(fs::read_to_string(&file).unwrap().contains("mixture.alpha = 0.9"));
+}
+
+/// The file that the command wrote is still there, but the name of the settings leads to another one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_learns_that_a_symlink_leads_to_another_file() {
+    let setup = setup().text("mixture.alpha_ramp", "1h");
+    let text = fs::read_to_string(setup.write()).unwrap();
+    let path = |name: &str| setup.folder().join(name);
+    fs::write(path("one.toml"), &text).unwrap();
+    fs::write(
+        path("two.toml"),
+        text.replace("mixture.alpha = 0.6", "mixture.alpha = 0.7"),
+    )
+    .unwrap();
+    std::os::unix::fs::symlink("one.toml", path("link.toml")).unwrap();
+    let server = ModelInfoPoller::new(ServerProcess::spawn(&path("link.toml")));
+    let (link, address) = (
+        path("link.toml").to_str().unwrap().to_owned(),
+        server.address.to_string(),
+    );
+    let command = process::spawn(&[
+        "alpha",
+        "set",
+        "0.8",
+        "--config",
+        &link,
+        "--address",
+        &address,
+        "--timeout",
+        "1h",
+    ]);
+    server
+        .wait_for(|info| info.config.as_ref().unwrap().target_alpha == 0.8)
+        .await;
+    std::os::unix::fs::symlink("two.toml", path("new.toml")).unwrap();
+    fs::rename(path("new.toml"), path("link.toml")).unwrap();
+    let output = process::output(command);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("the file has alpha 0.7 now"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

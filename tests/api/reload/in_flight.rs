@@ -9,11 +9,11 @@ use tonic::transport::Endpoint;
 
 use crate::support::editable_server::EditableServer;
 use crate::support::messages::{CLEAR_INPUT, certify_with_votes, floats, predict_request};
-use crate::support::pending_manifest::{with_pending_manifest, write_manifest};
 use crate::support::predict_stream::PredictStreamClient;
 use crate::support::process::ServerProcess;
 use crate::support::reference_formulas::{assert_close, g_logits, h_logits, mixed_logits, softmax};
 use crate::support::server::{Client, TEST_TIMEOUT};
+use crate::support::slow_load::slow_load;
 use crate::support::{Setup, fixture};
 
 const INPUT: [f32; 4] = [0.3, -0.2, 0.1, 0.4];
@@ -66,8 +66,7 @@ async fn each_message_of_a_stream_belongs_to_one_revision() {
 /// The test connects to the Unix socket, whose path is known before the server is ready.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_opened_before_the_models_are_ready_continues_when_they_are() {
-    let (setup, pipe) = with_pending_manifest(Setup::pair("linear_g", "linear_h"));
-    let setup = setup.text("server.unix_socket", "certimix.sock");
+    let setup = slow_load().text("server.unix_socket", "certimix.sock");
     let server = ServerProcess::spawn(&setup.write());
     let socket = format!("unix:{}", setup.folder().join("certimix.sock").display());
     let began = Instant::now();
@@ -89,7 +88,6 @@ async fn a_stream_opened_before_the_models_are_ready_continues_when_they_are() {
         let error = stream.next_error().await;
         assert_eq!(error.code, i32::from(Code::Unavailable), "{error:?}");
     }
-    write_manifest(pipe).await;
     server.address();
     stream.send(predict_request(floats(&[INPUT])));
     assert_eq!(stream.next_response().await.predictions.len(), 1);

@@ -177,3 +177,17 @@ async fn the_log_filter_changes_and_changes_back() {
         "{lines:#?}"
     );
 }
+
+/// The memory of requests follows the settings, for requests on open connections too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_memory_of_requests_follows_new_settings() {
+    const LIMIT: &str = "certimix_request_memory_limit_bytes";
+    let setup = Setup::pair("linear_g", "linear_h").with("server.request_memory_bytes", 80 << 20);
+    let server = EditableServer::start(setup);
+    let mut client = server.client().await;
+    predict(&mut client, 1).await.unwrap();
+    assert_eq!(server.scrape().value(LIMIT), f64::from(80 << 20));
+    server.set("server.request_memory_bytes", 96 << 20);
+    Scrape::poll_until(server.metrics, |found| found.value(LIMIT) == f64::from(96 << 20));
+    predict(&mut client, 1).await.unwrap();
+}

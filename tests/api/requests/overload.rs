@@ -19,7 +19,9 @@ fn assert_refused_with_retry_delay(status: &Status) {
         .unwrap();
     assert!(pushback.parse::<u64>().unwrap() > 0);
     assert!(status.get_details_retry_info().unwrap().retry_delay.is_some());
-    assert!(status.message().contains("queue is full"), "{}", status.message());
+    let message = status.message();
+    let is_full = message.contains("queue is full") || message.contains("share of the queue is exhausted");
+    assert!(is_full, "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

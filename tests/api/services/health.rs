@@ -6,8 +6,8 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::support::pending_manifest::{with_pending_manifest, write_manifest};
 use crate::support::server::TEST_TIMEOUT;
+use crate::support::slow_load::slow_load;
 use crate::support::{Setup, TestServer, messages};
 
 const SERVICES: [&str; 3] = ["", "certimix.v1.MixedClassifier", "inference.GRPCInferenceService"];
@@ -35,8 +35,7 @@ async fn assert_health(server: &TestServer, expected: ServingStatus) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn health_is_not_serving_until_both_models_are_warm() {
-    let (setup, pipe) = with_pending_manifest(Setup::pair("linear_g", "linear_h"));
-    let mut server = TestServer::listen(setup);
+    let mut server = TestServer::listen(slow_load());
     assert_health(&server, ServingStatus::NotServing).await;
     let mut client = server.client().await;
     let refused = client
@@ -47,7 +46,6 @@ async fn health_is_not_serving_until_both_models_are_warm() {
     let refused = client.get_model_info(GetModelInfoRequest {}).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unavailable, "{refused:?}");
 
-    write_manifest(pipe).await;
     assert!(server.ready().await);
     assert_health(&server, ServingStatus::Serving).await;
     client
@@ -108,15 +106,9 @@ async fn a_draining_server_is_not_serving_and_finishes_its_requests() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_server_can_be_stopped_while_it_loads() {
-    let (setup, pipe) = with_pending_manifest(Setup::pair("linear_g", "linear_h"));
-    let mut server = TestServer::listen(setup);
+    let mut server = TestServer::listen(slow_load());
     assert_health(&server, ServingStatus::NotServing).await;
     server.begin_stop();
     assert!(!server.ready().await);
-    // The write unblocks the loading thread, which waits for the manifest.
-    tokio::task::spawn_blocking(move || std::fs::write(pipe, ""))
-        .await
-        .unwrap()
-        .unwrap();
     server.stop().await.unwrap();
 }

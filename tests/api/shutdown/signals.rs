@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use tonic::transport::Endpoint;
 
 use crate::support::messages::{CLEAR_INPUT, certify_with_votes, floats};
-use crate::support::pending_manifest::with_pending_manifest;
 use crate::support::process::ServerProcess;
 use crate::support::request_burst::RequestBurst;
 use crate::support::server::{Client, TEST_TIMEOUT};
+use crate::support::slow_load::slow_load;
 use crate::support::{Setup, messages};
 
 async fn connect(server: &ServerProcess) -> Client {
@@ -110,11 +110,8 @@ async fn the_drain_timeout_ends_long_requests() {
 /// A server that still loads its models has no requests to finish.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_server_that_loads_its_models_stops() {
-    let setup = Setup::pair("linear_g", "linear_h");
-    let (setup, _pipe) = with_pending_manifest(setup);
-    let setup = setup.text("server.drain_timeout", "1s");
+    let setup = slow_load().text("server.drain_timeout", "1s");
     let mut server = ServerProcess::spawn(&setup.write());
-    // The server loads the standard model and then waits for the manifest of the robust model.
     std::thread::sleep(Duration::from_millis(300));
     server.signal("TERM");
     assert_eq!(server.wait().code(), Some(0));

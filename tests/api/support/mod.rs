@@ -7,7 +7,6 @@ pub mod messages;
 pub mod model_infer;
 pub mod model_info_poller;
 pub mod partial_request;
-pub mod pending_manifest;
 pub mod predict_stream;
 pub mod process;
 pub mod raw_connection;
@@ -18,6 +17,7 @@ pub mod request_load;
 pub mod scrape;
 pub mod server;
 pub mod setup;
+pub mod slow_load;
 pub mod tls_authority;
 pub mod trace_collector;
 

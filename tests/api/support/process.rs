@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -145,6 +145,19 @@ impl ServerProcess {
         panic!("no line with \"{text}\" after {before:#?}");
     }
 
+    /// Waits for the next line on standard error that contains `text`, and returns it with the lines
+    /// before it.
+    pub fn lines_to(&self, text: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Ok(line) = self.lines.recv_timeout(TEST_TIMEOUT) {
+            lines.push(line);
+            if lines.last().is_some_and(|line| line.contains(text)) {
+                return lines;
+            }
+        }
+        panic!("no line with \"{text}\" after {lines:#?}");
+    }
+
     /// Returns the rest of the lines on standard error, to the end of the process.
     pub fn rest(&self) -> Vec<String> {
         self.lines.iter().collect()
@@ -153,6 +166,11 @@ impl ServerProcess {
     /// Sends a signal.
     pub fn signal(&self, name: &str) {
         signal(&self.child, name);
+    }
+
+    /// The folder of the process in `/proc`.
+    pub fn proc_folder(&self) -> PathBuf {
+        Path::new("/proc").join(self.child.id().to_string())
     }
 
     /// Lowers the limit on open files to `free` more than are open now.
@@ -169,7 +187,7 @@ impl ServerProcess {
 
     /// Counts the threads whose names start with `name`.
     pub fn threads(&self, name: &str) -> usize {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let tasks = std::fs::read_dir(self.proc_folder().join("task")).unwrap();
         // A thread may end during the count.
         let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
         names.filter(|found| found.starts_with(name)).count()

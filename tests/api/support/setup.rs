@@ -96,6 +96,15 @@ impl Setup {
         self.path(key, &path)
     }
 
+    /// Sets `key` to a manifest beside the settings, with the ONNX file of the fixture `name`.
+    pub fn copied(self, key: &str, name: &str) -> Self {
+        let manifest = fixture(name);
+        let copy = |path: &Path| std::fs::copy(path, self.folder().join(path.file_name().unwrap())).unwrap();
+        copy(&manifest);
+        copy(&manifest.with_extension("onnx"));
+        self.text(key, &format!("{name}.toml"))
+    }
+
     /// Writes a file beside the settings, and returns its path.
     pub fn file(&self, name: &str, content: &[u8]) -> PathBuf {
         let path = self.folder.path().join(name);

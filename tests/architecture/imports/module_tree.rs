@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::module::{Module, ModulePath};
-use super::visitor;
+use super::visitor::{self, Declaration};
 use crate::sources::SourceFiles;
 
 #[derive(Debug, Default)]
@@ -24,26 +24,47 @@ impl ModuleTree {
             tree.modules.extend(found.modules);
             for declared in found.declared {
                 let file = find_file(files, &file, root, &path, &declared);
-                unread.push((declared, file));
+                unread.push((declared.module, file));
             }
         }
         tree
     }
 }
 
-/// Finds the file of the module `declared`, which the module `parent` in `file` declares as `mod
-/// name;`.
-fn find_file(files: &SourceFiles, file: &str, root: &str, parent: &ModulePath, declared: &ModulePath) -> String {
+/// Finds the file of the module `declared`, which the module `parent` in `file` declares.
+fn find_file(files: &SourceFiles, file: &str, root: &str, parent: &ModulePath, declared: &Declaration) -> String {
+    if let Some(relative) = &declared.path_attribute {
+        let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let found = without_parents(&format!("{folder}/{relative}"));
+        assert!(
+            files.contains_key(&found),
+            "{file} declares {found}, which was not read"
+        );
+        return found;
+    }
     let folder = if file == root || file.ends_with("/mod.rs") {
         file.rsplit_once('/').unwrap().0
     } else {
         file.trim_end_matches(".rs")
     };
     // A declaration inside an inline module looks in a folder of that name.
-    let below = declared[parent.len()..].join("/");
+    let below = declared.module[parent.len()..].join("/");
     let candidates = [format!("{folder}/{below}.rs"), format!("{folder}/{below}/mod.rs")];
     let found = candidates.iter().find(|candidate| files.contains_key(*candidate));
     found
         .unwrap_or_else(|| panic!("{file} declares a module that has none of the files {candidates:?}"))
         .clone()
+}
+
+/// Resolves each `..` of a path.
+fn without_parents(path: &str) -> String {
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        if part == ".." {
+            parts.pop();
+        } else {
+            parts.push(part);
+        }
+    }
+    parts.join("/")
 }

@@ -2,7 +2,10 @@
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
-use syn::{Attribute, ExprMethodCall, ImplItem, Item, ItemImpl, ItemMod, ItemUse, Macro, Type, UseTree, Visibility};
+use syn::{
+    Attribute, Expr, ExprMethodCall, ImplItem, Item, ItemImpl, ItemMod, ItemUse, Lit, Macro, Meta, Type, UseTree,
+    Visibility,
+};
 
 use super::module::{Import, ImportName, InherentImpl, Module, ModulePath};
 
@@ -12,7 +15,27 @@ pub struct FileModules {
     /// The module of the file and its inline modules.
     pub modules: Vec<(ModulePath, Module)>,
     /// The modules that it declares as `mod name;`, which have files of their own.
-    pub declared: Vec<ModulePath>,
+    pub declared: Vec<Declaration>,
+}
+
+/// A declaration `mod name;`.
+pub struct Declaration {
+    pub module: ModulePath,
+    /// The value of its `#[path = "…"]`, relative to the folder of the declaring file.
+    pub path_attribute: Option<String>,
+}
+
+fn path_attribute(attributes: &[Attribute]) -> Option<String> {
+    attributes.iter().find_map(|attribute| match &attribute.meta {
+        Meta::NameValue(pair) if pair.path.is_ident("path") => match &pair.value {
+            Expr::Lit(literal) => match &literal.lit {
+                Lit::Str(text) => Some(text.value()),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    })
 }
 
 /// Reads the syntax tree of `file`, which holds the module at `path`.
@@ -40,7 +63,10 @@ fn visit_module(path: &ModulePath, file: &str, items: &[Item], found: &mut FileM
                 visitor.module.children.insert(name);
                 match &child.content {
                     Some((_, items)) => visit_module(&child_path, file, items, found),
-                    None => found.declared.push(child_path),
+                    None => found.declared.push(Declaration {
+                        module: child_path,
+                        path_attribute: path_attribute(&child.attrs),
+                    }),
                 }
             }
             Item::Macro(call) if call.ident.is_none() => {

@@ -87,6 +87,7 @@ pub(super) async fn set(args: SetArgs) -> anyhow::Result<()> {
     let change = PendingChange {
         connection: &connection,
         file: &file,
+        before: KnownFiles::of(&before),
         edited: &edited,
         alpha: alpha.get(),
         fallback_alpha: fallback_alpha.map(Alpha::get),
@@ -101,13 +102,23 @@ pub(super) async fn set(args: SetArgs) -> anyhow::Result<()> {
                 args.config.display()
             )
         }
-        Err(WaitError::Superseded) => bail!(
-            "another process has changed {} after this command, so the server may never use alpha {alpha}\n  `certimix alpha \
-             get` shows what it uses.",
+        Err(WaitError::Superseded(served)) => bail!(
+            "another process has changed {} after this command, so alpha {} is lost: {}, and the server uses alpha {}\n  \
+             `certimix alpha get` shows what it uses.",
             args.config.display(),
-            alpha = alpha.get()
+            alpha.get(),
+            alpha_of_file(&args.config),
+            served.to_text()
         ),
         Err(WaitError::Other(error)) => Err(error.context(format!("{} is changed", args.config.display()))),
+    }
+}
+
+/// The alpha that another process has put into the file.
+fn alpha_of_file(path: &std::path::Path) -> String {
+    match SettingsFile::open(path).ok().and_then(|file| file.alpha()) {
+        Some(alpha) => format!("the file has alpha {alpha} now"),
+        None => "the file has no valid alpha now".to_owned(),
     }
 }
 
@@ -126,10 +137,36 @@ async fn shadow_counts(
 enum WaitError {
     /// The server rejects the edited file.
     Rejected(PendingError),
-    /// The file has another text than this command wrote.
-    Superseded,
+    /// The file has another text than this command wrote, or the server has read another text.
+    Superseded(Box<ServedAlpha>),
     /// The server is unreachable, overrides alpha, or takes too long.
     Other(anyhow::Error),
+}
+
+/// The SHA-256 of the settings files that the server knew before the change.
+struct KnownFiles {
+    in_force: String,
+    rejected: Option<String>,
+}
+
+impl KnownFiles {
+    fn of(served: &ServedAlpha) -> Self {
+        let rejected = served.config.pending_error.as_ref();
+        Self {
+            in_force: served.config.file_sha256.clone(),
+            rejected: rejected.map(|error| error.file_sha256.clone()),
+        }
+    }
+
+    /// Whether the server has read a file that is neither one of these nor the file with `own`.
+    fn has_another(&self, served: &ServedAlpha, own: &str) -> bool {
+        let found = Self::of(served);
+        // An empty one stands for a file that could not be read.
+        let is_unknown = |sha256: &String| {
+            !sha256.is_empty() && *sha256 != own && *sha256 != self.in_force && Some(sha256) != self.rejected.as_ref()
+        };
+        is_unknown(&found.in_force) || found.rejected.as_ref().is_some_and(is_unknown)
+    }
 }
 
 /// A change that is in the file, and that the server may not use yet.
@@ -137,6 +174,7 @@ struct PendingChange<'a> {
     connection: &'a ServerConnection,
     file: &'a SettingsFile,
     edited: &'a SettingsText,
+    before: KnownFiles,
     alpha: f64,
     /// `None` if the command does not change it.
     fallback_alpha: Option<f64>,
@@ -168,8 +206,9 @@ impl PendingChange<'_> {
                     served.alpha
                 )));
             }
-            if !self.file.has(self.edited) {
-                return Err(WaitError::Superseded);
+            // The server may have read another change, although the file has the text again.
+            if !self.file.has(self.edited) || self.before.has_another(&served, &sha256) {
+                return Err(WaitError::Superseded(Box::new(served)));
             }
             // A ramp that outlives the timeout goes on without this command.
             let is_on_long_ramp = is_loaded && self.file.alpha_ramp() > timeout;

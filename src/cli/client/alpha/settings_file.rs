@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use toml_edit::{DocumentMut, Item, Value};
 
 use crate::certificate::Alpha;
-use crate::settings::{self, Settings, SettingsSource};
+use crate::settings::{self, ConfigFileKind, Settings, SettingsSource, read_config_text, toml_error_text};
 
 /// The name of Kubernetes' symlink to the newest version of a ConfigMap.
 const CONFIG_MAP_SYMLINK: &str = "..data";
@@ -37,7 +37,7 @@ impl SettingsFile {
     /// Reads the file at `path`.
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         let message = || format!("cannot read the settings file {}", path.display());
-        let text = SettingsText(fs::read_to_string(path).with_context(message)?);
+        let text = SettingsText(read_config_text(ConfigFileKind::Settings, path).with_context(message)?);
         let directory = path.parent().unwrap_or(Path::new(""));
         if fs::symlink_metadata(directory.join(CONFIG_MAP_SYMLINK)).is_ok() {
             bail!(
@@ -57,9 +57,10 @@ impl SettingsFile {
         self.text.sha256()
     }
 
-    /// Whether the file still has the text `expected`. A file that cannot be read has not.
+    /// Whether the file that the caller named still has the text `expected`. A file that cannot be read
+    /// has not. A symlink in the path may lead to another file by now.
     pub(super) fn has(&self, expected: &SettingsText) -> bool {
-        fs::read_to_string(&self.path).is_ok_and(|text| text == expected.0)
+        read_config_text(ConfigFileKind::Settings, &self.given_path).is_ok_and(|text| text == expected.0)
     }
 
     /// The alpha of the file, without environment variables; `None` if it is not valid.
@@ -100,7 +101,11 @@ impl SettingsFile {
     /// `text` with another value of the key `name` of `[mixture]`.
     fn with_mixture_value(&self, text: &SettingsText, name: &str, weight: Alpha) -> anyhow::Result<SettingsText> {
         let message = || format!("{} is not valid TOML", self.given_path.display());
-        let mut document: DocumentMut = text.0.parse().with_context(message)?;
+        // The parser of the document quotes the line, which may hold a secret.
+        toml::de::DeTable::parse(&text.0)
+            .map_err(|error| anyhow::anyhow!(toml_error_text(&text.0, &error)))
+            .with_context(message)?;
+        let mut document: DocumentMut = text.0.parse().map_err(|_| anyhow::anyhow!(message()))?;
         let mixture = document.entry("mixture").or_insert_with(toml_edit::table);
         let Some(mixture) = mixture.as_table_like_mut() else {
             bail!("{}: mixture: expected a table", self.given_path.display());

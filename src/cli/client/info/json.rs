@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::cli::client::results::{ProvenanceRecord, basis_name, bound_name, method_name, norm_name};
-use crate::rpc::proto::{CertificationLimits, ConfigStatus, GetModelInfoResponse, ModelInfo};
+use crate::rpc::proto::{CertificationLimits, ConfigStatus, GetModelInfoResponse, ModelInfo, PendingError};
 
 /// The response as one JSON object.
 pub(super) fn info_json(info: &GetModelInfoResponse) -> Value {
@@ -32,12 +32,18 @@ fn config_json(config: &ConfigStatus) -> Value {
         "file_sha256": config.file_sha256, "since_unix_ms": config.since_unix_ms, "target_alpha": config.target_alpha,
         "target_fallback_alpha": config.target_fallback_alpha,
         "reloads": config.reloads, "failed_reloads": config.failed_reloads,
-        "pending_error": config.pending_error.as_ref().map(|error| json!({
-            "file_sha256": error.file_sha256, "since_unix_ms": error.since_unix_ms,
-            "violations": error.violations.iter()
-                .map(|violation| json!({"field": violation.field, "description": violation.description}))
-                .collect::<Vec<_>>(),
-        })),
+        "pending_error": config.pending_error.as_ref().map(pending_error_json),
+        "access_reloads": config.access_reloads, "failed_access_reloads": config.failed_access_reloads,
+        "access_pending_error": config.access_pending_error.as_ref().map(pending_error_json),
+    })
+}
+
+fn pending_error_json(error: &PendingError) -> Value {
+    json!({
+        "file_sha256": error.file_sha256, "since_unix_ms": error.since_unix_ms,
+        "violations": error.violations.iter()
+            .map(|violation| json!({"field": violation.field, "description": violation.description}))
+            .collect::<Vec<_>>(),
     })
 }
 
@@ -65,7 +71,7 @@ fn limits_json(limits: &CertificationLimits) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rpc::proto::{CertificateMethod, FieldViolation, PendingError};
+    use crate::rpc::proto::{CertificateMethod, FieldViolation};
 
     #[test]
     fn fields_have_the_names_of_the_wire() {

@@ -91,6 +91,12 @@ fn config_text(config: &ConfigStatus) -> String {
         let violations = violation_lines(&error.violations);
         text.push_str(&format!("\nnot in force, the current files are rejected:{violations}"));
     }
+    if let Some(error) = &config.access_pending_error {
+        let violations = violation_lines(&error.violations);
+        text.push_str(&format!(
+            "\nTLS files or tokens are rejected; what they held before is still accepted:{violations}"
+        ));
+    }
     text
 }
 

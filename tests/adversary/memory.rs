@@ -1,0 +1,429 @@
+//! What a caller sends and does not finish costs no more memory than a stated amount.
+//!
+//! `CERTIMIX_ATTACK_SIZE=full` runs the attacks at the size of a real one, by hand.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use certimix::app::memory_bound;
+use certimix::rpc::open_inference::proto::ModelInferRequest;
+use certimix::rpc::open_inference::proto::grpc_inference_service_client::GrpcInferenceServiceClient;
+use certimix::rpc::open_inference::proto::model_infer_request::InferInputTensor;
+use tonic::Code;
+use tonic::transport::Endpoint;
+
+use crate::honest_caller::HonestCaller;
+use crate::raw_http2::{Frame, RawHttp2, flag, frame, grpc_message, kind, request_headers};
+use crate::resident_memory;
+use crate::support::Setup;
+use crate::support::process::ServerProcess;
+use crate::support::scrape::Scrape;
+use crate::support::server::TEST_TIMEOUT;
+
+/// The largest message that the server accepts by default.
+const MAX_MESSAGE: usize = 4 << 20;
+const PREDICT: &str = "/certimix.v1.MixedClassifier/Predict";
+
+/// How much the resident set may grow over an attack.
+const SLACK_BYTES: usize = 64 << 20;
+
+fn is_full_size() -> bool {
+    std::env::var("CERTIMIX_ATTACK_SIZE").is_ok_and(|size| size == "full")
+}
+
+/// Opens a connection with `count` requests for `path`, each with the same `body`, and waits until
+/// the server has read them.
+fn connection_with_bodies(address: SocketAddr, path: &str, count: u32, body: &[u8]) -> RawHttp2 {
+    let mut connection = RawHttp2::connect(address);
+    let mut bytes = Vec::new();
+    for number in 0..count {
+        let stream = 2 * number + 1;
+        bytes.extend(request_headers(stream, path, &[]));
+        bytes.extend(frame(kind::DATA, flag::NONE, stream, body));
+    }
+    bytes.extend(frame(kind::PING, flag::NONE, 0, &[7; 8]));
+    if connection.send(&bytes) {
+        connection.read_until(|frame| frame.kind == kind::PING && frame.flags == flag::ACK);
+    }
+    connection
+}
+
+/// Waits until the resident set is at most `limit` bytes. Returns the smallest one that was seen.
+fn settled_memory(server: &ServerProcess, limit: usize) -> usize {
+    let start = Instant::now();
+    let mut least = resident_memory::now(server);
+    while least > limit && start.elapsed() < TEST_TIMEOUT {
+        std::thread::sleep(Duration::from_millis(100));
+        least = least.min(resident_memory::now(server));
+    }
+    least
+}
+
+/// The prefix of a message declares a length and reserves nothing. What was taken is given back.
+#[test]
+fn declared_lengths_reserve_no_memory() {
+    let (waves, connections, prefixes) = match is_full_size() {
+        true => (40, 60, 1000),
+        false => (4, 10, 200),
+    };
+    let setup = Setup::pair("linear_g", "linear_h");
+    let server = ServerProcess::spawn(&setup.write());
+    let address = server.address();
+    let before = resident_memory::now(&server);
+    let body = grpc_message(MAX_MESSAGE, &[]);
+    for _ in 0..waves {
+        let open: Vec<_> = (0..connections)
+            .map(|_| connection_with_bodies(address, PREDICT, prefixes, &body))
+            .collect();
+        drop(open);
+    }
+    let after = settled_memory(&server, before + SLACK_BYTES);
+    let peak = resident_memory::peak(&server);
+    eprintln!("resident before {before}, peak {peak}, after {after}");
+    assert!(after <= before + SLACK_BYTES, "{before} bytes before, {after} after");
+}
+
+/// The smallest memory of requests that the default message size allows.
+const SMALL_MEMORY: usize = 64 << 20;
+/// What a server takes beside the memory of requests while an attack goes on: connections, the
+/// allocator's free memory, and what is being copied.
+const BESIDE_BYTES: usize = 48 << 20;
+const WATCH: &str = "/grpc.health.v1.Health/Watch";
+const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+const PREDICT_STREAM: &str = "/certimix.v1.MixedClassifier/PredictStream";
+/// The header `grpc-status: 8` (RESOURCE_EXHAUSTED) in HPACK: both texts in the Huffman code.
+const RESOURCE_EXHAUSTED: [u8; 11] = [0x88, 0x9a, 0xca, 0xca, 0xb2, 0x12, 0x34, 0xda, 0x8f, 0x81, 0x7b];
+/// SETTINGS_HEADER_TABLE_SIZE of 0: the server writes each header in full.
+const NO_HEADER_TABLE: [u8; 6] = [0, 1, 0, 0, 0, 0];
+
+fn small_setup() -> Setup {
+    Setup::pair("linear_g", "linear_h")
+        .with("server.request_memory_bytes", SMALL_MEMORY)
+        .text("metrics.listen", "127.0.0.1:0")
+}
+
+/// Whether a frame ends its stream with RESOURCE_EXHAUSTED. The connection must have sent
+/// [`NO_HEADER_TABLE`].
+fn is_refusal(frame: &Frame) -> bool {
+    let has_status = |payload: &[u8]| {
+        payload
+            .windows(RESOURCE_EXHAUSTED.len())
+            .any(|part| part == RESOURCE_EXHAUSTED)
+    };
+    is_end(frame) && has_status(&frame.payload)
+}
+
+/// A connection on which the server writes each header in full.
+fn connect_without_header_table(address: SocketAddr) -> RawHttp2 {
+    let mut connection = RawHttp2::connect(address);
+    connection.send(&frame(kind::SETTINGS, flag::NONE, 0, &NO_HEADER_TABLE));
+    connection
+}
+
+/// One honest caller is answered while half-sent requests fill the memory. The largest sender loses
+/// its stalest requests, and the server stays within the memory of requests.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_sent_messages_stay_within_the_memory_of_requests() {
+    let (connections, streams) = match is_full_size() {
+        true => (10, 1000),
+        false => (3, 60),
+    };
+    let setup = small_setup();
+    let server = ServerProcess::spawn(&setup.write());
+    let (address, metrics) = server.addresses();
+    let before = resident_memory::now(&server);
+    let honest = HonestCaller::start(address).await;
+    let attack = tokio::task::spawn_blocking(move || {
+        let part = vec![7; 1 << 20];
+        let open: Vec<_> = (0..connections)
+            .map(|_| {
+                let mut connection = RawHttp2::connect(address);
+                for number in 0..streams {
+                    if !send_part(&mut connection, 2 * number + 1, &part) {
+                        break;
+                    }
+                }
+                connection
+            })
+            .collect();
+        open
+    });
+    let open = attack.await.unwrap();
+    let scrape = Scrape::fetch(metrics.unwrap());
+    let half_sent = scrape.value("certimix_request_memory_bytes{state=\"half_sent\"}");
+    assert!(half_sent <= (SMALL_MEMORY / 2) as f64, "{half_sent}");
+    assert!(scrape.value("certimix_request_memory_refusals_total{reason=\"half_sent\"}") > 0.0);
+    assert_eq!(scrape.value("certimix_request_memory_limit_bytes"), SMALL_MEMORY as f64);
+    honest.assert_unharmed().await;
+    let peak = resident_memory::peak(&server);
+    eprintln!("resident before {before}, peak {peak}");
+    assert!(
+        peak <= before + SMALL_MEMORY + BESIDE_BYTES,
+        "{before} bytes before, {peak} at the peak"
+    );
+    drop(open);
+    // What the attack held is given back.
+    Scrape::poll_until(metrics.unwrap(), |scrape| {
+        scrape.sum("certimix_request_memory_bytes", "") == 0.0
+    });
+}
+
+/// Begins a request of 4 MiB on `stream` and sends `part` of it, in frames of 16 KiB, as the windows
+/// of the server allow. Returns false if the server has closed the connection.
+fn send_part(connection: &mut RawHttp2, stream: u32, part: &[u8]) -> bool {
+    let mut bytes = request_headers(stream, PREDICT, &[]);
+    bytes.extend(frame(kind::DATA, flag::NONE, stream, &grpc_message(MAX_MESSAGE, &[])));
+    if !connection.send(&bytes) {
+        return false;
+    }
+    for piece in part.chunks(16 << 10) {
+        // The server answers the ping after it has read the frames before it. Half a window is free
+        // then, unless the request has ended.
+        let mut bytes = frame(kind::DATA, flag::NONE, stream, piece);
+        bytes.extend(frame(kind::PING, flag::NONE, 0, &[7; 8]));
+        if !connection.send(&bytes) {
+            return false;
+        }
+        let is_next = |frame: &Frame| {
+            frame.kind == kind::PING || frame.stream == stream && (frame.kind == kind::RST_STREAM || is_end(frame))
+        };
+        match connection.read_until(is_next) {
+            None => return false,
+            Some(frame) if frame.kind == kind::PING => {}
+            Some(_) => return true,
+        }
+    }
+    true
+}
+
+fn is_end(frame: &Frame) -> bool {
+    frame.kind == kind::HEADERS && frame.flags & flag::END_STREAM != 0
+}
+
+/// Requests of headers alone are half sent: they stay within the memory too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silent_requests_stay_within_the_memory_of_requests() {
+    let connections = if is_full_size() { 100 } else { 4 };
+    let setup = small_setup();
+    let server = ServerProcess::spawn(&setup.write());
+    let (address, metrics) = server.addresses();
+    let before = resident_memory::now(&server);
+    let honest = HonestCaller::start(address).await;
+    let open = tokio::task::spawn_blocking(move || {
+        let silent = || connection_with_bodies(address, PREDICT, 1000, &[]);
+        (0..connections).map(|_| silent()).collect::<Vec<_>>()
+    });
+    let open = open.await.unwrap();
+    let scrape = Scrape::fetch(metrics.unwrap());
+    let half_sent = scrape.value("certimix_request_memory_bytes{state=\"half_sent\"}");
+    assert!(half_sent > 0.0 && half_sent <= (SMALL_MEMORY / 2) as f64, "{half_sent}");
+    assert!(scrape.value("certimix_request_memory_refusals_total{reason=\"half_sent\"}") > 0.0);
+    honest.assert_unharmed().await;
+    let peak = resident_memory::peak(&server);
+    eprintln!("resident before {before}, peak {peak}");
+    assert!(
+        peak <= before + SMALL_MEMORY + BESIDE_BYTES,
+        "{before} bytes before, {peak} at the peak"
+    );
+    drop(open);
+}
+
+/// Two bytes add an element of two hundred to a list. Such a message is refused before it is
+/// decoded.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_grows_when_it_is_decoded_is_refused() {
+    let setup = small_setup();
+    let server = ServerProcess::spawn(&setup.write());
+    let address = server.address();
+    let before = resident_memory::now(&server);
+    let channel = Endpoint::from_shared(format!("http://{address}")).unwrap();
+    let mut client = GrpcInferenceServiceClient::new(channel.connect().await.unwrap());
+    let request = ModelInferRequest {
+        inputs: vec![InferInputTensor::default(); MAX_MESSAGE / 2 - 100],
+        ..Default::default()
+    };
+    let refused = client.model_infer(request).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused:?}");
+    assert!(refused.message().contains("server.request_memory_bytes"), "{refused:?}");
+    let peak = resident_memory::peak(&server);
+    assert!(
+        peak <= before + BESIDE_BYTES,
+        "{before} bytes before, {peak} at the peak"
+    );
+}
+
+/// A method that needs no tensor takes no large message, of callers without a token either.
+#[test]
+fn a_method_without_tensors_takes_only_small_messages() {
+    let setup = small_setup();
+    let server = ServerProcess::spawn(&setup.write());
+    let address = server.address();
+    for (path, most) in [
+        ("/grpc.health.v1.Health/Check", 1024),
+        (WATCH, 1024),
+        (REFLECTION, 4096),
+        ("/certimix.v1.MixedClassifier/GetModelInfo", 4096),
+        ("/certimix.v1.MixedClassifier/GetShadowReport", 4096),
+        ("/inference.GRPCInferenceService/ServerLive", 4096),
+        ("/inference.GRPCInferenceService/ModelMetadata", 4096),
+    ] {
+        let mut connection = connect_without_header_table(address);
+        // The prefix alone is refused. The server does not wait for the message.
+        for length in [most + 1, u32::MAX as usize] {
+            let stream = if length == most + 1 { 1 } else { 3 };
+            connection.send(&request_headers(stream, path, &[]));
+            connection.send(&frame(kind::DATA, flag::NONE, stream, &grpc_message(length, &[])));
+            let end = connection
+                .read_until(|frame| frame.stream == stream && is_end(frame))
+                .unwrap();
+            if path != REFLECTION {
+                assert!(is_refusal(&end), "{path} {length}: {end:?}");
+            }
+        }
+        // A message within the limit is no such error.
+        connection.send(&request_headers(5, path, &[]));
+        connection.send(&frame(kind::DATA, flag::END_STREAM, 5, &grpc_message(0, &[])));
+        let answer = connection.read_until(|frame| frame.stream == 5).unwrap();
+        assert!(!is_refusal(&answer), "{path}: {answer:?}");
+    }
+}
+
+/// A health watch has no end, so their number is limited: on a connection, and in all.
+#[test]
+fn health_watches_are_limited() {
+    const MOST: u32 = 16;
+    let setup = small_setup();
+    let server = ServerProcess::spawn(&setup.write());
+    let mut connection = connect_without_header_table(server.address());
+    for number in 0..=MOST {
+        let stream = 2 * number + 1;
+        connection.send(&request_headers(stream, WATCH, &[]));
+        connection.send(&frame(kind::DATA, flag::END_STREAM, stream, &grpc_message(0, &[])));
+        let answer = connection
+            .read_until(|frame| frame.stream == stream && (frame.kind == kind::DATA || is_end(frame)))
+            .unwrap();
+        assert_eq!(is_refusal(&answer), number == MOST, "{number}: {answer:?}");
+    }
+    // A watch that ends makes room for another.
+    connection.send(&frame(kind::RST_STREAM, flag::NONE, 1, &8_u32.to_be_bytes()));
+    let start = Instant::now();
+    for number in MOST + 1.. {
+        let stream = 2 * number + 1;
+        connection.send(&request_headers(stream, WATCH, &[]));
+        connection.send(&frame(kind::DATA, flag::END_STREAM, stream, &grpc_message(0, &[])));
+        let answer = connection
+            .read_until(|frame| frame.stream == stream && (frame.kind == kind::DATA || is_end(frame)))
+            .unwrap();
+        if answer.kind == kind::DATA {
+            break;
+        }
+        assert!(start.elapsed() < TEST_TIMEOUT, "a watch that ended still counts");
+    }
+    // Other methods are not affected.
+    assert!(connection.send(&request_headers(9001, "/grpc.health.v1.Health/Check", &[])));
+    assert!(connection.send(&frame(kind::DATA, flag::END_STREAM, 9001, &grpc_message(0, &[]))));
+    let answer = connection
+        .read_until(|frame| frame.stream == 9001 && frame.kind == kind::DATA)
+        .unwrap();
+    assert_eq!(answer.payload, grpc_message(2, &[8, 1]));
+}
+
+/// A stream whose answers nobody reads stops to be read: its requests wait at the caller.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_is_not_read_stays_within_the_memory_of_requests() {
+    let connections = if is_full_size() { 50 } else { 4 };
+    let setup = small_setup();
+    let server = ServerProcess::spawn(&setup.write());
+    let (address, metrics) = server.addresses();
+    let before = resident_memory::now(&server);
+    let honest = HonestCaller::start(address).await;
+    let open = tokio::task::spawn_blocking(move || {
+        (0..connections)
+            .map(|_| {
+                let mut connection = RawHttp2::connect(address);
+                // SETTINGS_INITIAL_WINDOW_SIZE of 0: the server can send no byte of a response.
+                connection.send(&frame(kind::SETTINGS, flag::NONE, 0, &[0, 4, 0, 0, 0, 0]));
+                for number in 0..100 {
+                    let stream = 2 * number + 1;
+                    let mut bytes = request_headers(stream, PREDICT_STREAM, &[]);
+                    // Requests without content, which the server refuses one by one.
+                    let requests = grpc_message(0, &[]).repeat(2000);
+                    bytes.extend(frame(kind::DATA, flag::NONE, stream, &requests));
+                    bytes.extend(frame(kind::PING, flag::NONE, 0, &[7; 8]));
+                    if !connection.send(&bytes)
+                        || connection
+                            .read_until(|frame| frame.kind == kind::PING && frame.flags == flag::ACK)
+                            .is_none()
+                    {
+                        break;
+                    }
+                }
+                connection
+            })
+            .collect::<Vec<_>>()
+    });
+    let open = open.await.unwrap();
+    let scrape = Scrape::fetch(metrics.unwrap());
+    let held = scrape.value("certimix_request_memory_bytes{state=\"complete\"}");
+    assert!(held <= (SMALL_MEMORY / 2) as f64, "{held}");
+    honest.assert_unharmed().await;
+    let peak = resident_memory::peak(&server);
+    eprintln!("resident before {before}, peak {peak}, held {held}");
+    assert!(
+        peak <= before + SMALL_MEMORY + BESIDE_BYTES,
+        "{before} bytes before, {peak} at the peak"
+    );
+    drop(open);
+}
+
+/// A server with small limits under several attacks at once stays below the documented sum.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_documented_worst_case_holds_under_attack() {
+    let setup = small_setup()
+        .with("server.max_connections", 12)
+        .with("server.max_concurrent_streams", 200);
+    let bound: usize = memory_bound(&setup.settings().server)
+        .iter()
+        .map(|part| part.bytes)
+        .sum();
+    let server = ServerProcess::spawn(&setup.write());
+    let address = server.address();
+    let before = resident_memory::now(&server);
+    let honest = HonestCaller::start(address).await;
+    let attacks: [fn(SocketAddr) -> RawHttp2; 4] = [
+        |address| connection_with_bodies(address, PREDICT, 200, &grpc_message(MAX_MESSAGE, &[7; 16_000])),
+        |address| connection_with_bodies(address, PREDICT, 400, &[]),
+        |address| {
+            let mut connection = RawHttp2::connect(address);
+            connection.send(&frame(kind::SETTINGS, flag::NONE, 0, &[0, 4, 0, 0, 0, 0]));
+            for number in 0..100 {
+                let requests = grpc_message(0, &[]).repeat(2000);
+                connection.send(&request_headers(2 * number + 1, PREDICT_STREAM, &[]));
+                connection.send(&frame(kind::DATA, flag::NONE, 2 * number + 1, &requests));
+            }
+            connection
+        },
+        |address| {
+            let mut connection = RawHttp2::connect(address);
+            let part = vec![7; 2 << 20];
+            (0..20).all(|number| send_part(&mut connection, 2 * number + 1, &part));
+            connection
+        },
+    ];
+    let open = attacks
+        .into_iter()
+        .flat_map(|attack| [attack; 2])
+        .map(|attack| tokio::task::spawn_blocking(move || attack(address)));
+    let open: Vec<_> = open.collect();
+    let mut connections = Vec::new();
+    for attack in open {
+        connections.push(attack.await.unwrap());
+    }
+    honest.assert_unharmed().await;
+    let peak = resident_memory::peak(&server);
+    eprintln!("resident before {before}, peak {peak}, bound {bound}");
+    assert!(
+        peak <= before + bound,
+        "{before} bytes before, {peak} at the peak, at most {bound} more expected"
+    );
+}

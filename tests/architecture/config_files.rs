@@ -1,0 +1,32 @@
+//! The server reads configuration files through one bounded reader, which also tells the reloader what
+//! is read.
+
+use crate::sources;
+
+/// The only reader of configuration files.
+const READER: &str = "settings/config_file.rs";
+
+/// Files that may open others: the commands of people, and a file of the kernel.
+const EXCEPTIONS: [&str; 2] = ["cli/", "onnx/cpu_description.rs"];
+
+/// The beginnings of calls that open a file.
+const OPENING: [&str; 4] = ["fs::read", "File::open", "File::options", "OpenOptions"];
+
+#[test]
+fn files_are_opened_by_the_bounded_reader_alone() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources::read_crate_without_comments() {
+        let is_exception = path == READER || EXCEPTIONS.iter().any(|exception| path.starts_with(exception));
+        if is_exception || path.contains("tests") {
+            continue;
+        }
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        wrong.extend(
+            OPENING
+                .iter()
+                .filter(|call| code.contains(*call))
+                .map(|call| format!("{path} calls {call}: use settings::read_config_file")),
+        );
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
