@@ -1,11 +1,11 @@
 //! Connections from many addresses. Every address of 127.0.0.0/8 belongs to this machine.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use tokio::net::{TcpSocket, TcpStream};
-use tokio::runtime::Runtime;
+use tokio::net::TcpSocket;
+use tokio::runtime::Builder;
 use tokio::time::timeout;
 use tonic::transport::{Channel, Endpoint};
 
@@ -18,7 +18,7 @@ pub fn host(number: u16) -> Ipv4Addr {
 }
 
 /// Connects from `host` to `address`; `None` if the server does not accept in time.
-pub async fn connect_from(host: Ipv4Addr, address: SocketAddr) -> Option<TcpStream> {
+pub async fn connect_from(host: Ipv4Addr, address: SocketAddr) -> Option<tokio::net::TcpStream> {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(SocketAddr::from((host, 0))).unwrap();
     timeout(TEST_TIMEOUT, socket.connect(address)).await.ok()?.ok()
@@ -35,53 +35,38 @@ pub async fn channel_from(host: Ipv4Addr, address: SocketAddr) -> Result<Channel
 }
 
 /// Open connections that send nothing more.
-pub struct SilentConnections {
-    runtime: Runtime,
-    streams: Vec<std::net::TcpStream>,
-}
+pub struct SilentConnections(Vec<TcpStream>);
 
 impl SilentConnections {
     /// Opens `count` connections from `hosts` addresses, beginning with `first_host`, and sends
     /// `bytes` on each.
     pub fn open(address: SocketAddr, count: usize, first_host: u16, hosts: u16, bytes: &[u8]) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        let mut connections = Self {
-            runtime,
-            streams: Vec::new(),
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let open = |number| {
+            let stream = runtime.block_on(connect_from(host(first_host + number), address));
+            let mut stream = stream.unwrap().into_std().unwrap();
+            stream.set_nonblocking(false).unwrap();
+            // The server may have closed the connection already.
+            let _ = stream.write_all(bytes);
+            stream
         };
-        for number in (0..hosts).cycle().take(count) {
-            connections.open_one(address, host(first_host + number), bytes);
-        }
-        connections
-    }
-
-    fn open_one(&mut self, address: SocketAddr, host: Ipv4Addr, bytes: &[u8]) {
-        let stream = self.runtime.block_on(connect_from(host, address));
-        let mut stream = stream.unwrap().into_std().unwrap();
-        stream.set_nonblocking(false).unwrap();
-        stream.set_read_timeout(Some(TEST_TIMEOUT)).unwrap();
-        // The server may have closed the connection already.
-        let _ = stream.write_all(bytes);
-        self.streams.push(stream);
+        Self((0..hosts).cycle().take(count).map(open).collect())
     }
 
     /// The number of connections that the server has not closed.
     pub fn count_open(&self) -> usize {
-        let is_open = |stream: &&std::net::TcpStream| {
+        let is_open = |stream: &&TcpStream| {
             stream.set_nonblocking(true).unwrap();
-            let mut bytes = [0; 4096];
+            let (mut stream, mut bytes) = (*stream, [0; 4096]);
             loop {
-                match (*stream).read(&mut bytes) {
+                match stream.read(&mut bytes) {
                     Ok(0) => return false,
                     Ok(_) => {}
                     Err(error) => return error.kind() == ErrorKind::WouldBlock,
                 }
             }
         };
-        self.streams.iter().filter(is_open).count()
+        self.0.iter().filter(is_open).count()
     }
 
     /// Waits until the server has closed all connections.

@@ -21,7 +21,12 @@ pub(super) struct ConnectionActivity {
     progress: AtomicU64,
     /// The time of the last progress, in nanoseconds after `accepted_at`.
     last_progress: AtomicU64,
+    /// The time at which unfinished headers began, in nanoseconds after `accepted_at`; `NO_HEADERS`
+    /// without any.
+    headers_begun: AtomicU64,
 }
+
+const NO_HEADERS: u64 = u64::MAX;
 
 /// The activity counts at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,6 +37,8 @@ pub(super) struct ActivitySnapshot {
     pub(super) open_requests: u32,
     /// The open requests that only wait for the peer to read more of the response.
     pub(super) unread_responses: u32,
+    /// When headers began that have not ended.
+    pub(super) headers_begun_at: Option<Instant>,
     /// Grows with every request and every part of a response.
     pub(super) progress: u64,
 }
@@ -47,6 +54,7 @@ impl ConnectionActivity {
             busy_requests: AtomicU32::new(0),
             progress: AtomicU64::new(0),
             last_progress: AtomicU64::new(0),
+            headers_begun: AtomicU64::new(NO_HEADERS),
         }
     }
 
@@ -55,6 +63,10 @@ impl ConnectionActivity {
             preface_received: self.preface_received.load(Relaxed),
             open_requests: self.open_requests.load(Relaxed),
             unread_responses: self.unread_responses.load(Relaxed),
+            headers_begun_at: match self.headers_begun.load(Relaxed) {
+                NO_HEADERS => None,
+                after => Some(self.accepted_at + Duration::from_nanos(after)),
+            },
             progress: self.progress.load(Relaxed),
         }
     }
@@ -62,6 +74,25 @@ impl ConnectionActivity {
     /// Records that the peer has sent the HTTP/2 preface.
     pub(super) fn record_preface(&self) {
         self.preface_received.store(true, Relaxed);
+    }
+
+    /// Records whether the bytes so far end within headers.
+    pub(super) fn record_headers(&self, are_open: bool) {
+        let were_open = self.headers_begun.load(Relaxed) != NO_HEADERS;
+        if are_open != were_open {
+            let begun = if are_open {
+                self.after_accept(Instant::now())
+            } else {
+                NO_HEADERS
+            };
+            self.headers_begun.store(begun, Relaxed);
+        }
+    }
+
+    /// The nanoseconds from the accept to `now`.
+    fn after_accept(&self, now: Instant) -> u64 {
+        let elapsed = now.saturating_duration_since(self.accepted_at).as_nanos();
+        u64::try_from(elapsed).unwrap_or(NO_HEADERS - 1)
     }
 
     /// When the connection was accepted.
@@ -96,8 +127,6 @@ impl ConnectionActivity {
 
     pub(super) fn record_progress(&self, now: Instant) {
         self.progress.fetch_add(1, Relaxed);
-        let elapsed = now.saturating_duration_since(self.accepted_at).as_nanos();
-        self.last_progress
-            .store(u64::try_from(elapsed).unwrap_or(u64::MAX), Relaxed);
+        self.last_progress.store(self.after_accept(now), Relaxed);
     }
 }

@@ -61,10 +61,16 @@ pub(super) struct FrameHeader {
 impl FrameHeader {
     const END_STREAM: u8 = 1;
     const ACK: u8 = 1;
+    const END_HEADERS: u8 = 4;
 
     /// Whether the frame ends its side of the stream.
     pub(super) fn ends_stream(&self) -> bool {
         matches!(self.kind, FrameKind::Data | FrameKind::Headers) && self.flags & Self::END_STREAM != 0
+    }
+
+    /// Whether the frame ends the headers of its request.
+    fn ends_headers(&self) -> bool {
+        self.flags & Self::END_HEADERS != 0
     }
 
     /// Whether the frame acknowledges another one.
@@ -82,6 +88,10 @@ pub(super) struct FrameHeaderReader {
     head: [u8; HEADER_BYTES + 8],
     received: usize,
     needed: usize,
+    /// Whether the last frame leaves the headers of its request open.
+    expects_continuation: bool,
+    /// Whether the payload in progress holds headers of a request.
+    is_header_payload: bool,
 }
 
 impl FrameHeaderReader {
@@ -100,6 +110,8 @@ impl FrameHeaderReader {
             head: [0; HEADER_BYTES + 8],
             received: 0,
             needed: HEADER_BYTES,
+            expects_continuation: false,
+            is_header_payload: false,
         }
     }
 
@@ -111,6 +123,11 @@ impl FrameHeaderReader {
     /// Whether the bytes so far end with a whole frame.
     pub(super) fn is_between_frames(&self) -> bool {
         self.skip == 0 && self.received == 0
+    }
+
+    /// Whether the bytes so far end within the headers of a request, or within those of a frame.
+    pub(super) fn is_within_headers(&self) -> bool {
+        self.received > 0 || self.expects_continuation || (self.is_header_payload && self.skip > 0)
     }
 
     /// Reads the next bytes, and passes each header that is complete to `on_frame`.
@@ -137,6 +154,11 @@ impl FrameHeaderReader {
                 self.skip = (HEADER_BYTES + frame.length).saturating_sub(self.needed);
                 self.received = 0;
                 self.needed = HEADER_BYTES;
+                self.is_header_payload = matches!(frame.kind, FrameKind::Headers | FrameKind::Continuation);
+                // Between the frames of one request's headers HTTP/2 allows no other frame.
+                if self.is_header_payload {
+                    self.expects_continuation = !frame.ends_headers();
+                }
                 on_frame(frame);
             }
         }
@@ -203,6 +225,36 @@ mod tests {
             (FrameKind::ResetStream, 0),
         ];
         assert_eq!(found, expected);
+    }
+
+    /// Whether the reader is within headers after each of `pieces`.
+    fn within_headers_after(pieces: &[Vec<u8>]) -> Vec<bool> {
+        let mut reader = FrameHeaderReader::of_client();
+        read(&mut reader, &[b'P'; PREFACE_BYTES]);
+        let after = |piece: &Vec<u8>| {
+            read(&mut reader, piece);
+            reader.is_within_headers()
+        };
+        pieces.iter().map(after).collect()
+    }
+
+    #[test]
+    fn headers_are_open_until_their_last_byte() {
+        let headers = encode(1, 4, 1, &[7; 20]);
+        let (begin, end) = headers.split_at(12);
+        assert_eq!(within_headers_after(&[begin.to_vec(), end.to_vec()]), [true, false]);
+        // The header of a frame alone.
+        assert_eq!(within_headers_after(&[headers[..3].to_vec()]), [true]);
+        let continued = [encode(1, 0, 1, &[7; 5]), encode(9, 0, 1, &[]), encode(9, 4, 1, &[7; 9])];
+        assert_eq!(within_headers_after(&continued), [true, true, false]);
+        // A body that does not come is not part of the headers.
+        let body = encode(0, 0, 1, &[7; 30]);
+        let halves = [body[..15].to_vec(), body[15..].to_vec()];
+        assert_eq!(within_headers_after(&halves), [false, false]);
+        assert_eq!(
+            within_headers_after(&[encode(4, 0, 0, &[]), encode(6, 0, 0, &[7; 8])]),
+            [false, false]
+        );
     }
 
     proptest! {

@@ -80,6 +80,11 @@ impl FrameMonitor {
         self.state.budget.is_spent()
     }
 
+    /// Whether the received bytes end within the headers of a request, or within those of a frame.
+    pub(super) fn is_within_headers(&self) -> bool {
+        self.received.is_within_headers()
+    }
+
     /// The most bytes of the next read.
     pub(super) fn read_limit(&self) -> usize {
         self.received.remaining_payload().saturating_add(READ_AHEAD)

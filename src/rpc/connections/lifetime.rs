@@ -51,12 +51,15 @@ fn spread(age: Duration, number: u64) -> Duration {
 }
 
 /// The time that a handshake may take while `open` of `max_connections` slots are taken: `configured`
-/// up to half of them, then proportionally less, down to `MIN_HANDSHAKE_TIMEOUT`.
+/// up to half of them, then less with each, down to `MIN_HANDSHAKE_TIMEOUT` when all are taken. The
+/// same number of slots always shortens the time by the same factor.
 pub(super) fn handshake_timeout(configured: Duration, open: usize, max_connections: usize) -> Duration {
     let shortest = MIN_HANDSHAKE_TIMEOUT.min(configured);
     let scale = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
-    let free_of_half = (2.0 * (1.0 - scale(open) / scale(max_connections.max(1)))).clamp(0.0, 1.0);
-    shortest + (configured - shortest).mul_f64(free_of_half)
+    let taken_beyond_half = (2.0 * scale(open) / scale(max_connections.max(1)) - 1.0).clamp(0.0, 1.0);
+    let factor = (shortest.as_secs_f64() / configured.as_secs_f64().max(f64::MIN_POSITIVE)).powf(taken_beyond_half);
+    // Rounding must not end a handshake before the shortest time, or extend the setting.
+    configured.mul_f64(factor.clamp(0.0, 1.0)).max(shortest)
 }
 
 /// Why a connection ends.
@@ -64,6 +67,8 @@ pub(super) fn handshake_timeout(configured: Duration, open: usize, max_connectio
 pub(super) enum CloseReason {
     /// The peer did not send the HTTP/2 preface within `server.handshake_timeout`.
     NoPreface,
+    /// The peer began headers and did not end them within `server.handshake_timeout`.
+    HeadersIncomplete,
     /// Another connection needed the slot.
     Evicted,
     /// The connection had no request for `server.idle_timeout`.
@@ -147,6 +152,10 @@ impl ConnectionLifetime {
         if !activity.preface_received && now >= preface_deadline {
             return LifetimeAction::Abort(CloseReason::NoPreface);
         }
+        let headers_deadline = activity.headers_begun_at.map(|begun_at| begun_at + handshake_timeout);
+        if headers_deadline.is_some_and(|deadline| now >= deadline) {
+            return LifetimeAction::Abort(CloseReason::HeadersIncomplete);
+        }
         // A request in progress, or one that is still arriving, counts as progress.
         if activity.open_requests > activity.unread_responses || activity.progress != self.last_progress.1 {
             self.last_progress = (now, activity.progress);
@@ -155,7 +164,12 @@ impl ConnectionLifetime {
         if is_idle && activity.open_requests > 0 {
             return LifetimeAction::Abort(CloseReason::ResponsesNotRead);
         }
-        let mut next_check = now + self.limits.idle / CHECKS_PER_TIMEOUT;
+        // Headers may begin between two checks.
+        let headers_check = (handshake_timeout / CHECKS_PER_TIMEOUT).max(HANDSHAKE_CHECK_INTERVAL);
+        let mut next_check = now + headers_check.min(self.limits.idle / CHECKS_PER_TIMEOUT);
+        if let Some(deadline) = headers_deadline {
+            next_check = next_check.min(deadline);
+        }
         if !activity.preface_received {
             next_check = next_check.min(preface_deadline).min(now + HANDSHAKE_CHECK_INTERVAL);
         }

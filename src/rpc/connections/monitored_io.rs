@@ -97,6 +97,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for MonitoredIo<T> {
         if let Err(frames) = self.frames.record_read(bytes, Instant::now()) {
             return Poll::Ready(Err(self.end(context, frames)));
         }
+        self.activity.record_headers(self.frames.is_within_headers());
         Poll::Ready(Ok(()))
     }
 }

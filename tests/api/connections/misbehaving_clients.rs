@@ -99,7 +99,7 @@ async fn connections_beyond_the_limit_are_refused_while_all_are_busy() {
         let mut events = client.certify_stream(votes).await.unwrap().into_inner();
         // The first event shows that the server works on the request.
         events.message().await.unwrap().unwrap();
-        open.push(events);
+        open.push((client, events));
     }
     for _ in 0..20 {
         assert!(read_until_closed(RawConnection::connect(address)).await.is_empty());
@@ -107,7 +107,7 @@ async fn connections_beyond_the_limit_are_refused_while_all_are_busy() {
     let line = server.line_with("connections were refused");
     assert!(line.contains("server.max_connections"), "{line}");
     // The open connections are unaffected, and each that closes admits another.
-    for events in &mut open {
+    for (_, events) in &mut open {
         events.message().await.unwrap().unwrap();
     }
     drop(open.pop());

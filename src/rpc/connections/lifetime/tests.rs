@@ -11,6 +11,7 @@ const CONNECTED: ActivitySnapshot = ActivitySnapshot {
     preface_received: true,
     open_requests: 0,
     unread_responses: 0,
+    headers_begun_at: None,
     progress: 0,
 };
 
@@ -222,11 +223,33 @@ fn the_handshake_timeout_shrinks_as_slots_run_out() {
     let timeout = |open| handshake_timeout(10 * SECOND, open, 512);
     assert_eq!(timeout(0), 10 * SECOND);
     assert_eq!(timeout(256), 10 * SECOND);
-    assert!((timeout(384) - SECOND * 21 / 4).is_zero());
+    // The geometric mean of both ends.
+    assert_eq!(timeout(384).as_millis(), 2236);
     assert_eq!(timeout(512), SECOND / 2);
     assert_eq!(timeout(600), SECOND / 2);
     assert!((0..600).all(|open| timeout(open + 1) <= timeout(open)));
     // A shorter setting is never extended.
     assert_eq!(handshake_timeout(SECOND / 10, 512, 512), SECOND / 10);
     assert_eq!(handshake_timeout(SECOND, 0, 0), SECOND);
+    assert_eq!(handshake_timeout(Duration::ZERO, 9, 9), Duration::ZERO);
+}
+
+#[test]
+fn headers_that_do_not_end_abort_the_connection() {
+    let start = Instant::now();
+    let mut lifetime = ConnectionLifetime::new(LIMITS, start);
+    // A request is open beside them.
+    let unfinished = ActivitySnapshot {
+        headers_begun_at: Some(start + 7 * SECOND),
+        open_requests: 1,
+        ..CONNECTED
+    };
+    let (at, action) = run_until_action(&mut lifetime, start + 8 * SECOND, unfinished);
+    assert_eq!(
+        (at, action),
+        (
+            start + 12 * SECOND,
+            LifetimeAction::Abort(CloseReason::HeadersIncomplete)
+        )
+    );
 }
