@@ -160,7 +160,7 @@ fn infer(is_raw: bool) -> ModelInferRequest {
             ("timeout".to_owned(), parameter(ParameterChoice::Uint64Param(50_000)))
         }]),
         inputs: vec![tensor],
-        outputs: vec![output("class_index"), output("radius")],
+        outputs: vec![output("class"), output("radius")],
         raw_input_contents: if is_raw {
             vec![floats(&values).into()]
         } else {

@@ -70,7 +70,7 @@ impl Subject {
         admitted.ok()
     }
 
-    /// The rows that requests of `priority` may have outstanding together with all others.
+    /// The rows that all requests of `priority` together may have outstanding.
     pub(super) fn capacity(&self, priority: Priority) -> usize {
         match priority {
             Priority::Interactive => self.admissions.capacity(),

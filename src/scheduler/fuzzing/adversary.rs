@@ -138,11 +138,6 @@ impl Adversary {
         let Some(ticket) = self.subject.admit(caller, priority, deadline, &demand) else {
             return;
         };
-        let limit = self.subject.capacity(priority);
-        let outstanding = self.subject.outstanding();
-        for role in Role::ALL.into_iter().filter(|&role| demand.outstanding[role] > 0) {
-            assert!(outstanding[role] <= limit, "admitted over the capacity of its priority");
-        }
         self.expected.requests.push(Request {
             ticket,
             caller,
@@ -151,6 +146,11 @@ impl Adversary {
             outstanding: demand.outstanding,
             has_ended: false,
         });
+        let held = self.expected.held(priority);
+        for role in Role::ALL.into_iter().filter(|&role| demand.outstanding[role] > 0) {
+            let limit = self.subject.capacity(priority);
+            assert!(held[role] <= limit, "admitted over the capacity of its priority");
+        }
     }
 
     /// Submits a job of a live request within the rows that it was admitted with.

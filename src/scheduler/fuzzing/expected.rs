@@ -39,6 +39,16 @@ impl Expected {
         self.jobs.get(job).is_none_or(|job| job.is_gone)
     }
 
+    /// The rows that the live requests of `priority` were admitted with.
+    pub(super) fn held(&self, priority: Priority) -> PerRole<usize> {
+        let is_live = |request: &&Request| !request.has_ended && request.priority == priority;
+        let sum = |role: Role| {
+            let live = self.requests.iter().filter(is_live);
+            live.map(|request| request.outstanding[role]).sum()
+        };
+        PerRole::of(sum)
+    }
+
     fn request_of(&self, job: usize) -> &Request {
         &self.requests[self.jobs[job].request]
     }
