@@ -295,12 +295,9 @@ async fn end(address: SocketAddr, kind: Kind, ending: Ending) -> Option<Answer> 
     }
     let mut client = Http2Client::connect(address, ending == Ending::ConnectionReset).await;
     let (response, mut stream) = client.send(request).await;
-    match ending {
-        Ending::ResetBeforeTheMessage(reason) => {
-            reset(client, stream, response, reason).await;
-            return None;
-        }
-        _ => {}
+    if let Ending::ResetBeforeTheMessage(reason) = ending {
+        reset(client, stream, response, reason).await;
+        return None;
     }
     // A refusal of the headers ends the stream at once.
     let _ = stream.send_data(data, ends);

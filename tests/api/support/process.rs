@@ -173,6 +173,7 @@ impl ServerProcess {
         Path::new("/proc").join(self.child.id().to_string())
     }
 
+    #[allow(dead_code, reason = "the attacks use it")]
     /// Lowers the limit on open files to `free` more than are open now.
     pub fn limit_files(&self, free: u64) {
         let open = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();

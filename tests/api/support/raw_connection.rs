@@ -37,16 +37,4 @@ impl RawConnection {
             Err(error) => panic!("the server does not close the connection: {error}"),
         }
     }
-
-    /// Returns whether the server keeps the connection open.
-    pub fn is_open(&self) -> bool {
-        self.0.set_nonblocking(true).unwrap();
-        let mut byte = [0];
-        let open = match self.0.peek(&mut byte) {
-            Ok(read) => read > 0,
-            Err(error) => error.kind() == ErrorKind::WouldBlock,
-        };
-        self.0.set_nonblocking(false).unwrap();
-        open
-    }
 }
