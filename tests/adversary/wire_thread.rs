@@ -55,7 +55,7 @@ fn server() -> (Setup, ServerProcess, SocketAddr, SocketAddr) {
 /// and nobody else notices.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn floods_of_frames_are_ended() {
-    let floods: [(&str, Attack); 12] = [
+    let floods: [(&str, Attack); 11] = [
         ("SETTINGS", attacks::settings_frames),
         ("SETTINGS", attacks::settings_beside_open_streams),
         ("PING", attacks::pings),
@@ -67,7 +67,6 @@ async fn floods_of_frames_are_ended() {
         ("useless", attacks::unknown_frames),
         ("useless", attacks::late_resets),
         ("refused HEADERS", attacks::refused_requests),
-        ("late DATA", attacks::late_data),
     ];
     let (_setup, server, address, metrics) = server();
     let honest = HonestCaller::start(address).await;
