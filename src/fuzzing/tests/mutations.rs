@@ -163,7 +163,7 @@ fn length_of(length: Index, most: usize) -> usize {
         return 0;
     }
     let share = length.index(1 << 16);
-    let bounded = if share % 4 == 0 { most } else { most.min(16) };
+    let bounded = if share.is_multiple_of(4) { most } else { most.min(16) };
     1 + length.index(bounded)
 }
 
