@@ -15,8 +15,8 @@
 mod attacks;
 mod call_outcomes;
 mod cancels;
-mod flood;
 mod connections;
+mod flood;
 #[allow(dead_code, reason = "each attack uses a part")]
 mod honest_caller;
 mod http2_client;
