@@ -53,6 +53,33 @@ impl SilentConnections {
         Self((0..hosts).cycle().take(count).map(open).collect())
     }
 
+    /// Opens connections as [`SilentConnections::open`] does, and waits on each until the server has
+    /// sent `answer`.
+    pub fn open_answered(
+        address: SocketAddr,
+        count: usize,
+        first_host: u16,
+        hosts: u16,
+        bytes: &[u8],
+        answer: &[u8],
+    ) -> Self {
+        let mut all = Vec::new();
+        for number in (0..hosts).cycle().take(count) {
+            let Self(mut one) = Self::open(address, 1, first_host + number, 1, bytes);
+            let stream = &mut one[0];
+            stream.set_read_timeout(Some(TEST_TIMEOUT)).unwrap();
+            let (mut received, mut buffer) = (Vec::new(), [0; 4096]);
+            while !received.windows(answer.len()).any(|window| window == answer) {
+                match stream.read(&mut buffer).unwrap() {
+                    0 => panic!("the server sends no answer"),
+                    read => received.extend(&buffer[..read]),
+                }
+            }
+            all.append(&mut one);
+        }
+        Self(all)
+    }
+
     /// The number of connections that the server has not closed.
     pub fn count_open(&self) -> usize {
         let is_open = |stream: &&TcpStream| {

@@ -50,7 +50,7 @@ fn simulate(attack: Attack, addresses: u32, per_second: u64) -> Outcome {
             arrived += 1;
             evicted.extend(arrive(&mut table, attack, &mut attackers, addresses, now, &limits));
         }
-        if tick % 40 == 0 {
+        if tick % 40 == 20 {
             let number = 1 << 24 | u32::try_from(tick / 40).unwrap();
             match admit(&mut table, number, Pending, now, &limits) {
                 Admission::Accepted(id, eviction) => {
