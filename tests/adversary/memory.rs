@@ -92,7 +92,7 @@ const WATCH: &str = "/grpc.health.v1.Health/Watch";
 const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 const PREDICT_STREAM: &str = "/certimix.v1.MixedClassifier/PredictStream";
 /// The header `grpc-status: 8` (RESOURCE_EXHAUSTED) in HPACK: both texts in the Huffman code.
-const RESOURCE_EXHAUSTED: [u8; 11] = [0x88, 0x9a, 0xca, 0xca, 0xb2, 0x12, 0x34, 0xda, 0x8f, 0x81, 0x7b];
+const RESOURCE_EXHAUSTED: [u8; 11] = [0x88, 0x9a, 0xca, 0xc8, 0xb2, 0x12, 0x34, 0xda, 0x8f, 0x81, 0x7b];
 /// SETTINGS_HEADER_TABLE_SIZE of 0: the server writes each header in full.
 const NO_HEADER_TABLE: [u8; 6] = [0, 1, 0, 0, 0, 0];
 
@@ -176,10 +176,13 @@ fn send_part(connection: &mut RawHttp2, stream: u32, part: &[u8]) -> bool {
     if !connection.send(&bytes) {
         return false;
     }
-    for piece in part.chunks(16 << 10) {
+    for pieces in part.chunks(112 << 10) {
         // The server answers the ping after it has read the frames before it. Half a window is free
-        // then, unless the request has ended.
-        let mut bytes = frame(kind::DATA, flag::NONE, stream, piece);
+        // then, unless the request has ended. A ping for every frame would end the connection.
+        let mut bytes = Vec::new();
+        for piece in pieces.chunks(16 << 10) {
+            bytes.extend(frame(kind::DATA, flag::NONE, stream, piece));
+        }
         bytes.extend(frame(kind::PING, flag::NONE, 0, &[7; 8]));
         if !connection.send(&bytes) {
             return false;

@@ -68,7 +68,7 @@ impl SilentConnections {
             let Self(mut one) = Self::open(address, 1, first_host + number, 1, bytes);
             let stream = &mut one[0];
             stream.set_read_timeout(Some(TEST_TIMEOUT)).unwrap();
-            let (mut received, mut buffer) = (Vec::new(), [0; 4096]);
+            let (mut received, mut buffer) = (Vec::<u8>::new(), [0_u8; 4096]);
             while !received.windows(answer.len()).any(|window| window == answer) {
                 match stream.read(&mut buffer).unwrap() {
                     0 => panic!("the server sends no answer"),

@@ -14,7 +14,10 @@ fn radius_mathematics_uses_no_minimum_or_maximum_that_drops_nan() {
     let mut checked = 0;
     for (path, text) in sources::read("src/certificate") {
         let below = path.trim_start_matches("src/certificate/");
-        if below.starts_with("tests") || below.starts_with("noise") {
+        if ["tests", "fuzzing", "noise"]
+            .iter()
+            .any(|folder| below.starts_with(folder))
+        {
             continue;
         }
         checked += 1;

@@ -17,8 +17,9 @@ fn default_limits() -> ServerSettings {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("certimix.toml");
     let models = "[models]\nstandard = \"g.toml\"\nrobust = \"h.toml\"\n";
+    let runtime = "[runtime]\nlibrary = \"libonnxruntime.so\"\n";
     let server = format!("[server]\nrequest_memory_bytes = {REQUEST_MEMORY_BYTES}\n");
-    fs::write(&file, format!("{models}{server}")).unwrap();
+    fs::write(&file, format!("{models}{runtime}{server}")).unwrap();
     let settings: Settings = certimix::settings::load(&file, std::iter::empty()).unwrap();
     settings.server
 }

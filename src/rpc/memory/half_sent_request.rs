@@ -1,38 +1,14 @@
 //! The bytes of one request that has not arrived completely.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures_util::task::AtomicWaker;
-
+use super::half_sent_buffer::HalfSentBuffer;
 use super::half_sent_pool::EntryId;
 use super::request_memory::{MemoryRefusal, Payer, RequestMemory};
 
 /// The first capacity of the buffer of a message that is not shorter.
 const FIRST_CAPACITY: usize = 1024;
-
-/// The received bytes of a message. Another thread can end the request and free them.
-#[derive(Debug)]
-pub(super) struct HalfSentBuffer {
-    /// `None` once the request was pushed out.
-    bytes: Mutex<Option<Vec<u8>>>,
-    evicted: AtomicWaker,
-}
-
-impl HalfSentBuffer {
-    /// Frees the bytes and wakes the task that collects them.
-    pub(super) fn evict(&self) {
-        let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(bytes);
-        self.evicted.wake();
-    }
-
-    /// Applies `change` to the bytes.
-    fn with<R>(&self, change: impl FnOnce(&mut Vec<u8>) -> R) -> Result<R, MemoryRefusal> {
-        let mut bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
-        bytes.as_mut().map(change).ok_or(MemoryRefusal::PushedOut)
-    }
-}
 
 /// One request that has not arrived completely. A drop frees its memory.
 pub(in crate::rpc) struct HalfSentRequest {
@@ -52,10 +28,7 @@ impl HalfSentRequest {
         payer: Payer,
         bytes: usize,
     ) -> Result<Self, MemoryRefusal> {
-        let buffer = Arc::new(HalfSentBuffer {
-            bytes: Mutex::new(Some(Vec::new())),
-            evicted: AtomicWaker::new(),
-        });
+        let buffer = Arc::new(HalfSentBuffer::new());
         let request = Self {
             memory: Arc::clone(memory),
             payer,
@@ -72,17 +45,16 @@ impl HalfSentRequest {
     /// # Errors
     /// The memory is needed for others.
     pub(in crate::rpc) fn append(&self, data: &[u8], longest: usize) -> Result<(), MemoryRefusal> {
-        let (length, capacity) = self.buffer.with(|bytes| (bytes.len(), bytes.capacity()))?;
+        let (length, capacity) = self.with(|bytes| (bytes.len(), bytes.capacity()))?;
         let needed = length.saturating_add(data.len());
         if needed > capacity {
             let doubled = needed.max(capacity.saturating_mul(2)).max(FIRST_CAPACITY);
             let capacity_wanted = doubled.min(length.saturating_add(longest.max(data.len())));
             let more = capacity_wanted - capacity;
             self.memory.grow_half_sent(self.payer, self.id, more)?;
-            self.buffer
-                .with(|bytes| bytes.reserve_exact(capacity_wanted - length))?;
+            self.with(|bytes| bytes.reserve_exact(capacity_wanted - length))?;
         }
-        self.buffer.with(|bytes| bytes.extend_from_slice(data))
+        self.with(|bytes| bytes.extend_from_slice(data))
     }
 
     /// Takes the message.
@@ -90,13 +62,18 @@ impl HalfSentRequest {
     /// # Errors
     /// The request was pushed out.
     pub(in crate::rpc) fn take(&self) -> Result<Vec<u8>, MemoryRefusal> {
-        self.buffer.with(std::mem::take)
+        self.with(std::mem::take)
+    }
+
+    /// Applies `change` to the bytes.
+    fn with<R>(&self, change: impl FnOnce(&mut Vec<u8>) -> R) -> Result<R, MemoryRefusal> {
+        self.buffer.with(change).ok_or(MemoryRefusal::PushedOut)
     }
 
     /// Completes when the request is pushed out.
     pub(in crate::rpc) fn poll_evicted(&self, context: &mut Context<'_>) -> Poll<MemoryRefusal> {
-        self.buffer.evicted.register(context.waker());
-        match self.buffer.with(|_| ()) {
+        self.buffer.wake_on_eviction(context.waker());
+        match self.with(|_| ()) {
             Ok(()) => Poll::Pending,
             Err(refusal) => Poll::Ready(refusal),
         }

@@ -10,6 +10,7 @@
 //! what the message becomes when it is decoded ([`decoded_size`]), and for the answer.
 
 mod decoded_size;
+mod half_sent_buffer;
 mod half_sent_pool;
 mod half_sent_request;
 mod held_memory;

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
 
+use super::half_sent_buffer::HalfSentBuffer;
 use super::half_sent_pool::{EntryId, HalfSentPool};
-use super::half_sent_request::HalfSentBuffer;
 use super::held_pool::HeldPool;
 use crate::call::Principal;
 use crate::live::CurrentSnapshot;

@@ -8,7 +8,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -95,33 +95,57 @@ impl Endpoint {
     /// If the thread cannot be started.
     pub fn start(listener: MetricsListener, routes: Arc<Routes>) -> Result<Self, MetricsError> {
         let (stop, stopped) = oneshot::channel::<()>();
-        let start = || {
-            let runtime = Builder::new_current_thread()
-                .enable_all()
-                .thread_name("metrics-page")
-                .max_blocking_threads(1)
-                .build()?;
-            let listener = {
-                let _context = runtime.enter();
-                TcpListener::from_std(listener.listener)?
-            };
-            let thread = std::thread::Builder::new().name("metrics".to_owned());
-            thread.spawn(move || {
-                raise_thread_priority();
-                runtime.block_on(async {
-                    tokio::select! {
-                        _ = stopped => {}
-                        never = serve(listener, &routes) => match never {},
-                    }
-                });
-                runtime.shutdown_timeout(STOP_TIMEOUT);
-            })
-        };
+        let (started, report) = mpsc::channel();
+        let thread = std::thread::Builder::new().name("metrics".to_owned());
+        let thread = thread.spawn(move || run(listener, &routes, stopped, &started));
+        let thread = thread.map_err(MetricsError::Thread)?;
+        // A thread that panics reports nothing.
+        let no_report = |_| Err(io::Error::other("the operating system starts no further thread"));
+        report.recv().unwrap_or_else(no_report).map_err(MetricsError::Thread)?;
         Ok(Self {
-            thread: Some(start().map_err(MetricsError::Thread)?),
+            thread: Some(thread),
             stop: Some(stop),
         })
     }
+}
+
+/// Serves `routes` until `stopped`. Reports to `started` whether it can.
+///
+/// The runtime is created and dropped here: the threads of other runtimes may not drop it.
+fn run(
+    listener: MetricsListener,
+    routes: &Arc<Routes>,
+    stopped: oneshot::Receiver<()>,
+    started: &mpsc::Sender<io::Result<()>>,
+) {
+    raise_thread_priority();
+    let build = || {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .thread_name("metrics-page")
+            .max_blocking_threads(1)
+            .thread_keep_alive(Duration::MAX)
+            .build()?;
+        // The thread that encodes the metrics lasts, so a scrape needs no new one.
+        runtime.block_on(async { tokio::task::spawn_blocking(|| ()).await })?;
+        let listener = runtime.block_on(async { TcpListener::from_std(listener.listener) })?;
+        Ok((runtime, listener))
+    };
+    let (runtime, listener) = match build() {
+        Ok(built) => built,
+        Err(error) => {
+            let _ = started.send(Err(error));
+            return;
+        }
+    };
+    let _ = started.send(Ok(()));
+    runtime.block_on(async {
+        tokio::select! {
+            _ = stopped => {}
+            never = serve(listener, routes) => match never {},
+        }
+    });
+    runtime.shutdown_timeout(STOP_TIMEOUT);
 }
 
 impl Drop for Endpoint {
