@@ -137,12 +137,12 @@ async fn new_callers_are_served_beside_a_flood_of_connections() {
     while !is_full.load(Relaxed) {
         tokio::task::yield_now().await;
     }
-    let before = all_evicted(&server.scrape());
     assert_new_callers_are_served(address, 30).await;
     let scrape = server.scrape();
     stopped.store(true, Relaxed);
     flood.await.unwrap();
-    assert!(all_evicted(&scrape) > before);
+    // Silence is also cut off early, so that the table need not be full all the time.
+    assert!(all_evicted(&scrape) > 0.0);
     assert_eq!(refused(&scrape), 0.0);
 }
 
