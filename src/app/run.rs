@@ -112,8 +112,7 @@ fn log_memory_limits(server: &ServerSettings) {
         request_memory_bytes = server.request_memory_bytes,
         worst_case_bytes,
         memory_limit_bytes = memory_limit(),
-        "memory limits of requests (server.request_memory_bytes), and of everything that callers can make the server \
-         hold beside its models"
+        "limits of the memory of requests, and of everything that callers can make the server hold beside its models"
     );
 }
 

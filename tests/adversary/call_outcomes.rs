@@ -555,7 +555,7 @@ async fn the_caller_or_the_server_ends_a_call_in_progress() {
         let mut client = Http2Client::connect(server.address, false).await;
         let (response, mut stream) = client.send(request(path)).await;
         stream
-            .send_data(Bytes::from(grpc_message(message.len(), &message)), false)
+            .send_data(Bytes::from(grpc_message(message.len(), &message)), true)
             .unwrap();
         // The request is in the queue or with a model; it takes minutes.
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;

@@ -47,11 +47,11 @@ impl BearerTokens {
                 Some(end) => (line.get(..end), line.get(end..).unwrap_or_default().trim_ascii()),
                 None => (None, line),
             };
-            let is_named = name.is_none_or(|name| NAME_LENGTHS.contains(&name.len()) && is_visible(name));
+            let is_named = name.is_none_or(|name| NAME_LENGTHS.contains(&name.len()) && name.iter().all(is_of_name));
             if !is_named || !TOKEN_LENGTHS.contains(&token.len()) || !is_visible(token) {
                 let (min, max) = (TOKEN_LENGTHS.start(), TOKEN_LENGTHS.end());
                 return Err(format!(
-                    "line {}: expected one token of {min} to {max} visible ASCII characters, or a name of up to 64 and a token",
+                    "line {}: expected one token of {min} to {max} visible ASCII characters, or a name of up to 64 (letters, digits, ., _ and -) and a token",
                     index + 1
                 ));
             }
@@ -103,6 +103,12 @@ impl BearerTokens {
             "the token is not one of this server's tokens; it may have been rotated",
         ))
     }
+}
+
+/// Whether a byte may be in the name of a token. A wrong line, such as `token: SECRET`, is then not
+/// taken for a name and a token.
+fn is_of_name(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')
 }
 
 fn is_visible(text: &[u8]) -> bool {

@@ -107,7 +107,7 @@ impl RequestHandler {
         };
         let asks_for_credentials = self.access.as_ref().is_some_and(|access| access.asks_for_credentials());
         let payer = Payer {
-            principal: caller.principal,
+            caller,
             is_stranger: asks_for_credentials && !caller.principal.is_authenticated(),
         };
         let request_bytes = OPEN_REQUEST_BYTES + path.len() + header_bytes(request.headers());

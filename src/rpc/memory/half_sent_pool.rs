@@ -1,12 +1,14 @@
 //! The memory of requests that have not arrived completely.
 //!
-//! A half-sent request can be ended at any time, so the pool is fair by pushing out: when it
-//! overflows, the principal with the most bytes loses its stalest request ("longest queue drop").
-//! A principal that holds no more than the others never loses a request to them.
+//! A half-sent request can be ended at any time, so the pool is fair by pushing out ("longest queue
+//! drop"): when it overflows, the principal with the most bytes loses, of its connections the one
+//! with the most bytes, and of its requests the stalest. A caller that holds no more than the others
+//! never loses a request to them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hash;
 
-use crate::call::Principal;
+use crate::call::{Caller, Principal};
 
 /// The number of one half-sent request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,26 +19,64 @@ pub(super) struct EntryId(u64);
 pub(super) struct HalfSentPool<T> {
     entries: HashMap<EntryId, Entry<T>>,
     principals: HashMap<Principal, PrincipalEntries>,
-    /// The principals in the order of their bytes.
-    by_bytes: BTreeSet<(usize, Principal)>,
+    /// The bytes of each principal.
+    by_bytes: Ranking<Principal>,
     bytes: usize,
     next_number: u64,
 }
 
 #[derive(Debug)]
 struct Entry<T> {
-    principal: Principal,
+    caller: Caller,
     bytes: usize,
     /// The time of the last growth: a number that rises with every growth in the pool.
     grown_at: u64,
     value: T,
 }
 
+/// The requests of one principal.
 #[derive(Debug, Default)]
 struct PrincipalEntries {
-    bytes: usize,
-    /// The requests, the stalest first.
-    by_growth: BTreeMap<u64, EntryId>,
+    /// The requests of each connection, the stalest first.
+    by_growth: HashMap<u64, BTreeMap<u64, EntryId>>,
+    /// The bytes of each connection.
+    by_bytes: Ranking<u64>,
+}
+
+/// Holders in the order of their bytes.
+#[derive(Debug)]
+struct Ranking<K> {
+    bytes: HashMap<K, usize>,
+    order: BTreeSet<(usize, K)>,
+}
+
+impl<K> Default for Ranking<K> {
+    fn default() -> Self {
+        Self {
+            bytes: HashMap::new(),
+            order: BTreeSet::new(),
+        }
+    }
+}
+
+impl<K: Copy + Ord + Hash> Ranking<K> {
+    /// Changes the bytes of `holder`, which has none at first.
+    fn change(&mut self, holder: K, change: impl FnOnce(usize) -> usize) {
+        let bytes = self.bytes.entry(holder).or_default();
+        self.order.remove(&(*bytes, holder));
+        *bytes = change(*bytes);
+        self.order.insert((*bytes, holder));
+    }
+
+    fn remove(&mut self, holder: K) {
+        if let Some(bytes) = self.bytes.remove(&holder) {
+            self.order.remove(&(bytes, holder));
+        }
+    }
+
+    fn largest(&self) -> Option<K> {
+        self.order.last().map(|(_, holder)| *holder)
+    }
 }
 
 /// The result of a growth.
@@ -53,7 +93,7 @@ impl<T> Default for HalfSentPool<T> {
         Self {
             entries: HashMap::new(),
             principals: HashMap::new(),
-            by_bytes: BTreeSet::new(),
+            by_bytes: Ranking::default(),
             bytes: 0,
             next_number: 0,
         }
@@ -66,21 +106,22 @@ impl<T> HalfSentPool<T> {
         self.bytes
     }
 
-    /// Adds a request of `principal` without bytes.
-    pub(super) fn insert(&mut self, principal: Principal, value: T) -> EntryId {
+    /// Adds a request of `caller` without bytes.
+    pub(super) fn insert(&mut self, caller: Caller, value: T) -> EntryId {
         let grown_at = self.next_number;
         self.next_number += 1;
         let id = EntryId(grown_at);
         let entry = Entry {
-            principal,
+            caller,
             bytes: 0,
             grown_at,
             value,
         };
         self.entries.insert(id, entry);
-        let of_principal = self.principals.entry(principal).or_default();
-        of_principal.by_growth.insert(grown_at, id);
-        self.by_bytes.insert((of_principal.bytes, principal));
+        let of_principal = self.principals.entry(caller.principal).or_default();
+        let of_connection = of_principal.by_growth.entry(caller.connection).or_default();
+        of_connection.insert(grown_at, id);
+        self.change_bytes(caller, |held| held);
         id
     }
 
@@ -94,15 +135,16 @@ impl<T> HalfSentPool<T> {
                 evicted,
             };
         };
-        let principal = entry.principal;
+        let caller = entry.caller;
         entry.bytes = entry.bytes.saturating_add(bytes);
-        let stale_since = std::mem::replace(&mut entry.grown_at, self.next_number);
-        if let Some(of_principal) = self.principals.get_mut(&principal) {
-            of_principal.by_growth.remove(&stale_since);
-            of_principal.by_growth.insert(self.next_number, id);
-        }
+        let grown_at = self.next_number;
+        let stale_since = std::mem::replace(&mut entry.grown_at, grown_at);
         self.next_number += 1;
-        self.change_bytes(principal, |held| held.saturating_add(bytes));
+        if let Some(of_connection) = self.of_connection(caller) {
+            of_connection.remove(&stale_since);
+            of_connection.insert(grown_at, id);
+        }
+        self.change_bytes(caller, |held| held.saturating_add(bytes));
         self.bytes = self.bytes.saturating_add(bytes);
         while self.bytes > limit {
             let Some(victim) = self.stalest_of_largest() else { break };
@@ -124,31 +166,41 @@ impl<T> HalfSentPool<T> {
     /// Removes a request and returns its value. `None` if it is not in the pool.
     pub(super) fn remove(&mut self, id: EntryId) -> Option<T> {
         let entry = self.entries.remove(&id)?;
+        let Caller { principal, connection } = entry.caller;
         self.bytes -= entry.bytes;
-        self.change_bytes(entry.principal, |held| held - entry.bytes);
-        if let Some(of_principal) = self.principals.get_mut(&entry.principal) {
-            of_principal.by_growth.remove(&entry.grown_at);
+        self.change_bytes(entry.caller, |held| held - entry.bytes);
+        if let Some(of_connection) = self.of_connection(entry.caller) {
+            of_connection.remove(&entry.grown_at);
+        }
+        if let Some(of_principal) = self.principals.get_mut(&principal) {
+            if of_principal.by_growth.get(&connection).is_some_and(BTreeMap::is_empty) {
+                of_principal.by_growth.remove(&connection);
+                of_principal.by_bytes.remove(connection);
+            }
             if of_principal.by_growth.is_empty() {
-                self.by_bytes.remove(&(of_principal.bytes, entry.principal));
-                self.principals.remove(&entry.principal);
+                self.principals.remove(&principal);
+                self.by_bytes.remove(principal);
             }
         }
         Some(entry.value)
     }
 
-    fn change_bytes(&mut self, principal: Principal, change: impl FnOnce(usize) -> usize) {
-        let Some(of_principal) = self.principals.get_mut(&principal) else {
-            return;
-        };
-        self.by_bytes.remove(&(of_principal.bytes, principal));
-        of_principal.bytes = change(of_principal.bytes);
-        self.by_bytes.insert((of_principal.bytes, principal));
+    fn of_connection(&mut self, caller: Caller) -> Option<&mut BTreeMap<u64, EntryId>> {
+        let of_principal = self.principals.get_mut(&caller.principal)?;
+        of_principal.by_growth.get_mut(&caller.connection)
+    }
+
+    fn change_bytes(&mut self, caller: Caller, change: impl Fn(usize) -> usize) {
+        self.by_bytes.change(caller.principal, &change);
+        if let Some(of_principal) = self.principals.get_mut(&caller.principal) {
+            of_principal.by_bytes.change(caller.connection, &change);
+        }
     }
 
     fn stalest_of_largest(&self) -> Option<EntryId> {
-        let (_, largest) = self.by_bytes.last()?;
-        let (_, id) = self.principals.get(largest)?.by_growth.first_key_value()?;
-        Some(*id)
+        let of_principal = self.principals.get(&self.by_bytes.largest()?)?;
+        let of_connection = of_principal.by_growth.get(&of_principal.by_bytes.largest()?)?;
+        of_connection.first_key_value().map(|(_, id)| *id)
     }
 }
 
@@ -158,8 +210,40 @@ mod tests {
 
     use super::*;
 
-    fn user(number: u32) -> Principal {
-        Principal::UnixUser(number)
+    /// The only connection of a user.
+    fn user(number: u32) -> Caller {
+        connection(number, 0)
+    }
+
+    fn connection(number: u32, connection: u64) -> Caller {
+        Caller {
+            principal: Principal::UnixUser(number),
+            connection,
+        }
+    }
+
+    fn is_empty<T>(pool: &HalfSentPool<T>) -> bool {
+        pool.bytes() == 0
+            && pool.principals.is_empty()
+            && pool.by_bytes.order.is_empty()
+            && pool.by_bytes.bytes.is_empty()
+    }
+
+    #[test]
+    fn the_largest_connection_of_a_principal_loses() {
+        let mut pool = HalfSentPool::default();
+        // The request of the small connection is the stalest.
+        let honest = pool.insert(connection(1, 1), "honest");
+        assert!(pool.grow(honest, 30, 100).is_admitted);
+        for name in ["first", "second", "third"] {
+            let id = pool.insert(connection(1, 2), name);
+            let growth = pool.grow(id, 30, 100);
+            assert!(
+                growth.is_admitted && growth.evicted.iter().all(|name| *name == "first"),
+                "{growth:?}"
+            );
+        }
+        assert_eq!(pool.remove(honest), Some("honest"));
     }
 
     #[test]
@@ -183,8 +267,8 @@ mod tests {
         let mut pool = HalfSentPool::default();
         let id = pool.insert(user(1), ());
         assert!(!pool.grow(id, 101, 100).is_admitted);
-        assert_eq!((pool.bytes(), pool.remove(id)), (0, None));
-        assert!(pool.principals.is_empty() && pool.by_bytes.is_empty());
+        assert_eq!(pool.remove(id), None);
+        assert!(is_empty(&pool));
     }
 
     proptest! {
@@ -221,7 +305,7 @@ mod tests {
             for id in ids {
                 pool.remove(id);
             }
-            prop_assert!(pool.bytes() == 0 && pool.principals.is_empty() && pool.by_bytes.is_empty());
+            prop_assert!(is_empty(&pool));
         }
     }
 }

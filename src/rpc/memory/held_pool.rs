@@ -4,16 +4,28 @@
 //! threshold (Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet
 //! switches", 1998): a principal may hold at most as many bytes as are free. Of n principals that
 //! take all they can, each gets 1/(n+1) of the pool in balance, and as much stays free for the next.
+//! A connection may hold at most [`CONNECTION_FACTOR`] times the bytes that its principal may still
+//! take, so that one connection leaves room for the others of its principal in the same way.
 
 use std::collections::HashMap;
 
-use crate::call::Principal;
+use crate::call::{Caller, Principal};
 
-/// The bytes that each principal holds. The state has no clock and no lock.
+/// A connection alone may then hold 4/9 of the pool, where its principal may hold half.
+const CONNECTION_FACTOR: usize = 4;
+
+/// The bytes that each principal holds, and each of its connections. The state has no clock and no
+/// lock.
 #[derive(Debug, Default)]
 pub(super) struct HeldPool {
-    principals: HashMap<Principal, usize>,
+    principals: HashMap<Principal, HeldBytes>,
     bytes: usize,
+}
+
+#[derive(Debug, Default)]
+struct HeldBytes {
+    bytes: usize,
+    connections: HashMap<u64, usize>,
 }
 
 impl HeldPool {
@@ -22,31 +34,44 @@ impl HeldPool {
         self.bytes
     }
 
-    /// Gives `principal` `bytes` more if it then holds at most what is left of `limit`. Returns
-    /// whether it has them.
-    pub(super) fn try_hold(&mut self, principal: Principal, bytes: usize, limit: usize) -> bool {
-        let held = self.principals.get(&principal).copied().unwrap_or(0);
+    /// Gives `caller` `bytes` more if its principal and its connection then hold at most what `limit`
+    /// leaves them. Returns whether it has them.
+    pub(super) fn try_hold(&mut self, caller: Caller, bytes: usize, limit: usize) -> bool {
+        let of_principal = self.principals.get(&caller.principal);
+        let held = of_principal.map_or(0, |held| held.bytes);
+        let of_connection = of_principal.and_then(|held| held.connections.get(&caller.connection));
+        let of_connection = of_connection.copied().unwrap_or(0).saturating_add(bytes);
         let (held, total) = (held.saturating_add(bytes), self.bytes.saturating_add(bytes));
-        if held > limit.saturating_sub(total) {
+        let free = limit.saturating_sub(total);
+        if held > free || of_connection > (free - held).saturating_mul(CONNECTION_FACTOR) {
             return false;
         }
         if bytes > 0 {
-            self.principals.insert(principal, held);
+            let of_principal = self.principals.entry(caller.principal).or_default();
+            of_principal.bytes = held;
+            of_principal.connections.insert(caller.connection, of_connection);
             self.bytes = total;
         }
         true
     }
 
-    /// Takes `bytes` back from `principal`.
-    pub(super) fn release(&mut self, principal: Principal, bytes: usize) {
-        let Some(held) = self.principals.get_mut(&principal) else {
+    /// Takes `bytes` back from `caller`.
+    pub(super) fn release(&mut self, caller: Caller, bytes: usize) {
+        let Some(of_principal) = self.principals.get_mut(&caller.principal) else {
+            return;
+        };
+        let Some(held) = of_principal.connections.get_mut(&caller.connection) else {
             return;
         };
         let bytes = bytes.min(*held);
         *held -= bytes;
+        of_principal.bytes -= bytes;
         self.bytes -= bytes;
         if *held == 0 {
-            self.principals.remove(&principal);
+            of_principal.connections.remove(&caller.connection);
+        }
+        if of_principal.connections.is_empty() {
+            self.principals.remove(&caller.principal);
         }
     }
 }
@@ -55,35 +80,53 @@ impl HeldPool {
 mod tests {
     use super::*;
 
-    fn fill(pool: &mut HeldPool, principal: Principal, limit: usize) -> usize {
-        (0..).take_while(|_| pool.try_hold(principal, 1, limit)).count()
+    const LIMIT: usize = 1800;
+
+    fn user(number: u32, connection: u64) -> Caller {
+        Caller {
+            principal: Principal::UnixUser(number),
+            connection,
+        }
+    }
+
+    fn fill(pool: &mut HeldPool, caller: Caller) -> usize {
+        (0..).take_while(|_| pool.try_hold(caller, 1, LIMIT)).count()
     }
 
     #[test]
-    fn greedy_principals_leave_an_equal_share_for_the_next() {
-        const LIMIT: usize = 1200;
+    fn greedy_principals_leave_a_share_for_the_next() {
         for greedy in 1..=5 {
             let mut pool = HeldPool::default();
             // The early ones take more than their share, and nobody takes the last byte.
             for number in 0..greedy {
-                assert!(fill(&mut pool, Principal::UnixUser(number), LIMIT) > 0);
+                for connection in 0..8 {
+                    fill(&mut pool, user(number, connection));
+                }
             }
-            assert!(fill(&mut pool, Principal::Unknown, LIMIT) > 0);
+            assert!(fill(&mut pool, user(greedy, 99)) > 0);
             assert!(pool.bytes() < LIMIT);
         }
+    }
+
+    #[test]
+    fn greedy_connections_leave_a_share_for_the_next_of_their_principal() {
         let mut pool = HeldPool::default();
-        assert_eq!(fill(&mut pool, Principal::Unknown, LIMIT), LIMIT / 2);
+        assert_eq!(fill(&mut pool, user(0, 0)), LIMIT * 4 / 9);
+        for greedy in 1..4 {
+            assert!(fill(&mut pool, user(0, greedy)) > 0, "{greedy}");
+        }
+        assert!(pool.bytes() <= LIMIT / 2);
     }
 
     #[test]
     fn what_is_released_is_free() {
         let mut pool = HeldPool::default();
-        assert!(pool.try_hold(Principal::Unknown, 50, 100));
-        assert!(!pool.try_hold(Principal::Unknown, 1, 100));
-        pool.release(Principal::Unknown, 50);
-        assert!(pool.try_hold(Principal::Unknown, 50, 100));
-        pool.release(Principal::Unknown, 50);
-        pool.release(Principal::Unknown, 50);
+        assert!(pool.try_hold(user(0, 0), 44, 100));
+        assert!(!pool.try_hold(user(0, 0), 1, 100));
+        pool.release(user(0, 0), 44);
+        assert!(pool.try_hold(user(0, 0), 44, 100));
+        pool.release(user(0, 0), 44);
+        pool.release(user(0, 0), 44);
         assert_eq!((pool.bytes(), pool.principals.len()), (0, 0));
     }
 }

@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::half_sent_buffer::HalfSentBuffer;
 use super::half_sent_pool::{EntryId, HalfSentPool};
 use super::held_pool::HeldPool;
-use crate::call::Principal;
+use crate::call::Caller;
 use crate::live::CurrentSnapshot;
 
 /// One of this many parts of the memory is for callers without a credential, where the server asks
@@ -18,7 +18,7 @@ const STRANGERS_PART: usize = 8;
 /// The caller by whom memory is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::rpc) struct Payer {
-    pub(in crate::rpc) principal: Principal,
+    pub(in crate::rpc) caller: Caller,
     /// Whether the caller has shown no credential although the server asks for one.
     pub(in crate::rpc) is_stranger: bool,
 }
@@ -114,7 +114,7 @@ impl RequestMemory {
     pub(super) fn insert_half_sent(&self, payer: Payer, buffer: &Arc<HalfSentBuffer>) -> EntryId {
         let mut pools = self.lock();
         let pool = &mut pools.of(payer).half_sent;
-        pool.insert(payer.principal, Arc::clone(buffer))
+        pool.insert(payer.caller, Arc::clone(buffer))
     }
 
     /// Gives a half-sent request `bytes` more. Other half-sent requests may end for it.
@@ -142,7 +142,7 @@ impl RequestMemory {
     /// Gives a request that has arrived `bytes` more.
     pub(super) fn try_hold(&self, payer: Payer, bytes: usize) -> Result<(), MemoryRefusal> {
         let limit = self.half_limit(payer);
-        if self.lock().of(payer).held.try_hold(payer.principal, bytes, limit) {
+        if self.lock().of(payer).held.try_hold(payer.caller, bytes, limit) {
             return Ok(());
         }
         self.refused.fetch_add(1, Relaxed);
@@ -151,7 +151,7 @@ impl RequestMemory {
 
     /// Takes back the memory of a request that has arrived.
     pub(super) fn release_held(&self, payer: Payer, bytes: usize) {
-        self.lock().of(payer).held.release(payer.principal, bytes);
+        self.lock().of(payer).held.release(payer.caller, bytes);
     }
 
     /// `server.request_memory_bytes`.

@@ -163,7 +163,7 @@ async fn vote_counters_match_the_certificates() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn refusals_deadlines_and_cancellations_are_counted_separately() {
     let mut server = ScrapedServer::start(slow_setup()).await;
-    // This request has too little time for a single row. It is admitted and gets no result.
+    // This request has too little time for a single row. It is refused at once.
     let mut short = PredictStreamClient::open(server.client.clone()).await;
     short.send_with_timeout(messages::predict_request(floats(&[CLEAR_INPUT])), 2000);
     assert_eq!(short.next_error().await.code, i32::from(Code::DeadlineExceeded));
@@ -189,7 +189,10 @@ async fn refusals_deadlines_and_cancellations_are_counted_separately() {
             r#"certimix_requests_total{code="RESOURCE_EXHAUSTED",outcome="refused",rpc="Certify"}"#,
             3.0,
         ),
-        (r#"certimix_deadline_misses_total{rpc="PredictStream"}"#, 1.0),
+        (
+            r#"certimix_refusals_total{reason="too_short",rpc="PredictStream"}"#,
+            1.0,
+        ),
         (
             r#"certimix_requests_total{code="DEADLINE_EXCEEDED",outcome="deadline",rpc="PredictStream"}"#,
             1.0,
@@ -198,8 +201,8 @@ async fn refusals_deadlines_and_cancellations_are_counted_separately() {
         assert_eq!(found.value(series), expected, "{series}");
     }
     assert_eq!(found.sum("certimix_requests_total", ""), 5.0);
-    assert_eq!(found.sum("certimix_refusals_total", ""), 3.0);
-    assert_eq!(found.sum("certimix_deadline_misses_total", ""), 1.0);
+    assert_eq!(found.sum("certimix_refusals_total", ""), 4.0);
+    assert_eq!(found.sum("certimix_deadline_misses_total", ""), 0.0);
     Scrape::poll_until(server.metrics, |found| found.sum("certimix_admitted_rows", "") == 0.0);
 }
 

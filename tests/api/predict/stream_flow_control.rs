@@ -38,7 +38,8 @@ async fn the_window_limits_the_requests_in_flight() {
 async fn a_caller_that_does_not_read_delays_only_itself() {
     let setup = slow_setup()
         .with("server.max_inputs", 4)
-        .with("scheduler.queue_rows", 4)
+        // A part of the queue is kept for other callers.
+        .with("scheduler.queue_rows", 8)
         .with("server.stream_window", 4);
     let server = TestServer::start(setup).await;
     let narrow = server.narrow_channel().await;

@@ -28,7 +28,7 @@ fn assert_refused_with_retry_delay(status: &Status) {
 async fn excess_requests_are_refused_and_the_others_are_answered() {
     let setup = Setup::pair("slow_g", "slow_h")
         .with("server.max_inputs", 4)
-        .with("scheduler.queue_rows", 4)
+        .with("scheduler.queue_rows", 8)
         .batch_size(1);
     let server = TestServer::start(setup).await;
     let client = server.client().await;
