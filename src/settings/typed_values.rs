@@ -1,6 +1,6 @@
 //! The types of values: numbers, durations, paths, choices, lists.
 
-use std::fmt::{self, Debug, Display};
+use std::fmt::{self, Debug, Display, LowerExp};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -37,8 +37,9 @@ impl Reader {
             accepted: accepted.to_owned(),
             default: Some(format!("{default:?}")),
         };
-        let parse = |kind: &ValueKind| as_float(kind).filter(|&value| accepts(value));
-        self.read(key, &format, Some(default), parse).unwrap_or(default)
+        let parse = |kind: &ValueKind| as_float(kind).filter(|&value| accepts(value)).map(EffectiveFloat);
+        let value = self.read(key, &format, Some(EffectiveFloat(default)), parse);
+        value.map_or(default, |value| value.0)
     }
 
     /// A list of at most `max_length` floats; the default is the empty list.
@@ -271,6 +272,19 @@ impl Reader {
         };
         let mode = self.read(key, &format, Some(format!("{default:04o}")), parse);
         mode.and_then(|mode| octal(&mode)).unwrap_or(default)
+    }
+}
+
+/// A float, displayed so that it reads back as it was: `1`, but not as a whole number that is too large
+/// for an integer of TOML.
+struct EffectiveFloat(f64);
+
+impl Display for EffectiveFloat {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.abs() < f64::from(i32::MAX) {
+            true => Display::fmt(&self.0, formatter),
+            false => LowerExp::fmt(&self.0, formatter),
+        }
     }
 }
 

@@ -32,7 +32,8 @@ impl HeldMemory {
     /// # Errors
     /// The payer holds its share of the memory.
     pub(in crate::rpc) fn grow(&self, bytes: usize) -> Result<(), MemoryRefusal> {
-        self.0.memory.try_hold(self.0.payer, bytes)?;
+        let held = self.0.bytes.load(Relaxed);
+        self.0.memory.try_hold(self.0.payer, held, bytes)?;
         self.0.bytes.fetch_add(bytes, Relaxed);
         Ok(())
     }

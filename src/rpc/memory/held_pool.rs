@@ -4,15 +4,12 @@
 //! threshold (Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet
 //! switches", 1998): a principal may hold at most as many bytes as are free. Of n principals that
 //! take all they can, each gets 1/(n+1) of the pool in balance, and as much stays free for the next.
-//! A connection may hold at most [`CONNECTION_FACTOR`] times the bytes that its principal may still
-//! take, so that one connection leaves room for the others of its principal in the same way.
+//! A connection with several requests may hold at most half of the bytes that its principal may still
+//! take, so that a connection leaves room for the others of its principal in the same way.
 
 use std::collections::HashMap;
 
 use crate::call::{Caller, Principal};
-
-/// A connection alone may then hold 4/9 of the pool, where its principal may hold half.
-const CONNECTION_FACTOR: usize = 4;
 
 /// The bytes that each principal holds, and each of its connections. The state has no clock and no
 /// lock.
@@ -34,16 +31,18 @@ impl HeldPool {
         self.bytes
     }
 
-    /// Gives `caller` `bytes` more if its principal and its connection then hold at most what `limit`
-    /// leaves them. Returns whether it has them.
-    pub(super) fn try_hold(&mut self, caller: Caller, bytes: usize, limit: usize) -> bool {
+    /// Gives a request of `caller`, which holds `held_by_request`, `bytes` more if its principal and its
+    /// connection then hold at most what `limit` leaves them. Returns whether it has them.
+    pub(super) fn try_hold(&mut self, caller: Caller, held_by_request: usize, bytes: usize, limit: usize) -> bool {
         let of_principal = self.principals.get(&caller.principal);
         let held = of_principal.map_or(0, |held| held.bytes);
         let of_connection = of_principal.and_then(|held| held.connections.get(&caller.connection));
-        let of_connection = of_connection.copied().unwrap_or(0).saturating_add(bytes);
+        let of_connection = of_connection.copied().unwrap_or(0);
+        let has_others = of_connection > held_by_request;
+        let of_connection = of_connection.saturating_add(bytes);
         let (held, total) = (held.saturating_add(bytes), self.bytes.saturating_add(bytes));
         let free = limit.saturating_sub(total);
-        if held > free || of_connection > (free - held).saturating_mul(CONNECTION_FACTOR) {
+        if held > free || has_others && of_connection > (free - held) / 2 {
             return false;
         }
         if bytes > 0 {
@@ -90,7 +89,7 @@ mod tests {
     }
 
     fn fill(pool: &mut HeldPool, caller: Caller) -> usize {
-        (0..).take_while(|_| pool.try_hold(caller, 1, LIMIT)).count()
+        (0..).take_while(|_| pool.try_hold(caller, 0, 1, LIMIT)).count()
     }
 
     #[test]
@@ -111,8 +110,8 @@ mod tests {
     #[test]
     fn greedy_connections_leave_a_share_for_the_next_of_their_principal() {
         let mut pool = HeldPool::default();
-        assert_eq!(fill(&mut pool, user(0, 0)), LIMIT * 4 / 9);
-        for greedy in 1..4 {
+        assert_eq!(fill(&mut pool, user(0, 0)), LIMIT / 4);
+        for greedy in 1..8 {
             assert!(fill(&mut pool, user(0, greedy)) > 0, "{greedy}");
         }
         assert!(pool.bytes() <= LIMIT / 2);
@@ -121,12 +120,14 @@ mod tests {
     #[test]
     fn what_is_released_is_free() {
         let mut pool = HeldPool::default();
-        assert!(pool.try_hold(user(0, 0), 44, 100));
-        assert!(!pool.try_hold(user(0, 0), 1, 100));
-        pool.release(user(0, 0), 44);
-        assert!(pool.try_hold(user(0, 0), 44, 100));
-        pool.release(user(0, 0), 44);
-        pool.release(user(0, 0), 44);
+        // One request may hold what its principal may hold.
+        assert!(pool.try_hold(user(0, 0), 0, 40, 100));
+        assert!(pool.try_hold(user(0, 0), 40, 10, 100));
+        assert!(!pool.try_hold(user(0, 0), 50, 1, 100));
+        pool.release(user(0, 0), 50);
+        assert!(pool.try_hold(user(0, 0), 0, 50, 100));
+        pool.release(user(0, 0), 50);
+        pool.release(user(0, 0), 50);
         assert_eq!((pool.bytes(), pool.principals.len()), (0, 0));
     }
 }

@@ -139,10 +139,10 @@ impl RequestMemory {
         drop(removed);
     }
 
-    /// Gives a request that has arrived `bytes` more.
-    pub(super) fn try_hold(&self, payer: Payer, bytes: usize) -> Result<(), MemoryRefusal> {
+    /// Gives a request that has arrived, and holds `held`, `bytes` more.
+    pub(super) fn try_hold(&self, payer: Payer, held: usize, bytes: usize) -> Result<(), MemoryRefusal> {
         let limit = self.half_limit(payer);
-        if self.lock().of(payer).held.try_hold(payer.caller, bytes, limit) {
+        if self.lock().of(payer).held.try_hold(payer.caller, held, bytes, limit) {
             return Ok(());
         }
         self.refused.fetch_add(1, Relaxed);
