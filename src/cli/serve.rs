@@ -88,11 +88,10 @@ fn run_with_logs(settings: Settings, source: SettingsSource, logs: LogHandle) ->
     let runtime = builder
         .enable_all()
         .event_interval(TASKS_BETWEEN_EVENTS)
-        .thread_keep_alive(Duration::MAX)
         .build()
         .context("server.threads: cannot start the server's threads")?;
-    // tokio panics if blocking work finds no thread and none can be started. This thread lasts, so that
-    // can happen here only.
+    // tokio panics if blocking work finds no thread and none can be started. The reloader gives this
+    // thread work more often than idle threads end, so that can happen here only.
     runtime.block_on(async { tokio::task::spawn_blocking(|| ()).await })?;
     let result = runtime.block_on(serve(settings, source, logs));
     runtime.shutdown_timeout(LOADING_TIMEOUT);
