@@ -5,6 +5,7 @@ mod basis;
 mod certificate;
 mod hex;
 mod input;
+mod log_throttle;
 mod message_size;
 mod model_guarantee;
 mod output_row_flaws;
@@ -21,6 +22,7 @@ pub use certificate::{
 };
 pub use hex::{bytes_of_hex, hex};
 pub use input::{Float32Range, Input, InputSpec, ValueEncoding};
+pub use log_throttle::{LOG_INTERVAL, LogThrottle};
 pub use message_size::{AnswerSize, MAX_CAVEAT_BYTES, MAX_REASON_BYTES, MessageLimits, cut, one_input_request};
 pub use model_guarantee::{ModelGuarantee, Norm};
 pub use output_row_flaws::{OutputRowFlaws, PROBABILITY_TOLERANCE, are_probabilities};

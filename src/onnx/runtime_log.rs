@@ -6,13 +6,13 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ort::environment::Environment;
 use ort::logging::{LogLevel, LoggerFunction};
 
-/// The shortest time between two lines of one kind.
-const LINE_INTERVAL: Duration = Duration::from_secs(10);
+use crate::domain::LogThrottle;
+
 /// The most kinds with a limit of their own. All further kinds share one.
 const MAX_KINDS: usize = 64;
 /// The longest part of a message that is logged, in characters.
@@ -60,16 +60,8 @@ fn write(level: LogLevel, location: &str, message: &str, count: u64) {
 /// Limits the lines of each kind of message. A place in the source of the runtime is a kind.
 #[derive(Debug, Default)]
 struct MessageThrottle {
-    kinds: HashMap<String, KindState>,
-    other_kinds: KindState,
-}
-
-/// The state of one kind of message.
-#[derive(Debug, Default)]
-struct KindState {
-    last_written: Option<Instant>,
-    /// The messages since the last line.
-    unwritten: u64,
+    kinds: HashMap<String, LogThrottle>,
+    other_kinds: LogThrottle,
 }
 
 impl MessageThrottle {
@@ -84,22 +76,10 @@ impl MessageThrottle {
     }
 }
 
-impl KindState {
-    fn record(&mut self, now: Instant) -> Option<u64> {
-        self.unwritten += 1;
-        let is_due = self
-            .last_written
-            .is_none_or(|last| now.duration_since(last) >= LINE_INTERVAL);
-        is_due.then(|| {
-            self.last_written = Some(now);
-            std::mem::take(&mut self.unwritten)
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::LOG_INTERVAL;
 
     #[test]
     fn each_kind_writes_a_line_and_counts_the_omitted_ones() {
@@ -109,7 +89,7 @@ mod tests {
             assert_eq!(throttle.record("a.cc:1", now), None);
         }
         assert_eq!(throttle.record("b.cc:1", now), Some(1));
-        assert_eq!(throttle.record("a.cc:1", now + LINE_INTERVAL), Some(1001));
+        assert_eq!(throttle.record("a.cc:1", now + LOG_INTERVAL), Some(1001));
     }
 
     #[test]

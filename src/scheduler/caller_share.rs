@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::call::{Caller, Fingerprint, Principal};
-use crate::settings::{CallerIdentity, CallerSettings};
-
-/// The name of every principal that the operator has not named, in metrics.
-const OTHER: &str = "other";
+use crate::settings::{CallerIdentity, CallerSettings, OTHER_CALLERS};
 
 /// A caller with its share of the models.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +47,7 @@ impl CallerShares {
         });
         Self {
             named: named.collect(),
-            other: OTHER.into(),
+            other: OTHER_CALLERS.into(),
         }
     }
 

@@ -38,7 +38,7 @@ pub use setting_key::{KeyDescription, Reloadability};
 pub use source::{SettingsError, SettingsSource, environment_variables, load, sha256};
 pub use tables::{
     AccessSettings, CallerIdentity, CallerSettings, CertificateSettings, ConnectionSettings, LogFormat, LogSettings,
-    MAX_BATCH_SIZE, MAX_SELECTION_VOTES, MAX_VOTES, MetricsSettings, MixtureSettings, ModelSettings,
+    MAX_BATCH_SIZE, MAX_SELECTION_VOTES, MAX_VOTES, MetricsSettings, MixtureSettings, ModelSettings, OTHER_CALLERS,
     OpenInferenceSettings, PROJECT_KEY, Provider, RadiusMethod, RuntimeSettings, SchedulerSettings, ServerSettings,
     TlsSettings, TraceSettings, TuningSettings,
 };

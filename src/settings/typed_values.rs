@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use config::ValueKind;
+use config::{Map, Value, ValueKind};
 
 use super::reader::Reader;
 use super::setting_key::{SettingKey, ValueFormat};
@@ -66,6 +66,38 @@ impl Reader {
         };
         let list = self.read(key, &format, Some(TomlList(Vec::new())), parse);
         list.map_or_else(Vec::new, |list| list.0.into_iter().map(|item| item.0).collect())
+    }
+
+    /// A list of at most `max_length` tables with no other fields than `fields`; the default is the
+    /// empty list.
+    pub(super) fn tables<T: Display>(
+        &mut self,
+        key: SettingKey,
+        max_length: usize,
+        accepted: &str,
+        fields: &[&str],
+        parse: impl Fn(&Map<String, Value>) -> Option<T>,
+    ) -> Vec<T> {
+        let format = ValueFormat {
+            value_type: "list of tables",
+            accepted: accepted.to_owned(),
+            default: Some("[]".to_owned()),
+        };
+        let parse_item = |value: &Value| {
+            let ValueKind::Table(table) = &value.kind else {
+                return None;
+            };
+            let is_known = table.keys().all(|field| fields.contains(&field.as_str()));
+            is_known.then(|| parse(table)).flatten()
+        };
+        let parse_list = |kind: &ValueKind| {
+            let ValueKind::Array(values) = kind else {
+                return None;
+            };
+            bounded_list(values.iter().map(parse_item), max_length)
+        };
+        let list = self.read(key, &format, Some(TomlList(Vec::new())), parse_list);
+        list.map_or_else(Vec::new, |list| list.0)
     }
 
     /// A list of at most `max_length` items that parse from strings. One string stands for a list
@@ -320,6 +352,13 @@ pub(super) fn as_float(kind: &ValueKind) -> Option<f64> {
         ValueKind::I64(value) => i32::try_from(*value).ok().map(f64::from),
         _ => None,
     }
+}
+
+/// The number in a field of a table: `Some(None)` if the field is absent, `None` if it is no number.
+pub(super) fn number_field(table: &Map<String, Value>, field: &str) -> Option<Option<f64>> {
+    table
+        .get(field)
+        .map_or(Some(None), |value| as_float(&value.kind).map(Some))
 }
 
 fn as_whole(kind: &ValueKind) -> Option<u64> {

@@ -31,7 +31,8 @@ const SOLE_USERS: &[(&str, &[&str])] = &[
     ("procfs", &["telemetry/metrics/process"]),
     (
         "std::time",
-        // `domain/request_timings` stores instants that other modules measured. It reads no clock.
+        // `domain/request_timings` and `domain/log_throttle` store instants that other modules measured.
+        // They read no clock.
         // `onnx/runtime_log` limits the lines of the log. No result depends on its clock.
         &[
             "rpc",
@@ -43,6 +44,7 @@ const SOLE_USERS: &[(&str, &[&str])] = &[
             "cli",
             "telemetry",
             "call",
+            "domain/log_throttle",
             "domain/request_timings",
             "onnx/runtime_log",
         ],

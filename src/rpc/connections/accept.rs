@@ -10,9 +10,9 @@ use tokio_util::task::TaskTracker;
 
 use super::connection::ConnectionServer;
 use super::connection_table::RefusalReason;
-use super::log_throttle::LogThrottle;
 use super::slots::{ConnectionSlot, ConnectionSlots};
 use crate::call::Principal;
+use crate::domain::LogThrottle;
 use crate::rpc::unix_socket::UnixSocketListener;
 
 /// The pause after a failure that the next attempt would repeat, such as a lack of file

@@ -30,7 +30,6 @@ mod frame_headers;
 mod frame_monitor;
 mod handshake_gate;
 mod lifetime;
-mod log_throttle;
 mod memory_bounds;
 mod message_collector;
 mod method_descriptors;

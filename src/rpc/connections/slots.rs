@@ -13,8 +13,8 @@ use super::connection_table::{
 use super::counts::ConnectionCounts;
 use super::eviction::{ConnectionStage, ConnectionView};
 use super::lifetime::handshake_timeout;
-use super::log_throttle::LogThrottle;
 use crate::call::Principal;
+use crate::domain::LogThrottle;
 
 /// The slots of one listener.
 pub(super) struct ConnectionSlots {

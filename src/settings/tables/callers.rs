@@ -9,8 +9,8 @@ use config::{Map, Value, ValueKind};
 
 use super::access::AccessSettings;
 use crate::settings::reader::Reader;
-use crate::settings::setting_key::{SettingKey, ValueFormat};
-use crate::settings::typed_values::as_float;
+use crate::settings::setting_key::SettingKey;
+use crate::settings::typed_values::number_field;
 
 /// Most entries. Each is a label value of the metrics.
 const MAX_CALLERS: usize = 64;
@@ -29,8 +29,8 @@ const FIELDS: [&str; 7] = [
     "weight",
     "max_share",
 ];
-/// The name of all callers without an entry.
-const OTHER: &str = "other";
+/// The name of all callers without an entry, in metrics.
+pub const OTHER_CALLERS: &str = "other";
 
 const CALLERS: SettingKey = SettingKey::live(
     "scheduler.callers",
@@ -68,25 +68,16 @@ pub struct CallerSettings {
     pub max_share: f64,
 }
 
-/// A list of entries, displayed as TOML writes it.
-struct Callers(Vec<CallerSettings>);
-
 /// The entries. `has_unix_socket` is whether callers can come over a Unix socket.
 pub(in crate::settings) fn read(
     reader: &mut Reader,
     access: &AccessSettings,
     has_unix_socket: bool,
 ) -> Vec<CallerSettings> {
-    let format = ValueFormat {
-        value_type: "list of tables",
-        accepted: "a list of at most 64 tables, each with a name of up to 64 characters a-z, A-Z, 0-9, '.', '_', '-' (not \
+    let accepted = "a list of at most 64 tables, each with a name of up to 64 characters a-z, A-Z, 0-9, '.', '_', '-' (not \
                    \"other\"), one of token, certificate, unix_user and address, and optionally weight from 0.01 to 100 and \
-                   max_share from 0.01 to 1, such as [{ name = \"planner\", token = \"planner\", weight = 2 }]"
-            .to_owned(),
-        default: Some("[]".to_owned()),
-    };
-    let callers = reader.read(CALLERS, &format, Some(Callers(Vec::new())), parse_list);
-    let callers = callers.map_or_else(Vec::new, |callers| callers.0);
+                   max_share from 0.01 to 1, such as [{ name = \"planner\", token = \"planner\", weight = 2 }]";
+    let callers = reader.tables(CALLERS, MAX_CALLERS, accepted, &FIELDS, parse_caller);
     let (mut names, mut identities) = (BTreeSet::new(), BTreeSet::new());
     for caller in &callers {
         let name = &caller.name;
@@ -119,22 +110,7 @@ pub(in crate::settings) fn read(
     callers
 }
 
-fn parse_list(kind: &ValueKind) -> Option<Callers> {
-    let ValueKind::Array(entries) = kind else {
-        return None;
-    };
-    let callers = entries.iter().map(parse_caller).collect::<Option<Vec<_>>>()?;
-    (callers.len() <= MAX_CALLERS).then_some(Callers(callers))
-}
-
-fn parse_caller(entry: &Value) -> Option<CallerSettings> {
-    let ValueKind::Table(table) = &entry.kind else {
-        return None;
-    };
-    let known: BTreeSet<&str> = FIELDS.into();
-    if !table.keys().all(|field| known.contains(field.as_str())) {
-        return None;
-    }
+fn parse_caller(table: &Map<String, Value>) -> Option<CallerSettings> {
     let mut identities = [
         text(table, "token")?.map(CallerIdentity::Token),
         text(table, "certificate")?.map(CallerIdentity::Certificate),
@@ -159,7 +135,7 @@ fn parse_caller(entry: &Value) -> Option<CallerSettings> {
 
 fn is_name(name: &str) -> bool {
     let is_allowed = |character: char| character.is_ascii_alphanumeric() || ".-_".contains(character);
-    (1..=MAX_NAME_LENGTH).contains(&name.len()) && name.chars().all(is_allowed) && name != OTHER
+    (1..=MAX_NAME_LENGTH).contains(&name.len()) && name.chars().all(is_allowed) && name != OTHER_CALLERS
 }
 
 /// The text in a field: `Some(None)` if the field is absent, `None` if it is no text or empty.
@@ -184,9 +160,7 @@ fn address(table: &Map<String, Value>) -> Option<Option<IpAddr>> {
 }
 
 fn number(table: &Map<String, Value>, field: &str, range: &RangeInclusive<f64>) -> Option<Option<f64>> {
-    let number = table
-        .get(field)
-        .map_or(Some(None), |value| as_float(&value.kind).map(Some))?;
+    let number = number_field(table, field)?;
     number.is_none_or(|number| range.contains(&number)).then_some(number)
 }
 
@@ -201,15 +175,13 @@ impl Display for CallerIdentity {
     }
 }
 
-impl Display for Callers {
+/// As TOML writes it.
+impl Display for CallerSettings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entry = |caller: &CallerSettings| {
-            format!(
-                "{{ name = \"{}\", {}, weight = {:?}, max_share = {:?} }}",
-                caller.name, caller.identity, caller.weight, caller.max_share
-            )
-        };
-        let entries: Vec<String> = self.0.iter().map(entry).collect();
-        write!(formatter, "[{}]", entries.join(", "))
+        write!(
+            formatter,
+            "{{ name = \"{}\", {}, weight = {:?}, max_share = {:?} }}",
+            self.name, self.identity, self.weight, self.max_share
+        )
     }
 }

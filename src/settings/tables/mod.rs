@@ -16,7 +16,7 @@ pub(super) mod shadow_candidates;
 pub(super) mod traces;
 
 pub use access::{AccessSettings, TlsSettings};
-pub use callers::{CallerIdentity, CallerSettings};
+pub use callers::{CallerIdentity, CallerSettings, OTHER_CALLERS};
 pub use certificate::{CertificateSettings, MAX_SELECTION_VOTES, MAX_VOTES, PROJECT_KEY, RadiusMethod};
 pub use connections::ConnectionSettings;
 pub use log::{LogFormat, LogSettings};

@@ -1,16 +1,15 @@
 //! `mixture.shadow_candidates` and its short form `mixture.shadow_alphas`: mixtures that the server
 //! evaluates on live traffic without serving them.
 
-use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 
-use config::{Map, Value, ValueKind};
+use config::{Map, Value};
 
 use super::mixture::{MixtureSettings, TEMPERATURE_RANGE};
 use crate::certificate::{Alpha, MixingWeights, Temperature};
 use crate::settings::reader::Reader;
-use crate::settings::setting_key::{SettingKey, ValueFormat};
-use crate::settings::typed_values::as_float;
+use crate::settings::setting_key::SettingKey;
+use crate::settings::typed_values::number_field;
 
 /// Most candidates. Each costs a mixture and a certificate per input.
 const MAX_CANDIDATES: usize = 16;
@@ -35,9 +34,6 @@ struct Candidate {
     fallback_alpha: Option<f64>,
 }
 
-/// A list of candidates, displayed as TOML writes it.
-struct Candidates(Vec<Candidate>);
-
 /// The candidates of both keys, in ascending order and without duplicates. `served` supplies what
 /// an entry leaves out; without it, which is a violation of its own, there are no candidates.
 pub(in crate::settings) fn read(reader: &mut Reader, served: Option<MixtureSettings>) -> Vec<MixtureSettings> {
@@ -47,15 +43,9 @@ pub(in crate::settings) fn read(reader: &mut Reader, served: Option<MixtureSetti
         "a list of at most 16 numbers from 0 to 1, such as [0.6, 0.9]",
         |alpha| Alpha::new(alpha).is_ok(),
     );
-    let format = ValueFormat {
-        value_type: "list of tables",
-        accepted: "a list of at most 16 tables, each with alpha from 0 to 1, and optionally robust_temperature from \
-                   1e-6 to 1e6 and fallback_alpha from 0 to its alpha, such as [{ alpha = 0.8, fallback_alpha = 0.0 }]"
-            .to_owned(),
-        default: Some("[]".to_owned()),
-    };
-    let entries = reader.read(CANDIDATES, &format, Some(Candidates(Vec::new())), parse_list);
-    let entries = entries.map_or_else(Vec::new, |entries| entries.0);
+    let accepted = "a list of at most 16 tables, each with alpha from 0 to 1, and optionally robust_temperature from \
+                   1e-6 to 1e6 and fallback_alpha from 0 to its alpha, such as [{ alpha = 0.8, fallback_alpha = 0.0 }]";
+    let entries = reader.tables(CANDIDATES, MAX_CANDIDATES, accepted, &FIELDS, parse_candidate);
     let mut candidates: Vec<MixtureSettings> = alphas
         .into_iter()
         .map(|alpha| Candidate {
@@ -112,25 +102,10 @@ impl Candidate {
     }
 }
 
-fn parse_list(kind: &ValueKind) -> Option<Candidates> {
-    let ValueKind::Array(entries) = kind else {
-        return None;
-    };
-    let candidates = entries.iter().map(parse_candidate).collect::<Option<Vec<_>>>()?;
-    (candidates.len() <= MAX_CANDIDATES).then_some(Candidates(candidates))
-}
-
-fn parse_candidate(entry: &Value) -> Option<Candidate> {
-    let ValueKind::Table(table) = &entry.kind else {
-        return None;
-    };
-    let known: BTreeSet<&str> = FIELDS.into();
-    if !table.keys().all(|name| known.contains(name.as_str())) {
-        return None;
-    }
+fn parse_candidate(table: &Map<String, Value>) -> Option<Candidate> {
     let alpha = weight(table, "alpha")??;
     let fallback_alpha = weight(table, "fallback_alpha")?;
-    let robust_temperature = number(table, "robust_temperature")?;
+    let robust_temperature = number_field(table, "robust_temperature")?;
     let in_range = robust_temperature.is_none_or(|value| TEMPERATURE_RANGE.contains(&value))
         && fallback_alpha.is_none_or(|weight| weight <= alpha);
     in_range.then_some(Candidate {
@@ -142,23 +117,9 @@ fn parse_candidate(entry: &Value) -> Option<Candidate> {
 
 /// The weight in field `name`: `Some(None)` if the field is absent, `None` if it is no weight.
 fn weight(table: &Map<String, Value>, name: &str) -> Option<Option<f64>> {
-    match number(table, name)? {
+    match number_field(table, name)? {
         Some(weight) => Alpha::new(weight).ok().map(|alpha| Some(alpha.get())),
         None => Some(None),
-    }
-}
-
-/// The number in field `name`: `Some(None)` if the field is absent, `None` if it is no number.
-fn number(table: &Map<String, Value>, name: &str) -> Option<Option<f64>> {
-    table
-        .get(name)
-        .map_or(Some(None), |value| as_float(&value.kind).map(Some))
-}
-
-impl Display for Candidates {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entries: Vec<String> = self.0.iter().map(Candidate::to_string).collect();
-        write!(formatter, "[{}]", entries.join(", "))
     }
 }
 

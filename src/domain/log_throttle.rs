@@ -3,18 +3,18 @@
 use std::time::{Duration, Instant};
 
 /// The shortest time between two log lines of one throttle.
-const LOG_INTERVAL: Duration = Duration::from_secs(10);
+pub const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Counts the events between two log lines.
 #[derive(Debug, Default)]
-pub(super) struct LogThrottle {
+pub struct LogThrottle {
     last_logged: Option<Instant>,
     unlogged: u64,
 }
 
 impl LogThrottle {
     /// Records one event. Returns the number of events since the last log line if a line is due.
-    pub(super) fn record(&mut self, now: Instant) -> Option<u64> {
+    pub fn record(&mut self, now: Instant) -> Option<u64> {
         self.unlogged += 1;
         let is_due = self
             .last_logged
