@@ -63,8 +63,8 @@ async fn a_new_maximum_request_time_holds_on_open_connections() {
     let mut channel = server.channel().await;
     let mut client = Client::new(channel.clone());
     predict(&mut client, 1).await.unwrap();
-    server.set_text("server.max_request_time", "300ms");
-    // All votes would take hours. The response has those of 300 ms.
+    server.set_text("server.max_request_time", "1500ms");
+    // All votes would take hours. The response has those of 1.5 s.
     let response = client
         .certify(certify_with_votes(floats(&[CLEAR_INPUT]), 1_000_000))
         .await
