@@ -2,6 +2,7 @@
 //! and depend on no other layer.
 
 mod basis;
+mod caller_name;
 mod certificate;
 mod hex;
 mod input;
@@ -17,6 +18,7 @@ mod role;
 mod violation;
 
 pub use basis::{Basis, JustifiedBasis, ProofKey};
+pub use caller_name::is_caller_name;
 pub use certificate::{
     AbstentionReason, BoundKind, Certificate, CertificateMethod, CertificateStatus, SamplingDetails, StopReason,
 };

@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::access::AccessControl;
 use super::common::call_tracker::CallTracker;
 use super::common::handler_context::{HandlerContext, ShutdownSignal};
-use super::connections::{ConnectionCounts, ConnectionServer, accept, connection_capacity};
+use super::connections::{ConnectionCounts, ConnectionServer, ConnectionServerParts, accept, connection_capacity};
 use super::health::HealthReporter;
 use super::listeners::Listeners;
 use super::memory::RequestMemory;
@@ -69,18 +69,18 @@ pub async fn serve(
     let counts = Arc::clone(&connections);
     let memory = Arc::new(RequestMemory::new(Arc::clone(&live)));
     let listener_count = 1 + usize::from(listeners.unix_socket().is_some());
-    let capacity = connection_capacity(listener_count, live.server().connections.max_connections);
-    let server = Arc::new(ConnectionServer::new(
+    let connection_capacity = connection_capacity(listener_count, live.server().connections.max_connections);
+    let server = Arc::new(ConnectionServer::new(ConnectionServerParts {
         routes,
         methods,
         live,
         calls,
         access,
         counts,
-        Arc::clone(&memory),
-        shutdown_receiver,
-        capacity,
-    ));
+        memory: Arc::clone(&memory),
+        shutdown: shutdown_receiver,
+        connection_capacity,
+    }));
     // Boxed because the future of the accept loops is too large to move.
     let done = Box::pin(async move {
         // Dropped in the reverse order: a call is marked as cut off before its connection is aborted.

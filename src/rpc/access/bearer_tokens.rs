@@ -9,14 +9,12 @@ use tonic::codegen::http::header::AUTHORIZATION;
 
 use super::credential_file::{PathKind, read_file, shown};
 use crate::call::{Fingerprint, Principal};
+use crate::domain::is_caller_name;
 
 /// The most tokens in a file. Each request is compared with every token.
 const MAX_TOKENS: usize = 64;
 /// The length of a token in bytes. A shorter token is easy to guess; a longer line is no token.
 const TOKEN_LENGTHS: std::ops::RangeInclusive<usize> = 16..=4096;
-
-/// The length of the name of a token in bytes.
-const NAME_LENGTHS: std::ops::RangeInclusive<usize> = 1..=64;
 
 /// The accepted tokens. A request must carry one of them. No message shows their text.
 pub(super) struct BearerTokens(Vec<AcceptedToken>);
@@ -47,7 +45,8 @@ impl BearerTokens {
                 Some(end) => (line.get(..end), line.get(end..).unwrap_or_default().trim_ascii()),
                 None => (None, line),
             };
-            let is_named = name.is_none_or(|name| NAME_LENGTHS.contains(&name.len()) && name.iter().all(is_of_name));
+            // A wrong line, such as `token: SECRET`, is not taken for a name and a token.
+            let is_named = name.is_none_or(|name| std::str::from_utf8(name).is_ok_and(is_caller_name));
             if !is_named || !TOKEN_LENGTHS.contains(&token.len()) || !is_visible(token) {
                 let (min, max) = (TOKEN_LENGTHS.start(), TOKEN_LENGTHS.end());
                 return Err(format!(
@@ -103,12 +102,6 @@ impl BearerTokens {
             "the token is not one of this server's tokens; it may have been rotated",
         ))
     }
-}
-
-/// Whether a byte may be in the name of a token. A wrong line, such as `token: SECRET`, is then not
-/// taken for a name and a token.
-fn is_of_name(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')
 }
 
 fn is_visible(text: &[u8]) -> bool {

@@ -60,19 +60,32 @@ pub(in crate::rpc) struct ConnectionServer {
     connection_capacity: usize,
 }
 
+/// The parts of a [`ConnectionServer`] that others make.
+pub(in crate::rpc) struct ConnectionServerParts {
+    pub(in crate::rpc) routes: Routes,
+    pub(in crate::rpc) methods: MethodDescriptors,
+    pub(in crate::rpc) live: Arc<CurrentSnapshot>,
+    pub(in crate::rpc) calls: CallTracker,
+    pub(in crate::rpc) access: Arc<AccessControl>,
+    pub(in crate::rpc) counts: Arc<ConnectionCounts>,
+    pub(in crate::rpc) memory: Arc<RequestMemory>,
+    pub(in crate::rpc) shutdown: watch::Receiver<bool>,
+    pub(in crate::rpc) connection_capacity: usize,
+}
+
 impl ConnectionServer {
-    #[expect(clippy::too_many_arguments, reason = "it is called once")]
-    pub(in crate::rpc) fn new(
-        routes: Routes,
-        methods: MethodDescriptors,
-        live: Arc<CurrentSnapshot>,
-        calls: CallTracker,
-        access: Arc<AccessControl>,
-        counts: Arc<ConnectionCounts>,
-        memory: Arc<RequestMemory>,
-        shutdown: watch::Receiver<bool>,
-        connection_capacity: usize,
-    ) -> Self {
+    pub(in crate::rpc) fn new(parts: ConnectionServerParts) -> Self {
+        let ConnectionServerParts {
+            routes,
+            methods,
+            live,
+            calls,
+            access,
+            counts,
+            memory,
+            shutdown,
+            connection_capacity,
+        } = parts;
         Self {
             routes,
             methods: Arc::new(methods),

@@ -47,7 +47,7 @@ mod response_body;
 mod slots;
 
 pub(super) use accept::accept;
-pub(super) use connection::ConnectionServer;
+pub(super) use connection::{ConnectionServer, ConnectionServerParts};
 pub use counts::ConnectionCounts;
 pub use eviction::{ConnectionStage, ConnectionView, choose_victim};
 pub(super) use file_limit::connection_capacity;

@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 use config::{Map, Value, ValueKind};
 
 use super::access::AccessSettings;
+use crate::domain::is_caller_name;
 use crate::settings::reader::Reader;
 use crate::settings::setting_key::SettingKey;
 use crate::settings::typed_values::number_field;
@@ -18,8 +19,6 @@ const MAX_CALLERS: usize = 64;
 const WEIGHT_RANGE: RangeInclusive<f64> = 0.01..=100.0;
 /// Accepted bounds on the part of the queue.
 const MAX_SHARE_RANGE: RangeInclusive<f64> = 0.01..=1.0;
-/// The longest name.
-const MAX_NAME_LENGTH: usize = 64;
 const FIELDS: [&str; 7] = [
     "name",
     "token",
@@ -122,7 +121,7 @@ fn parse_caller(table: &Map<String, Value>) -> Option<CallerSettings> {
     let (identity, None) = (identities.next()?, identities.next()) else {
         return None;
     };
-    let name = text(table, "name")?.filter(|name| is_name(name))?;
+    let name = text(table, "name")?.filter(|name| is_caller_name(name) && name != OTHER_CALLERS)?;
     let weight = number(table, "weight", &WEIGHT_RANGE)?.unwrap_or(1.0);
     let max_share = number(table, "max_share", &MAX_SHARE_RANGE)?.unwrap_or(1.0);
     Some(CallerSettings {
@@ -131,11 +130,6 @@ fn parse_caller(table: &Map<String, Value>) -> Option<CallerSettings> {
         weight,
         max_share,
     })
-}
-
-fn is_name(name: &str) -> bool {
-    let is_allowed = |character: char| character.is_ascii_alphanumeric() || ".-_".contains(character);
-    (1..=MAX_NAME_LENGTH).contains(&name.len()) && name.chars().all(is_allowed) && name != OTHER_CALLERS
 }
 
 /// The text in a field: `Some(None)` if the field is absent, `None` if it is no text or empty.
