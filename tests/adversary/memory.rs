@@ -105,6 +105,50 @@ fn small_setup() -> Setup {
         .text("metrics.listen", "127.0.0.1:0")
 }
 
+/// A server under attack, with an honest caller beside the attack.
+struct AttackedServer {
+    process: ServerProcess,
+    address: SocketAddr,
+    metrics: SocketAddr,
+    /// The resident set before the attack, in bytes.
+    before: usize,
+    honest: HonestCaller,
+    _setup: Setup,
+}
+
+impl AttackedServer {
+    async fn start(setup: Setup) -> Self {
+        let process = ServerProcess::spawn(&setup.write());
+        let (address, metrics) = process.addresses();
+        Self {
+            before: resident_memory::now(&process),
+            honest: HonestCaller::start(address).await,
+            process,
+            address,
+            metrics: metrics.unwrap(),
+            _setup: setup,
+        }
+    }
+
+    /// Runs `attack` on several connections, one after the other. They stay open.
+    async fn attack(&self, connections: usize, attack: fn(SocketAddr) -> RawHttp2) -> Vec<RawHttp2> {
+        let address = self.address;
+        let attack = move || (0..connections).map(|_| attack(address)).collect();
+        tokio::task::spawn_blocking(attack).await.unwrap()
+    }
+
+    /// The honest caller loses nothing, and the resident set grows by at most `bytes`.
+    async fn assert_unharmed_within(self, bytes: usize) {
+        self.honest.assert_unharmed().await;
+        let (before, peak) = (self.before, resident_memory::peak(&self.process));
+        eprintln!("resident before {before}, peak {peak}, at most {bytes} more");
+        assert!(
+            peak <= before + bytes,
+            "{before} bytes before, {peak} at the peak, at most {bytes} more"
+        );
+    }
+}
+
 /// Whether a frame ends its stream with RESOURCE_EXHAUSTED. The connection must have sent
 /// [`NO_HEADER_TABLE`].
 fn is_refusal(frame: &Frame) -> bool {
@@ -127,48 +171,34 @@ fn connect_without_header_table(address: SocketAddr) -> RawHttp2 {
 /// its stalest requests, and the server stays within the memory of requests.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn half_sent_messages_stay_within_the_memory_of_requests() {
-    let (connections, streams) = match is_full_size() {
-        true => (10, 1000),
-        false => (3, 60),
-    };
-    let setup = small_setup();
-    let server = ServerProcess::spawn(&setup.write());
-    let (address, metrics) = server.addresses();
-    let before = resident_memory::now(&server);
-    let honest = HonestCaller::start(address).await;
-    let attack = tokio::task::spawn_blocking(move || {
-        let part = vec![7; 512 << 10];
-        let open: Vec<_> = (0..connections)
-            .map(|_| {
-                let mut connection = RawHttp2::connect(address);
-                for number in 0..streams {
-                    if !send_part(&mut connection, 2 * number + 1, &part) {
-                        break;
-                    }
-                }
-                connection
-            })
-            .collect();
-        open
-    });
-    let open = attack.await.unwrap();
-    let scrape = Scrape::fetch(metrics.unwrap());
-    let half_sent = scrape.value("certimix_request_memory_bytes{state=\"half_sent\"}");
-    assert!(half_sent <= (SMALL_MEMORY / 2) as f64, "{half_sent}");
-    assert!(scrape.value("certimix_request_memory_refusals_total{reason=\"half_sent\"}") > 0.0);
+    let server = AttackedServer::start(small_setup()).await;
+    let connections = if is_full_size() { 10 } else { 3 };
+    let send_halves = |address| send_parts(address, if is_full_size() { 1000 } else { 60 }, 512 << 10);
+    let open = server.attack(connections, send_halves).await;
+    let metrics = server.metrics;
+    let scrape = Scrape::fetch(metrics);
+    assert_half_sent_is_refused(&scrape);
     assert_eq!(scrape.value("certimix_request_memory_limit_bytes"), SMALL_MEMORY as f64);
-    honest.assert_unharmed().await;
-    let peak = resident_memory::peak(&server);
-    eprintln!("resident before {before}, peak {peak}");
-    assert!(
-        peak <= before + SMALL_MEMORY + BESIDE_BYTES,
-        "{before} bytes before, {peak} at the peak"
-    );
     drop(open);
     // What the attack held is given back.
-    Scrape::poll_until(metrics.unwrap(), |scrape| {
-        scrape.sum("certimix_request_memory_bytes", "") == 0.0
-    });
+    Scrape::poll_until(metrics, |scrape| scrape.sum("certimix_request_memory_bytes", "") == 0.0);
+    server.assert_unharmed_within(SMALL_MEMORY + BESIDE_BYTES).await;
+}
+
+/// Half-sent requests take at most half of the memory of requests, and some were refused.
+fn assert_half_sent_is_refused(scrape: &Scrape) {
+    let half_sent = scrape.value("certimix_request_memory_bytes{state=\"half_sent\"}");
+    assert!(half_sent > 0.0 && half_sent <= (SMALL_MEMORY / 2) as f64, "{half_sent}");
+    assert!(scrape.value("certimix_request_memory_refusals_total{reason=\"half_sent\"}") > 0.0);
+}
+
+/// A connection that begins requests of 4 MiB one after the other and sends `bytes` of each, until the
+/// server closes it.
+fn send_parts(address: SocketAddr, streams: u32, bytes: usize) -> RawHttp2 {
+    let mut connection = RawHttp2::connect(address);
+    let part = vec![7; bytes];
+    (0..streams).all(|number| send_part(&mut connection, 2 * number + 1, &part));
+    connection
 }
 
 /// Begins a request of 4 MiB on `stream` and sends `part` of it, in frames of 16 KiB, as the windows
@@ -209,29 +239,12 @@ fn is_end(frame: &Frame) -> bool {
 /// Requests of headers alone are half sent: they stay within the memory too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn silent_requests_stay_within_the_memory_of_requests() {
+    let server = AttackedServer::start(small_setup()).await;
     let connections = if is_full_size() { 100 } else { 4 };
-    let setup = small_setup();
-    let server = ServerProcess::spawn(&setup.write());
-    let (address, metrics) = server.addresses();
-    let before = resident_memory::now(&server);
-    let honest = HonestCaller::start(address).await;
-    let open = tokio::task::spawn_blocking(move || {
-        let silent = || connection_with_bodies(address, PREDICT, 1000, &[]);
-        (0..connections).map(|_| silent()).collect::<Vec<_>>()
-    });
-    let open = open.await.unwrap();
-    let scrape = Scrape::fetch(metrics.unwrap());
-    let half_sent = scrape.value("certimix_request_memory_bytes{state=\"half_sent\"}");
-    assert!(half_sent > 0.0 && half_sent <= (SMALL_MEMORY / 2) as f64, "{half_sent}");
-    assert!(scrape.value("certimix_request_memory_refusals_total{reason=\"half_sent\"}") > 0.0);
-    honest.assert_unharmed().await;
-    let peak = resident_memory::peak(&server);
-    eprintln!("resident before {before}, peak {peak}");
-    assert!(
-        peak <= before + SMALL_MEMORY + BESIDE_BYTES,
-        "{before} bytes before, {peak} at the peak"
-    );
-    drop(open);
+    let silent = |address| connection_with_bodies(address, PREDICT, 1000, &[]);
+    let _open = server.attack(connections, silent).await;
+    assert_half_sent_is_refused(&Scrape::fetch(server.metrics));
+    server.assert_unharmed_within(SMALL_MEMORY + BESIDE_BYTES).await;
 }
 
 /// Two bytes add an element of two hundred to a list. Such a message is refused before it is
@@ -337,49 +350,36 @@ fn health_watches_are_limited() {
 /// A stream whose answers nobody reads stops to be read: its requests wait at the caller.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_that_is_not_read_stays_within_the_memory_of_requests() {
+    let server = AttackedServer::start(small_setup()).await;
     let connections = if is_full_size() { 50 } else { 4 };
-    let setup = small_setup();
-    let server = ServerProcess::spawn(&setup.write());
-    let (address, metrics) = server.addresses();
-    let before = resident_memory::now(&server);
-    let honest = HonestCaller::start(address).await;
-    let open = tokio::task::spawn_blocking(move || {
-        (0..connections)
-            .map(|_| {
-                let mut connection = RawHttp2::connect(address);
-                // SETTINGS_INITIAL_WINDOW_SIZE of 0: the server can send no byte of a response.
-                connection.send(&frame(kind::SETTINGS, flag::NONE, 0, &[0, 4, 0, 0, 0, 0]));
-                for number in 0..100 {
-                    let stream = 2 * number + 1;
-                    let mut bytes = request_headers(stream, PREDICT_STREAM, &[]);
-                    // Requests without content, which the server refuses one by one.
-                    let requests = grpc_message(0, &[]).repeat(2000);
-                    bytes.extend(frame(kind::DATA, flag::NONE, stream, &requests));
-                    bytes.extend(frame(kind::PING, flag::NONE, 0, &[7; 8]));
-                    if !connection.send(&bytes)
-                        || connection
-                            .read_until(|frame| frame.kind == kind::PING && frame.flags == flag::ACK)
-                            .is_none()
-                    {
-                        break;
-                    }
-                }
-                connection
-            })
-            .collect::<Vec<_>>()
-    });
-    let open = open.await.unwrap();
-    let scrape = Scrape::fetch(metrics.unwrap());
-    let held = scrape.value("certimix_request_memory_bytes{state=\"complete\"}");
+    let _open = server.attack(connections, |address| unread_streams(address, 100)).await;
+    let held = Scrape::fetch(server.metrics).value("certimix_request_memory_bytes{state=\"complete\"}");
     assert!(held <= (SMALL_MEMORY / 2) as f64, "{held}");
-    honest.assert_unharmed().await;
-    let peak = resident_memory::peak(&server);
-    eprintln!("resident before {before}, peak {peak}, held {held}");
-    assert!(
-        peak <= before + SMALL_MEMORY + BESIDE_BYTES,
-        "{before} bytes before, {peak} at the peak"
-    );
-    drop(open);
+    server.assert_unharmed_within(SMALL_MEMORY + BESIDE_BYTES).await;
+}
+
+/// A connection with `streams` streams of requests without content, which the server refuses one by
+/// one. It reads no byte of a response.
+fn unread_streams(address: SocketAddr, streams: u32) -> RawHttp2 {
+    let mut connection = RawHttp2::connect(address);
+    // SETTINGS_INITIAL_WINDOW_SIZE of 0: the server can send no byte of a response.
+    connection.send(&frame(kind::SETTINGS, flag::NONE, 0, &[0, 4, 0, 0, 0, 0]));
+    for number in 0..streams {
+        let stream = 2 * number + 1;
+        let mut bytes = request_headers(stream, PREDICT_STREAM, &[]);
+        bytes.extend(frame(
+            kind::DATA,
+            flag::NONE,
+            stream,
+            &grpc_message(0, &[]).repeat(2000),
+        ));
+        bytes.extend(frame(kind::PING, flag::NONE, 0, &[7; 8]));
+        let is_acknowledged = |frame: &Frame| frame.kind == kind::PING && frame.flags == flag::ACK;
+        if !connection.send(&bytes) || connection.read_until(is_acknowledged).is_none() {
+            break;
+        }
+    }
+    connection
 }
 
 /// A server with small limits under several attacks at once stays below the documented sum.
@@ -392,44 +392,13 @@ async fn the_documented_worst_case_holds_under_attack() {
         .iter()
         .map(|part| part.bytes)
         .sum();
-    let server = ServerProcess::spawn(&setup.write());
-    let address = server.address();
-    let before = resident_memory::now(&server);
-    let honest = HonestCaller::start(address).await;
+    let server = AttackedServer::start(setup).await;
     let attacks: [fn(SocketAddr) -> RawHttp2; 4] = [
         |address| connection_with_bodies(address, PREDICT, 200, &grpc_message(MAX_MESSAGE, &[7; 16_000])),
         |address| connection_with_bodies(address, PREDICT, 400, &[]),
-        |address| {
-            let mut connection = RawHttp2::connect(address);
-            connection.send(&frame(kind::SETTINGS, flag::NONE, 0, &[0, 4, 0, 0, 0, 0]));
-            for number in 0..100 {
-                let requests = grpc_message(0, &[]).repeat(2000);
-                connection.send(&request_headers(2 * number + 1, PREDICT_STREAM, &[]));
-                connection.send(&frame(kind::DATA, flag::NONE, 2 * number + 1, &requests));
-            }
-            connection
-        },
-        |address| {
-            let mut connection = RawHttp2::connect(address);
-            let part = vec![7; 1 << 20];
-            (0..20).all(|number| send_part(&mut connection, 2 * number + 1, &part));
-            connection
-        },
+        |address| unread_streams(address, 100),
+        |address| send_parts(address, 20, 1 << 20),
     ];
-    let open = attacks
-        .into_iter()
-        .flat_map(|attack| [attack; 2])
-        .map(|attack| tokio::task::spawn_blocking(move || attack(address)));
-    let open: Vec<_> = open.collect();
-    let mut connections = Vec::new();
-    for attack in open {
-        connections.push(attack.await.unwrap());
-    }
-    honest.assert_unharmed().await;
-    let peak = resident_memory::peak(&server);
-    eprintln!("resident before {before}, peak {peak}, bound {bound}");
-    assert!(
-        peak <= before + bound,
-        "{before} bytes before, {peak} at the peak, at most {bound} more expected"
-    );
+    let _open = futures_util::future::join_all(attacks.map(|attack| server.attack(2, attack))).await;
+    server.assert_unharmed_within(bound).await;
 }
