@@ -4,6 +4,7 @@
 //! Predictions, radii and statistics for any mixture follow from the records alone.
 
 mod record;
+pub mod report;
 
 pub use record::{
     DataSetIdentity, EvaluatedModel, EvaluationHeader, EvaluationRecord, EvaluationSettings, RobustOutput,
