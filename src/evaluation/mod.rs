@@ -3,6 +3,7 @@
 //! An [`EvaluationRecord`] keeps the outputs of both models for one input before they are mixed.
 //! Predictions, radii and statistics for any mixture follow from the records alone.
 
+pub mod recompute;
 mod record;
 pub mod report;
 
