@@ -3,6 +3,7 @@
 //! - [`serve`] and [`check_config`] are for operators.
 //! - [`client`] holds the commands that send requests to a running server.
 //! - [`audit`] holds the commands that check served certificates offline.
+//! - [`report`] writes the page of an evaluation or of a running service.
 //! - [`completions`] and [`man_pages`] are for packagers.
 //!
 //! [`command`] parses the command line and dispatches. [`output`] is the only module that writes to
@@ -16,6 +17,7 @@ mod completions;
 mod man_pages;
 pub mod output;
 mod progress_bar;
+mod report;
 mod serve;
 mod text_layout;
 

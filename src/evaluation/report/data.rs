@@ -111,13 +111,15 @@ pub struct MixtureResult {
     pub certified: Vec<u64>,
     /// Inputs without a certificate.
     pub uncertified: u64,
-    /// Inputs among them that more votes could certify; 0 unless the counts are those of live traffic.
+    /// Of live traffic, the inputs among them that more votes could certify. Of records, the inputs for
+    /// which the vote rule would draw more votes than were recorded.
     pub open: u64,
     /// As `certified`, with the radius of [`ReportData::papers_theorem`]; `None` unless the mixture is
     /// the paper's (`fallback_alpha` = alpha) and the theorem applies to the model.
     pub papers_radius: Option<Vec<u64>>,
     /// Certified inputs by radius, whether their class is right or not: one count for each of
-    /// [`ReportData::histogram_bounds`], and one for larger radii.
+    /// [`ReportData::histogram_bounds`], and one for larger radii. A bucket of records includes its
+    /// lower bound, one of live traffic its upper bound.
     pub histogram: Vec<u64>,
     /// The counts of each class; empty without labels.
     pub classes: Vec<ClassCounts>,

@@ -1,16 +1,21 @@
 //! The report of an evaluation: one HTML file that needs no network.
 //!
-//! 1. [`ReportData`] holds every number of the page. [`frontier`] and [`confidence`] compute those
-//!    that compare mixtures or bound a share.
+//! 1. [`RecordsReport`] computes a [`ReportData`], which holds every number of the page. [`frontier`]
+//!    and [`confidence`] compute those that compare mixtures or bound a share.
 //! 2. [`html_page`] puts the data, the style, the scripts of `page/` and the chart library of
 //!    `page/vendor/` into one file. The scripts only look numbers up.
 
 mod confidence;
 mod data;
+mod disagreement_examples;
+mod facts;
 mod frontier;
 mod html_page;
+mod papers_radius;
+mod records_report;
 #[cfg(test)]
 mod sample_mixture;
+mod setting_grid;
 #[cfg(test)]
 mod synthetic;
 
@@ -21,3 +26,4 @@ pub use data::{
 };
 pub use frontier::frontiers;
 pub use html_page::{PageError, html_page};
+pub use records_report::RecordsReport;

@@ -9,3 +9,4 @@ pub(in crate::cli::client) mod row_text;
 mod table;
 
 pub use command::{ShadowArgs, run};
+pub(super) use command::{NO_CANDIDATES, shadow_report};

@@ -92,7 +92,8 @@ function numberRows() {
     rows.push(["Same class as g", share(mixture.as_standard, inputs)]);
   }
   rows.push([`${words.certified} ${radius}`, share(mixture.certified[selection.radius], inputs)]);
-  if (mixture.open > 0) rows.push(["Not decided by the votes that were drawn", share(mixture.open, inputs)]);
+  const open = data.source === "live" ? "More votes could certify" : "Would draw more votes than recorded";
+  if (mixture.open > 0) rows.push([open, share(mixture.open, inputs)]);
   rows.push(["Without a certificate", share(mixture.uncertified, inputs)]);
   if (mixture.votes !== null) {
     rows.push(["Votes for one answer, mean", grouped(Math.round(mixture.votes.mean))]);

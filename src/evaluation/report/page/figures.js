@@ -192,7 +192,10 @@ function buckets() {
 const histogram = {
   id: "histogram",
   title: "Certified radii",
-  text: () => "The certified radii of the selected mixture. A bucket includes its upper bound; the last one has none.",
+  text: () => {
+    const included = data.source === "live" ? "upper" : "lower";
+    return `The certified radii of the selected mixture. A bucket includes its ${included} bound; the last one has no end.`;
+  },
   series: () => [{ look: "mixture", name: names().selected }],
   draw: (palette, size) =>
     plot(palette, size, {
