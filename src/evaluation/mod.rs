@@ -3,9 +3,17 @@
 //! An [`EvaluationRecord`] keeps the outputs of both models for one input before they are mixed.
 //! Predictions, radii and statistics for any mixture follow from the records alone.
 
+mod derived;
+mod error;
+mod header_format;
 mod record;
+mod record_file;
+#[cfg(test)]
+mod test_records;
 
+pub use error::EvaluationError;
 pub use record::{
     DataSetIdentity, EvaluatedModel, EvaluationHeader, EvaluationRecord, EvaluationSettings, RobustOutput,
     SamplingConditions,
 };
+pub use record_file::{EvaluationRecords, RecordFileReader, RecordFileWriter, RunSummary, SkippedInput};
