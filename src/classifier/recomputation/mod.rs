@@ -8,6 +8,9 @@
 
 mod answer;
 mod rows;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+mod tests;
 mod votes;
 
 pub use answer::RecomputedAnswer;

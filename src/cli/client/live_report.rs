@@ -66,7 +66,10 @@ impl LiveCounts<'_> {
                 name(&self.info.robust),
                 self.address
             ),
-            subtitle: format!("shadow counts of live traffic since {}", time_text(self.counts.since_unix_ms)),
+            subtitle: format!(
+                "shadow counts of live traffic since {}",
+                time_text(self.counts.since_unix_ms)
+            ),
             source: ReportSource::Live,
             measured: self.facts(),
             notes: self.notes(),
@@ -227,9 +230,10 @@ fn robust_alone(mixtures: &[MixtureResult]) -> Vec<RobustCurve> {
 
 /// A time in milliseconds since 1970 as RFC 3339.
 fn time_text(unix_ms: u64) -> String {
-    UNIX_EPOCH
-        .checked_add(Duration::from_millis(unix_ms))
-        .map_or_else(|| "?".to_owned(), |time| humantime::format_rfc3339_seconds(time).to_string())
+    UNIX_EPOCH.checked_add(Duration::from_millis(unix_ms)).map_or_else(
+        || "?".to_owned(),
+        |time| humantime::format_rfc3339_seconds(time).to_string(),
+    )
 }
 
 #[cfg(test)]
@@ -288,7 +292,12 @@ mod tests {
     fn a_live_report_says_what_it_cannot_know() {
         let report = report();
         assert!(!report.labelled && report.standard_right.is_none() && report.disagreements.is_none());
-        assert!(report.mixtures.iter().all(|mixture| mixture.right.is_none() && mixture.classes.is_empty()));
+        assert!(
+            report
+                .mixtures
+                .iter()
+                .all(|mixture| mixture.right.is_none() && mixture.classes.is_empty())
+        );
         let notes = report.notes.join("\n");
         for part in ["true classes are unknown", "lower bound", "3 answered inputs"] {
             assert!(notes.contains(part), "{part}: {notes}");

@@ -13,6 +13,9 @@ mod row_counting;
 mod setting;
 mod summary;
 mod summary_json;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+mod tests;
 mod vote_counting;
 
 pub use error::RecomputeError;

@@ -42,8 +42,7 @@ impl RecordsReport<'_> {
         let in_force = recomputation.in_force();
         let radius = self.radius.or(self.header.settings.predict_target_radius);
         let grid = recomputation.radius_grid(radius.as_slice())?;
-        let also: Vec<Setting> = iter::once(in_force).chain(self.recommended).collect();
-        let settings = setting_grid(recomputation, &also)?;
+        let settings = self.settings()?;
         let summaries = recomputation.summaries(&settings, &grid, progress)?;
         let papers: Vec<usize> = (0..settings.len())
             .filter(|&index| settings.get(index).is_some_and(is_papers))
@@ -102,6 +101,26 @@ impl RecordsReport<'_> {
             radii,
             mixtures,
         })
+    }
+
+    /// The settings of the page: a grid with the settings in force and recommended.
+    fn settings(&self) -> Result<Vec<Setting>, RecomputeError> {
+        let also: Vec<Setting> = iter::once(self.recomputation.in_force())
+            .chain(self.recommended)
+            .collect();
+        Ok(setting_grid(self.recomputation, &also)?)
+    }
+
+    /// A bound on the number of answers that [`Self::compute`] reports to its `progress`.
+    ///
+    /// # Errors
+    /// As for [`Self::compute`].
+    pub fn expected_answers(&self) -> Result<u64, RecomputeError> {
+        let answers = self
+            .settings()?
+            .len()
+            .saturating_mul(self.recomputation.records().len());
+        Ok(u64::try_from(answers).unwrap_or(u64::MAX))
     }
 
     fn mixture_result(&self, summary: &SettingSummary, is_labelled: bool) -> MixtureResult {
