@@ -208,7 +208,6 @@ impl LiveCounts<'_> {
     }
 }
 
-#[expect(clippy::float_cmp, reason = "the same mixture has the same numbers")]
 fn is_same_mixture(one: &MixtureResult, other: &MixtureResult) -> bool {
     (one.alpha, one.robust_temperature, one.fallback_alpha)
         == (other.alpha, other.robust_temperature, other.fallback_alpha)

@@ -11,8 +11,12 @@ mod disagreement_examples;
 mod facts;
 mod frontier;
 mod html_page;
+mod input_image;
 mod papers_radius;
 mod records_report;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+mod records_report_tests;
 #[cfg(test)]
 mod sample_mixture;
 mod setting_grid;
@@ -26,4 +30,5 @@ pub use data::{
 };
 pub use frontier::frontiers;
 pub use html_page::{PageError, html_page};
+pub use input_image::png_data_uri;
 pub use records_report::RecordsReport;
