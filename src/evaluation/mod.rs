@@ -3,6 +3,7 @@
 //! An [`EvaluationRecord`] keeps the outputs of both models for one input before they are mixed.
 //! Predictions, radii and statistics for any mixture follow from the records alone.
 
+mod dataset;
 mod derived;
 mod error;
 mod header_format;
@@ -11,6 +12,10 @@ mod record_file;
 #[cfg(test)]
 mod test_records;
 
+pub use dataset::{
+    AcceptedImage, DataSet, DataSetEntry, DataSetOptions, ImageConversions, LabelledInput, UPRIGHT, decode_image,
+    is_image,
+};
 pub use error::EvaluationError;
 pub use record::{
     DataSetIdentity, EvaluatedModel, EvaluationHeader, EvaluationRecord, EvaluationSettings, RobustOutput,
