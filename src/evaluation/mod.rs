@@ -9,6 +9,7 @@ mod error;
 mod header_format;
 mod record;
 mod record_file;
+mod run;
 #[cfg(test)]
 mod test_records;
 
@@ -22,3 +23,4 @@ pub use record::{
     SamplingConditions,
 };
 pub use record_file::{EvaluationRecords, RecordFileReader, RecordFileWriter, RunSummary, SkippedInput};
+pub use run::{Pipeline, RunFolder, RunProgress};

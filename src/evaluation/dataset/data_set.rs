@@ -88,6 +88,12 @@ impl DataSet {
         }
     }
 
+    /// The path of the data set.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The number of rows; `None` if only a reading to the end tells.
     #[must_use]
     pub fn rows(&self) -> Option<u64> {
