@@ -12,6 +12,7 @@
 //!   ([`prediction::lipschitz`]).
 //! - `smoothing`: noisy rows, votes and the vote loop of a smoothed model
 //!   ([`smoothing::vote_loop`]).
+//! - `recomputation`: answers from recorded outputs, for any mixture ([`recomputation`]).
 //! - `shadow`: statistics of the predictions that other mixtures would give ([`shadow`]).
 //! - `models`: both models on their executors ([`Engine::load`]).
 //!
@@ -30,6 +31,7 @@ mod mixed_classifier;
 mod models;
 mod one_row_prediction;
 mod prediction;
+mod recomputation;
 mod request_predictions;
 mod shadow;
 mod smoothing;
@@ -44,6 +46,11 @@ pub use mixed_classifier::MixedClassifier;
 pub use models::{
     DrawnVotes, Engine, EngineConfig, LoadChecks, LoadError, ModelError, ModelSummary, OfflineCheck, OutputConditions,
     OutputError, OutputWorker, check_offline,
+};
+pub use prediction::evaluated_models::EvaluatedModels;
+pub use recomputation::{
+    RecomputedAnswer, RecordedRows, RecordedVotes, RowsAtTemperature, VoteConditions, VoteProof, VoteReplay,
+    chunk_votes_for,
 };
 pub use request_predictions::RequestPredictions;
 pub use shadow::{MAX_SHADOW_QUEUE_BYTES, RADIUS_BOUNDS, RadiusHistogram, ShadowCounts, ShadowReport, ShadowRow};
