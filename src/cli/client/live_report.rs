@@ -8,9 +8,9 @@ use super::connection::{ConnectionArgs, ServerConnection};
 use super::results::{basis_name, norm_name};
 use super::shadow::{NO_CANDIDATES, shadow_report};
 use crate::evaluation::report::{
-    MeasuredFact, MixtureResult, ReportData, ReportSource, RobustCurve, VoteStatistics, frontiers,
+    MeasuredFact, MixtureResult, ReportData, ReportSource, RobustCurve, VoteStatistics, alpha_command, frontiers,
 };
-use crate::rpc::proto::{GetModelInfoResponse, GetShadowReportResponse, ModelInfo, ShadowRow};
+use crate::rpc::proto::{GetModelInfoResponse, GetShadowReportResponse, ModelInfo, Norm, ShadowRow};
 
 /// Fetches the shadow counts of a service, and makes a report of them. `settings_file` is the file
 /// that the commands of the report change.
@@ -76,7 +76,10 @@ impl LiveCounts<'_> {
             inputs: self.serving.inputs,
             labelled: false,
             draws_votes: self.counts.draws_votes,
-            norm: norm_name(self.counts.norm),
+            norm: match self.counts.norm() {
+                Norm::Unspecified => String::new(),
+                _ => norm_name(self.counts.norm),
+            },
             papers_theorem: String::new(),
             shown_radius: radii.len().div_ceil(4).min(radii.len() - 1),
             histogram_bounds: bounds.clone(),
@@ -133,17 +136,11 @@ impl LiveCounts<'_> {
 
     #[expect(clippy::float_cmp, reason = "a temperature in force is the same number")]
     fn command(&self, row: &ShadowRow) -> String {
-        let (file, temperature) = (self.settings_file, self.temperature(row));
-        let set = format!(
-            "certimix alpha set {} --fallback-alpha {} --config {file} --address {}",
-            row.alpha,
-            row.fallback_alpha.unwrap_or(row.alpha),
-            self.address
-        );
-        if temperature == self.temperature(self.serving) {
-            return set;
-        }
-        format!("# set mixture.robust_temperature = {temperature} in {file}, and then:\n{set}")
+        let temperature = self.temperature(row);
+        let changed = (temperature != self.temperature(self.serving)).then_some(temperature);
+        let fallback_alpha = row.fallback_alpha.unwrap_or(row.alpha);
+        let set = alpha_command(row.alpha, fallback_alpha, changed, self.settings_file);
+        format!("{set} --address {}", self.address)
     }
 
     fn facts(&self) -> Vec<MeasuredFact> {

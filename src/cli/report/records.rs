@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use anyhow::{Context as _, bail};
 
+use super::images::add_images;
 use crate::cli::progress_bar::DelayedProgressBar;
 use crate::evaluation::EvaluationRecords;
 use crate::evaluation::recommend::{Objective, expected_answers, recommend};
@@ -17,6 +18,10 @@ pub(super) struct RecordsArgs {
     /// The record file that `certimix evaluate` wrote
     #[arg(value_name = "RESULTS", required_unless_present = "live", conflicts_with = "live")]
     results: Option<PathBuf>,
+
+    /// The data set of the records, for the images of inputs on which the models disagree
+    #[arg(long, value_name = "DATA", conflicts_with = "live")]
+    data: Option<PathBuf>,
 
     /// The radius that the page shows first, and at which an answer counts as certified, in the units of
     /// the float input
@@ -88,6 +93,9 @@ pub(super) fn records_report(args: &RecordsArgs, settings_file: &str) -> anyhow:
         settings_file,
     };
     let mut data = with_bar(report.expected_answers()?, |progress| report.compute(progress))?;
+    if let Some(path) = &args.data {
+        add_images(&mut data, path, &header)?;
+    }
     if let Some(found) = recommended {
         let text = if found.fits {
             format!("The recommended setting has {}.", found.objective)

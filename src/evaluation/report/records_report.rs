@@ -2,6 +2,7 @@
 
 use std::iter;
 
+use super::alpha_command::alpha_command;
 use super::confidence::{CONFIDENCE_TEXT, intervals_of};
 use super::data::{ClassCounts, MixtureResult, ReportData, ReportSource, RobustCurve, VoteStatistics};
 use super::disagreement_examples::disagreements_of;
@@ -234,18 +235,10 @@ fn robust_alone(
         .collect())
 }
 
-/// How to put `setting` in force. `certimix alpha set` changes the weights; the temperature is a line of
-/// the settings file.
-#[expect(clippy::float_cmp, reason = "a setting in force is the same number")]
+/// How to put `setting` in force.
+#[expect(clippy::float_cmp, reason = "a temperature in force is the same number")]
 fn command(setting: &Setting, in_force: &Setting, settings_file: &str) -> String {
-    let set = format!(
-        "certimix alpha set {} --fallback-alpha {} --config {settings_file}",
-        setting.alpha(),
-        setting.fallback_alpha()
-    );
     let temperature = setting.robust_temperature();
-    if temperature == in_force.robust_temperature() {
-        return set;
-    }
-    format!("# set mixture.robust_temperature = {temperature} in {settings_file}, and then:\n{set}")
+    let changed = (temperature != in_force.robust_temperature()).then_some(temperature);
+    alpha_command(setting.alpha(), setting.fallback_alpha(), changed, settings_file)
 }

@@ -53,7 +53,7 @@ function createControls(changed) {
   const radius = slider(
     {
       id: "radius",
-      label: `radius (${data.norm})`,
+      label: radiusName,
       help: "The certified radius that the numbers count, in the units of the float input. It is no setting.",
     },
     (position) => {

@@ -76,7 +76,7 @@ const curves = {
   series: curveSeries,
   draw: (palette, size) =>
     plot(palette, size, {
-      x: { label: `radius (${data.norm}, units of the float input)` },
+      x: { label: `${radiusName} in the units of the float input`, tickFormat: short },
       y: shareAxis(`${words.certified.toLowerCase()} (%)`),
       marks: [
         Plot.ruleY([0], { stroke: palette("text") }),
@@ -147,7 +147,7 @@ const frontier = {
   draw: (palette, size) => {
     const { lines, dots, named } = frontierSeries();
     return plot(palette, size, {
-      x: { label: `${words.accurate.toLowerCase()} (%)`, percent: true, nice: true, ticks: 6 },
+      x: { label: `${words.accurate.toLowerCase()} (%)`, percent: true, nice: true, ticks: 6, tickFormat: short },
       y: { label: `${words.certified.toLowerCase()} (%)`, percent: true, grid: true, nice: true, zero: true },
       marks: [
         ...dots.map((series) => dotMark(series, palette)),
@@ -199,7 +199,7 @@ const histogram = {
   series: () => [{ look: "mixture", name: names().selected }],
   draw: (palette, size) =>
     plot(palette, size, {
-      x: { label: `radius (${data.norm})` },
+      x: { label: radiusName, tickFormat: short },
       y: { label: "inputs", grid: true, nice: true, zero: true },
       marks: [
         Plot.rectY(buckets(), { x1: "from", x2: "to", y: "count", fill: palette("mixture"), inset: 0.5 }),
@@ -241,7 +241,7 @@ const votes = {
   },
   draw: (palette, size) =>
     plot(palette, size, {
-      x: { label: "alpha" },
+      x: { label: "alpha", tickFormat: short },
       y: { label: "votes", grid: true, nice: true, zero: true },
       marks: [
         Plot.ruleY([0], { stroke: palette("text") }),

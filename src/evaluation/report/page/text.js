@@ -63,6 +63,9 @@ function mixtureText(mixture) {
   return { alpha: short(mixture.alpha), temperature: short(mixture.robust_temperature), fallback };
 }
 
+/** The name of the radius, with its norm where there is one. */
+const radiusName = data.norm === "" ? "radius" : `radius (${data.norm})`;
+
 /** "at radius 0.25 and above", or "at any radius". */
 function radiusText(radius) {
   return radius === 0 ? "at any radius" : `at radius ${short(radius)} and above`;
