@@ -88,7 +88,11 @@ impl Pipeline<'_> {
             let written = write(folder, header, &evaluated, &give_token, &mut progress);
             // Without tokens and batches, the other threads end.
             drop((give_token, evaluated));
-            let _ = batches.lock().unwrap_or_else(PoisonError::into_inner).try_iter().count();
+            let _ = batches
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .try_iter()
+                .count();
             let finished = folder.finish_part();
             let was_read = reader.join();
             written.map_err(|error| EvaluationError::file(data.path(), error))??;
