@@ -2,7 +2,7 @@
 //
 //   node report.mjs PAGE.html...      needs puppeteer-core (npm ci) and Chromium (CHROMIUM=/path/to/it)
 //
-// Screenshots of each page are written beside it: desktop, phone, dark, and the printed page as PDF.
+// Screenshots of each page are written beside it: desktop, phone, dark and print; and the printed page as PDF.
 
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
@@ -217,6 +217,14 @@ async function check(browser, file) {
   const downloads = await mkdtemp(path.join(tmpdir(), "certimix-report-"));
   await checkDownloads(browser, page, downloads);
   await page.pdf({ path: `${stem}-print.pdf`, format: "A4" });
+  await page.emulateMediaType("print");
+  await page.setViewport({ width: 794, height: 1123 });
+  await settle(page);
+  await page.screenshot({ path: `${stem}-print.png`, fullPage: true });
+  const hidden = await page.$$eval("input, button", (nodes) => nodes.every((node) => node.offsetParent === null));
+  assert.ok(hidden, "paper has no buttons and sliders");
+  await page.emulateMediaType(null);
+  await page.setViewport(SIZES.desktop);
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "dark" }]);
   await settle(page);
   await page.screenshot({ path: `${stem}-dark.png`, fullPage: true });
