@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use super::output::OutputArgs;
-use super::{audit, check_config, client, completions, man_pages, output, serve};
+use super::{audit, check_config, client, completions, man_pages, output, recommend, serve};
 
 /// Serves and checks classifiers that are both accurate and certifiably robust.
 ///
@@ -39,6 +39,8 @@ enum Command {
     Alpha(client::AlphaArgs),
     /// Show how other mixtures would have answered the live traffic
     Shadow(client::ShadowArgs),
+    /// Choose alpha, fallback_alpha and the temperature from the results of an evaluation
+    Recommend(recommend::RecommendArgs),
     /// Compute bounds and radii, JSON lines in and out
     Radius(audit::RadiusArgs),
     /// Recompute served certificates from their own counts
@@ -89,6 +91,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Info(args) => block_on(client::run_info(args)),
         Command::Alpha(args) => block_on(client::run_alpha(args)),
         Command::Shadow(args) => block_on(client::run_shadow(args)),
+        Command::Recommend(args) => recommend::run(&args),
         Command::Radius(args) => audit::run_radius(&args),
         Command::Verify(args) => audit::run_verify(&args),
         Command::Replay(args) => audit::run_replay(&args),

@@ -2,6 +2,7 @@
 //!
 //! - [`serve`] and [`check_config`] are for operators.
 //! - [`client`] holds the commands that send requests to a running server.
+//! - [`recommend`] chooses a mixture from the results of an evaluation.
 //! - [`audit`] holds the commands that check served certificates offline.
 //! - [`completions`] and [`man_pages`] are for packagers.
 //!
@@ -16,6 +17,7 @@ mod completions;
 mod man_pages;
 pub mod output;
 mod progress_bar;
+mod recommend;
 mod serve;
 mod text_layout;
 
