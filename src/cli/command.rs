@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use super::output::OutputArgs;
-use super::{audit, check_config, client, completions, man_pages, output, recommend, serve};
+use super::{audit, check_config, client, completions, evaluate, man_pages, output, recommend, serve};
 
 /// Serves and checks classifiers that are both accurate and certifiably robust.
 ///
@@ -29,6 +29,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Check a settings file, and show every setting in force
     CheckConfig(check_config::CheckConfigArgs),
+    /// Run both models over a labelled data set, and record their outputs
+    Evaluate(evaluate::EvaluateArgs),
     /// Classify images, and show a certificate for each
     Predict(client::PredictArgs),
     /// Certify images with your own target radius, votes and failure probability
@@ -86,6 +88,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Command::Serve(args) => serve::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
         Command::Predict(args) => block_on(client::run_predict(args)),
         Command::Certify(args) => block_on(client::run_certify(args)),
         Command::Info(args) => block_on(client::run_info(args)),

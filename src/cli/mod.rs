@@ -1,6 +1,7 @@
 //! The commands.
 //!
 //! - [`serve`] and [`check_config`] are for operators.
+//! - [`evaluate`] runs both models over a data set.
 //! - [`client`] holds the commands that send requests to a running server.
 //! - [`recommend`] chooses a mixture from the results of an evaluation.
 //! - [`audit`] holds the commands that check served certificates offline.
@@ -14,6 +15,7 @@ mod check_config;
 pub mod client;
 mod command;
 mod completions;
+mod evaluate;
 mod man_pages;
 pub mod output;
 mod progress_bar;

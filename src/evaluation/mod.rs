@@ -4,6 +4,7 @@
 //! Predictions, radii and statistics for any mixture follow from the records alone: [`recompute`]
 //! counts the answers of many settings, and [`recommend`] chooses one.
 
+mod dataset;
 mod derived;
 mod error;
 #[cfg(test)]
@@ -14,12 +15,18 @@ pub mod recommend;
 pub mod recompute;
 mod record;
 mod record_file;
+mod run;
 #[cfg(test)]
 mod test_records;
 
+pub use dataset::{
+    AcceptedImage, DataSet, DataSetEntry, DataSetOptions, ImageConversions, LabelledInput, UPRIGHT, decode_image,
+    is_image,
+};
 pub use error::EvaluationError;
 pub use record::{
     DataSetIdentity, EvaluatedModel, EvaluationHeader, EvaluationRecord, EvaluationSettings, RobustOutput,
     SamplingConditions,
 };
 pub use record_file::{EvaluationRecords, RecordFileReader, RecordFileWriter, RunSummary, SkippedInput};
+pub use run::{Pipeline, RunFolder, RunProgress};
