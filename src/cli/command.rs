@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use super::output::OutputArgs;
-use super::{audit, check_config, client, completions, evaluate, man_pages, output, report, serve};
+use super::{audit, check_config, client, completions, evaluate, man_pages, output, recommend, report, serve};
 
 /// Serves and checks classifiers that are both accurate and certifiably robust.
 ///
@@ -41,6 +41,8 @@ enum Command {
     Alpha(client::AlphaArgs),
     /// Show how other mixtures would have answered the live traffic
     Shadow(client::ShadowArgs),
+    /// Choose alpha, fallback_alpha and the temperature from the results of an evaluation
+    Recommend(recommend::RecommendArgs),
     /// Write a page with the certified accuracy of many mixtures, for a browser
     Report(report::ReportArgs),
     /// Compute bounds and radii, JSON lines in and out
@@ -94,6 +96,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Info(args) => block_on(client::run_info(args)),
         Command::Alpha(args) => block_on(client::run_alpha(args)),
         Command::Shadow(args) => block_on(client::run_shadow(args)),
+        Command::Recommend(args) => recommend::run(&args),
         Command::Report(args) => block_on(report::run(args)),
         Command::Radius(args) => audit::run_radius(&args),
         Command::Verify(args) => audit::run_verify(&args),

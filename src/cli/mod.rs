@@ -3,6 +3,7 @@
 //! - [`serve`] and [`check_config`] are for operators.
 //! - [`evaluate`] runs both models over a data set.
 //! - [`client`] holds the commands that send requests to a running server.
+//! - [`recommend`] chooses a mixture from the results of an evaluation.
 //! - [`audit`] holds the commands that check served certificates offline.
 //! - [`report`] writes the page of an evaluation or of a running service.
 //! - [`completions`] and [`man_pages`] are for packagers.
@@ -19,6 +20,7 @@ mod evaluate;
 mod man_pages;
 pub mod output;
 mod progress_bar;
+mod recommend;
 mod report;
 mod serve;
 mod text_layout;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::evaluation::recompute::{RadiusGrid, SettingSummary};
+use crate::evaluation::recompute::{RadiusGrid, Setting, SettingSummary};
 
 /// The objective of a recommendation.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -16,6 +16,9 @@ pub struct Objective {
     pub min_certified: Option<f64>,
     /// The most votes that 99 of 100 answers may take.
     pub max_p99_votes: Option<u64>,
+    /// The accepted values of alpha, and of a `fallback_alpha` that differs from it: the guard rails
+    /// `mixture.alpha_min` and `mixture.alpha_max`. `None` accepts every weight.
+    pub guard_rails: Option<(f64, f64)>,
     /// The cost of each kind of answer. Its mean is made small. Without costs, the right and
     /// certified share is made large; if that is only bounded from below, the clean accuracy.
     pub costs: Option<Costs>,
@@ -186,6 +189,16 @@ impl Objective {
         let certified = self.min_certified.map(Constraint::MinCertified);
         let votes = self.max_p99_votes.map(Constraint::MaxP99Votes);
         [clean, certified, votes].into_iter().flatten().collect()
+    }
+
+    /// Whether the guard rails accept the weights of `setting`.
+    #[must_use]
+    pub fn accepts(&self, setting: &Setting) -> bool {
+        let Some((low, high)) = self.guard_rails else {
+            return true;
+        };
+        let is_inside = |weight: f64| low <= weight && weight <= high;
+        is_inside(setting.alpha()) && (setting.mixture.weights.is_constant() || is_inside(setting.fallback_alpha()))
     }
 
     /// How much the measures miss the constraints: 0 if they keep all of them. A missing share counts

@@ -147,7 +147,7 @@ pub(super) fn search(
         let mut new: Vec<Setting> = Vec::new();
         for setting in settings {
             let is_known = candidates.iter().any(|known| known.setting == setting) || new.contains(&setting);
-            if !is_known {
+            if !is_known && (objective.accepts(&setting) || setting == *in_force) {
                 new.push(setting);
             }
         }

@@ -79,6 +79,20 @@ fn an_objective_out_of_reach_has_a_nearest_setting() {
 }
 
 #[test]
+fn the_search_stays_within_the_guard_rails() {
+    let records = records(false, 300, 8);
+    let objective = Objective {
+        min_certified: Some(0.0),
+        guard_rails: Some((0.7, 0.9)),
+        ..Objective::default()
+    };
+    let setting = small_recommendation(&records, false, &objective).recommended.setting;
+    assert!((0.7..=0.9).contains(&setting.alpha()) && (0.7..=0.9).contains(&setting.fallback_alpha()));
+    assert!(objective.accepts(&setting.with_mixture(0.7, 0.7, 1.0).unwrap()));
+    assert!(!objective.accepts(&setting.with_mixture(0.8, 0.0, 1.0).unwrap()));
+}
+
+#[test]
 fn a_low_cost_prefers_the_answers_that_are_cheap() {
     let records = records(false, 500, 5);
     let cheapest = |costs: &str| {
