@@ -1,6 +1,6 @@
 //! The arguments of `certimix recommend`, and the order of its work.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use anyhow::Context as _;
@@ -116,14 +116,14 @@ pub struct RecommendArgs {
     json: bool,
 }
 
-fn parse_share(text: &str) -> Result<f64, String> {
+pub(in crate::cli) fn parse_share(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
         _ => Err("expected a number from 0 to 1, such as 0.92".to_owned()),
     }
 }
 
-fn parse_radius(text: &str) -> Result<f64, String> {
+pub(in crate::cli) fn parse_radius(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(radius) if radius > 0.0 && radius <= 1e6 => Ok(radius),
         _ => Err("expected a positive number, such as 0.25".to_owned()),
@@ -138,10 +138,7 @@ pub fn run(args: &RecommendArgs) -> anyhow::Result<()> {
     let (mut header, records) = EvaluationRecords::read(&args.results)?;
     let mut guard_rails = None;
     if let Some(config) = &args.config {
-        let source = SettingsSource::new(config, environment_variables());
-        let settings = source.parse(&source.read()?)?;
-        header.settings = evaluation_settings(&settings);
-        guard_rails = guard_rails_of(&settings);
+        (header.settings, guard_rails) = settings_in_force(config)?;
     }
     let recomputation = Recomputation::new(&header, &records).with_context(|| args.results.display().to_string())?;
     let in_force = in_force(args, recomputation.in_force())?;
@@ -188,6 +185,17 @@ fn search(
         args.confidence,
         &progress,
     )?)
+}
+
+/// What an evaluation depends on in the settings file `config`, and the weights that the server
+/// accepts.
+///
+/// # Errors
+/// When the file cannot be read, or has an error.
+pub(in crate::cli) fn settings_in_force(config: &Path) -> anyhow::Result<(EvaluationSettings, Option<(f64, f64)>)> {
+    let source = SettingsSource::new(config, environment_variables());
+    let settings = source.parse(&source.read()?)?;
+    Ok((evaluation_settings(&settings), guard_rails_of(&settings)))
 }
 
 /// The settings that an evaluation depends on.

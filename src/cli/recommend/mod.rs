@@ -7,3 +7,4 @@ mod tables;
 mod text;
 
 pub use command::{RecommendArgs, run};
+pub(super) use command::{parse_radius, parse_share, settings_in_force};

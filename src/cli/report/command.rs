@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-use super::records::{RecordsArgs, records_report};
+use super::records::{RecordsArgs, records_report, settings_file_text};
 use crate::cli::client::{ConnectionArgs, CredentialArgs, live_report};
 use crate::cli::output;
 use crate::evaluation::report::{ReportSource, html_page};
@@ -41,9 +41,10 @@ pub struct ReportArgs {
     #[arg(long, value_name = "FILE", default_value = "report.html")]
     out: PathBuf,
 
-    /// The settings file that the commands of the page change
-    #[arg(long, value_name = "FILE", env = "CERTIMIX_CONFIG", default_value = "certimix.toml")]
-    config: PathBuf,
+    /// The settings file in force: the page marks its mixture, and its commands change it [default: the
+    /// settings of the evaluation]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 
     /// How long --live waits for the service
     #[arg(long, value_name = "DURATION", default_value = "10s")]
@@ -60,7 +61,6 @@ pub struct ReportArgs {
 /// When the records cannot be read or do not fit together, the service is unreachable or has counted
 /// nothing, or the file cannot be written.
 pub async fn run(args: ReportArgs) -> anyhow::Result<()> {
-    let settings_file = args.config.display().to_string();
     let data = match args.live {
         Some(address) => {
             let connection = ConnectionArgs {
@@ -68,9 +68,9 @@ pub async fn run(args: ReportArgs) -> anyhow::Result<()> {
                 deadline: args.deadline,
                 credentials: args.credentials,
             };
-            live_report(&connection, &settings_file).await?
+            live_report(&connection, &settings_file_text(args.config.as_deref())).await?
         }
-        None => records_report(&args.records, &settings_file)?,
+        None => records_report(&args.records, args.config.as_deref())?,
     };
     let page = html_page(&data)?;
     fs::write(&args.out, page).with_context(|| format!("cannot write {}", args.out.display()))?;

@@ -1,12 +1,13 @@
 //! The report of a record file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use anyhow::{Context as _, bail};
 
 use super::images::add_images;
 use crate::cli::progress_bar::DelayedProgressBar;
+use crate::cli::recommend::{parse_radius, parse_share, settings_in_force};
 use crate::evaluation::EvaluationRecords;
 use crate::evaluation::recommend::{Objective, expected_answers, recommend};
 use crate::evaluation::recompute::Recomputation;
@@ -25,17 +26,17 @@ pub(super) struct RecordsArgs {
 
     /// The radius that the page shows first, and at which an answer counts as certified, in the units of
     /// the float input
-    #[arg(long, value_name = "RADIUS", conflicts_with = "live")]
+    #[arg(long, value_name = "RADIUS", value_parser = parse_radius, conflicts_with = "live")]
     radius: Option<f64>,
 
     /// Mark the setting that `certimix recommend` finds with this smallest share of right answers, from
     /// 0 to 1
-    #[arg(long, value_name = "SHARE", conflicts_with = "live")]
+    #[arg(long, value_name = "SHARE", value_parser = parse_share, conflicts_with = "live")]
     min_clean_accuracy: Option<f64>,
 
     /// Mark the setting that it finds with this smallest share of right and certified answers, from 0
     /// to 1
-    #[arg(long, value_name = "SHARE", conflicts_with = "live")]
+    #[arg(long, value_name = "SHARE", value_parser = parse_share, conflicts_with = "live")]
     min_certified: Option<f64>,
 
     /// Mark the setting that it finds with this many votes at most for 99 of 100 answers
@@ -45,12 +46,13 @@ pub(super) struct RecordsArgs {
 
 impl RecordsArgs {
     /// The objective of the recommendation; `None` without a constraint.
-    fn objective(&self) -> Option<Objective> {
+    fn objective(&self, guard_rails: Option<(f64, f64)>) -> Option<Objective> {
         let objective = Objective {
             radius: self.radius,
             min_clean_accuracy: self.min_clean_accuracy,
             min_certified: self.min_certified,
             max_p99_votes: self.max_p99_votes,
+            guard_rails,
             costs: None,
         };
         (!objective.constraints().is_empty()).then_some(objective)
@@ -63,17 +65,21 @@ const CONFIDENCE: f64 = 0.95;
 /// Reads the records and computes their report.
 ///
 /// # Errors
-/// When the file cannot be read, or its records do not fit together.
-pub(super) fn records_report(args: &RecordsArgs, settings_file: &str) -> anyhow::Result<ReportData> {
+/// When a file cannot be read, or the records do not fit together.
+pub(super) fn records_report(args: &RecordsArgs, config: Option<&Path>) -> anyhow::Result<ReportData> {
     let Some(path) = &args.results else {
         bail!("expected a record file, or --live ADDRESS");
     };
-    let (header, records) = EvaluationRecords::read(path)?;
+    let (mut header, records) = EvaluationRecords::read(path)?;
     if records.is_empty() {
         bail!("{}: holds no input", path.display());
     }
+    let mut guard_rails = None;
+    if let Some(config) = config {
+        (header.settings, guard_rails) = settings_in_force(config)?;
+    }
     let recomputation = Recomputation::new(&header, &records).with_context(|| path.display().to_string())?;
-    let objective = args.objective();
+    let objective = args.objective(guard_rails);
     let total = match &objective {
         Some(_) => expected_answers(&recomputation),
         None => 0,
@@ -90,7 +96,7 @@ pub(super) fn records_report(args: &RecordsArgs, settings_file: &str) -> anyhow:
         recomputation: &recomputation,
         recommended: recommended.as_ref().map(|found| found.recommended.setting),
         radius: args.radius,
-        settings_file,
+        settings_file: &settings_file_text(config),
     };
     let mut data = with_bar(report.expected_answers()?, |progress| report.compute(progress))?;
     if let Some(path) = &args.data {
@@ -109,6 +115,11 @@ pub(super) fn records_report(args: &RecordsArgs, settings_file: &str) -> anyhow:
         data.notes.insert(0, text);
     }
     Ok(data)
+}
+
+/// The settings file in the commands of a page.
+pub(super) fn settings_file_text(config: Option<&Path>) -> String {
+    config.map_or_else(|| "FILE".to_owned(), |config| config.display().to_string())
 }
 
 /// Runs `work` with a progress bar of `total` answers.
