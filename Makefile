@@ -6,7 +6,7 @@ RUNTIME := .runtime/onnxruntime/libonnxruntime.so
 
 FUZZ_SECONDS ?= 8
 
-.PHONY: help run build test fuzz bench bench-quick bench-parts soak format lint unit runtime python-packages install
+.PHONY: help run build test report-test fuzz bench bench-quick bench-parts soak format lint unit runtime python-packages install
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 17
@@ -27,6 +27,12 @@ install: build ## install `certimix` into cargo's folder of binaries
 	$(CARGO) install --path . --locked
 
 test: format lint unit ## formatting, lints as errors, every test
+
+# The unit tests write the pages. Without Chromium the check says so and passes.
+report-test: ## open the pages of `certimix report` in a headless Chromium (needs Node.js and Chromium)
+	$(CARGO) test --locked --lib report
+	cd tests/browser && npm ci --ignore-scripts --no-audit --no-fund
+	node tests/browser/report.mjs target/report/*.html
 
 fuzz: runtime ## run each fuzz target for FUZZ_SECONDS=8 (fuzz/README.md)
 	CERTIMIX_FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) test --locked --lib fuzzing::targets -- --nocapture

@@ -10,6 +10,7 @@
 //! | 7 | [`cli`], [`app`], [`shutdown`] | commands; the composition of a server; signals |
 //! | 6 | [`telemetry`] | logs, traces and metrics, which read every layer below |
 //! | 5 | [`rpc`], [`live`] | the wire protocols; the state that requests read, and its reload |
+//! | 5 | [`evaluation`] | data sets, and the outputs of both models for their inputs |
 //! | 4 | [`classifier`] | both models as one: mixed predictions, the vote loop, certificates |
 //! | 3 | [`scheduler`] | a queue of the rows of all requests, and the executor threads |
 //! | 2 | [`onnx`] | manifests, sessions, execution providers: the only user of `ort` |
@@ -31,6 +32,7 @@ pub mod certificate;
 pub mod classifier;
 pub mod cli;
 pub mod domain;
+pub mod evaluation;
 #[cfg(any(test, feature = "fuzzing"))]
 #[allow(
     clippy::unwrap_used,

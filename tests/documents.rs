@@ -7,7 +7,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders that hold build products, downloads and caches.
-const IGNORED_FOLDERS: [&str; 7] = [".cache", ".git", ".runtime", ".venv", "__pycache__", "shared", "target"];
+const IGNORED_FOLDERS: [&str; 8] = [
+    ".cache",
+    ".git",
+    ".runtime",
+    ".venv",
+    "__pycache__",
+    "node_modules",
+    "shared",
+    "target",
+];
 
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -88,7 +88,13 @@ impl MixingWeights {
     /// [`mixing_allowance`]: super::mixing_allowance
     #[must_use]
     pub fn rule(self, robust_log_probs: &[f64]) -> WeightRule {
-        if probability_margin(robust_log_probs) >= self.alpha.margin_needed() {
+        self.rule_for_margin(probability_margin(robust_log_probs))
+    }
+
+    /// Selects the rule for a row whose [`probability_margin`] is `margin`.
+    #[must_use]
+    pub fn rule_for_margin(self, margin: f64) -> WeightRule {
+        if margin >= self.alpha.margin_needed() {
             WeightRule::Alpha
         } else {
             WeightRule::Fallback
@@ -99,7 +105,8 @@ impl MixingWeights {
 /// `h_y - max_{i != y} h_i` of a row of `ln h`, where y is the largest entry. Range: 0 to 1. A NaN
 /// counts as probability 0; a row of one class has the margin `h_y`. Its error is at most
 /// `(3.7 + 2 ln K + K/2) 2^-52` for K classes.
-pub(super) fn probability_margin(log_probs: &[f64]) -> f64 {
+#[must_use]
+pub fn probability_margin(log_probs: &[f64]) -> f64 {
     let (mut largest, mut second) = (0.0, 0.0);
     for &log_prob in log_probs {
         let probability = at_least(libm::exp(log_prob), 0.0);

@@ -49,7 +49,7 @@ mod tests;
 pub use bounds::total_variation::discount_total_variation;
 pub use bounds::{anytime, clopper_pearson};
 pub use error::CertificateError;
-pub use mixing_weights::{MixingWeights, WeightRule};
+pub use mixing_weights::{MixingWeights, WeightRule, probability_margin};
 pub use mixture::{LOG_FLOOR, argmax, log_probabilities, log_softmax, mixed_logits};
 pub use numerics::directed_probability::{LowerBound, UpperBound};
 pub use numerics::hit_counts::MAX_VOTES;
@@ -65,7 +65,7 @@ pub use votes::certify::{
     ProbabilityBounds, SmoothedRadius, certify, probability_bounds, radius_of, target_probability,
 };
 pub use votes::decision::{Decision, decide};
-pub use votes::mixture_class::settled_class;
+pub use votes::mixture_class::{ClassIntervals, settled_class};
 pub use votes::prospects::Prospects;
 pub use votes::served_radius::{radius_to_prove, served_radius};
 pub use votes::side_selection::choose_sides;

@@ -12,12 +12,13 @@
 //!   ([`prediction::lipschitz`]).
 //! - `smoothing`: noisy rows, votes and the vote loop of a smoothed model
 //!   ([`smoothing::vote_loop`]).
+//! - `recomputation`: answers from recorded outputs, for any mixture ([`recomputation`]).
 //! - `shadow`: statistics of the predictions that other mixtures would give ([`shadow`]).
 //! - `models`: both models on their executors ([`Engine::load`]).
 //!
 //! The files beside the folders serve requests: they admit a request, predict its inputs from one
 //! row or by votes, and describe what is served. [`VoteReplayer`] draws the votes of a served
-//! certificate again.
+//! certificate again. [`OutputWorker`] computes outputs for an evaluation, without requests.
 
 mod certification_params;
 mod classifier_info;
@@ -30,6 +31,7 @@ mod mixed_classifier;
 mod models;
 mod one_row_prediction;
 mod prediction;
+mod recomputation;
 mod request_predictions;
 mod shadow;
 mod smoothing;
@@ -41,9 +43,17 @@ pub use classifier_info::ClassifierInfo;
 pub use drain_deadline::{DrainDeadline, DrainSignal};
 pub use error::ClassifierError;
 pub use mixed_classifier::MixedClassifier;
-pub use models::{Engine, EngineConfig, LoadChecks, LoadError, ModelError, ModelSummary, OfflineCheck, check_offline};
+pub use models::{
+    DrawnVotes, Engine, EngineConfig, LoadChecks, LoadError, ModelError, ModelSummary, OfflineCheck, OutputConditions,
+    OutputError, OutputWorker, check_offline,
+};
+pub use prediction::evaluated_models::EvaluatedModels;
+pub use recomputation::{
+    RecomputedAnswer, RecordedRows, RecordedVotes, RowsAtTemperature, VoteConditions, VoteProof, VoteReplay,
+    chunk_votes_for,
+};
 pub use request_predictions::RequestPredictions;
 pub use shadow::{MAX_SHADOW_QUEUE_BYTES, RADIUS_BOUNDS, RadiusHistogram, ShadowCounts, ShadowReport, ShadowRow};
-pub use smoothing::NoiseKeyGenerator;
 pub use smoothing::target_radius::{PredictTarget, TargetRadius};
+pub use smoothing::{NoiseKeyGenerator, VoteCounts};
 pub use vote_replay::VoteReplayer;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use super::output::OutputArgs;
-use super::{audit, check_config, client, completions, man_pages, output, serve};
+use super::{audit, check_config, client, completions, evaluate, man_pages, output, recommend, report, serve};
 
 /// Serves and checks classifiers that are both accurate and certifiably robust.
 ///
@@ -29,6 +29,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Check a settings file, and show every setting in force
     CheckConfig(check_config::CheckConfigArgs),
+    /// Run both models over a labelled data set, and record their outputs
+    Evaluate(evaluate::EvaluateArgs),
     /// Classify images, and show a certificate for each
     Predict(client::PredictArgs),
     /// Certify images with your own target radius, votes and failure probability
@@ -39,6 +41,10 @@ enum Command {
     Alpha(client::AlphaArgs),
     /// Show how other mixtures would have answered the live traffic
     Shadow(client::ShadowArgs),
+    /// Choose alpha, fallback_alpha and the temperature from the results of an evaluation
+    Recommend(recommend::RecommendArgs),
+    /// Write a page with the certified accuracy of many mixtures, for a browser
+    Report(report::ReportArgs),
     /// Compute bounds and radii, JSON lines in and out
     Radius(audit::RadiusArgs),
     /// Recompute served certificates from their own counts
@@ -84,11 +90,14 @@ pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Command::Serve(args) => serve::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
         Command::Predict(args) => block_on(client::run_predict(args)),
         Command::Certify(args) => block_on(client::run_certify(args)),
         Command::Info(args) => block_on(client::run_info(args)),
         Command::Alpha(args) => block_on(client::run_alpha(args)),
         Command::Shadow(args) => block_on(client::run_shadow(args)),
+        Command::Recommend(args) => recommend::run(&args),
+        Command::Report(args) => block_on(report::run(args)),
         Command::Radius(args) => audit::run_radius(&args),
         Command::Verify(args) => audit::run_verify(&args),
         Command::Replay(args) => audit::run_replay(&args),

@@ -1,8 +1,11 @@
 //! The commands.
 //!
 //! - [`serve`] and [`check_config`] are for operators.
+//! - [`evaluate`] runs both models over a data set.
 //! - [`client`] holds the commands that send requests to a running server.
+//! - [`recommend`] chooses a mixture from the results of an evaluation.
 //! - [`audit`] holds the commands that check served certificates offline.
+//! - [`report`] writes the page of an evaluation or of a running service.
 //! - [`completions`] and [`man_pages`] are for packagers.
 //!
 //! [`command`] parses the command line and dispatches. [`output`] is the only module that writes to
@@ -13,9 +16,12 @@ mod check_config;
 pub mod client;
 mod command;
 mod completions;
+mod evaluate;
 mod man_pages;
 pub mod output;
 mod progress_bar;
+mod recommend;
+mod report;
 mod serve;
 mod server_runtime;
 mod text_layout;

@@ -18,6 +18,7 @@ Exit codes:
   0    success
   1    an error, an input without a result, or a result that does not hold
   2    wrong usage, or (verify) a certificate that cannot be verified by itself
+  3    (recommend) no setting fits the objective; the nearest one is printed
   130  interrupted (Ctrl-C); what was finished is printed";
 
 /// The width of lines where stdout is no terminal and COLUMNS is not set.

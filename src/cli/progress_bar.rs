@@ -22,13 +22,21 @@ impl DelayedProgressBar {
     #[must_use]
     pub(super) fn new(total: u64, unit: &str) -> Self {
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
-        let style = ProgressStyle::with_template(&format!("{{wide_bar}} {{pos}}/{{len}} {unit}, {{eta}} left"));
+        let style = ProgressStyle::with_template(&format!(
+            "{{wide_bar}} {{pos}}/{{len}} {unit}, {{per_sec}}, {{eta}} left"
+        ));
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Self {
             bar,
             started: Instant::now(),
             is_shown: false,
         }
+    }
+
+    /// Begins after items that were completed earlier, which do not count for the rate.
+    pub(super) fn start_at(&mut self, completed: u64) {
+        self.bar.set_position(completed);
+        self.bar.reset_eta();
     }
 
     /// Sets the number of completed items.

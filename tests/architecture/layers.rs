@@ -12,6 +12,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("telemetry", 6),
     ("rpc", 5),
     ("live", 5),
+    ("evaluation", 5),
     ("classifier", 4),
     ("scheduler", 3),
     ("onnx", 2),

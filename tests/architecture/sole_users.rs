@@ -44,12 +44,14 @@ const SOLE_USERS: &[(&str, &[&str])] = &[
             "cli",
             "telemetry",
             "call",
+            // The time of a part of a run.
+            "evaluation/run",
             "domain/log_throttle",
             "domain/request_timings",
             "onnx/runtime_log",
         ],
     ),
-    ("getrandom", &["cli/serve"]),
+    ("getrandom", &["cli/serve", "cli/evaluate"]),
 ];
 
 /// Returns whether `text` contains a path that starts with the crate `name`.

@@ -33,23 +33,55 @@ pub fn settled_class(
     counts: &[u64],
     votes: u64,
 ) -> Result<Option<usize>, CertificateError> {
-    if counts.is_empty() {
-        return Ok(None);
+    Ok(ClassIntervals::new(counts, votes)?.settled_class(weights, standard_log_probs))
+}
+
+/// The votes of one input, with an interval for each entry of h.
+///
+/// The intervals do not depend on the weights, so an evaluation of many mixtures computes them once.
+#[derive(Debug, Clone)]
+pub struct ClassIntervals {
+    counts: Vec<u64>,
+    votes: u64,
+    intervals: Vec<Interval>,
+}
+
+impl ClassIntervals {
+    /// The intervals for the votes in `counts`, one count for each class, among `votes` votes.
+    ///
+    /// # Errors
+    /// [`CertificateError`] for contradictory counts.
+    pub fn new(counts: &[u64], votes: u64) -> Result<Self, CertificateError> {
+        let intervals = if counts.is_empty() {
+            Vec::new()
+        } else {
+            intervals(counts, votes)?
+        };
+        Ok(Self {
+            counts: counts.to_vec(),
+            votes,
+            intervals,
+        })
     }
-    let intervals = intervals(counts, votes)?;
-    let at_weight = |weight| class_at_weight(weight, standard_log_probs, counts, votes, &intervals);
-    if weights.is_constant() {
-        return Ok(at_weight(weights.alpha()));
+
+    /// The result of [`settled_class`] for these votes.
+    #[must_use]
+    pub fn settled_class(&self, weights: MixingWeights, standard_log_probs: &[f64]) -> Option<usize> {
+        let intervals = &self.intervals[..];
+        let at_weight = |weight| class_at_weight(weight, standard_log_probs, &self.counts, self.votes, intervals);
+        if weights.is_constant() {
+            return at_weight(weights.alpha());
+        }
+        let margin_needed = weights.alpha().margin_needed();
+        let reaching = classes_that_may_reach(margin_needed, intervals);
+        if let [class] = reaching[..]
+            && surely_reaches(class, margin_needed, intervals)
+        {
+            return Some(class);
+        }
+        let fallback_class = at_weight(weights.fallback_alpha());
+        fallback_class.filter(|&fallback| reaching.iter().all(|&class| class == fallback))
     }
-    let margin_needed = weights.alpha().margin_needed();
-    let reaching = classes_that_may_reach(margin_needed, &intervals);
-    if let [class] = reaching[..]
-        && surely_reaches(class, margin_needed, &intervals)
-    {
-        return Ok(Some(class));
-    }
-    let fallback_class = at_weight(weights.fallback_alpha());
-    Ok(fallback_class.filter(|&fallback| reaching.iter().all(|&class| class == fallback)))
 }
 
 /// The interval of one entry of h.

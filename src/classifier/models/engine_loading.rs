@@ -126,7 +126,7 @@ fn warn_about_claimed_guarantee(robust: &Manifest, guarantee_basis: Option<&Just
 
 /// Returns the caveat of each certificate if a model is served that is not a function; empty if
 /// both models are functions.
-fn self_test_caveat(opened: &PerRole<ModelSessions>) -> String {
+pub(super) fn self_test_caveat(opened: &PerRole<ModelSessions>) -> String {
     let findings: Vec<String> = Role::ALL
         .into_iter()
         .filter_map(|role| {

@@ -26,14 +26,9 @@ pub(in crate::classifier) fn complete_certificate<A: Into<Abstention>>(
     spec: &InputSpec,
     abstention: impl FnOnce() -> A,
 ) -> Certificate {
-    // A radius that is NaN or infinite certifies nothing.
-    if certificate.radius.is_finite() && certificate.radius > 0.0 {
+    if let Some(certified) = RadiusLimit::new(spec, certificate.norm).certified(certificate.radius) {
         certificate.status = CertificateStatus::Certified;
-        if let Some(norm) = certificate.norm {
-            let diameter = InputRangeDiameter::new(spec, norm);
-            certificate.whole_range = certificate.radius > diameter.upper_bound;
-            certificate.radius = certificate.radius.min(diameter.lower_bound);
-        }
+        (certificate.radius, certificate.whole_range) = (certified.radius, certified.whole_range);
         if certificate.norm == Some(Norm::L2) && spec.accepts_uint8() {
             // A smoothed model reads integer levels. Every other model reads u / 255 rounded to
             // float32, and the rounding applies to both ends of the distance.
@@ -52,6 +47,46 @@ pub(in crate::classifier) fn complete_certificate<A: Into<Abstention>>(
         certificate.abstention = Some(kind);
     }
     certificate
+}
+
+/// Limits radii to the range of the input.
+pub(in crate::classifier) struct RadiusLimit {
+    /// `None` without a norm: the radius has no limit.
+    diameter: Option<InputRangeDiameter>,
+}
+
+/// A positive and finite radius, limited to the range of the input.
+pub(in crate::classifier) struct CertifiedRadius {
+    pub(in crate::classifier) radius: f64,
+    /// Whether the radius covers every input of the range.
+    pub(in crate::classifier) whole_range: bool,
+}
+
+impl RadiusLimit {
+    /// The limit for inputs of `spec`, in `norm`.
+    pub(in crate::classifier) fn new(spec: &InputSpec, norm: Option<Norm>) -> Self {
+        Self {
+            diameter: norm.map(|norm| InputRangeDiameter::new(spec, norm)),
+        }
+    }
+
+    /// The radius of a certificate whose computed radius is `radius`; `None` if it certifies
+    /// nothing: a radius that is NaN or infinite does not.
+    pub(in crate::classifier) fn certified(&self, radius: f64) -> Option<CertifiedRadius> {
+        if !(radius.is_finite() && radius > 0.0) {
+            return None;
+        }
+        Some(match &self.diameter {
+            Some(diameter) => CertifiedRadius {
+                radius: radius.min(diameter.lower_bound),
+                whole_range: radius > diameter.upper_bound,
+            },
+            None => CertifiedRadius {
+                radius,
+                whole_range: false,
+            },
+        })
+    }
 }
 
 /// The diameter of the box of valid inputs in one norm: the largest distance between two inputs.

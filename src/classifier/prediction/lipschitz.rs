@@ -5,7 +5,8 @@ use super::certificate_completion::complete_certificate;
 use super::robust_prediction::RobustPrediction;
 use super::unavailability::unavailable_reason;
 use crate::certificate::{
-    CertificateError, LogitConstant, Temperature, argmax, log_probabilities, log_softmax, logit_radius, theorem1_radius,
+    Alpha, CertificateError, LogitConstant, Temperature, argmax, log_probabilities, log_softmax, logit_radius,
+    theorem1_radius,
 };
 use crate::domain::{Certificate, CertificateMethod, CertificateStatus, InputSpec, ModelGuarantee, are_probabilities};
 use crate::onnx::OutputKind;
@@ -17,6 +18,58 @@ pub(in crate::classifier) fn log_probs(kind: OutputKind, output: &[f32], tempera
         OutputKind::Logits => log_softmax(output, temperature),
         OutputKind::Probabilities => log_probabilities(output),
     }
+}
+
+/// Whether the constants apply to this output: they were proven for finite rows, and those of
+/// probabilities for rows that sum to 1.
+fn is_valid_row(kind: OutputKind, output: &[f32]) -> bool {
+    output.iter().all(|value| value.is_finite()) && (kind == OutputKind::Logits || are_probabilities(output))
+}
+
+/// Returns the radius of the output of one row, and its theorem. The radius is not limited to the
+/// range of the input yet. Returns `None` if the guarantee is about no row.
+///
+/// # Errors
+/// As for [`certify`].
+pub(in crate::classifier) fn radius_of_row(
+    guarantee: &ModelGuarantee,
+    kind: OutputKind,
+    output: &[f32],
+    alpha: Alpha,
+    temperature: Temperature,
+) -> Result<Option<(f64, CertificateMethod)>, CertificateError> {
+    let is_valid = is_valid_row(kind, output);
+    Ok(match guarantee {
+        ModelGuarantee::LipschitzProbabilities { .. } if !is_valid => Some((0.0, CertificateMethod::Theorem1)),
+        ModelGuarantee::LipschitzLogits { .. } if !is_valid => Some((0.0, CertificateMethod::LogitLipschitz)),
+        ModelGuarantee::LipschitzProbabilities {
+            constants,
+            neighbourhood,
+            error_bound,
+            ..
+        } => {
+            // The mixture clamps the probabilities too. The clamp is 1-Lipschitz, so the constants
+            // also hold for the clamped values.
+            let probabilities: Vec<f64> = output.iter().map(|&p| f64::from(p).clamp(0.0, 1.0)).collect();
+            let radius = theorem1_radius(alpha, &probabilities, constants, *error_bound, *neighbourhood)?;
+            Some((radius, CertificateMethod::Theorem1))
+        }
+        ModelGuarantee::LipschitzLogits {
+            constant,
+            vector_valued,
+            error_bound,
+            ..
+        } => {
+            let constant = if *vector_valued {
+                LogitConstant::Vector(*constant)
+            } else {
+                LogitConstant::PerLogit(*constant)
+            };
+            let radius = logit_radius(alpha, output, temperature, constant, *error_bound)?;
+            Some((radius, CertificateMethod::LogitLipschitz))
+        }
+        ModelGuarantee::None | ModelGuarantee::GaussianSmoothing { .. } => None,
+    })
 }
 
 /// Certifies the output of one row.
@@ -40,45 +93,11 @@ pub(in crate::classifier) fn certify(
     if let Some(reason) = unavailable_reason(guarantee, mixture.weights.alpha()) {
         return Ok(uncertified(Certificate::unavailable(reason)));
     }
-    let (alpha, is_finite) = (mixture.weights.alpha(), output.iter().all(|value| value.is_finite()));
-    // The constants were proven for rows that sum to 1. They do not apply to any other row.
-    let is_valid = is_finite && (kind == OutputKind::Logits || are_probabilities(output));
-    let (radius, method) = match guarantee {
-        ModelGuarantee::LipschitzProbabilities { .. } if !is_valid => (0.0, CertificateMethod::Theorem1),
-        ModelGuarantee::LipschitzLogits { .. } if !is_valid => (0.0, CertificateMethod::LogitLipschitz),
-        ModelGuarantee::LipschitzProbabilities {
-            constants,
-            neighbourhood,
-            error_bound,
-            ..
-        } => {
-            // The mixture clamps the probabilities too. The clamp is 1-Lipschitz, so the constants
-            // also hold for the clamped values.
-            let probabilities: Vec<f64> = output.iter().map(|&p| f64::from(p).clamp(0.0, 1.0)).collect();
-            let radius = theorem1_radius(alpha, &probabilities, constants, *error_bound, *neighbourhood)?;
-            (radius, CertificateMethod::Theorem1)
-        }
-        ModelGuarantee::LipschitzLogits {
-            constant,
-            vector_valued,
-            error_bound,
-            ..
-        } => {
-            let constant = if *vector_valued {
-                LogitConstant::Vector(*constant)
-            } else {
-                LogitConstant::PerLogit(*constant)
-            };
-            (
-                logit_radius(alpha, output, mixture.robust_temperature, constant, *error_bound)?,
-                CertificateMethod::LogitLipschitz,
-            )
-        }
-        ModelGuarantee::None | ModelGuarantee::GaussianSmoothing { .. } => {
-            return Ok(uncertified(Certificate::unavailable(
-                "the robust model has no Lipschitz proof",
-            )));
-        }
+    let alpha = mixture.weights.alpha();
+    let Some((radius, method)) = radius_of_row(guarantee, kind, output, alpha, mixture.robust_temperature)? else {
+        return Ok(uncertified(Certificate::unavailable(
+            "the robust model has no Lipschitz proof",
+        )));
     };
     let certificate = Certificate {
         status: CertificateStatus::Abstained,
@@ -88,7 +107,8 @@ pub(in crate::classifier) fn certify(
         ..Certificate::unavailable("")
     };
     let certificate = complete_certificate(certificate, spec, || {
-        if is_valid {
+        let is_finite = output.iter().all(|value| value.is_finite());
+        if is_valid_row(kind, output) {
             format!(
                 "the robust model's margin does not exceed (1 - alpha) / alpha = {:.4}",
                 alpha.margin_needed()
@@ -113,7 +133,7 @@ pub(in crate::classifier) fn certify(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::certificate::{Alpha, MixingWeights};
+    use crate::certificate::MixingWeights;
     use crate::domain::Norm;
 
     fn certified(output: &[f32]) -> Certificate {

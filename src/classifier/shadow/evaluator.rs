@@ -2,27 +2,13 @@
 
 use super::recorded_outputs::{RecordedOutputs, VoteObservation};
 use super::shadow_prediction::{ServedPrediction, ShadowPrediction};
-use crate::certificate::{
-    Alpha, CertificateError, SmoothingPlan, Temperature, VoteRule, radius_to_prove, served_radius,
-};
-use crate::classifier::prediction::lipschitz;
-use crate::classifier::prediction::mixing::mix;
+use crate::certificate::{Alpha, CertificateError, SmoothingPlan, VoteRule, radius_to_prove, served_radius};
+use crate::classifier::prediction::evaluated_models::EvaluatedModels;
 use crate::classifier::prediction::unavailability::unavailable_reason;
 use crate::classifier::smoothing::class_choice::class_of_mixture;
 use crate::classifier::smoothing::target_radius::target_of_candidate;
-use crate::domain::{InputSpec, ModelGuarantee, PerRole, StopReason};
-use crate::onnx::OutputKind;
+use crate::domain::StopReason;
 use crate::settings::MixtureSettings;
-
-/// The properties of the models that an evaluation needs. They are a copy, because the models may
-/// be replaced while observations wait.
-pub(in crate::classifier) struct EvaluatedModels {
-    /// The guarantee of the robust model.
-    pub(in crate::classifier) guarantee: ModelGuarantee,
-    pub(in crate::classifier) output_kinds: PerRole<OutputKind>,
-    pub(in crate::classifier) spec: InputSpec,
-    pub(in crate::classifier) classes: usize,
-}
 
 /// The predictions for one input: the served one, and one for each candidate in their order.
 type EvaluatedInput = (ServedPrediction, Vec<ShadowPrediction>);
@@ -86,15 +72,7 @@ impl Evaluator {
         robust: &[f32],
         candidate: &MixtureSettings,
     ) -> Result<ShadowPrediction, CertificateError> {
-        let EvaluatedModels {
-            guarantee,
-            output_kinds,
-            spec,
-            ..
-        } = &self.models;
-        let standard = lipschitz::log_probs(output_kinds.standard, standard, Temperature::ONE);
-        let robust = lipschitz::certify(guarantee, output_kinds.robust, robust, spec, candidate)?;
-        let prediction = mix(candidate.weights, standard, robust);
+        let prediction = self.models.predict_from_rows(standard, robust, candidate)?;
         Ok(ServedPrediction::new(&prediction).as_shadow())
     }
 
@@ -173,6 +151,8 @@ fn rule_of_candidate(votes: &VoteObservation, alpha: Alpha) -> Result<VoteRule, 
 impl Evaluator {
     /// An evaluator for two classes and a robust model without a guarantee.
     pub(super) fn example(candidates: Vec<MixtureSettings>) -> Self {
+        use crate::domain::{InputSpec, ModelGuarantee, PerRole};
+        use crate::onnx::OutputKind;
         let models = EvaluatedModels {
             guarantee: ModelGuarantee::None,
             output_kinds: PerRole::of(|_| OutputKind::Probabilities),

@@ -24,7 +24,6 @@ mod shadow_prediction;
 mod shadow_report;
 
 pub use evaluation_worker::MAX_SHADOW_QUEUE_BYTES;
-pub(in crate::classifier) use evaluator::EvaluatedModels;
 pub use radius_histogram::{RADIUS_BOUNDS, RadiusHistogram};
 pub(in crate::classifier) use recorders::{Recorder, Recorders};
 pub use shadow_counts::ShadowCounts;

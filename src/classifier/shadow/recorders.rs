@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::counting_window::{CountingWindow, WindowConfig};
 use super::evaluation_worker::EvaluationWorker;
-use super::evaluator::{EvaluatedModels, Evaluator};
+use super::evaluator::Evaluator;
 use super::recorded_outputs::{RecordedOutputs, VoteObservation};
 use super::shadow_prediction::ServedPrediction;
 use super::shadow_report::ShadowReport;
 use crate::certificate::VoteRule;
+use crate::classifier::prediction::evaluated_models::EvaluatedModels;
 use crate::classifier::smoothing::target_radius::TargetRadius;
 use crate::classifier::smoothing::vote_trace::VoteTrace;
 use crate::domain::{PerRole, Prediction, Violations};

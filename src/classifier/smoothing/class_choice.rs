@@ -6,7 +6,7 @@ use crate::domain::{CertificateStatus, ClassSource, Prediction};
 
 /// The most votes, selection votes included, that the class of an input may take where no input can
 /// be certified.
-pub(super) const MAX_CLASS_VOTES: u64 = 64;
+pub(in crate::classifier) const MAX_CLASS_VOTES: u64 = 64;
 
 /// Appended to the reason of an answer whose class is that of the standard model.
 const STANDARD_MODEL_NOTE: &str =

@@ -15,3 +15,4 @@ pub(in crate::classifier) mod vote_loop;
 pub(in crate::classifier) mod vote_trace;
 
 pub use noise_key_generator::NoiseKeyGenerator;
+pub use vote_counts::VoteCounts;

@@ -49,7 +49,7 @@ pub(super) fn log_vote_shares(counts: &VoteCounts) -> Vec<f64> {
 /// # Errors
 /// Returns the errors of the mathematics. The same votes were certified before, so none is
 /// expected.
-pub(super) fn prediction_from_votes(
+pub(in crate::classifier) fn prediction_from_votes(
     counts: &VoteCounts,
     class: usize,
     plan: &SmoothingPlan,
@@ -97,7 +97,7 @@ pub(super) fn prediction_from_votes(
 
 /// Returns the prediction when the votes stop before the selection votes choose a class: at the
 /// deadline, or where no input can be certified.
-pub(super) fn prediction_without_selection(
+pub(in crate::classifier) fn prediction_without_selection(
     counts: &VoteCounts,
     context: &CertificateContext,
     stop_reason: StopReason,

@@ -5,7 +5,7 @@ use crate::certificate::Tally;
 
 /// The votes of one input so far.
 #[derive(Debug, Clone)]
-pub(in crate::classifier) struct VoteCounts {
+pub struct VoteCounts {
     selection_votes: u64,
     drawn: u64,
     selection: Vec<u64>,
@@ -13,7 +13,9 @@ pub(in crate::classifier) struct VoteCounts {
 }
 
 impl VoteCounts {
-    pub(in crate::classifier) fn new(classes: usize, selection_votes: u64) -> Self {
+    /// Counts votes for `classes` classes. The first `selection_votes` choose the class.
+    #[must_use]
+    pub fn new(classes: usize, selection_votes: u64) -> Self {
         Self {
             selection_votes,
             drawn: 0,
@@ -23,7 +25,7 @@ impl VoteCounts {
     }
 
     /// Counts the next vote. A vote of `None` counts for no class: a row with a NaN casts it.
-    pub(in crate::classifier) fn add(&mut self, vote: Option<usize>) {
+    pub fn add(&mut self, vote: Option<usize>) {
         let counts = if self.drawn < self.selection_votes {
             &mut self.selection
         } else {
@@ -36,40 +38,47 @@ impl VoteCounts {
     }
 
     /// The number of counted votes: selection votes and estimation votes.
-    pub(in crate::classifier) fn drawn(&self) -> u64 {
+    #[must_use]
+    pub fn drawn(&self) -> u64 {
         self.drawn
     }
 
     /// The number of counted estimation votes.
-    pub(in crate::classifier) fn estimation_votes(&self) -> u64 {
+    #[must_use]
+    pub fn estimation_votes(&self) -> u64 {
         self.drawn.saturating_sub(self.selection_votes)
     }
 
     /// Returns the class that the selection votes chose: the most frequent class, and the first of
     /// equally frequent classes. Returns `None` until all selection votes are counted.
-    pub(in crate::classifier) fn selected_class(&self) -> Option<usize> {
+    #[must_use]
+    pub fn selected_class(&self) -> Option<usize> {
         (self.drawn >= self.selection_votes).then(|| most_frequent(&self.selection))
     }
 
     /// The tally of the selection votes for `class`.
-    pub(in crate::classifier) fn selection_tally(&self, class: usize) -> Tally {
+    #[must_use]
+    pub fn selection_tally(&self, class: usize) -> Tally {
         tally(&self.selection, class, self.drawn.min(self.selection_votes))
     }
 
     /// The tally of the estimation votes for `class`.
-    pub(in crate::classifier) fn estimation_tally(&self, class: usize) -> Tally {
+    #[must_use]
+    pub fn estimation_tally(&self, class: usize) -> Tally {
         tally(&self.estimation, class, self.estimation_votes())
     }
 
     /// The votes of both kinds for each class.
-    pub(in crate::classifier) fn all(&self) -> Vec<u64> {
+    #[must_use]
+    pub fn all(&self) -> Vec<u64> {
         let pairs = self.selection.iter().zip(&self.estimation);
         pairs.map(|(selection, estimation)| selection + estimation).collect()
     }
 
     /// The share of each class in the votes of both kinds. Only a certificate must leave the
     /// selection votes out.
-    pub(in crate::classifier) fn shares(&self) -> Vec<f64> {
+    #[must_use]
+    pub fn shares(&self) -> Vec<f64> {
         #[expect(clippy::cast_precision_loss, reason = "votes stay far below 2^53")]
         let share = |count: u64| count as f64 / self.drawn.max(1) as f64;
         self.all().into_iter().map(share).collect()

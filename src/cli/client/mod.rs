@@ -1,6 +1,6 @@
 //! The clients of a running server: `certimix predict`, `certify`, `info`, `alpha` and `shadow`.
 //!
-//! Each command has a folder. The steps that commands share have folders too, in the order in which
+//! Each command has a folder; [`live_report()`] is for `certimix report --live`. The steps that commands share have folders too, in the order in which
 //! a command uses them:
 //!
 //! 1. [`connection`] connects to the server, with TLS and tokens, and explains the server's errors.
@@ -15,6 +15,7 @@ mod connection;
 mod inference_args;
 mod info;
 mod input;
+mod live_report;
 mod predict;
 mod requests;
 mod results;
@@ -28,6 +29,7 @@ pub use info::{InfoArgs, run as run_info};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use input::fuzzing::client_inputs;
 pub use input::{AcceptedInput, Conversions, ModelInput, read_file};
+pub use live_report::live_report;
 pub use predict::{PredictArgs, run as run_predict};
 pub use results::{CertificateRecord, PredictionRecord, ProvenanceRecord};
 pub use shadow::{ShadowArgs, run as run_shadow};

@@ -12,6 +12,7 @@ Examples:
   certimix alpha get
   certimix alpha set 0.8 --config config/cifar10.toml
   certimix alpha set 0.8 --fallback-alpha 0 --config config/cifar10.toml
+  certimix alpha set 0.8 --robust-temperature 0.05 --config config/cifar10.toml
   certimix alpha set 0.8 --config /etc/certimix/certimix.toml --address 10.0.0.7:50051
 
 alpha is the weight of the robust model in the mixture. A larger alpha makes predictions more robust and less accurate. At \

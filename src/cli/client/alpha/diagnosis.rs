@@ -72,6 +72,7 @@ mod tests {
 
     fn served(alpha: f64, target_alpha: f64, file_sha256: String) -> ServedAlpha {
         ServedAlpha {
+            robust_temperature: 1.0,
             alpha,
             fallback_alpha: None,
             limits: None,

@@ -14,6 +14,8 @@ pub(super) struct ServedAlpha {
     pub alpha: f64,
     /// The `fallback_alpha` in force. Older servers have none.
     pub fallback_alpha: Option<f64>,
+    /// The temperature of the robust model in force.
+    pub robust_temperature: f64,
     /// The revision of the configuration in force.
     pub revision: String,
     /// The largest radius that the server can prove; 0 if unknown.
@@ -34,6 +36,7 @@ impl From<GetModelInfoResponse> for ServedAlpha {
         Self {
             alpha: provenance.alpha,
             fallback_alpha: provenance.fallback_alpha,
+            robust_temperature: provenance.robust_temperature,
             revision: provenance.config_revision,
             largest_radius: info.largest_possible_radius,
             norm: match info.norm {

@@ -10,7 +10,7 @@ use super::diagnosis::check_effect;
 use super::replacement::{Replacement, replace};
 use super::served_alpha::{ServedAlpha, is_same};
 use super::settings_file::{SettingsFile, SettingsText};
-use crate::certificate::Alpha;
+use crate::certificate::{Alpha, Temperature};
 use crate::cli::client::connection::error_messages::violation_lines;
 use crate::cli::client::connection::{ConnectionArgs, ServerConnection};
 use crate::cli::{output, progress_bar};
@@ -24,6 +24,10 @@ pub(super) struct SetArgs {
     /// Also set the weight for inputs on which nothing can be certified, from 0 to alpha
     #[arg(long, value_name = "WEIGHT")]
     fallback_alpha: Option<f64>,
+
+    /// Also set the temperature of the robust model, from 1e-6 to 1e6
+    #[arg(long, value_name = "T")]
+    robust_temperature: Option<f64>,
 
     /// The server's settings file
     #[arg(long, value_name = "FILE", env = "CERTIMIX_CONFIG")]
@@ -60,7 +64,11 @@ pub(super) async fn set(args: SetArgs) -> anyhow::Result<()> {
     let alpha = Alpha::new(args.alpha)?;
     let file = SettingsFile::open(&args.config)?;
     let fallback_alpha = args.fallback_alpha.map(Alpha::new).transpose()?;
-    let edited = file.with_alpha(alpha, fallback_alpha)?;
+    let temperature = args.robust_temperature.map(Temperature::new).transpose()?;
+    let mut edited = file.with_alpha(alpha, fallback_alpha)?;
+    if let Some(temperature) = temperature {
+        edited = file.with_temperature(&edited, temperature)?;
+    }
     if !alpha.can_certify() {
         output::note("warning: at alpha 0.5 and below nothing can be certified");
     }
@@ -91,6 +99,7 @@ pub(super) async fn set(args: SetArgs) -> anyhow::Result<()> {
         edited: &edited,
         alpha: alpha.get(),
         fallback_alpha: fallback_alpha.map(Alpha::get),
+        robust_temperature: temperature.map(Temperature::get),
     };
     match change.wait(args.timeout.into()).await {
         Ok(after) => ChangeReport { before, after, shadow }.print(args.json),
@@ -178,6 +187,8 @@ struct PendingChange<'a> {
     alpha: f64,
     /// `None` if the command does not change it.
     fallback_alpha: Option<f64>,
+    /// `None` if the command does not change it.
+    robust_temperature: Option<f64>,
 }
 
 impl PendingChange<'_> {
@@ -206,6 +217,15 @@ impl PendingChange<'_> {
                     served.alpha
                 )));
             }
+            if let Some(temperature) = self.robust_temperature.filter(|_| is_loaded)
+                && !is_same(served.robust_temperature, temperature)
+            {
+                return Err(WaitError::Other(anyhow::anyhow!(
+                    "the server has loaded the file, but uses the temperature {}: its environment variable \
+                     CERTIMIX__MIXTURE__ROBUST_TEMPERATURE overrides mixture.robust_temperature",
+                    served.robust_temperature
+                )));
+            }
             // The server may have read another change, although the file has the text again.
             if !self.file.has(self.edited) || self.before.has_another(&served, &sha256) {
                 return Err(WaitError::Superseded(Box::new(served)));
@@ -224,7 +244,10 @@ impl PendingChange<'_> {
     /// Whether the server uses the new weights.
     fn is_in_force(&self, served: &ServedAlpha) -> bool {
         let has_fallback = |weight| served.fallback_alpha.is_some_and(|served| is_same(served, weight));
-        is_same(served.alpha, self.alpha) && self.fallback_alpha.is_none_or(has_fallback)
+        let has_temperature = |temperature| is_same(served.robust_temperature, temperature);
+        is_same(served.alpha, self.alpha)
+            && self.fallback_alpha.is_none_or(has_fallback)
+            && self.robust_temperature.is_none_or(has_temperature)
     }
 
     /// The result of a wait that does not see the new alpha: the server is on a ramp, or it has not

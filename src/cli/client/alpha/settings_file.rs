@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use toml_edit::{DocumentMut, Item, Value};
 
-use crate::certificate::Alpha;
+use crate::certificate::{Alpha, Temperature};
 use crate::settings::{self, ConfigFileKind, Settings, SettingsSource, read_config_text, toml_error_text};
 
 /// The name of Kubernetes' symlink to the newest version of a ConfigMap.
@@ -89,17 +89,28 @@ impl SettingsFile {
 
     /// The text with another `mixture.alpha`, and another `mixture.fallback_alpha` if one is given.
     pub(super) fn with_alpha(&self, alpha: Alpha, fallback_alpha: Option<Alpha>) -> anyhow::Result<SettingsText> {
-        let mut text = self.with_mixture_value(&self.text, "alpha", alpha)?;
+        let mut text = self.with_mixture_value(&self.text, "alpha", alpha.get())?;
         if let Some(fallback_alpha) = fallback_alpha {
-            text = self.with_mixture_value(&text, "fallback_alpha", fallback_alpha)?;
+            text = self.with_mixture_value(&text, "fallback_alpha", fallback_alpha.get())?;
         }
         // A smaller alpha may leave fallback_alpha above it.
         self.check(&text, &["mixture.alpha", "mixture.fallback_alpha"])?;
         Ok(text)
     }
 
+    /// `text` with another `mixture.robust_temperature`.
+    pub(super) fn with_temperature(
+        &self,
+        text: &SettingsText,
+        temperature: Temperature,
+    ) -> anyhow::Result<SettingsText> {
+        let text = self.with_mixture_value(text, "robust_temperature", temperature.get())?;
+        self.check(&text, &["mixture.robust_temperature"])?;
+        Ok(text)
+    }
+
     /// `text` with another value of the key `name` of `[mixture]`.
-    fn with_mixture_value(&self, text: &SettingsText, name: &str, weight: Alpha) -> anyhow::Result<SettingsText> {
+    fn with_mixture_value(&self, text: &SettingsText, name: &str, value: f64) -> anyhow::Result<SettingsText> {
         let message = || format!("{} is not valid TOML", self.given_path.display());
         // The parser of the document quotes the line, which may hold a secret.
         toml::de::DeTable::parse(&text.0)
@@ -110,7 +121,7 @@ impl SettingsFile {
         let Some(mixture) = mixture.as_table_like_mut() else {
             bail!("{}: mixture: expected a table", self.given_path.display());
         };
-        let mut value = Value::from(weight.get());
+        let mut value = Value::from(value);
         // Keeps the white space and the comment around the old value.
         if let Some(old) = mixture.get(name).and_then(Item::as_value) {
             *value.decor_mut() = old.decor().clone();
@@ -177,6 +188,20 @@ mod tests {
         for (before, after) in cases {
             assert_eq!(with_alpha(before, 0.5)?, after);
         }
+        Ok(())
+    }
+
+    #[test]
+    fn the_temperature_changes_beside_alpha() -> anyhow::Result<()> {
+        let (_directory, file) = open("[mixture]\nalpha = 0.76\nrobust_temperature = 1 # T\n")?;
+        let edited = file.with_alpha(Alpha::new(0.8)?, None)?;
+        let edited = file.with_temperature(&edited, Temperature::new(0.05)?)?;
+        assert_eq!(edited.0, "[mixture]\nalpha = 0.8\nrobust_temperature = 0.05 # T\n");
+        let error = file
+            .with_temperature(&edited, Temperature::new(1e9)?)
+            .err()
+            .map(|error| error.to_string());
+        assert!(error.is_some_and(|error| error.contains("mixture.robust_temperature")));
         Ok(())
     }
 

@@ -1,33 +1,8 @@
 //! The changes that the client makes to an image before it sends it.
 
 use crate::cli::text_layout::count_of;
-
-/// The orientation of an image whose pixels are stored as they are seen, in the numbers of Exif.
-const UPRIGHT: u8 = 1;
-
-/// The changes to one image. A certificate is about the values after the changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Conversions {
-    /// Width and height before the image was resized.
-    pub resized_from: Option<(u32, u32)>,
-    /// The Exif orientation that was applied, 1 to 8; 1 where nothing was turned.
-    pub exif_orientation: u8,
-    /// The grey value was repeated in each colour channel.
-    pub grey_to_colour: bool,
-    /// The opaque alpha channel was dropped.
-    pub alpha_dropped: bool,
-}
-
-impl Default for Conversions {
-    fn default() -> Self {
-        Self {
-            resized_from: None,
-            exif_orientation: UPRIGHT,
-            grey_to_colour: false,
-            alpha_dropped: false,
-        }
-    }
-}
+pub use crate::evaluation::ImageConversions as Conversions;
+use crate::evaluation::UPRIGHT;
 
 /// Counts conversions, so that each kind is reported once.
 #[derive(Debug, Default)]

@@ -8,7 +8,9 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 
 use super::model_input::{AcceptedInput, ModelInput};
-use super::{image, npy};
+use super::npy;
+use crate::evaluation::{decode_image, is_image};
+use crate::rpc::proto::DataType;
 
 /// The extensions of the files that are read from a directory, in lower case.
 const EXTENSIONS: [&str; 6] = ["bmp", "jpeg", "jpg", "npy", "png", "webp"];
@@ -61,7 +63,7 @@ fn read_all(mut content: impl Read) -> anyhow::Result<Vec<u8>> {
     content.by_ref().take(MAGIC_BYTES).read_to_end(&mut bytes)?;
     let most = if npy::is_npy(&bytes) {
         MAX_ARRAY_BYTES
-    } else if image::is_image(&bytes) {
+    } else if is_image(&bytes) {
         MAX_IMAGE_BYTES
     } else {
         return Ok(bytes);
@@ -81,10 +83,17 @@ pub(super) fn parse(bytes: Vec<u8>, name: &str, spec: &AcceptedInput, resize: bo
     if npy::is_npy(&bytes) {
         return npy::read_npy(&bytes, name, spec);
     }
-    let Some(image) = image::decode(Cursor::new(bytes))? else {
+    let Some(image) = decode_image(Cursor::new(bytes))? else {
         bail!("is none of PNG, JPEG, WebP, BMP and .npy, which this command reads by their content");
     };
-    Ok(vec![image.into_input(name, spec, resize)?])
+    let (data, conversions) = image.into_bytes(&spec.image(), resize)?;
+    Ok(vec![ModelInput {
+        name: name.to_owned(),
+        dtype: DataType::Uint8,
+        shape: spec.shape.iter().filter_map(|&side| i64::try_from(side).ok()).collect(),
+        data,
+        conversions,
+    }])
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Converts files into inputs of the served model.
 //!
 //! [`sources`] finds the files that the arguments name. [`input_reader`] reads them ahead of the
-//! requests. [`files`] selects the reader by the content: [`image`] for PNG, JPEG, WebP and BMP,
+//! requests. [`files`] selects the reader by the content: the image decoder of the data sets for PNG, JPEG, WebP and BMP,
 //! [`npy`] for NumPy arrays. Both produce [`model_input`]s, with the [`conversions`] that an image
 //! needed. [`true_classes`] finds the true class of an input where it is known.
 
@@ -9,7 +9,6 @@ mod conversions;
 mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
-mod image;
 mod input_reader;
 mod model_input;
 mod npy;

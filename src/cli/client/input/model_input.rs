@@ -5,6 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::conversions::Conversions;
 use crate::domain::hex;
+use crate::evaluation::AcceptedImage;
 use crate::rpc::proto::{DataType, InputInfo};
 
 /// The inputs that the model accepts.
@@ -29,6 +30,16 @@ impl AcceptedInput {
             accepts_uint8: true,
             low: 0.0,
             high: 1.0,
+        }
+    }
+
+    /// The images that the model accepts.
+    pub(super) fn image(&self) -> AcceptedImage<'_> {
+        AcceptedImage {
+            shape: &self.shape,
+            accepts_uint8: self.accepts_uint8,
+            low: self.low,
+            high: self.high,
         }
     }
 

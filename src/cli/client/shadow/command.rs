@@ -12,7 +12,7 @@ use crate::cli::progress_bar;
 use crate::rpc::proto::{GetShadowReportRequest, GetShadowReportResponse};
 
 /// Printed where the server has no candidates.
-const NO_CANDIDATES: &str = "\
+pub(in crate::cli::client) const NO_CANDIDATES: &str = "\
 the server has no shadow candidates: set mixture.shadow_candidates in its
 settings file, such as
   [mixture]
@@ -180,7 +180,10 @@ async fn follow(connection: &ServerConnection, interval: Duration, show: impl Fn
     }
 }
 
-async fn shadow_report(connection: &ServerConnection) -> anyhow::Result<GetShadowReportResponse> {
+/// Calls `GetShadowReport`.
+pub(in crate::cli::client) async fn shadow_report(
+    connection: &ServerConnection,
+) -> anyhow::Result<GetShadowReportResponse> {
     let request = connection.request(GetShadowReportRequest {});
     let response = connection.client.clone().get_shadow_report(request).await;
     Ok(response

@@ -8,4 +8,5 @@ mod json;
 pub(in crate::cli::client) mod row_text;
 mod table;
 
+pub(super) use command::{NO_CANDIDATES, shadow_report};
 pub use command::{ShadowArgs, run};

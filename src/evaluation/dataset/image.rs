@@ -12,12 +12,48 @@ use image::imageops::FilterType;
 use image::metadata::Orientation;
 use image::{DynamicImage, GenericImageView as _, ImageDecoder as _, ImageReader};
 
-use super::conversions::Conversions;
-use super::model_input::{AcceptedInput, ModelInput};
-use crate::rpc::proto::DataType;
+/// The images that a model accepts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AcceptedImage<'a> {
+    /// The shape of one input, without N.
+    pub shape: &'a [usize],
+    /// Whether the model accepts bytes u, which stand for u / 255.
+    pub accepts_uint8: bool,
+    /// The smallest value.
+    pub low: f64,
+    /// The largest value.
+    pub high: f64,
+}
+
+/// The Exif orientation of an image whose pixels are stored as they are seen.
+pub const UPRIGHT: u8 = 1;
+
+/// The changes to one image. A certificate is about the values after the changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageConversions {
+    /// Width and height before the image was resized.
+    pub resized_from: Option<(u32, u32)>,
+    /// The Exif orientation that was applied, 1 to 8; 1 where nothing was turned.
+    pub exif_orientation: u8,
+    /// The grey value was repeated in each colour channel.
+    pub grey_to_colour: bool,
+    /// The opaque alpha channel was dropped.
+    pub alpha_dropped: bool,
+}
+
+impl Default for ImageConversions {
+    fn default() -> Self {
+        Self {
+            resized_from: None,
+            exif_orientation: UPRIGHT,
+            grey_to_colour: false,
+            alpha_dropped: false,
+        }
+    }
+}
 
 /// A decoded image, and the orientation in which people see it.
-pub(super) struct DecodedImage {
+pub struct DecodedImage {
     stored: DynamicImage,
     orientation: Orientation,
 }
@@ -26,7 +62,8 @@ pub(super) struct DecodedImage {
 const MAX_DECODED_BYTES: u64 = 512 << 20;
 
 /// Whether content that begins with `bytes` is an image that [`decode`] reads.
-pub(super) fn is_image(bytes: &[u8]) -> bool {
+#[must_use]
+pub fn is_image(bytes: &[u8]) -> bool {
     image::guess_format(bytes).is_ok_and(|format| format.reading_enabled())
 }
 
@@ -34,7 +71,7 @@ pub(super) fn is_image(bytes: &[u8]) -> bool {
 ///
 /// # Errors
 /// When the image is damaged or larger than the decoder's limits.
-pub(super) fn decode(content: impl BufRead + Seek) -> anyhow::Result<Option<DecodedImage>> {
+pub fn decode(content: impl BufRead + Seek) -> anyhow::Result<Option<DecodedImage>> {
     // The content decides the format: a JPEG named .png is read.
     let reader = ImageReader::new(content).with_guessed_format()?;
     if !reader.format().is_some_and(|format| format.reading_enabled()) {
@@ -51,28 +88,22 @@ pub(super) fn decode(content: impl BufRead + Seek) -> anyhow::Result<Option<Deco
 }
 
 impl DecodedImage {
-    /// One uint8 input of the model.
+    /// Row-major bytes of one input of the model, and the changes.
     ///
     /// # Errors
     /// When the image does not fit the model.
-    pub(super) fn into_input(self, name: &str, spec: &AcceptedInput, resize: bool) -> anyhow::Result<ModelInput> {
+    pub fn into_bytes(self, accepted: &AcceptedImage<'_>, resize: bool) -> anyhow::Result<(Vec<u8>, ImageConversions)> {
         let mut image = self.stored;
         image.apply_orientation(self.orientation);
-        let (data, mut conversions) = convert(image, spec, resize)?;
+        let (data, mut conversions) = convert(image, accepted, resize)?;
         conversions.exif_orientation = self.orientation.to_exif();
-        Ok(ModelInput {
-            name: name.to_owned(),
-            dtype: DataType::Uint8,
-            shape: spec.shape.iter().filter_map(|&side| i64::try_from(side).ok()).collect(),
-            data,
-            conversions,
-        })
+        Ok((data, conversions))
     }
 }
 
 /// Converts an upright image to channels-first bytes of the model's size.
-fn convert(image: DynamicImage, spec: &AcceptedInput, resize: bool) -> anyhow::Result<(Vec<u8>, Conversions)> {
-    let &[channels @ (1 | 3), height, width] = spec.shape.as_slice() else {
+fn convert(image: DynamicImage, spec: &AcceptedImage<'_>, resize: bool) -> anyhow::Result<(Vec<u8>, ImageConversions)> {
+    let &[channels @ (1 | 3), height, width] = spec.shape else {
         bail!(
             "is an image, but the model's inputs have the shape {:?}: use a .npy file",
             spec.shape
@@ -99,10 +130,10 @@ fn convert(image: DynamicImage, spec: &AcceptedInput, resize: bool) -> anyhow::R
     if has_transparency(&image) {
         bail!("has transparent pixels: flatten it onto a background first");
     }
-    let mut conversions = Conversions {
+    let mut conversions = ImageConversions {
         grey_to_colour: channels == 3 && !image.color().has_color(),
         alpha_dropped: image.color().has_alpha(),
-        ..Conversions::default()
+        ..ImageConversions::default()
     };
     let image = fit_to_size(image, (width, height), resize, &mut conversions)?;
     if channels == 1 {
@@ -135,7 +166,7 @@ fn fit_to_size(
     image: DynamicImage,
     (width, height): (usize, usize),
     resize: bool,
-    conversions: &mut Conversions,
+    conversions: &mut ImageConversions,
 ) -> anyhow::Result<DynamicImage> {
     let (expected_width, expected_height) = (u32::try_from(width)?, u32::try_from(height)?);
     if image.dimensions() == (expected_width, expected_height) {
@@ -156,6 +187,16 @@ mod tests {
     use super::*;
     use image::{GrayImage, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 
+    /// A model that accepts bytes in this shape.
+    fn of_unit_range(shape: &[usize]) -> AcceptedImage<'_> {
+        AcceptedImage {
+            shape,
+            accepts_uint8: true,
+            low: 0.0,
+            high: 1.0,
+        }
+    }
+
     /// An image 2 pixels wide and 1 pixel high.
     fn two_pixels() -> DynamicImage {
         RgbImage::from_fn(2, 1, |x, _| if x == 0 { Rgb([1, 2, 3]) } else { Rgb([4, 5, 6]) }).into()
@@ -168,8 +209,8 @@ mod tests {
     #[test]
     fn channels_come_first() -> anyhow::Result<()> {
         assert_eq!(
-            convert(two_pixels(), &AcceptedInput::of_unit_range(&[3, 1, 2]), false)?,
-            (vec![1, 4, 2, 5, 3, 6], Conversions::default())
+            convert(two_pixels(), &of_unit_range(&[3, 1, 2]), false)?,
+            (vec![1, 4, 2, 5, 3, 6], ImageConversions::default())
         );
         Ok(())
     }
@@ -177,49 +218,36 @@ mod tests {
     #[test]
     fn grey_images_fit_one_and_three_channels() -> anyhow::Result<()> {
         let grey: DynamicImage = GrayImage::from_pixel(1, 1, Luma([7])).into();
-        assert_eq!(
-            convert(grey.clone(), &AcceptedInput::of_unit_range(&[3, 1, 1]), false)?.0,
-            [7, 7, 7]
-        );
-        assert_eq!(convert(grey, &AcceptedInput::of_unit_range(&[1, 1, 1]), false)?.0, [7]);
+        assert_eq!(convert(grey.clone(), &of_unit_range(&[3, 1, 1]), false)?.0, [7, 7, 7]);
+        assert_eq!(convert(grey, &of_unit_range(&[1, 1, 1]), false)?.0, [7]);
         let white: DynamicImage = RgbImage::from_pixel(1, 1, Rgb([255; 3])).into();
-        assert_eq!(
-            convert(white, &AcceptedInput::of_unit_range(&[1, 1, 1]), false)?.0,
-            [255]
-        );
+        assert_eq!(convert(white, &of_unit_range(&[1, 1, 1]), false)?.0, [255]);
         Ok(())
     }
 
     #[test]
     fn images_that_need_a_conversion_are_rejected() -> anyhow::Result<()> {
         let deep: DynamicImage = image::ImageBuffer::<Luma<u16>, _>::from_pixel(1, 1, Luma([700])).into();
-        let text = message(convert(deep, &AcceptedInput::of_unit_range(&[3, 1, 1]), false));
+        let text = message(convert(deep, &of_unit_range(&[3, 1, 1]), false));
         assert!(text.contains("16 bits"), "{text}");
-        let text = message(convert(two_pixels(), &AcceptedInput::of_unit_range(&[1, 1, 2]), false));
+        let text = message(convert(two_pixels(), &of_unit_range(&[1, 1, 2]), false));
         assert!(text.contains("grey"), "{text}");
         // Grey stored as colours keeps its value, whatever the weights of the conversion.
         for value in 0..=255 {
             let grey: DynamicImage = RgbImage::from_pixel(1, 1, Rgb([value; 3])).into();
-            assert_eq!(
-                convert(grey, &AcceptedInput::of_unit_range(&[1, 1, 1]), false)?.0,
-                [value]
-            );
+            assert_eq!(convert(grey, &of_unit_range(&[1, 1, 1]), false)?.0, [value]);
         }
         Ok(())
     }
 
     #[test]
     fn an_image_is_resized_on_request_only() -> anyhow::Result<()> {
-        let text = message(convert(
-            two_pixels(),
-            &AcceptedInput::of_unit_range(&[3, 32, 32]),
-            false,
-        ));
+        let text = message(convert(two_pixels(), &of_unit_range(&[3, 32, 32]), false));
         assert!(
             text.contains("2x1") && text.contains("32x32") && text.contains("--resize"),
             "{text}"
         );
-        let (data, conversions) = convert(two_pixels(), &AcceptedInput::of_unit_range(&[3, 32, 32]), true)?;
+        let (data, conversions) = convert(two_pixels(), &of_unit_range(&[3, 32, 32]), true)?;
         assert_eq!((data.len(), conversions.resized_from), (3072, Some((2, 1))));
         Ok(())
     }
@@ -227,22 +255,19 @@ mod tests {
     #[test]
     fn transparency_is_rejected_and_an_opaque_alpha_is_dropped() -> anyhow::Result<()> {
         let clear: DynamicImage = RgbaImage::from_pixel(1, 1, Rgba([1, 2, 3, 254])).into();
-        assert!(message(convert(clear, &AcceptedInput::of_unit_range(&[3, 1, 1]), false)).contains("transparent"));
+        assert!(message(convert(clear, &of_unit_range(&[3, 1, 1]), false)).contains("transparent"));
         let opaque: DynamicImage = RgbaImage::from_pixel(1, 1, Rgba([1, 2, 3, 255])).into();
-        assert_eq!(
-            convert(opaque, &AcceptedInput::of_unit_range(&[3, 1, 1]), false)?.0,
-            [1, 2, 3]
-        );
+        assert_eq!(convert(opaque, &of_unit_range(&[3, 1, 1]), false)?.0, [1, 2, 3]);
         Ok(())
     }
 
     #[test]
     fn images_for_other_models_are_rejected() {
-        assert!(message(convert(two_pixels(), &AcceptedInput::of_unit_range(&[8]), false)).contains(".npy"));
-        let floats = AcceptedInput {
+        assert!(message(convert(two_pixels(), &of_unit_range(&[8]), false)).contains(".npy"));
+        let floats = AcceptedImage {
             accepts_uint8: false,
             low: -1.0,
-            ..AcceptedInput::of_unit_range(&[3, 1, 2])
+            ..of_unit_range(&[3, 1, 2])
         };
         assert!(message(convert(two_pixels(), &floats, false)).contains("[-1, 1]"));
     }
@@ -284,8 +309,8 @@ mod tests {
         })
     }
 
-    fn input_of(content: Vec<u8>, spec: &AcceptedInput) -> anyhow::Result<ModelInput> {
-        decode(Cursor::new(content))?.unwrap().into_input("x", spec, false)
+    fn input_of(content: Vec<u8>, spec: &AcceptedImage<'_>) -> anyhow::Result<(Vec<u8>, ImageConversions)> {
+        decode(Cursor::new(content))?.unwrap().into_bytes(spec, false)
     }
 
     /// The pixels 1 2 / 3 4 as people see them, in each of the eight orientations.
@@ -302,12 +327,12 @@ mod tests {
             (7, (3, 2), [6, 4, 2, 5, 3, 1]),
             (8, (3, 2), [5, 3, 1, 6, 4, 2]),
         ];
-        let spec = AcceptedInput::of_unit_range(&[1, 3, 2]);
+        let spec = of_unit_range(&[1, 3, 2]);
         for (orientation, (width, height), pixels) in stored {
             let image: DynamicImage = GrayImage::from_raw(width, height, pixels.to_vec()).unwrap().into();
             let input = input_of(file(&image, ImageFormat::Png, orientation), &spec)?;
-            assert_eq!(input.data, [1, 2, 3, 4, 5, 6], "orientation {orientation}");
-            assert_eq!(input.conversions.exif_orientation, orientation);
+            assert_eq!(input.0, [1, 2, 3, 4, 5, 6], "orientation {orientation}");
+            assert_eq!(input.1.exif_orientation, orientation);
         }
         Ok(())
     }
@@ -317,12 +342,12 @@ mod tests {
         // Two blocks of 8 by 8 pixels, which the format keeps apart: dark left, bright right.
         let stored: DynamicImage = GrayImage::from_fn(16, 8, |x, _| Luma([if x < 8 { 20 } else { 220 }])).into();
         let upright = |orientation| {
-            let spec = AcceptedInput::of_unit_range(&match orientation {
+            let shape = match orientation {
                 6 | 8 => [1, 16, 8],
                 _ => [1, 8, 16],
-            });
-            let input = input_of(file(&stored, ImageFormat::Jpeg, orientation), &spec)?;
-            anyhow::Ok((input.data[0], input.data[127]))
+            };
+            let input = input_of(file(&stored, ImageFormat::Jpeg, orientation), &of_unit_range(&shape))?;
+            anyhow::Ok((input.0[0], input.0[127]))
         };
         let is_dark_first = |(first, last): (u8, u8)| first < 40 && last > 200;
         for (orientation, dark_first) in [(1, true), (2, false), (3, false), (4, true), (6, true), (8, false)] {
@@ -336,12 +361,12 @@ mod tests {
 
     #[test]
     fn every_format_is_read_by_its_content() -> anyhow::Result<()> {
-        let spec = AcceptedInput::of_unit_range(&[3, 1, 2]);
+        let spec = of_unit_range(&[3, 1, 2]);
         for format in [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::WebP] {
             let mut content = Cursor::new(Vec::new());
             two_pixels().write_to(&mut content, format)?;
             let input = input_of(content.into_inner(), &spec)?;
-            assert_eq!(input.data, [1, 4, 2, 5, 3, 6], "{format:?}");
+            assert_eq!(input.0, [1, 4, 2, 5, 3, 6], "{format:?}");
         }
         assert!(decode(Cursor::new(b"GIF89a".to_vec()))?.is_none());
         Ok(())

@@ -1,0 +1,138 @@
+//! Evaluations for tests: a header, and records that a seeded generator draws.
+
+use super::record::{
+    DataSetIdentity, EvaluatedModel, EvaluationHeader, EvaluationRecord, EvaluationSettings, RobustOutput,
+    SamplingConditions,
+};
+use crate::certificate::{Alpha, FailureProbability, MixingWeights, RadiusMethod, Temperature};
+use crate::domain::{BoundKind, ComputeEnvironment, InputSpec, JustifiedBasis, ModelGuarantee, Norm, PerRole};
+use crate::onnx::OutputKind;
+use crate::settings::MixtureSettings;
+
+/// The number of classes.
+pub(in crate::evaluation) const CLASSES: u32 = 5;
+
+/// A header for a robust model with 1-Lipschitz logits, or for a smoothed one.
+pub(in crate::evaluation) fn header(is_smoothed: bool) -> EvaluationHeader {
+    let model = |name: &str| EvaluatedModel {
+        name: name.to_owned(),
+        sha256: "00".repeat(32),
+        output_kind: OutputKind::Logits,
+    };
+    EvaluationHeader {
+        data_set: DataSetIdentity {
+            name: "example".to_owned(),
+            sha256: "11".repeat(32),
+        },
+        models: PerRole {
+            standard: model("g"),
+            robust: model("h"),
+        },
+        labels: (0..CLASSES).map(|class| format!("class {class}")).collect(),
+        input: InputSpec {
+            name: "input".to_owned(),
+            shape: vec![12],
+            low: 0.0,
+            high: 1.0,
+            levels: is_smoothed.then_some(255),
+        },
+        guarantee: if is_smoothed {
+            ModelGuarantee::GaussianSmoothing {
+                sigma: 0.5,
+                levels: 255,
+            }
+        } else {
+            ModelGuarantee::LipschitzLogits {
+                norm: Norm::L2,
+                constant: 1.0,
+                vector_valued: true,
+                error_bound: 1e-6,
+            }
+        },
+        guarantee_basis: Some(JustifiedBasis::proven("an example")),
+        caveat: String::new(),
+        sampling: is_smoothed.then_some(SamplingConditions {
+            selection_votes: 16,
+            estimation_votes: 120,
+            total_variation: 1e-12,
+            noise_secret: [7; 32],
+        }),
+        settings: EvaluationSettings {
+            mixture: MixtureSettings {
+                weights: MixingWeights::constant(Alpha::new(0.76).unwrap()),
+                robust_temperature: Temperature::ONE,
+            },
+            radius_method: RadiusMethod::Tight,
+            bound: BoundKind::Anytime,
+            failure_probability: FailureProbability::new(1e-4).unwrap(),
+            selection_votes: 16,
+            predict_votes: 120,
+            predict_target_radius: None,
+        },
+        environment: ComputeEnvironment {
+            standard_batch_size: 1,
+            robust_batch_size: 1,
+            runtime_version: "example".to_owned(),
+            processor: "example".to_owned(),
+        },
+        created: "2026-01-01T00:00:00Z".to_owned(),
+        certimix_version: "0".to_owned(),
+    }
+}
+
+/// `count` records. The standard model is right on about 9 of 10 inputs, and the robust model on
+/// about 7 of 10. One of 20 inputs has no label.
+pub(in crate::evaluation) fn records(is_smoothed: bool, count: u64, seed: u64) -> Vec<EvaluationRecord> {
+    let mut source = fastrand::Rng::with_seed(seed);
+    (0..count)
+        .map(|index| {
+            let label = source.u32(..CLASSES);
+            let standard = logits(&mut source, label, 0.92, 4.0);
+            let robust = logits(&mut source, label, 0.72, 1.5);
+            EvaluationRecord {
+                id: format!("{seed}#{index}"),
+                index,
+                label: (source.f64() > 0.05).then_some(label),
+                standard,
+                robust: if is_smoothed {
+                    RobustOutput::Votes(votes(&mut source, &robust))
+                } else {
+                    RobustOutput::Row(robust)
+                },
+                snapping_loss: 0.0,
+                seconds: 0.01,
+            }
+        })
+        .collect()
+}
+
+/// Logits whose largest is that of `label` with about this probability.
+#[expect(clippy::cast_possible_truncation, reason = "a row of a model is float32")]
+fn logits(source: &mut fastrand::Rng, label: u32, accuracy: f64, scale: f64) -> Vec<f32> {
+    let top = if source.f64() < accuracy {
+        label
+    } else {
+        source.u32(..CLASSES)
+    };
+    (0..CLASSES)
+        .map(|class| {
+            let lead = if class == top { scale * source.f64() } else { 0.0 };
+            (lead + 0.2 * source.f64()) as f32
+        })
+        .collect()
+}
+
+/// 136 votes in proportion to a softmax of `logits`.
+fn votes(source: &mut fastrand::Rng, logits: &[f32]) -> Vec<Option<u32>> {
+    let shares: Vec<f64> = logits.iter().map(|&logit| (5.0 * f64::from(logit)).exp()).collect();
+    let total: f64 = shares.iter().sum();
+    (0..136)
+        .map(|_| {
+            let mut left = source.f64() * total;
+            (0..CLASSES).zip(&shares).find_map(|(class, share)| {
+                left -= share;
+                (left < 0.0).then_some(class)
+            })
+        })
+        .collect()
+}
