@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use super::output::OutputArgs;
-use super::{audit, check_config, client, completions, man_pages, output, serve};
+use super::{audit, check_config, client, completions, init, man_pages, output, serve};
 
 /// Serves and checks classifiers that are both accurate and certifiably robust.
 ///
@@ -25,6 +25,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write manifests and settings for two ONNX files
+    Init(Box<init::InitArgs>),
     /// Run the server
     Serve(serve::ServeArgs),
     /// Check a settings file, and show every setting in force
@@ -82,6 +84,7 @@ fn with_exit_codes(command: clap::Command) -> clap::Command {
 pub fn run(cli: Cli) -> ExitCode {
     output::configure(cli.output);
     let result = match cli.command {
+        Command::Init(args) => init::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Predict(args) => block_on(client::run_predict(args)),

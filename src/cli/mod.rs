@@ -1,6 +1,6 @@
 //! The commands.
 //!
-//! - [`serve`] and [`check_config`] are for operators.
+//! - [`init`], [`serve`] and [`check_config`] are for operators.
 //! - [`client`] holds the commands that send requests to a running server.
 //! - [`audit`] holds the commands that check served certificates offline.
 //! - [`completions`] and [`man_pages`] are for packagers.
@@ -13,6 +13,7 @@ mod check_config;
 pub mod client;
 mod command;
 mod completions;
+mod init;
 mod man_pages;
 pub mod output;
 mod progress_bar;

@@ -30,6 +30,8 @@ pub struct Manifest {
     pub guarantee: ModelGuarantee,
     /// The origin of the guarantee, for people.
     pub guarantee_source: String,
+    /// The manifest marks the guarantee as the claim of a person. No proof record changes that.
+    pub is_claimed: bool,
     /// The path of the manifest.
     pub path: PathBuf,
     /// The text of the manifest, which is part of the configuration revision.
@@ -130,6 +132,7 @@ pub(super) fn check_values(raw: RawManifest, path: &Path, text: String) -> Resul
         format!("expected a range that contains a float32 value; found [{low:e}, {high:e}]")
     });
     let classes = raw.labels.len();
+    let is_claimed = raw.guarantee.basis().is_some();
     let (guarantee, source) = check_guarantee(raw.guarantee, classes, &mut violations);
     if matches!(guarantee, ModelGuarantee::LipschitzProbabilities { .. }) {
         violations.check(raw.output.kind == OutputKind::Probabilities, "output.kind", || {
@@ -162,6 +165,7 @@ pub(super) fn check_values(raw: RawManifest, path: &Path, text: String) -> Resul
         output_kind: raw.output.kind,
         guarantee,
         guarantee_source: source,
+        is_claimed,
         path: path.to_path_buf(),
         text,
         proof: None,
@@ -177,6 +181,7 @@ fn check_guarantee(raw: RawGuarantee, classes: usize, violations: &mut Violation
             constants,
             neighbourhood,
             probability_error_bound,
+            basis: _,
             source,
         } => {
             violations.check(constants.len() == classes, "guarantee.constants", || {
@@ -213,6 +218,7 @@ fn check_guarantee(raw: RawGuarantee, classes: usize, violations: &mut Violation
             constant,
             constant_of,
             logit_error_bound,
+            basis: _,
             source,
         } => {
             violations.check(positive(constant), "guarantee.constant", || {

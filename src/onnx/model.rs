@@ -4,11 +4,12 @@ use std::path::Path;
 
 use bytes::Bytes;
 use ort::session::Session;
-use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::session::builder::SessionBuilder;
 use ort::value::{TensorElementType, ValueType};
 
 use super::execution_provider::{ActiveProvider, cuda_provider, has_gpu, select_provider};
 use super::model_file::ModelFile;
+use super::session_options::session_builder;
 use super::{Manifest, OnnxError, Runtime};
 use crate::domain::{InputSpec, Violations};
 use crate::settings::Provider;
@@ -72,22 +73,7 @@ impl Model {
     }
 
     fn session_builder(&self) -> Result<SessionBuilder, OnnxError> {
-        let load_error = |reason: String| OnnxError::LoadModel {
-            file: self.manifest.file.clone(),
-            reason,
-        };
-        // Each session has one thread and does not spin. Several sessions are faster than one with
-        // many threads, and the runtime would size its pools by the host instead of the cgroup.
-        let configured = || -> ort::Result<SessionBuilder> {
-            Ok(Session::builder(&self.runtime.environment)?
-                .with_optimization_level(GraphOptimizationLevel::All)?
-                .with_intra_threads(1)?
-                .with_inter_threads(1)?
-                .with_intra_op_spinning(false)?
-                .with_inter_op_spinning(false)?
-                .with_deterministic_compute(true)?)
-        };
-        configured().map_err(|error| load_error(error.to_string()))
+        session_builder(&self.runtime, &self.manifest.file)
     }
 
     /// Creates a session on the selected provider.

@@ -69,6 +69,7 @@ fn manifest() -> Manifest {
             error_bound: ERROR,
         },
         guarantee_source: String::new(),
+        is_claimed: false,
         path: PathBuf::from("model.toml"),
         text: String::new(),
         proof: None,

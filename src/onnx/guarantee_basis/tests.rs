@@ -36,6 +36,7 @@ fn manifest() -> Manifest {
         output_kind: OutputKind::Logits,
         guarantee: lipschitz(1.5, true, 1e-6, Norm::L2),
         guarantee_source: String::new(),
+        is_claimed: false,
         path: PathBuf::from("h.toml"),
         text: String::new(),
         proof: None,
