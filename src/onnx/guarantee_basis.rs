@@ -104,8 +104,10 @@ fn difference_of_subject(statement: &ProofStatement, manifest: &Manifest, norm: 
     if statement.norm != "l2" || norm != Norm::L2 {
         return differs("norm", &statement.norm, &norm.to_string());
     }
-    if statement.input_shape != input.shape {
-        return differs("input_shape", &statement.input_shape, &input.shape);
+    // The order of the axes changes no norm.
+    let onnx_shape = manifest.conversion.onnx_shape(&input.shape);
+    if statement.input_shape != onnx_shape {
+        return differs("input_shape", &statement.input_shape, &onnx_shape);
     }
     // The bits must be equal: the bound on the rounding error holds for this range.
     let range = [input.low, input.high];

@@ -38,6 +38,8 @@ pub(super) struct RawInput {
     pub(super) dtype: String,
     pub(super) shape: Vec<usize>,
     pub(super) range: [f64; 2],
+    pub(super) transpose: Option<Vec<usize>>,
+    pub(super) onnx_range: Option<[f64; 2]>,
 }
 
 /// `[output]`

@@ -9,7 +9,7 @@ use super::graph::{
     ModelFileError, ModelProto, check_deterministic, decode_self_contained_model, prove_row_independence,
 };
 use super::{Manifest, OnnxError};
-use crate::domain::{InputSpec, hex};
+use crate::domain::hex;
 use crate::settings::{ConfigFileError, ConfigFileKind, FileDigests, read_config_file};
 
 /// The bytes of an ONNX file, checked against its manifest and the rules for graphs.
@@ -32,8 +32,8 @@ impl ModelFile {
         let bytes = read_bytes(&manifest.file)?;
         check_checksum(&manifest, hex(&Sha256::digest(&bytes)))?;
         let graph = decode_graph(&manifest.file, &bytes)?;
-        let InputSpec { name, shape, .. } = &manifest.input;
-        let one_row_reason = prove_row_independence(&graph, name, shape, &manifest.output_name).err();
+        let shape = manifest.conversion.onnx_shape(&manifest.input.shape);
+        let one_row_reason = prove_row_independence(&graph, &manifest.input.name, &shape, &manifest.output_name).err();
         Ok(Self {
             manifest,
             bytes,

@@ -80,6 +80,12 @@ pub(super) struct InterfaceArgs {
     /// The output of the robust model, if it has several
     #[arg(long, value_name = "NAME")]
     robust_output: Option<String>,
+    /// What the ONNX input of the standard model has for --range, if that differs
+    #[arg(long, value_name = "LOW,HIGH", value_parser = parse_range, allow_hyphen_values = true)]
+    standard_onnx_range: Option<[f64; 2]>,
+    /// What the ONNX input of the robust model has for --range, if that differs
+    #[arg(long, value_name = "LOW,HIGH", value_parser = parse_range, allow_hyphen_values = true)]
+    robust_onnx_range: Option<[f64; 2]>,
     /// Whether the standard model returns logits or probabilities [default: as its outputs show]
     #[arg(long, value_name = "KIND")]
     standard_kind: Option<KindArg>,
@@ -94,6 +100,14 @@ impl InterfaceArgs {
         PerRole {
             standard: self.standard_output.as_deref(),
             robust: self.robust_output.as_deref(),
+        }
+    }
+
+    /// The stated ranges of the ONNX inputs.
+    pub(super) fn onnx_ranges(&self) -> PerRole<Option<[f64; 2]>> {
+        PerRole {
+            standard: self.standard_onnx_range,
+            robust: self.robust_onnx_range,
         }
     }
 
@@ -216,7 +230,7 @@ pub(super) struct Shape(pub(super) Vec<usize>);
 
 /// Parses `LOW,HIGH`.
 pub(super) fn parse_range(text: &str) -> Result<[f64; 2], String> {
-    let ends: Option<Vec<f64>> = text.split([',', ' ']).map(|end| end.trim().parse().ok()).collect();
+    let ends: Option<Vec<f64>> = text.split(',').map(|end| end.trim().parse().ok()).collect();
     match ends.as_deref() {
         Some(&[low, high]) if low < high && low.is_finite() && high.is_finite() => Ok([low, high]),
         _ => Err("expected LOW,HIGH: two numbers, the lower one first, such as 0,1".to_owned()),

@@ -208,7 +208,7 @@ fn model_answers(
         Some(axes) => axes.iter().filter_map(|&axis| shape.get(axis).copied()).collect(),
         None => shape.to_vec(),
     };
-    let onnx_range = onnx_range(input.element, range);
+    let onnx_range = onnx_range(input.element, range, args.interface.onnx_ranges()[role]);
     let found = class_outputs(model, input, &onnx_shape, onnx_range.unwrap_or(range))?;
     let Some(output) = choose_output(role, questions, args, found, model)? else {
         return Ok(None);

@@ -149,9 +149,10 @@ pub(super) fn served_range(
 }
 
 /// The values of the ONNX input that stand for the ends of `range`; `None` if the model takes the
-/// values as callers send them.
-pub(super) fn onnx_range(element: ElementType, range: [f64; 2]) -> Option<[f64; 2]> {
-    (element == ElementType::UInt8 && range != BYTE_RANGE).then_some(BYTE_RANGE)
+/// values as callers send them. Bytes stand for the whole range unless something else is `stated`.
+pub(super) fn onnx_range(element: ElementType, range: [f64; 2], stated: Option<[f64; 2]>) -> Option<[f64; 2]> {
+    let of_type = (element == ElementType::UInt8).then_some(BYTE_RANGE);
+    stated.or(of_type).filter(|&onnx_range| onnx_range != range)
 }
 
 #[cfg(test)]
@@ -172,8 +173,17 @@ mod tests {
 
     #[test]
     fn bytes_stand_for_the_whole_range() {
-        assert_eq!(onnx_range(ElementType::UInt8, [0.0, 1.0]), Some(BYTE_RANGE));
-        assert_eq!(onnx_range(ElementType::UInt8, BYTE_RANGE), None);
-        assert_eq!(onnx_range(ElementType::Int64, [0.0, 1.0]), None);
+        let unit = [0.0, 1.0];
+        assert_eq!(onnx_range(ElementType::UInt8, unit, None), Some(BYTE_RANGE));
+        assert_eq!(onnx_range(ElementType::UInt8, BYTE_RANGE, None), None);
+        assert_eq!(
+            onnx_range(ElementType::UInt8, unit, Some([0.0, 15.0])),
+            Some([0.0, 15.0])
+        );
+        assert_eq!(
+            onnx_range(ElementType::Float32, unit, Some([0.0, 255.0])),
+            Some(BYTE_RANGE)
+        );
+        assert_eq!(onnx_range(ElementType::Int64, unit, None), None);
     }
 }

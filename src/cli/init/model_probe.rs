@@ -195,6 +195,7 @@ pub(super) fn find_kind(model: &InspectedModel, output: &ClassOutput) -> FoundKi
             logits,
         };
     }
+    let similar = finite().filter(|row| are_probabilities(row)).count();
     let in_unit_range = finite().flatten().all(|value| (0.0..=1.0).contains(value));
     let note = if in_unit_range && finite().count() > 0 {
         "; all values are in [0, 1], as those of a sigmoid are, and the server applies a softmax to them"
@@ -203,7 +204,7 @@ pub(super) fn find_kind(model: &InspectedModel, output: &ClassOutput) -> FoundKi
     };
     FoundKind {
         kind: OutputKind::Logits,
-        reason: format!("{count} rows ran, and not all of them are probabilities{note}"),
+        reason: format!("{similar} of {count} rows are in [0, 1] with the sum 1{note}"),
         logits: None,
     }
 }

@@ -60,6 +60,11 @@ fn manifest() -> Manifest {
             high: 1.0,
             levels: None,
         },
+        conversion: crate::onnx::InputConversion {
+            element: crate::onnx::ElementType::Float32,
+            transpose: None,
+            onnx_range: None,
+        },
         output_name: "logits".to_owned(),
         output_kind: OutputKind::Logits,
         guarantee: ModelGuarantee::LipschitzLogits {
