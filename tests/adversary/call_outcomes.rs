@@ -117,7 +117,7 @@ async fn the_caller_or_the_server_ends_a_call_in_progress() {
     stream
         .send_data(Bytes::from(grpc_message(message.len() + 1, &message)), false)
         .unwrap();
-    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    client.flush().await;
     counts.insert(("other".into(), "unavailable".into(), "UNAVAILABLE".into()), 1);
     server.assert_records(counts).await;
 }

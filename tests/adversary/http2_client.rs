@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
-use h2::{Reason, SendStream};
+use h2::{Ping, PingPong, Reason, SendStream};
 use http::{HeaderMap, Request};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -14,6 +14,7 @@ use crate::support::server::TEST_TIMEOUT;
 /// A connection for one request. Dropping it closes the socket.
 pub struct Http2Client {
     sender: SendRequest<Bytes>,
+    pings: PingPong,
     connection: JoinHandle<()>,
 }
 
@@ -33,15 +34,26 @@ impl Http2Client {
         if resets {
             stream.set_zero_linger().unwrap();
         }
-        let (sender, connection) = h2::client::handshake(stream).await.unwrap();
+        let (sender, mut connection) = h2::client::handshake(stream).await.unwrap();
+        let pings = connection.ping_pong().unwrap();
         let connection = tokio::spawn(async move { drop(connection.await) });
-        Self { sender, connection }
+        Self {
+            sender,
+            pings,
+            connection,
+        }
     }
 
     /// Sends the headers of a request.
     pub async fn send(&mut self, request: Request<()>) -> (ResponseFuture, SendStream<Bytes>) {
         let mut sender = self.sender.clone().ready().await.unwrap();
         sender.send_request(request, false).unwrap()
+    }
+
+    /// Waits until the server has read everything that was sent.
+    pub async fn flush(&mut self) {
+        let pong = tokio::time::timeout(TEST_TIMEOUT, self.pings.ping(Ping::opaque()));
+        pong.await.expect("the server answers no PING").unwrap();
     }
 
     /// Closes the socket without a word of HTTP/2.

@@ -13,6 +13,7 @@
 )]
 
 mod attacks;
+mod auxiliary_streams;
 mod call_outcomes;
 mod cancels;
 mod connections;
@@ -20,14 +21,13 @@ mod flood;
 #[allow(dead_code, reason = "each attack uses a part")]
 mod honest_caller;
 mod http2_client;
+mod memory;
 mod metrics_port;
 mod peers;
 #[allow(dead_code, reason = "each attack uses a part")]
 mod raw_http2;
+mod refusals;
 mod resident_memory;
-
-mod memory;
-
 mod starvation;
 #[path = "../api/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the API tests use the rest")]

@@ -9,16 +9,18 @@ use certimix::app::memory_bound;
 use certimix::rpc::open_inference::proto::ModelInferRequest;
 use certimix::rpc::open_inference::proto::grpc_inference_service_client::GrpcInferenceServiceClient;
 use certimix::rpc::open_inference::proto::model_infer_request::InferInputTensor;
-use tonic::Code;
 use tonic::transport::Endpoint;
+use tonic::{Code, Request};
 
 use crate::honest_caller::HonestCaller;
 use crate::raw_http2::{Frame, RawHttp2, flag, frame, grpc_message, kind, request_headers};
+use crate::refusals::{connect_without_header_table, is_end, is_refusal};
 use crate::resident_memory;
 use crate::support::Setup;
+use crate::support::messages::{CLEAR_INPUT, floats, predict_request};
 use crate::support::process::ServerProcess;
 use crate::support::scrape::Scrape;
-use crate::support::server::TEST_TIMEOUT;
+use crate::support::server::{Client, TEST_TIMEOUT};
 
 /// The largest message that the server accepts by default.
 const MAX_MESSAGE: usize = 4 << 20;
@@ -91,14 +93,10 @@ const SMALL_MEMORY: usize = 64 << 20;
 /// What a server takes beside the memory of requests while an attack goes on: connections, the
 /// allocator's free memory, and what is being copied.
 const BESIDE_BYTES: usize = 48 << 20;
+const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";
 const WATCH: &str = "/grpc.health.v1.Health/Watch";
 const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 const PREDICT_STREAM: &str = "/certimix.v1.MixedClassifier/PredictStream";
-/// The header `grpc-status: 8` (RESOURCE_EXHAUSTED) in HPACK: both texts in the Huffman code.
-const RESOURCE_EXHAUSTED: [u8; 11] = [0x88, 0x9a, 0xca, 0xc8, 0xb2, 0x12, 0x34, 0xda, 0x8f, 0x81, 0x7b];
-/// SETTINGS_HEADER_TABLE_SIZE of 0: the server writes each header in full.
-const NO_HEADER_TABLE: [u8; 6] = [0, 1, 0, 0, 0, 0];
-
 fn small_setup() -> Setup {
     Setup::pair("linear_g", "linear_h")
         .with("server.request_memory_bytes", SMALL_MEMORY)
@@ -147,24 +145,6 @@ impl AttackedServer {
             "{before} bytes before, {peak} at the peak, at most {bytes} more"
         );
     }
-}
-
-/// Whether a frame ends its stream with RESOURCE_EXHAUSTED. The connection must have sent
-/// [`NO_HEADER_TABLE`].
-fn is_refusal(frame: &Frame) -> bool {
-    let has_status = |payload: &[u8]| {
-        payload
-            .windows(RESOURCE_EXHAUSTED.len())
-            .any(|part| part == RESOURCE_EXHAUSTED)
-    };
-    is_end(frame) && has_status(&frame.payload)
-}
-
-/// A connection on which the server writes each header in full.
-fn connect_without_header_table(address: SocketAddr) -> RawHttp2 {
-    let mut connection = RawHttp2::connect(address);
-    connection.send(&frame(kind::SETTINGS, flag::NONE, 0, &NO_HEADER_TABLE));
-    connection
 }
 
 /// One honest caller is answered while half-sent requests fill the memory. The largest sender loses
@@ -232,10 +212,6 @@ fn send_part(connection: &mut RawHttp2, stream: u32, part: &[u8]) -> bool {
     true
 }
 
-fn is_end(frame: &Frame) -> bool {
-    frame.kind == kind::HEADERS && frame.flags & flag::END_STREAM != 0
-}
-
 /// Requests of headers alone are half sent: they stay within the memory too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn silent_requests_stay_within_the_memory_of_requests() {
@@ -278,7 +254,7 @@ fn a_method_without_tensors_takes_only_small_messages() {
     let server = ServerProcess::spawn(&setup.write());
     let address = server.address();
     for (path, most) in [
-        ("/grpc.health.v1.Health/Check", 1024),
+        (HEALTH_CHECK, 1024),
         (WATCH, 1024),
         (REFLECTION, 4096),
         ("/certimix.v1.MixedClassifier/GetModelInfo", 4096),
@@ -307,44 +283,31 @@ fn a_method_without_tensors_takes_only_small_messages() {
     }
 }
 
-/// A health watch has no end, so their number is limited: on a connection, and in all.
-#[test]
-fn health_watches_are_limited() {
-    const MOST: u32 = 16;
-    let setup = small_setup();
+/// Where callers need a token, those who show none have an eighth of the memory for themselves, and
+/// take nothing from the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_without_a_token_have_a_small_part_of_the_memory() {
+    const TOKEN: &str = "a-token-for-one-caller";
+    let setup = small_setup().text("server.bearer_token_file", "tokens");
+    setup.file("tokens", TOKEN.as_bytes());
     let server = ServerProcess::spawn(&setup.write());
-    let mut connection = connect_without_header_table(server.address());
-    for number in 0..=MOST {
-        let stream = 2 * number + 1;
-        connection.send(&request_headers(stream, WATCH, &[]));
-        connection.send(&frame(kind::DATA, flag::END_STREAM, stream, &grpc_message(0, &[])));
-        let answer = connection
-            .read_until(|frame| frame.stream == stream && (frame.kind == kind::DATA || is_end(frame)))
-            .unwrap();
-        assert_eq!(is_refusal(&answer), number == MOST, "{number}: {answer:?}");
-    }
-    // A watch that ends makes room for another.
-    connection.send(&frame(kind::RST_STREAM, flag::NONE, 1, &8_u32.to_be_bytes()));
-    let start = Instant::now();
-    for number in MOST + 1.. {
-        let stream = 2 * number + 1;
-        connection.send(&request_headers(stream, WATCH, &[]));
-        connection.send(&frame(kind::DATA, flag::END_STREAM, stream, &grpc_message(0, &[])));
-        let answer = connection
-            .read_until(|frame| frame.stream == stream && (frame.kind == kind::DATA || is_end(frame)))
-            .unwrap();
-        if answer.kind == kind::DATA {
-            break;
-        }
-        assert!(start.elapsed() < TEST_TIMEOUT, "a watch that ended still counts");
-    }
-    // Other methods are not affected.
-    assert!(connection.send(&request_headers(9001, "/grpc.health.v1.Health/Check", &[])));
-    assert!(connection.send(&frame(kind::DATA, flag::END_STREAM, 9001, &grpc_message(0, &[]))));
-    let answer = connection
-        .read_until(|frame| frame.stream == 9001 && frame.kind == kind::DATA)
-        .unwrap();
-    assert_eq!(answer.payload, grpc_message(2, &[8, 1]));
+    let (address, metrics) = server.addresses();
+    let silent = move || connection_with_bodies(address, HEALTH_CHECK, 1000, &[]);
+    let attack = move || (0..4).map(|_| silent()).collect::<Vec<_>>();
+    let _open = tokio::task::spawn_blocking(attack).await.unwrap();
+    let scrape = Scrape::fetch(metrics.unwrap());
+    let half_sent = scrape.value("certimix_request_memory_bytes{state=\"half_sent\"}");
+    assert!(
+        half_sent > 0.0 && half_sent <= (SMALL_MEMORY / 2 / 8) as f64,
+        "{half_sent}"
+    );
+    assert!(scrape.value("certimix_request_memory_refusals_total{reason=\"half_sent\"}") > 0.0);
+    let channel = Endpoint::from_shared(format!("http://{address}")).unwrap();
+    let mut client = Client::new(channel.connect().await.unwrap());
+    let mut request = Request::new(predict_request(floats(&vec![CLEAR_INPUT; 64])));
+    let authorization = format!("Bearer {TOKEN}").parse().unwrap();
+    request.metadata_mut().insert("authorization", authorization);
+    client.predict(request).await.unwrap();
 }
 
 /// A stream whose answers nobody reads stops to be read: its requests wait at the caller.

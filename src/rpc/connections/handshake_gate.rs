@@ -118,6 +118,11 @@ impl HandshakeGate {
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsConnector;
+    use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+    use tokio_rustls::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
+
     use super::*;
 
     #[test]
@@ -134,6 +139,50 @@ mod tests {
         // Time gives the burst back.
         let later = now + PEER_INTERVAL * (PEER_BURST + 2);
         assert_eq!(rate.record(later), Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn a_handshake_waits_for_the_one_that_computes() {
+        let key = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let certificate = key.cert.der().clone();
+        let private_key = PrivateKeyDer::try_from(key.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], private_key)
+            .unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate).unwrap();
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = tokio::spawn(async move {
+            let stream = TcpStream::connect(address).await.unwrap();
+            let connector = TlsConnector::from(Arc::new(client));
+            connector
+                .connect("localhost".try_into().unwrap(), stream)
+                .await
+                .unwrap();
+        });
+        let (stream, peer) = listener.accept().await.unwrap();
+
+        let gate = HandshakeGate::default();
+        let acceptor = TlsAcceptor::from(Arc::new(server));
+        let mut accept = pin!(gate.accept(&acceptor, stream, Principal::at(peer.ip())));
+        let turn = gate.turn.lock().await;
+        // Without the gate, the handshake ends within a millisecond.
+        tokio::time::timeout(Duration::from_millis(100), accept.as_mut())
+            .await
+            .unwrap_err();
+        drop(turn);
+        accept.await.unwrap();
+        client.await.unwrap();
     }
 
     #[test]

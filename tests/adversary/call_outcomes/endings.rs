@@ -304,8 +304,7 @@ pub(super) async fn end(address: SocketAddr, kind: Kind, ending: Ending) -> Opti
             return None;
         }
         Ending::ConnectionClosed | Ending::ConnectionReset => {
-            // The settings of the server have arrived, and the frames before them have left.
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            client.flush().await;
             client.close().await;
             return None;
         }

@@ -5,4 +5,5 @@ mod malformed_requests;
 mod max_age;
 mod misbehaving_clients;
 mod tls;
+mod tls_sessions;
 mod unix_socket;

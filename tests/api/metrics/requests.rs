@@ -1,5 +1,7 @@
 //! Metrics of the real binary count every request exactly.
 
+use std::time::Duration;
+
 use certimix::rpc::proto::{GetModelInfoRequest, Priority};
 use tonic::transport::Channel;
 use tonic::{Code, Request};
@@ -232,6 +234,30 @@ async fn queued_rows_are_exported_with_their_age() {
     call.await.unwrap();
     let after = server.scrape();
     assert_eq!((after.value(rows), after.value(age)), (0.0, 0.0));
+}
+
+/// An admitted request whose time passes before its answer is a miss of the server.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_admitted_request_that_is_late_is_a_deadline_miss() {
+    const TIME: Duration = Duration::from_secs(3);
+    let setup = Setup::pair("linear_g", "slow_h").batch_size(1);
+    let server = ScrapedServer::start(setup.text("server.max_request_time", "3s")).await;
+    let mut client = server.client.clone();
+    // 20 rows of about 20 ms. The caller itself has no deadline, so it does not leave.
+    let request = messages::predict_request(floats(&[CLEAR_INPUT; 20]));
+    let call = tokio::spawn(async move { client.predict(request).await });
+    Scrape::poll_until(server.metrics, |found| {
+        found.value(r#"certimix_executors{state="busy"}"#) == 1.0
+    });
+    // The process stands still until the time of the request has passed.
+    server.process.signal("STOP");
+    tokio::time::sleep(TIME).await;
+    server.process.signal("CONT");
+    assert_eq!(call.await.unwrap().unwrap_err().code(), Code::DeadlineExceeded);
+    let missed = r#"certimix_deadline_misses_total{rpc="Predict"}"#;
+    let found = Scrape::poll_until(server.metrics, |found| found.value(missed) == 1.0);
+    let ended = r#"certimix_requests_total{code="DEADLINE_EXCEEDED",outcome="deadline",rpc="Predict"}"#;
+    assert_eq!(found.value(ended), 1.0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
