@@ -68,7 +68,7 @@ pub(super) fn guarantee(
             Err(error)
                 if questions.is_interactive() && args.choice().is_none() && !error.is::<output::SilentExit>() =>
             {
-                output::note(format_args!("{error:#}"));
+                output::note(output::error_text(&error));
             }
             result => return result,
         }

@@ -23,8 +23,7 @@ pub(super) fn served_shape(
     let known = |role: Role| inputs[role].shape.iter().copied().collect::<Option<Vec<usize>>>();
     let shape = match (&args.shape, known(Role::Robust), known(Role::Standard)) {
         (Some(shape), _, _) => Some(shape.0.clone()),
-        (None, Some(robust), Some(standard)) => Some(preferred_shape(robust, standard)),
-        (None, Some(shape), None) | (None, None, Some(shape)) => Some(shape),
+        (None, Some(shape), Some(_) | None) | (None, None, Some(shape)) => Some(channels_first(shape)),
         (None, None, None) => questions
             .text(
                 "--shape",
@@ -53,11 +52,12 @@ pub(super) fn served_shape(
     Ok(shape)
 }
 
-/// The shape that callers send if the models have these shapes: the one with the channels first.
-fn preferred_shape(robust: Vec<usize>, standard: Vec<usize>) -> Vec<usize> {
-    match (robust.first(), standard.first()) {
-        (Some(first), Some(other)) if other < first => standard,
-        _ => robust,
+/// The shape of an image with its channels first, where it has them last. Clients send images in this
+/// order, and both models of a pair need the same.
+fn channels_first(shape: Vec<usize>) -> Vec<usize> {
+    match shape.as_slice() {
+        &[height, width, channels @ (1 | 3 | 4)] if height.min(width) > 4 => vec![channels, height, width],
+        _ => shape,
     }
 }
 
@@ -169,6 +169,14 @@ mod tests {
         assert_eq!(transpose(&[3, 32, 32], &fixed([3, 28, 28])), None);
         assert_eq!(transpose(&[4], &[Some(4)]), Some(None));
         assert_eq!(transpose(&[4], &[Some(4), Some(4)]), None);
+    }
+
+    #[test]
+    fn only_the_channels_of_an_image_move() {
+        assert_eq!(channels_first(vec![32, 24, 3]), [3, 32, 24]);
+        for shape in [vec![3, 32, 24], vec![4, 3, 3], vec![16, 3], vec![10, 10, 10]] {
+            assert_eq!(channels_first(shape.clone()), shape);
+        }
     }
 
     #[test]

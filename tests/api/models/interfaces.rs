@@ -133,24 +133,12 @@ async fn a_smoothed_model_may_take_another_type() {
 
 async fn smoothed(robust: &str, guarantee: &str) -> Prediction {
     let setup = Setup::pair("linear_g", "linear_h")
-        .edited(
-            "models.robust",
-            robust,
-            &[
-                ("kind = \"none\"", guarantee),
-                (&format!("\"{robust}.onnx\""), &format!("\"{}\"", onnx(robust))),
-            ],
-        )
+        .edited("models.robust", robust, &[("kind = \"none\"", guarantee)])
         .batch_size(4);
     answers(setup, floats(&[CLEAR_INPUT]), Vec::new())
         .await
         .together
         .remove(0)
-}
-
-fn onnx(name: &str) -> String {
-    let path = crate::support::fixture(name).with_extension("onnx");
-    path.to_str().unwrap().to_owned()
 }
 
 /// A conversion that rounds would make a Lipschitz certificate false.
@@ -164,14 +152,8 @@ fn a_lipschitz_guarantee_refuses_a_conversion_that_rounds() {
         ("integers_g", "input.dtype: must be"),
         ("double_g", "no error bound covers the conversion to float32"),
     ] {
-        let setup = Setup::pair("linear_g", "linear_h").edited(
-            "models.robust",
-            name,
-            &[
-                ("kind = \"none\"", lipschitz),
-                (&format!("\"{name}.onnx\""), &format!("\"{}\"", onnx(name))),
-            ],
-        );
+        let setup =
+            Setup::pair("linear_g", "linear_h").edited("models.robust", name, &[("kind = \"none\"", lipschitz)]);
         let message = fails(&["serve", setup.write().to_str().unwrap()], &[]);
         assert!(message.contains(expected), "{name}: {message}");
     }

@@ -108,6 +108,7 @@ fn whatever_init_writes_check_config_accepts() {
             &["--range=-1,1", "--standard-output", "probabilities"],
         ),
         ("channels_last", "image_h", &["--range", "0,1"]),
+        ("channels_last", "channels_last", &["--range", "0,1"]),
         ("image_g", "channels_last", &["--range", "0,1", "--sigma", "0.25"]),
         (
             "linear_g",
