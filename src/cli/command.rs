@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use super::output::OutputArgs;
-use super::{audit, check_config, client, completions, evaluate, man_pages, output, recommend, report, serve};
+use super::{audit, check_config, client, completions, evaluate, init, man_pages, output, recommend, report, serve};
 
 /// Serves and checks classifiers that are both accurate and certifiably robust.
 ///
@@ -25,6 +25,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write manifests and settings for two ONNX files
+    Init(Box<init::InitArgs>),
     /// Run the server
     Serve(serve::ServeArgs),
     /// Check a settings file, and show every setting in force
@@ -88,6 +90,7 @@ fn with_exit_codes(command: clap::Command) -> clap::Command {
 pub fn run(cli: Cli) -> ExitCode {
     output::configure(cli.output);
     let result = match cli.command {
+        Command::Init(args) => init::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),

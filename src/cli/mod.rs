@@ -1,6 +1,6 @@
 //! The commands.
 //!
-//! - [`serve`] and [`check_config`] are for operators.
+//! - [`init`], [`serve`] and [`check_config`] are for operators.
 //! - [`evaluate`] runs both models over a data set.
 //! - [`client`] holds the commands that send requests to a running server.
 //! - [`recommend`] chooses a mixture from the results of an evaluation.
@@ -17,6 +17,7 @@ pub mod client;
 mod command;
 mod completions;
 mod evaluate;
+mod init;
 mod man_pages;
 pub mod output;
 mod progress_bar;

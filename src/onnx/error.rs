@@ -64,10 +64,11 @@ pub enum OnnxError {
     },
     /// The file does not contain the whole model.
     #[error(
-        "{} stores the tensor \"{tensor}\" in another file (\"{location}\"), which the manifest's sha256 does not \
+        "{shown} stores the tensor \"{tensor}\" in another file (\"{location}\"), which the manifest's sha256 does not \
          cover: a change of that file would change the model undetected\n  save the model with all weights inside: \
-         onnx.save(onnx.load(path), path, save_as_external_data=False), and put the new SHA-256 into the manifest",
-        file.display()
+         python3 -c \"import onnx; onnx.save(onnx.load('{shown}'), '{shown}', save_as_external_data=False)\"\n  and put the new \
+         SHA-256 into the manifest",
+        shown = file.display()
     )]
     ExternalData {
         /// The ONNX file.

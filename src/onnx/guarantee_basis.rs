@@ -49,6 +49,10 @@ pub(super) fn determine_basis(
             ..
         } => (norm, constant, error_bound),
     };
+    if manifest.is_claimed {
+        let reason = "the manifest marks the constant as claimed: a person stated it";
+        return Ok(Some(JustifiedBasis::claimed(reason)));
+    }
     let Some((statement, key)) = signed else {
         let reason = "the manifest claims the constant: there is no record of a proof beside the ONNX file";
         return Ok(Some(JustifiedBasis::claimed(reason)));
@@ -100,8 +104,10 @@ fn difference_of_subject(statement: &ProofStatement, manifest: &Manifest, norm: 
     if statement.norm != "l2" || norm != Norm::L2 {
         return differs("norm", &statement.norm, &norm.to_string());
     }
-    if statement.input_shape != input.shape {
-        return differs("input_shape", &statement.input_shape, &input.shape);
+    // The order of the axes changes no norm.
+    let onnx_shape = manifest.conversion.onnx_shape(&input.shape);
+    if statement.input_shape != onnx_shape {
+        return differs("input_shape", &statement.input_shape, &onnx_shape);
     }
     // The bits must be equal: the bound on the rounding error holds for this range.
     let range = [input.low, input.high];

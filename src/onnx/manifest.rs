@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::manifest_format::{OutputKind, RawConstantOf, RawGuarantee, RawInput, RawManifest, RawNorm};
-use super::{OnnxError, proof_record};
+use super::{ElementType, InputConversion, OnnxError, proof_record};
 use crate::domain::{Float32Range, InputSpec, ModelGuarantee, Violations};
 use crate::settings::{ConfigFileKind, read_config_text, toml_error_text};
 
@@ -22,6 +22,8 @@ pub struct Manifest {
     pub labels: Vec<String>,
     /// Shape, range and grid of an input.
     pub input: InputSpec,
+    /// How such an input becomes the ONNX input.
+    pub conversion: InputConversion,
     /// Name of the ONNX output.
     pub output_name: String,
     /// The meaning of the output.
@@ -30,6 +32,8 @@ pub struct Manifest {
     pub guarantee: ModelGuarantee,
     /// The origin of the guarantee, for people.
     pub guarantee_source: String,
+    /// The manifest marks the guarantee as the claim of a person. No proof record changes that.
+    pub is_claimed: bool,
     /// The path of the manifest.
     pub path: PathBuf,
     /// The text of the manifest, which is part of the configuration revision.
@@ -108,9 +112,13 @@ pub(super) fn check_values(raw: RawManifest, path: &Path, text: String) -> Resul
         dtype,
         shape,
         range: [low, high],
+        transpose,
+        onnx_range,
     } = raw.input;
-    violations.check(dtype == "float32", "input.dtype", || {
-        "expected \"float32\", found another string".to_owned()
+    let element = ElementType::parse(&dtype);
+    violations.check(element.is_some(), "input.dtype", || {
+        let names: Vec<&str> = ElementType::ALL.into_iter().map(ElementType::name).collect();
+        format!("expected one of {}; found another string", names.join(", "))
     });
     let dimension = shape
         .iter()
@@ -121,24 +129,38 @@ pub(super) fn check_values(raw: RawManifest, path: &Path, text: String) -> Resul
         || format!("expected the shape of one input, without the batch axis, of 1 to 2^24 values; found {shape:?}"),
     );
     let largest = *MAGNITUDES.end();
-    let in_range = |end: f64| (-largest..=largest).contains(&end);
-    violations.check(in_range(low) && in_range(high) && low < high, "input.range", || {
-        format!("expected [low, high] with low < high, both from -1e30 to 1e30; found [{low:e}, {high:e}]")
-    });
-    let is_empty = in_range(low) && in_range(high) && low < high && Float32Range::new(low, high).is_empty();
+    let is_range = |low: f64, high: f64| (-largest..=largest).contains(&low) && low < high && high <= largest;
+    for (field, [low, high]) in [("input.range", [low, high])]
+        .into_iter()
+        .chain(onnx_range.map(|range| ("input.onnx_range", range)))
+    {
+        violations.check(is_range(low, high), field, || {
+            format!("expected [low, high] with low < high, both from -1e30 to 1e30; found [{low:e}, {high:e}]")
+        });
+    }
+    let is_empty = is_range(low, high) && Float32Range::new(low, high).is_empty();
     violations.check(!is_empty, "input.range", || {
         format!("expected a range that contains a float32 value; found [{low:e}, {high:e}]")
     });
     let classes = raw.labels.len();
+    let is_claimed = raw.guarantee.basis().is_some();
     let (guarantee, source) = check_guarantee(raw.guarantee, classes, &mut violations);
+    let conversion = InputConversion {
+        element: element.unwrap_or(ElementType::Float32),
+        transpose,
+        onnx_range,
+    };
+    conversion.check(&shape, &guarantee, &mut violations);
     if matches!(guarantee, ModelGuarantee::LipschitzProbabilities { .. }) {
         violations.check(raw.output.kind == OutputKind::Probabilities, "output.kind", || {
-            "must be \"probabilities\" for guarantee.kind = \"lipschitz_probabilities\"".to_owned()
+            "must be \"probabilities\" for guarantee.kind = \"lipschitz_probabilities\": export the model with its softmax, or \
+             state a constant of the logits"
+                .to_owned()
         });
     }
     if matches!(guarantee, ModelGuarantee::LipschitzLogits { .. }) {
         violations.check(raw.output.kind == OutputKind::Logits, "output.kind", || {
-            "must be \"logits\" for guarantee.kind = \"lipschitz_logits\"".to_owned()
+            "must be \"logits\" for guarantee.kind = \"lipschitz_logits\": name an output before the softmax".to_owned()
         });
     }
     violations.into_result()?;
@@ -158,10 +180,12 @@ pub(super) fn check_values(raw: RawManifest, path: &Path, text: String) -> Resul
             high,
             levels,
         },
+        conversion,
         output_name: raw.output.name,
         output_kind: raw.output.kind,
         guarantee,
         guarantee_source: source,
+        is_claimed,
         path: path.to_path_buf(),
         text,
         proof: None,
@@ -177,6 +201,7 @@ fn check_guarantee(raw: RawGuarantee, classes: usize, violations: &mut Violation
             constants,
             neighbourhood,
             probability_error_bound,
+            basis: _,
             source,
         } => {
             violations.check(constants.len() == classes, "guarantee.constants", || {
@@ -213,6 +238,7 @@ fn check_guarantee(raw: RawGuarantee, classes: usize, violations: &mut Violation
             constant,
             constant_of,
             logit_error_bound,
+            basis: _,
             source,
         } => {
             violations.check(positive(constant), "guarantee.constant", || {

@@ -38,6 +38,8 @@ pub(super) struct RawInput {
     pub(super) dtype: String,
     pub(super) shape: Vec<usize>,
     pub(super) range: [f64; 2],
+    pub(super) transpose: Option<Vec<usize>>,
+    pub(super) onnx_range: Option<[f64; 2]>,
 }
 
 /// `[output]`
@@ -60,6 +62,7 @@ pub(super) enum RawGuarantee {
         constants: Vec<f64>,
         neighbourhood: Option<f64>,
         probability_error_bound: f64,
+        basis: Option<RawBasis>,
         source: String,
     },
     LipschitzLogits {
@@ -67,6 +70,7 @@ pub(super) enum RawGuarantee {
         constant: f64,
         constant_of: RawConstantOf,
         logit_error_bound: f64,
+        basis: Option<RawBasis>,
         source: String,
     },
     GaussianSmoothing {
@@ -75,6 +79,16 @@ pub(super) enum RawGuarantee {
         levels: u32,
         source: String,
     },
+}
+
+impl RawGuarantee {
+    /// The stated basis.
+    pub(super) fn basis(&self) -> Option<RawBasis> {
+        match self {
+            Self::LipschitzProbabilities { basis, .. } | Self::LipschitzLogits { basis, .. } => *basis,
+            Self::None { .. } | Self::GaussianSmoothing { .. } => None,
+        }
+    }
 }
 
 /// `guarantee.norm`
@@ -92,6 +106,13 @@ pub(super) enum RawNorm {
 pub(super) enum RawConstantOf {
     LogitVector,
     EachLogit,
+}
+
+/// `guarantee.basis`. Only a proof record makes a guarantee proven, so a manifest cannot state that.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawBasis {
+    Claimed,
 }
 
 impl From<RawNorm> for Norm {

@@ -8,6 +8,8 @@
 mod backend;
 mod cancellation;
 mod cpu_description;
+mod declared_tensors;
+mod element_type;
 mod error;
 mod execution_provider;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -19,6 +21,8 @@ mod execution_provider;
 pub(crate) mod fuzzing;
 mod graph;
 mod guarantee_basis;
+mod input_conversion;
+mod inspected_model;
 mod manifest;
 mod manifest_format;
 mod model;
@@ -30,13 +34,18 @@ mod runtime;
 mod runtime_log;
 mod self_test;
 mod session;
+mod session_options;
 
 pub use backend::{Backend, BackendError};
 pub use cancellation::Cancellation;
 pub use cpu_description::cpu_description;
+pub use element_type::ElementType;
 pub use error::OnnxError;
 pub use execution_provider::ActiveProvider;
+pub use graph::{RangeSource, VisibleRange};
 pub use guarantee_basis::guarantee_basis;
+pub use input_conversion::InputConversion;
+pub use inspected_model::{InspectedModel, OutputTensor, TensorDescription};
 pub use manifest::Manifest;
 pub use manifest_format::OutputKind;
 pub use model::Model;

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use bytes::Bytes;
 use ort::session::Session;
-use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
-use ort::value::{TensorElementType, ValueType};
+use ort::session::builder::SessionBuilder;
 
 use super::execution_provider::{ActiveProvider, cuda_provider, has_gpu, select_provider};
 use super::model_file::ModelFile;
-use super::{Manifest, OnnxError, Runtime};
+use super::session_options::session_builder;
+use super::{Manifest, OnnxError, Runtime, declared_tensors};
 use crate::domain::{InputSpec, Violations};
 use crate::settings::Provider;
 
@@ -23,6 +23,9 @@ pub struct Model {
     /// The reason why the proof of row independence fails; `None` if the graph is proven. A model
     /// with a reason runs one row at a time.
     pub one_row_reason: Option<String>,
+    /// The number of rows in every run, if the batch axis of the ONNX file is fixed. Runs of fewer rows
+    /// are padded.
+    pub fixed_batch_size: Option<usize>,
     runtime: Runtime,
     bytes: Bytes,
 }
@@ -51,13 +54,18 @@ impl Model {
             manifest,
             provider: ActiveProvider::CPU,
             one_row_reason,
+            fixed_batch_size: None,
             runtime: runtime.clone(),
             bytes,
         };
         // A file that the CPU cannot load is invalid. The check precedes CUDA, so that the error is
         // not attributed to CUDA.
         let session = model.create_session()?;
-        model.check_declared_tensors(&session)?;
+        model.fixed_batch_size = model.check_declared_tensors(&session)?;
+        // In a run of one row there is no other row.
+        if model.fixed_batch_size == Some(1) {
+            model.one_row_reason = None;
+        }
         model.provider = select_provider(configured, has_gpu(), || {
             let builder = model.session_builder().map_err(|error| error.to_string())?;
             let mut builder = builder
@@ -72,22 +80,7 @@ impl Model {
     }
 
     fn session_builder(&self) -> Result<SessionBuilder, OnnxError> {
-        let load_error = |reason: String| OnnxError::LoadModel {
-            file: self.manifest.file.clone(),
-            reason,
-        };
-        // Each session has one thread and does not spin. Several sessions are faster than one with
-        // many threads, and the runtime would size its pools by the host instead of the cgroup.
-        let configured = || -> ort::Result<SessionBuilder> {
-            Ok(Session::builder(&self.runtime.environment)?
-                .with_optimization_level(GraphOptimizationLevel::All)?
-                .with_intra_threads(1)?
-                .with_inter_threads(1)?
-                .with_intra_op_spinning(false)?
-                .with_inter_op_spinning(false)?
-                .with_deterministic_compute(true)?)
-        };
-        configured().map_err(|error| load_error(error.to_string()))
+        session_builder(&self.runtime, &self.manifest.file)
     }
 
     /// Creates a session on the selected provider.
@@ -110,54 +103,15 @@ impl Model {
             .map_err(|error| load_error(error.to_string()))
     }
 
-    /// Compares the inputs and outputs that the graph declares with the manifest.
-    fn check_declared_tensors(&self, session: &Session) -> Result<(), OnnxError> {
-        let manifest = &self.manifest;
+    /// Compares the inputs and outputs that the graph declares with the manifest, and returns the
+    /// declared batch size.
+    fn check_declared_tensors(&self, session: &Session) -> Result<Option<usize>, OnnxError> {
         let mut violations = Violations::default();
-        let inputs: Vec<&str> = session.inputs().iter().map(ort::value::Outlet::name).collect();
-        violations.check(inputs == [manifest.input.name.as_str()], "input.name", || {
-            format!(
-                "the manifest declares \"{}\", the model has {inputs:?}",
-                manifest.input.name
-            )
-        });
-        for input in session.inputs() {
-            let shape = manifest
-                .input
-                .shape
-                .iter()
-                .map(|&length| i64::try_from(length).unwrap_or(i64::MAX));
-            check_tensor(input.dtype(), shape, "input", "input.shape", &mut violations);
-        }
-        match session
-            .outputs()
-            .iter()
-            .find(|output| output.name() == manifest.output_name)
-        {
-            Some(output) => {
-                let classes = i64::try_from(manifest.classes()).unwrap_or(i64::MAX);
-                check_tensor(
-                    output.dtype(),
-                    std::iter::once(classes),
-                    "output",
-                    "labels",
-                    &mut violations,
-                );
-            }
-            None => {
-                let outputs: Vec<&str> = session.outputs().iter().map(ort::value::Outlet::name).collect();
-                violations.add(
-                    "output.name",
-                    format!(
-                        "the manifest declares \"{}\", the model has {outputs:?}",
-                        manifest.output_name
-                    ),
-                );
-            }
-        }
+        let batch_size = declared_tensors::check(&self.manifest, session, &mut violations);
         violations
             .into_result()
-            .map_err(|violations| self.manifest_mismatch(violations))
+            .map_err(|violations| self.manifest_mismatch(violations))?;
+        Ok(batch_size)
     }
 
     /// Returns an input in the middle of the range.
@@ -175,61 +129,4 @@ impl Model {
             violations,
         }
     }
-}
-
-/// Compares a declared tensor with float32 of the shape `[N, shape…]`. N must be dynamic; any other
-/// axis may be. `tensor` is "input" or "output"; `key` is the manifest's key of the shape.
-fn check_tensor(
-    found: &ValueType,
-    shape: impl Iterator<Item = i64>,
-    tensor: &str,
-    key: &str,
-    violations: &mut Violations,
-) {
-    let expected: Vec<i64> = shape.collect();
-    let ValueType::Tensor {
-        ty, shape: declared, ..
-    } = found
-    else {
-        return violations.add(key, format!("expected a tensor, the model has {found}"));
-    };
-    violations.check(*ty == TensorElementType::Float32, &format!("{tensor}.dtype"), || {
-        format!(
-            "expected float32, the {tensor} of the model is {}: export the model with float32 inputs and outputs; the \
-             layers between them may have another type",
-            type_name(*ty)
-        )
-    });
-    let rest = declared.get(1..).unwrap_or_default();
-    let fits = declared.len() == expected.len() + 1
-        && rest
-            .iter()
-            .zip(&expected)
-            .all(|(declared, expected)| *declared == -1 || declared == expected);
-    violations.check(fits, key, || {
-        format!(
-            "the manifest declares [N, …] = [N, {}], the model has {declared:?}",
-            comma_separated(&expected)
-        )
-    });
-    violations.check(declared.first() == Some(&-1), key, || {
-        format!("the batch axis must be dynamic, the model has {declared:?}; export it with a dynamic first axis")
-    });
-}
-
-/// The name of a type as NumPy and the manifest write it, for the types of real models.
-fn type_name(element: TensorElementType) -> String {
-    match element {
-        TensorElementType::Float16 => "float16".to_owned(),
-        TensorElementType::Bfloat16 => "bfloat16".to_owned(),
-        TensorElementType::Float32 => "float32".to_owned(),
-        TensorElementType::Float64 => "float64".to_owned(),
-        TensorElementType::Int64 => "int64".to_owned(),
-        TensorElementType::Uint8 => "uint8".to_owned(),
-        other => other.to_string(),
-    }
-}
-
-fn comma_separated(shape: &[i64]) -> String {
-    shape.iter().map(i64::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -1,11 +1,15 @@
 //! An ONNX file that is the one its manifest describes, read and checked without ONNX Runtime.
 
+use std::path::Path;
+
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
-use super::graph::{ModelFileError, check_deterministic, decode_self_contained_model, prove_row_independence};
+use super::graph::{
+    ModelFileError, ModelProto, check_deterministic, decode_self_contained_model, prove_row_independence,
+};
 use super::{Manifest, OnnxError};
-use crate::domain::{InputSpec, hex};
+use crate::domain::hex;
 use crate::settings::{ConfigFileError, ConfigFileKind, FileDigests, read_config_file};
 
 /// The bytes of an ONNX file, checked against its manifest and the rules for graphs.
@@ -25,28 +29,44 @@ impl ModelFile {
     /// If the file cannot be read, is not the one that the manifest describes, or holds a graph that
     /// cannot be served.
     pub fn read(manifest: Manifest) -> Result<Self, OnnxError> {
-        let file = || manifest.file.clone();
-        let bytes =
-            read_config_file(ConfigFileKind::Model, &manifest.file).map_err(|error| unreadable(&manifest, &error))?;
-        let bytes = Bytes::from(bytes);
+        let bytes = read_bytes(&manifest.file)?;
         check_checksum(&manifest, hex(&Sha256::digest(&bytes)))?;
-        let graph = decode_self_contained_model(bytes.clone()).map_err(|reason| match reason {
-            ModelFileError::InvalidModel(reason) => OnnxError::InvalidModel { file: file(), reason },
-            ModelFileError::ExternalTensor { tensor, location } => OnnxError::ExternalData {
-                file: file(),
-                tensor,
-                location,
-            },
-        })?;
-        check_deterministic(&graph).map_err(|reason| OnnxError::Nondeterministic { file: file(), reason })?;
-        let InputSpec { name, shape, .. } = &manifest.input;
-        let one_row_reason = prove_row_independence(&graph, name, shape, &manifest.output_name).err();
+        let graph = decode_graph(&manifest.file, &bytes)?;
+        let shape = manifest.conversion.onnx_shape(&manifest.input.shape);
+        let one_row_reason = prove_row_independence(&graph, &manifest.input.name, &shape, &manifest.output_name).err();
         Ok(Self {
             manifest,
             bytes,
             one_row_reason,
         })
     }
+}
+
+/// Reads the ONNX file at `path`.
+///
+/// # Errors
+/// If it cannot be read.
+pub(super) fn read_bytes(path: &Path) -> Result<Bytes, OnnxError> {
+    let bytes = read_config_file(ConfigFileKind::Model, path).map_err(|error| unreadable(path, &error))?;
+    Ok(Bytes::from(bytes))
+}
+
+/// Decodes the ONNX file at `path` with these `bytes`.
+///
+/// # Errors
+/// If it is not an ONNX model, does not contain every weight, or draws random numbers.
+pub(super) fn decode_graph(path: &Path, bytes: &Bytes) -> Result<ModelProto, OnnxError> {
+    let file = || path.to_path_buf();
+    let graph = decode_self_contained_model(bytes.clone()).map_err(|reason| match reason {
+        ModelFileError::InvalidModel(reason) => OnnxError::InvalidModel { file: file(), reason },
+        ModelFileError::ExternalTensor { tensor, location } => OnnxError::ExternalData {
+            file: file(),
+            tensor,
+            location,
+        },
+    })?;
+    check_deterministic(&graph).map_err(|reason| OnnxError::Nondeterministic { file: file(), reason })?;
+    Ok(graph)
 }
 
 /// Checks that the ONNX file on the disk is the one that `manifest` describes, without loading it.
@@ -56,7 +76,7 @@ impl ModelFile {
 /// If the file cannot be read, or has another checksum.
 pub fn check_model_file(manifest: &Manifest, digests: &FileDigests) -> Result<(), OnnxError> {
     let found = digests.sha256(ConfigFileKind::Model, &manifest.file);
-    check_checksum(manifest, found.map_err(|error| unreadable(manifest, &error))?)
+    check_checksum(manifest, found.map_err(|error| unreadable(&manifest.file, &error))?)
 }
 
 fn check_checksum(manifest: &Manifest, found: String) -> Result<(), OnnxError> {
@@ -71,10 +91,10 @@ fn check_checksum(manifest: &Manifest, found: String) -> Result<(), OnnxError> {
     })
 }
 
-fn unreadable(manifest: &Manifest, error: &ConfigFileError) -> OnnxError {
+fn unreadable(path: &Path, error: &ConfigFileError) -> OnnxError {
     OnnxError::Unreadable {
         file_kind: "the ONNX file",
-        path: manifest.file.clone(),
+        path: path.to_path_buf(),
         reason: error.to_string(),
     }
 }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use ort::session::{NoSelectedOutputs, RunOptions, Session};
+use ort::session::{NoSelectedOutputs, RunOptions, Session, SessionInputValue};
 use ort::value::TensorRef;
 
-use super::{Backend, BackendError, Cancellation, Model, OnnxError, OutputKind, OutputTolerance};
+use super::element_type::append_output;
+use super::input_conversion::RowConverter;
+use super::{Backend, BackendError, Cancellation, Manifest, Model, OnnxError, OutputKind, OutputTolerance};
 use crate::domain::{ModelGuarantee, Violations};
 
 /// A session, its buffers and its batch shape.
@@ -20,8 +22,14 @@ pub struct OnnxSession {
     max_batch_size: usize,
     /// Pads each run to `max_batch_size` rows. A fixed shape makes the session compute one
     /// function.
-    fixed_batch: bool,
+    is_smoothed: bool,
     padded_input: Vec<f32>,
+    /// `None` if a row is the ONNX input already.
+    converter: Option<RowConverter>,
+    /// The shape of one ONNX input.
+    onnx_shape: Vec<usize>,
+    /// The values of a whole run, if the model returns another type than float32.
+    converted_output: Vec<f32>,
     /// An earlier run. Each probe repeats it and compares the outputs.
     reference: Option<ReferenceRun>,
 }
@@ -41,26 +49,31 @@ impl OnnxSession {
     /// # Errors
     /// If ONNX Runtime rejects the file or the provider.
     pub fn open(model: &Arc<Model>, max_batch_size: usize) -> Result<Self, OnnxError> {
-        let fixed_batch = matches!(model.manifest.guarantee, ModelGuarantee::GaussianSmoothing { .. });
+        let is_smoothed = matches!(model.manifest.guarantee, ModelGuarantee::GaussianSmoothing { .. });
         let session = model.create_session()?;
         let options = RunOptions::new().map_err(|error| OnnxError::LoadModel {
             file: model.manifest.file.clone(),
             reason: error.to_string(),
         })?;
+        let Manifest { input, conversion, .. } = &model.manifest;
         Ok(Self {
             model: Arc::clone(model),
             session,
             options: Arc::new(options),
-            max_batch_size,
-            fixed_batch,
+            max_batch_size: usable_rows(model, max_batch_size),
+            is_smoothed,
             padded_input: Vec::new(),
+            converter: RowConverter::new(conversion, input),
+            onnx_shape: conversion.onnx_shape(&input.shape),
+            converted_output: Vec::new(),
             reference: None,
         })
     }
 
-    /// Sets the most rows in one run. For a smoothed model this is its batch shape.
+    /// Sets the most rows in one run, within the batch size that the ONNX file fixes. For another
+    /// smoothed model this is its batch shape.
     pub fn set_max_batch_size(&mut self, max_batch_size: usize) {
-        self.max_batch_size = max_batch_size;
+        self.max_batch_size = usable_rows(&self.model, max_batch_size);
     }
 
     /// Runs `row`, and stores the row and its output for [`Backend::probe`]. Returns the output.
@@ -119,7 +132,7 @@ impl Backend for OnnxSession {
     }
 
     fn pads_batches(&self) -> bool {
-        self.fixed_batch
+        self.is_smoothed || self.model.fixed_batch_size.is_some()
     }
 
     fn output_tolerance(&self) -> OutputTolerance {
@@ -150,7 +163,8 @@ impl Backend for OnnxSession {
             model: model.manifest.name.clone(),
             reason,
         };
-        let batch = if self.fixed_batch { self.max_batch_size } else { rows };
+        let padded_rows = if self.is_smoothed { self.max_batch_size } else { rows };
+        let batch = model.fixed_batch_size.unwrap_or(padded_rows);
         let values = if batch == rows {
             input
         } else {
@@ -159,8 +173,12 @@ impl Backend for OnnxSession {
             self.padded_input.resize(batch * input_len, 0.0);
             &self.padded_input
         };
-        let shape: Vec<usize> = [&[batch], model.manifest.input.shape.as_slice()].concat();
-        let tensor = TensorRef::from_array_view((shape, values)).map_err(|error| failed(error.to_string()))?;
+        let shape: Vec<usize> = [&[batch], self.onnx_shape.as_slice()].concat();
+        let tensor: ort::Result<SessionInputValue> = match &mut self.converter {
+            Some(converter) => converter.convert(values).tensor(shape),
+            None => TensorRef::from_array_view((shape, values)).map(Into::into),
+        };
+        let tensor = tensor.map_err(|error| failed(error.to_string()))?;
         let options = Arc::clone(&self.options);
         options.unterminate().map_err(|error| failed(error.to_string()))?;
         // If the runtime cannot end the run early, the run finishes normally.
@@ -178,13 +196,19 @@ impl Backend for OnnxSession {
         let value = outputs
             .get(&model.manifest.output_name)
             .ok_or_else(|| failed("the output is missing".to_owned()))?;
-        let (shape, values) = value
-            .try_extract_tensor::<f32>()
-            .map_err(|error| failed(error.to_string()))?;
+        let (shape, values) = match value.try_extract_tensor::<f32>() {
+            Ok((shape, values)) => (shape.to_vec(), values),
+            Err(_) => {
+                self.converted_output.clear();
+                let shape = append_output(value, &mut self.converted_output);
+                let shape = shape.map_err(|error| failed(error.to_string()))?;
+                (shape, self.converted_output.as_slice())
+            }
+        };
         // The check compares the whole shape. A transposed output has as many values, but in other
         // rows.
         match values.get(..rows * output_len) {
-            Some(values_of_rows) if is_shape(shape, batch, output_len) && values.len() == batch * output_len => {
+            Some(values_of_rows) if is_shape(&shape, batch, output_len) && values.len() == batch * output_len => {
                 output.clear();
                 output.extend_from_slice(values_of_rows);
                 Ok(())
@@ -246,10 +270,28 @@ pub fn warm_up(model: &Model, sessions: &mut [OnnxSession]) -> Result<(), OnnxEr
         .map_err(|violations| model.manifest_mismatch(violations))
 }
 
-/// Returns whether `shape` is `[rows, row_len]`.
+/// The rows of one run that can belong to requests, out of `max_batch_size`. A file with a fixed
+/// batch axis takes no more, and the other rows of a run that may mix its rows are padding.
+fn usable_rows(model: &Model, max_batch_size: usize) -> usize {
+    match (model.fixed_batch_size, &model.one_row_reason) {
+        (Some(_), Some(_)) => 1,
+        (Some(rows), None) => max_batch_size.min(rows),
+        (None, _) => max_batch_size,
+    }
+}
+
+/// Returns whether `shape` is `[rows, row_len]`, perhaps with further axes of length 1.
 fn is_shape(shape: &[i64], rows: usize, row_len: usize) -> bool {
-    let [found_rows, found_len] = shape else { return false };
-    usize::try_from(*found_rows) == Ok(rows) && usize::try_from(*found_len) == Ok(row_len)
+    let Some((found_rows, rest)) = shape.split_first() else {
+        return false;
+    };
+    let is_length = |found: i64, length: usize| usize::try_from(found) == Ok(length);
+    let mut long = rest.iter().filter(|&&length| length != 1);
+    let row = match long.next() {
+        Some(&length) => is_length(length, row_len),
+        None => row_len == 1 && !rest.is_empty(),
+    };
+    is_length(*found_rows, rows) && row && long.next().is_none()
 }
 
 #[cfg(test)]
@@ -259,7 +301,10 @@ mod tests {
     #[test]
     fn another_shape_with_as_many_values_is_rejected() {
         assert!(is_shape(&[2, 3], 2, 3));
-        for shape in [&[3, 2][..], &[6], &[2, 3, 1], &[1, 2, 3], &[-2, -3], &[]] {
+        for shape in [&[2, 3, 1][..], &[2, 3, 1, 1], &[2, 1, 1, 3]] {
+            assert!(is_shape(shape, 2, 3), "{shape:?}");
+        }
+        for shape in [&[3, 2][..], &[6], &[1, 2, 3], &[2, 3, 3], &[2, 1], &[-2, -3], &[]] {
             assert!(!is_shape(shape, 2, 3), "{shape:?}");
         }
     }

@@ -112,6 +112,13 @@ class ProveCommandTest(unittest.TestCase):
         self.assertTrue(edited.startswith("# ours\n") and "# measured\n" in edited)
         self.prove(self.manifest)
 
+    def test_a_proved_number_is_no_claim_of_a_person(self):
+        self.prove(self.model, "--range", "-1", "1", "--write")
+        text = self.manifest.read_text()
+        self.manifest.write_text(text.replace("[guarantee]", '[guarantee]\nbasis = "claimed"  # typed'))
+        self.assertIn("guarantee.basis: claimed -> absent", self.prove(self.manifest, "--write"))
+        self.assertEqual(self.manifest.read_text(), text)
+
     def test_replaces_a_manifest_without_guarantee(self):
         self.prove(self.model, "--range", "-1", "1", "--write")
         head = self.manifest.read_text().split("[guarantee]")[0]

@@ -57,6 +57,21 @@ def set_values(text: str, table: str | None, values: dict[str, str | float]) -> 
     return edited
 
 
+def remove_value(text: str, table: str, key: str) -> str:
+    """The text without this key of `[table]`. Raises `NotEditable`."""
+    expected = tomllib.loads(text)
+    if expected.get(table, {}).pop(key, None) is None:
+        return text
+    lines = text.splitlines()
+    start, end = _section(lines, table)
+    pattern = re.compile(rf"^\s*{re.escape(key)}\s*=\s*{VALUE}\s*(?:#.*)?$")
+    kept = [line for number, line in enumerate(lines) if not (start or 0) <= number < end or not pattern.match(line)]
+    edited = "\n".join(kept) + "\n"
+    if tomllib.loads(edited) != expected:
+        raise NotEditable(f"the key {key} of [{table}] is not written on one line; edit it by hand")
+    return edited
+
+
 def _section(lines: list[str], table: str | None) -> tuple[int | None, int]:
     """The lines of the table, without its header."""
     headers = [number for number, line in enumerate(lines) if HEADER.match(line)]

@@ -6,7 +6,7 @@ from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
 
 from certimix_models.prove import proof_record
-from certimix_models.prove.manifest_edit import set_values, toml_value, write_file
+from certimix_models.prove.manifest_edit import remove_value, set_values, toml_value, write_file
 from certimix_models.prove.network_proof import Proof
 from certimix_models.prove.subject import Subject
 
@@ -76,6 +76,10 @@ def write_guarantee(subject: Subject, proof: Proof, labels: list[str] | None, si
         change = f"{values[key]!r}" if values[key] == old.get(key) else f"{old.get(key, 'absent')} -> {values[key]!r}"
         done += [f"guarantee.{key}: {change}", f"  {reason}"]
     edited = set_values(text, "guarantee", {key: value for key, value in values.items() if old.get(key) != value})
+    if "basis" in old:
+        # A person stated the old numbers. The new ones are proved.
+        edited = remove_value(edited, "guarantee", "basis")
+        done.append(f"guarantee.basis: {old['basis']} -> absent")
     if edited == subject.manifest_text:
         return [f"{subject.manifest_path} needs no change", *done]
     write_file(subject.manifest_path, edited)

@@ -20,6 +20,18 @@ pub(super) struct BatchSizeLimits {
     pub(super) max_time: Duration,
 }
 
+impl BatchSizeLimits {
+    /// The limits for a model whose file fixes the rows of a run. A run of fewer rows costs the same, so
+    /// no smaller size is measured.
+    fn for_batch_axis(self, fixed: Option<usize>) -> Self {
+        let configured = match fixed {
+            Some(rows) => Some(self.configured.unwrap_or(self.max_rows.max(1)).min(rows)),
+            None => self.configured,
+        };
+        Self { configured, ..self }
+    }
+}
+
 /// The open sessions of one model.
 pub(super) struct ModelSessions {
     pub(super) sessions: Vec<OnnxSession>,
@@ -42,6 +54,7 @@ pub(super) fn open_sessions(
     policy: VerdictPolicy,
 ) -> Result<ModelSessions, ModelError> {
     let name = model.manifest.name.as_str();
+    let limits = limits.for_batch_axis(model.fixed_batch_size);
     // A graph that does not prove row independence runs one row at a time, even if the self-test
     // would pass.
     let (mut limits, mut one_row_reason) = (limits, model.one_row_reason.clone());

@@ -36,11 +36,13 @@ pub(crate) fn manifests(data: &[u8]) {
             output_kind,
             guarantee,
             guarantee_source,
+            conversion,
+            is_claimed,
             ..
         } = manifest;
         (
-            (name, file, sha256, labels, input),
-            (output_name, output_kind, guarantee, guarantee_source),
+            (name, file, sha256, labels, input, conversion),
+            (output_name, output_kind, guarantee, guarantee_source, is_claimed),
         )
     };
     assert_eq!(parts(again), parts(manifest), "{written}");
@@ -58,7 +60,7 @@ fn quoted(text: &str) -> String {
 
 /// The manifest as TOML.
 fn write(manifest: &Manifest) -> String {
-    let Manifest { input, .. } = manifest;
+    let Manifest { input, conversion, .. } = manifest;
     let labels: Vec<String> = manifest.labels.iter().map(|label| quoted(label)).collect();
     let kind = match manifest.output_kind {
         OutputKind::Logits => "logits",
@@ -66,21 +68,33 @@ fn write(manifest: &Manifest) -> String {
     };
     format!(
         "manifest_version = 1\nname = {}\nfile = {}\nsha256 = \"{}\"\nlabels = [{}]\n\
-         [input]\nname = {}\ndtype = \"float32\"\nshape = {:?}\nrange = [{:?}, {:?}]\n\
+         [input]\nname = {}\ndtype = \"{}\"\nshape = {:?}\nrange = [{:?}, {:?}]\n{}{}\
          [output]\nname = {}\nkind = \"{kind}\"\n\
-         [guarantee]\nsource = {}\n{}",
+         [guarantee]\nsource = {}\n{}{}",
         quoted(&manifest.name),
         quoted(manifest.file.to_str().unwrap()),
         manifest.sha256,
         labels.join(", "),
         quoted(&input.name),
+        conversion.element.name(),
         input.shape,
         input.low,
         input.high,
+        optional("transpose", conversion.transpose.as_ref()),
+        optional("onnx_range", conversion.onnx_range.as_ref()),
         quoted(&manifest.output_name),
         quoted(&manifest.guarantee_source),
+        if manifest.is_claimed {
+            "basis = \"claimed\"\n"
+        } else {
+            ""
+        },
         guarantee(&manifest.guarantee),
     )
+}
+
+fn optional(name: &str, value: Option<&impl std::fmt::Debug>) -> String {
+    value.map_or_else(String::new, |value| format!("{name} = {value:?}\n"))
 }
 
 fn guarantee(guarantee: &ModelGuarantee) -> String {

@@ -60,6 +60,11 @@ fn manifest() -> Manifest {
             high: 1.0,
             levels: None,
         },
+        conversion: crate::onnx::InputConversion {
+            element: crate::onnx::ElementType::Float32,
+            transpose: None,
+            onnx_range: None,
+        },
         output_name: "logits".to_owned(),
         output_kind: OutputKind::Logits,
         guarantee: ModelGuarantee::LipschitzLogits {
@@ -69,6 +74,7 @@ fn manifest() -> Manifest {
             error_bound: ERROR,
         },
         guarantee_source: String::new(),
+        is_claimed: false,
         path: PathBuf::from("model.toml"),
         text: String::new(),
         proof: None,

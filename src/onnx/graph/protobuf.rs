@@ -73,6 +73,8 @@ pub(super) struct NodeProto {
 pub(super) struct AttributeProto {
     #[prost(bytes = "vec", tag = "1")]
     pub(super) name: Vec<u8>,
+    #[prost(float, tag = "2")]
+    pub(super) float: f32,
     #[prost(int64, tag = "3")]
     pub(super) int: i64,
     #[prost(bytes = "vec", tag = "4")]

@@ -32,10 +32,16 @@ fn manifest() -> Manifest {
             high: 1.0,
             levels: None,
         },
+        conversion: crate::onnx::InputConversion {
+            element: crate::onnx::ElementType::Float32,
+            transpose: None,
+            onnx_range: None,
+        },
         output_name: "logits".to_owned(),
         output_kind: OutputKind::Logits,
         guarantee: lipschitz(1.5, true, 1e-6, Norm::L2),
         guarantee_source: String::new(),
+        is_claimed: false,
         path: PathBuf::from("h.toml"),
         text: String::new(),
         proof: None,
@@ -126,6 +132,32 @@ fn without_a_record_by_a_trusted_key_the_constant_is_a_claim() {
     assert_claimed(basis_from_record(&manifest(), &record), &key([8; 32]).to_string());
     let ours = signed(&statement().to_string(), SEED).to_string();
     assert_claimed(determine_basis(&manifest(), Some(ours.as_bytes()), &[]), "proof_keys");
+}
+
+/// The numbers that a person typed stay a claim, even if a record would cover them.
+#[test]
+fn a_manifest_that_states_a_claim_is_one() {
+    let manifest = Manifest {
+        is_claimed: true,
+        ..manifest()
+    };
+    let record = signed(&statement().to_string(), SEED);
+    assert_claimed(basis_from_record(&manifest, &record), "a person stated it");
+    assert_claimed(determine_basis(&manifest, None, &[key(SEED)]), "a person stated it");
+}
+
+/// A record is about the ONNX file, whose axes may have another order.
+#[test]
+fn a_record_states_the_shape_of_the_onnx_input() {
+    let mut manifest = manifest();
+    manifest.input.shape = vec![4, 3];
+    let record = signed(&statement().to_string(), SEED);
+    assert_claimed(basis_from_record(&manifest, &record), "input_shape");
+    manifest.conversion.transpose = Some(vec![1, 0]);
+    assert_eq!(
+        basis_from_record(&manifest, &record).unwrap().unwrap().basis,
+        Basis::Proven
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod bundled;
 mod concurrent_execution;
+mod interfaces;
 mod row_independence;
 mod run_cancellation;
 mod self_test;

@@ -153,11 +153,7 @@ fn logits_declared_as_probabilities_are_refused() {
 }
 
 #[test]
-fn graphs_that_cannot_be_batched_are_refused() {
-    assert_start_fails(
-        &Setup::pair("fixed_batch", "linear_h"),
-        &["batch axis must be dynamic", "dynamic first axis"],
-    );
+fn graphs_with_another_interface_than_the_manifest_are_refused() {
     assert_start_fails(
         &Setup::pair("two_inputs", "linear_h"),
         &["input.name", "\"input\"", "\"other\""],

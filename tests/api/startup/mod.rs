@@ -2,4 +2,5 @@
 
 mod check_config;
 mod failures;
+mod init;
 mod settings;

@@ -22,4 +22,4 @@ pub mod tls_authority;
 pub mod trace_collector;
 
 pub use server::TestServer;
-pub use setup::{Setup, fixture};
+pub use setup::{RUNTIME_LIBRARY, Setup, fixture};

@@ -9,7 +9,7 @@ use certimix::settings::{self, Settings, SettingsSource};
 use tempfile::TempDir;
 
 /// The ONNX Runtime library that `make runtime` fetches.
-const LIBRARY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/.runtime/onnxruntime/libonnxruntime.so");
+pub const RUNTIME_LIBRARY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/.runtime/onnxruntime/libonnxruntime.so");
 
 /// Returns the path of a fixture's manifest.
 pub fn fixture(name: &str) -> PathBuf {
@@ -47,7 +47,7 @@ impl Setup {
         }
         .path("models.standard", &fixture(standard))
         .path("models.robust", &fixture(robust))
-        .path("runtime.library", Path::new(LIBRARY))
+        .path("runtime.library", Path::new(RUNTIME_LIBRARY))
         .text("runtime.provider", "cpu")
         .with("runtime.executors", 1)
         .text("server.listen", "127.0.0.1:0")
