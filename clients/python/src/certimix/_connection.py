@@ -28,11 +28,11 @@ class Connection:
     credentials: Optional[grpc.ChannelCredentials]
     token_file: Optional[Path]
 
-    def metadata(self) -> List[Tuple[str, str]]:
+    def metadata(self) -> Tuple[Tuple[str, str], ...]:
         """The headers of one call. The token is read each time, so that it can be replaced."""
         if self.token_file is None:
-            return []
-        return [("authorization", f"Bearer {_read_token(self.token_file)}")]
+            return ()
+        return (("authorization", f"Bearer {_read_token(self.token_file)}"),)
 
 
 def connection(
