@@ -91,6 +91,11 @@ fn a_restart_and_a_refusal_are_survived() {
 }
 
 #[test]
+fn the_python_of_the_documents_runs() {
+    run_tests("test_documents.py");
+}
+
+#[test]
 fn the_wheel_answers_from_its_own_files() {
     run_tests("test_wheel.py");
 }

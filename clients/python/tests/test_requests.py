@@ -83,6 +83,7 @@ class AddressTest(unittest.TestCase):
             file.write_text("third")
             self.assertEqual(found.metadata(), (("authorization", "Bearer third"),))
             file.write_text("# nothing\n")
+            self.assertEqual(found.metadata(), (("authorization", "Bearer third"),))
             with self.assertRaises(ValueError):
                 self.connect("127.0.0.1:1", token_file=file)
             file.write_text("third")

@@ -1,5 +1,6 @@
 """A restart of the server in the middle of a stream, and a server that refuses."""
 
+import socket
 import threading
 import time
 import unittest
@@ -20,7 +21,7 @@ PATIENT = certimix.RetryPolicy(max_attempts=5, initial_backoff=1.0, max_backoff=
 class RestartTest(unittest.TestCase):
     def test_a_loop_goes_on_after_a_restart(self) -> None:
         for name, client in CLIENTS:
-            with self.subTest(name), Server() as server, client(server.unix, deadline=5.0) as found:
+            with self.subTest(name), Server() as server, client(server.unix, deadline=30.0) as found:
                 with found.predict_stream() as stream:
                     self.assertTrue(stream.predict(CLEAR_INPUT).certified)
                     server.stop(SIGTERM)
@@ -127,6 +128,15 @@ class RefusalTest(unittest.TestCase):
             for outcome, service in self.call(code, 9, deadline=30.0, retry=retry):
                 self.assertEqual(outcome.code, code)
                 self.assertEqual(len(service.times), 3)
+
+    def test_a_server_that_says_nothing_costs_no_more_than_the_deadline(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            for name, client in CLIENTS:
+                with self.subTest(name), client(f"127.0.0.1:{silent.getsockname()[1]}", deadline=0.3) as found:
+                    for call in [found.predict, found.predict_stream().predict]:
+                        with self.assertRaises(certimix.DeadlineExceededError) as caught:
+                            call(CLEAR_INPUT)
+                        self.assertIn("no answer came within", str(caught.exception))
 
     def test_grpc_repeats_what_is_unavailable(self) -> None:
         for outcome, service in self.call(grpc.StatusCode.UNAVAILABLE, 2, deadline=30.0):
