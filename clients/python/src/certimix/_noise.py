@@ -53,24 +53,23 @@ def chacha20_words(key: bytes, first_stream: int, streams: int, words: int) -> A
 
 
 class NoiseTable:
-    """The table T_k = floor(2^64 Phi((k + 1/2) / s)) of the Gaussian rounded to integers.
+    """The table T_k = floor(2^64 Phi((k + 1/2) / s)) of the Gaussian rounded to integers, for -K <= k < K.
 
-    `scale` is s, the standard deviation in levels.
+    `scale` is s, the standard deviation in levels. The table is about exactly this number.
     """
 
-    def __init__(self, scale: Fraction) -> None:
-        self.scale = scale
-        #: The largest k with a probability of its own: from there on 2^64 (1 - Phi) is below 1.
+    def __init__(self, scale: float) -> None:
+        self.scale = Fraction(scale)
+        #: K, the largest noise.
         self.largest = self._first_beyond_the_words()
-        s = float(scale)
-        below = [int(_WORD * 0.5 * math.erfc((k - 0.5) / s / math.sqrt(2))) for k in range(self.largest, 0, -1)]
-        # T_(-1-k) = floor(2^64 Phi(-(k + 1/2) / s)), and T_k is its complement.
-        above = [min(_WORD - 1 - value, _WORD - 1) for value in reversed(below)]
+        below = [int(_WORD * 0.5 * math.erfc((k - 0.5) / scale / math.sqrt(2))) for k in range(self.largest, 0, -1)]
+        # 2^64 Phi is no integer, so T_k and T_(-1-k) add up to 2^64 - 1.
+        above = [_WORD - 1 - value for value in reversed(below)]
         self._values = np.array(below + above, dtype=np.uint64)
         self._first = -self.largest
 
     def _first_beyond_the_words(self) -> int:
-        """The smallest k >= 0 with 2^64 Phi(-(k + 1/2) / s) < 1."""
+        """K: the smallest k >= 0 with 2^64 Phi(-(k + 1/2) / s) < 1."""
         low, high = -1, math.ceil(10 * self.scale) + 10
         while high - low > 1:
             middle = (low + high) // 2
@@ -86,16 +85,14 @@ class NoiseTable:
     def exact(self, k: int) -> int:
         """T_k to the last bit."""
         mp = context()
-        if k >= 0:
-            return _WORD - int(mp.ceil(_WORD * self._tail(k)))
-        return int(mp.floor(_WORD * self._tail(-1 - k)))
+        lower = int(mp.floor(_WORD * self._tail(max(k, -1 - k))))
+        return _WORD - 1 - lower if k >= 0 else lower
 
     def noise(self, words: Any) -> Any:
-        """The smallest k with u < T_k for each word u."""
-        last = len(self._values) - 1
-        index = np.minimum(np.searchsorted(self._values, words, side="right"), last)
-        # Differences of unsigned integers wrap, so that each is the distance to the value below or above.
-        to_upper = self._values[index] - words
+        """The smallest k with u < T_k for each word u; K if there is none."""
+        index = np.searchsorted(self._values, words, side="right")
+        # Differences of unsigned integers wrap. The ends count as near: their words are rare.
+        to_upper = self._values[np.minimum(index, len(self._values) - 1)] - words
         to_lower = words - self._values[np.maximum(index, 1) - 1]
         for position in zip(*np.nonzero((to_upper < _TABLE_ERROR) | (to_lower < _TABLE_ERROR))):
             k = self._first + int(index[position])
@@ -113,20 +110,23 @@ class Grid:
 
     def __init__(self, low: float, high: float, levels: int) -> None:
         self.low, self.high, self.levels = low, high, levels
-
-    @property
-    def step(self) -> Fraction:
-        """The distance of two values on the grid, exactly."""
-        return (Fraction(self.high) - Fraction(self.low)) / self.levels
+        #: The distance of two values on the grid, rounded to float64 as the server does.
+        self.step = (high - low) / levels
 
     def levels_of(self, values: Any) -> Tuple[Any, bool]:
         """The level of each uint8 or float32 value, and whether all values lie on the grid."""
         if values.dtype == np.uint8:
             return values.astype(np.int64) * (self.levels // 255), True
-        nearest = np.rint((values.astype(np.float64) - self.low) * self.levels / (self.high - self.low)).astype(np.int64)
-        nearest = np.clip(nearest, 0, self.levels)
+        position = (values.astype(np.float64) - self.low) / self.step
+        # numpy rounds a half to even, and the server away from zero.
+        nearest = np.trunc(position) + np.where(np.abs(position - np.trunc(position)) >= 0.5, np.sign(position), 0)
+        nearest = np.clip(nearest.astype(np.int64), 0, self.levels)
         return nearest, bool(np.array_equal(self.floats(nearest), values))
 
     def floats(self, levels: Any) -> Any:
         """The float32 value of each level."""
-        return (self.low + levels * (self.high - self.low) / self.levels).astype(np.float32)
+        return (self.low + levels * self.step).astype(np.float32)
+
+    def scale(self, sigma: float) -> float:
+        """The standard deviation in levels."""
+        return self.levels * sigma / (self.high - self.low)

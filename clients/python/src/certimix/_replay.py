@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, List, Mapping, Optional, Tuple, Union
 
@@ -179,7 +178,7 @@ class _Votes:
             return
         grid = Grid(self.manifest.low, self.manifest.high, int(guarantee["levels"]))
         levels, on_grid = grid.levels_of(self.values)
-        table = NoiseTable(Fraction(certificate.sigma) / grid.step)
+        table = NoiseTable(grid.scale(certificate.sigma))
         self._check_losses(grid, on_grid, table, checks)
         if certificate.votes_drawn > MAX_REPLAYED_VOTES:
             message = f"more than {MAX_REPLAYED_VOTES} votes are not drawn again"
@@ -191,13 +190,11 @@ class _Votes:
         mp = context()
         certificate = self.record.certificate
         count = math.prod(self.manifest.shape)
-        # Each value of the table is off by less than 2^-64, so each probability is, and half their sum is the distance.
-        values = 2 * table.largest + 1
-        variation = mp.mpf(count) * values / 2 / mp.mpf(2) ** 64
-        checks.at_least("total_variation", certificate.total_variation, variation * (1 - mp.mpf(10) ** -9))
+        variation = min(mp.mpf(count * (table.largest + 2)) / mp.mpf(2) ** 64, mp.mpf(1))
+        checks.at_least("total_variation", certificate.total_variation, variation)
         loss = mp.mpf(0)
         if self.values.dtype == np.float32:
-            step = mp.mpf(grid.step.numerator) / grid.step.denominator
+            step = mp.mpf(grid.step)
             magnitude = max(abs(mp.mpf(grid.low)), abs(mp.mpf(grid.high)), step)
             move = step / 2 + magnitude / 2**24 if on_grid else step
             loss = mp.sqrt(count) * move
