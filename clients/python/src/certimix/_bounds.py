@@ -36,6 +36,7 @@ def normal_cdf(x: Any) -> Any:
     return mp.erfc(-x / mp.sqrt(2)) / 2
 
 
+@lru_cache(maxsize=256)
 def normal_quantile(p: Any) -> Any:
     """Phi^-1(p), for p from 0 to 1; infinite at the ends."""
     mp = context()
@@ -103,6 +104,7 @@ def log_anytime_martingale(votes: int, hits: int, p: Any) -> Any:
     return log_beta(half + hits, half + misses) - mp.log(mp.pi) - hits * mp.log(p) - misses * mp.log1p(-p)
 
 
+@lru_cache(maxsize=256)
 def anytime_lower_bound(votes: int, hits: int, delta: Any) -> Any:
     """The end below hits / votes of the set of p with M_t(p) < 1 / delta."""
     mp = context()
@@ -133,6 +135,7 @@ def anytime_lower_bound(votes: int, hits: int, delta: Any) -> Any:
     return 1 / (1 + mp.exp(-u))
 
 
+@lru_cache(maxsize=256)
 def clopper_pearson_lower_bound(votes: int, hits: int, delta: Any) -> Any:
     """The p at which `hits` or more of `votes` have the probability delta."""
     mp = context()
@@ -175,6 +178,7 @@ def upper_bound(bound: str, votes: int, hits: int, delta: Any) -> Any:
     return 1 - lower_bound(bound, votes, votes - hits, delta)
 
 
+@lru_cache(maxsize=256)
 def log_target_e_value(votes: int, hits: int, p0: Any) -> Any:
     """ln E_t of the test of "p is more than p0", for p0 strictly between 0 and 1."""
     mp = context()
@@ -188,9 +192,9 @@ def log_target_e_value(votes: int, hits: int, p0: Any) -> Any:
 
 
 def margin_needed(alpha: float) -> Any:
-    """mu = (1 - alpha) / alpha."""
+    """mu = (1 - alpha) / alpha; infinite at 0."""
     mp = context()
-    return (1 - mp.mpf(alpha)) / mp.mpf(alpha)
+    return mp.inf if alpha == 0 else (1 - mp.mpf(alpha)) / mp.mpf(alpha)
 
 
 def tight_width(alpha: float, p_lower: Any, p_upper: Any) -> Any:
@@ -245,6 +249,7 @@ def smoothed_radius(method: str, alpha: float, sigma: float, p_lower: Any, p_upp
     return mp.mpf(sigma) * width(alpha, p_lower, p_upper)
 
 
+@lru_cache(maxsize=256)
 def required_probability(method: str, alpha: float, sigma: float, radius: float) -> Optional[Any]:
     """The p0 from which the target radius is certified (one side), or None if no probability below 1 is enough."""
     mp = context()
@@ -256,12 +261,3 @@ def required_probability(method: str, alpha: float, sigma: float, radius: float)
     else:
         p0 = normal_cdf(width) / mp.mpf(alpha)
     return p0 if p0 < 1 else None
-
-
-def log_space_width(alpha: float, probabilities: Any, class_index: int) -> Any:
-    """p of docs/concepts/certificates.md, section 2, for the probabilities h; not positive if nothing is certified."""
-    mp = context()
-    a = mp.mpf(alpha)
-    top = probabilities[class_index]
-    runner_up = max(value for index, value in enumerate(probabilities) if index != class_index)
-    return mp.log((2 * a - 1) * top / ((1 - a) * (1 - top) + a * runner_up))

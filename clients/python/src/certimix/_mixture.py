@@ -71,10 +71,11 @@ def margin_interval(record: Record) -> Tuple[Any, Any]:
         error = (first + second) * _FLOAT32_RELATIVE + 2 * _FLOAT32_SMALLEST + _FLOAT64_SLACK
         return first - second - error, first - second + error
     certificate = record.certificate
-    if certificate.votes_drawn == 0:
+    # h are the shares of the selection votes and of `votes`. A selection vote may be for any class, or for none.
+    other = certificate.selection_votes
+    drawn = other + certificate.votes
+    if drawn == 0:
         return mp.mpf(0), mp.mpf(1)
-    # The counts are those of `votes`. Every other vote may be for any class, or for none.
-    drawn, other = certificate.votes_drawn, certificate.votes_drawn - certificate.votes
     hits, runner_up = certificate.votes_for_class, certificate.votes_for_runner_up
     third = min(runner_up, certificate.votes - hits - runner_up)
     first, second_low = max(hits, runner_up), min(hits, runner_up)

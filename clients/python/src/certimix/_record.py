@@ -73,6 +73,7 @@ class Record:
     fallback_alpha: float
     robust_temperature: float
     robust_model_sha256: str
+    standard_model_sha256: str
     file: Optional[str]
     input_dtype: Optional[str]
     input_shape: Optional[Tuple[int, ...]]
@@ -104,6 +105,11 @@ class _Fields:
         value = self.get(name, default)
         return str(self._typed(name, value, isinstance(value, str), "text"))
 
+    def sha256(self, name: str) -> str:
+        value = self.text(name)
+        good = len(value) == 64 and all(digit in "0123456789abcdefABCDEF" for digit in value)
+        return str(self._typed(name, value, good, "64 hexadecimal digits")).lower()
+
     def flag(self, name: str) -> bool:
         value = self.get(name)
         return bool(self._typed(name, value, isinstance(value, bool), "true or false"))
@@ -132,6 +138,9 @@ def _certificate(fields: _Fields) -> Certificate:
     status = fields.text("status")
     if status not in _STATUSES:
         raise RecordError(fields.prefix + "status", status, " or ".join(_STATUSES))
+    for name in ("requested_target_radius", "largest_possible_radius"):
+        # Nothing follows from these, and servers of earlier versions do not send them.
+        fields.number(name, 0.0)
     return Certificate(
         status=status,
         radius=fields.number("radius"),
@@ -191,7 +200,6 @@ def parse_record(values: Any) -> Record:
     for name in ("standard_probabilities", "robust_probabilities"):
         if len(fields.numbers(name)) not in (0, len(logits)):
             raise RecordError(name, fields.get(name), f"{len(logits)} numbers, as many as mixed_logits, or none")
-    optional = {name: fields.text(name, "") or None for name in ("file", "input_dtype", "input_sha256")}
     return Record(
         certificate=certificate,
         class_index=class_index,
@@ -207,7 +215,10 @@ def parse_record(values: Any) -> Record:
         alpha=alpha,
         fallback_alpha=provenance.number("fallback_alpha", alpha, high=1.0),
         robust_temperature=provenance.number("robust_temperature", 1.0),
-        robust_model_sha256=provenance.text("robust_model_sha256"),
+        robust_model_sha256=provenance.sha256("robust_model_sha256"),
+        standard_model_sha256=provenance.sha256("standard_model_sha256"),
+        file=fields.text("file", "") or None,
+        input_dtype=fields.text("input_dtype", "") or None,
         input_shape=_shape(fields),
-        **optional,
+        input_sha256=fields.sha256("input_sha256") if fields.values.get("input_sha256") is not None else None,
     )

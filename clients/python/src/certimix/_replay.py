@@ -14,7 +14,7 @@ from ._bounds import context, margin_needed
 from ._extras import require
 from ._noise import Grid, NoiseTable, chacha20_words
 from ._record import Record, RecordError, parse_record
-from ._verdict import Checks, Report
+from ._verdict import Checks, VerificationReport
 from ._verify import check_record
 
 #: The most votes that are drawn again.
@@ -73,7 +73,7 @@ def _toml() -> Any:
 
 def replay(
     certificate: Any, image: Any, onnx_file: Union[str, Path], manifest: Optional[Union[str, Path]] = None
-) -> Report:
+) -> VerificationReport:
     """Verifies a record, and draws its votes again.
 
     `certificate` is a record as for `certimix.verify`. `image` is the input as it was sent: a uint8 or float32 array of the
@@ -93,20 +93,20 @@ def replay(
         record = parse_record(certificate)
     except RecordError as error:
         checks.fails(error.field, error.served, error.expected, str(error))
-        return Report(tuple(checks.list))
+        return VerificationReport(tuple(checks.list))
     check_record(record, checks)
     path = Path(onnx_file)
     description = read_manifest(Path(manifest) if manifest is not None else path.with_suffix(".toml"))
     values = _input(image, description)
     if _check_sources(record, values, path, description, checks):
         # These depend on what is at hand now.
-        checks.list = [check for check in checks.list if check not in Report(tuple(checks.list)).open]
+        checks.list = [check for check in checks.list if check not in VerificationReport(tuple(checks.list)).open]
         _check_whole_range(record, description, checks)
         if record.certificate.is_smoothed:
             _Votes(record, values, path, description).check(checks)
         elif record.certificate.status == "certified":
             _check_lipschitz(record, values, path, description, checks)
-    return Report(tuple(checks.list), record.file, record.certificate.status != "certified")
+    return VerificationReport(tuple(checks.list), record.file, record.certificate.status != "certified")
 
 
 def _input(image: Any, manifest: Manifest) -> Any:
@@ -174,15 +174,15 @@ class _Votes:
             checks.fails("method", certificate.method, f"a method for {guarantee.get('kind')}")
             return
         checks.require(certificate.sigma == guarantee["sigma"], "sigma", certificate.sigma, guarantee["sigma"])
-        if certificate.sigma != guarantee["sigma"] or certificate.votes_drawn == 0:
+        if certificate.sigma != guarantee["sigma"] or certificate.selection_votes + certificate.votes == 0:
             return
         grid = Grid(self.manifest.low, self.manifest.high, int(guarantee["levels"]))
         levels, on_grid = grid.levels_of(self.values)
         table = NoiseTable(grid.scale(certificate.sigma))
         self._check_losses(grid, on_grid, table, checks)
-        if certificate.votes_drawn > MAX_REPLAYED_VOTES:
+        if certificate.selection_votes + certificate.votes > MAX_REPLAYED_VOTES:
             message = f"more than {MAX_REPLAYED_VOTES} votes are not drawn again"
-            checks.unknown("votes_drawn", certificate.votes_drawn, message)
+            checks.unknown("votes", certificate.votes, message)
             return
         self._check_votes(self._draw(levels.reshape(-1), grid, table), checks)
 
@@ -202,16 +202,16 @@ class _Votes:
             checks.at_least("snapping_loss", certificate.snapping_loss, loss)
 
     def _draw(self, levels: Any, grid: Grid, table: NoiseTable) -> Any:
-        """The class of each vote, or -1 for a row with a NaN."""
+        """The class of each vote that the certificate counts, or -1 for a row with a NaN."""
         certificate = self.record.certificate
+        total = certificate.selection_votes + certificate.votes
         session, key = _session(self.path), bytes.fromhex(certificate.noise_key)
         batch = max(certificate.batch_size, 1)
         batches_at_once = max(1, _WORDS_AT_ONCE // (len(levels) * batch))
         classes: List[Any] = []
-        for first in range(0, certificate.votes_drawn, batches_at_once * batch):
+        for first in range(0, total, batches_at_once * batch):
             # The last batch is padded with votes that are not counted.
-            needed = certificate.votes_drawn - first
-            rows = min(batches_at_once, -(-needed // batch)) * batch
+            rows = min(batches_at_once, -(-(total - first) // batch)) * batch
             noise = table.noise(chacha20_words(key, first, rows, len(levels)))
             inputs = grid.floats(levels + noise).reshape(rows, *self.manifest.shape)
             for start in range(0, rows, batch):
@@ -219,7 +219,7 @@ class _Votes:
                 (outputs,) = session.run([self.manifest.output_name], feed)
                 votes = np.where(np.isnan(outputs).any(axis=1), -1, np.argmax(outputs, axis=1))
                 classes.append(votes)
-        return np.concatenate(classes)[: certificate.votes_drawn]
+        return np.concatenate(classes)[:total]
 
     def _check_votes(self, classes: Any, checks: Checks) -> None:
         certificate = self.record.certificate
@@ -237,7 +237,7 @@ class _Votes:
             certificate.votes_for_runner_up == runner_up, "votes_for_runner_up", certificate.votes_for_runner_up, runner_up
         )
         if self.record.robust_probabilities:
-            shares = np.bincount(classes + 1, minlength=count + 1)[1:] / certificate.votes_drawn
+            shares = (selection + counted) / max(certificate.selection_votes + certificate.votes, 1)
             same = np.array_equal(shares.astype(np.float32), np.array(self.record.robust_probabilities, dtype=np.float32))
             checks.require(same, "robust_probabilities", list(self.record.robust_probabilities), shares.tolist())
 

@@ -12,14 +12,14 @@ class Verdict(enum.Enum):
 
     #: Every claim follows from what the record contains, or the record claims nothing.
     HOLDS = "holds"
-    #: A claim does not follow. `Report.failures` names each field and the value that it may have.
+    #: A claim does not follow. `VerificationReport.failures` names each field and the value that it may have.
     DOES_NOT_HOLD = "does_not_hold"
-    #: No claim is wrong, but one depends on something that the record does not contain. `Report.open` names it.
+    #: No claim is wrong, but one depends on something that the record does not contain. `VerificationReport.open` names it.
     CANNOT_BE_VERIFIED = "cannot_be_verified"
 
 
 @dataclass(frozen=True)
-class Check:
+class VerificationCheck:
     """The check of one field."""
 
     #: The name of the field: `radius` of the certificate, `class_index` of the prediction, `provenance.alpha`.
@@ -47,10 +47,10 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Report:
+class VerificationReport:
     """All checks of one record."""
 
-    checks: tuple[Check, ...]
+    checks: tuple[VerificationCheck, ...]
     #: The file of the record, if it names one.
     file: Optional[str] = None
     #: True if the record has no certified radius, so that only its other fields could be wrong.
@@ -65,12 +65,12 @@ class Report:
         return Verdict.HOLDS
 
     @property
-    def failures(self) -> tuple[Check, ...]:
+    def failures(self) -> tuple[VerificationCheck, ...]:
         """The checks that failed."""
         return tuple(check for check in self.checks if check.verdict is Verdict.DOES_NOT_HOLD)
 
     @property
-    def open(self) -> tuple[Check, ...]:
+    def open(self) -> tuple[VerificationCheck, ...]:
         """The checks that need more than the record."""
         return tuple(check for check in self.checks if check.verdict is Verdict.CANNOT_BE_VERIFIED)
 
@@ -92,20 +92,20 @@ class Checks:
     """Collects the checks of one record."""
 
     def __init__(self) -> None:
-        self.list: list[Check] = []
+        self.list: list[VerificationCheck] = []
 
     def holds(self, field: str, served: Any, expected: Any, claims_less: bool = False) -> None:
         """Notes a field that holds."""
-        self.list.append(Check(field, Verdict.HOLDS, served, expected, claims_less=claims_less))
+        self.list.append(VerificationCheck(field, Verdict.HOLDS, served, expected, claims_less=claims_less))
 
     def fails(self, field: str, served: Any, expected: Any, message: str = "") -> None:
         """Notes a field that does not hold."""
         message = message or f"{field} is {served!r}, expected {expected!r}"
-        self.list.append(Check(field, Verdict.DOES_NOT_HOLD, served, expected, message))
+        self.list.append(VerificationCheck(field, Verdict.DOES_NOT_HOLD, served, expected, message))
 
     def unknown(self, field: str, served: Any, message: str) -> None:
         """Notes a field that cannot be verified."""
-        self.list.append(Check(field, Verdict.CANNOT_BE_VERIFIED, served, None, message))
+        self.list.append(VerificationCheck(field, Verdict.CANNOT_BE_VERIFIED, served, None, message))
 
     def require(self, condition: bool, field: str, served: Any, expected: Any, message: str = "") -> None:
         """Notes a field that holds if the condition does."""

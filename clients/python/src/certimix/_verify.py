@@ -9,12 +9,12 @@ from typing import Any, Tuple
 from ._bounds import context, log_target_e_value, lower_bound, margin_needed, required_probability, smoothed_radius, upper_bound
 from ._mixture import check_prediction, margin_interval
 from ._record import Certificate, Record, RecordError, parse_record
-from ._verdict import Checks, Report
+from ._verdict import Checks, VerificationReport
 
 # The largest number of votes that is recomputed: the time grows with it.
 MAX_VOTES = 10**9
 # The server rounds the probability that a target needs up, by at most this much, relative.
-_TARGET_ROUNDING = 1e-9
+_TARGET_ROUNDING = 1e-12
 _LIPSCHITZ_METHODS = ("theorem1", "logit_lipschitz")
 _NEEDS_MODEL = (
     "the certificate of a Lipschitz model depends on the model's output, which the record does not carry: "
@@ -22,7 +22,7 @@ _NEEDS_MODEL = (
 )
 
 
-def verify(certificate: Any) -> Report:
+def verify(certificate: Any) -> VerificationReport:
     """Recomputes the bounds and the radius of a record from its counts, in arithmetic of 60 digits.
 
     `certificate` is a record of `certimix predict --json` or `certimix certify --json` as a dict, with its prediction and
@@ -40,17 +40,18 @@ def verify(certificate: Any) -> Report:
     except RecordError as error:
         checks.fails(error.field, error.served, error.expected, str(error))
         file = certificate.get("file") if isinstance(certificate, dict) else None
-        return Report(tuple(checks.list), file if isinstance(file, str) else None)
+        return VerificationReport(tuple(checks.list), file if isinstance(file, str) else None)
     check_record(record, checks)
-    return Report(tuple(checks.list), record.file, record.certificate.status != "certified")
+    return VerificationReport(tuple(checks.list), record.file, record.certificate.status != "certified")
 
 
 def check_record(record: Record, checks: Checks) -> None:
     """Makes every check that needs the record alone."""
     certificate = record.certificate
     check_claims(record, checks)
-    if certificate.is_smoothed:
-        if check_counts(certificate, checks):
+    possible = check_counts(certificate, checks)
+    if certificate.is_smoothed and certificate.status != "unavailable":
+        if possible:
             check_votes(record, checks)
     elif certificate.status == "certified":
         check_lipschitz(record, checks)
@@ -91,48 +92,44 @@ def _check_basis(certificate: Certificate, checks: Checks) -> None:
 
 
 def _check_levels(certificate: Certificate, checks: Checks) -> None:
-    """radius_sq_levels may not exceed the largest N with sqrt(N) / 255 < radius."""
-    served = certificate.radius_sq_levels
+    """radius_sq_levels is the largest N with sqrt(N) / 255 < radius, or 0 where the inputs are not those of images."""
     # The comparison is one of exact numbers: N < (255 radius)^2.
-    largest = max(math.ceil((255 * Fraction(certificate.radius)) ** 2) - 1, 0)
-    if certificate.norm != "l2":
-        largest = 0
-    if served <= largest:
-        checks.holds("radius_sq_levels", served, largest, claims_less=served < largest)
-    else:
-        checks.fails("radius_sq_levels", served, largest)
+    largest = max(math.ceil((255 * Fraction(certificate.radius)) ** 2) - 1, 0) if certificate.norm == "l2" else 0
+    served = certificate.radius_sq_levels
+    checks.require(served in (0, largest), "radius_sq_levels", served, largest)
 
 
 def check_counts(certificate: Certificate, checks: Checks) -> bool:
-    """Checks that the numbers of a smoothed certificate are possible."""
+    """Checks that the counts are possible, and for a smoothed certificate its other numbers."""
     before = len(checks.list)
     votes, hits, runner_up = certificate.votes, certificate.votes_for_class, certificate.votes_for_runner_up
-    impossible = []
+    drawn, counted = certificate.votes_drawn, certificate.selection_votes + votes
     if hits > votes:
-        impossible.append(("votes_for_class", hits, f"at most votes = {votes}"))
+        checks.fails("votes_for_class", hits, f"at most votes = {votes}")
     elif hits + runner_up > votes:
-        impossible.append(("votes_for_runner_up", runner_up, f"at most votes - votes_for_class = {votes - hits}"))
+        checks.fails("votes_for_runner_up", runner_up, f"at most votes - votes_for_class = {votes - hits}")
     if votes > MAX_VOTES:
-        impossible.append(("votes", votes, f"at most {MAX_VOTES}"))
-    if certificate.selection_votes + votes > certificate.votes_drawn:
-        least = certificate.selection_votes + votes
-        impossible.append(("votes_drawn", certificate.votes_drawn, f"at least selection_votes + votes = {least}"))
-    if not _is_key(certificate.noise_key):
-        impossible.append(("noise_key", certificate.noise_key, "64 hexadecimal digits"))
-    if certificate.status == "certified":
-        for field, value in (("selection_votes", certificate.selection_votes), ("batch_size", certificate.batch_size)):
-            if value == 0:
-                impossible.append((field, value, "at least 1"))
-    if certificate.status != "unavailable":
+        checks.fails("votes", votes, f"at most {MAX_VOTES}")
+    if counted > drawn:
+        checks.fails("votes_drawn", drawn, f"at least selection_votes + votes = {counted}")
+    elif counted < drawn and certificate.bound == "clopper_pearson":
+        # A bound for a fixed number of votes says nothing about the best of several moments.
+        checks.fails("votes", votes, f"all {drawn - certificate.selection_votes} estimation votes: the bound is clopper_pearson")
+    if not _is_key(certificate.noise_key) and (certificate.noise_key or certificate.is_smoothed):
+        checks.fails("noise_key", certificate.noise_key, "64 hexadecimal digits")
+    if certificate.is_smoothed and certificate.status != "unavailable":
+        if certificate.status == "certified":
+            needed = (("selection_votes", certificate.selection_votes), ("batch_size", certificate.batch_size))
+            for field, value in needed:
+                if value == 0:
+                    checks.fails(field, value, "at least 1")
         if certificate.sigma == 0:
-            impossible.append(("sigma", certificate.sigma, "more than 0"))
+            checks.fails("sigma", certificate.sigma, "more than 0")
         if not 0 < certificate.failure_probability < 1:
-            impossible.append(("failure_probability", certificate.failure_probability, "a number between 0 and 1"))
+            checks.fails("failure_probability", certificate.failure_probability, "a number between 0 and 1")
         if certificate.bound not in ("anytime", "clopper_pearson"):
-            impossible.append(("bound", certificate.bound, "anytime or clopper_pearson"))
-    for field, served, expected in impossible:
-        checks.fails(field, served, expected)
-    return len(checks.list) == before and certificate.status != "unavailable"
+            checks.fails("bound", certificate.bound, "anytime or clopper_pearson")
+    return len(checks.list) == before
 
 
 def _is_key(text: str) -> bool:
@@ -167,8 +164,9 @@ def _tested_bound(record: Record, share: Any) -> Any:
     p0 = required_probability(certificate.method, record.alpha, certificate.sigma, certificate.target_radius)
     if p0 is None:
         return mp.mpf(0)
-    # The server tests a float64 number that is no smaller than the exact one. The record carries it as its lower bound.
-    served = mp.mpf(certificate.lower_bound)
+    # The server tests a number that is no smaller than the exact one: it has both p0 and 1 - p0, each rounded to float64. The
+    # record carries them as its bounds.
+    served = max(mp.mpf(certificate.lower_bound), 1 - mp.mpf(certificate.upper_bound))
     tested = served if p0 <= served <= p0 * (1 + _TARGET_ROUNDING) else p0
     if not tested + variation < 1:
         return mp.mpf(0)

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Iterator, List, Optional
 
-from ._verdict import Report, Verdict
+from ._verdict import VerificationReport, Verdict
 from ._verify import verify
 
 __all__ = ["main", "verify"]
@@ -28,7 +28,7 @@ def _lines(path: str) -> Iterator[str]:
     return (line for line in text.splitlines() if line.strip())
 
 
-def _print(report: Report, as_json: bool) -> None:
+def _print(report: VerificationReport, as_json: bool) -> None:
     if as_json:
         print(json.dumps(report.to_dict()))
         return
