@@ -170,7 +170,6 @@ class AgreementTest(unittest.TestCase):
                 self.assertEqual(report.verdict, Verdict.DOES_NOT_HOLD)
                 self.assertIn(name, report.failures[0].field)
                 if name == "status":
-                    self.assertEqual(command_verdicts([altered]), [FAILS])
                     continue
                 # The command reads no further.
                 with self.assertRaises(AssertionError):

@@ -88,7 +88,10 @@ class Corruption:
         # An answer without a certificate states nothing, and more than the whole range is the whole range.
         cut = certificate["whole_range"] and self.path == ("certificate", "radius")
         claims_range = certificate["whole_range"] or self.path != ("certificate", "whole_range")
-        return bool(certificate["status"] == "certified" and claims_range and not cut)
+        # 0 levels may stand for any number.
+        levels = certificate["radius_sq_levels"] >= (255 * certificate["radius"]) ** 2
+        true = self.path == ("certificate", "radius_sq_levels") and not levels
+        return bool(certificate["status"] == "certified" and claims_range and not cut and not true)
 
 
 def _floats(value: float) -> Iterator[Tuple[str, Any]]:

@@ -107,8 +107,7 @@ def _check_mixed_logits(record: Record, checks: Checks) -> None:
     mp = context()
     weight = mp.mpf(record.robust_weight)
     for index, served in enumerate(record.mixed_logits):
-        g = mp.mpf(min(max(record.standard_probabilities[index], 0.0), 1.0))
-        h = mp.mpf(min(max(record.robust_probabilities[index], 0.0), 1.0))
+        g, h = mp.mpf(record.standard_probabilities[index]), mp.mpf(record.robust_probabilities[index])
         value = (1 - weight) * g + weight * h
         error = value * _FLOAT32_RELATIVE + _FLOAT32_SMALLEST
         # The server's logarithm has a floor, and float32 rounds it.

@@ -126,12 +126,17 @@ class _Fields:
         span = f" from {low:g} to {high:g}" if math.isfinite(high) else f" of at least {low:g}"
         return float(self._typed(name, value, good, "a finite number" + span))
 
-    def numbers(self, name: str) -> Tuple[float, ...]:
+    def numbers(self, name: str, low: float = -math.inf, high: float = math.inf) -> Tuple[float, ...]:
         values = self.get(name, ())
         good = isinstance(values, (list, tuple)) and all(
-            isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) for value in values
+            isinstance(value, (int, float))
+            and not isinstance(value, bool)
+            and math.isfinite(value)
+            and low <= value <= high
+            for value in values
         )
-        return tuple(map(float, self._typed(name, values, good, "a list of finite numbers")))
+        span = f" from {low:g} to {high:g}" if math.isfinite(high) else ""
+        return tuple(map(float, self._typed(name, values, good, "a list of finite numbers" + span)))
 
 
 def _certificate(fields: _Fields) -> Certificate:
@@ -198,7 +203,7 @@ def parse_record(values: Any) -> Record:
         if index >= len(logits):
             raise RecordError(name, index, f"the index of one of {len(logits)} mixed_logits")
     for name in ("standard_probabilities", "robust_probabilities"):
-        if len(fields.numbers(name)) not in (0, len(logits)):
+        if len(fields.numbers(name, 0.0, 1.0)) not in (0, len(logits)):
             raise RecordError(name, fields.get(name), f"{len(logits)} numbers, as many as mixed_logits, or none")
     return Record(
         certificate=certificate,
@@ -208,8 +213,8 @@ def parse_record(values: Any) -> Record:
         standard_class_index=fields.count("standard_class_index"),
         robust_class_index=fields.count("robust_class_index"),
         mixed_logits=logits,
-        standard_probabilities=fields.numbers("standard_probabilities"),
-        robust_probabilities=fields.numbers("robust_probabilities"),
+        standard_probabilities=fields.numbers("standard_probabilities", 0.0, 1.0),
+        robust_probabilities=fields.numbers("robust_probabilities", 0.0, 1.0),
         # Servers without a second weight use alpha for every input.
         robust_weight=fields.number("robust_weight", alpha, high=1.0),
         alpha=alpha,
