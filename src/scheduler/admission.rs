@@ -47,7 +47,7 @@ const SAFETY_FACTOR: f64 = 1.1;
 
 /// Work beyond a caller's share is admitted only if it still fits after the others have grown by this
 /// part of the way to their shares. Without it, most work beyond the share would be late under load.
-const GROWTH_OF_OTHERS: f64 = 0.5;
+const GROWTH_OF_OTHERS: f64 = 0.75;
 
 /// The rows that a request needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -184,7 +184,7 @@ proptest! {
     /// A caller alone has all the time of the executors, on one connection or several, and few of its
     /// admitted requests are late however much it sends.
     #[test]
-    fn a_caller_alone_has_everything(inputs in 1u64..4, every in 200u64..5000, connections in 1u64..17) {
+    fn a_caller_alone_has_everything(inputs in 1u64..6, every in 200u64..5000, connections in 1u64..17) {
         let timeout = 200_000;
         let mut arrivals: Vec<_> = (0..LENGTH / every)
             .map(|number| predict(number * every, 1, number % connections, inputs, timeout))

@@ -26,13 +26,33 @@ class Connection:
     target: str
     options: List[Tuple[str, Any]]
     credentials: Optional[grpc.ChannelCredentials]
-    token_file: Optional[Path]
+    token_file: Optional[TokenFile]
 
-    def metadata(self) -> List[Tuple[str, str]]:
-        """The headers of one call. The token is read each time, so that it can be replaced."""
+    def metadata(self) -> Tuple[Tuple[str, str], ...]:
+        """The headers of one call."""
         if self.token_file is None:
-            return []
-        return [("authorization", f"Bearer {_read_token(self.token_file)}")]
+            return ()
+        return (("authorization", f"Bearer {self.token_file.token()}"),)
+
+
+class TokenFile:
+    """A file with a token, which is read for each call, so that the token can be replaced.
+
+    A file that cannot be read, because it is being replaced, leaves the last token in force: it must not end a control
+    loop. The first reading raises its error.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._token = _read_token(path)
+
+    def token(self) -> str:
+        """The token of the file, or the last one."""
+        try:
+            self._token = _read_token(self._path)
+        except (OSError, ValueError):
+            pass
+        return self._token
 
 
 def connection(
@@ -79,12 +99,10 @@ def connection(
     credentials = None
     if has_tls:
         credentials = grpc.ssl_channel_credentials(_bytes(tls_ca), _bytes(tls_key), _bytes(tls_certificate))
-    path = None if token_file is None else Path(token_file)
-    if path is not None:
-        _read_token(path)
-        if not has_tls and not is_unix and not _is_loopback(target):
-            warnings.warn(f"the token is sent to {address} without encryption: use https://", stacklevel=3)
-    return Connection(target, options, credentials, path)
+    token = None if token_file is None else TokenFile(Path(token_file))
+    if token is not None and not (has_tls or is_unix or _is_loopback(target)):
+        warnings.warn(f"the token is sent to {address} without encryption: use https://", stacklevel=3)
+    return Connection(target, options, credentials, token)
 
 
 def _target(address: str) -> Tuple[str, bool]:

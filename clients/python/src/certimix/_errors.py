@@ -99,7 +99,11 @@ def from_rpc(error: Any) -> CertimixError:
     """The error of a call that failed with a `grpc.RpcError`, which is also the call."""
     trailing: Metadata = error.trailing_metadata() or ()
     initial: Metadata = error.initial_metadata() or ()
-    return _from_status(error.code(), error.details() or "", [*initial, *trailing])
+    found = _from_status(error.code(), error.details() or "", [*initial, *trailing])
+    if isinstance(found, DeadlineExceededError) and found.request_id is None:
+        # gRPC gave up by itself, perhaps while it waited to repeat a call that found no server.
+        found.message = "no answer came within the deadline: the server is slow, or cannot be reached"
+    return found
 
 
 def _from_status(code: grpc.StatusCode, message: str, metadata: Metadata) -> CertimixError:
