@@ -50,6 +50,8 @@ fn run_tests(file: &str) {
         )
         .env("CERTIMIX_TEST_BINARY", env!("CARGO_BIN_EXE_certimix"))
         .env("CERTIMIX_TEST_CERTIFICATES", certificates.path())
+        // The tests start servers while gRPC's threads run, which its handlers of fork disturb.
+        .env("GRPC_ENABLE_FORK_SUPPORT", "0")
         // The server runs on this machine.
         .env("no_proxy", "127.0.0.1,localhost")
         .output()
