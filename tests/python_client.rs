@@ -102,6 +102,16 @@ fn the_wheel_answers_from_its_own_files() {
     run_tests("test_wheel.py");
 }
 
+#[test]
+fn the_second_verifier_computes_bounds_radii_and_noise() {
+    run_tests("test_verify.py");
+}
+
+#[test]
+fn the_two_verifiers_agree_on_real_and_on_altered_records() {
+    run_tests("test_verify_agreement.py");
+}
+
 /// A test file that no test runs proves nothing.
 #[test]
 fn every_file_of_tests_is_run() {

@@ -36,10 +36,13 @@ from certimix._errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from certimix._replay import replay
 from certimix._reports import ServerInfo, ShadowMixture, ShadowReport
 from certimix._requests import DEFAULT_DEADLINE
 from certimix._retries import RetryPolicy
 from certimix._stream import PredictStream
+from certimix._verdict import Verdict, VerificationCheck, VerificationReport
+from certimix._verify import verify
 
 __all__ = [
     "DEFAULT_DEADLINE",
@@ -73,4 +76,9 @@ __all__ = [
     "Timings",
     "UnauthenticatedError",
     "UnavailableError",
+    "Verdict",
+    "VerificationCheck",
+    "VerificationReport",
+    "replay",
+    "verify",
 ]
