@@ -21,6 +21,7 @@ pub mod output;
 mod progress_bar;
 mod recommend;
 mod serve;
+mod server_runtime;
 mod text_layout;
 
 pub use command::{Cli, run};
