@@ -23,6 +23,7 @@ mod progress_bar;
 mod recommend;
 mod report;
 mod serve;
+mod server_runtime;
 mod text_layout;
 
 pub use command::{Cli, run};
