@@ -15,6 +15,7 @@
 mod certify;
 mod client;
 mod connections;
+mod evaluate;
 mod metrics;
 mod models;
 mod open_inference;

@@ -62,37 +62,46 @@ pub(super) fn settings_table(recommendation: &Recommendation) -> Table {
     table(&titles, rows)
 }
 
-/// The shares and their changes on the inputs that were held aside.
-pub(super) fn held_aside_table(recommendation: &Recommendation) -> Table {
+/// The shares on the inputs that were held aside.
+pub(super) fn shares_table(recommendation: &Recommendation) -> Table {
     let held_aside = &recommendation.held_aside;
-    let titles = [
-        "held aside",
-        "share",
-        "interval",
-        "change",
-        "interval",
-        "mended",
-        "broken",
-        "p",
-    ];
-    let row = |name: &str, estimate: &Estimate, change: &PairedChange| {
+    let row = |name: &str, estimate: &Estimate| {
         vec![
             name.to_owned(),
+            estimate.count.to_string(),
+            estimate.inputs.to_string(),
             percent(estimate.share()),
             interval(estimate.interval, false),
-            format!("{:+.1}", 100.0 * change.difference()),
-            interval(change.interval, true),
+        ]
+    };
+    let rows = vec![
+        row("right", &held_aside.clean_accuracy),
+        row("right and certified", &held_aside.certified),
+    ];
+    table(&["held aside", "inputs", "of", "share", "interval"], rows)
+}
+
+/// The changes against the setting in force on the inputs that were held aside.
+pub(super) fn changes_table(recommendation: &Recommendation) -> Table {
+    let comparison = &recommendation.held_aside.comparison;
+    let row = |name: &str, change: &PairedChange| {
+        vec![
+            name.to_owned(),
             change.gained.to_string(),
             change.lost.to_string(),
+            format!("{:+.1}", 100.0 * change.difference()),
+            interval(change.interval, true),
             p_value(change.p_value),
         ]
     };
-    let comparison = &held_aside.comparison;
     let rows = vec![
-        row("right", &held_aside.clean_accuracy, &comparison.right),
-        row("certified", &held_aside.certified, &comparison.certified),
+        row("right", &comparison.right),
+        row("right and certified", &comparison.certified),
     ];
-    table(&titles, rows)
+    table(
+        &["against in force", "mended", "broken", "points", "interval", "p"],
+        rows,
+    )
 }
 
 /// The certified share at some radii, over all inputs.

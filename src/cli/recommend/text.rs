@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::json::verdict_name;
-use super::tables::{classes_table, held_aside_table, interval, percent, radii_table, settings_table};
+use super::tables::{changes_table, classes_table, interval, percent, radii_table, settings_table, shares_table};
 use crate::cli::output;
 use crate::cli::text_layout::{printable, wrap};
 use crate::evaluation::EvaluationHeader;
@@ -27,11 +27,12 @@ pub(super) fn print_recommendation(
     }
     output::line("")?;
     paragraph(&format!(
-        "The {} inputs held aside from the search (intervals hold together with {} % confidence):",
+        "The {} inputs held aside from the search; the intervals hold together with {} % confidence:",
         recommendation.held_aside.inputs,
         100.0 * recommendation.confidence
     ))?;
-    output::table(held_aside_table(recommendation))?;
+    output::table(shares_table(recommendation))?;
+    output::table(changes_table(recommendation))?;
     for verdict in &recommendation.held_aside.verdicts {
         paragraph(&verdict_text(verdict))?;
     }

@@ -53,7 +53,7 @@ impl Costs {
         for part in text.split(',') {
             let expected = || {
                 format!(
-                    "expected NAME=COST separated by commas, with the names {}, found {part:?}",
+                    "expected KIND=COST separated by commas, with the kinds {}, found {part:?}",
                     COST_NAMES.join(", ")
                 )
             };
