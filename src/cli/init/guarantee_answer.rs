@@ -109,8 +109,7 @@ fn positive(text: &str) -> Result<f64, String> {
 }
 
 fn smoothing(questions: &mut Questions, args: &GuaranteeArgs) -> anyhow::Result<Option<Guarantee>> {
-    let prompt =
-        "the standard deviation of the noise, in the units of the range: the one that the model was trained with";
+    let prompt = "sigma, the standard deviation of the noise that the model was trained with";
     let sigma = match args.sigma {
         Some(sigma) => Some(sigma),
         None => questions.text("--sigma", prompt, Offer::Nothing, positive)?,

@@ -5,6 +5,7 @@ use anyhow::bail;
 use super::arguments::{InterfaceArgs, parse_range, parse_shape};
 use super::model_probe::ModelInput;
 use super::questions::{Offer, Questions};
+use crate::cli::output;
 use crate::domain::{PerRole, Role};
 use crate::onnx::{ElementType, InspectedModel, RangeSource};
 
@@ -125,7 +126,7 @@ pub(super) fn served_range(
                 RangeSource::Clip => "clips its inputs to",
                 RangeSource::Means => "subtracts means that suit",
             };
-            format!("; the {} model {how} {},{}", role.name(), hint.low, hint.high)
+            format!("the {} model {how} {},{}", role.name(), hint.low, hint.high)
         })
         .collect();
     let offer = match hints.last() {
@@ -141,10 +142,14 @@ pub(super) fn served_range(
         None if is_image => Offer::Likely("0,1".to_owned()),
         None => Offer::Nothing,
     };
-    let prompt = format!(
-        "the range LOW,HIGH of the input values, as callers send them{}",
-        seen.concat()
-    );
+    let mut prompt = "the range LOW,HIGH of the input values, as callers send them".to_owned();
+    for line in seen {
+        if questions.is_interactive() {
+            output::note(line);
+        } else {
+            prompt = format!("{prompt}; {line}");
+        }
+    }
     questions.text("--range", &prompt, offer, parse_range)
 }
 
