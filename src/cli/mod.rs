@@ -17,6 +17,7 @@ mod man_pages;
 pub mod output;
 mod progress_bar;
 mod serve;
+mod server_runtime;
 mod text_layout;
 
 pub use command::{Cli, run};

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
-use tokio::runtime::Builder;
 
 use super::output::{self, SilentExit};
+use super::server_runtime::server_runtime;
 use crate::app::{self, ReadyReport, ServerInputs};
 use crate::certificate::noise::NoiseSecret;
 use crate::rpc::{self, Listeners};
@@ -35,10 +35,6 @@ pub(super) struct ServeArgs {
 /// How long the process waits for a model that is still loading when the server stops. Loading
 /// cannot be interrupted.
 const LOADING_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// How many tasks a thread polls before it looks for new events. A caller whose bytes have come, or
-/// whose models have answered, waits for so many tasks of other callers at most.
-const TASKS_BETWEEN_EVENTS: u32 = 7;
 
 /// Runs the server until a signal stops it.
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
@@ -71,28 +67,7 @@ fn without_panic<T>(run: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T
 }
 
 fn run_with_logs(settings: Settings, source: SettingsSource, logs: LogHandle) -> anyhow::Result<()> {
-    // A single thread is the current one: a multi-threaded runtime with one worker would pass all
-    // work between two threads.
-    let mut builder = match settings.server.threads {
-        1 => {
-            let mut builder = Builder::new_current_thread();
-            builder.global_queue_interval(TASKS_BETWEEN_EVENTS);
-            builder
-        }
-        threads => {
-            let mut builder = Builder::new_multi_thread();
-            builder.worker_threads(threads);
-            builder
-        }
-    };
-    let runtime = builder
-        .enable_all()
-        .event_interval(TASKS_BETWEEN_EVENTS)
-        .build()
-        .context("server.threads: cannot start the server's threads")?;
-    // tokio panics if blocking work finds no thread and none can be started. The reloader gives this
-    // thread work more often than idle threads end, so that can happen here only.
-    runtime.block_on(async { tokio::task::spawn_blocking(|| ()).await })?;
+    let runtime = server_runtime(settings.server.threads)?;
     let result = runtime.block_on(serve(settings, source, logs));
     runtime.shutdown_timeout(LOADING_TIMEOUT);
     result
