@@ -155,6 +155,12 @@ class VerifyTest(unittest.TestCase):
         self.assertFalse(report)
         json.dumps(report.to_dict())
 
+    def test_another_class_has_too_small_a_share_in_the_mixture(self) -> None:
+        altered = {**copy.deepcopy(RECORD), "class_index": 2, "robust_class_index": 2, "label": "bird"}
+        self.assertEqual([check.field for check in certimix.verify(altered).failures], ["class_index"])
+        altered = {**copy.deepcopy(RECORD), "mixed_logits": [0.0, 0.0, 0.0]}
+        self.assertEqual([check.field for check in certimix.verify(altered).failures], ["mixed_logits"])
+
     def test_a_lipschitz_certificate_needs_the_model(self) -> None:
         altered = copy.deepcopy(RECORD)
         altered["certificate"].update(method="logit_lipschitz", votes=0, votes_for_class=0, votes_for_runner_up=0)

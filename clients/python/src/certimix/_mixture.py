@@ -5,6 +5,7 @@ The rules are in docs/reference/served-certificates.md, "The statement" and "The
 
 from __future__ import annotations
 
+import math
 from typing import Any, Sequence, Tuple
 
 from ._bounds import context, margin_needed
@@ -46,6 +47,8 @@ def _check_class(record: Record, checks: Checks) -> None:
     elif source == "standard_model":
         expected = record.standard_class_index
         checks.require(record.class_index == expected, "class_index", record.class_index, expected)
+    if certified and record.certificate.is_smoothed:
+        _check_share(record, checks)
     if source == "mixture" or (certified and not record.certificate.is_smoothed):
         _check_largest("class_index", record.class_index, record.mixed_logits, "mixed_logits", checks)
     for field, index, values in (
@@ -54,6 +57,23 @@ def _check_class(record: Record, checks: Checks) -> None:
     ):
         if values:
             _check_largest(field, index, values, field.replace("class_index", "probabilities"), checks)
+
+
+def _check_share(record: Record, checks: Checks) -> None:
+    """The class of the votes has at least their share in the mixture: `f_y >= ln(a S / n)`. Hardly another class has."""
+    mp = context()
+    certificate = record.certificate
+    counted = certificate.selection_votes + certificate.votes
+    if certificate.votes_for_class == 0 or counted == 0:
+        return
+    least = mp.log(mp.mpf(record.alpha) * certificate.votes_for_class / counted) if record.alpha > 0 else mp.ninf
+    served = record.mixed_logits[record.class_index]
+    message = (
+        f"mixed_logits[{record.class_index}] is {served}, expected at least {float(least):.6g}: "
+        f"the class has {certificate.votes_for_class} of {counted} votes at the weight alpha"
+    )
+    slack = abs(served) * 2 * _FLOAT32_RELATIVE + _FLOAT64_SLACK
+    checks.require(served >= least - slack, "class_index", record.class_index, f"the class of {float(least):.6g} or more", message)
 
 
 def _check_largest(field: str, index: int, values: Sequence[float], name: str, checks: Checks) -> None:
@@ -102,6 +122,11 @@ def _check_weight(record: Record, checks: Checks) -> None:
 
 
 def _check_mixed_logits(record: Record, checks: Checks) -> None:
+    # The mixed probabilities of all classes add up to 1, or less where a vote is for no class. The server accepts a model's
+    # probabilities whose sum is off by 0.001.
+    total = sum(math.exp(min(value, 1.0)) for value in record.mixed_logits)
+    if total > 1.002:
+        checks.fails("mixed_logits", list(record.mixed_logits), "logarithms of numbers whose sum is 1 at most")
     if not (record.standard_probabilities and record.robust_probabilities):
         return
     mp = context()
