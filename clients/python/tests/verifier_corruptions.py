@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Tuple
 
@@ -99,7 +98,6 @@ def _floats(value: float) -> Iterator[Tuple[str, Any]]:
     yield "down", value * 0.99 if value else -0.01
     yield "up-a-little", value * (1 + 1e-8)
     yield "down-a-little", value * (1 - 1e-8)
-    yield "up-a-bit", math.nextafter(value, math.inf) if hasattr(math, "nextafter") else value * (1 + 3e-16)
     yield "a-billionth", value * 1e-9
     yield "zero", 0.0
     yield "negative", -value

@@ -49,6 +49,12 @@ def byte_inputs(count: int) -> Any:
     return numpy.random.default_rng(22).integers(0, 256, (count, 4)).astype(numpy.uint8)
 
 
+def image_inputs(count: int) -> Any:
+    """Images with a bright first channel and a dark last one."""
+    bright = numpy.random.default_rng(23).integers(0, 256, (count, 3, 8, 8))
+    return (bright // numpy.array([1, 3, 9])[:, None, None]).astype(numpy.uint8)
+
+
 def _command(server: Server, inputs: Any, arguments: Sequence[str]) -> List[Row]:
     path = server.folder / "inputs.npy"
     numpy.save(path, inputs)
@@ -102,6 +108,14 @@ SERVERS: Dict[str, Tuple[str, str, Dict[str, str], Dict[str, str], Any, Commands
         PREDICT,
     ),
     "probabilities": ("linear_g", "softmax_h", {}, {"mixture.fallback_alpha": "0.0"}, linear_inputs(16), PREDICT),
+    "logits-bytes": (
+        "image_g",
+        "image_h",
+        {},
+        {},
+        image_inputs(6),
+        PREDICT,
+    ),
     "unproven": ("linear_g", "linear_h_unproven", {}, {}, linear_inputs(4), PREDICT),
     "votes-two-classes": ("steep_g", "half_space", {}, SMOOTHED, smooth_inputs(12, 0.5), VOTES),
     "votes-three-classes": ("linear_g", "two_borders", {}, {**SMOOTHED, "mixture.alpha": "0.7"}, smooth_inputs(12, 0.5), VOTES),
@@ -135,7 +149,7 @@ SERVERS: Dict[str, Tuple[str, str, Dict[str, str], Dict[str, str], Any, Commands
         "two_borders",
         {"sigma = 0.25": "sigma = 0.11"},
         {**SMOOTHED, "mixture.alpha": "0.95"},
-        smooth_inputs(8, 0.02),
+        smooth_inputs(16, 0.02),
         VOTES,
     ),
     "votes-bytes": ("pixels_g", "pixels_h", {}, SMOOTHED, byte_inputs(12), VOTES),

@@ -78,7 +78,7 @@ def check_claims(record: Record, checks: Checks) -> None:
     checks.require(certificate.norm in norms, "norm", certificate.norm, " or ".join(norms))
     _check_basis(certificate, checks)
     if certificate.status == "certified":
-        _check_levels(certificate, checks)
+        _check_levels(record, checks)
         if certificate.whole_range:
             message = "whole_range is a statement about the range of the inputs, which the record does not carry"
             checks.unknown("whole_range", True, message)
@@ -91,10 +91,15 @@ def _check_basis(certificate: Certificate, checks: Checks) -> None:
     checks.require(served in bases, "basis", served, " or ".join(bases))
 
 
-def _check_levels(certificate: Certificate, checks: Checks) -> None:
+def _check_levels(record: Record, checks: Checks) -> None:
     """radius_sq_levels is the largest N with sqrt(N) / 255 < radius, or 0 where the inputs are not those of images."""
+    certificate = record.certificate
+    radius = certificate.radius
+    if not certificate.is_smoothed and record.input_shape is not None:
+        # The model reads u / 255 rounded to float32, at both ends of the distance.
+        radius -= 2 * math.nextafter(math.sqrt(math.prod(record.input_shape)), math.inf) * 2.0**-25
     # The comparison is one of exact numbers: N < (255 radius)^2.
-    largest = max(math.ceil((255 * Fraction(certificate.radius)) ** 2) - 1, 0) if certificate.norm == "l2" else 0
+    largest = math.ceil((255 * Fraction(radius)) ** 2) - 1 if certificate.norm == "l2" and radius > 0 else 0
     served = certificate.radius_sq_levels
     checks.require(served in (0, largest), "radius_sq_levels", served, largest)
 
