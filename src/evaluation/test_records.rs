@@ -49,7 +49,7 @@ pub(super) fn header(is_smoothed: bool) -> EvaluationHeader {
         },
         guarantee_basis: Some(JustifiedBasis::proven("a theorem")),
         caveat: String::new(),
-        sampling: is_smoothed.then(|| SamplingConditions {
+        sampling: is_smoothed.then_some(SamplingConditions {
             selection_votes: 2,
             estimation_votes: 5,
             total_variation: 1e-15,
@@ -84,7 +84,7 @@ pub(super) fn record(index: u64, is_smoothed: bool) -> EvaluationRecord {
     EvaluationRecord {
         id: format!("test.npz#{index}"),
         index,
-        label: (index % 5 != 0).then_some(class),
+        label: (!index.is_multiple_of(5)).then_some(class),
         standard: vec![0.1, -3.5, 7.25],
         robust: if is_smoothed {
             RobustOutput::Votes(vec![Some(1), Some(1), None, Some(1), Some(class), Some(2), Some(1)])

@@ -71,6 +71,9 @@ pub enum OutputError {
     },
 }
 
+/// The row of one input, or why there is none.
+pub type OutputRow = Result<Vec<f32>, OutputError>;
+
 impl OutputWorker {
     /// Loads, tests and warms both models as a server does, with one worker for each executor of the
     /// settings.
@@ -128,11 +131,7 @@ impl OutputWorker {
     /// # Errors
     /// [`OutputError::Session`] if the model works on no input any more. The result of one input holds
     /// the other errors.
-    pub fn run_rows(
-        &mut self,
-        role: Role,
-        inputs: &[&Input],
-    ) -> Result<(Vec<Result<Vec<f32>, OutputError>>, Duration), OutputError> {
+    pub fn run_rows(&mut self, role: Role, inputs: &[&Input]) -> Result<(Vec<OutputRow>, Duration), OutputError> {
         let started = Instant::now();
         let mut results = Vec::with_capacity(inputs.len());
         for batch in inputs.chunks(self.batch_size(role)) {

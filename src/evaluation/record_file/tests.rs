@@ -125,7 +125,8 @@ fn a_file_without_its_footer_and_a_foreign_file_are_refused() {
 fn a_row_that_does_not_fit_the_header_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.parquet");
-    let cases: [(fn(&mut EvaluationRecord), &str); 5] = [
+    type Alteration = (fn(&mut EvaluationRecord), &'static str);
+    let cases: [Alteration; 5] = [
         (|record| record.label = Some(3), "label is 3, expected 0 to 2"),
         (
             |record| record.standard.truncate(2),
