@@ -5,7 +5,7 @@
 //! - [`row_independence`] follows the batch axis from the input to the output. It proves that row i
 //!   of the output is a function of row i of the input, or names the node at which the proof fails.
 //!
-//! Two readings help a person to describe a model: [`visible_range`] and [`final_softmax`].
+//! Two readings help a person to describe a model: [`mod@visible_range`] and [`final_softmax`].
 //!
 //! [`protobuf`] holds the parts of `onnx.proto` that these checks need. The proof computes an
 //! [`abstract_tensor`] for each tensor: [`resolved_node`] is a node with its inputs, [`operators`]
