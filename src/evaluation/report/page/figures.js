@@ -148,7 +148,7 @@ const frontier = {
     const { lines, dots, named } = frontierSeries();
     return plot(palette, size, {
       x: { label: `${words.accurate.toLowerCase()} (%)`, percent: true, nice: true, ticks: 6, tickFormat: short },
-      y: { label: `${words.certified.toLowerCase()} (%)`, percent: true, grid: true, nice: true, zero: true },
+      y: { label: `${words.certified.toLowerCase()} (%)`, percent: true, grid: true, nice: true, zero: true, tickFormat: short },
       marks: [
         ...dots.map((series) => dotMark(series, palette)),
         ...lines.map(({ look, points }) =>
@@ -200,7 +200,7 @@ const histogram = {
   draw: (palette, size) =>
     plot(palette, size, {
       x: { label: radiusName, tickFormat: short },
-      y: { label: "inputs", grid: true, nice: true, zero: true },
+      y: { label: "inputs", grid: true, nice: true, zero: true, tickFormat: short },
       marks: [
         Plot.rectY(buckets(), { x1: "from", x2: "to", y: "count", fill: palette("mixture"), inset: 0.5 }),
         Plot.ruleY([0], { stroke: palette("text") }),
