@@ -279,7 +279,7 @@ impl TryFrom<HeaderFormat> for EvaluationHeader {
         if is_smoothed != format.sampling.is_some() {
             return Err("sampling must be there for a smoothed model, and for no other".to_owned());
         }
-        let sampling = format.sampling.map(sampling).transpose()?;
+        let sampling = format.sampling.as_ref().map(sampling).transpose()?;
         Ok(Self {
             data_set: DataSetIdentity {
                 name: format.data_set.name,
@@ -306,7 +306,7 @@ impl TryFrom<HeaderFormat> for EvaluationHeader {
     }
 }
 
-fn sampling(format: SamplingFormat) -> Result<SamplingConditions, String> {
+fn sampling(format: &SamplingFormat) -> Result<SamplingConditions, String> {
     if format.selection_votes == 0 || format.estimation_votes == 0 {
         return Err("sampling must have at least one selection vote and one estimation vote".to_owned());
     }

@@ -46,6 +46,9 @@ pub struct OutputWorker {
     output: Vec<f32>,
 }
 
+/// The row of one input, or the reason why it has none.
+pub type RowResult = Result<Vec<f32>, OutputError>;
+
 /// The votes for one input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DrawnVotes {
@@ -128,11 +131,7 @@ impl OutputWorker {
     /// # Errors
     /// [`OutputError::Session`] if the model works on no input any more. The result of one input holds
     /// the other errors.
-    pub fn run_rows(
-        &mut self,
-        role: Role,
-        inputs: &[&Input],
-    ) -> Result<(Vec<Result<Vec<f32>, OutputError>>, Duration), OutputError> {
+    pub fn run_rows(&mut self, role: Role, inputs: &[&Input]) -> Result<(Vec<RowResult>, Duration), OutputError> {
         let started = Instant::now();
         let mut results = Vec::with_capacity(inputs.len());
         for batch in inputs.chunks(self.batch_size(role)) {

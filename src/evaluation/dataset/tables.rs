@@ -35,12 +35,7 @@ impl TableRequest<'_, '_> {
     }
 
     /// Passes on the row `index` with its own label, which another file may replace.
-    fn pass(
-        &mut self,
-        index: u64,
-        place: &str,
-        row: Result<(Vec<f32>, Option<Result<u32, String>>), String>,
-    ) -> ControlFlow<()> {
+    fn pass(&mut self, index: u64, place: &str, row: Result<TableRow, String>) -> ControlFlow<()> {
         let other = usize::try_from(index)
             .ok()
             .and_then(|row| self.labels?.get(row).cloned());
@@ -116,6 +111,7 @@ pub(super) fn read_csv(mut request: TableRequest<'_, '_>) -> Result<(), String> 
     Ok(())
 }
 
+/// The values of a row, and the class in its own column if there is one.
 type TableRow = (Vec<f32>, Option<Result<u32, String>>);
 
 fn csv_row(columns: &[String], record: &csv::ByteRecord, class_names: &[String]) -> Result<TableRow, String> {
