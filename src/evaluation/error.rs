@@ -29,7 +29,7 @@ pub enum EvaluationError {
 
 impl EvaluationError {
     /// An error about a whole file.
-    #[expect(clippy::needless_pass_by_value, reason = "an error or a text comes by value")]
+    #[expect(clippy::needless_pass_by_value, reason = "callers pass errors that they own")]
     pub(super) fn file(path: &Path, reason: impl ToString) -> Self {
         Self::File {
             path: path.to_path_buf(),
@@ -38,7 +38,7 @@ impl EvaluationError {
     }
 
     /// An error about one row, counted from 0.
-    #[expect(clippy::needless_pass_by_value, reason = "an error or a text comes by value")]
+    #[expect(clippy::needless_pass_by_value, reason = "callers pass errors that they own")]
     pub(super) fn row(path: &Path, row: u64, reason: impl ToString) -> Self {
         Self::Row {
             path: path.to_path_buf(),

@@ -48,6 +48,7 @@ const SOLE_USERS: &[(&str, &[&str])] = &[
             "evaluation/run",
             "domain/log_throttle",
             "domain/request_timings",
+            "evaluation",
             "onnx/runtime_log",
         ],
     ),

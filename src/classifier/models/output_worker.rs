@@ -46,6 +46,9 @@ pub struct OutputWorker {
     output: Vec<f32>,
 }
 
+/// The row of one input, or the reason why it has none.
+pub type RowResult = Result<Vec<f32>, OutputError>;
+
 /// The votes for one input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DrawnVotes {
@@ -70,9 +73,6 @@ pub enum OutputError {
         reason: String,
     },
 }
-
-/// The row of one input, or why there is none.
-pub type OutputRow = Result<Vec<f32>, OutputError>;
 
 impl OutputWorker {
     /// Loads, tests and warms both models as a server does, with one worker for each executor of the
@@ -131,7 +131,7 @@ impl OutputWorker {
     /// # Errors
     /// [`OutputError::Session`] if the model works on no input any more. The result of one input holds
     /// the other errors.
-    pub fn run_rows(&mut self, role: Role, inputs: &[&Input]) -> Result<(Vec<OutputRow>, Duration), OutputError> {
+    pub fn run_rows(&mut self, role: Role, inputs: &[&Input]) -> Result<(Vec<RowResult>, Duration), OutputError> {
         let started = Instant::now();
         let mut results = Vec::with_capacity(inputs.len());
         for batch in inputs.chunks(self.batch_size(role)) {

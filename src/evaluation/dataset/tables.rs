@@ -29,16 +29,13 @@ pub(super) struct TableRequest<'a, 'b> {
     pub(super) sink: &'a mut Sink<'b>,
 }
 
-/// The label in a row, or why it is none.
-type ReadLabel = Result<u32, String>;
-
 impl TableRequest<'_, '_> {
     fn name(&self) -> String {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
     /// Passes on the row `index` with its own label, which another file may replace.
-    fn pass(&mut self, index: u64, place: &str, row: Result<(Vec<f32>, Option<ReadLabel>), String>) -> ControlFlow<()> {
+    fn pass(&mut self, index: u64, place: &str, row: Result<TableRow, String>) -> ControlFlow<()> {
         let other = usize::try_from(index)
             .ok()
             .and_then(|row| self.labels?.get(row).cloned());
@@ -114,6 +111,7 @@ pub(super) fn read_csv(mut request: TableRequest<'_, '_>) -> Result<(), String> 
     Ok(())
 }
 
+/// The values of a row, and the class in its own column if there is one.
 type TableRow = (Vec<f32>, Option<Result<u32, String>>);
 
 fn csv_row(columns: &[String], record: &csv::ByteRecord, class_names: &[String]) -> Result<TableRow, String> {

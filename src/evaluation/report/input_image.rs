@@ -111,7 +111,7 @@ mod tests {
         // One red and one grey pixel.
         let first = Input::from_floats(&[1.0, 0.0, -1.0, 0.0, -1.0, 0.0]);
         let last = Input::from_floats(&[1.0, -1.0, -1.0, 0.0, 0.0, 0.0]);
-        let first = pixels(&png_data_uri(&first, &spec(&[3, 1, 2])).unwrap());
+        let first = pixels(&png_data_uri(&first, &spec(&[3, 2, 1])).unwrap());
         let last = pixels(&png_data_uri(&last, &spec(&[2, 1, 3])).unwrap());
         assert_eq!(first.as_raw(), &[255, 0, 0, 128, 128, 128]);
         assert_eq!(first, last);

@@ -34,7 +34,7 @@ fn bad_rows_are_named_and_the_rest_goes_on() {
         "data.csv#1 (line 3): value 1 is NaN",
         "data.csv#2 (line 4): label is 9",
         "data.csv#3 (line 5): column \"c\" is \"x\"",
-        "data.csv#4 (line 6): has 4 fields",
+        "data.csv#4 (line 6): has 3 fields, expected 5",
         "data.csv#6 (line 8): value 3 is",
     ]) {
         assert!(found.starts_with(expected), "{found}");
