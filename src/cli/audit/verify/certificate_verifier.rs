@@ -1,5 +1,6 @@
 //! Recomputes a served certificate from its own counts.
 
+use super::class_check::check_class;
 use crate::certificate::{
     Alpha, BoundMethod, CertificateError, FailureProbability, RadiusMethod, Sides, Sigma, SmoothingPlan, certify,
     radius_sq_levels,
@@ -40,6 +41,9 @@ impl VerificationResult {
 pub(in crate::cli::audit) fn verify_certificate(record: &PredictionRecord) -> VerificationResult {
     if let Err(error) = check_limits(record) {
         return VerificationResult::Impossible(error.to_string());
+    }
+    if let Err(error) = check_class(record) {
+        return VerificationResult::Impossible(error);
     }
     let certificate = &record.certificate;
     if certificate.status != "certified" && certificate.radius != 0.0 {
@@ -204,6 +208,18 @@ mod tests {
         assert_eq!(altered(|record| record.certificate.votes = 3), ["no"]);
         assert_eq!(altered(|record| record.certificate.sigma = f64::NAN), ["no"]);
         assert_eq!(altered(|record| record.certificate.status = "abstained".into()), ["no"]);
+    }
+
+    #[test]
+    fn another_class_than_that_of_the_votes_is_detected() {
+        let mut record = certified_record();
+        record.class_index = 2;
+        assert!(!verify_certificate(&record).holds());
+        // Nor does the class change together with the robust model's.
+        record.robust_class_index = 2;
+        assert!(!verify_certificate(&record).holds());
+        record.certificate.method = "logit_lipschitz".into();
+        assert!(matches!(verify_certificate(&record), VerificationResult::Impossible(_)));
     }
 
     #[test]

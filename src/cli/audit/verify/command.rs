@@ -14,6 +14,8 @@ The command recomputes the bounds, the radius and radius_sq_levels from the cert
 probability, target radius and losses, and compares them with the served values. A served radius may be smaller than the \
 votes prove, never larger. `certimix replay` checks that the votes themselves are genuine.
 
+It checks that a certified class_index is robust_class_index, and that mixed_logits has the votes of that class.
+
 It also checks that robust_weight is the weight that the rule gives: alpha for a certified input and where the margin of \
 the robust model is at least (1 - alpha) / alpha, else fallback_alpha. From the probabilities of both models (--components) \
 it recomputes the mixed logits. Values that a record does not carry are not checked.
