@@ -52,6 +52,12 @@ pub(in crate::cli::audit) fn verify_certificate(record: &PredictionRecord) -> Ve
             certificate.status, certificate.radius
         ));
     }
+    if certificate.status != "certified" && certificate.whole_range {
+        return VerificationResult::Impossible(format!(
+            "the status is {}, but whole_range is true",
+            certificate.status
+        ));
+    }
     let radius_method = match (certificate.method.as_str(), certificate.status.as_str()) {
         ("tight", _) => RadiusMethod::Tight,
         ("theorem2", _) => RadiusMethod::Theorem2,
@@ -68,6 +74,12 @@ pub(in crate::cli::audit) fn verify_certificate(record: &PredictionRecord) -> Ve
         }
     };
     match recompute_smoothed(record, radius_method) {
+        // The radius may be true and the range larger.
+        Ok(comparisons) if certificate.whole_range && all_hold(&comparisons) => VerificationResult::NotVerifiable(
+            "whole_range is a statement about the range of the inputs, which a certificate does not carry: compare the \
+             radius with the range in the robust model's manifest"
+                .to_owned(),
+        ),
         Ok(comparisons) => VerificationResult::Recomputed(comparisons),
         Err(error) => VerificationResult::Impossible(error),
     }
@@ -219,6 +231,21 @@ mod tests {
         record.robust_class_index = 2;
         assert!(!verify_certificate(&record).holds());
         record.certificate.method = "logit_lipschitz".into();
+        assert!(matches!(verify_certificate(&record), VerificationResult::Impossible(_)));
+    }
+
+    #[test]
+    fn the_whole_range_is_not_verifiable_from_the_counts() {
+        let mut record = certified_record();
+        record.certificate.whole_range = true;
+        assert!(matches!(
+            verify_certificate(&record),
+            VerificationResult::NotVerifiable(_)
+        ));
+        assert!(!verify_certificate(&record).holds());
+        record.certificate.radius *= 2.0;
+        assert_eq!(differing_fields(&record), ["radius", "radius_sq_levels"]);
+        (record.certificate.status, record.certificate.radius) = ("abstained".into(), 0.0);
         assert!(matches!(verify_certificate(&record), VerificationResult::Impossible(_)));
     }
 

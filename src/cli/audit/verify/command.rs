@@ -21,7 +21,7 @@ the robust model is at least (1 - alpha) / alpha, else fallback_alpha. From the 
 it recomputes the mixed logits. Values that a record does not carry are not checked.
 
 A certificate of a Lipschitz model depends on the model's output, which the certificate does not carry. It cannot be \
-verified by itself.
+verified by itself. Nor can whole_range, which depends on the range of the inputs.
 
 Examples:
   certimix predict cat.png --json > cat.json && certimix verify cat.json
