@@ -1,5 +1,6 @@
 //! Recomputes a served certificate from its own counts.
 
+use super::claim_check::check_claim;
 use super::class_check::check_class;
 use crate::certificate::{
     Alpha, BoundMethod, CertificateError, FailureProbability, RadiusMethod, Sides, Sigma, SmoothingPlan, certify,
@@ -42,7 +43,7 @@ pub(in crate::cli::audit) fn verify_certificate(record: &PredictionRecord) -> Ve
     if let Err(error) = check_limits(record) {
         return VerificationResult::Impossible(error.to_string());
     }
-    if let Err(error) = check_class(record) {
+    if let Err(error) = check_class(record).and_then(|()| check_claim(record)) {
         return VerificationResult::Impossible(error);
     }
     let certificate = &record.certificate;
@@ -247,6 +248,25 @@ mod tests {
         assert_eq!(differing_fields(&record), ["radius", "radius_sq_levels"]);
         (record.certificate.status, record.certificate.radius) = ("abstained".into(), 0.0);
         assert!(matches!(verify_certificate(&record), VerificationResult::Impossible(_)));
+    }
+
+    /// The bound is for a number of votes fixed beforehand, not for the best of several moments.
+    #[test]
+    fn fewer_votes_than_were_drawn_do_not_hold_for_clopper_pearson() {
+        let mut record = certified_record();
+        let certificate = &mut record.certificate;
+        certificate.bound = "clopper_pearson".into();
+        (
+            certificate.lower_bound,
+            certificate.upper_bound,
+            certificate.target_radius,
+        ) = (0.9, 0.1, 0.0);
+        (certificate.radius, certificate.radius_sq_levels) = (0.01, 0);
+        assert!(verify_certificate(&record).holds());
+        record.certificate.votes_drawn += 1000;
+        assert!(!verify_certificate(&record).holds());
+        record.certificate.bound = "anytime".into();
+        assert!(verify_certificate(&record).holds());
     }
 
     #[test]
