@@ -47,18 +47,6 @@ pub(in crate::cli::audit) fn verify_certificate(record: &PredictionRecord) -> Ve
         return VerificationResult::Impossible(error);
     }
     let certificate = &record.certificate;
-    if certificate.status != "certified" && certificate.radius != 0.0 {
-        return VerificationResult::Impossible(format!(
-            "the status is {}, but the radius is {}",
-            certificate.status, certificate.radius
-        ));
-    }
-    if certificate.status != "certified" && certificate.whole_range {
-        return VerificationResult::Impossible(format!(
-            "the status is {}, but whole_range is true",
-            certificate.status
-        ));
-    }
     let radius_method = match (certificate.method.as_str(), certificate.status.as_str()) {
         ("tight", _) => RadiusMethod::Tight,
         ("theorem2", _) => RadiusMethod::Theorem2,
@@ -269,6 +257,30 @@ mod tests {
         assert!(verify_certificate(&record).holds());
     }
 
+    /// Each of these holds unless the field is compared with the others.
+    #[test]
+    fn a_statement_that_contradicts_other_fields_does_not_hold() {
+        type Change = fn(&mut PredictionRecord);
+        let changes: [Change; 5] = [
+            |record| record.certificate.caveat = "inexact".into(),
+            |record| record.certificate.votes_drawn = 1,
+            |record| {
+                record.certificate.status = "certain".into();
+                (record.certificate.radius, record.certificate.radius_sq_levels) = (0.0, 0);
+            },
+            |record| (record.certificate.radius, record.certificate.radius_sq_levels) = (0.0, 0),
+            |record| {
+                record.certificate.status = "abstained".into();
+                record.certificate.radius = 0.0;
+            },
+        ];
+        for (case, change) in changes.into_iter().enumerate() {
+            let mut record = certified_record();
+            change(&mut record);
+            assert!(!verify_certificate(&record).holds(), "case {case}");
+        }
+    }
+
     #[test]
     fn a_smaller_claim_holds() {
         let mut record = certified_record();
@@ -293,7 +305,7 @@ mod tests {
         let mut record = certified_record();
         record.certificate.status = "unavailable".into();
         record.certificate.method = "unspecified".into();
-        record.certificate.radius = 0.0;
+        (record.certificate.radius, record.certificate.radius_sq_levels) = (0.0, 0);
         assert_eq!(verify_certificate(&record), VerificationResult::NoClaim);
     }
 }

@@ -209,6 +209,8 @@ mod tests {
         record.provenance.fallback_alpha = Some(0.8);
         assert_eq!(exit_code(&[Verification::of(&record)]), 1);
         (record.certificate.status, record.certificate.radius) = ("abstained".to_owned(), 0.0);
+        record.certificate.radius_sq_levels = 0;
+        assert!(Verification::of(&record).certificate.holds());
         assert_eq!(exit_code(&[Verification::of(&record)]), 1);
     }
 }
