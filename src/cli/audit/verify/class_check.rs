@@ -12,6 +12,10 @@ const FLOAT32_ROUNDINGS: f64 = 1.0 / 8_388_608.0;
 /// Covers the rounding of the float64 functions.
 const FLOAT64_ROUNDING: f64 = 1e-12;
 
+/// The most that all probabilities of a mixture add up to. The server accepts a model's probabilities
+/// whose sum is off by 0.001.
+const LARGEST_SUM: f64 = 1.002;
+
 /// Checks the class and its label. Values that the record does not carry are not compared.
 ///
 /// A record does not carry the labels of all classes. One that names its true class carries that
@@ -83,7 +87,8 @@ fn check_largest(class: u32, field: &str, values: &[f32]) -> Result<(), String> 
 }
 
 /// Checks `f_y >= ln(alpha S / n)` for S = `votes_for_class` of n votes: the mixture is at least
-/// alpha times the share of the votes. Hardly another class has as much.
+/// alpha times the share of the votes. The sum over all classes is 1, so hardly another class has as
+/// much.
 ///
 /// The shares count the selection votes too. A server may count all votes that it drew.
 #[expect(clippy::cast_precision_loss, reason = "votes stay far below 2^53")]
@@ -97,11 +102,16 @@ fn check_vote_share(record: &PredictionRecord) -> Result<(), String> {
     else {
         return Ok(());
     };
+    let sum: f64 = record.mixed_logits.iter().map(|&logit| libm::exp(logit.into())).sum();
+    if sum.is_nan() || sum > LARGEST_SUM {
+        return Err(format!(
+            "mixed_logits are the logarithms of numbers whose sum is {sum:.3}, expected 1 at most"
+        ));
+    }
     let counted = certificate.selection_votes.saturating_add(certificate.votes);
     let votes = counted.max(certificate.votes_drawn).max(1);
     let least = libm::log(record.provenance.alpha * certificate.votes_for_class as f64 / votes as f64);
     let rounding = logit.abs() * FLOAT32_ROUNDINGS + FLOAT64_ROUNDING;
-    // NaN is not enough.
     if logit + rounding >= least {
         return Ok(());
     }
@@ -131,7 +141,7 @@ mod tests {
 
     #[test]
     fn another_class_is_refused() {
-        let changes: [(&str, Change); 9] = [
+        let changes: [(&str, Change); 10] = [
             ("expected robust_class_index = 3", |record| record.class_index = 2),
             ("expected robust_class_index = 2", |record| {
                 record.robust_class_index = 2
@@ -142,7 +152,8 @@ mod tests {
             ("expected less than the 4 classes", |record| {
                 (record.class_index, record.robust_class_index) = (4, 4);
             }),
-            ("mixed_logits has NaN", |record| record.mixed_logits[3] = f32::NAN),
+            ("whose sum is 4.000", |record| record.mixed_logits.fill(0.0)),
+            ("whose sum is NaN", |record| record.mixed_logits[3] = f32::NAN),
             ("expected \"certificate\"", |record| {
                 record.class_source = "mixture".into()
             }),
