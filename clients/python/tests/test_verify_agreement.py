@@ -25,7 +25,8 @@ HOLDS, FAILS, OPEN = "holds", "does_not_hold", "cannot_be_verified"
 #: A failure of this test because an entry is no longer needed is good news: remove the entry.
 ACCEPTED_BY_THE_COMMAND: Set[str] = set()
 
-#: Fields that only the second verifier compares with others, and why an alteration is no false statement.
+#: Fields of which the command accepts alterations that the second verifier refuses, and what it compares them with. None of these
+#: alterations makes a certified record state more: both must catch those that do.
 CHECKED_HERE_ALONE = {
     # The class, its source, and the class of each model are those of the record's own logits and probabilities.
     "class_index",
@@ -35,7 +36,7 @@ CHECKED_HERE_ALONE = {
     "mixed_logits",
     "standard_probabilities",
     "robust_probabilities",
-    # A caveat, or a model whose constant nobody proved, makes the basis `claimed`.
+    # A model whose constant nobody can prove makes the basis `claimed`, and so does a caveat.
     "certificate.basis",
     "certificate.caveat",
     # selection_votes + votes is at most votes_drawn, and no less for a fixed number of votes.
