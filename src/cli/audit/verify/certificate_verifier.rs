@@ -1,5 +1,7 @@
 //! Recomputes a served certificate from its own counts.
 
+use super::claim_check::check_claim;
+use super::class_check::check_class;
 use crate::certificate::{
     Alpha, BoundMethod, CertificateError, FailureProbability, RadiusMethod, Sides, Sigma, SmoothingPlan, certify,
     radius_sq_levels,
@@ -41,13 +43,10 @@ pub(in crate::cli::audit) fn verify_certificate(record: &PredictionRecord) -> Ve
     if let Err(error) = check_limits(record) {
         return VerificationResult::Impossible(error.to_string());
     }
-    let certificate = &record.certificate;
-    if certificate.status != "certified" && certificate.radius != 0.0 {
-        return VerificationResult::Impossible(format!(
-            "the status is {}, but the radius is {}",
-            certificate.status, certificate.radius
-        ));
+    if let Err(error) = check_class(record).and_then(|()| check_claim(record)) {
+        return VerificationResult::Impossible(error);
     }
+    let certificate = &record.certificate;
     let radius_method = match (certificate.method.as_str(), certificate.status.as_str()) {
         ("tight", _) => RadiusMethod::Tight,
         ("theorem2", _) => RadiusMethod::Theorem2,
@@ -64,6 +63,12 @@ pub(in crate::cli::audit) fn verify_certificate(record: &PredictionRecord) -> Ve
         }
     };
     match recompute_smoothed(record, radius_method) {
+        // The radius may be true and the range larger.
+        Ok(comparisons) if certificate.whole_range && all_hold(&comparisons) => VerificationResult::NotVerifiable(
+            "whole_range is a statement about the range of the inputs, which a certificate does not carry: compare the \
+             radius with the range in the robust model's manifest"
+                .to_owned(),
+        ),
         Ok(comparisons) => VerificationResult::Recomputed(comparisons),
         Err(error) => VerificationResult::Impossible(error),
     }
@@ -207,6 +212,76 @@ mod tests {
     }
 
     #[test]
+    fn another_class_than_that_of_the_votes_is_detected() {
+        let mut record = certified_record();
+        record.class_index = 2;
+        assert!(!verify_certificate(&record).holds());
+        // Nor does the class change together with the robust model's.
+        record.robust_class_index = 2;
+        assert!(!verify_certificate(&record).holds());
+        record.certificate.method = "logit_lipschitz".into();
+        assert!(matches!(verify_certificate(&record), VerificationResult::Impossible(_)));
+    }
+
+    #[test]
+    fn the_whole_range_is_not_verifiable_from_the_counts() {
+        let mut record = certified_record();
+        record.certificate.whole_range = true;
+        assert!(matches!(
+            verify_certificate(&record),
+            VerificationResult::NotVerifiable(_)
+        ));
+        assert!(!verify_certificate(&record).holds());
+        record.certificate.radius *= 2.0;
+        assert_eq!(differing_fields(&record), ["radius", "radius_sq_levels"]);
+        (record.certificate.status, record.certificate.radius) = ("abstained".into(), 0.0);
+        assert!(matches!(verify_certificate(&record), VerificationResult::Impossible(_)));
+    }
+
+    /// The bound is for a number of votes fixed beforehand, not for the best of several moments.
+    #[test]
+    fn fewer_votes_than_were_drawn_do_not_hold_for_clopper_pearson() {
+        let mut record = certified_record();
+        let certificate = &mut record.certificate;
+        certificate.bound = "clopper_pearson".into();
+        (
+            certificate.lower_bound,
+            certificate.upper_bound,
+            certificate.target_radius,
+        ) = (0.9, 0.1, 0.0);
+        (certificate.radius, certificate.radius_sq_levels) = (0.01, 0);
+        assert!(verify_certificate(&record).holds());
+        record.certificate.votes_drawn += 1000;
+        assert!(!verify_certificate(&record).holds());
+        record.certificate.bound = "anytime".into();
+        assert!(verify_certificate(&record).holds());
+    }
+
+    /// Each of these holds unless the field is compared with the others.
+    #[test]
+    fn a_statement_that_contradicts_other_fields_does_not_hold() {
+        type Change = fn(&mut PredictionRecord);
+        let changes: [Change; 5] = [
+            |record| record.certificate.caveat = "inexact".into(),
+            |record| record.certificate.votes_drawn = 1,
+            |record| {
+                record.certificate.status = "certain".into();
+                (record.certificate.radius, record.certificate.radius_sq_levels) = (0.0, 0);
+            },
+            |record| (record.certificate.radius, record.certificate.radius_sq_levels) = (0.0, 0),
+            |record| {
+                record.certificate.status = "abstained".into();
+                record.certificate.radius = 0.0;
+            },
+        ];
+        for (case, change) in changes.into_iter().enumerate() {
+            let mut record = certified_record();
+            change(&mut record);
+            assert!(!verify_certificate(&record).holds(), "case {case}");
+        }
+    }
+
+    #[test]
     fn a_smaller_claim_holds() {
         let mut record = certified_record();
         record.certificate.radius = 0.1;
@@ -230,7 +305,7 @@ mod tests {
         let mut record = certified_record();
         record.certificate.status = "unavailable".into();
         record.certificate.method = "unspecified".into();
-        record.certificate.radius = 0.0;
+        (record.certificate.radius, record.certificate.radius_sq_levels) = (0.0, 0);
         assert_eq!(verify_certificate(&record), VerificationResult::NoClaim);
     }
 }

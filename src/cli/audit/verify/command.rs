@@ -14,12 +14,14 @@ The command recomputes the bounds, the radius and radius_sq_levels from the cert
 probability, target radius and losses, and compares them with the served values. A served radius may be smaller than the \
 votes prove, never larger. `certimix replay` checks that the votes themselves are genuine.
 
+It checks that a certified class_index is robust_class_index, and that mixed_logits has the votes of that class.
+
 It also checks that robust_weight is the weight that the rule gives: alpha for a certified input and where the margin of \
 the robust model is at least (1 - alpha) / alpha, else fallback_alpha. From the probabilities of both models (--components) \
 it recomputes the mixed logits. Values that a record does not carry are not checked.
 
 A certificate of a Lipschitz model depends on the model's output, which the certificate does not carry. It cannot be \
-verified by itself.
+verified by itself. Nor can whole_range, which depends on the range of the inputs.
 
 Examples:
   certimix predict cat.png --json > cat.json && certimix verify cat.json
@@ -207,6 +209,8 @@ mod tests {
         record.provenance.fallback_alpha = Some(0.8);
         assert_eq!(exit_code(&[Verification::of(&record)]), 1);
         (record.certificate.status, record.certificate.radius) = ("abstained".to_owned(), 0.0);
+        record.certificate.radius_sq_levels = 0;
+        assert!(Verification::of(&record).certificate.holds());
         assert_eq!(exit_code(&[Verification::of(&record)]), 1);
     }
 }
