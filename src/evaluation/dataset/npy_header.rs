@@ -134,7 +134,7 @@ fn value_type(dtype: &DType) -> Result<ValueType, String> {
     ))
 }
 
-/// Reads an array of integers of the shape [N] or [N, 1].
+/// Reads an array of integers of the shape `[N]` or `[N, 1]`.
 pub(super) fn read_integers(reader: &mut impl Read) -> Result<Vec<i64>, String> {
     let header = ArrayHeader::read(reader)?;
     let (bytes, is_signed) = match header.value_type {

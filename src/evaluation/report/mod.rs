@@ -2,7 +2,7 @@
 //!
 //! 1. [`RecordsReport`] computes a [`ReportData`], which holds every number of the page. [`frontier`]
 //!    and [`confidence`] compute those that compare mixtures or bound a share.
-//! 2. [`html_page`] puts the data, the style, the scripts of `page/` and the chart library of
+//! 2. [`mod@html_page`] puts the data, the style, the scripts of `page/` and the chart library of
 //!    `page/vendor/` into one file. The scripts only look numbers up.
 
 mod alpha_command;
