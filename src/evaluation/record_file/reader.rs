@@ -1,9 +1,10 @@
 //! Reads record files, and checks every row.
 
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use parquet::file::metadata::KeyValue;
+use parquet::file::metadata::{KeyValue, ParquetMetaData};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 
 use super::columns::GroupColumns;
@@ -40,6 +41,7 @@ impl RecordFileReader {
                 "is not a complete Parquet file, perhaps because its writer was interrupted: {reason}"
             ))
         })?;
+        check_places(reader.metadata()).map_err(error)?;
         let metadata = reader.metadata().file_metadata();
         let entries = metadata.key_value_metadata().map_or(&[][..], Vec::as_slice);
         let header_json = value_of(entries, HEADER_KEY).map_err(error)?.to_owned();
@@ -99,12 +101,15 @@ impl RecordFileReader {
         };
         let first_row = self.rows_read;
         let in_group = |reason: String| EvaluationError::row(&self.path, first_row, format!("and after: {reason}"));
-        let group = self
-            .reader
-            .get_row_group(self.next_group)
+        let read = || {
+            let group = self.reader.get_row_group(self.next_group)?;
+            GroupColumns::read(&*group, &self.header)
+        };
+        // The parser panics on some damaged metadata.
+        let columns = catch_unwind(AssertUnwindSafe(read))
+            .map_err(|_| in_group("the Parquet metadata is damaged".to_owned()))?
             .map_err(|error| in_group(error.to_string()))?;
-        let records = GroupColumns::read(&*group, &self.header)
-            .map_err(|error| in_group(error.to_string()))?
+        let records = columns
             .into_records()
             .map_err(|(row, reason)| EvaluationError::row(&self.path, first_row + row, reason))?;
         for (row, record) in (first_row..).zip(&records) {
@@ -121,6 +126,20 @@ impl RecordFileReader {
         self.next_group += 1;
         Ok(Some(records))
     }
+}
+
+/// Checks that no column has a negative place or length, on which the parser panics.
+fn check_places(metadata: &ParquetMetaData) -> Result<(), String> {
+    let columns = metadata.row_groups().iter().flat_map(|group| group.columns());
+    for (number, column) in columns.enumerate() {
+        let place = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+        if place < 0 || column.compressed_size() < 0 {
+            return Err(format!(
+                "the Parquet metadata is damaged: column chunk {number} has no valid place"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// All records of a file.
