@@ -2,7 +2,7 @@
 //! certificate is computed from them.
 
 use super::record::{EvaluationHeader, EvaluationRecord, RobustOutput};
-use crate::certificate::{Tally, Temperature, argmax, log_probabilities, log_softmax};
+use crate::certificate::{Tally, Temperature, argmax, log_probabilities, log_softmax, probability_margin};
 use crate::classifier::VoteCounts;
 use crate::onnx::OutputKind;
 
@@ -52,15 +52,10 @@ fn of_row(kind: OutputKind, row: &[f32]) -> (Option<u32>, f64) {
         OutputKind::Probabilities => log_probabilities(row),
     };
     let class = argmax(&log_probs);
-    let (mut largest, mut second) = (0.0, 0.0);
-    for probability in log_probs.iter().map(|&log_prob| libm::exp(log_prob)) {
-        if probability > largest {
-            (largest, second) = (probability, largest);
-        } else if probability > second {
-            second = probability;
-        }
-    }
-    (class.and_then(|class| u32::try_from(class).ok()), largest - second)
+    (
+        class.and_then(|class| u32::try_from(class).ok()),
+        probability_margin(&log_probs),
+    )
 }
 
 fn of_votes(classes: usize, selection_votes: u64, votes: &[Option<u32>]) -> (Option<u32>, f64, Tally) {

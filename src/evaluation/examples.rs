@@ -1,40 +1,25 @@
 //! Evaluations for tests: a header, and records that a seeded generator draws.
 
-use super::record::{
-    DataSetIdentity, EvaluatedModel, EvaluationHeader, EvaluationRecord, EvaluationSettings, RobustOutput,
-    SamplingConditions,
-};
-use crate::certificate::{Alpha, FailureProbability, MixingWeights, RadiusMethod, Temperature};
-use crate::domain::{BoundKind, ComputeEnvironment, InputSpec, JustifiedBasis, ModelGuarantee, Norm, PerRole};
-use crate::onnx::OutputKind;
+use super::record::{EvaluationHeader, EvaluationRecord, EvaluationSettings, RobustOutput, SamplingConditions};
+use super::test_records;
+use crate::certificate::{Alpha, FailureProbability, MixingWeights, Temperature};
+use crate::domain::{ComputeEnvironment, InputSpec, ModelGuarantee, Norm};
 use crate::settings::MixtureSettings;
 
 /// The number of classes.
 pub(in crate::evaluation) const CLASSES: u32 = 5;
 
-/// A header for a robust model with 1-Lipschitz logits, or for a smoothed one.
+/// A header for a robust model with 1-Lipschitz logits, or for a smoothed one. The mixture in force is
+/// the paper's.
 pub(in crate::evaluation) fn header(is_smoothed: bool) -> EvaluationHeader {
-    let model = |name: &str| EvaluatedModel {
-        name: name.to_owned(),
-        sha256: "00".repeat(32),
-        output_kind: OutputKind::Logits,
-    };
+    let small = test_records::header(is_smoothed);
     EvaluationHeader {
-        data_set: DataSetIdentity {
-            name: "example".to_owned(),
-            sha256: "11".repeat(32),
-        },
-        models: PerRole {
-            standard: model("g"),
-            robust: model("h"),
-        },
         labels: (0..CLASSES).map(|class| format!("class {class}")).collect(),
         input: InputSpec {
-            name: "input".to_owned(),
             shape: vec![12],
             low: 0.0,
             high: 1.0,
-            levels: is_smoothed.then_some(255),
+            ..small.input
         },
         guarantee: if is_smoothed {
             ModelGuarantee::GaussianSmoothing {
@@ -49,34 +34,26 @@ pub(in crate::evaluation) fn header(is_smoothed: bool) -> EvaluationHeader {
                 error_bound: 1e-6,
             }
         },
-        guarantee_basis: Some(JustifiedBasis::proven("an example")),
-        caveat: String::new(),
-        sampling: is_smoothed.then_some(SamplingConditions {
+        sampling: small.sampling.map(|sampling| SamplingConditions {
             selection_votes: 16,
             estimation_votes: 120,
             total_variation: 1e-12,
-            noise_secret: [7; 32],
+            ..sampling
         }),
         settings: EvaluationSettings {
             mixture: MixtureSettings {
                 weights: MixingWeights::constant(Alpha::new(0.76).unwrap()),
                 robust_temperature: Temperature::ONE,
             },
-            radius_method: RadiusMethod::Tight,
-            bound: BoundKind::Anytime,
             failure_probability: FailureProbability::new(1e-4).unwrap(),
-            selection_votes: 16,
             predict_votes: 120,
-            predict_target_radius: None,
+            ..small.settings
         },
         environment: ComputeEnvironment {
-            standard_batch_size: 1,
             robust_batch_size: 1,
-            runtime_version: "example".to_owned(),
-            processor: "example".to_owned(),
+            ..small.environment
         },
-        created: "2026-01-01T00:00:00Z".to_owned(),
-        certimix_version: "0".to_owned(),
+        ..small
     }
 }
 

@@ -4,6 +4,7 @@
 //! Predictions, radii and statistics for any mixture follow from the records alone: [`recompute`]
 //! counts the answers of many settings, and [`recommend`] chooses one.
 
+mod alpha_command;
 mod dataset;
 mod derived;
 mod error;
@@ -20,9 +21,10 @@ mod run;
 #[cfg(test)]
 mod test_records;
 
+pub use alpha_command::{alpha_command, changed_temperature, setting_command, settings_file_text};
 pub use dataset::{
-    AcceptedImage, DataSet, DataSetEntry, DataSetOptions, ImageConversions, LabelledInput, UPRIGHT, decode_image,
-    is_image,
+    AcceptedImage, DataSet, DataSetEntry, DataSetOptions, ImageConversions, LabelledInput, MAX_NPY_HEADER_BYTES,
+    UPRIGHT, decode_image, is_image, is_npy, overflowing_npy_shape,
 };
 pub use error::EvaluationError;
 pub use record::{

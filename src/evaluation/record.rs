@@ -3,7 +3,7 @@
 use crate::certificate::{FailureProbability, RadiusMethod};
 use crate::domain::{BoundKind, ComputeEnvironment, InputSpec, JustifiedBasis, ModelGuarantee, PerRole};
 use crate::onnx::OutputKind;
-use crate::settings::MixtureSettings;
+use crate::settings::{MixtureSettings, Settings};
 
 /// The outputs of both models for one input of a data set.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,4 +120,21 @@ pub struct EvaluationSettings {
     pub predict_votes: u64,
     /// The radius at which Predict stops drawing votes, before the cap; `None` to spend every vote.
     pub predict_target_radius: Option<f64>,
+}
+
+impl EvaluationSettings {
+    /// What an evaluation depends on in `settings`.
+    #[must_use]
+    pub fn of(settings: &Settings) -> Self {
+        let certificate = &settings.certificate;
+        Self {
+            mixture: settings.mixture,
+            radius_method: certificate.radius,
+            bound: certificate.bound,
+            failure_probability: certificate.failure_probability,
+            selection_votes: certificate.selection_votes,
+            predict_votes: certificate.predict_votes,
+            predict_target_radius: certificate.predict_target_radius,
+        }
+    }
 }

@@ -26,7 +26,8 @@ pub(in crate::classifier) fn complete_certificate<A: Into<Abstention>>(
     spec: &InputSpec,
     abstention: impl FnOnce() -> A,
 ) -> Certificate {
-    if let Some(certified) = RadiusLimit::new(spec, certificate.norm).certified(certificate.radius) {
+    if is_certifying(certificate.radius) {
+        let certified = RadiusLimit::new(spec, certificate.norm).limited(certificate.radius);
         certificate.status = CertificateStatus::Certified;
         (certificate.radius, certificate.whole_range) = (certified.radius, certified.whole_range);
         if certificate.norm == Some(Norm::L2) && spec.accepts_uint8() {
@@ -70,13 +71,13 @@ impl RadiusLimit {
         }
     }
 
-    /// The radius of a certificate whose computed radius is `radius`; `None` if it certifies
-    /// nothing: a radius that is NaN or infinite does not.
+    /// The radius of a certificate whose computed radius is `radius`; `None` if it certifies nothing.
     pub(in crate::classifier) fn certified(&self, radius: f64) -> Option<CertifiedRadius> {
-        if !(radius.is_finite() && radius > 0.0) {
-            return None;
-        }
-        Some(match &self.diameter {
+        is_certifying(radius).then(|| self.limited(radius))
+    }
+
+    fn limited(&self, radius: f64) -> CertifiedRadius {
+        match &self.diameter {
             Some(diameter) => CertifiedRadius {
                 radius: radius.min(diameter.lower_bound),
                 whole_range: radius > diameter.upper_bound,
@@ -85,8 +86,13 @@ impl RadiusLimit {
                 radius,
                 whole_range: false,
             },
-        })
+        }
     }
+}
+
+/// A radius that is NaN or infinite certifies nothing.
+fn is_certifying(radius: f64) -> bool {
+    radius.is_finite() && radius > 0.0
 }
 
 /// The diameter of the box of valid inputs in one norm: the largest distance between two inputs.

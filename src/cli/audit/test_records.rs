@@ -114,3 +114,25 @@ pub(super) fn mixed_record(weights: MixingWeights, standard: &[f64], robust: &[f
     (certificate.radius, certificate.radius_sq_levels, certificate.votes) = (0.0, 0, 0);
     record
 }
+
+/// A change of a record.
+pub(super) type Change = fn(&mut PredictionRecord);
+
+/// Applies each change to a record of its own, and asserts that `check` refuses it with the text.
+pub(super) fn assert_refused(check: impl Fn(&PredictionRecord) -> Result<(), String>, changes: &[(&str, Change)]) {
+    for (text, change) in changes {
+        let mut record = certified_record();
+        change(&mut record);
+        let error = check(&record).unwrap_err();
+        assert!(error.contains(text), "{text}: {error}");
+    }
+}
+
+/// Applies each change to a record of its own, and asserts that it passes `check`.
+pub(super) fn assert_holds(check: impl Fn(&PredictionRecord) -> Result<(), String>, changes: &[Change]) {
+    for (case, change) in changes.iter().enumerate() {
+        let mut record = certified_record();
+        change(&mut record);
+        assert_eq!(check(&record), Ok(()), "case {case}");
+    }
+}

@@ -8,8 +8,9 @@ use super::connection::{ConnectionArgs, ServerConnection};
 use super::results::{basis_name, norm_name};
 use super::shadow::{NO_CANDIDATES, shadow_report};
 use crate::evaluation::report::{
-    MeasuredFact, MixtureResult, ReportData, ReportSource, RobustCurve, VoteStatistics, alpha_command, frontiers,
+    MeasuredFact, MixtureResult, ReportData, ReportSource, RobustCurve, VoteStatistics, frontiers,
 };
+use crate::evaluation::{alpha_command, changed_temperature};
 use crate::rpc::proto::{GetModelInfoResponse, GetShadowReportResponse, ModelInfo, Norm, ShadowRow};
 
 /// Fetches the shadow counts of a service, and makes a report of them. `settings_file` is the file
@@ -134,10 +135,8 @@ impl LiveCounts<'_> {
         }
     }
 
-    #[expect(clippy::float_cmp, reason = "a temperature in force is the same number")]
     fn command(&self, row: &ShadowRow) -> String {
-        let temperature = self.temperature(row);
-        let changed = (temperature != self.temperature(self.serving)).then_some(temperature);
+        let changed = changed_temperature(self.temperature(row), self.temperature(self.serving));
         let fallback_alpha = row.fallback_alpha.unwrap_or(row.alpha);
         let set = alpha_command(row.alpha, fallback_alpha, changed, self.settings_file);
         format!("{set} --address {}", self.address)

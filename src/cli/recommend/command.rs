@@ -12,7 +12,7 @@ use crate::cli::progress_bar::DelayedProgressBar;
 use crate::evaluation::recommend::{Costs, Objective, Recommendation, expected_answers, recommend};
 use crate::evaluation::recompute::{Recomputation, Setting};
 use crate::evaluation::{EvaluationHeader, EvaluationRecords, EvaluationSettings};
-use crate::settings::{Settings, SettingsSource, environment_variables};
+use crate::settings::{SettingsSource, environment_variables};
 
 /// The exit code if no setting fits.
 const NO_SETTING_FITS: u8 = 3;
@@ -138,7 +138,8 @@ pub fn run(args: &RecommendArgs) -> anyhow::Result<()> {
     let (mut header, records) = EvaluationRecords::read(&args.results)?;
     let mut guard_rails = None;
     if let Some(config) = &args.config {
-        (header.settings, guard_rails) = settings_in_force(config)?;
+        let (settings, accepted) = settings_in_force(config)?;
+        (header.settings, guard_rails) = (settings, Some(accepted));
     }
     let recomputation = Recomputation::new(&header, &records).with_context(|| args.results.display().to_string())?;
     let in_force = in_force(args, recomputation.in_force())?;
@@ -192,30 +193,10 @@ fn search(
 ///
 /// # Errors
 /// When the file cannot be read, or has an error.
-pub(in crate::cli) fn settings_in_force(config: &Path) -> anyhow::Result<(EvaluationSettings, Option<(f64, f64)>)> {
+pub(in crate::cli) fn settings_in_force(config: &Path) -> anyhow::Result<(EvaluationSettings, (f64, f64))> {
     let source = SettingsSource::new(config, environment_variables());
     let settings = source.parse(&source.read()?)?;
-    Ok((evaluation_settings(&settings), guard_rails_of(&settings)))
-}
-
-/// The settings that an evaluation depends on.
-fn evaluation_settings(settings: &Settings) -> EvaluationSettings {
-    let certificate = settings.certificate;
-    EvaluationSettings {
-        mixture: settings.mixture,
-        radius_method: certificate.radius,
-        bound: certificate.bound,
-        failure_probability: certificate.failure_probability,
-        selection_votes: certificate.selection_votes,
-        predict_votes: certificate.predict_votes,
-        predict_target_radius: certificate.predict_target_radius,
-    }
-}
-
-/// The weights that the server accepts.
-fn guard_rails_of(settings: &Settings) -> Option<(f64, f64)> {
-    let value = |key: &str| settings.effective.get(key)?.parse().ok();
-    Some((value("mixture.alpha_min")?, value("mixture.alpha_max")?))
+    Ok((EvaluationSettings::of(&settings), settings.tuning.guard_rails))
 }
 
 /// The setting in force, with the values of the command line. A fallback weight that follows alpha

@@ -6,8 +6,8 @@ use super::json::verdict_name;
 use super::tables::{changes_table, classes_table, interval, percent, radii_table, settings_table, shares_table};
 use crate::cli::output;
 use crate::cli::text_layout::{printable, wrap};
-use crate::evaluation::EvaluationHeader;
 use crate::evaluation::recommend::{Constraint, ConstraintVerdict, Recommendation};
+use crate::evaluation::{EvaluationHeader, setting_command, settings_file_text};
 
 /// The column at which a further line of a paragraph begins.
 const INDENT: &str = "  ";
@@ -112,22 +112,8 @@ fn conclusion(config: Option<&Path>, recommendation: &Recommendation) -> anyhow:
     if is_in_force {
         return Ok(());
     }
-    output::line(format_args!("{INDENT}{}", alpha_command(config, recommendation)))
-}
-
-/// The `certimix alpha set …` line.
-fn alpha_command(config: Option<&Path>, recommendation: &Recommendation) -> String {
-    let (new, old) = (&recommendation.recommended.setting, &recommendation.in_force.setting);
-    let mut command = format!(
-        "certimix alpha set {} --fallback-alpha {}",
-        new.alpha(),
-        new.fallback_alpha()
-    );
-    if new.mixture.robust_temperature != old.mixture.robust_temperature {
-        command.push_str(&format!(" --robust-temperature {}", new.robust_temperature()));
-    }
-    let config = config.map_or_else(|| "FILE".to_owned(), |config| config.display().to_string());
-    format!("{command} --config {config}")
+    let command = setting_command(new, old, &settings_file_text(config));
+    output::line(format_args!("{INDENT}{command}"))
 }
 
 fn paragraph(text: &str) -> anyhow::Result<()> {

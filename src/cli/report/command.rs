@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-use super::records::{RecordsArgs, records_report, settings_file_text};
+use super::records::{RecordsArgs, records_report};
 use crate::cli::client::{ConnectionArgs, CredentialArgs, live_report};
 use crate::cli::output;
 use crate::evaluation::report::{ReportSource, html_page};
+use crate::evaluation::settings_file_text;
 
 const HELP: &str = "\
 The page is one file that loads nothing from the network. Open it by double

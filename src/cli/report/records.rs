@@ -8,10 +8,10 @@ use anyhow::{Context as _, bail};
 use super::images::add_images;
 use crate::cli::progress_bar::DelayedProgressBar;
 use crate::cli::recommend::{parse_radius, parse_share, settings_in_force};
-use crate::evaluation::EvaluationRecords;
 use crate::evaluation::recommend::{Objective, expected_answers, recommend};
 use crate::evaluation::recompute::Recomputation;
 use crate::evaluation::report::{RecordsReport, ReportData};
+use crate::evaluation::{EvaluationRecords, settings_file_text};
 
 /// The arguments that are about records.
 #[derive(Debug, Clone, clap::Args)]
@@ -76,7 +76,8 @@ pub(super) fn records_report(args: &RecordsArgs, config: Option<&Path>) -> anyho
     }
     let mut guard_rails = None;
     if let Some(config) = config {
-        (header.settings, guard_rails) = settings_in_force(config)?;
+        let (settings, accepted) = settings_in_force(config)?;
+        (header.settings, guard_rails) = (settings, Some(accepted));
     }
     let recomputation = Recomputation::new(&header, &records).with_context(|| path.display().to_string())?;
     let objective = args.objective(guard_rails);
@@ -115,11 +116,6 @@ pub(super) fn records_report(args: &RecordsArgs, config: Option<&Path>) -> anyho
         data.notes.insert(0, text);
     }
     Ok(data)
-}
-
-/// The settings file in the commands of a page.
-pub(super) fn settings_file_text(config: Option<&Path>) -> String {
-    config.map_or_else(|| "FILE".to_owned(), |config| config.display().to_string())
 }
 
 /// Runs `work` with a progress bar of `total` answers.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::npy_header::{ArrayHeader, read_integers};
+use super::npy_header::{is_npy, read_integers};
 use crate::evaluation::error::EvaluationError;
 
 /// The most bytes of a file of labels.
@@ -60,7 +60,7 @@ pub(super) fn read_label_file(path: &Path, labels: &[String]) -> Result<RowLabel
         return Err(error(format!("has {size} bytes, expected at most {MAX_LABEL_BYTES}")));
     }
     let bytes = fs::read(path).map_err(|reason| error(reason.to_string()))?;
-    if ArrayHeader::is_npy(&bytes) {
+    if is_npy(&bytes) {
         let numbers = read_integers(&mut bytes.as_slice()).map_err(error)?;
         return Ok(numbers
             .into_iter()

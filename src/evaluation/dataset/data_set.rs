@@ -11,7 +11,7 @@ use super::class_labels::{RowLabels, class_of_number, read_label_file};
 use super::digest::{digest_of_file, digest_of_files};
 use super::entry::{DataSetEntry, Sink};
 use super::image_folder::ImageFolder;
-use super::npy_header::ArrayHeader;
+use super::npy_header::{ArrayHeader, is_npy};
 use super::npz::Archive;
 use super::tables::{TableRequest, check_csv, check_parquet, read_csv, read_parquet};
 use crate::domain::InputSpec;
@@ -211,7 +211,7 @@ fn open_file(
         .take(8)
         .read_to_end(&mut magic)
         .map_err(|error| error.to_string())?;
-    if ArrayHeader::is_npy(&magic) {
+    if is_npy(&magic) {
         let file = File::open(path).map_err(|error| error.to_string())?;
         let header = ArrayHeader::read(&mut BufReader::new(file))?;
         return Ok((Format::Npy(InputArray::new(header, spec)?), None));

@@ -22,3 +22,4 @@ mod tests;
 pub use data_set::{DataSet, DataSetOptions};
 pub use entry::{DataSetEntry, LabelledInput};
 pub use image::{AcceptedImage, ImageConversions, UPRIGHT, decode as decode_image, is_image};
+pub use npy_header::{MAX_NPY_HEADER_BYTES, is_npy, overflowing_npy_shape};

@@ -9,7 +9,7 @@ use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// The longest accepted header, in bytes. A header is one line with a type and a shape.
-const MAX_HEADER_BYTES: usize = 64 << 10;
+pub const MAX_NPY_HEADER_BYTES: usize = 64 << 10;
 /// The most integers of an array of labels.
 const MAX_INTEGERS: u64 = 1 << 28;
 
@@ -45,11 +45,6 @@ pub(super) struct ArrayHeader {
 }
 
 impl ArrayHeader {
-    /// Whether content that begins with `bytes` is an array.
-    pub(super) fn is_npy(bytes: &[u8]) -> bool {
-        bytes.starts_with(MAGIC)
-    }
-
     /// Reads the header, and leaves `reader` at the first value.
     pub(super) fn read(reader: &mut impl Read) -> Result<Self, String> {
         let bytes = header_bytes(reader)?;
@@ -73,12 +68,32 @@ impl ArrayHeader {
     }
 }
 
+/// Whether content that begins with `bytes` is a `.npy` array.
+#[must_use]
+pub fn is_npy(bytes: &[u8]) -> bool {
+    bytes.starts_with(MAGIC)
+}
+
+/// The shape in the text of a header, as it is written there, if the product of its sides has no
+/// 64-bit number; `None` for any other text. npyz multiplies the sides without a check.
+#[must_use]
+pub fn overflowing_npy_shape(header: &str) -> Option<&str> {
+    let shape = header.split_once("shape").map_or("", |(_, shape)| shape);
+    let shape = shape.split_once([')', ']']).map_or(shape, |(shape, _)| shape);
+    let mut sides = shape
+        .split(|letter: char| !letter.is_ascii_digit())
+        .filter(|side| !side.is_empty())
+        .map(|side| side.parse::<u64>().ok());
+    let values = sides.try_fold(1_u64, |values, side| values.checked_mul(side?));
+    values.is_none().then_some(shape)
+}
+
 /// Reads the magic, the version, the length and the text of a header.
 fn header_bytes(reader: &mut impl Read) -> Result<Vec<u8>, String> {
     let cut_short = |error: std::io::Error| format!("is not a NumPy array: {error}");
     let mut bytes = vec![0; 10];
     reader.read_exact(&mut bytes).map_err(cut_short)?;
-    if !ArrayHeader::is_npy(&bytes) {
+    if !is_npy(&bytes) {
         return Err("is not a NumPy array".to_owned());
     }
     let mut length = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
@@ -89,24 +104,15 @@ fn header_bytes(reader: &mut impl Read) -> Result<Vec<u8>, String> {
         bytes.extend(high);
         length |= usize::from(u16::from_le_bytes(high)) << 16;
     }
-    if length > MAX_HEADER_BYTES {
+    if length > MAX_NPY_HEADER_BYTES {
         return Err(format!(
-            "is not a NumPy array: its header would have {length} bytes, expected at most {MAX_HEADER_BYTES}"
+            "is not a NumPy array: its header would have {length} bytes, expected at most {MAX_NPY_HEADER_BYTES}"
         ));
     }
     let start = bytes.len();
     bytes.resize(start + length, 0);
     reader.read_exact(&mut bytes[start..]).map_err(cut_short)?;
-    // npyz multiplies the sides of the shape without a check.
-    let text = String::from_utf8_lossy(&bytes[start..]);
-    let shape = text.split_once("shape").map_or("", |(_, shape)| shape);
-    let shape = shape.split_once([')', ']']).map_or(shape, |(shape, _)| shape);
-    let mut sides = shape
-        .split(|letter: char| !letter.is_ascii_digit())
-        .filter(|side| !side.is_empty())
-        .map(|side| side.parse::<u64>().ok());
-    let values = sides.try_fold(1_u64, |values, side| values.checked_mul(side?));
-    if values.is_none() {
+    if overflowing_npy_shape(&String::from_utf8_lossy(&bytes[start..])).is_some() {
         return Err("is not a NumPy array: its shape holds more values than a file can".to_owned());
     }
     Ok(bytes)

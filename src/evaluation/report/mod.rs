@@ -5,7 +5,6 @@
 //! 2. [`mod@html_page`] puts the data, the style, the scripts of `page/` and the chart library of
 //!    `page/vendor/` into one file. The scripts only look numbers up.
 
-mod alpha_command;
 mod confidence;
 mod data;
 mod disagreement_examples;
@@ -24,7 +23,6 @@ mod setting_grid;
 #[cfg(test)]
 mod synthetic;
 
-pub use alpha_command::alpha_command;
 pub use confidence::{CONFIDENCE_TEXT, intervals_of};
 pub use data::{
     ClassCounts, Disagreement, DisagreementGroup, Disagreements, Frontier, MeasuredFact, MixtureResult, ReportData,

@@ -2,7 +2,6 @@
 
 use std::iter;
 
-use super::alpha_command::alpha_command;
 use super::confidence::{CONFIDENCE_TEXT, intervals_of};
 use super::data::{ClassCounts, MixtureResult, ReportData, ReportSource, RobustCurve, VoteStatistics};
 use super::disagreement_examples::disagreements_of;
@@ -10,6 +9,7 @@ use super::facts::measured_facts;
 use super::frontier::frontiers;
 use super::papers_radius::{summaries_with_papers_radius, theorem_of};
 use super::setting_grid::{index_of, setting_grid};
+use crate::evaluation::alpha_command::setting_command;
 use crate::evaluation::recompute::{RadiusGrid, Recomputation, RecomputeError, Setting, SettingSummary};
 use crate::evaluation::record::EvaluationHeader;
 
@@ -145,7 +145,7 @@ impl RecordsReport<'_> {
                 p50: Some(summary.votes_quantile(0.5)),
                 p99: Some(summary.votes_quantile(0.99)),
             }),
-            command: command(setting, &self.recomputation.in_force(), self.settings_file),
+            command: setting_command(setting, &self.recomputation.in_force(), self.settings_file),
         }
     }
 
@@ -233,12 +233,4 @@ fn robust_alone(
             certified: certified_counts(summary, is_labelled),
         })
         .collect())
-}
-
-/// How to put `setting` in force.
-#[expect(clippy::float_cmp, reason = "a temperature in force is the same number")]
-fn command(setting: &Setting, in_force: &Setting, settings_file: &str) -> String {
-    let temperature = setting.robust_temperature();
-    let changed = (temperature != in_force.robust_temperature()).then_some(temperature);
-    alpha_command(setting.alpha(), setting.fallback_alpha(), changed, settings_file)
 }

@@ -29,6 +29,8 @@ pub struct TuningSettings {
     /// How long the weights take to change linearly from their old values to new ones; zero for at
     /// once.
     pub alpha_ramp: Duration,
+    /// The smallest and the largest accepted weight: `mixture.alpha_min` and `mixture.alpha_max`.
+    pub guard_rails: (f64, f64),
 }
 
 const ALPHA: SettingKey = SettingKey::live(
@@ -100,6 +102,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<(MixtureSettings,
     let tuning = TuningSettings {
         target_weights: mixture.weights,
         alpha_ramp,
+        guard_rails: (alpha_min, alpha_max),
     };
     Some((mixture, tuning))
 }

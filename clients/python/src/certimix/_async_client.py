@@ -8,19 +8,17 @@ from typing import Any, AsyncIterator, List, Optional
 import grpc
 from numpy.typing import ArrayLike
 
-from certimix import _connection, _errors, _reports, _requests, _retries
+from certimix import _errors, _reports, _requests, _retries
 from certimix._answers import Answer
 from certimix._async_stream import AsyncPredictStream
-from certimix._connection import PathLike
+from certimix._client_base import ClientBase
 from certimix._enums import BoundMethod, Priority
 from certimix._reports import ServerInfo, ShadowReport
-from certimix._requests import DEFAULT_DEADLINE, SERVICE
-from certimix._retries import RetryPolicy
 from certimix._tensors import checked_deadline
 from certimix.v1 import mixed_classifier_pb2 as pb
 
 
-class AsyncClient:
+class AsyncClient(ClientBase):
     """A client of one server for asyncio. Create it and use it in one event loop; its tasks may share it.
 
     The arguments are those of `Client`.
@@ -29,50 +27,7 @@ class AsyncClient:
     The client connects with the first call, and again whenever the connection is lost.
     """
 
-    def __init__(
-        self,
-        address: str,
-        *,
-        deadline: float = DEFAULT_DEADLINE,
-        retry: RetryPolicy = RetryPolicy(),
-        tls_ca: Optional[PathLike] = None,
-        tls_certificate: Optional[PathLike] = None,
-        tls_key: Optional[PathLike] = None,
-        tls_server_name: Optional[str] = None,
-        token_file: Optional[PathLike] = None,
-    ) -> None:
-        self._deadline = checked_deadline(deadline, DEFAULT_DEADLINE)
-        self._retry = retry
-        self._connection = _connection.connection(
-            address,
-            retry=retry,
-            tls_ca=tls_ca,
-            tls_certificate=tls_certificate,
-            tls_key=tls_key,
-            tls_server_name=tls_server_name,
-            token_file=token_file,
-        )
-        target, options, credentials = self._connection.target, self._connection.options, self._connection.credentials
-        if credentials is None:
-            self._channel = grpc.aio.insecure_channel(target, options)
-        else:
-            self._channel = grpc.aio.secure_channel(target, credentials, options)
-        unary = self._channel.unary_unary
-        self._predict: Any = unary(f"{SERVICE}Predict", _requests.serialize, pb.PredictResponse.FromString)
-        self._certify: Any = unary(f"{SERVICE}Certify", _requests.serialize, pb.CertifyResponse.FromString)
-        self._info: Any = unary(f"{SERVICE}GetModelInfo", _requests.serialize, pb.GetModelInfoResponse.FromString)
-        self._shadow: Any = unary(f"{SERVICE}GetShadowReport", _requests.serialize, pb.GetShadowReportResponse.FromString)
-        self._certify_stream: Any = self._channel.unary_stream(
-            f"{SERVICE}CertifyStream", _requests.serialize, pb.CertifyStreamResponse.FromString
-        )
-        self._predict_stream: Any = self._channel.stream_stream(
-            f"{SERVICE}PredictStream", _requests.serialize, pb.PredictStreamResponse.FromString
-        )
-
-    @property
-    def deadline(self) -> float:
-        """The deadline in seconds of a call that names none."""
-        return self._deadline
+    _grpc = grpc.aio
 
     async def predict(
         self,

@@ -84,13 +84,7 @@ def repeat(attempt: Callable[[float], Result], retry: RetryPolicy, end: float, *
         try:
             return attempt(_time_left(end))
         except CertimixError as error:
-            delay = retry.delay(
-                error,
-                attempts,
-                end - time.monotonic(),
-                retry_unavailable=retry_unavailable,
-                jitter=random.random(),
-            )
+            delay = _delay(retry, error, attempts, end, retry_unavailable)
             if delay is None:
                 raise
         time.sleep(delay)
@@ -106,16 +100,17 @@ async def repeat_async(
         try:
             return await attempt(_time_left(end))
         except CertimixError as error:
-            delay = retry.delay(
-                error,
-                attempts,
-                end - time.monotonic(),
-                retry_unavailable=retry_unavailable,
-                jitter=random.random(),
-            )
+            delay = _delay(retry, error, attempts, end, retry_unavailable)
             if delay is None:
                 raise
         await asyncio.sleep(delay)
+
+
+def _delay(
+    retry: RetryPolicy, error: CertimixError, attempts: int, end: float, retry_unavailable: bool
+) -> Optional[float]:
+    time_left = end - time.monotonic()
+    return retry.delay(error, attempts, time_left, retry_unavailable=retry_unavailable, jitter=random.random())
 
 
 def _time_left(end: float) -> float:

@@ -17,6 +17,7 @@ pub(super) fn check_claim(record: &PredictionRecord) -> Result<(), String> {
             certificate.caveat
         ));
     }
+    check_classes_voted_for(certificate)?;
     check_votes_drawn(certificate)
 }
 
@@ -39,6 +40,18 @@ fn check_status(certificate: &CertificateRecord) -> Result<(), String> {
         }
     };
     Err(format!("the status is {status}, but {contradiction}"))
+}
+
+/// The class and the runner-up are two classes, so no vote is for both.
+fn check_classes_voted_for(certificate: &CertificateRecord) -> Result<(), String> {
+    let others = certificate.votes.saturating_sub(certificate.votes_for_class);
+    if certificate.votes_for_runner_up > others {
+        return Err(format!(
+            "votes_for_runner_up is {}, expected at most votes - votes_for_class = {others}",
+            certificate.votes_for_runner_up
+        ));
+    }
+    Ok(())
 }
 
 /// A bound for a number of votes fixed beforehand says nothing about the best of several moments. An
@@ -64,19 +77,11 @@ fn check_votes_drawn(certificate: &CertificateRecord) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::audit::test_records::certified_record;
-
-    type Change = fn(&mut PredictionRecord);
-
-    fn checked(change: Change) -> Result<(), String> {
-        let mut record = certified_record();
-        change(&mut record);
-        check_claim(&record)
-    }
+    use crate::cli::audit::test_records::{Change, assert_holds, assert_refused};
 
     #[test]
     fn a_contradiction_is_refused() {
-        let changes: [(&str, Change); 8] = [
+        let changes: [(&str, Change); 9] = [
             ("status is \"certain\"", |record| {
                 record.certificate.status = "certain".into()
             }),
@@ -97,6 +102,9 @@ mod tests {
             ("expected \"claimed\" beside a caveat", |record| {
                 record.certificate.caveat = "inexact".into()
             }),
+            ("expected at most votes - votes_for_class = 20", |record| {
+                record.certificate.votes_for_runner_up = 21
+            }),
             ("expected at least selection_votes + votes = 1032", |record| {
                 record.certificate.votes_drawn -= 1
             }),
@@ -105,10 +113,7 @@ mod tests {
                 record.certificate.votes_drawn += 1;
             }),
         ];
-        for (text, change) in changes {
-            let error = checked(change).unwrap_err();
-            assert!(error.contains(text), "{text}: {error}");
-        }
+        assert_refused(check_claim, &changes);
     }
 
     #[test]
@@ -126,8 +131,6 @@ mod tests {
                 (certificate.radius, certificate.radius_sq_levels) = (0.0, 0);
             },
         ];
-        for (case, change) in changes.into_iter().enumerate() {
-            assert_eq!(checked(change), Ok(()), "case {case}");
-        }
+        assert_holds(check_claim, &changes);
     }
 }

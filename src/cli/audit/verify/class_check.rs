@@ -129,15 +129,7 @@ fn index(class: u32) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::audit::test_records::certified_record;
-
-    type Change = fn(&mut PredictionRecord);
-
-    fn checked(change: Change) -> Result<(), String> {
-        let mut record = certified_record();
-        change(&mut record);
-        check_class(&record)
-    }
+    use crate::cli::audit::test_records::{Change, assert_holds, assert_refused, certified_record};
 
     #[test]
     fn another_class_is_refused() {
@@ -175,10 +167,7 @@ mod tests {
                 record.label = "dog".into();
             }),
         ];
-        for (text, change) in changes {
-            let error = checked(change).unwrap_err();
-            assert!(error.contains(text), "{text}: {error}");
-        }
+        assert_refused(check_class, &changes);
     }
 
     #[test]
@@ -193,9 +182,7 @@ mod tests {
             // The true class is another one, whose label two classes may have.
             |record| (record.true_class_index, record.true_label) = (Some(2), Some("cat".into())),
         ];
-        for (case, change) in changes.into_iter().enumerate() {
-            assert_eq!(checked(change), Ok(()), "case {case}");
-        }
+        assert_holds(check_class, &changes);
     }
 
     /// The votes of the class are all in the mixture, whatever the standard model adds.

@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 
 use super::model_input::{AcceptedInput, ModelInput};
 use super::npy;
-use crate::evaluation::{decode_image, is_image};
+use crate::evaluation::{decode_image, is_image, is_npy};
 use crate::rpc::proto::DataType;
 
 /// The extensions of the files that are read from a directory, in lower case.
@@ -61,7 +61,7 @@ pub(super) fn read_stdin(spec: &AcceptedInput, resize: bool) -> anyhow::Result<V
 fn read_all(mut content: impl Read) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     content.by_ref().take(MAGIC_BYTES).read_to_end(&mut bytes)?;
-    let most = if npy::is_npy(&bytes) {
+    let most = if is_npy(&bytes) {
         MAX_ARRAY_BYTES
     } else if is_image(&bytes) {
         MAX_IMAGE_BYTES
@@ -80,7 +80,7 @@ pub(super) fn parse(bytes: Vec<u8>, name: &str, spec: &AcceptedInput, resize: bo
     if bytes.is_empty() {
         bail!("is empty, expected an image or a NumPy array");
     }
-    if npy::is_npy(&bytes) {
+    if is_npy(&bytes) {
         return npy::read_npy(&bytes, name, spec);
     }
     let Some(image) = decode_image(Cursor::new(bytes))? else {

@@ -5,12 +5,8 @@ use npyz::{DType, NpyFile, Order, TypeChar};
 
 use super::conversions::Conversions;
 use super::model_input::{AcceptedInput, ModelInput};
+use crate::evaluation::{MAX_NPY_HEADER_BYTES, overflowing_npy_shape};
 use crate::rpc::proto::DataType;
-
-/// Whether the content is that of a `.npy` file.
-pub(super) fn is_npy(content: &[u8]) -> bool {
-    content.starts_with(b"\x93NUMPY")
-}
 
 /// Reads the content of a `.npy` file: one input of the model's shape, or a batch of them.
 ///
@@ -60,9 +56,6 @@ pub(super) fn read_npy(content: &[u8], name: &str, spec: &AcceptedInput) -> anyh
         .collect())
 }
 
-/// The longest header of an array, in bytes. A header is one line with a type and a shape.
-const MAX_HEADER_BYTES: usize = 64 << 10;
-
 /// Checks the length of the header, for which the reader reserves memory before it reads, and the shape
 /// in it, whose sides the reader multiplies.
 ///
@@ -74,19 +67,13 @@ fn check_header(content: &[u8]) -> anyhow::Result<()> {
         Some([_, _, a, b, c, d, rest @ ..]) => (usize::try_from(u32::from_le_bytes([*a, *b, *c, *d]))?, rest),
         _ => return Ok(()),
     };
-    if length > MAX_HEADER_BYTES.min(content.len()) {
+    if length > MAX_NPY_HEADER_BYTES.min(content.len()) {
         bail!(
-            "is not a NumPy array: its header would have {length} bytes, expected at most {MAX_HEADER_BYTES} within the file"
+            "is not a NumPy array: its header would have {length} bytes, expected at most {MAX_NPY_HEADER_BYTES} within the file"
         );
     }
     let header = String::from_utf8_lossy(rest.get(..length).unwrap_or(rest));
-    let shape = header.split_once("shape").map_or("", |(_, shape)| shape);
-    let shape = shape.split_once([')', ']']).map_or(shape, |(shape, _)| shape);
-    let sides = shape.split(|letter: char| !letter.is_ascii_digit());
-    let values = sides
-        .filter_map(|side| side.parse().ok())
-        .try_fold(1_u64, u64::checked_mul);
-    if values.is_none() {
+    if let Some(shape) = overflowing_npy_shape(&header) {
         bail!(
             "is cut short: its header gives the shape {}",
             shape.trim_start_matches(['\'', '"', ':', ' ', '(', '['])

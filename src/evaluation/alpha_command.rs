@@ -1,5 +1,29 @@
 //! The command that puts a mixture in force.
 
+use std::path::Path;
+
+use super::recompute::Setting;
+
+/// The settings file in a command; `FILE` if the caller has named none.
+#[must_use]
+pub fn settings_file_text(config: Option<&Path>) -> String {
+    config.map_or_else(|| "FILE".to_owned(), |config| config.display().to_string())
+}
+
+/// The temperature that a command has to set; `None` if it is in force already.
+#[must_use]
+#[expect(clippy::float_cmp, reason = "a temperature in force is the same number")]
+pub fn changed_temperature(temperature: f64, in_force: f64) -> Option<f64> {
+    (temperature != in_force).then_some(temperature)
+}
+
+/// The `certimix alpha set` line that puts `setting` in force in place of `in_force`.
+#[must_use]
+pub fn setting_command(setting: &Setting, in_force: &Setting, settings_file: &str) -> String {
+    let changed = changed_temperature(setting.robust_temperature(), in_force.robust_temperature());
+    alpha_command(setting.alpha(), setting.fallback_alpha(), changed, settings_file)
+}
+
 /// The `certimix alpha set` line for these weights. `robust_temperature` is `None` if the mixture has
 /// the temperature in force.
 #[must_use]
