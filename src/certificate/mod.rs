@@ -65,7 +65,7 @@ pub use votes::certify::{
     ProbabilityBounds, SmoothedRadius, certify, probability_bounds, radius_of, target_probability,
 };
 pub use votes::decision::{Decision, decide};
-pub use votes::mixture_class::{ClassIntervals, settled_class};
+pub use votes::mixture_class::{ClassIntervals, MarginReach, settled_class};
 pub use votes::prospects::Prospects;
 pub use votes::served_radius::{radius_to_prove, served_radius};
 pub use votes::side_selection::choose_sides;

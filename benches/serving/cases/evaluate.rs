@@ -20,7 +20,7 @@ const BARE_BATCHES: [usize; 3] = [1, 4, 16];
 const VOTES: f64 = 256.0;
 /// An evaluation lasts this many windows of the bare loop, because its start and its end do not run
 /// rows on all processors.
-const EVALUATION_WINDOWS: f64 = 4.0;
+const EVALUATION_WINDOWS: f64 = 8.0;
 
 pub fn run(context: &BenchContext, provenance: &Provenance) -> anyhow::Result<CaseReport> {
     let rows = rounds(context, ModelSet::Unproven, &[])?;

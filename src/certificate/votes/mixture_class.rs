@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::iter::repeat;
 
 use crate::certificate::bounds::anytime;
 use crate::certificate::error::CertificateError;
@@ -33,31 +34,49 @@ pub fn settled_class(
     counts: &[u64],
     votes: u64,
 ) -> Result<Option<usize>, CertificateError> {
-    Ok(ClassIntervals::new(counts, votes)?.settled_class(weights, standard_log_probs))
+    Ok(ClassIntervals::new(standard_log_probs, counts, votes)?.settled_class(weights))
 }
 
-/// The votes of one input, with an interval for each entry of h.
+/// The row of g and the votes of one input, with an interval for each entry of h.
 ///
 /// The intervals do not depend on the weights, so an evaluation of many mixtures computes them once.
 #[derive(Debug, Clone)]
 pub struct ClassIntervals {
+    /// `g`, one probability for each class with votes.
+    standard: Vec<f64>,
     counts: Vec<u64>,
     votes: u64,
     intervals: Vec<Interval>,
 }
 
+/// The classes that may exceed every other class by the margin that an alpha needs, for some h within
+/// the intervals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MarginReach {
+    /// No class may. The mixture with the weight `fallback_alpha` answers.
+    Never,
+    /// This class does, for every h within the intervals.
+    Surely(usize),
+    /// This class alone may.
+    Perhaps(usize),
+    /// Several may, so no class is settled.
+    Several,
+}
+
 impl ClassIntervals {
-    /// The intervals for the votes in `counts`, one count for each class, among `votes` votes.
+    /// The intervals for `ln g` and the votes in `counts`, one for each class, among `votes` votes.
     ///
     /// # Errors
     /// [`CertificateError`] for contradictory counts.
-    pub fn new(counts: &[u64], votes: u64) -> Result<Self, CertificateError> {
+    pub fn new(standard_log_probs: &[f64], counts: &[u64], votes: u64) -> Result<Self, CertificateError> {
         let intervals = if counts.is_empty() {
             Vec::new()
         } else {
             intervals(counts, votes)?
         };
+        let log_probs = standard_log_probs.iter().copied().chain(repeat(f64::NEG_INFINITY));
         Ok(Self {
+            standard: log_probs.take(counts.len()).map(libm::exp).collect(),
             counts: counts.to_vec(),
             votes,
             intervals,
@@ -66,21 +85,62 @@ impl ClassIntervals {
 
     /// The result of [`settled_class`] for these votes.
     #[must_use]
-    pub fn settled_class(&self, weights: MixingWeights, standard_log_probs: &[f64]) -> Option<usize> {
-        let intervals = &self.intervals[..];
-        let at_weight = |weight| class_at_weight(weight, standard_log_probs, &self.counts, self.votes, intervals);
+    pub fn settled_class(&self, weights: MixingWeights) -> Option<usize> {
+        self.settled_class_within(self.margin_reach(weights.alpha()), weights)
+    }
+
+    /// The same, for weights whose alpha has the reach `reach`.
+    #[must_use]
+    pub fn settled_class_within(&self, reach: MarginReach, weights: MixingWeights) -> Option<usize> {
         if weights.is_constant() {
-            return at_weight(weights.alpha());
+            return self.class_at_weight(weights.alpha());
         }
-        let margin_needed = weights.alpha().margin_needed();
-        let reaching = classes_that_may_reach(margin_needed, intervals);
-        if let [class] = reaching[..]
-            && surely_reaches(class, margin_needed, intervals)
-        {
-            return Some(class);
+        match reach {
+            MarginReach::Surely(class) => Some(class),
+            MarginReach::Several => None,
+            MarginReach::Never => self.class_at_weight(weights.fallback_alpha()),
+            MarginReach::Perhaps(class) => self
+                .class_at_weight(weights.fallback_alpha())
+                .filter(|&fallback| fallback == class),
         }
-        let fallback_class = at_weight(weights.fallback_alpha());
-        fallback_class.filter(|&fallback| reaching.iter().all(|&class| class == fallback))
+    }
+
+    /// The classes that may reach the margin that `alpha` needs.
+    #[must_use]
+    pub fn margin_reach(&self, alpha: Alpha) -> MarginReach {
+        let (margin, intervals) = (alpha.margin_needed(), &self.intervals[..]);
+        let mut reaching = (0..intervals.len()).filter(|&class| may_reach(class, margin, intervals));
+        match (reaching.next(), reaching.next()) {
+            (None, _) => MarginReach::Never,
+            (Some(class), None) if surely_reaches(class, margin, intervals) => MarginReach::Surely(class),
+            (Some(class), None) => MarginReach::Perhaps(class),
+            (Some(_), Some(_)) => MarginReach::Several,
+        }
+    }
+
+    /// The class of the mixture with one `weight` of h for every h within the intervals; `None` if it
+    /// is not the same for all of them.
+    fn class_at_weight(&self, weight: Alpha) -> Option<usize> {
+        let weight = weight.get();
+        let from_standard = |standard: &f64| (1.0 - weight) * standard;
+        #[expect(clippy::cast_precision_loss, reason = "votes stay far below 2^53")]
+        let estimate = |(standard, &count): (&f64, &u64)| {
+            let share = match self.votes {
+                0 => 0.0,
+                votes => count as f64 / votes as f64,
+            };
+            from_standard(standard) + weight * share
+        };
+        let estimates: Vec<f64> = self.standard.iter().zip(&self.counts).map(estimate).collect();
+        let first = argmax(&estimates)?;
+        let at_least = from_standard(self.standard.get(first)?) + weight * self.intervals.get(first)?.lower;
+        let is_separated = |(class, (standard, interval)): (usize, (&f64, &Interval))| {
+            let at_most = from_standard(standard) + weight * interval.upper;
+            // A value that is not a number separates nothing.
+            class == first || at_least.partial_cmp(&at_most) == Some(Ordering::Greater)
+        };
+        let mut classes = self.standard.iter().zip(&self.intervals).enumerate();
+        classes.all(is_separated).then_some(first)
     }
 }
 
@@ -113,14 +173,11 @@ fn intervals(counts: &[u64], votes: u64) -> Result<Vec<Interval>, CertificateErr
         .collect()
 }
 
-/// The classes that may exceed every other class by `margin` for some h within the intervals.
-fn classes_that_may_reach(margin: f64, intervals: &[Interval]) -> Vec<usize> {
-    let may_reach = |&class: &usize| {
-        let others = largest_other(class, intervals, |interval| interval.lower);
-        // A value that is not a number excludes nothing.
-        (intervals[class].upper - others).partial_cmp(&margin) != Some(Ordering::Less)
-    };
-    (0..intervals.len()).filter(may_reach).collect()
+/// Whether `class` may exceed every other class by `margin` for some h within the intervals.
+fn may_reach(class: usize, margin: f64, intervals: &[Interval]) -> bool {
+    let others = largest_other(class, intervals, |interval| interval.lower);
+    // A value that is not a number excludes nothing.
+    (intervals[class].upper - others).partial_cmp(&margin) != Some(Ordering::Less)
 }
 
 /// Whether `class` exceeds every other class by `margin` for every h within the intervals.
@@ -132,34 +189,4 @@ fn surely_reaches(class: usize, margin: f64, intervals: &[Interval]) -> bool {
 fn largest_other(class: usize, intervals: &[Interval], value: impl Fn(&Interval) -> f64) -> f64 {
     let others = intervals.iter().enumerate().filter(|&(other, _)| other != class);
     others.fold(0.0, |largest, (_, interval)| at_least(value(interval), largest))
-}
-
-/// The class of the mixture with one `weight` of h for every h within the intervals; `None` if it
-/// is not the same for all of them.
-fn class_at_weight(
-    weight: Alpha,
-    standard_log_probs: &[f64],
-    counts: &[u64],
-    votes: u64,
-    intervals: &[Interval],
-) -> Option<usize> {
-    let weight = weight.get();
-    let from_standard = |class: usize| {
-        let log_prob = standard_log_probs.get(class).copied().unwrap_or(f64::NEG_INFINITY);
-        (1.0 - weight) * libm::exp(log_prob)
-    };
-    #[expect(clippy::cast_precision_loss, reason = "votes stay far below 2^53")]
-    let estimate = |(class, &count): (usize, &u64)| {
-        let share = if votes == 0 { 0.0 } else { count as f64 / votes as f64 };
-        from_standard(class) + weight * share
-    };
-    let estimates: Vec<f64> = counts.iter().enumerate().map(estimate).collect();
-    let first = argmax(&estimates)?;
-    let at_least = from_standard(first) + weight * intervals.get(first)?.lower;
-    let is_separated = |(class, interval): (usize, &Interval)| {
-        let at_most = from_standard(class) + weight * interval.upper;
-        // A value that is not a number separates nothing.
-        class == first || at_least.partial_cmp(&at_most) == Some(Ordering::Greater)
-    };
-    intervals.iter().enumerate().all(is_separated).then_some(first)
 }

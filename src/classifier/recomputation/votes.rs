@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::answer::RecomputedAnswer;
 use crate::certificate::{
-    Alpha, CertificateError, ClassIntervals, EstimationPhase, FailureProbability, MixingWeights, RadiusMethod, Sides,
-    Sigma, Tally, Temperature, VoteRule, argmax, radius_to_prove,
+    Alpha, CertificateError, ClassIntervals, EstimationPhase, FailureProbability, MarginReach, MixingWeights,
+    RadiusMethod, Sides, Sigma, Tally, Temperature, VoteRule, argmax, radius_to_prove,
 };
 use crate::classifier::prediction::certificate_completion::RadiusLimit;
 use crate::classifier::prediction::evaluated_models::EvaluatedModels;
@@ -66,7 +66,24 @@ pub struct RecordedVotes<'a> {
     standard_log_probs: Vec<f64>,
     snapping_loss: f64,
     /// The intervals of the classes after some numbers of votes.
-    intervals: Vec<(u64, ClassIntervals)>,
+    intervals: Vec<IntervalsAt>,
+}
+
+/// The intervals after a number of votes, and what an alpha reaches with them. Settings with the same
+/// alpha come one after the other.
+struct IntervalsAt {
+    drawn: u64,
+    intervals: ClassIntervals,
+    reach: (Alpha, MarginReach),
+}
+
+impl IntervalsAt {
+    fn settled_class(&mut self, weights: MixingWeights) -> Option<usize> {
+        if self.reach.0 != weights.alpha() {
+            self.reach = (weights.alpha(), self.intervals.margin_reach(weights.alpha()));
+        }
+        self.intervals.settled_class_within(self.reach.1, weights)
+    }
 }
 
 impl<'a> RecordedVotes<'a> {
@@ -115,8 +132,8 @@ impl<'a> RecordedVotes<'a> {
 
     /// The class of the mixture where the first `drawn` votes settle it.
     fn settled_class(&mut self, drawn: u64, weights: MixingWeights) -> Result<Option<usize>, CertificateError> {
-        if let Some((_, intervals)) = self.intervals.iter().find(|(at, _)| *at == drawn) {
-            return Ok(intervals.settled_class(weights, &self.standard_log_probs));
+        if let Some(known) = self.intervals.iter_mut().find(|known| known.drawn == drawn) {
+            return Ok(known.settled_class(weights));
         }
         let mut counts = VoteCounts::new(self.classes, self.selection_votes);
         let first = usize::try_from(drawn).unwrap_or(usize::MAX);
@@ -124,9 +141,15 @@ impl<'a> RecordedVotes<'a> {
             .iter()
             .take(first)
             .for_each(|&vote| counts.add(class_index(vote)));
-        let intervals = ClassIntervals::new(&counts.all(), counts.drawn())?;
-        let settled = intervals.settled_class(weights, &self.standard_log_probs);
-        self.intervals.push((drawn, intervals));
+        let intervals = ClassIntervals::new(&self.standard_log_probs, &counts.all(), counts.drawn())?;
+        let reach = (weights.alpha(), intervals.margin_reach(weights.alpha()));
+        let mut known = IntervalsAt {
+            drawn,
+            intervals,
+            reach,
+        };
+        let settled = known.settled_class(weights);
+        self.intervals.push(known);
         Ok(settled)
     }
 }

@@ -7,8 +7,9 @@ use crate::domain::{Input, ModelOutputs, RobustOutput, Role};
 use crate::evaluation::dataset::LabelledInput;
 use crate::evaluation::record::SamplingConditions;
 
-/// The votes that one batch of inputs draws, at least. The threads then meet rarely.
-const BATCH_VOTES: u64 = 512;
+/// The votes that one batch of inputs draws, at least. The threads meet rarely then, and still finish
+/// the last batches at about the same time.
+const BATCH_VOTES: u64 = 128;
 /// The most inputs of a batch of votes.
 const MAX_BATCH_INPUTS: usize = 64;
 /// The fewest inputs of a batch of rows.
