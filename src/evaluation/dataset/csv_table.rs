@@ -1,7 +1,7 @@
 //! Vectors in the columns of a CSV file.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead as _, BufReader, Read, Seek as _};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -44,12 +44,14 @@ fn hint(columns: &[String]) -> &'static str {
 }
 
 fn open(path: &Path, spec: &InputSpec) -> Result<(csv::Reader<RowReader>, Columns), String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
+    let mut file = File::open(path).map_err(|error| error.to_string())?;
+    let first_line = first_line(&mut file).map_err(|error| error.to_string())?;
     let limit = MAX_ROW_BYTES.saturating_add(MAX_VALUE_BYTES.saturating_mul(spec.dimension() as u64));
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(RowReader {
         file,
         limit,
         left: limit,
+        lines_behind: u64::from(first_line.ends_with(b"\r\n")),
     });
     let columns = reader.byte_headers().map_err(|error| error.to_string())?;
     let text = |name: &[u8]| std::str::from_utf8(name).map(|name| name.trim().to_owned());
@@ -63,6 +65,18 @@ struct RowReader {
     file: File,
     limit: u64,
     left: u64,
+    /// The lines by which the parser is behind: it counts `\r\n` when it reads the next row.
+    lines_behind: u64,
+}
+
+/// The beginning of the file up to its first line end. Leaves the file at its start.
+fn first_line(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    BufReader::new(&mut *file)
+        .take(MAX_ROW_BYTES)
+        .read_until(b'\n', &mut line)?;
+    file.rewind()?;
+    Ok(line)
 }
 
 impl RowReader {
@@ -88,9 +102,10 @@ impl Read for RowReader {
 /// A message if the file cannot be read any further, or has no row.
 pub(super) fn read_csv(mut request: TableRequest<'_, '_>) -> Result<(), String> {
     let (mut reader, columns) = open(request.path, request.spec)?;
+    let lines_behind = reader.get_ref().lines_behind;
     let mut record = csv::ByteRecord::new();
     for index in 0.. {
-        let line = reader.position().line();
+        let line = reader.position().line() + lines_behind;
         reader.get_mut().begin_row();
         let is_row = reader
             .read_byte_record(&mut record)
@@ -103,11 +118,15 @@ pub(super) fn read_csv(mut request: TableRequest<'_, '_>) -> Result<(), String> 
         if index < request.first {
             continue;
         }
-        let line = record.position().map_or(line, csv::Position::line);
-        let end = reader.position().line();
-        let row = csv_row(&columns, &record, request.class_names).map_err(|reason| match end.saturating_sub(line) {
-            0 | 1 => reason,
-            _ => format!("{reason}; a quoted field goes on to line {}", end - 1),
+        let line = record
+            .position()
+            .map_or(line, |position| position.line() + lines_behind);
+        let row = csv_row(&columns, &record, request.class_names).map_err(|reason| {
+            if record.iter().any(|field| field.contains(&b'\n')) {
+                format!("{reason}; a quoted field goes on over the next line")
+            } else {
+                reason
+            }
         });
         if request.pass(index, &format!(" (line {line})"), row) == ControlFlow::Break(()) {
             break;
