@@ -59,10 +59,15 @@ enum Command {
     Man(man_pages::ManArgs),
 }
 
+/// The widest text of a help. Longer lines are hard to read.
+const MAX_HELP_WIDTH: usize = 100;
+
 impl Cli {
     /// The definition of the command line, with the exit codes in the help of every command.
     fn definition() -> clap::Command {
-        with_exit_codes(Self::command())
+        // Without a terminal, clap would write 100 columns.
+        let width = output::width().min(MAX_HELP_WIDTH);
+        with_exit_codes(Self::command()).term_width(width)
     }
 
     /// Parses the arguments of the process. Wrong usage prints an error and ends the process.
@@ -134,6 +139,21 @@ mod tests {
         while let Some(command) = pending.pop() {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert_eq!(help.matches("Exit codes:").count(), 1, "{}: {help}", command.get_name());
+            pending.extend(command.get_subcommands().cloned());
+        }
+    }
+
+    #[test]
+    fn every_help_fits_80_columns() {
+        let mut definition = Cli::definition().term_width(80);
+        definition.build();
+        let mut pending = vec![definition];
+        while let Some(mut command) = pending.pop() {
+            for help in [command.render_help(), command.render_long_help()] {
+                for line in help.to_string().lines() {
+                    assert!(line.chars().count() <= 80, "{}: {line}", command.get_name());
+                }
+            }
             pending.extend(command.get_subcommands().cloned());
         }
     }

@@ -12,6 +12,7 @@ mod error;
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 mod examples;
 mod header_format;
+mod parquet_file;
 pub mod recommend;
 pub mod recompute;
 mod record;
@@ -19,7 +20,7 @@ mod record_file;
 pub mod report;
 mod run;
 #[cfg(test)]
-mod test_records;
+pub(crate) mod test_records;
 
 pub use alpha_command::{alpha_command, changed_temperature, setting_command, settings_file_text};
 pub use dataset::{
@@ -27,6 +28,8 @@ pub use dataset::{
     UPRIGHT, decode_image, is_image, is_npy, overflowing_npy_shape,
 };
 pub use error::EvaluationError;
+#[cfg(test)]
+pub(crate) use parquet_file::is_parsing_parquet;
 pub use record::{
     DataSetIdentity, EvaluatedModel, EvaluationHeader, EvaluationRecord, EvaluationSettings, SamplingConditions,
 };

@@ -12,7 +12,7 @@ use crate::settings::MixtureSettings;
 
 /// The header of an evaluation with three classes: of a 1-Lipschitz model, or of a smoothed one with 2
 /// selection votes and 5 estimation votes.
-pub(super) fn header(is_smoothed: bool) -> EvaluationHeader {
+pub(crate) fn header(is_smoothed: bool) -> EvaluationHeader {
     let model = |name: &str| EvaluatedModel {
         name: name.to_owned(),
         sha256: "ab".repeat(32),
@@ -80,7 +80,7 @@ pub(super) fn header(is_smoothed: bool) -> EvaluationHeader {
 }
 
 /// The record of input `index`.
-pub(super) fn record(index: u64, is_smoothed: bool) -> EvaluationRecord {
+pub(crate) fn record(index: u64, is_smoothed: bool) -> EvaluationRecord {
     let class = u32::try_from(index % 3).unwrap();
     EvaluationRecord {
         id: format!("test.npz#{index}"),

@@ -7,6 +7,7 @@
 mod answers;
 mod connections;
 mod credentials;
+mod data_sets;
 mod model_server;
 mod raw_codec;
 mod requests;
@@ -16,6 +17,6 @@ mod targets;
 mod tests;
 
 pub use targets::{
-    NAMES, certificate_records, certificates, client_inputs, connections, credentials, manifests, onnx_graphs,
-    proof_records, radius_queries, requests, scheduler, settings,
+    NAMES, certificate_records, certificates, client_inputs, connections, credentials, data_sets, manifests,
+    onnx_graphs, proof_records, radius_queries, requests, scheduler, settings,
 };

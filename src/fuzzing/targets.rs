@@ -30,6 +30,8 @@ targets! {
     connections = super::connections::connections;
     /// Files of certificates, keys and tokens.
     credentials = super::credentials::credentials;
+    /// Data sets of each format, files of labels, and record files.
+    data_sets = super::data_sets::data_sets;
     /// Manifests of models.
     manifests = crate::onnx::fuzzing::manifests;
     /// ONNX files, as the static checks read them.

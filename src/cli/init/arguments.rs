@@ -11,7 +11,8 @@ use crate::onnx::OutputKind;
 const HELP: &str = "\
 Examples:
   certimix init --standard a.onnx --robust b.onnx
-  certimix init --standard a.onnx --robust b.onnx --range 0,1 --labels classes.txt --yes
+  certimix init --standard a.onnx --robust b.onnx --range 0,1 \\
+    --labels classes.txt --yes
   certimix init --standard a.onnx --robust b.onnx --range 0,1 --guarantee prove
   certimix init --standard a.onnx --robust noisy.onnx --range 0,1 --sigma 0.25
 

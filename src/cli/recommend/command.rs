@@ -21,7 +21,8 @@ const HELP: &str = "\
 Examples:
   certimix recommend results.parquet --min-clean-accuracy 0.92 --radius 0.25
   certimix recommend results.parquet --min-certified 0.3 --radius 0.25
-  certimix recommend results.parquet --min-clean-accuracy 0.9 --max-p99-votes 150
+  certimix recommend results.parquet --min-clean-accuracy 0.9 \\
+    --max-p99-votes 150
   certimix recommend results.parquet --radius 0.25 \\
     --costs right=1,abstained=1,wrong=20,wrong-certified=50
   certimix recommend results.parquet --min-clean-accuracy 0.92 --radius 0.25 \\
@@ -63,6 +64,8 @@ Exit codes:
 /// Choose alpha, fallback_alpha and the temperature from the results of an evaluation
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = HELP)]
+// The line that clap writes itself has 132 columns.
+#[command(override_usage = "certimix recommend [OPTIONS] OBJECTIVE... <RESULTS.parquet>")]
 #[command(group = clap::ArgGroup::new("objective").required(true).multiple(true)
     .args(["min_clean_accuracy", "min_certified", "costs"]))]
 pub struct RecommendArgs {

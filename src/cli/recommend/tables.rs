@@ -30,34 +30,53 @@ fn table(titles: &[&str], rows: Vec<Vec<String>>) -> Table {
 
 /// Both settings, over all inputs.
 pub(super) fn settings_table(recommendation: &Recommendation) -> Table {
-    let draws_votes = !recommendation.recommended.votes.is_empty() || !recommendation.in_force.votes.is_empty();
-    let mut titles = vec!["all inputs", "alpha", "fallback", "T", "right", "and certified"];
-    if draws_votes {
-        titles.extend(["votes", "p99"]);
-    }
-    titles.push("ms");
-    let row = |name: &str, summary: &SettingSummary, seconds: f64| {
+    let row = |name: &str, summary: &SettingSummary| {
         let measures = recommendation.objective.measures(summary, &recommendation.grid);
         let setting = &summary.setting;
-        let mut row = vec![
+        vec![
             name.to_owned(),
             number(setting.alpha()),
             number(setting.fallback_alpha()),
             number(setting.robust_temperature()),
             percent(measures.clean_accuracy()),
             percent(measures.certified_share()),
-        ];
+        ]
+    };
+    let rows = vec![
+        row("in force", &recommendation.in_force),
+        row(recommended_name(recommendation), &recommendation.recommended),
+    ];
+    table(
+        &["all inputs", "alpha", "fallback", "T", "right", "and certified"],
+        rows,
+    )
+}
+
+fn recommended_name(recommendation: &Recommendation) -> &'static str {
+    if recommendation.fits { "recommended" } else { "nearest" }
+}
+
+/// The votes and the time of an answer.
+pub(super) fn costs_table(recommendation: &Recommendation) -> Table {
+    let draws_votes = !recommendation.recommended.votes.is_empty() || !recommendation.in_force.votes.is_empty();
+    let mut titles = vec!["one answer"];
+    if draws_votes {
+        titles.extend(["mean votes", "p99 votes"]);
+    }
+    titles.push("mean ms");
+    let row = |name: &str, summary: &SettingSummary, seconds: f64| {
+        let mut row = vec![name.to_owned()];
         if draws_votes {
+            let measures = recommendation.objective.measures(summary, &recommendation.grid);
             row.extend([format!("{:.0}", summary.mean_votes()), measures.p99_votes.to_string()]);
         }
         row.push(format!("{:.1}", seconds * 1e3));
         row
     };
     let [seconds, seconds_in_force] = recommendation.seconds;
-    let name = if recommendation.fits { "recommended" } else { "nearest" };
     let rows = vec![
         row("in force", &recommendation.in_force, seconds_in_force),
-        row(name, &recommendation.recommended, seconds),
+        row(recommended_name(recommendation), &recommendation.recommended, seconds),
     ];
     table(&titles, rows)
 }

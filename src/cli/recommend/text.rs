@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use super::json::verdict_name;
-use super::tables::{changes_table, classes_table, interval, percent, radii_table, settings_table, shares_table};
+use super::tables::{
+    changes_table, classes_table, costs_table, interval, percent, radii_table, settings_table, shares_table,
+};
 use crate::cli::output;
 use crate::cli::text_layout::{printable, wrap};
 use crate::evaluation::recommend::{Constraint, ConstraintVerdict, Recommendation};
@@ -22,6 +24,7 @@ pub(super) fn print_recommendation(
         paragraph(&text)?;
     }
     output::table(settings_table(recommendation))?;
+    output::table(costs_table(recommendation))?;
     if let Some(table) = radii_table(recommendation) {
         output::table(table)?;
     }

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::class_labels::RowLabels;
 use super::entry::{DataSetEntry, Sink};
 use super::input_check::{check_accepts_uint8, input_of_bytes, input_of_floats};
-use super::npy_header::{ArrayHeader, ValueType};
+use super::npy_header::{ArrayHeader, ValueType, read_end};
 use crate::domain::{Input, InputSpec};
 
 /// The order of the values of one row.
@@ -51,6 +51,9 @@ impl InputArray {
 
     /// Passes the rows from `first` on to `sink`. `reader` is at the first value of the array. `name`
     /// names the array.
+    ///
+    /// # Errors
+    /// A message if the array is damaged, which may be found after its last row.
     pub(super) fn read(
         &self,
         reader: &mut impl Read,
@@ -81,17 +84,13 @@ impl InputArray {
                 let _ = sink(DataSetEntry::new(index, id, Err(reason)));
                 return Ok(());
             }
-            let label = usize::try_from(index)
-                .ok()
-                .and_then(|row| labels.and_then(|labels| labels.get(row)))
-                .cloned()
-                .transpose();
+            let label = labels.and_then(|labels| labels.get(index)).transpose();
             let row = label.and_then(|label| Ok((self.input(&bytes, spec)?, label)));
             if sink(DataSetEntry::new(index, id, row)) == ControlFlow::Break(()) {
                 return Ok(());
             }
         }
-        Ok(())
+        read_end(reader)
     }
 
     fn input(&self, bytes: &[u8], spec: &InputSpec) -> Result<Input, String> {

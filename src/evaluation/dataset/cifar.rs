@@ -90,7 +90,7 @@ impl CifarFiles {
                 let image = bytes.split_off(self.label_bytes);
                 // The last byte of the class is the fine one.
                 let number = bytes.last().copied().map_or(-1, i64::from);
-                class_of_number(labels, number).and_then(|label| Ok((input_of_bytes(spec, image)?, Some(label))))
+                class_of_number(labels.len(), number).and_then(|label| Ok((input_of_bytes(spec, image)?, Some(label))))
             } else {
                 Err(format!(
                     "has {} of {row_bytes} bytes: the file is cut short",

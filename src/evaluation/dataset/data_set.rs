@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 
 use super::arrays::InputArray;
 use super::cifar::CifarFiles;
-use super::class_labels::{RowLabels, class_of_number, read_label_file};
+use super::class_labels::{RowLabels, read_label_file};
+use super::csv_table::{check_csv, read_csv};
 use super::digest::{digest_of_file, digest_of_files};
 use super::entry::{DataSetEntry, Sink};
 use super::image_folder::ImageFolder;
 use super::npy_header::{ArrayHeader, is_npy};
 use super::npz::Archive;
-use super::tables::{TableRequest, check_csv, check_parquet, read_csv, read_parquet};
+use super::parquet_table::{check_parquet, read_parquet};
+use super::table_rows::TableRequest;
 use crate::domain::InputSpec;
 use crate::evaluation::error::EvaluationError;
 
@@ -81,6 +83,7 @@ impl DataSet {
             options,
         };
         match (set.rows(), &set.labels) {
+            (Some(0), _) => Err(error("has no rows".to_owned())),
             (Some(rows), Some(labels)) if labels.len() as u64 != rows => {
                 Err(error(format!("has {rows} rows, but {} labels", labels.len())))
             }
@@ -116,9 +119,8 @@ impl DataSet {
         let digest = match &self.format {
             Format::Images(folder) => digest_of_files(&self.path, folder.paths(), progress),
             Format::Cifar { files, .. } => digest_of_files(Path::new(""), files.iter().map(PathBuf::as_path), progress),
-            _ => digest_of_file(&self.path, progress),
+            _ => digest_of_file(&self.path, progress).map_err(|error| EvaluationError::file(&self.path, error))?,
         };
-        let digest = digest.map_err(|error| EvaluationError::file(&self.path, error))?;
         match &self.options.labels {
             None => Ok(digest),
             Some(labels) => {
@@ -186,7 +188,7 @@ fn open_folder(
     let mut files = Vec::new();
     for entry in fs::read_dir(path).map_err(error)? {
         let file = entry.map_err(error)?.path();
-        if file.extension().is_some_and(|extension| extension == "bin") {
+        if file.extension().is_some_and(|extension| extension == "bin") && file.is_file() {
             files.push(file);
         }
     }
@@ -220,8 +222,11 @@ fn open_file(
         return open_archive(path, options, spec, class_names);
     }
     if magic.starts_with(b"PAR1") {
-        let rows = check_parquet(path)?;
+        let rows = check_parquet(path, spec)?;
         return Ok((Format::Parquet { rows }, None));
+    }
+    if magic.is_empty() {
+        return Err("is empty".to_owned());
     }
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("csv") => check_csv(path, spec).map(|()| (Format::Csv, None)),
@@ -250,8 +255,9 @@ fn open_archive(
     let labels = match labels {
         None => None,
         Some(labels) => {
-            let numbers = archive.integers(&labels)?.into_iter();
-            Some(numbers.map(|number| class_of_number(class_names, number)).collect())
+            let numbers = archive.integers(&labels, array.header.rows())?;
+            let classes = class_names.len();
+            Some(RowLabels::Numbers { numbers, classes })
         }
     };
     Ok((Format::Npz { name, array }, labels))

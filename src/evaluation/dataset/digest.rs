@@ -22,21 +22,24 @@ pub(super) fn add_file(hash: &mut Sha256, path: &Path, progress: &mut dyn FnMut(
     }
 }
 
-/// The SHA-256 of one file; of several, that of their names and of the SHA-256 of each.
+/// The SHA-256 of the names of several files, and of the SHA-256 of each. A file that cannot be read
+/// counts by its name.
 pub(super) fn digest_of_files<'a>(
     root: &Path,
     files: impl Iterator<Item = &'a Path>,
     progress: &mut dyn FnMut(u64),
-) -> io::Result<String> {
+) -> String {
     let mut all = Sha256::new();
     for file in files {
         let mut hash = Sha256::new();
-        add_file(&mut hash, &root.join(file), progress)?;
+        let is_read = add_file(&mut hash, &root.join(file), progress).is_ok();
         all.update(file.as_os_str().as_encoded_bytes());
-        all.update([0]);
-        all.update(hash.finalize());
+        all.update([u8::from(!is_read)]);
+        if is_read {
+            all.update(hash.finalize());
+        }
     }
-    Ok(hex(&all.finalize()))
+    hex(&all.finalize())
 }
 
 /// The SHA-256 of the file at `path`.

@@ -10,7 +10,9 @@ use std::io::{BufRead, Seek};
 use anyhow::bail;
 use image::imageops::FilterType;
 use image::metadata::Orientation;
-use image::{DynamicImage, GenericImageView as _, ImageDecoder as _, ImageReader};
+use image::{DynamicImage, GenericImageView as _, ImageDecoder as _, ImageFormat, ImageReader};
+
+use super::jpeg_end::has_end_of_image;
 
 /// The images that a model accepts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -77,6 +79,10 @@ pub fn decode(content: impl BufRead + Seek) -> anyhow::Result<Option<DecodedImag
     if !reader.format().is_some_and(|format| format.reading_enabled()) {
         return Ok(None);
     }
+    let reader = match reader.format() {
+        Some(ImageFormat::Jpeg) => ImageReader::with_format(complete_jpeg(reader.into_inner())?, ImageFormat::Jpeg),
+        _ => reader,
+    };
     let mut decoder = reader.into_decoder()?;
     if decoder.total_bytes() > MAX_DECODED_BYTES {
         let (width, height) = decoder.dimensions();
@@ -85,6 +91,15 @@ pub fn decode(content: impl BufRead + Seek) -> anyhow::Result<Option<DecodedImag
     let orientation = decoder.orientation()?;
     let stored = DynamicImage::from_decoder(decoder)?;
     Ok(Some(DecodedImage { stored, orientation }))
+}
+
+/// Refuses a JPEG that is cut short. Its decoder fills the rest with grey.
+fn complete_jpeg<R: BufRead + Seek>(mut content: R) -> anyhow::Result<R> {
+    if !has_end_of_image(&mut content)? {
+        bail!("is cut short: its end is missing");
+    }
+    content.rewind()?;
+    Ok(content)
 }
 
 impl DecodedImage {
@@ -185,7 +200,7 @@ mod tests {
     use std::io::Cursor;
 
     use super::*;
-    use image::{GrayImage, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage};
+    use image::{GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 
     /// A model that accepts bytes in this shape.
     fn of_unit_range(shape: &[usize]) -> AcceptedImage<'_> {

@@ -5,23 +5,26 @@ use std::io::BufReader;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
-use super::class_labels::{class_of_number, class_of_text};
+use super::class_labels::class_of_text;
 use super::entry::{DataSetEntry, Sink};
 use super::image::{AcceptedImage, decode};
 use super::input_check::input_of_bytes;
 use crate::domain::{Input, InputSpec};
 use crate::evaluation::error::EvaluationError;
 
-/// The extensions of images, in lower case.
-const EXTENSIONS: [&str; 5] = ["bmp", "jpeg", "jpg", "png", "webp"];
+/// The extensions of images, in lower case. The last ones are of formats that are not read here, so that
+/// such files are named and not passed over.
+const EXTENSIONS: [&str; 16] = [
+    "bmp", "jpeg", "jpg", "png", "webp", "avif", "gif", "heic", "ico", "jp2", "pgm", "pnm", "ppm", "tga", "tif", "tiff",
+];
 
 /// The images of a folder, in the order of their paths.
 pub(super) struct ImageFolder {
     root: PathBuf,
-    /// The path below the root, and the class.
-    images: Vec<(PathBuf, u32)>,
+    /// The path below the root, and the class or the reason why the image has none.
+    images: Vec<(PathBuf, Result<u32, String>)>,
 }
 
 impl ImageFolder {
@@ -29,56 +32,70 @@ impl ImageFolder {
     /// `sorted_classes`, the subfolders are the classes in their order instead.
     pub(super) fn list(root: &Path, labels: &[String], sorted_classes: bool) -> Result<Self, EvaluationError> {
         let error = |reason: String| EvaluationError::file(root, reason);
-        let mut folders = Vec::new();
-        for entry in WalkDir::new(root)
-            .min_depth(1)
-            .max_depth(1)
-            .follow_links(true)
-            .sort_by_file_name()
-        {
-            let entry = entry.map_err(|reason| error(reason.to_string()))?;
-            if entry.file_type().is_dir() {
-                folders.push(entry.into_path());
+        let mut folder = Self {
+            root: root.to_path_buf(),
+            images: Vec::new(),
+        };
+        let mut classes = 0;
+        let walk = WalkDir::new(root).min_depth(1).max_depth(1);
+        for entry in walk.follow_links(true).sort_by_file_name() {
+            match entry {
+                Ok(entry) if entry.file_type().is_dir() => {
+                    let class = class_of_folder(entry.path(), labels, sorted_classes.then_some(classes))?;
+                    classes += 1;
+                    folder.add_class(entry.path(), class)?;
+                }
+                Ok(entry) if is_image_file(&entry) => {
+                    folder.add(entry.path(), Err("is in no subfolder of a class".to_owned()));
+                }
+                Ok(_) => {}
+                Err(reason) => folder.add_unreadable(&reason)?,
             }
         }
-        if sorted_classes && folders.len() != labels.len() {
+        if sorted_classes && classes != labels.len() {
             return Err(error(format!(
-                "has {} subfolders, expected one for each of the {} classes",
-                folders.len(),
+                "has {classes} subfolders, expected one for each of the {} classes",
                 labels.len()
             )));
         }
-        let mut images = Vec::new();
-        for (position, folder) in folders.iter().enumerate() {
-            let name = folder.file_name().unwrap_or_default().to_string_lossy();
-            let class = if sorted_classes {
-                class_of_number(labels, i64::try_from(position).unwrap_or(-1))
-            } else {
-                class_of_text(labels, &name)
-            };
-            let class = class.map_err(|reason| {
-                EvaluationError::file(
-                    folder,
-                    format!("the folder of a class: {reason}; --sorted-classes numbers the folders in their order"),
-                )
-            })?;
-            for entry in WalkDir::new(folder).follow_links(true).sort_by_file_name() {
-                let entry = entry.map_err(|reason| error(reason.to_string()))?;
-                if entry.file_type().is_file() && is_image_file(entry.path()) {
-                    let below = entry.path().strip_prefix(root).unwrap_or(entry.path());
-                    images.push((below.to_path_buf(), class));
-                }
-            }
-        }
-        if images.is_empty() {
+        if folder.images.iter().all(|(_, class)| class.is_err()) {
             return Err(error(
                 "has no subfolder with PNG, JPEG, WebP or BMP images, expected one subfolder for each class".to_owned(),
             ));
         }
-        Ok(Self {
-            root: root.to_path_buf(),
-            images,
-        })
+        Ok(folder)
+    }
+
+    /// Adds the images below the folder of a class.
+    fn add_class(&mut self, path: &Path, class: u32) -> Result<(), EvaluationError> {
+        for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
+            match entry {
+                Ok(entry) if is_image_file(&entry) => self.add(entry.path(), Ok(class)),
+                Ok(_) => {}
+                Err(reason) => self.add_unreadable(&reason)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a link that leads nowhere or into a circle, or a folder that cannot be read.
+    fn add_unreadable(&mut self, reason: &walkdir::Error) -> Result<(), EvaluationError> {
+        let path = reason.path().unwrap_or(&self.root).to_path_buf();
+        let text = match (reason.loop_ancestor(), reason.io_error()) {
+            (Some(ancestor), _) => format!("is a link to {}, which it is in", ancestor.display()),
+            (None, Some(error)) => error.to_string(),
+            (None, None) => reason.to_string(),
+        };
+        if path == self.root {
+            return Err(EvaluationError::file(&path, text));
+        }
+        self.add(&path, Err(text));
+        Ok(())
+    }
+
+    fn add(&mut self, path: &Path, class: Result<u32, String>) {
+        let below = path.strip_prefix(&self.root).unwrap_or(path);
+        self.images.push((below.to_path_buf(), class));
     }
 
     /// The number of images.
@@ -95,7 +112,10 @@ impl ImageFolder {
     pub(super) fn read(&self, spec: &InputSpec, resize: bool, first: u64, sink: &mut Sink<'_>) {
         let skipped = usize::try_from(first).unwrap_or(usize::MAX);
         for (index, (path, class)) in (0..).zip(&self.images).skip(skipped) {
-            let read = read_image(&self.root.join(path), spec, resize).map(|input| (input, Some(*class)));
+            let read = class.clone().and_then(|class| {
+                let input = read_image(&self.root.join(path), spec, resize)?;
+                Ok((input, Some(class)))
+            });
             let entry = DataSetEntry::new(index, path.to_string_lossy().into_owned(), read);
             if sink(entry) == ControlFlow::Break(()) {
                 return;
@@ -104,9 +124,25 @@ impl ImageFolder {
     }
 }
 
-fn is_image_file(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    extension.is_some_and(|extension| EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str()))
+/// The class of a folder: its name, or its position among the folders.
+fn class_of_folder(path: &Path, labels: &[String], position: Option<usize>) -> Result<u32, EvaluationError> {
+    let class = match position {
+        // The number of the folders is compared with that of the classes later.
+        Some(position) => return Ok(u32::try_from(position).unwrap_or(u32::MAX)),
+        None => class_of_text(labels, &path.file_name().unwrap_or_default().to_string_lossy()),
+    };
+    class.map_err(|reason| {
+        EvaluationError::file(
+            path,
+            format!("the folder of a class: {reason}; --sorted-classes numbers the folders in their order"),
+        )
+    })
+}
+
+fn is_image_file(entry: &DirEntry) -> bool {
+    let extension = entry.path().extension().and_then(|extension| extension.to_str());
+    let is_image = extension.is_some_and(|extension| EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str()));
+    is_image && entry.file_type().is_file()
 }
 
 fn read_image(path: &Path, spec: &InputSpec, resize: bool) -> Result<Input, String> {
@@ -122,5 +158,7 @@ fn read_image(path: &Path, spec: &InputSpec, resize: bool) -> Result<Input, Stri
         };
         Ok(image.into_bytes(&accepted, resize)?.0)
     };
-    input_of_bytes(spec, read().map_err(|error| error.to_string())?)
+    // The decoders of some formats end their messages with a line break.
+    let bytes = read().map_err(|error| error.to_string().split_whitespace().collect::<Vec<_>>().join(" "))?;
+    input_of_bytes(spec, bytes)
 }

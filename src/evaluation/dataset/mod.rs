@@ -5,17 +5,23 @@
 //! inputs. A row that is not an input of the model is named, skipped, and the rest goes on.
 
 mod arrays;
+#[cfg(test)]
+mod bad_data_tests;
 mod cifar;
 mod class_labels;
+mod csv_table;
 mod data_set;
 mod digest;
 mod entry;
 mod image;
 mod image_folder;
 mod input_check;
+mod jpeg_end;
 mod npy_header;
 mod npz;
-mod tables;
+mod parquet_columns;
+mod parquet_table;
+mod table_rows;
 #[cfg(test)]
 mod tests;
 

@@ -3,15 +3,17 @@
 //! The crate npyz parses the header, but it reserves memory for a header of any length and for an
 //! array of any shape. So the length is checked here, and rows are read one at a time.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// The longest accepted header, in bytes. A header is one line with a type and a shape.
 pub const MAX_NPY_HEADER_BYTES: usize = 64 << 10;
-/// The most integers of an array of labels.
-const MAX_INTEGERS: u64 = 1 << 28;
+/// The most bytes after the last value that are read.
+const MAX_REST: u64 = 1 << 20;
+/// The most integers of an array of labels, a gibibyte of them.
+const MAX_INTEGERS: u64 = 1 << 27;
 
 /// The values of an array that a data set may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,14 +142,27 @@ fn value_type(dtype: &DType) -> Result<ValueType, String> {
     ))
 }
 
-/// Reads an array of integers of the shape `[N]` or `[N, 1]`.
-pub(super) fn read_integers(reader: &mut impl Read) -> Result<Vec<i64>, String> {
+/// Reads on after the last value of an array. An archive compares its checksum there.
+///
+/// # Errors
+/// A message if the values that were read are not those that were written.
+pub(super) fn read_end(reader: &mut impl Read) -> Result<(), String> {
+    let rest = io::copy(&mut reader.take(MAX_REST), &mut io::sink());
+    rest.map(|_| ()).map_err(|error| format!("is damaged: {error}"))
+}
+
+/// Reads an array of integers of the shape `[N]` or `[N, 1]`, to its end. With `rows`, N must be this
+/// number.
+pub(super) fn read_integers(reader: &mut impl Read, rows: Option<u64>) -> Result<Vec<i64>, String> {
     let header = ArrayHeader::read(reader)?;
     let (bytes, is_signed) = match header.value_type {
         ValueType::UInt8 => (1, false),
         ValueType::Integer { bytes, is_signed } => (bytes, is_signed),
         ValueType::Float32 | ValueType::Float64 => return Err("holds floats, expected integers".to_owned()),
     };
+    if let Some(rows) = rows.filter(|&rows| rows != header.rows()) {
+        return Err(format!("has {} labels, but there are {rows} rows", header.rows()));
+    }
     let is_column = matches!(header.shape.as_slice(), [_] | [_, 1]);
     if !is_column || header.rows() > MAX_INTEGERS {
         return Err(format!(
@@ -165,5 +180,6 @@ pub(super) fn read_integers(reader: &mut impl Read) -> Result<Vec<i64>, String> 
         word[bytes..].fill(if is_negative { 0xff } else { 0 });
         integers.push(i64::from_le_bytes(word));
     }
+    read_end(reader)?;
     Ok(integers)
 }

@@ -1,11 +1,11 @@
 //! The arrays of an `.npz` archive.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::path::Path;
 
 use npyz::npz::{array_name_from_file_name, file_name_from_array_name};
-use zip::ZipArchive;
+use zip::{CompressionMethod, ZipArchive};
 
 use super::npy_header::{ArrayHeader, read_integers};
 
@@ -54,6 +54,9 @@ impl Archive {
         let inputs = match chosen.0 {
             Some(name) => check(name)?,
             None => {
+                if names.is_empty() {
+                    return Err("has no .npy arrays".to_owned());
+                }
                 let mut inputs = names.iter().filter(|name| !is_label_name(name));
                 match (inputs.next(), inputs.next()) {
                     (Some(name), None) => name.clone(),
@@ -74,22 +77,28 @@ impl Archive {
     }
 
     /// Opens the array `name`, and reads its header.
-    pub(super) fn array(&mut self, name: &str) -> Result<(ArrayHeader, impl std::io::Read + '_), String> {
-        let mut file = self
-            .0
-            .by_name(&file_name_from_array_name(name))
-            .map_err(|error| format!("array {name:?}: {error}"))?;
+    pub(super) fn array(&mut self, name: &str) -> Result<(ArrayHeader, impl Read + '_), String> {
+        let mut file = self.file(name)?;
         let header = ArrayHeader::read(&mut file).map_err(|reason| format!("array {name:?} {reason}"))?;
         Ok((header, file))
     }
 
-    /// Reads the integers of the array `name`.
-    pub(super) fn integers(&mut self, name: &str) -> Result<Vec<i64>, String> {
-        let mut file = self
-            .0
-            .by_name(&file_name_from_array_name(name))
-            .map_err(|error| format!("array {name:?}: {error}"))?;
-        read_integers(&mut file).map_err(|reason| format!("array {name:?} {reason}"))
+    /// Reads the integers of the array `name`, one for each of `rows` rows.
+    pub(super) fn integers(&mut self, name: &str, rows: u64) -> Result<Vec<i64>, String> {
+        let mut file = self.file(name)?;
+        read_integers(&mut file, Some(rows)).map_err(|reason| format!("array {name:?} {reason}"))
+    }
+
+    fn file(&mut self, name: &str) -> Result<impl Read + '_, String> {
+        let file = self.0.by_name(&file_name_from_array_name(name));
+        let file = file.map_err(|error| format!("array {name:?}: {error}"))?;
+        match file.compression() {
+            CompressionMethod::Stored | CompressionMethod::Deflated => Ok(file),
+            other => Err(format!(
+                "array {name:?} is compressed with {other}, expected deflate or no compression: write it with \
+                 numpy.savez_compressed"
+            )),
+        }
     }
 }
 

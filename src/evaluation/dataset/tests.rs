@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::InputSpec;
 
-fn spec(shape: &[usize]) -> InputSpec {
+pub(super) fn spec(shape: &[usize]) -> InputSpec {
     InputSpec {
         name: "x".to_owned(),
         shape: shape.to_vec(),
@@ -17,21 +17,21 @@ fn spec(shape: &[usize]) -> InputSpec {
     }
 }
 
-fn names() -> Vec<String> {
+pub(super) fn names() -> Vec<String> {
     ["cat", "dog", "ship"].map(str::to_owned).to_vec()
 }
 
 /// The header of an array, and its values.
-fn npy(descr: &str, shape: &str, values: &[u8]) -> Vec<u8> {
+pub(super) fn npy(descr: &str, shape: &str, values: &[u8]) -> Vec<u8> {
     let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
     let length = u16::try_from(header.len()).unwrap().to_le_bytes();
     [b"\x93NUMPY\x01\x00".as_slice(), &length, header.as_bytes(), values].concat()
 }
 
 /// The values and labels of the inputs, and the name and reason of each skipped row.
-type Contents = (Vec<(Vec<f32>, Option<u32>)>, Vec<String>);
+pub(super) type Contents = (Vec<(Vec<f32>, Option<u32>)>, Vec<String>);
 
-fn read_from(path: &Path, spec: &InputSpec, first: u64) -> Contents {
+pub(super) fn read_from(path: &Path, spec: &InputSpec, first: u64) -> Contents {
     let data = DataSet::open(path, DataSetOptions::default(), spec, &names()).unwrap();
     let (mut inputs, mut skipped) = (Vec::new(), Vec::new());
     data.read(first, |entry| {
@@ -80,7 +80,7 @@ proptest! {
         prop_assert_eq!(&read_from(&path, &spec(&[4]), first as u64), &(expected.clone(), vec![]));
 
         let path = folder.path().join("a.parquet");
-        write_parquet(&path, &rows);
+        write_parquet(&path, &rows, 7);
         prop_assert_eq!(&read_from(&path, &spec(&[4]), first as u64), &(expected, vec![]));
     }
 
@@ -97,27 +97,27 @@ proptest! {
     }
 }
 
-fn write_parquet(path: &Path, rows: &[(Vec<f32>, u32)]) {
+/// Writes rows of four values and a label, in row groups of `group_rows` rows.
+pub(super) fn write_parquet(path: &Path, rows: &[(Vec<f32>, u32)], group_rows: usize) {
     use parquet::data_type::{FloatType, Int32Type};
     let columns = "required float a; required float b; required float c; required float d; required int32 label;";
     let schema = parquet::schema::parser::parse_message_type(&format!("message m {{ {columns} }}")).unwrap();
     let file = std::fs::File::create(path).unwrap();
     let mut writer = parquet::file::writer::SerializedFileWriter::new(file, schema.into(), Default::default()).unwrap();
-    let mut group = writer.next_row_group().unwrap();
-    for column in 0..4 {
-        let values: Vec<f32> = rows.iter().map(|row| row.0[column]).collect();
-        let mut writer = group.next_column().unwrap().unwrap();
-        writer.typed::<FloatType>().write_batch(&values, None, None).unwrap();
-        writer.close().unwrap();
+    for rows in rows.chunks(group_rows) {
+        let mut group = writer.next_row_group().unwrap();
+        for column in 0..4 {
+            let values: Vec<f32> = rows.iter().map(|row| row.0[column]).collect();
+            let mut writer = group.next_column().unwrap().unwrap();
+            writer.typed::<FloatType>().write_batch(&values, None, None).unwrap();
+            writer.close().unwrap();
+        }
+        let labels: Vec<i32> = rows.iter().map(|row| i32::try_from(row.1).unwrap()).collect();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int32Type>().write_batch(&labels, None, None).unwrap();
+        column.close().unwrap();
+        group.close().unwrap();
     }
-    let labels: Vec<i32> = rows.iter().map(|row| i32::try_from(row.1).unwrap()).collect();
-    let mut writer_of_labels = group.next_column().unwrap().unwrap();
-    writer_of_labels
-        .typed::<Int32Type>()
-        .write_batch(&labels, None, None)
-        .unwrap();
-    writer_of_labels.close().unwrap();
-    group.close().unwrap();
     writer.close().unwrap();
 }
 
@@ -173,6 +173,6 @@ fn the_subfolders_of_an_image_folder_are_classes() {
     );
 }
 
-fn image_file(grey: u8) -> ::image::GrayImage {
+pub(super) fn image_file(grey: u8) -> ::image::GrayImage {
     ::image::GrayImage::from_pixel(1, 1, ::image::Luma([grey]))
 }

@@ -1,19 +1,19 @@
 //! Reads record files, and checks every row.
 
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use parquet::file::metadata::{KeyValue, ParquetMetaData};
+use parquet::file::metadata::KeyValue;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 
 use super::columns::GroupColumns;
 use super::digest::digest;
 use super::run_summary::RunSummary;
-use super::schema::{DIGESTS_KEY, HEADER_KEY, RUN_KEY, schema};
+use super::schema::{DIGESTS_KEY, HEADER_KEY, RUN_KEY, group_rows, schema};
 use crate::domain::RobustOutput;
 use crate::evaluation::error::EvaluationError;
 use crate::evaluation::header_format;
+use crate::evaluation::parquet_file::{CheckedRowGroup, call_parser, open_parquet};
 use crate::evaluation::record::{EvaluationHeader, EvaluationRecord, SamplingConditions};
 
 /// An open record file.
@@ -36,13 +36,7 @@ impl RecordFileReader {
     /// If it cannot be read, is not complete, or is not a record file.
     pub fn open(path: &Path) -> Result<Self, EvaluationError> {
         let error = |reason: String| EvaluationError::file(path, reason);
-        let file = File::open(path).map_err(|reason| error(reason.to_string()))?;
-        let reader = SerializedFileReader::new(file).map_err(|reason| {
-            error(format!(
-                "is not a complete Parquet file, perhaps because its writer was interrupted: {reason}"
-            ))
-        })?;
-        check_places(reader.metadata()).map_err(error)?;
+        let reader = open_parquet(path).map_err(error)?;
         let metadata = reader.metadata().file_metadata();
         let entries = metadata.key_value_metadata().map_or(&[][..], Vec::as_slice);
         let header_json = value_of(entries, HEADER_KEY).map_err(error)?.to_owned();
@@ -55,6 +49,16 @@ impl RecordFileReader {
         let summary = parse(entries, RUN_KEY).map_err(error)?;
         let digests: Vec<String> = parse(entries, DIGESTS_KEY).map_err(error)?;
         let groups = reader.num_row_groups();
+        let most_rows = group_rows(&header) as u64;
+        let largest = reader
+            .metadata()
+            .row_groups()
+            .iter()
+            .map(|group| group.num_rows())
+            .max();
+        if largest.is_some_and(|rows| rows.unsigned_abs() > most_rows) {
+            return Err(error(format!("has a row group of more than {most_rows} rows")));
+        }
         if digests.len() != groups {
             return Err(error(format!(
                 "the metadata {DIGESTS_KEY:?} has {} digests, expected one for each of the {groups} row groups",
@@ -102,14 +106,9 @@ impl RecordFileReader {
         };
         let first_row = self.rows_read;
         let in_group = |reason: String| EvaluationError::row(&self.path, first_row, format!("and after: {reason}"));
-        let read = || {
-            let group = self.reader.get_row_group(self.next_group)?;
-            GroupColumns::read(&*group, &self.header)
-        };
-        // The parser panics on some damaged metadata.
-        let columns = catch_unwind(AssertUnwindSafe(read))
-            .map_err(|_| in_group("the Parquet metadata is damaged".to_owned()))?
-            .map_err(|error| in_group(error.to_string()))?;
+        let group = call_parser(|| self.reader.get_row_group(self.next_group)).map_err(in_group)?;
+        let group = CheckedRowGroup::new(group, &self.path).map_err(|error| in_group(error.to_string()))?;
+        let columns = call_parser(|| GroupColumns::read(&group, &self.header)).map_err(in_group)?;
         let records = columns
             .into_records()
             .map_err(|(row, reason)| EvaluationError::row(&self.path, first_row + row, reason))?;
@@ -127,20 +126,6 @@ impl RecordFileReader {
         self.next_group += 1;
         Ok(Some(records))
     }
-}
-
-/// Checks that no column has a negative place or length, on which the parser panics.
-fn check_places(metadata: &ParquetMetaData) -> Result<(), String> {
-    let columns = metadata.row_groups().iter().flat_map(|group| group.columns());
-    for (number, column) in columns.enumerate() {
-        let place = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
-        if place < 0 || column.compressed_size() < 0 {
-            return Err(format!(
-                "the Parquet metadata is damaged: column chunk {number} has no valid place"
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// All records of a file.

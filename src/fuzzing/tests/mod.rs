@@ -5,6 +5,7 @@
 
 mod answered_messages;
 mod corpus;
+mod data_set_seeds;
 mod layout;
 mod mutations;
 mod panics;

@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::panic;
 use std::sync::Once;
 
+use crate::evaluation::is_parsing_parquet;
+
 thread_local! {
     static PANICS: Cell<u64> = const { Cell::new(0) };
     static IS_SILENT: Cell<bool> = const { Cell::new(false) };
@@ -15,6 +17,10 @@ pub fn count_from_now_on() {
     INSTALLED.call_once(|| {
         let earlier = panic::take_hook();
         panic::set_hook(Box::new(move |information| {
+            // Those of the parser of Parquet files become errors.
+            if is_parsing_parquet() {
+                return;
+            }
             PANICS.set(PANICS.get() + 1);
             if !IS_SILENT.get() {
                 earlier(information);

@@ -13,6 +13,7 @@ use prost::Message;
 use serde_json::json;
 
 use super::corpus;
+use super::data_set_seeds::data_set_seeds;
 use crate::cli::audit::fuzzing::example_record;
 use crate::cli::client::PredictionRecord;
 use crate::fuzzing::requests::METHODS;
@@ -37,7 +38,14 @@ fn write_fuzz_corpus() {
     radius_queries();
     proof_records();
     credentials();
+    data_sets();
     random_steps();
+}
+
+fn data_sets() {
+    for (name, bytes) in data_set_seeds() {
+        write("data_sets", &name, &bytes);
+    }
 }
 
 fn write(target: &str, name: &str, bytes: &[u8]) {

@@ -46,3 +46,34 @@ fn bad_rows_are_named_and_the_rest_goes_on() {
     let message = String::from_utf8(again.stderr).unwrap();
     assert!(message.contains("results.parquet exists"), "{message}");
 }
+
+#[test]
+fn a_damaged_parquet_file_is_named_and_no_panic_is_printed() {
+    let setup = Setup::pair("linear_g", "linear_h")
+        .with("mixture.alpha", 0.8)
+        .batch_size(4);
+    let out = write_rows(&setup);
+    let bytes = std::fs::read(&out).unwrap();
+    std::fs::remove_file(&out).unwrap();
+    for (position, damage) in [(4, 0xff), (40, 0x80), (bytes.len() / 2, 0xff), (bytes.len() - 40, 0x7f)] {
+        let mut damaged = bytes.clone();
+        damaged[position..position + 8].fill(damage);
+        let data = setup.file("damaged.parquet", &damaged);
+        let output = evaluate(&setup, &data, &["--overwrite", "--restart"]);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        assert!(
+            message.contains("damaged.parquet") && !message.contains("panicked"),
+            "{message}"
+        );
+        assert!(message.lines().all(|line| line.starts_with("error: ")), "{message}");
+    }
+}
+
+/// The record file of an evaluation is a Parquet file too.
+fn write_rows(setup: &Setup) -> std::path::PathBuf {
+    let data = setup.file("data.csv", b"label,a,b,c,d\n0,0,0,0,0\n1,0,0.5,0,0\n");
+    let output = evaluate(setup, &data, &[]);
+    assert!(output.status.success(), "{output:?}");
+    super::output_path(setup)
+}

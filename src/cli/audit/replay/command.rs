@@ -27,7 +27,8 @@ again, and compares the counts. It recomputes the weight and the mixed logits as
 with more votes than their certificate.max_votes is refused. A model may round differently on other hardware, and a few votes may then differ although the certificate is genuine.
 
 Example:
-  certimix predict cat.png --json > cat.json && certimix replay cat.json --input cat.png";
+  certimix predict cat.png --json > cat.json
+  certimix replay cat.json --input cat.png";
 
 /// Draw the votes behind a certificate again, and compare them
 #[derive(Debug, Clone, clap::Args)]

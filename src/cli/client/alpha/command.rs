@@ -13,7 +13,8 @@ Examples:
   certimix alpha set 0.8 --config config/cifar10.toml
   certimix alpha set 0.8 --fallback-alpha 0 --config config/cifar10.toml
   certimix alpha set 0.8 --robust-temperature 0.05 --config config/cifar10.toml
-  certimix alpha set 0.8 --config /etc/certimix/certimix.toml --address 10.0.0.7:50051
+  certimix alpha set 0.8 --config /etc/certimix/certimix.toml \\
+    --address 10.0.0.7:50051
 
 alpha is the weight of the robust model in the mixture. A larger alpha makes predictions more robust and less accurate. At \
 0.5 and below nothing can be certified. `certimix shadow` shows how other values would have \

@@ -11,8 +11,10 @@ const HELP: &str = "\
 Examples:
   certimix predict models/cifar10/samples/*.png
   certimix predict images.npy --labels labels.csv --batch 64
-  certimix predict photo.jpg --resize --address http://10.0.0.7:50051 --deadline 500ms
-  certimix predict *.npy --stream --address unix:/run/certimix.sock --deadline 20ms
+  certimix predict photo.jpg --resize --address http://10.0.0.7:50051 \\
+    --deadline 500ms
+  certimix predict *.npy --stream --address unix:/run/certimix.sock \\
+    --deadline 20ms
   certimix predict photos/ --resize --batch 16 --json > photos.json
   curl -s https://example.org/cat.png | certimix predict - --resize
   certimix predict cat.png --json > cat.json; certimix verify cat.json
