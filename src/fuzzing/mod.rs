@@ -16,6 +16,6 @@ mod targets;
 mod tests;
 
 pub use targets::{
-    NAMES, certificate_records, certificates, client_inputs, connections, credentials, manifests, onnx_graphs,
-    proof_records, radius_queries, requests, scheduler, settings,
+    NAMES, certificate_records, certificates, client_inputs, compressed_messages, connections, credentials, manifests,
+    onnx_graphs, proof_records, radius_queries, requests, scheduler, settings,
 };
