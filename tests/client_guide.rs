@@ -11,6 +11,7 @@
 )]
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -28,7 +29,7 @@ fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The code blocks of `language` in the section `heading` of the guide.
+/// The code block of `language` in the section `heading` of the guide.
 fn block(heading: &str, language: &str) -> String {
     let guide = fs::read_to_string(repository().join("docs/guides/clients.md")).unwrap();
     let section = guide
@@ -43,7 +44,7 @@ fn block(heading: &str, language: &str) -> String {
         .to_owned()
 }
 
-/// Whether the shell finds all of `tools`. Otherwise the test says what is missing.
+/// Whether `check` succeeds, a command that looks for tools. Otherwise the test says that it skips.
 fn has_tools(heading: &str, check: &str) -> bool {
     let found = Command::new("sh").args(["-c", check]).output().unwrap();
     if !found.status.success() {
@@ -57,8 +58,9 @@ fn has_tools(heading: &str, check: &str) -> bool {
 /// A server with the address and the socket that replace those of the guide.
 struct GuideServer {
     setup: Setup,
-    server: ServerProcess,
+    address: SocketAddr,
     socket: PathBuf,
+    _server: ServerProcess,
 }
 
 impl GuideServer {
@@ -67,11 +69,16 @@ impl GuideServer {
         let socket = setup.folder().join("certimix.sock");
         let setup = setup.path("server.unix_socket", &socket);
         let server = ServerProcess::spawn(&setup.write());
-        Self { setup, server, socket }
+        Self {
+            setup,
+            address: server.address(),
+            socket,
+            _server: server,
+        }
     }
 
     fn localized(&self, text: &str) -> String {
-        let address = self.server.address().to_string();
+        let address = self.address.to_string();
         let socket = self.socket.to_str().unwrap();
         text.replace("127.0.0.1:50051", &address)
             .replace("/run/certimix.sock", socket)
@@ -126,11 +133,15 @@ fn the_commands_of_grpcurl_run() {
 #[test]
 fn the_program_in_go_runs() {
     let (script, program) = (block("Go", "sh"), block("Go", "go"));
-    let tools = "command -v go && command -v protoc && command -v protoc-gen-go && command -v protoc-gen-go-grpc";
-    if !has_tools(
-        "Go",
-        &format!("{tools} && test -d {DEBIAN_GO}/src/google.golang.org/grpc"),
-    ) {
+    // Libraries in GOPATH, because a test fetches no modules. grpc-go is that of Debian 12, and golang/protobuf has
+    // to know the generated code, as 1.4 and later do.
+    let libraries = std::env::var("GOPATH").map_or(DEBIAN_GO.to_owned(), |own| format!("{own}:{DEBIAN_GO}"));
+    let tools = format!(
+        "command -v go && command -v protoc && command -v protoc-gen-go && command -v protoc-gen-go-grpc && \
+         export GO111MODULE=off GOPATH={libraries} && go list google.golang.org/grpc && \
+         go list -f '{{{{.Imports}}}}' github.com/golang/protobuf/proto | grep google.golang.org/protobuf"
+    );
+    if !has_tools("Go", &tools) {
         return;
     }
     // What the guide says of the library of Debian 12.
@@ -146,7 +157,7 @@ fn the_program_in_go_runs() {
     let home = server.setup.folder().join("go");
     let variables = [
         ("GO111MODULE", "off".to_owned()),
-        ("GOPATH", format!("{}:{DEBIAN_GO}", home.display())),
+        ("GOPATH", format!("{}:{libraries}", home.display())),
         ("GOCACHE", home.join("cache").display().to_string()),
     ];
     let printed = server.run(&script, &folder, &variables);
