@@ -11,8 +11,8 @@ use tokio::runtime::{Builder, Runtime};
 const TASKS_BETWEEN_EVENTS: u32 = 7;
 
 /// The threads for blocking work: the detection of a change, the reload of credentials, the watch of
-/// folders, two engines that drain, the lookup of a name, and two to spare.
-const BLOCKING_THREADS: usize = 8;
+/// folders, two engines that drain, the lookup of a name, a compressed message, and two to spare.
+const BLOCKING_THREADS: usize = 9;
 
 /// How long the operating system may take to start all threads for blocking work.
 const START_TIMEOUT: Duration = Duration::from_secs(5);

@@ -17,6 +17,6 @@ mod targets;
 mod tests;
 
 pub use targets::{
-    NAMES, certificate_records, certificates, client_inputs, connections, credentials, data_sets, manifests,
-    onnx_graphs, proof_records, radius_queries, requests, scheduler, settings,
+    NAMES, certificate_records, certificates, client_inputs, compressed_messages, connections, credentials, data_sets,
+    manifests, onnx_graphs, proof_records, radius_queries, requests, scheduler, settings,
 };

@@ -26,6 +26,8 @@ targets! {
     certificates = crate::certificate::fuzzing::certificates;
     /// Files of inputs: images and NumPy arrays.
     client_inputs = crate::cli::client::client_inputs;
+    /// Messages that are compressed, or should be.
+    compressed_messages = crate::rpc::fuzzing::compressed_messages;
     /// Bytes of a connection: HTTP/2 frames, or anything else.
     connections = super::connections::connections;
     /// Files of certificates, keys and tokens.

@@ -7,11 +7,12 @@
 //! - [`access`] authenticates callers, and [`health`] reports readiness.
 //! - [`mixed_classifier`] handles `certimix.v1`, and [`open_inference`] handles the Open Inference
 //!   Protocol. Neither imports the other.
-//! - [`memory`] bounds the memory of requests.
+//! - [`memory`] bounds the memory of requests, and [`compression`] unpacks compressed messages.
 //! - [`common`] supports the handlers of both protocols and imports neither.
 
 mod access;
 mod common;
+mod compression;
 mod connections;
 mod health;
 mod listeners;
@@ -23,6 +24,8 @@ mod server;
 mod unix_socket;
 
 pub use access::{AccessControl, CredentialsError};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use compression::fuzzing;
 pub use connections::{
     ConnectionCounts, ConnectionStage, ConnectionView, REFUSED_REQUEST_BYTES, choose_victim, connection_bytes,
     raise_file_limit,

@@ -1,9 +1,11 @@
 //! The frames of each attack on the thread that serves the wire.
 
+use std::sync::LazyLock;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::flood::{Frames, Received};
 use crate::raw_http2::{flag, frame, kind};
+use crate::support::gzip::gzip_message;
 
 /// The bytes of one write, about.
 const CHUNK: usize = 16 << 10;
@@ -33,13 +35,29 @@ pub fn reset(stream: u32) -> Vec<u8> {
 /// Makes request headers for one path. After the first request they take 6 bytes, by HPACK's
 /// dynamic table.
 pub struct Requests {
-    path: &'static str,
+    headers: Vec<(&'static str, &'static str)>,
     next_stream: u32,
 }
 
 impl Requests {
     pub fn new(path: &'static str) -> Self {
-        Self { path, next_stream: 1 }
+        let headers = vec![
+            (":path", path),
+            (":authority", "localhost"),
+            ("content-type", "application/grpc"),
+            ("te", "trailers"),
+        ];
+        Self {
+            headers,
+            next_stream: 1,
+        }
+    }
+
+    /// Requests whose messages may be compressed.
+    fn with_gzip(path: &'static str) -> Self {
+        let mut requests = Self::new(path);
+        requests.headers.push(("grpc-encoding", "gzip"));
+        requests
     }
 
     /// The HEADERS frame of the next request, and its stream.
@@ -49,12 +67,7 @@ impl Requests {
         // Indexed: ":method: POST" and ":scheme: http".
         let mut block = vec![0x83, 0x86];
         if stream == 1 {
-            for (name, value) in [
-                (":path", self.path),
-                (":authority", "localhost"),
-                ("content-type", "application/grpc"),
-                ("te", "trailers"),
-            ] {
+            for (name, value) in &self.headers {
                 block.push(0x40);
                 for text in [name, value] {
                     block.push(u8::try_from(text.len()).unwrap());
@@ -62,7 +75,9 @@ impl Requests {
                 }
             }
         } else {
-            block.extend([0x80 | 65, 0x80 | 64, 0x80 | 63, 0x80 | 62]);
+            // The newest entry of the table is the first.
+            let entries = u8::try_from(self.headers.len()).unwrap();
+            block.extend((62..62 + entries).rev().map(|index| 0x80 | index));
         }
         (stream, frame(kind::HEADERS, flag::END_HEADERS | flags, stream, &block))
     }
@@ -84,7 +99,10 @@ fn repeat(first: Vec<u8>, frames: &[u8]) -> Frames {
 
 /// Requests of `path` with `body`, at most [`OPEN_REQUESTS`] at a time.
 fn requests(path: &'static str, body: &'static [u8]) -> Frames {
-    let mut requests = Requests::new(path);
+    requests_of(Requests::new(path), body)
+}
+
+fn requests_of(mut requests: Requests, body: &'static [u8]) -> Frames {
     let mut begun = 0;
     let mut first = Some(endless_windows());
     Box::new(move |received: &Received| {
@@ -107,6 +125,10 @@ fn requests(path: &'static str, body: &'static [u8]) -> Frames {
 
 /// One request of `path` whose body repeats `data` in frames of at most `frame_bytes`.
 fn stream_of(path: &'static str, data: &'static [u8], frame_bytes: usize) -> Frames {
+    stream_of_request(Requests::new(path), data, frame_bytes)
+}
+
+fn stream_of_request(mut requests: Requests, data: &'static [u8], frame_bytes: usize) -> Frames {
     let mut is_first = true;
     let mut frames = Vec::new();
     let mut sent = 0;
@@ -118,7 +140,7 @@ fn stream_of(path: &'static str, data: &'static [u8], frame_bytes: usize) -> Fra
     Box::new(move |received: &Received| {
         if std::mem::take(&mut is_first) {
             let mut bytes = endless_windows();
-            bytes.extend(Requests::new(path).next(flag::NONE).1);
+            bytes.extend(requests.next(flag::NONE).1);
             return bytes;
         }
         let window = received
@@ -155,6 +177,27 @@ pub fn one_byte_data() -> Frames {
 
 pub fn one_message_a_frame() -> Frames {
     stream_of(PREDICT_STREAM, EMPTY_MESSAGE, 5)
+}
+
+/// A message of 4 kB that unpacks to 4 MiB, the most that is accepted.
+static LARGE_BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| gzip_message(&vec![0; 4 << 20]));
+/// A message of 50 bytes that unpacks to 16 KiB, the most that is unpacked without a turn.
+static SMALL_BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| gzip_message(&vec![0; 16 << 10]));
+
+pub fn gzip_bombs() -> Frames {
+    requests_of(Requests::with_gzip(PREDICT), &LARGE_BOMB)
+}
+
+pub fn small_gzip_bombs() -> Frames {
+    requests_of(Requests::with_gzip(PREDICT), &SMALL_BOMB)
+}
+
+pub fn streamed_gzip_bombs() -> Frames {
+    stream_of_request(Requests::with_gzip(PREDICT_STREAM), &LARGE_BOMB, 16_380)
+}
+
+pub fn small_streamed_gzip_bombs() -> Frames {
+    stream_of_request(Requests::with_gzip(PREDICT_STREAM), &SMALL_BOMB, 16_380)
 }
 
 pub fn settings_frames() -> Frames {

@@ -2,6 +2,7 @@
 //!
 //! `CERTIMIX_ATTACK_SIZE=full` runs the attacks at the size of a real one, by hand.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,8 @@ use certimix::app::memory_bound;
 use certimix::rpc::open_inference::proto::ModelInferRequest;
 use certimix::rpc::open_inference::proto::grpc_inference_service_client::GrpcInferenceServiceClient;
 use certimix::rpc::open_inference::proto::model_infer_request::InferInputTensor;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use tonic::transport::Endpoint;
 use tonic::{Code, Request};
 
@@ -17,6 +20,7 @@ use crate::raw_http2::{Frame, RawHttp2, flag, frame, grpc_message, kind, request
 use crate::refusals::{connect_without_header_table, is_end, is_refusal};
 use crate::resident_memory;
 use crate::support::Setup;
+use crate::support::gzip::{flagged_message, gzip};
 use crate::support::messages::{CLEAR_INPUT, floats, predict_request};
 use crate::support::process::ServerProcess;
 use crate::support::scrape::Scrape;
@@ -247,6 +251,85 @@ async fn a_message_that_grows_when_it_is_decoded_is_refused() {
     );
 }
 
+/// A request of gzip whose `packed` bytes are all there.
+fn gzip_request(stream: u32, packed: &[u8]) -> Vec<u8> {
+    let mut bytes = request_headers(stream, PREDICT, &[("grpc-encoding", "gzip")]);
+    let message = flagged_message(packed);
+    let mut pieces = message.chunks(16 << 10).peekable();
+    while let Some(piece) = pieces.next() {
+        let flags = if pieces.peek().is_none() {
+            flag::END_STREAM
+        } else {
+            flag::NONE
+        };
+        bytes.extend(frame(kind::DATA, flags, stream, piece));
+    }
+    bytes
+}
+
+/// Sends `count` requests of `packed` at a time, and waits until each has ended.
+fn gzip_bombs(address: SocketAddr, count: u32, packed: &[u8]) -> RawHttp2 {
+    let mut connection = connect_without_header_table(address);
+    for number in 0..count {
+        assert!(connection.send(&gzip_request(2 * number + 1, packed)));
+    }
+    for _ in 0..count {
+        connection.read_until(is_end).unwrap();
+    }
+    connection
+}
+
+/// Messages that unpack to the largest size take no more memory than others, and nobody else waits for
+/// them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn compressed_messages_stay_within_the_memory_of_requests() {
+    let server = AttackedServer::start(small_setup()).await;
+    let connections = if is_full_size() { 40 } else { 4 };
+    let bombs = |address| {
+        gzip_bombs(
+            address,
+            if is_full_size() { 200 } else { 40 },
+            &gzip(&vec![0; MAX_MESSAGE]),
+        )
+    };
+    let _open = server.attack(connections, bombs).await;
+    server.honest.wait_for_answers(3).await;
+    server.assert_unharmed_within(SMALL_MEMORY + BESIDE_BYTES).await;
+}
+
+/// A message over the limit is refused whatever length it declares, and is not unpacked beyond it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_unpacks_to_more_than_its_limit_is_refused() {
+    // Its compressed bytes fit the first window of a stream, which is 64 KiB.
+    const UNPACKED: usize = 48 << 20;
+    let server = AttackedServer::start(small_setup()).await;
+    let mut bomb = Vec::new();
+    let mut encoder = GzEncoder::new(&mut bomb, Compression::best());
+    for _ in 0..UNPACKED / MAX_MESSAGE {
+        encoder.write_all(&vec![0; MAX_MESSAGE]).unwrap();
+    }
+    encoder.finish().unwrap();
+    let (address, honest) = (server.address, &server.honest);
+    let send = |packed: Vec<u8>| {
+        tokio::task::spawn_blocking(move || {
+            let mut connection = connect_without_header_table(address);
+            connection.send(&gzip_request(1, &packed));
+            connection
+                .read_until(|frame| frame.stream == 1 && is_end(frame))
+                .unwrap()
+        })
+    };
+    let end = send(bomb.clone()).await.unwrap();
+    assert!(is_refusal(&end), "{end:?}");
+    // A false length: the message is not what it declares, and is unpacked no further.
+    let length = bomb.len() - 4;
+    bomb[length..].copy_from_slice(&u32::try_from(MAX_MESSAGE).unwrap().to_le_bytes());
+    let end = send(bomb).await.unwrap();
+    assert!(!is_refusal(&end), "{end:?}");
+    honest.wait_for_answers(3).await;
+    server.assert_unharmed_within(UNPACKED / 2).await;
+}
+
 /// A method that needs no tensor takes no large message, of callers without a token either.
 #[test]
 fn a_method_without_tensors_takes_only_small_messages() {
@@ -356,7 +439,8 @@ async fn the_documented_worst_case_holds_under_attack() {
         .map(|part| part.bytes)
         .sum();
     let server = AttackedServer::start(setup).await;
-    let attacks: [fn(SocketAddr) -> RawHttp2; 4] = [
+    let attacks: [fn(SocketAddr) -> RawHttp2; 5] = [
+        |address| gzip_bombs(address, 40, &gzip(&vec![0; MAX_MESSAGE])),
         |address| connection_with_bodies(address, PREDICT, 200, &grpc_message(MAX_MESSAGE, &[7; 16_000])),
         |address| connection_with_bodies(address, PREDICT, 400, &[]),
         |address| unread_streams(address, 100),

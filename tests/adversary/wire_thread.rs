@@ -41,6 +41,10 @@ const ATTACKS: &[(&str, Attack)] = &[
     ("invalid Predicts", attacks::invalid_requests),
     ("health checks", attacks::health_checks),
     ("GetModelInfo", attacks::model_infos),
+    ("gzip bombs", attacks::gzip_bombs),
+    ("small gzip bombs", attacks::small_gzip_bombs),
+    ("PredictStream of gzip bombs", attacks::streamed_gzip_bombs),
+    ("the same, small gzip bombs", attacks::small_streamed_gzip_bombs),
 ];
 
 /// The server of a test, with its metrics.

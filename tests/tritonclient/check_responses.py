@@ -137,6 +137,29 @@ def check_errors(client, expected: dict) -> int:
     return len(wrong) + 1
 
 
+def check_compression(client, expected: dict) -> None:
+    """gzip has the same answers, and other compressions are refused."""
+    # gRPC compresses a message only if it becomes shorter.
+    copies = 20
+    inputs = [tensor(np.tile(np.array(expected["inputs"], dtype=np.float32), (copies, 1)))]
+    plain = client.infer(MODEL, inputs)
+    for answer in (client.infer(MODEL, inputs, compression_algorithm="gzip"), infer_async(client, inputs)):
+        for name in ("log_probs", "class", "radius", "certified"):
+            np.testing.assert_array_equal(answer.as_numpy(name), plain.as_numpy(name), err_msg=name)
+        assert len(answer.as_numpy("class")) == copies * len(expected["inputs"])
+    assert_refused(client, "UNIMPLEMENTED", "gzip", model_name=MODEL, inputs=inputs, compression_algorithm="deflate")
+
+
+def infer_async(client, inputs: list):
+    responses = queue.Queue()
+    client.async_infer(
+        MODEL, inputs, callback=lambda result, error: responses.put((result, error)), compression_algorithm="gzip"
+    )
+    result, error = responses.get(timeout=TIMEOUT_S)
+    assert error is None, error
+    return result
+
+
 def check_statistics(client, expected: dict, answered: int, failed: int) -> None:
     (found,) = client.get_inference_statistics(MODEL).model_stats
     assert (found.name, found.version) == (MODEL, "1"), found
@@ -158,6 +181,7 @@ def main() -> None:
         answered = check_inference(client, expected)
         failed = check_errors(client, expected)
         check_statistics(client, expected, answered, failed)
+        check_compression(client, expected)
     print(f"{answered} responses and {failed + 2} errors match the expectations")
 
 

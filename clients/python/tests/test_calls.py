@@ -4,6 +4,7 @@ import unittest
 from typing import Any, Iterator, Tuple
 
 import certimix
+import grpc
 import numpy
 
 from both_clients import CLIENTS
@@ -58,6 +59,17 @@ class CallsTest(unittest.TestCase):
                 for _ in range(20):
                     self.check_batch(stream.predict_batch(BATCH))
                 self.assertTrue(stream.predict(CLEAR_INPUT).certified)
+
+    def test_compressed_requests(self) -> None:
+        many = numpy.tile(BATCH, (30, 1))
+        for client in self.clients(compression=grpc.Compression.Gzip):
+            self.check_batch(client.predict_batch(many)[:2])
+            with client.predict_stream() as stream:
+                self.check_batch(stream.predict_batch(many)[-2:])
+        with Server({"server.accept_gzip": "false"}) as server:
+            with certimix.Client(server.tcp, deadline=30.0, compression=grpc.Compression.Gzip) as client:
+                with self.assertRaisesRegex(certimix.CertimixError, "server.accept_gzip"):
+                    client.predict_batch(many)
 
     def test_certify(self) -> None:
         for client in self.clients():

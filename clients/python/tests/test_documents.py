@@ -72,6 +72,7 @@ class DocumentsTest(unittest.TestCase):
                         text = re.sub(r"deadline=[0-9.]+", "deadline=30.0", block)
                         text = text.replace('("unix:///run/certimix.sock")', f'("{server.unix}", deadline=30.0)')
                         text = text.replace("unix:///run/certimix.sock", server.unix)
+                        text = text.replace("127.0.0.1:50051", server.tcp).replace("timeout=1.0", "timeout=30.0")
                         self.run_block(text, self.names(client))
                         if "act(" in block:
                             self.assertEqual(self.actions[1:], ["hold"])

@@ -129,12 +129,52 @@ pub(in crate::rpc) fn request_memory_refused(refusal: MemoryRefusal) -> Status {
     resource_exhausted(refusal.to_string(), MEMORY_RETRY_AFTER)
 }
 
-/// RESOURCE_EXHAUSTED for a message that declares more bytes than its method accepts. `setting`
-/// holds the limit, if a setting does.
+/// RESOURCE_EXHAUSTED for a message that declares more bytes than its method accepts, or unpacks to
+/// more. `setting` holds the limit, if a setting does.
 pub(in crate::rpc) fn message_too_long(bytes: usize, limit: usize, setting: Option<&str>) -> Status {
     let setting = setting.map(|setting| format!(" ({setting})")).unwrap_or_default();
     Status::resource_exhausted(format!(
         "the message has {bytes} bytes: expected at most {limit} in a request of this method{setting}"
+    ))
+}
+
+/// INVALID_ARGUMENT for a message that is declared as compressed with gzip and is not.
+pub(in crate::rpc) fn invalid_gzip(reason: &str) -> Status {
+    Status::invalid_argument(format!("the compressed message is not valid gzip: {reason}"))
+}
+
+/// UNIMPLEMENTED for a request with gzip, which the operator has switched off.
+pub(in crate::rpc) fn gzip_is_off() -> Status {
+    let mut status = Status::unimplemented(
+        "this server accepts no messages compressed with gzip (server.accept_gzip = false): send them uncompressed",
+    );
+    name_accepted_encodings(&mut status, false);
+    status
+}
+
+/// UNIMPLEMENTED for a request whose messages have another compression than gzip.
+pub(in crate::rpc) fn unknown_message_encoding(accepts_gzip: bool) -> Status {
+    let mut status = Status::unimplemented(match accepts_gzip {
+        true => "the grpc-encoding of the request is not supported: expected gzip or identity",
+        false => "the grpc-encoding of the request is not supported: expected identity",
+    });
+    name_accepted_encodings(&mut status, accepts_gzip);
+    status
+}
+
+/// gRPC requires the header with a refusal of a compression.
+fn name_accepted_encodings(status: &mut Status, accepts_gzip: bool) {
+    let accepted = if accepts_gzip { "gzip,identity" } else { "identity" };
+    let name = "grpc-accept-encoding";
+    status.metadata_mut().insert(name, MetadataValue::from_static(accepted));
+}
+
+/// DEADLINE_EXCEEDED for a compressed message that waited too long for its turn to be unpacked.
+pub(in crate::rpc) fn unpack_timeout(timeout: Duration) -> Status {
+    Status::deadline_exceeded(format!(
+        "the compressed message was not unpacked within {}: the shorter of the request's own deadline and \
+         server.max_request_time",
+        humantime::format_duration(timeout)
     ))
 }
 

@@ -36,6 +36,7 @@ use crate::domain::LogThrottle;
 use crate::live::CurrentSnapshot;
 use crate::rpc::access::{AccessControl, certificate_principal};
 use crate::rpc::common::call_tracker::CallTracker;
+use crate::rpc::compression::{ConnectionTurns, UnpackTurns};
 use crate::rpc::memory::RequestMemory;
 use crate::settings::ConnectionSettings;
 
@@ -50,6 +51,7 @@ pub(in crate::rpc) struct ConnectionServer {
     counts: Arc<ConnectionCounts>,
     memory: Arc<RequestMemory>,
     auxiliary_streams: Arc<AllStreams>,
+    unpack_turns: Arc<UnpackTurns>,
     /// True once the server shuts down. Dropping its sender aborts the open connections.
     shutdown: watch::Receiver<bool>,
     next_connection: AtomicU64,
@@ -95,6 +97,7 @@ impl ConnectionServer {
             counts,
             memory,
             auxiliary_streams: Arc::default(),
+            unpack_turns: Arc::default(),
             shutdown,
             next_connection: AtomicU64::new(0),
             failed_handshakes: Mutex::default(),
@@ -229,6 +232,7 @@ impl ConnectionServer {
             live: Arc::clone(&self.live),
             memory: Arc::clone(&self.memory),
             auxiliary_streams: ConnectionStreams::new(&self.auxiliary_streams),
+            unpack_turns: ConnectionTurns::new(&self.unpack_turns),
         };
         let write_timeout = settings.connections.keepalive_timeout;
         let frames = Arc::new(FrameState::default());

@@ -2,41 +2,27 @@
 //!
 //! The memory grows as bytes arrive. The length that a message declares reserves nothing.
 
-use std::sync::Arc;
-
 use bytes::{Buf as _, Bytes};
 use tonic::Status;
 
-use super::method_descriptors::{MethodDescriptors, RequestLimits};
+use super::compressed_message::CompressedMessage;
+use super::message_memory::{MessageMemory, PREFIX_BYTES};
+use super::method_descriptors::RequestLimits;
 use crate::rpc::common::status;
-use crate::rpc::memory::{HalfSentRequest, HeldMemory, Payer, RequestMemory};
+use crate::rpc::compression::MessageEncoding;
+use crate::rpc::memory::{HalfSentRequest, HeldMemory};
 
-/// The length of the prefix of a message: one byte for compression and four for the length.
-const PREFIX_BYTES: usize = 5;
-/// A message that has arrived exists twice for a moment: here, and in tonic's buffer.
-const COPIES: usize = 2;
+/// The first byte of the prefix of a message that is not compressed.
+const NOT_COMPRESSED: u8 = 0;
+/// The first byte of the prefix of a compressed message.
+const COMPRESSED: u8 = 1;
 
-/// The memory that messages are counted in, and the limits on them.
-#[derive(Clone)]
-pub(super) struct MessageMemory {
-    pub(super) memory: Arc<RequestMemory>,
-    pub(super) payer: Payer,
-    pub(super) methods: Arc<MethodDescriptors>,
-    pub(super) limits: RequestLimits,
-    /// The bytes that each message costs beside its own.
-    pub(super) overhead: usize,
-}
-
-impl MessageMemory {
-    /// Counts a message that has arrived, with what it becomes when it is decoded.
-    fn hold(&self, message: &[u8], held: &HeldMemory) -> Result<(), Status> {
-        let content = message.get(PREFIX_BYTES..).unwrap_or_default();
-        let enough = self.memory.limit();
-        let decoded = self.methods.decoded_bytes(self.limits, content, enough);
-        let copies = self.overhead.saturating_add(COPIES * message.len());
-        held.grow(copies.saturating_add(decoded))
-            .map_err(status::request_memory_refused)
-    }
+/// A message that was taken from a collector.
+pub(super) enum TakenMessage {
+    /// A message that is not compressed, or is refused by its prefix.
+    Plain(Bytes),
+    /// A compressed message.
+    Compressed(CompressedMessage),
 }
 
 /// Collects one message after the other.
@@ -72,7 +58,7 @@ impl MessageCollector {
     /// RESOURCE_EXHAUSTED if the message is too long, or if its memory is needed for others.
     pub(super) fn collect(&mut self, data: &mut Bytes, is_held: bool) -> Result<bool, Status> {
         if self.is_complete() {
-            if self.is_compressed() {
+            if self.is_refused_by_prefix() {
                 data.clear();
             }
             return Ok(true);
@@ -91,8 +77,8 @@ impl MessageCollector {
             }
             let [_, length @ ..] = self.prefix;
             let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-            if self.is_compressed() {
-                // The server offers no compression. tonic refuses the message by its prefix.
+            if self.is_refused_by_prefix() {
+                // tonic refuses the message without its content.
                 self.whole = Some(self.prefix.to_vec());
                 data.clear();
                 return Ok(true);
@@ -139,7 +125,7 @@ impl MessageCollector {
     ///
     /// # Errors
     /// RESOURCE_EXHAUSTED if the caller holds its share of the memory.
-    pub(super) fn take(&mut self, held: &HeldMemory) -> Result<Bytes, Status> {
+    pub(super) fn take(&mut self, held: &HeldMemory) -> Result<TakenMessage, Status> {
         let half_sent = self.half_sent.take();
         let message = match (self.whole.take(), &half_sent) {
             (Some(message), _) => message,
@@ -147,14 +133,33 @@ impl MessageCollector {
             (None, None) => Vec::new(),
         };
         self.prefix_received = 0;
-        self.context.hold(&message, held)?;
+        let is_plain = self.is_refused_by_prefix() || self.flag() == NOT_COMPRESSED;
+        let taken = if is_plain {
+            self.context.hold(&message, held)?;
+            TakenMessage::Plain(message.into())
+        } else {
+            let compressed = CompressedMessage::new(self.context.clone(), message, held.clone())?;
+            TakenMessage::Compressed(compressed)
+        };
         // The half-sent memory ends only now, so that the message is always counted.
         drop(half_sent);
-        Ok(message.into())
+        Ok(taken)
     }
 
-    fn is_compressed(&self) -> bool {
-        self.prefix.first().is_some_and(|compression| *compression != 0)
+    /// Whether the prefix alone makes the message invalid: it is compressed and the request declares no
+    /// compression, or its flag is unknown.
+    fn is_refused_by_prefix(&self) -> bool {
+        match self.flag() {
+            NOT_COMPRESSED => false,
+            COMPRESSED => self.context.encoding == MessageEncoding::Identity,
+            _ => true,
+        }
+    }
+
+    /// The first byte of the prefix.
+    fn flag(&self) -> u8 {
+        let [flag, ..] = self.prefix;
+        flag
     }
 
     fn append(&mut self, data: &[u8]) -> Result<(), Status> {

@@ -11,8 +11,8 @@
 //! between peers, and [`file_limit`] knows how many connections the process has files for.
 //! [`request`] passes each request to its handler, and [`open_request`] knows whether the server works
 //! on it. [`request_body`] and [`request_stream`] collect its messages within the bounds of
-//! [`memory_bounds`] and of the time that [`request_arrival`] allows, and [`response_body`] records
-//! when the peer reads the response.
+//! [`memory_bounds`] and of the time that [`request_arrival`] allows, [`compressed_message`] unpacks
+//! those that are compressed, and [`response_body`] records when the peer reads the response.
 //!
 //! [`monitored_io`] carries the bytes. [`frame_monitor`] finds the frames in them:
 //! [`frame_account`] limits those that cost the server more than their sender, and [`poll_budget`]
@@ -20,6 +20,7 @@
 
 mod accept;
 mod activity;
+mod compressed_message;
 mod connection;
 mod connection_table;
 mod counts;
@@ -32,6 +33,7 @@ mod handshake_gate;
 mod lifetime;
 mod memory_bounds;
 mod message_collector;
+mod message_memory;
 mod method_descriptors;
 mod monitored_io;
 mod open_request;

@@ -18,7 +18,8 @@ use tonic::service::Routes;
 use super::activity::ConnectionActivity;
 use super::counts::ConnectionCounts;
 use super::memory_bounds::{HEADER_BYTES, OPEN_REQUEST_BYTES, QUEUED_MESSAGE_BYTES};
-use super::message_collector::{MessageCollector, MessageMemory};
+use super::message_collector::MessageCollector;
+use super::message_memory::MessageMemory;
 use super::method_descriptors::MethodDescriptors;
 use super::open_request::{ArrivingBody, OpenRequest};
 use super::open_streams::{ConnectionStreams, OpenStream};
@@ -35,6 +36,7 @@ use crate::rpc::common::call_tracker::CallTracker;
 use crate::rpc::common::deadline::requested_timeout;
 use crate::rpc::common::status;
 use crate::rpc::common::status_correction::correct_response;
+use crate::rpc::compression::{ConnectionTurns, GRPC_ENCODING, MessageEncoding, read_message_encoding};
 use crate::rpc::memory::{HalfSentRequest, HeldMemory, LastMessageMemory, MemoryRefusal, Payer, RequestMemory};
 
 /// Handles the requests of one connection.
@@ -57,6 +59,8 @@ pub(super) struct RequestHandler {
     pub(super) memory: Arc<RequestMemory>,
     /// The open streams of this connection that no model works for.
     pub(super) auxiliary_streams: ConnectionStreams,
+    /// The turns in which this connection unpacks compressed messages.
+    pub(super) unpack_turns: ConnectionTurns,
 }
 
 impl RequestHandler {
@@ -91,9 +95,11 @@ impl RequestHandler {
     /// Checks whether `request` is admitted, before any byte of its body is read.
     ///
     /// # Errors
-    /// UNAUTHENTICATED without a valid token, and RESOURCE_EXHAUSTED without memory.
+    /// UNAUTHENTICATED without a valid token, UNIMPLEMENTED for an unknown compression, and
+    /// RESOURCE_EXHAUSTED without memory.
     fn admit(&self, request: &Request<Incoming>) -> Result<Admitted, Box<Status>> {
         let caller = self.authorize(request)?;
+        let encoding = read_message_encoding(request.headers(), self.live.server().accept_gzip)?;
         let path = request.uri().path();
         let is_stream = self.methods.is_client_streaming(path);
         let is_auxiliary = MethodDescriptors::is_auxiliary_stream(path);
@@ -124,6 +130,7 @@ impl RequestHandler {
             half_sent: half_sent.map_err(refused)?,
             request_bytes,
             stream,
+            encoding,
         })
     }
 
@@ -145,12 +152,19 @@ impl RequestHandler {
                 true => QUEUED_MESSAGE_BYTES,
                 false => admitted.request_bytes,
             },
+            encoding: admitted.encoding,
+            unpack_turns: self.unpack_turns.clone(),
+            unpack_timeout: timeout,
         };
         // No model works for an auxiliary stream, so it has the time of one request.
         let stream_time = admitted.stream.is_some().then_some(timeout);
         let collector = MessageCollector::new(messages, admitted.half_sent);
         let held = admitted.held;
-        let (parts, incoming) = request.into_parts();
+        let (mut parts, incoming) = request.into_parts();
+        if admitted.encoding == MessageEncoding::Gzip {
+            // tonic receives the messages unpacked.
+            parts.headers.remove(GRPC_ENCODING);
+        }
         let (body, departure) = ReceivedBody::new(incoming);
         let arrival = RequestArrival::new(body, arriving, timeout);
         let mut request = Request::from_parts(parts, ());
@@ -229,6 +243,8 @@ struct Admitted {
     request_bytes: usize,
     /// The place among the streams that no model works for.
     stream: Option<OpenStream>,
+    /// How its messages may be compressed.
+    encoding: MessageEncoding,
 }
 
 /// The memory of the headers of a request. They stay as long as it does.

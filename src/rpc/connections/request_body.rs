@@ -9,7 +9,8 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame};
 
-use super::message_collector::MessageCollector;
+use super::compressed_message::Unpacking;
+use super::message_collector::{MessageCollector, TakenMessage};
 use super::request_arrival::{BodyError, RequestArrival};
 use crate::rpc::common::status;
 use crate::rpc::memory::HeldMemory;
@@ -21,6 +22,8 @@ pub(super) struct RequestBody {
     collector: MessageCollector,
     /// The memory of the request once it is complete.
     held: HeldMemory,
+    /// The complete message, if it is compressed.
+    unpacking: Option<Unpacking>,
     has_ended: bool,
 }
 
@@ -30,12 +33,17 @@ impl RequestBody {
             arrival,
             collector,
             held,
+            unpacking: None,
             has_ended: false,
         }
     }
 
     /// The message, once the request has ended. `None` if it has no message.
     fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        if let Some(unpacking) = &mut self.unpacking {
+            let message = ready!(unpacking.as_mut().poll(context));
+            return Poll::Ready(Some(message.map_err(Into::into)));
+        }
         loop {
             let half_sent = self.collector.half_sent();
             let Some(data) = ready!(self.arrival.poll_data(context, true, half_sent)) else {
@@ -52,7 +60,16 @@ impl RequestBody {
             }
         }
         if self.collector.is_complete() {
-            return Poll::Ready(Some(self.collector.take(&self.held).map_err(Into::into)));
+            let message = match self.collector.take(&self.held) {
+                Ok(TakenMessage::Plain(message)) => Ok(message),
+                Ok(TakenMessage::Compressed(compressed)) if compressed.is_short() => compressed.unpack(|| false),
+                Ok(TakenMessage::Compressed(compressed)) => {
+                    let unpacking = self.unpacking.insert(compressed.unpack_in_turn());
+                    ready!(unpacking.as_mut().poll(context))
+                }
+                Err(refusal) => Err(refusal),
+            };
+            return Poll::Ready(Some(message.map_err(Into::into)));
         }
         if self.collector.is_within_message() {
             return Poll::Ready(Some(Err(status::message_incomplete().into())));

@@ -17,9 +17,11 @@ use http_body::{Body, Frame};
 use tokio::task::AbortHandle;
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
+use tonic::Status;
 
+use super::compressed_message::Unpacking;
 use super::memory_bounds::{BLOCKED_STREAM_BYTES, QUEUED_MESSAGE_BYTES, READ_AHEAD_BYTES};
-use super::message_collector::MessageCollector;
+use super::message_collector::{MessageCollector, TakenMessage};
 use super::request_arrival::{BodyError, RequestArrival};
 use crate::rpc::common::status;
 use crate::rpc::memory::{HeldMemory, LastMessageMemory};
@@ -68,6 +70,8 @@ impl RequestStream {
         let mut reader = StreamReader {
             arrival,
             collector,
+            received: Bytes::new(),
+            unpacking: None,
             stream_memory: held.sibling(),
             blocked: None,
             queue: Arc::clone(&queue),
@@ -130,10 +134,24 @@ impl MessageQueue {
     }
 }
 
+/// What a step of reading has done.
+enum Step {
+    /// Bytes were read.
+    Read,
+    /// A compressed message was unpacked. Other tasks run next.
+    Unpacked,
+    /// The stream has ended.
+    End,
+}
+
 /// Reads a stream into its queue.
 struct StreamReader {
     arrival: RequestArrival,
     collector: MessageCollector,
+    /// Bytes that have arrived and that the collector has not taken.
+    received: Bytes,
+    /// The next message, if it is compressed, and its memory.
+    unpacking: Option<(Unpacking, HeldMemory)>,
     /// A request of the same payer, from which the memory of each message is made.
     stream_memory: HeldMemory,
     /// The memory of what h2 holds while the queue is full.
@@ -148,8 +166,9 @@ impl StreamReader {
         for _ in 0..FRAMES_PER_TURN {
             let end = match self.poll_step(context) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(true)) => continue,
-                Poll::Ready(Ok(false)) => Ok(()),
+                Poll::Ready(Ok(Step::Read)) => continue,
+                Poll::Ready(Ok(Step::Unpacked)) => break,
+                Poll::Ready(Ok(Step::End)) => Ok(()),
                 Poll::Ready(Err(error)) => Err(error),
             };
             self.queue.lock().end = Some(end);
@@ -161,8 +180,15 @@ impl StreamReader {
         Poll::Pending
     }
 
-    /// Reads the next bytes if the queue has room. Returns false at the end of the stream.
-    fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, BodyError>> {
+    /// Reads the next bytes if the queue has room.
+    fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<Result<Step, BodyError>> {
+        if let Some((unpacking, _)) = &mut self.unpacking {
+            let message = ready!(unpacking.as_mut().poll(context))?;
+            if let Some((_, memory)) = self.unpacking.take() {
+                self.push(message, memory);
+            }
+            return Poll::Ready(Ok(Step::Unpacked));
+        }
         let is_full = self.queue.lock().bytes >= READ_AHEAD_BYTES;
         if is_full {
             if self.blocked.is_none() {
@@ -175,24 +201,47 @@ impl StreamReader {
             return Poll::Pending;
         }
         self.blocked = None;
-        let is_timed = self.collector.is_within_message();
-        let Some(data) = ready!(self.arrival.poll_data(context, is_timed, self.collector.half_sent())) else {
-            return Poll::Ready(match is_timed {
-                true => Err(status::message_incomplete().into()),
-                false => Ok(false),
-            });
-        };
-        let mut data = data?;
-        while !data.is_empty() && self.collector.collect(&mut data, true)? {
-            let memory = self.stream_memory.sibling();
-            let message = self.collector.take(&memory)?;
-            self.arrival.restart_timer();
-            let mut state = self.queue.lock();
-            state.bytes += message.len() + QUEUED_MESSAGE_BYTES;
-            state.messages.push_back((message, memory));
-            drop(state);
-            self.queue.arrived.wake();
+        if self.received.is_empty() {
+            let is_timed = self.collector.is_within_message();
+            let Some(data) = ready!(self.arrival.poll_data(context, is_timed, self.collector.half_sent())) else {
+                return Poll::Ready(match is_timed {
+                    true => Err(status::message_incomplete().into()),
+                    false => Ok(Step::End),
+                });
+            };
+            self.received = data?;
         }
-        Poll::Ready(Ok(true))
+        self.collect().map_err(Into::into).into()
+    }
+
+    /// Collects the messages of the received bytes, up to the first one that is compressed.
+    fn collect(&mut self) -> Result<Step, Status> {
+        while !self.received.is_empty() && self.collector.collect(&mut self.received, true)? {
+            let memory = self.stream_memory.sibling();
+            match self.collector.take(&memory)? {
+                TakenMessage::Plain(message) => self.push(message, memory),
+                // A few received bytes can be many messages, so each one ends a turn.
+                TakenMessage::Compressed(compressed) if compressed.is_short() => {
+                    let message = compressed.unpack(|| false)?;
+                    self.push(message, memory);
+                    return Ok(Step::Unpacked);
+                }
+                TakenMessage::Compressed(compressed) => {
+                    self.unpacking = Some((compressed.unpack_in_turn(), memory));
+                    return Ok(Step::Read);
+                }
+            }
+        }
+        Ok(Step::Read)
+    }
+
+    /// Passes a message on to the handler.
+    fn push(&mut self, message: Bytes, memory: HeldMemory) {
+        self.arrival.restart_timer();
+        let mut state = self.queue.lock();
+        state.bytes += message.len() + QUEUED_MESSAGE_BYTES;
+        state.messages.push_back((message, memory));
+        drop(state);
+        self.queue.arrived.wake();
     }
 }

@@ -33,6 +33,8 @@ pub struct ServerSettings {
     pub max_inputs: usize,
     /// Most bytes in one request.
     pub max_message_bytes: usize,
+    /// Whether callers may compress their messages with gzip.
+    pub accept_gzip: bool,
     /// Most bytes of all requests that are received and not answered.
     pub request_memory_bytes: usize,
     /// Most concurrent requests of one `PredictStream`.
@@ -97,6 +99,16 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> ServerSettings {
         4 << 20,
         1024..=1 << 30,
     );
+    // On by default: clients of Triton and KServe may be configured to compress, and an unpacked message
+    // has the same bounds as any other.
+    let accept_gzip = reader.flag(
+        SettingKey::live(
+            "server.accept_gzip",
+            "Accepts messages that callers compress with gzip. They count unpacked, for `server.max_message_bytes` too. \
+             Answers are not compressed.",
+        ),
+        true,
+    );
     let request_memory_bytes = read_request_memory(reader, max_message_bytes);
     ServerSettings {
         listen,
@@ -105,6 +117,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> ServerSettings {
         threads,
         max_inputs: reader.size(SettingKey::live("server.max_inputs", "Most inputs in one request.").in_unit("inputs"), 64, 1..=65_536),
         max_message_bytes,
+        accept_gzip,
         request_memory_bytes,
         stream_window: reader.size(
             SettingKey::live(

@@ -11,6 +11,7 @@ use tonic::Code;
 
 use crate::http2_client::{Answer, Http2Client, answer, reset};
 use crate::raw_http2::{RawHttp2, flag, frame, grpc_message, kind, request_headers};
+use crate::support::gzip::gzip_message;
 use crate::support::messages::{CLEAR_INPUT, certify_request, floats, predict_request};
 use crate::support::model_infer::row_request;
 
@@ -95,6 +96,8 @@ pub(super) enum Ending {
     ConnectionClosedWithinTheHeaders,
     Garbage,
     CompressedWithoutEncoding,
+    InvalidGzip,
+    OversizedGzip,
     UnknownFlag,
     UnknownEncoding,
     Oversized,
@@ -129,6 +132,8 @@ pub(super) fn endings() -> Vec<Ending> {
         Ending::ConnectionClosedWithinTheHeaders,
         Ending::Garbage,
         Ending::CompressedWithoutEncoding,
+        Ending::InvalidGzip,
+        Ending::OversizedGzip,
         Ending::UnknownFlag,
         Ending::UnknownEncoding,
         Ending::Oversized,
@@ -208,9 +213,12 @@ pub(super) fn expected(kind: Kind, ending: Ending) -> Expected {
         Ending::HalfClosedBeforeTheMessage
         | Ending::HalfClosedWithinTheMessage
         | Ending::Garbage
+        | Ending::InvalidGzip
         | Ending::UnknownFlag => unreadable(Code::InvalidArgument, "invalid", "INVALID_ARGUMENT"),
         Ending::CompressedWithoutEncoding => unreadable(Code::Internal, "invalid", "INTERNAL"),
-        Ending::Oversized => unreadable(Code::ResourceExhausted, "refused", "RESOURCE_EXHAUSTED"),
+        Ending::Oversized | Ending::OversizedGzip => {
+            unreadable(Code::ResourceExhausted, "refused", "RESOURCE_EXHAUSTED")
+        }
         Ending::UnknownEncoding | Ending::UnknownMethod | Ending::UnknownService => {
             refused(Code::Unimplemented, ("other", "invalid", "UNIMPLEMENTED"))
         }
@@ -266,7 +274,15 @@ pub(super) async fn end(address: SocketAddr, kind: Kind, ending: Ending) -> Opti
         Ending::CompressedWithoutEncoding => data = Bytes::from_static(&[1, 0, 0, 0, 1, 0]),
         Ending::UnknownFlag => data = Bytes::from_static(&[7, 0, 0, 0, 1, 0]),
         Ending::Oversized => data = Bytes::from(grpc_message(1 << 30, &[0; 5])),
-        Ending::UnknownEncoding => drop(headers.insert("grpc-encoding", HeaderValue::from_static("gzip"))),
+        Ending::UnknownEncoding => drop(headers.insert("grpc-encoding", HeaderValue::from_static("zstd"))),
+        Ending::InvalidGzip => {
+            headers.insert("grpc-encoding", HeaderValue::from_static("gzip"));
+            data = Bytes::from_static(&[1, 0, 0, 0, 1, 0]);
+        }
+        Ending::OversizedGzip => {
+            headers.insert("grpc-encoding", HeaderValue::from_static("gzip"));
+            data = Bytes::from(gzip_message(&vec![0; (4 << 20) + 1]));
+        }
         Ending::UnknownMethod => {
             let (service, _) = kind.path().rsplit_once('/').unwrap();
             *request.uri_mut() = format!("http://localhost{service}/Destroy").parse().unwrap();

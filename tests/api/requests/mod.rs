@@ -2,6 +2,7 @@
 
 mod answer_size;
 mod cancellation;
+mod compression;
 mod deadline;
 mod fuzzing;
 mod invalid_tensors;

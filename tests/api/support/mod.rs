@@ -3,6 +3,7 @@
 pub mod cifar10_images;
 pub mod config_edit;
 pub mod editable_server;
+pub mod gzip;
 pub mod messages;
 pub mod model_infer;
 pub mod model_info_poller;

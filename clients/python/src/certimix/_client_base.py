@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any, Optional
 
+import grpc
+
 from certimix import _connection, _requests
 from certimix._connection import PathLike
 from certimix._requests import DEFAULT_DEADLINE, SERVICE
@@ -30,6 +32,7 @@ class ClientBase:
         tls_key: Optional[PathLike] = None,
         tls_server_name: Optional[str] = None,
         token_file: Optional[PathLike] = None,
+        compression: Optional[grpc.Compression] = None,
     ) -> None:
         self._deadline = checked_deadline(deadline, DEFAULT_DEADLINE)
         self._retry = retry
@@ -44,9 +47,9 @@ class ClientBase:
         )
         target, options, credentials = self._connection.target, self._connection.options, self._connection.credentials
         if credentials is None:
-            self._channel: Any = self._grpc.insecure_channel(target, options)
+            self._channel: Any = self._grpc.insecure_channel(target, options, compression)
         else:
-            self._channel = self._grpc.secure_channel(target, credentials, options)
+            self._channel = self._grpc.secure_channel(target, credentials, options, compression)
         unary = self._channel.unary_unary
         self._predict: Any = unary(f"{SERVICE}Predict", _requests.serialize, pb.PredictResponse.FromString)
         self._certify: Any = unary(f"{SERVICE}Certify", _requests.serialize, pb.CertifyResponse.FromString)
