@@ -52,14 +52,14 @@ soak: runtime ## an hour under honest and abusive load; writes docs/soak.md, .js
 	$(CARGO) bench --locked --bench soak -- $(ARGS)
 
 format:
-	$(CARGO) fmt --check
+	$(CARGO) fmt --all --check
 
 lint:
-	$(CARGO) clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items --quiet
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
 
 # nextest shows progress and times. Without it, cargo's own runner runs the same tests.
 unit: runtime python-packages
 	@if $(CARGO) nextest --version >/dev/null 2>&1; \
-	then $(CARGO) nextest run --locked; \
-	else $(CARGO) test --locked --all-targets; fi
+	then $(CARGO) nextest run --locked --workspace; \
+	else $(CARGO) test --locked --workspace --all-targets; fi
