@@ -135,8 +135,9 @@ def main() -> None:
             address = options.address or stack.enter_context(server.running_server(options.binary))
             client = stack.enter_context(certimix.Client(address, deadline=10.0))
             server.require_models(client)
-            runs = [drive(client, options.seconds, options.seed, any_class) for any_class in (True, False)]
-            summaries = [report.summary(client, ticks, REQUIRED_RADIUS) for ticks in runs]
+            runs = [drive(client, options.seconds, options.seed, any_class) for any_class in report.RULES]
+            rules = zip(report.RULES.values(), runs)
+            summaries = [report.summary(client, rule, ticks, REQUIRED_RADIUS) for rule, ticks in rules]
     except (server.ServerError, certimix.CertimixError) as error:
         sys.exit(f"error: {error}")
     print("\n".join(map(json.dumps, summaries)) if options.json else report.table(summaries))

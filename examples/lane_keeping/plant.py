@@ -45,9 +45,9 @@ PHASES = (
     Phase("assumed attack", 0.15, CLEAR, 1.0),
     Phase("assumed attack, worn paint", 0.4, WORN, 1.0),
     Phase("no attack", 0.55, CLEAR, 0.0),
-    Phase("5 x assumed", 0.7, CLEAR, 5.0),
+    Phase("5 × assumed", 0.7, CLEAR, 5.0),
     Phase("no attack", 0.8, CLEAR, 0.0),
-    Phase("10 x assumed", 0.9, CLEAR, 10.0),
+    Phase("10 × assumed", 0.9, CLEAR, 10.0),
 )
 
 

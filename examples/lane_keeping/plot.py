@@ -26,7 +26,7 @@ MODE_NAMES = {
     "hold": "holds its last action",
     "fallback": "fallback controller",
 }
-WIDTH, HEIGHT, DPI = 9.0, 5.6, 110
+WIDTH, HEIGHT, DPI = 9.0, 5.6, 100
 
 
 def draw_runs(runs: list[list[Tick]], required_radius: float, seconds: float, folder: Path) -> None:
@@ -40,7 +40,7 @@ def draw_runs(runs: list[list[Tick]], required_radius: float, seconds: float, fo
     draw_radii(radii, runs[1], required_radius)
     folder.mkdir(parents=True, exist_ok=True)
     # No dates and no versions, so that the same run gives the same file.
-    figure.savefig(folder / "control_loop.png", dpi=DPI, metadata={"Software": None})
+    figure.savefig(folder / "control_loop.png", dpi=DPI, metadata={"Software": None}, pil_kwargs={"optimize": True})
     figure.savefig(folder / "control_loop.svg", metadata={"Date": None, "Creator": None})
     pyplot.close(figure)
 

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from lane_keeping.plant import LANE, PERIOD, Image, Phase
 
+RULES = {True: "every class", False: "certified classes"}
+"""What a car acts on, by whether it acts on any class."""
 MODES = ("certified", "hold", "fallback")
 BATCH = 64  # images in one request
 LONGEST = 3600.0  # seconds of one run; it keeps each scene
@@ -63,8 +65,8 @@ def probabilities(client: certimix.Client, images: Image) -> tuple[NDArray[np.fl
     return np.array(standard, dtype=np.float64), np.array(robust, dtype=np.float64)
 
 
-def summary(client: certimix.Client, ticks: list[Tick], required_radius: float) -> dict[str, Any]:
-    """Counts of the ticks. Asks the server for the class of each scene without noise and without an attack."""
+def summary(client: certimix.Client, rule: str, ticks: list[Tick], required_radius: float) -> dict[str, Any]:
+    """Counts of the ticks of a car that acts on `rule`. Asks the server for the class of each scene without noise and without an attack."""
     classes = [
         answer.best_guess_label
         for batch in batches([tick.scene for tick in ticks])
@@ -76,6 +78,7 @@ def summary(client: certimix.Client, ticks: list[Tick], required_radius: float) 
     errors = [tick for tick in ticks if tick.why_not is not None and tick.why_not.endswith("Error")]
     last = ticks[-1]
     return {
+        "rule": rule,
         "ticks": len(ticks),
         **{mode: sum(tick.mode == mode for tick in ticks) for mode in MODES},
         "no_answer": len(errors),
@@ -89,7 +92,7 @@ def summary(client: certimix.Client, ticks: list[Tick], required_radius: float) 
 def table(summaries: list[dict[str, Any]]) -> str:
     """The summaries of the two runs side by side, in 80 columns."""
     width = max(map(len, ROWS.values()))
-    lines = [f"{'a car that acts on':{width}}  every class  certified classes"]
+    lines = [f"{'a car that acts on':{width}}  {summaries[0]['rule']:>11}  {summaries[1]['rule']:>17}"]
     for key, text in ROWS.items():
         cells = ["-" if each[key] is None else str(each[key]) for each in summaries]
         lines.append(f"{text:{width}}  {cells[0]:>11}  {cells[1]:>17}")
@@ -101,8 +104,7 @@ def table(summaries: list[dict[str, Any]]) -> str:
 def show_progress(any_class: bool, done: int, count: int) -> None:
     """A line on a terminal, which the next output replaces."""
     if sys.stderr.isatty() and done % round(1 / PERIOD) == 0:
-        rule = "every class" if any_class else "certified classes"
-        text = f"acts on {rule}: {done * PERIOD:.0f} of {count * PERIOD:.0f} s"
+        text = f"acts on {RULES[any_class]}: {done * PERIOD:.0f} of {count * PERIOD:.0f} s"
         print(f"{text:60}", end="\r", file=sys.stderr, flush=True)
 
 

@@ -50,14 +50,12 @@ def running_server(binary: str | None) -> Iterator[str]:
             CERTIMIX__SERVER__UNIX_SOCKET=str(socket),
             CERTIMIX__METRICS__LISTEN="",
         )
-        process = subprocess.Popen(
-            [binary or find_binary(), "serve", str(FOLDER / "server.toml")],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
+        command = [binary or find_binary(), "serve", str(FOLDER / "server.toml")]
+        null, pipe = subprocess.DEVNULL, subprocess.PIPE
+        try:
+            process = subprocess.Popen(command, stdin=null, stdout=null, stderr=pipe, text=True, env=environment)
+        except OSError as error:
+            raise ServerError(f"{command[0]} cannot be started: {error}") from error
         try:
             assert process.stderr is not None
             _wait_until_ready(process.stderr)
