@@ -51,7 +51,7 @@ bench-parts: runtime ## time certificates, noise and inference (docs/measurement
 soak: runtime ## an hour under honest and abusive load; writes docs/soak.md, .json and .svg
 	$(CARGO) bench --locked --bench soak -- $(ARGS)
 
-# ARGS="--plot docs/images" draws it (needs matplotlib). ARGS=--help lists the arguments.
+# ARGS="--plot docs" draws docs/control_loop.png and .svg (needs matplotlib). ARGS=--help lists the arguments.
 control-loop: build python-packages ## keep a simulated car in its lane under attack (examples/control_loop.py)
 	PYTHONPATH=clients/python/src:.runtime/python python3 -s examples/control_loop.py $(ARGS)
 

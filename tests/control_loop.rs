@@ -60,6 +60,11 @@ fn the_example_is_typed_and_small() {
     run_tests("test_types.py");
 }
 
+#[test]
+fn the_python_of_the_guide_runs() {
+    run_tests("test_documents.py");
+}
+
 /// A test file that no test runs proves nothing.
 #[test]
 fn every_file_of_tests_is_run() {

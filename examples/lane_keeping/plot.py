@@ -54,7 +54,14 @@ def draw_phases(axes: Axes, seconds: float, names: bool) -> None:
             colour = WORN_PAINT if phase.contrast < CLEAR else ATTACK
             axes.axvspan(start, end, color=colour, lw=0, zorder=0)
         if names:
-            axes.text((start + end) / 2, 1.82, phase.name.replace(", ", ",\n"), ha="center", va="top", fontsize=8)
+            axes.text(
+                (start + end) / 2,
+                1.82,
+                phase.name.replace(", ", ",\n").replace("× ", "×\n"),
+                ha="center",
+                va="top",
+                fontsize=8,
+            )
     axes.set_xlim(0, seconds)
 
 
