@@ -6,7 +6,7 @@ RUNTIME := .runtime/onnxruntime/libonnxruntime.so
 
 FUZZ_SECONDS ?= 8
 
-.PHONY: help run build test report-test fuzz bench bench-quick bench-parts soak format lint unit runtime python-packages install
+.PHONY: help run build test report-test fuzz bench bench-quick bench-parts soak control-loop format lint unit runtime python-packages install
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 17
@@ -50,6 +50,10 @@ bench-parts: runtime ## time certificates, noise and inference (docs/measurement
 # ARGS="--minutes 5" makes a short run, which writes under target/soak. ARGS=--help lists the arguments.
 soak: runtime ## an hour under honest and abusive load; writes docs/soak.md, .json and .svg
 	$(CARGO) bench --locked --bench soak -- $(ARGS)
+
+# ARGS="--plot docs" draws docs/control_loop.png and .svg (needs matplotlib). ARGS=--help lists the arguments.
+control-loop: build python-packages ## keep a simulated car in its lane under attack (examples/control_loop.py)
+	PYTHONPATH=clients/python/src:.runtime/python python3 -s examples/control_loop.py $(ARGS)
 
 format:
 	$(CARGO) fmt --all --check
