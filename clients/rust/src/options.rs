@@ -135,6 +135,7 @@ impl CertifyOptions {
             failure_probability: self.failure_probability,
             bound: self.bound.unwrap_or(BoundMethod::Unspecified).into(),
             priority: priority(self.common.priority).into(),
+            ..Default::default()
         }
     }
 }

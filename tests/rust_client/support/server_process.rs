@@ -1,7 +1,7 @@
 //! The real binary as a child process, with models of a few kilobytes.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 
@@ -22,10 +22,14 @@ pub const SLOW_VOTES: [(&str, &str); 9] = [
     ("server.max_request_time", "\"1h\""),
 ];
 
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 /// A process of `certimix serve` on a port that the system chooses, and on a Unix socket. It is killed on drop.
 pub struct ServerProcess {
     folder: TempDir,
-    settings: Vec<(String, String)>,
+    settings: PathBuf,
     child: Option<Child>,
     port: u16,
 }
@@ -33,33 +37,39 @@ pub struct ServerProcess {
 impl ServerProcess {
     /// Starts a server with these settings, of which a model is the name of a fixture.
     pub fn start(settings: &[(&str, &str)]) -> Self {
-        let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let folder = TempDir::new().unwrap();
-        let quoted = |path: &Path| format!("\"{}\"", path.display());
-        let library = repository.join(".runtime/onnxruntime/libonnxruntime.so");
+        let library = repository().join(".runtime/onnxruntime/libonnxruntime.so");
         let mut lines = vec![
             ("models.standard".to_owned(), "linear_g".to_owned()),
             ("models.robust".to_owned(), "linear_h".to_owned()),
-            ("runtime.library".to_owned(), quoted(&library)),
+            ("runtime.library".to_owned(), format!("\"{}\"", library.display())),
             ("runtime.provider".to_owned(), "\"cpu\"".to_owned()),
             ("runtime.executors".to_owned(), "1".to_owned()),
-            (
-                "server.unix_socket".to_owned(),
-                quoted(&folder.path().join("certimix.sock")),
-            ),
             ("server.drain_timeout".to_owned(), "\"5s\"".to_owned()),
-            ("metrics.listen".to_owned(), "\"\"".to_owned()),
         ];
         for (key, value) in settings {
             lines.retain(|(found, _)| found != key);
             lines.push(((*key).to_owned(), (*value).to_owned()));
         }
+        let fixtures = repository().join("tests/fixtures");
         for (_, model) in lines.iter_mut().filter(|(key, _)| key.starts_with("models.")) {
-            *model = quoted(&repository.join("tests/fixtures").join(format!("{model}.toml")));
+            *model = format!("\"{}\"", fixtures.join(format!("{model}.toml")).display());
         }
+        let text: String = lines.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
+        let folder = TempDir::new().unwrap();
+        let file = folder.path().join("certimix.toml");
+        std::fs::write(&file, text).unwrap();
+        Self::serve(folder, file)
+    }
+
+    /// Starts a server with a settings file of the repository.
+    pub fn start_with(settings: &str) -> Self {
+        Self::serve(TempDir::new().unwrap(), repository().join(settings))
+    }
+
+    fn serve(folder: TempDir, settings: PathBuf) -> Self {
         let mut server = Self {
             folder,
-            settings: lines,
+            settings,
             child: None,
             port: 0,
         };
@@ -69,13 +79,8 @@ impl ServerProcess {
 
     /// Starts the server again, on the port that it had before, and waits until it is ready.
     pub fn restart(&mut self) {
-        let listen = format!("server.listen = \"127.0.0.1:{}\"\n", self.port);
-        let lines = self.settings.iter().map(|(key, value)| format!("{key} = {value}\n"));
-        let text: String = lines.chain([listen]).collect();
-        let file = self.folder.path().join("certimix.toml");
-        std::fs::write(&file, text).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_certimix"));
-        command.args([Path::new("serve"), &file]);
+        command.args([Path::new("serve"), &self.settings]);
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -84,6 +89,13 @@ impl ServerProcess {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CERTIMIX")) {
             command.env_remove(name);
         }
+        command
+            .env("CERTIMIX__SERVER__LISTEN", format!("127.0.0.1:{}", self.port))
+            .env(
+                "CERTIMIX__SERVER__UNIX_SOCKET",
+                self.folder.path().join("certimix.sock"),
+            )
+            .env("CERTIMIX__METRICS__LISTEN", "");
         let mut child = command.spawn().unwrap();
         let errors = BufReader::new(child.stderr.take().unwrap());
         self.child = Some(child);

@@ -162,6 +162,24 @@ pub struct Prediction {
     pub robust_weight: ::core::option::Option<f64>,
     #[prost(enumeration = "ClassSource", tag = "10")]
     pub class_source: i32,
+    /// Set if the request sets include_model_outputs.
+    #[prost(message, optional, tag = "11")]
+    pub model_outputs: ::core::option::Option<ModelOutputs>,
+}
+/// The outputs of both models for one input, before they are mixed. The prediction at every other
+/// alpha, fallback_alpha and temperature follows from them.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ModelOutputs {
+    /// The row of g as the model returns it: logits or probabilities (ModelInfo.output_kind), K values.
+    #[prost(float, repeated, tag = "1")]
+    pub standard: ::prost::alloc::vec::Vec<f32>,
+    /// The row of h, if h is not smoothed.
+    #[prost(float, repeated, tag = "2")]
+    pub robust: ::prost::alloc::vec::Vec<f32>,
+    /// The votes of a smoothed h in the order in which noise_key draws them, selection votes first: 0
+    /// for a vote for no class, and the class index plus 1 otherwise.
+    #[prost(uint32, repeated, tag = "3")]
+    pub votes: ::prost::alloc::vec::Vec<u32>,
 }
 /// The configuration that produced this response. Each response comes from one snapshot of it.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -328,6 +346,10 @@ pub struct CertifyRequest {
     /// interactive_votes.
     #[prost(enumeration = "Priority", tag = "7")]
     pub priority: i32,
+    /// Also return what the models returned. A smoothed robust model then draws its whole vote budget,
+    /// whatever the votes prove, so target_radius must be unset. CertifyStream does not take it.
+    #[prost(bool, tag = "8")]
+    pub include_model_outputs: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CertifyResponse {
@@ -353,7 +375,7 @@ pub struct CertifyStreamResponse {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetModelInfoRequest {}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ModelInfo {
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
@@ -384,6 +406,73 @@ pub struct ModelInfo {
     /// One sentence that states what proves the guarantee, or what a proof lacks.
     #[prost(string, tag = "12")]
     pub guarantee_basis_reason: ::prost::alloc::string::String,
+    /// The meaning of the rows that the model returns.
+    #[prost(enumeration = "OutputKind", tag = "13")]
+    pub output_kind: i32,
+    /// The guarantee with its numbers; unset if `guarantee` is "none".
+    #[prost(message, optional, tag = "14")]
+    pub guarantee_parameters: ::core::option::Option<Guarantee>,
+}
+/// The property of the robust model on which every radius depends, with the numbers of its manifest.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Guarantee {
+    #[prost(oneof = "guarantee::Kind", tags = "1, 2, 3")]
+    pub kind: ::core::option::Option<guarantee::Kind>,
+}
+/// Nested message and enum types in `Guarantee`.
+pub mod guarantee {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Kind {
+        #[prost(message, tag = "1")]
+        LipschitzProbabilities(super::LipschitzProbabilities),
+        #[prost(message, tag = "2")]
+        LipschitzLogits(super::LipschitzLogits),
+        #[prost(message, tag = "3")]
+        GaussianSmoothing(super::GaussianSmoothing),
+    }
+}
+/// Each probability h_i is constants\[i\]-Lipschitz in `norm`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct LipschitzProbabilities {
+    #[prost(enumeration = "Norm", tag = "1")]
+    pub norm: i32,
+    /// L_i, one for each class, per unit of the float input.
+    #[prost(double, repeated, tag = "2")]
+    pub constants: ::prost::alloc::vec::Vec<f64>,
+    /// The distance from any input within which the constants hold. Unset: everywhere.
+    #[prost(double, optional, tag = "3")]
+    pub neighbourhood: ::core::option::Option<f64>,
+    /// An absolute bound on the rounding error of each probability.
+    #[prost(double, tag = "4")]
+    pub error_bound: f64,
+}
+/// The logits are Lipschitz in `norm`.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct LipschitzLogits {
+    #[prost(enumeration = "Norm", tag = "1")]
+    pub norm: i32,
+    /// L, per unit of the float input.
+    #[prost(double, tag = "2")]
+    pub constant: f64,
+    /// True if the whole vector of logits is L-Lipschitz in l2; false if each logit is.
+    #[prost(bool, tag = "3")]
+    pub vector_valued: bool,
+    /// An absolute bound on the rounding error of each logit.
+    #[prost(double, tag = "4")]
+    pub error_bound: f64,
+}
+/// h_i(x) is the probability that the model returns class i for x plus Gaussian noise.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct GaussianSmoothing {
+    /// Standard deviation of the noise, in the units of the float input.
+    #[prost(double, tag = "1")]
+    pub sigma: f64,
+    /// The number of steps of the grid of inputs, over the range of the input.
+    #[prost(uint32, tag = "2")]
+    pub levels: u32,
+    /// Total-variation distance between the noise that is drawn for one input and the exact Gaussian.
+    #[prost(double, tag = "3")]
+    pub total_variation: f64,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct InputInfo {
@@ -521,6 +610,13 @@ pub struct GetModelInfoResponse {
     pub largest_possible_radius: f64,
     #[prost(message, optional, tag = "13")]
     pub config: ::core::option::Option<ConfigStatus>,
+    /// The caveat of every certificate, if the operator allows certificates from an inexact runtime.
+    #[prost(string, tag = "14")]
+    pub caveat: ::prost::alloc::string::String,
+    /// THEOREM2 or TIGHT: the formula that the settings select for a smoothed model, also where it
+    /// certifies no input.
+    #[prost(enumeration = "CertificateMethod", tag = "15")]
+    pub smoothing_method: i32,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetShadowReportRequest {}
@@ -1000,6 +1096,37 @@ impl ClassSource {
             "CLASS_SOURCE_CERTIFICATE" => Some(Self::Certificate),
             "CLASS_SOURCE_MIXTURE" => Some(Self::Mixture),
             "CLASS_SOURCE_STANDARD_MODEL" => Some(Self::StandardModel),
+            _ => None,
+        }
+    }
+}
+/// The meaning of a model's row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+#[non_exhaustive]
+pub enum OutputKind {
+    Unspecified = 0,
+    Logits = 1,
+    Probabilities = 2,
+}
+impl OutputKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "OUTPUT_KIND_UNSPECIFIED",
+            Self::Logits => "OUTPUT_KIND_LOGITS",
+            Self::Probabilities => "OUTPUT_KIND_PROBABILITIES",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "OUTPUT_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "OUTPUT_KIND_LOGITS" => Some(Self::Logits),
+            "OUTPUT_KIND_PROBABILITIES" => Some(Self::Probabilities),
             _ => None,
         }
     }
