@@ -7,11 +7,10 @@
 use std::hint::black_box;
 
 use certimix::certificate::{Alpha, CertificateError, FailureProbability, MixingWeights, RadiusMethod, Temperature};
-use certimix::domain::{BoundKind, ComputeEnvironment, InputSpec, ModelGuarantee, Norm, PerRole};
+use certimix::domain::{BoundKind, ComputeEnvironment, InputSpec, ModelGuarantee, Norm, PerRole, RobustOutput};
 use certimix::evaluation::recompute::{RadiusGrid, Recomputation, Setting};
 use certimix::evaluation::{
-    DataSetIdentity, EvaluatedModel, EvaluationHeader, EvaluationRecord, EvaluationSettings, RobustOutput,
-    SamplingConditions,
+    DataSetIdentity, EvaluatedModel, EvaluationHeader, EvaluationRecord, EvaluationSettings, SamplingConditions,
 };
 use certimix::onnx::OutputKind;
 use certimix::settings::MixtureSettings;
@@ -62,7 +61,7 @@ fn header(is_smoothed: bool) -> Result<EvaluationHeader, CertificateError> {
             selection_votes: 16,
             estimation_votes: 240,
             total_variation: 1e-13,
-            noise_secret: [0; 32],
+            noise_secret: Some([0; 32]),
         }),
         settings: EvaluationSettings {
             mixture: MixtureSettings {
@@ -102,6 +101,7 @@ fn records(is_smoothed: bool) -> Vec<EvaluationRecord> {
         .collect();
     rows.into_iter()
         .map(|(index, standard, robust)| EvaluationRecord {
+            noise_key: None,
             id: index.to_string(),
             index,
             label: Some((index % 10) as u32),

@@ -35,6 +35,7 @@ fn certified_prediction() -> Prediction {
         robust_log_probs: log_probs,
         standard_class: 0,
         robust_class: 0,
+        model_outputs: None,
     }
 }
 

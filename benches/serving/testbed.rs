@@ -2,6 +2,8 @@
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -84,10 +86,25 @@ impl Testbed {
     /// Starts the server with default settings and `settings`.
     pub fn start_server(&self, models: ModelSet, settings: &[(&str, &str)]) -> anyhow::Result<ConfiguredServer> {
         let folder = TempDir::new()?;
+        let settings_file = self.write_settings(folder.path(), models, settings)?;
+        Ok(ConfiguredServer {
+            process: ServerProcess::start(&self.binary, &[OsStr::new("serve"), settings_file.as_os_str()])?,
+            settings_file,
+            _folder: folder,
+        })
+    }
+
+    /// Writes a settings file with `settings` into `folder`, and returns its path.
+    pub fn write_settings(
+        &self,
+        folder: &Path,
+        models: ModelSet,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<PathBuf> {
         let (standard, robust) = self.model_files(models);
         let manifest = robust.with_extension("toml");
         let robust_manifest = if models == ModelSet::Unproven {
-            let path = folder.path().join("unproven.toml");
+            let path = folder.join("unproven.toml");
             std::fs::write(&path, without_guarantee(&std::fs::read_to_string(manifest)?, &robust)?)?;
             path
         } else {
@@ -106,13 +123,19 @@ impl Testbed {
         for (key, value) in settings {
             writeln!(text, "{key} = {value}")?;
         }
-        let settings_file = folder.path().join("settings.toml");
+        let settings_file = folder.join("settings.toml");
         std::fs::write(&settings_file, text)?;
-        Ok(ConfiguredServer {
-            process: ServerProcess::start(&self.binary, &[OsStr::new("serve"), settings_file.as_os_str()])?,
-            settings_file,
-            _folder: folder,
-        })
+        Ok(settings_file)
+    }
+
+    /// Writes a data set of `inputs` images in the binary format of CIFAR-10, all of the class 0.
+    pub fn write_data_set(&self, file: &Path, inputs: u64) -> anyhow::Result<()> {
+        let mut writer = BufWriter::new(File::create(file)?);
+        for (_, image) in (0..inputs).zip(self.images.iter().cycle()) {
+            writer.write_all(&[0])?;
+            writer.write_all(image)?;
+        }
+        Ok(writer.flush()?)
     }
 
     /// Opens a pair of bare sessions for each processor.

@@ -21,6 +21,8 @@ pub struct CertificationParams {
     pub bound: BoundKind,
     /// The scheduling priority of the rows.
     pub priority: Priority,
+    /// Return the outputs of both models too. The votes then go on to the budget, whatever they prove.
+    pub model_outputs: bool,
 }
 
 impl CertificationParams {
@@ -32,6 +34,7 @@ impl CertificationParams {
             failure_probability: settings.failure_probability,
             bound: settings.bound,
             priority: Priority::Interactive,
+            model_outputs: false,
         }
     }
 
@@ -44,6 +47,7 @@ impl CertificationParams {
             failure_probability: settings.failure_probability,
             bound: settings.bound,
             priority: Priority::Bulk,
+            model_outputs: false,
         }
     }
 

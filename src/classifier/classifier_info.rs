@@ -22,6 +22,13 @@ pub struct ClassifierInfo {
     pub norm: Option<Norm>,
     /// The theorem behind the certificates; `None` if no input can be certified.
     pub method: Option<CertificateMethod>,
+    /// The formula that the settings select for a smoothed model, also where it certifies no input;
+    /// `None` for another model.
+    pub smoothing_method: Option<CertificateMethod>,
+    /// The caveat of every certificate; empty if there is none.
+    pub caveat: String,
+    /// The total-variation distance of the noise of one input; 0 without votes.
+    pub total_variation: f64,
     /// The reason why no input can be certified; `None` if an input can be certified.
     pub unavailable_reason: Option<String>,
     /// The distance between neighbouring values on the grid of a smoothed model; 0 without a grid.
@@ -34,31 +41,40 @@ impl ClassifierInfo {
     /// Describes `engine` under these settings.
     pub(super) fn new(engine: &Engine, mixture: &MixtureSettings, certificate: &CertificateSettings) -> Self {
         let guarantee = &engine.robust.guarantee;
-        let unavailable_reason = unavailable_reason(guarantee, mixture.weights.alpha()).or_else(|| {
-            engine
-                .certificate_restriction(certificate.allow_inexact_runtime)
-                .and_then(CertificateRestriction::withdrawal_reason)
-        });
+        let restriction = engine.certificate_restriction(certificate.allow_inexact_runtime);
+        let (caveat, withdrawal_reason) = match restriction {
+            None => (String::new(), None),
+            Some(CertificateRestriction::Caveat(caveat)) => (caveat, None),
+            Some(CertificateRestriction::Withdrawn(reason)) => (String::new(), Some(reason)),
+        };
+        let unavailable_reason = unavailable_reason(guarantee, mixture.weights.alpha()).or(withdrawal_reason);
+        let smoothing_method =
+            matches!(guarantee, ModelGuarantee::GaussianSmoothing { .. }).then_some(match certificate.radius {
+                RadiusMethod::Tight => CertificateMethod::Tight,
+                RadiusMethod::Theorem2 => CertificateMethod::Theorem2,
+            });
         let method = match guarantee {
             ModelGuarantee::None => None,
             ModelGuarantee::LipschitzProbabilities { .. } => Some(CertificateMethod::Theorem1),
             ModelGuarantee::LipschitzLogits { .. } => Some(CertificateMethod::LogitLipschitz),
-            ModelGuarantee::GaussianSmoothing { .. } => Some(match certificate.radius {
-                RadiusMethod::Tight => CertificateMethod::Tight,
-                RadiusMethod::Theorem2 => CertificateMethod::Theorem2,
-            }),
+            ModelGuarantee::GaussianSmoothing { .. } => smoothing_method,
         };
-        let (grid_step, largest_possible_radius) = match &engine.robust_inference {
-            RobustInference::OneRow => (0.0, 0.0),
-            RobustInference::Votes(smoother) => {
-                (smoother.grid_step(), unanimous_radius(smoother, mixture, certificate))
-            }
+        let (grid_step, total_variation, largest_possible_radius) = match &engine.robust_inference {
+            RobustInference::OneRow => (0.0, 0.0, 0.0),
+            RobustInference::Votes(smoother) => (
+                smoother.grid_step(),
+                smoother.total_variation,
+                unanimous_radius(smoother, mixture, certificate),
+            ),
         };
         Self {
             standard: engine.standard.summary.clone(),
             robust: engine.robust.summary.clone(),
             norm: guarantee.norm(),
             method: method.filter(|_| unavailable_reason.is_none()),
+            smoothing_method,
+            caveat,
+            total_variation,
             unavailable_reason,
             grid_step,
             largest_possible_radius,

@@ -178,7 +178,9 @@ impl MixedClassifier {
         let scheduler = &context.engine.scheduler;
         let reservation = scheduler.admit(&share, params.priority, deadline, &demand)?;
         match &context.engine.robust_inference {
-            RobustInference::OneRow => predict_from_rows(context, inputs.into(), &reservation).await,
+            RobustInference::OneRow => {
+                predict_from_rows(context, inputs.into(), &reservation, params.model_outputs).await
+            }
             RobustInference::Votes(smoother) => {
                 let predictor = VotePredictor {
                     context,
@@ -212,7 +214,9 @@ impl MixedClassifier {
         let scheduler = &context.engine.scheduler;
         let reservation = scheduler.admit(&share, params.priority, deadline, &demand)?;
         match &context.engine.robust_inference {
-            RobustInference::OneRow => predict_from_rows(context, [input].into(), &reservation).await,
+            RobustInference::OneRow => {
+                predict_from_rows(context, [input].into(), &reservation, params.model_outputs).await
+            }
             RobustInference::Votes(smoother) => {
                 let predictor = VotePredictor {
                     context,

@@ -9,15 +9,16 @@ use super::input_rows::InputRows;
 use super::prediction::lipschitz;
 use super::request_predictions::RequestPredictions;
 use crate::certificate::Temperature;
-use crate::domain::{Input, PerRole, RequestStage, RequestTimings};
+use crate::domain::{Input, ModelOutputs, PerRole, RequestStage, RequestTimings, RobustOutput};
 use crate::scheduler::Reservation;
 
 /// Predicts `inputs` from one row of each model for each input. All rows are one job, so both
-/// models run at the same time.
+/// models run at the same time. With `model_outputs`, each prediction holds its two rows.
 pub(super) async fn predict_from_rows(
     context: &InferenceContext,
     inputs: Arc<[Input]>,
     reservation: &Reservation,
+    model_outputs: bool,
 ) -> Result<RequestPredictions, ClassifierError> {
     let engine = &context.engine;
     let rows = PerRole {
@@ -32,16 +33,21 @@ pub(super) async fn predict_from_rows(
         .chunks_exact(classes)
         .zip(outputs.rows.robust.chunks_exact(classes));
     let predictions = row_pairs
-        .map(|(standard, robust)| {
-            let standard = lipschitz::log_probs(engine.standard.output_kind, standard, Temperature::ONE);
+        .map(|(standard_row, robust_row)| {
+            let standard = lipschitz::log_probs(engine.standard.output_kind, standard_row, Temperature::ONE);
             let robust = lipschitz::certify(
                 &engine.robust.guarantee,
                 engine.robust.output_kind,
-                robust,
+                robust_row,
                 &engine.spec,
                 &context.mixture,
             )?;
-            Ok(context.mix(standard, robust))
+            let mut prediction = context.mix(standard, robust);
+            prediction.model_outputs = model_outputs.then(|| ModelOutputs {
+                standard: standard_row.to_vec(),
+                robust: RobustOutput::Row(robust_row.to_vec()),
+            });
+            Ok(prediction)
         })
         .collect::<Result<Vec<_>, ClassifierError>>()?;
     let mixing = Some(RequestStage::between(mixing_start, Instant::now()));

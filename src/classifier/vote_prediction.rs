@@ -23,7 +23,7 @@ use super::smoothing::target_radius::TargetRadius;
 use super::smoothing::vote_loop::VoteLoop;
 use super::smoothing::vote_trace::VoteTrace;
 use crate::certificate::{SmoothingPlan, Temperature, VoteRule, radius_to_prove};
-use crate::domain::{Input, PerRole, Prediction, RequestStage, RequestTimings};
+use crate::domain::{Input, ModelOutputs, PerRole, Prediction, RequestStage, RequestTimings, RobustOutput};
 use crate::scheduler::Reservation;
 
 /// Predicts the inputs of one request by votes.
@@ -91,16 +91,17 @@ impl VotePredictor<'_> {
             .submit(Box::new(InputRows([input].into())), PerRole { standard: 1, robust: 0 });
         let standard = async {
             let outputs = outputs_by(self.reservation.deadline(), standard_row).await?;
-            let log_probs = lipschitz::log_probs(engine.standard.output_kind, &outputs.rows.standard, Temperature::ONE);
+            let row = outputs.rows.standard;
+            let log_probs = lipschitz::log_probs(engine.standard.output_kind, &row, Temperature::ONE);
             let log_probs = standard_log_probs.get_or_init(|| log_probs).clone();
-            Ok::<_, ClassifierError>((log_probs, outputs.windows.standard))
+            Ok::<_, ClassifierError>((row, log_probs, outputs.windows.standard))
         };
         let mut mix_and_report = |robust: RobustPrediction| {
             if let Some(log_probs) = standard_log_probs.get() {
                 on_better(context.mix(log_probs.clone(), robust));
             }
         };
-        let ((standard, standard_window), (robust, drawn)) =
+        let ((standard_row, standard, standard_window), (robust, drawn)) =
             tokio::try_join!(standard, vote_loop.run(&snapped, &key, &mut mix_and_report))?;
         let mixing_start = Instant::now();
         let votes = drawn.counts.drawn();
@@ -108,6 +109,10 @@ impl VotePredictor<'_> {
         engine.vote_forecast.record(self.params.priority, votes, max_votes);
         let mut prediction = context.mix(standard, robust);
         choose_class(&mut prediction, context.mixture.weights, &drawn.counts)?;
+        prediction.model_outputs = drawn.sequence.map(|votes| ModelOutputs {
+            standard: standard_row,
+            robust: RobustOutput::Votes(votes),
+        });
         let mixing = Some(RequestStage::between(mixing_start, Instant::now()));
         if let (Some(recorder), Some(trace)) = (&context.recorder, trace) {
             recorder.record_votes(trace, rule, self.params.target_radius, &prediction);
@@ -177,6 +182,7 @@ impl VotePredictor<'_> {
             drain_deadline: &engine.drain_deadline,
             standard_log_probs,
             trace,
+            sequence: params.model_outputs.then(Vec::new),
         }
     }
 }

@@ -153,6 +153,12 @@ impl Input {
         Self::new(bytes.into(), ValueEncoding::Float32)
     }
 
+    /// The values as they are encoded, row-major.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
     /// The encoding of its values.
     #[must_use]
     pub fn encoding(&self) -> ValueEncoding {

@@ -18,6 +18,9 @@ const RESPONSE_OVERHEAD: usize = 16 << 10;
 /// encoder measures it.
 const PREDICTION_FIELDS: usize = 384;
 
+/// The tags and lengths of the outputs of both models.
+const MODEL_OUTPUTS_FIELDS: usize = 40;
+
 /// The longest reason in a response. A longer one is cut.
 pub const MAX_REASON_BYTES: usize = 512;
 
@@ -81,6 +84,22 @@ impl AnswerSize {
         let label = labels.iter().map(String::len).max().unwrap_or(0);
         let caveat = if with_caveat { MAX_CAVEAT_BYTES } else { 0 };
         Self(floats.saturating_add(label + caveat + PREDICTION_FIELDS + MAX_REASON_BYTES))
+    }
+
+    /// The same prediction with the outputs of both models: a row of each for `classes` classes, or a
+    /// row and `votes` votes.
+    #[must_use]
+    pub fn with_model_outputs(self, classes: usize, votes: usize) -> Self {
+        let rows = classes.saturating_mul(2 * FLOAT_BYTES);
+        // A vote is the varint of a number up to `classes`.
+        let vote = (usize::BITS - classes.leading_zeros()).div_ceil(7) as usize;
+        let votes = votes.saturating_mul(vote.max(1));
+        Self(
+            self.0
+                .saturating_add(rows)
+                .saturating_add(votes)
+                .saturating_add(MODEL_OUTPUTS_FIELDS),
+        )
     }
 
     /// Tensors of the Open Inference Protocol with this many bytes for each input.

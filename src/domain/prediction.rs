@@ -1,7 +1,7 @@
 //! The prediction for one input.
 
 use crate::certificate::WeightRule;
-use crate::domain::Certificate;
+use crate::domain::{Certificate, ModelOutputs};
 
 /// The origin of the class of a prediction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,4 +38,6 @@ pub struct Prediction {
     pub standard_class: usize,
     /// The class that `h` alone would return.
     pub robust_class: usize,
+    /// The outputs of both models, if the request wants them.
+    pub model_outputs: Option<ModelOutputs>,
 }

@@ -1,9 +1,10 @@
 //! Numbers that follow from one record without any setting. They are for readers of the file: no
 //! certificate is computed from them.
 
-use super::record::{EvaluationHeader, EvaluationRecord, RobustOutput};
+use super::record::{EvaluationHeader, EvaluationRecord};
 use crate::certificate::{Tally, Temperature, argmax, log_probabilities, log_softmax, probability_margin};
 use crate::classifier::VoteCounts;
+use crate::domain::RobustOutput;
 use crate::onnx::OutputKind;
 
 /// The class and the margin of both models.

@@ -1,9 +1,9 @@
 //! Evaluations for tests: a header, and records that a seeded generator draws.
 
-use super::record::{EvaluationHeader, EvaluationRecord, EvaluationSettings, RobustOutput, SamplingConditions};
+use super::record::{EvaluationHeader, EvaluationRecord, EvaluationSettings, SamplingConditions};
 use super::test_records;
 use crate::certificate::{Alpha, FailureProbability, MixingWeights, Temperature};
-use crate::domain::{ComputeEnvironment, InputSpec, ModelGuarantee, Norm};
+use crate::domain::{ComputeEnvironment, InputSpec, ModelGuarantee, Norm, RobustOutput};
 use crate::settings::MixtureSettings;
 
 /// The number of classes.
@@ -76,6 +76,7 @@ pub(in crate::evaluation) fn records(is_smoothed: bool, count: u64, seed: u64) -
                 } else {
                     RobustOutput::Row(robust)
                 },
+                noise_key: None,
                 snapping_loss: 0.0,
                 seconds: 0.01,
             }

@@ -148,7 +148,7 @@ struct SamplingFormat {
     selection_votes: u64,
     estimation_votes: u64,
     total_variation: f64,
-    noise_secret: String,
+    noise_secret: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -220,7 +220,7 @@ impl From<&EvaluationHeader> for HeaderFormat {
                 selection_votes: sampling.selection_votes,
                 estimation_votes: sampling.estimation_votes,
                 total_variation: sampling.total_variation,
-                noise_secret: hex(&sampling.noise_secret),
+                noise_secret: sampling.noise_secret.as_ref().map(|secret| hex(secret)),
             }),
             settings: SettingsFormat {
                 alpha: weights.alpha().get(),
@@ -320,8 +320,10 @@ fn sampling(format: &SamplingFormat) -> Result<SamplingConditions, String> {
         selection_votes: format.selection_votes,
         estimation_votes: format.estimation_votes,
         total_variation: format.total_variation,
-        noise_secret: bytes_of_hex(&format.noise_secret)
-            .ok_or("sampling.noise_secret must be 64 hexadecimal digits")?,
+        noise_secret: match &format.noise_secret {
+            None => None,
+            Some(digits) => Some(bytes_of_hex(digits).ok_or("sampling.noise_secret must be 64 hexadecimal digits")?),
+        },
     })
 }
 

@@ -28,8 +28,7 @@ pub use dataset::{
 };
 pub use error::EvaluationError;
 pub use record::{
-    DataSetIdentity, EvaluatedModel, EvaluationHeader, EvaluationRecord, EvaluationSettings, RobustOutput,
-    SamplingConditions,
+    DataSetIdentity, EvaluatedModel, EvaluationHeader, EvaluationRecord, EvaluationSettings, SamplingConditions,
 };
 pub use record_file::{EvaluationRecords, RecordFileReader, RecordFileWriter, RunSummary, SkippedInput};
-pub use run::{Pipeline, RunFolder, RunProgress};
+pub use run::{InputOutputs, OutputSource, Pipeline, RunFolder, RunProgress};

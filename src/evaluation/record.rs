@@ -1,7 +1,7 @@
 //! The record of one evaluated input, and the header that all records of a file share.
 
 use crate::certificate::{FailureProbability, RadiusMethod};
-use crate::domain::{BoundKind, ComputeEnvironment, InputSpec, JustifiedBasis, ModelGuarantee, PerRole};
+use crate::domain::{BoundKind, ComputeEnvironment, InputSpec, JustifiedBasis, ModelGuarantee, PerRole, RobustOutput};
 use crate::onnx::OutputKind;
 use crate::settings::{MixtureSettings, Settings};
 
@@ -11,7 +11,7 @@ pub struct EvaluationRecord {
     /// Names the input in its data set, such as `test.npz#17` or `cat/0001.png`; unique in a file.
     pub id: String,
     /// The position of the input in its data set, from 0. It is also the request number of the noise
-    /// key, so each input has its own noise.
+    /// key under a secret, so each input has its own noise.
     pub index: u64,
     /// The class of the input, below the number of classes; `None` if the data set does not state it.
     pub label: Option<u32>,
@@ -20,22 +20,14 @@ pub struct EvaluationRecord {
     pub standard: Vec<f32>,
     /// The output of the robust model.
     pub robust: RobustOutput,
+    /// The key of the noise of its votes, if [`SamplingConditions::noise_secret`] does not derive it.
+    pub noise_key: Option<[u8; 32]>,
     /// The deduction from the radius of a smoothed model because inputs move to its grid, in the units
     /// of the float input; 0 for a row.
     pub snapping_loss: f64,
-    /// The time that the models spent on this input, in seconds of one processor.
+    /// The time that the models spent on this input, in seconds of one processor; of a service, its
+    /// share of the time of a request.
     pub seconds: f64,
-}
-
-/// The output of the robust model for one input.
-#[derive(Debug, Clone, PartialEq)]
-pub enum RobustOutput {
-    /// The row as the model returns it, one value per class.
-    Row(Vec<f32>),
-    /// A smoothed model: the class of each vote in the order of its counter; `None` for a vote for no
-    /// class (a row with a NaN). The first [`SamplingConditions::selection_votes`] choose the sides
-    /// and are then dropped.
-    Votes(Vec<Option<u32>>),
 }
 
 /// What all records of a file have in common.
@@ -99,8 +91,17 @@ pub struct SamplingConditions {
     /// the whole input.
     pub total_variation: f64,
     /// The secret of the noise keys, drawn for this file alone. The key of an input is that of the
-    /// request number [`EvaluationRecord::index`], so that the votes can be drawn again.
-    pub noise_secret: [u8; 32],
+    /// request number [`EvaluationRecord::index`], so that the votes can be drawn again. `None` if
+    /// services drew the votes: each record then has the key.
+    pub noise_secret: Option<[u8; 32]>,
+}
+
+impl SamplingConditions {
+    /// The votes of one input.
+    #[must_use]
+    pub fn votes(&self) -> u64 {
+        self.selection_votes.saturating_add(self.estimation_votes)
+    }
 }
 
 /// The settings that were in force when the records were made. The records do not depend on them.

@@ -1,11 +1,12 @@
 //! Headers and records for tests.
 
 use super::record::{
-    DataSetIdentity, EvaluatedModel, EvaluationHeader, EvaluationRecord, EvaluationSettings, RobustOutput,
-    SamplingConditions,
+    DataSetIdentity, EvaluatedModel, EvaluationHeader, EvaluationRecord, EvaluationSettings, SamplingConditions,
 };
 use crate::certificate::{Alpha, FailureProbability, MixingWeights, RadiusMethod, Temperature};
-use crate::domain::{BoundKind, ComputeEnvironment, InputSpec, JustifiedBasis, ModelGuarantee, Norm, PerRole};
+use crate::domain::{
+    BoundKind, ComputeEnvironment, InputSpec, JustifiedBasis, ModelGuarantee, Norm, PerRole, RobustOutput,
+};
 use crate::onnx::OutputKind;
 use crate::settings::MixtureSettings;
 
@@ -53,7 +54,7 @@ pub(super) fn header(is_smoothed: bool) -> EvaluationHeader {
             selection_votes: 2,
             estimation_votes: 5,
             total_variation: 1e-15,
-            noise_secret: [7; 32],
+            noise_secret: Some([7; 32]),
         }),
         settings: EvaluationSettings {
             mixture: MixtureSettings {
@@ -91,6 +92,7 @@ pub(super) fn record(index: u64, is_smoothed: bool) -> EvaluationRecord {
         } else {
             RobustOutput::Row(vec![f32::MIN_POSITIVE, -0.0, 1e9])
         },
+        noise_key: None,
         snapping_loss: if is_smoothed { 0.01 } else { 0.0 },
         seconds: 0.001,
     }

@@ -4,6 +4,7 @@
 mod abuse;
 mod certify_throughput;
 mod config_reload;
+mod evaluate;
 mod fair_share;
 mod format;
 mod load_levels;

@@ -1,8 +1,8 @@
 //! The list of cases.
 
 use super::{
-    abuse, certify_throughput, config_reload, fair_share, load_levels, memory, overload, predict_beside_certify,
-    saturation, single_caller, tiny_models, transports,
+    abuse, certify_throughput, config_reload, evaluate, fair_share, load_levels, memory, overload,
+    predict_beside_certify, saturation, single_caller, tiny_models, transports,
 };
 use crate::context::BenchContext;
 use crate::provenance::Provenance;
@@ -24,4 +24,5 @@ pub const CASES: &[(&str, RunCase)] = &[
     ("j", config_reload::run),
     ("k", fair_share::run),
     ("l", abuse::run),
+    ("m", evaluate::run),
 ];

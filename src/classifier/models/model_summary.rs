@@ -1,7 +1,7 @@
 //! The description of one of the two models.
 
-use crate::domain::JustifiedBasis;
-use crate::onnx::Model;
+use crate::domain::{JustifiedBasis, ModelGuarantee};
+use crate::onnx::{Model, OutputKind};
 
 /// The description of one of the two models, for operators and for GetModelInfo.
 #[derive(Debug, Clone)]
@@ -14,8 +14,10 @@ pub struct ModelSummary {
     pub provider: &'static str,
     /// The reason why the provider is not the first choice of "auto"; empty otherwise.
     pub provider_note: String,
-    /// The kind of the guarantee.
-    pub guarantee: &'static str,
+    /// The meaning of its rows.
+    pub output_kind: OutputKind,
+    /// The guarantee, with its numbers.
+    pub guarantee: ModelGuarantee,
     /// The source of the proof.
     pub guarantee_source: String,
     /// Whether the guarantee is proven or claimed, and why; `None` without a guarantee.
@@ -43,7 +45,8 @@ impl ModelSummary {
             sha256: manifest.sha256.clone(),
             provider: model.provider.name,
             provider_note: model.provider.note.clone(),
-            guarantee: manifest.guarantee.name(),
+            output_kind: manifest.output_kind,
+            guarantee: manifest.guarantee.clone(),
             guarantee_source: manifest.guarantee_source.clone(),
             guarantee_basis,
             sessions,

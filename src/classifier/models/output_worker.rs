@@ -12,8 +12,8 @@ use crate::classifier::smoothing::NoiseKeyGenerator;
 use crate::classifier::smoothing::smoother::Smoother;
 use crate::classifier::smoothing::snapping::SnappedInput;
 use crate::classifier::smoothing::vote_counts::vote;
-use crate::domain::{ComputeEnvironment, Input, InputSpec, ModelGuarantee, PerRole, Role, Violations};
-use crate::onnx::{Backend as _, Cancellation, OnnxSession, OutputKind, cpu_description};
+use crate::domain::{ComputeEnvironment, Input, InputSpec, PerRole, Role, Violations};
+use crate::onnx::{Backend as _, Cancellation, OnnxSession, cpu_description};
 use crate::scheduler::RowSource as _;
 use crate::settings::Settings;
 
@@ -22,14 +22,10 @@ use crate::settings::Settings;
 pub struct OutputConditions {
     /// The description of both models.
     pub models: PerRole<ModelSummary>,
-    /// The meaning of their rows.
-    pub output_kinds: PerRole<OutputKind>,
     /// The name of each class.
     pub labels: Vec<String>,
     /// The input of both models.
     pub spec: InputSpec,
-    /// The guarantee of the robust model.
-    pub guarantee: ModelGuarantee,
     /// The caveat from the self-test; empty if both models passed it.
     pub caveat: String,
     /// The total-variation distance of the noise of one input; `None` without votes.
@@ -88,16 +84,11 @@ impl OutputWorker {
             RobustInference::OneRow => None,
             RobustInference::Votes(smoother) => Some(Arc::from(smoother)),
         };
-        let (standard, robust) = (&loaded.models.standard.manifest, &loaded.models.robust.manifest);
+        let robust = &loaded.models.robust.manifest;
         let conditions = OutputConditions {
             models: loaded.summaries,
-            output_kinds: PerRole {
-                standard: standard.output_kind,
-                robust: robust.output_kind,
-            },
             labels: robust.labels.clone(),
             spec: robust.input.clone(),
-            guarantee: robust.guarantee.clone(),
             caveat: self_test_caveat(&loaded.opened),
             total_variation: smoother.as_ref().map(|smoother| smoother.total_variation),
             environment: ComputeEnvironment {

@@ -37,5 +37,6 @@ pub(in crate::classifier) fn mix(
         standard_log_probs,
         robust_log_probs: log_probs,
         class_source: certified_class.map_or(ClassSource::Mixture, |_| ClassSource::Certificate),
+        model_outputs: None,
     }
 }

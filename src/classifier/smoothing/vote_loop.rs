@@ -45,6 +45,9 @@ pub(in crate::classifier) struct VoteLoop<'a> {
     pub(in crate::classifier) standard_log_probs: &'a OnceLock<Vec<f64>>,
     /// Records the evaluated tallies; `None` without shadow candidates.
     pub(in crate::classifier) trace: Option<&'a mut VoteTrace>,
+    /// Collects the class of each vote; `None` if the caller needs no votes. The loop draws the whole
+    /// budget for a caller who does.
+    pub(in crate::classifier) sequence: Option<Vec<Option<u32>>>,
 }
 
 /// The votes that a loop drew.
@@ -54,6 +57,8 @@ pub(in crate::classifier) struct DrawnVotes {
     pub(in crate::classifier) counts: VoteCounts,
     /// When the rows of the votes waited and ran.
     pub(in crate::classifier) window: Option<ExecutionWindow>,
+    /// The class of each counted vote, if the loop collects them.
+    pub(in crate::classifier) sequence: Option<Vec<Option<u32>>>,
 }
 
 /// The counted votes of a running loop, and the best prediction from them.
@@ -112,15 +117,21 @@ impl VoteLoop<'_> {
             };
             window = merge_windows(window, &outputs);
             for logits in outputs.rows.robust.chunks_exact(self.rule.classes) {
-                progress.counts.add(vote(logits));
+                let class = vote(logits);
+                progress.counts.add(class);
+                if let Some(sequence) = &mut self.sequence {
+                    sequence.push(class.and_then(|class| u32::try_from(class).ok()));
+                }
             }
-            if let Some(stop_reason) = self.evaluate(&mut progress, on_better)? {
+            let stop_reason = self.evaluate(&mut progress, on_better)?;
+            if let Some(stop_reason) = stop_reason.filter(|_| self.sequence.is_none()) {
                 break stop_reason;
             }
         };
         let drawn = DrawnVotes {
             counts: progress.counts.clone(),
             window,
+            sequence: self.sequence.take(),
         };
         if let Some(trace) = &mut self.trace {
             trace.finish(&progress.counts);
@@ -201,8 +212,8 @@ impl VoteLoop<'_> {
     fn vote_limit(&self) -> u64 {
         let limit = self.context.selection_votes.saturating_add(self.rule.vote_budget);
         match self.context.unavailable_reason {
-            Some(_) => limit.min(MAX_CLASS_VOTES),
-            None => limit,
+            Some(_) if self.sequence.is_none() => limit.min(MAX_CLASS_VOTES),
+            _ => limit,
         }
     }
 

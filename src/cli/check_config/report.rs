@@ -94,7 +94,9 @@ impl Report {
                 };
                 output::note(format_args!(
                     "{file} is valid: {standard} with {} ({}), on {}{note}",
-                    robust.name, robust.guarantee, robust.provider
+                    robust.name,
+                    robust.guarantee.name(),
+                    robust.provider
                 ));
             }
             None => output::note(format_args!(
@@ -175,7 +177,7 @@ fn models_json(info: &ClassifierInfo) -> Value {
         json!({
             "name": summary.name,
             "sha256": summary.sha256,
-            "guarantee": summary.guarantee,
+            "guarantee": summary.guarantee.name(),
             "provider": summary.provider,
             "max_batch_size": summary.max_batch_size,
         })

@@ -12,6 +12,7 @@
 mod alpha;
 mod certify;
 mod connection;
+mod evaluation;
 mod inference_args;
 mod info;
 mod input;
@@ -24,6 +25,7 @@ mod shadow;
 pub use alpha::{AlphaArgs, run as run_alpha};
 pub use certify::{CertifyArgs, run as run_certify};
 pub use connection::{ConnectionArgs, CredentialArgs};
+pub use evaluation::Services;
 pub use inference_args::InferenceArgs;
 pub use info::{InfoArgs, run as run_info};
 #[cfg(any(test, feature = "fuzzing"))]

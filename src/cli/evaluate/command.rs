@@ -4,14 +4,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-use super::run_header::run_header;
+use super::run_header::{run_header, start_of_run};
+use super::service_args::ServiceArgs;
 use super::summary::{Summary, summarise};
 use super::tsv::TsvWriter;
-use crate::classifier::{LoadError, OutputConditions, OutputWorker};
+use crate::classifier::{LoadError, OutputWorker};
+use crate::cli::client::Services;
 use crate::cli::output::{self, EXIT_CODES, SilentExit};
 use crate::cli::progress_bar::DelayedProgressBar;
-use crate::evaluation::{DataSet, DataSetOptions, EvaluationHeader, Pipeline, RecordFileReader, RunFolder};
-use crate::settings::{self, Settings, environment_variables};
+use crate::domain::InputSpec;
+use crate::evaluation::{
+    DataSet, DataSetIdentity, DataSetOptions, EvaluationHeader, OutputSource, Pipeline, RecordFileReader, RunFolder,
+};
+use crate::settings::{self, environment_variables};
 
 const HELP: &str = "\
 Examples:
@@ -19,9 +24,11 @@ Examples:
   certimix evaluate test_batch.bin --config config/cifar10.toml --limit 1000
   certimix evaluate photos/ --config pair.toml --resize --out photos.parquet
   certimix evaluate states.csv --config pair.toml --tsv states.tsv
+  certimix evaluate test.npz --endpoint 10.0.0.7:50051 --endpoint 10.0.0.8:50051
 
 Runs both models of the settings in this process, without a server: the standard model once on each input, and the \
-robust model once, or its votes if it is smoothed. Writes one line an input to a Parquet file, with the outputs before \
+robust model once, or its votes if it is smoothed. With --endpoint, running services do that, as bulk work beside their \
+traffic. All must serve the same models; what one does not answer, another one does. Writes one line an input to a Parquet file, with the outputs before \
 they are mixed. Everything else follows from that file, for any alpha, temperature, fallback_alpha, method and failure \
 probability.
 
@@ -45,9 +52,19 @@ pub struct EvaluateArgs {
     #[arg(value_name = "DATA")]
     pub data: PathBuf,
 
-    /// The settings file, which names both models
-    #[arg(long, value_name = "FILE", env = "CERTIMIX_CONFIG", hide_env_values = true)]
-    pub config: PathBuf,
+    /// The settings file, which names both models. Services have their own
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "CERTIMIX_CONFIG",
+        hide_env_values = true,
+        required_unless_present = "endpoints"
+    )]
+    pub config: Option<PathBuf>,
+
+    /// Services instead of the settings file
+    #[command(flatten)]
+    pub services: ServiceArgs,
 
     /// The record file to write
     #[arg(long, value_name = "FILE", default_value = "results.parquet")]
@@ -111,19 +128,61 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
             args.out.display()
         );
     }
-    let mut settings = settings::load(&args.config, environment_variables())?;
     if args.restart {
         RunFolder::delete(&args.out)?;
     }
-    let mut folder = RunFolder::open(&args.out)?;
+    let folder = RunFolder::open(&args.out)?;
+    match &args.config {
+        Some(config) if args.services.endpoints.is_empty() => evaluate_here(args, config, folder),
+        _ => evaluate_on_services(args, folder),
+    }
+}
+
+/// Runs the models of the settings file at `config` in this process.
+fn evaluate_here(args: &EvaluateArgs, config: &Path, folder: RunFolder) -> anyhow::Result<()> {
+    let mut settings = settings::load(config, environment_variables())?;
     if let Some(started) = folder.header()? {
         // The last bits of an output may depend on the batch. So all parts have the same batches.
         settings.runtime.standard_batch_size = Some(started.environment.standard_batch_size);
         settings.runtime.robust_batch_size = Some(started.environment.robust_batch_size);
     }
     let (conditions, workers) = OutputWorker::load(&settings).map_err(LoadError::Invalid)?;
-    let data = open_data(args, &conditions)?;
-    let header = header_of(args, &settings, conditions, &data)?;
+    let data = open_data(args, &conditions.spec, &conditions.labels)?;
+    let mut noise_secret = [0; 32];
+    getrandom::fill(&mut noise_secret).context("cannot read random bytes from the operating system for the noise")?;
+    let votes = args.votes.unwrap_or(settings.certificate.predict_votes);
+    let header = run_header(
+        &settings,
+        conditions,
+        data_set_identity(args, &data)?,
+        votes,
+        noise_secret,
+    );
+    evaluate(args, folder, &data, header, workers)
+}
+
+/// Asks running services for the outputs of their models.
+fn evaluate_on_services(args: &EvaluateArgs, folder: RunFolder) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    let connections = args.services.connections();
+    let services = runtime.block_on(Services::open(&connections, args.votes, start_of_run()))?;
+    let data = open_data(args, services.spec(), services.labels())?;
+    let header = services.header(data_set_identity(args, &data)?);
+    let sources = services.sources(&header, runtime.handle());
+    evaluate(args, folder, &data, header, sources)
+}
+
+/// Evaluates `data` with `workers`, and prints the summary.
+fn evaluate<S: OutputSource>(
+    args: &EvaluateArgs,
+    mut folder: RunFolder,
+    data: &DataSet,
+    header: EvaluationHeader,
+    workers: Vec<S>,
+) -> anyhow::Result<()> {
     let header = folder.continued_header(header)?;
     let goal = match (data.rows(), args.limit) {
         (Some(rows), Some(limit)) => Some(rows.min(limit)),
@@ -136,7 +195,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
     let mut bar = DelayedProgressBar::new(goal.unwrap_or(0), "inputs");
     bar.start_at(done);
     let pipeline = Pipeline {
-        data: &data,
+        data,
         header: &header,
         workers,
         end: args.limit,
@@ -152,7 +211,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
     print(args, &summary)
 }
 
-fn open_data(args: &EvaluateArgs, conditions: &OutputConditions) -> anyhow::Result<DataSet> {
+fn open_data(args: &EvaluateArgs, spec: &InputSpec, labels: &[String]) -> anyhow::Result<DataSet> {
     let options = DataSetOptions {
         labels: args.labels.clone(),
         array: args.array.clone(),
@@ -160,29 +219,16 @@ fn open_data(args: &EvaluateArgs, conditions: &OutputConditions) -> anyhow::Resu
         sorted_classes: args.sorted_classes,
         resize: args.resize,
     };
-    Ok(DataSet::open(
-        &args.data,
-        options,
-        &conditions.spec,
-        &conditions.labels,
-    )?)
+    Ok(DataSet::open(&args.data, options, spec, labels)?)
 }
 
-fn header_of(
-    args: &EvaluateArgs,
-    settings: &Settings,
-    conditions: OutputConditions,
-    data: &DataSet,
-) -> anyhow::Result<EvaluationHeader> {
+fn data_set_identity(args: &EvaluateArgs, data: &DataSet) -> anyhow::Result<DataSetIdentity> {
     let size = args.data.metadata().map_or(0, |metadata| metadata.len());
     let mut bar = DelayedProgressBar::new(size, "bytes of the data set");
-    let digest = data.digest(|bytes| bar.advance(bytes))?;
-    drop(bar);
-    let mut noise_secret = [0; 32];
-    getrandom::fill(&mut noise_secret).context("cannot read random bytes from the operating system for the noise")?;
-    let votes = args.votes.unwrap_or(settings.certificate.predict_votes);
-    let name = args.data.display().to_string();
-    Ok(run_header(settings, conditions, (name, digest), votes, noise_secret))
+    Ok(DataSetIdentity {
+        name: args.data.display().to_string(),
+        sha256: data.digest(|bytes| bar.advance(bytes))?,
+    })
 }
 
 fn print(args: &EvaluateArgs, summary: &Summary) -> anyhow::Result<()> {

@@ -2,6 +2,7 @@
 
 mod command;
 mod run_header;
+mod service_args;
 mod summary;
 mod tsv;
 

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::tsv::TsvWriter;
 use crate::certificate::argmax;
-use crate::domain::CertificateStatus;
+use crate::domain::{CertificateStatus, RobustOutput};
 use crate::evaluation::recompute::{Recomputation, Setting};
-use crate::evaluation::{EvaluationHeader, EvaluationRecord, RecordFileReader, RobustOutput, RunSummary};
+use crate::evaluation::{EvaluationHeader, EvaluationRecord, RecordFileReader, RunSummary, SamplingConditions};
 
 /// The counts of a record file.
 pub(super) struct Summary {
@@ -113,9 +113,7 @@ impl Summary {
     /// The votes of one input; 0 for a model that is not smoothed.
     fn votes_per_input(&self) -> u64 {
         let sampling = self.header.sampling.as_ref();
-        sampling.map_or(0, |sampling| {
-            sampling.selection_votes.saturating_add(sampling.estimation_votes)
-        })
+        sampling.map_or(0, SamplingConditions::votes)
     }
 
     /// The inputs, or the votes, that this process evaluated in a second.

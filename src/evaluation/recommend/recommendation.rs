@@ -6,8 +6,9 @@ use super::held_aside::{ConstraintVerdict, HeldAside, Verdict, examine};
 use super::objective::{Measures, Objective};
 use super::search::{SearchSpace, search};
 use super::split::is_held_aside;
+use crate::domain::RobustOutput;
 use crate::evaluation::recompute::{RadiusGrid, Recomputation, RecomputeError, Setting, SettingSummary};
-use crate::evaluation::record::{EvaluationHeader, EvaluationRecord, RobustOutput};
+use crate::evaluation::record::{EvaluationHeader, EvaluationRecord};
 
 /// A recommended setting.
 #[derive(Debug, Clone, PartialEq)]

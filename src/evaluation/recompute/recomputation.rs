@@ -12,8 +12,8 @@ use crate::certificate::Sigma;
 use crate::classifier::{
     EvaluatedModels, RecomputedAnswer, RecordedRows, RecordedVotes, VoteConditions, VoteReplay, chunk_votes_for,
 };
-use crate::domain::{ModelGuarantee, PerRole};
-use crate::evaluation::record::{EvaluationHeader, EvaluationRecord, RobustOutput};
+use crate::domain::{ModelGuarantee, PerRole, RobustOutput};
+use crate::evaluation::record::{EvaluationHeader, EvaluationRecord};
 use crate::onnx::OutputKind;
 use crate::settings::processor_count;
 

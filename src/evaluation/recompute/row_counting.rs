@@ -9,8 +9,8 @@ use super::setting::Setting;
 use super::summary::{AnsweredInput, SettingSummary, SummaryCounter};
 use crate::certificate::{Alpha, Temperature};
 use crate::classifier::{EvaluatedModels, RecomputedAnswer, RecordedRows, RowsAtTemperature};
-use crate::domain::{CertificateStatus, ModelGuarantee};
-use crate::evaluation::record::{EvaluationRecord, RobustOutput};
+use crate::domain::{CertificateStatus, ModelGuarantee, RobustOutput};
+use crate::evaluation::record::EvaluationRecord;
 
 /// The settings with one temperature.
 struct TemperatureGroup {

@@ -107,7 +107,7 @@ fn records_that_do_not_fit_are_named() {
     records[1].standard.pop();
     check(&records, "expected 5 outputs of the standard model, found 4");
     records = whole;
-    records[1].robust = crate::evaluation::RobustOutput::Votes(vec![]);
+    records[1].robust = crate::domain::RobustOutput::Votes(vec![]);
     check(&records, "found votes");
 }
 

@@ -8,7 +8,8 @@ use super::radius_grid::RadiusGrid;
 use super::setting::Setting;
 use super::summary::{AnsweredInput, SettingSummary, SummaryCounter};
 use crate::classifier::{EvaluatedModels, RecordedVotes, VoteConditions, VoteReplay};
-use crate::evaluation::record::{EvaluationRecord, RobustOutput};
+use crate::domain::RobustOutput;
+use crate::evaluation::record::EvaluationRecord;
 
 /// The counts of `settings` for `records`, all of which have votes.
 pub(super) fn count_votes(

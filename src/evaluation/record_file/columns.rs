@@ -8,8 +8,9 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::RowGroupReader;
 use parquet::file::writer::SerializedRowGroupWriter;
 
+use crate::domain::{RobustOutput, bytes_of_hex, hex};
 use crate::evaluation::derived::Derived;
-use crate::evaluation::record::{EvaluationHeader, EvaluationRecord, RobustOutput};
+use crate::evaluation::record::{EvaluationHeader, EvaluationRecord};
 
 /// The definition level of a value in a list, and of a missing element of a list of votes.
 const LIST_VALUE: i16 = 1;
@@ -151,7 +152,21 @@ pub(super) fn write_columns(
         let counts = derived.iter().map(|derived| int64(of(derived)));
         write::<Int64Type>(group, &Column::required(counts.collect::<Result<_, _>>()?))?;
     }
+    if has_noise_keys(header) {
+        let key = |record: &EvaluationRecord| match &record.noise_key {
+            Some(key) => Ok(ByteArray::from(hex(key).into_bytes())),
+            None => Err(ParquetError::General(format!("{} has no noise key", record.id))),
+        };
+        let keys = records.iter().map(key).collect::<Result<_, _>>()?;
+        write::<ByteArrayType>(group, &Column::required(keys))?;
+    }
     Ok(())
+}
+
+/// Whether each record has the key of its noise.
+fn has_noise_keys(header: &EvaluationHeader) -> bool {
+    let sampling = header.sampling.as_ref();
+    sampling.is_some_and(|sampling| sampling.noise_secret.is_none())
 }
 
 fn rows<'a>(rows: impl Iterator<Item = &'a [f32]>) -> Column<f32> {
@@ -167,6 +182,7 @@ pub(super) struct GroupColumns {
     seconds: Vec<f64>,
     standard: Vec<Vec<f32>>,
     robust: RobustColumn,
+    noise_keys: Option<Vec<ByteArray>>,
 }
 
 enum RobustColumn {
@@ -195,6 +211,10 @@ impl GroupColumns {
             seconds: read_required::<DoubleType>(group, 4, rows)?,
             standard: read_rows(group, 9, rows)?,
             robust,
+            noise_keys: match has_noise_keys(header) {
+                true => Some(read_required::<ByteArrayType>(group, 13, rows)?),
+                false => None,
+            },
         })
     }
 
@@ -223,6 +243,10 @@ impl GroupColumns {
                 label: self.labels[row].map(class).transpose()?,
                 standard: standard.next().unwrap_or_default(),
                 robust,
+                noise_key: match &self.noise_keys {
+                    None => None,
+                    Some(keys) => Some(noise_key(&keys[row])?),
+                },
                 snapping_loss: self.snapping_losses[row],
                 seconds: self.seconds[row],
             })
@@ -231,6 +255,11 @@ impl GroupColumns {
             .map(|row| record(row).map_err(|reason| (row as u64, reason)))
             .collect()
     }
+}
+
+fn noise_key(text: &ByteArray) -> Result<[u8; 32], String> {
+    let digits = text.as_utf8().map_err(|error| error.to_string())?;
+    bytes_of_hex(digits).ok_or_else(|| format!("noise_key is {digits:?}, expected 64 hexadecimal digits"))
 }
 
 /// The values, definition levels and repetition levels of one column.

@@ -2,8 +2,8 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::domain::hex;
-use crate::evaluation::record::{EvaluationRecord, RobustOutput};
+use crate::domain::{RobustOutput, hex};
+use crate::evaluation::record::EvaluationRecord;
 
 /// Returns the SHA-256 of the JSON text of the header and of every value of `records`, hexadecimal.
 pub(super) fn digest(header: &str, records: &[EvaluationRecord]) -> String {
@@ -34,6 +34,7 @@ fn add_record(record: &EvaluationRecord, bytes: &mut Vec<u8>) {
             votes.iter().for_each(|&vote| add_class(vote, bytes));
         }
     }
+    bytes.extend(record.noise_key.iter().flatten());
 }
 
 fn add_row(row: &[f32], bytes: &mut Vec<u8>) {

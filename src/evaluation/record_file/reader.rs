@@ -11,9 +11,10 @@ use super::columns::GroupColumns;
 use super::digest::digest;
 use super::run_summary::RunSummary;
 use super::schema::{DIGESTS_KEY, HEADER_KEY, RUN_KEY, schema};
+use crate::domain::RobustOutput;
 use crate::evaluation::error::EvaluationError;
 use crate::evaluation::header_format;
-use crate::evaluation::record::{EvaluationHeader, EvaluationRecord, RobustOutput};
+use crate::evaluation::record::{EvaluationHeader, EvaluationRecord, SamplingConditions};
 
 /// An open record file.
 pub struct RecordFileReader {
@@ -189,9 +190,7 @@ fn check_record(header: &EvaluationHeader, record: &EvaluationRecord, last_index
     match (&record.robust, &header.sampling) {
         (RobustOutput::Row(row), _) => check_row("robust", row)?,
         (RobustOutput::Votes(votes), sampling) => {
-            let expected = sampling.as_ref().map_or(0, |sampling| {
-                sampling.selection_votes.saturating_add(sampling.estimation_votes)
-            });
+            let expected = sampling.as_ref().map_or(0, SamplingConditions::votes);
             if votes.len() as u64 != expected {
                 return Err(format!("votes has {} values, expected {expected}", votes.len()));
             }

@@ -6,7 +6,7 @@ use parquet::errors::ParquetError;
 use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::Type;
 
-use crate::evaluation::record::EvaluationHeader;
+use crate::evaluation::record::{EvaluationHeader, SamplingConditions};
 
 /// The key of the header, one JSON object.
 pub(super) const HEADER_KEY: &str = "certimix.evaluation";
@@ -23,12 +23,18 @@ const MAX_GROUP_ROWS: usize = 4096;
 
 /// Returns the columns of the records under `header`.
 pub(super) fn schema(header: &EvaluationHeader) -> Result<Arc<Type>, ParquetError> {
-    let robust = if header.sampling.is_some() {
-        "required group votes (LIST) { repeated group list { optional int32 element; } }
-         required int64 votes_for_class;
-         required int64 votes_for_runner_up;"
-    } else {
-        "required group robust (LIST) { repeated group list { required float element; } }"
+    let robust = match &header.sampling {
+        None => "required group robust (LIST) { repeated group list { required float element; } }".to_owned(),
+        Some(sampling) => format!(
+            "required group votes (LIST) {{ repeated group list {{ optional int32 element; }} }}
+             required int64 votes_for_class;
+             required int64 votes_for_runner_up;
+             {}",
+            match sampling.noise_secret {
+                Some(_) => "",
+                None => "required binary noise_key (UTF8);",
+            }
+        ),
     };
     let text = format!(
         "message evaluation {{
@@ -50,9 +56,7 @@ pub(super) fn schema(header: &EvaluationHeader) -> Result<Arc<Type>, ParquetErro
 
 /// Returns the most rows of a row group under `header`.
 pub(super) fn group_rows(header: &EvaluationHeader) -> usize {
-    let votes = header.sampling.as_ref().map_or(0, |sampling| {
-        sampling.selection_votes.saturating_add(sampling.estimation_votes)
-    });
+    let votes = header.sampling.as_ref().map_or(0, SamplingConditions::votes);
     let values = votes.max(header.labels.len() as u64).max(1);
     usize::try_from(MAX_GROUP_VALUES / values)
         .unwrap_or(MAX_GROUP_ROWS)

@@ -3,7 +3,8 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::evaluation::record::{EvaluationRecord, RobustOutput};
+use crate::domain::RobustOutput;
+use crate::evaluation::record::EvaluationRecord;
 use crate::evaluation::test_records::{header, record};
 
 fn write(path: &Path, is_smoothed: bool, records: Vec<EvaluationRecord>, summary: &RunSummary) {
@@ -31,6 +32,7 @@ fn any_record(index: u64, is_smoothed: bool) -> impl Strategy<Value = Evaluation
         } else {
             RobustOutput::Row(robust)
         },
+        noise_key: None,
         snapping_loss: rest.2,
         seconds: rest.3,
     })

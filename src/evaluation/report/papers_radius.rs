@@ -9,9 +9,9 @@
 use std::f64::consts::SQRT_2;
 
 use crate::certificate::{RadiusMethod, Temperature, log_softmax};
-use crate::domain::ModelGuarantee;
+use crate::domain::{ModelGuarantee, RobustOutput};
 use crate::evaluation::recompute::{RadiusGrid, Recomputation, RecomputeError, Setting, SettingSummary};
-use crate::evaluation::record::{EvaluationHeader, EvaluationRecord, RobustOutput};
+use crate::evaluation::record::{EvaluationHeader, EvaluationRecord};
 use crate::onnx::OutputKind;
 
 /// The rounding of a probability to float32, and of the softmax in float64.

@@ -3,9 +3,10 @@
 use super::data::{MixtureResult, ReportData};
 use super::html_page::html_page;
 use super::records_report::RecordsReport;
+use crate::domain::RobustOutput;
 use crate::evaluation::examples::{header, records};
 use crate::evaluation::recompute::{RadiusGrid, Recomputation, Setting};
-use crate::evaluation::record::{EvaluationHeader, EvaluationRecord, RobustOutput};
+use crate::evaluation::record::{EvaluationHeader, EvaluationRecord};
 
 fn report_of(header: &EvaluationHeader, records: &[EvaluationRecord], recommended: Option<[f64; 3]>) -> ReportData {
     let recomputation = Recomputation::new(header, records).unwrap();

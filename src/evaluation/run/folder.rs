@@ -100,7 +100,10 @@ impl RunFolder {
         let mut resumed = header;
         resumed.created.clone_from(&started.created);
         if let (Some(resumed), Some(started)) = (&mut resumed.sampling, &started.sampling) {
-            resumed.noise_secret = started.noise_secret;
+            // A run of this process is no continuation of one on services.
+            if resumed.noise_secret.is_some() && started.noise_secret.is_some() {
+                resumed.noise_secret = started.noise_secret;
+            }
         }
         if resumed == started {
             return Ok(started);
@@ -289,7 +292,7 @@ mod tests {
         run.finish_part().unwrap();
         let mut resumed = started.clone();
         resumed.created = "2027-01-01T00:00:00Z".to_owned();
-        resumed.sampling.as_mut().unwrap().noise_secret = [9; 32];
+        resumed.sampling.as_mut().unwrap().noise_secret = Some([9; 32]);
         assert_eq!(run.continued_header(resumed.clone()).unwrap(), started);
         resumed.labels.push("new".to_owned());
         resumed.data_set.sha256 = "ef".repeat(32);

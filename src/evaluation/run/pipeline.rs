@@ -8,9 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::folder::RunFolder;
-use super::worker::{Outcome, evaluate};
-use crate::classifier::{OutputError, OutputWorker};
-use crate::domain::Role;
+use super::outcome::{Outcome, outcomes};
+use super::output_source::OutputSource;
 use crate::evaluation::dataset::{DataSet, DataSetEntry};
 use crate::evaluation::error::EvaluationError;
 use crate::evaluation::record::{EvaluationHeader, SamplingConditions};
@@ -19,10 +18,6 @@ use crate::evaluation::record::{EvaluationHeader, SamplingConditions};
 const PART_TIME: Duration = Duration::from_secs(5);
 /// The most inputs of a part.
 const PART_INPUTS: u64 = 20_000;
-/// The votes that one batch of inputs draws, at least. The threads then meet rarely.
-const BATCH_VOTES: u64 = 512;
-/// The most inputs of a batch.
-const MAX_BATCH_INPUTS: usize = 64;
 /// The batches that may be read ahead for each worker, or wait to be written.
 const BATCHES_PER_WORKER: usize = 4;
 
@@ -36,21 +31,21 @@ pub struct RunProgress {
 }
 
 /// What a run needs.
-pub struct Pipeline<'a> {
+pub struct Pipeline<'a, S> {
     /// The data set.
     pub data: &'a DataSet,
     /// The header of the records.
     pub header: &'a EvaluationHeader,
-    /// One worker for each thread.
-    pub workers: Vec<OutputWorker>,
+    /// One source of outputs for each thread.
+    pub workers: Vec<S>,
     /// The position at which the run ends; `None` for the end of the data set.
     pub end: Option<u64>,
 }
 
 type Batch = (u64, Vec<DataSetEntry>);
-type Evaluated = (u64, Result<Vec<Outcome>, OutputError>);
+type Evaluated = (u64, Result<Vec<Outcome>, String>);
 
-impl Pipeline<'_> {
+impl<S: OutputSource> Pipeline<'_, S> {
     /// Evaluates the inputs after those of `folder`, and adds them to it. Calls `progress` after each
     /// batch.
     ///
@@ -66,7 +61,8 @@ impl Pipeline<'_> {
         } = self;
         let sampling = header.sampling.as_ref();
         let first = folder.summary().next_index;
-        let batch_inputs = batch_inputs(sampling, &workers);
+        let sizes = workers.iter().map(|worker| worker.batch_inputs(sampling));
+        let batch_inputs = sizes.max().unwrap_or(1).max(1);
         let batches_in_flight = BATCHES_PER_WORKER * workers.len().max(1);
         // A batch needs a token from the moment that it is read until it is written. So a worker that is
         // slow bounds what the others finish before it.
@@ -99,24 +95,6 @@ impl Pipeline<'_> {
             finished?;
             was_read.map_err(|_| EvaluationError::file(data.path(), "cannot be read: its reader panicked"))?
         })
-    }
-}
-
-/// The number of inputs of a batch: whole batches of both models, or enough votes.
-fn batch_inputs(sampling: Option<&SamplingConditions>, workers: &[OutputWorker]) -> usize {
-    let of_models = |roles: &[Role]| {
-        let sizes = workers
-            .iter()
-            .flat_map(|worker| roles.iter().map(|&role| worker.batch_size(role)));
-        sizes.max().unwrap_or(1)
-    };
-    match sampling {
-        None => of_models(&Role::ALL).max(8),
-        Some(sampling) => {
-            let votes = sampling.selection_votes.saturating_add(sampling.estimation_votes);
-            let inputs = usize::try_from(BATCH_VOTES.div_ceil(votes.max(1))).unwrap_or(1);
-            inputs.clamp(1, MAX_BATCH_INPUTS)
-        }
     }
 }
 
@@ -155,8 +133,8 @@ fn read(
 }
 
 /// Evaluates batches until there are no more.
-fn work(
-    worker: &mut OutputWorker,
+fn work<S: OutputSource>(
+    worker: &mut S,
     sampling: Option<&SamplingConditions>,
     batches: &Mutex<Receiver<Batch>>,
     evaluated: &Sender<Evaluated>,
@@ -164,20 +142,20 @@ fn work(
     loop {
         let received = batches.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((number, entries)) = received else { return };
-        if evaluated.send((number, evaluate(worker, sampling, entries))).is_err() {
+        if evaluated.send((number, outcomes(worker, sampling, entries))).is_err() {
             return;
         }
     }
 }
 
-/// Writes the outcomes in the order of the data set. The outer error is that of a model.
+/// Writes the outcomes in the order of the data set. The outer error is that of a source of outputs.
 fn write(
     folder: &mut RunFolder,
     header: &EvaluationHeader,
     evaluated: &Receiver<Evaluated>,
     tokens: &SyncSender<()>,
     progress: &mut impl FnMut(RunProgress),
-) -> Result<Result<(), EvaluationError>, OutputError> {
+) -> Result<Result<(), EvaluationError>, String> {
     let mut seen = RunProgress {
         inputs: folder.summary().next_index,
         skipped: folder.summary().skipped,

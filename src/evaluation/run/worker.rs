@@ -1,35 +1,51 @@
-//! Computes the records of a batch of inputs.
+//! Computes the outputs of a batch of inputs in this process.
 
+use super::output_source::{InputOutputs, OutputSource};
 use crate::certificate::noise::NoiseSecret;
 use crate::classifier::{OutputError, OutputWorker};
-use crate::domain::{Input, Role};
-use crate::evaluation::dataset::{DataSetEntry, LabelledInput};
-use crate::evaluation::record::{EvaluationRecord, RobustOutput, SamplingConditions};
-use crate::evaluation::record_file::SkippedInput;
+use crate::domain::{Input, ModelOutputs, RobustOutput, Role};
+use crate::evaluation::dataset::LabelledInput;
+use crate::evaluation::record::SamplingConditions;
 
-/// A record, or an input without one.
-#[derive(Debug)]
-pub(super) enum Outcome {
-    Record(EvaluationRecord),
-    Skipped(SkippedInput),
+/// The votes that one batch of inputs draws, at least. The threads then meet rarely.
+const BATCH_VOTES: u64 = 512;
+/// The most inputs of a batch of votes.
+const MAX_BATCH_INPUTS: usize = 64;
+/// The fewest inputs of a batch of rows.
+const MIN_BATCH_INPUTS: usize = 8;
+
+impl OutputSource for OutputWorker {
+    fn batch_inputs(&self, sampling: Option<&SamplingConditions>) -> usize {
+        match sampling {
+            // Whole batches of both models.
+            None => Role::ALL
+                .iter()
+                .map(|&role| self.batch_size(role))
+                .fold(MIN_BATCH_INPUTS, usize::max),
+            Some(sampling) => {
+                let inputs = usize::try_from(BATCH_VOTES.div_ceil(sampling.votes().max(1))).unwrap_or(1);
+                inputs.clamp(1, MAX_BATCH_INPUTS)
+            }
+        }
+    }
+
+    fn outputs(
+        &mut self,
+        sampling: Option<&SamplingConditions>,
+        inputs: &[&LabelledInput],
+    ) -> Result<Vec<Result<InputOutputs, String>>, String> {
+        outputs(self, sampling, inputs).map_err(|error| error.to_string())
+    }
 }
 
-/// Computes the outcome of each entry, in their order.
-///
-/// # Errors
-/// If a model works on no input any more.
-pub(super) fn evaluate(
+type Row = Result<Vec<f32>, OutputError>;
+
+fn outputs(
     worker: &mut OutputWorker,
     sampling: Option<&SamplingConditions>,
-    entries: Vec<DataSetEntry>,
-) -> Result<Vec<Outcome>, OutputError> {
-    let inputs: Vec<&Input> = entries
-        .iter()
-        .filter_map(|entry| match entry {
-            DataSetEntry::Input(labelled) => Some(&labelled.input),
-            DataSetEntry::Skipped(_) => None,
-        })
-        .collect();
+    labelled: &[&LabelledInput],
+) -> Result<Vec<Result<InputOutputs, String>>, OutputError> {
+    let inputs: Vec<&Input> = labelled.iter().map(|labelled| &labelled.input).collect();
     #[expect(clippy::cast_precision_loss, reason = "a batch has few inputs")]
     let count = inputs.len().max(1) as f64;
     let (standard, time) = worker.run_rows(Role::Standard, &inputs)?;
@@ -43,61 +59,49 @@ pub(super) fn evaluate(
         }
     };
     let (mut standard, mut robust) = (standard.into_iter(), robust.into_iter());
-    let mut outcomes = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let labelled = match entry {
-            DataSetEntry::Skipped(skipped) => {
-                outcomes.push(Outcome::Skipped(skipped));
-                continue;
-            }
-            DataSetEntry::Input(labelled) => labelled,
-        };
+    let mut results = Vec::with_capacity(labelled.len());
+    for labelled in labelled {
         let rows = (standard.next(), robust.next());
-        match record(worker, sampling, &labelled, rows, seconds) {
-            Ok(record) => outcomes.push(Outcome::Record(record)),
+        results.push(match one_input(worker, sampling, labelled, rows, seconds) {
+            Ok(outputs) => Ok(outputs),
             Err(broken @ OutputError::Session { .. }) => return Err(broken),
-            Err(OutputError::Input(reason)) => outcomes.push(Outcome::Skipped(SkippedInput {
-                index: labelled.index,
-                name: labelled.id,
-                reason,
-            })),
-        }
+            Err(OutputError::Input(reason)) => Err(reason),
+        });
     }
-    Ok(outcomes)
+    Ok(results)
 }
 
-type Row = Option<Result<Vec<f32>, OutputError>>;
-
-/// The record of one input. Its votes, if the model is smoothed, are drawn here.
-fn record(
+/// The outputs of one input. Its votes, if the model is smoothed, are drawn here.
+fn one_input(
     worker: &mut OutputWorker,
     sampling: Option<&SamplingConditions>,
     labelled: &LabelledInput,
-    (standard, robust): (Row, Row),
+    (standard, robust): (Option<Row>, Option<Row>),
     seconds: f64,
-) -> Result<EvaluationRecord, OutputError> {
-    let row = |row: Row| row.unwrap_or_else(|| Err(OutputError::Input("the model returned no row".to_owned())));
+) -> Result<InputOutputs, OutputError> {
+    let row = |row: Option<Row>| row.unwrap_or_else(|| Err(OutputError::Input("the model returned no row".to_owned())));
     let standard = row(standard)?;
-    let (robust, snapping_loss, vote_seconds) = match sampling {
-        None => (RobustOutput::Row(row(robust)?), 0.0, 0.0),
-        Some(sampling) => {
-            let key = NoiseSecret::new(sampling.noise_secret).derive(labelled.index);
-            let votes = sampling.selection_votes.saturating_add(sampling.estimation_votes);
-            let (drawn, time) = worker.draw_votes(&labelled.input, &key, votes)?;
-            (
-                RobustOutput::Votes(drawn.votes),
-                drawn.snapping_loss,
-                time.as_secs_f64(),
-            )
-        }
+    let Some(sampling) = sampling else {
+        let robust = RobustOutput::Row(row(robust)?);
+        return Ok(InputOutputs {
+            outputs: ModelOutputs { standard, robust },
+            snapping_loss: 0.0,
+            noise_key: None,
+            seconds,
+        });
     };
-    Ok(EvaluationRecord {
-        id: labelled.id.clone(),
-        index: labelled.index,
-        label: labelled.label,
-        standard,
-        robust,
-        snapping_loss,
-        seconds: seconds + vote_seconds,
+    let Some(secret) = sampling.noise_secret else {
+        return Err(OutputError::Input("the run has no secret for its noise".to_owned()));
+    };
+    let key = NoiseSecret::new(secret).derive(labelled.index);
+    let (drawn, time) = worker.draw_votes(&labelled.input, &key, sampling.votes())?;
+    Ok(InputOutputs {
+        outputs: ModelOutputs {
+            standard,
+            robust: RobustOutput::Votes(drawn.votes),
+        },
+        snapping_loss: drawn.snapping_loss,
+        noise_key: None,
+        seconds: seconds + time.as_secs_f64(),
     })
 }

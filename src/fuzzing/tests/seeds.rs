@@ -81,9 +81,11 @@ fn requests() {
         failure_probability: Some(1e-4),
         bound: BoundMethod::ClopperPearson.into(),
         priority: Priority::Bulk.into(),
+        include_model_outputs: false,
     };
     let anytime = CertifyRequest {
         target_radius: None,
+        include_model_outputs: true,
         bound: BoundMethod::Anytime.into(),
         ..certify.clone()
     };

@@ -15,6 +15,15 @@ pub(super) fn for_predict(priority: i32, mut params: CertificationParams) -> Res
     violations.into_result().map(|()| params)
 }
 
+/// Whether a call may return the outputs of the models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ModelOutputsAllowed {
+    /// Certify.
+    Yes,
+    /// CertifyStream.
+    No,
+}
+
 /// The parameters of a Certify to `classifier`.
 ///
 /// # Errors
@@ -22,6 +31,7 @@ pub(super) fn for_predict(priority: i32, mut params: CertificationParams) -> Res
 pub(super) fn for_certify(
     request: &CertifyRequest,
     classifier: &MixedClassifier,
+    model_outputs: ModelOutputsAllowed,
 ) -> Result<CertificationParams, Violations> {
     let settings = classifier.certification();
     let mut params = CertificationParams::certify(settings);
@@ -58,6 +68,19 @@ pub(super) fn for_certify(
             "bound",
             format!("expected ANYTIME or CLOPPER_PEARSON, found {}", request.bound),
         ),
+    }
+    params.model_outputs = request.include_model_outputs;
+    if request.include_model_outputs && model_outputs == ModelOutputsAllowed::No {
+        violations.add(
+            "include_model_outputs",
+            "expected false: CertifyStream returns no outputs of the models; use Certify",
+        );
+    }
+    if request.include_model_outputs && request.target_radius.is_some() {
+        violations.add(
+            "target_radius",
+            "expected none with include_model_outputs, which draws the whole vote budget",
+        );
     }
     params.priority = read_priority(request.priority, params.priority, &mut violations);
     if params.priority == Priority::Interactive {

@@ -5,7 +5,8 @@ use std::time::Instant;
 use tonic::Status;
 use tracing::Instrument as _;
 
-use super::answer::{check_answer, count_inputs};
+use super::answer::{AnswerParts, check_answer, count_inputs};
+use super::certification_params::ModelOutputsAllowed;
 use super::proto::{CertifyRequest, CertifyResponse};
 use super::{certification_params, decode_inputs, encode};
 use crate::classifier::{CertificationParams, MixedClassifier};
@@ -24,8 +25,17 @@ pub(super) async fn certify_response(
 ) -> Result<CertifyResponse, Status> {
     let classifier = &snapshot.classifier;
     count_inputs(request.inputs.as_mut(), call);
-    let (params, inputs) = validate(&request, classifier, snapshot.server.max_inputs)?;
-    check_answer(snapshot, inputs.len(), request.include_components, call)?;
+    let (params, inputs) = validate(
+        &request,
+        classifier,
+        snapshot.server.max_inputs,
+        ModelOutputsAllowed::Yes,
+    )?;
+    let parts = AnswerParts {
+        components: request.include_components,
+        model_outputs: params.model_outputs.then(|| votes_of_one_input(classifier, &params)),
+    };
+    check_answer(snapshot, inputs.len(), parts, call)?;
     call.record_request(classifier, inputs.len());
     let span = tracing::debug_span!("certify", inputs = inputs.len());
     let batch = classify(classifier, inputs, params, deadline, call)
@@ -38,6 +48,15 @@ pub(super) async fn certify_response(
     })
 }
 
+/// The most votes that each input draws; 0 if the robust model draws none.
+fn votes_of_one_input(classifier: &MixedClassifier, params: &CertificationParams) -> usize {
+    let selection_votes = classifier.certification().selection_votes;
+    match classifier.draws_votes() {
+        true => usize::try_from(selection_votes.saturating_add(params.vote_budget)).unwrap_or(usize::MAX),
+        false => 0,
+    }
+}
+
 /// Reads the certification parameters and the inputs of `request`.
 ///
 /// # Errors
@@ -46,9 +65,10 @@ pub(super) fn validate(
     request: &CertifyRequest,
     classifier: &MixedClassifier,
     max_inputs: usize,
+    model_outputs: ModelOutputsAllowed,
 ) -> Result<(CertificationParams, Vec<Input>), Status> {
     status::both_valid(
-        certification_params::for_certify(request, classifier),
+        certification_params::for_certify(request, classifier, model_outputs),
         decode_inputs::decode_inputs(request.inputs.as_ref(), classifier.spec(), max_inputs),
     )
 }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::proto;
 use crate::domain::{
     AbstentionReason, Basis, BoundKind, Certificate, CertificateMethod, CertificateStatus, ClassSource,
-    MAX_CAVEAT_BYTES, MAX_REASON_BYTES, Norm, Prediction, Provenance, RequestStage, RequestTimings, Role, StopReason,
-    cut,
+    MAX_CAVEAT_BYTES, MAX_REASON_BYTES, ModelOutputs, Norm, Prediction, Provenance, RequestStage, RequestTimings,
+    RobustOutput, Role, StopReason, cut,
 };
 use crate::rpc::common::float32::{nearest_f32, probability_from_log};
 
@@ -41,6 +41,23 @@ pub(super) fn prediction(prediction: Prediction, labels: &[String], include_comp
         robust_class_index: index(prediction.robust_class),
         certificate: Some(certificate(prediction.certificate)),
         robust_weight: Some(prediction.robust_weight),
+        model_outputs: prediction.model_outputs.map(model_outputs),
+    }
+}
+
+fn model_outputs(outputs: ModelOutputs) -> proto::ModelOutputs {
+    let (robust, votes) = match outputs.robust {
+        RobustOutput::Row(row) => (row, Vec::new()),
+        RobustOutput::Votes(votes) => {
+            // Classes fit 31 bits, so the number after the last one fits too.
+            let number = |vote: Option<u32>| vote.map_or(0, |class| class.saturating_add(1));
+            (Vec::new(), votes.into_iter().map(number).collect())
+        }
+    };
+    proto::ModelOutputs {
+        standard: outputs.standard,
+        robust,
+        votes,
     }
 }
 
@@ -242,6 +259,7 @@ mod tests {
             robust_weight: 0.7,
             weight_rule: crate::certificate::WeightRule::Fallback,
             class_source: ClassSource::StandardModel,
+            model_outputs: None,
         }
     }
 
@@ -260,10 +278,25 @@ mod tests {
             runtime_version: "x".repeat(256),
             processor: "x".repeat(4096),
         };
-        for (classes, inputs) in [(2, 1), (2, 500), (1000, 40)] {
+        let cases = [(2, 1), (2, 500), (1000, 40)];
+        let cases = cases
+            .into_iter()
+            .flat_map(|case| [(case, None), (case, Some(0)), (case, Some(3000))]);
+        for ((classes, inputs), votes) in cases {
             let labels = vec!["a label of some length".to_owned(); classes];
             for with_components in [false, true] {
-                let all = (0..inputs).map(|_| largest(classes)).collect();
+                let model_outputs = votes.map(|votes| ModelOutputs {
+                    standard: vec![-1.0; classes],
+                    robust: match votes {
+                        0 => RobustOutput::Row(vec![-1.0; classes]),
+                        votes => RobustOutput::Votes(vec![u32::try_from(classes - 1).ok(); votes]),
+                    },
+                });
+                let one = || Prediction {
+                    model_outputs: model_outputs.clone(),
+                    ..largest(classes)
+                };
+                let all = (0..inputs).map(|_| one()).collect();
                 let response = proto::PredictResponse {
                     predictions: predictions(all, &labels, with_components),
                     provenance: Some(provenance.clone()),
@@ -275,10 +308,9 @@ mod tests {
                         total_us: u64::MAX,
                     }),
                 };
-                let (size, bound) = (
-                    response.encoded_len(),
-                    AnswerSize::of_prediction(&labels, with_components, true).response(inputs),
-                );
+                let answer = AnswerSize::of_prediction(&labels, with_components, true);
+                let answer = votes.map_or(answer, |votes| answer.with_model_outputs(classes, votes));
+                let (size, bound) = (response.encoded_len(), answer.response(inputs));
                 assert!(size <= bound, "{size} is over {bound}");
             }
         }

@@ -3,18 +3,27 @@
 use super::answer::max_inputs;
 use super::{encode, proto};
 use crate::classifier::{ModelSummary, TargetRadius};
-use crate::domain::Violation;
+use crate::domain::{MAX_CAVEAT_BYTES, ModelGuarantee, Violation, cut};
 use crate::live::{ConfigStatus, PendingError, Snapshot};
+use crate::onnx::OutputKind;
 
 /// The models, the input, the limits and the configuration that `snapshot` and `status` hold.
 pub(super) fn response(snapshot: &Snapshot, status: &ConfigStatus) -> proto::GetModelInfoResponse {
     let Snapshot { classifier, server } = snapshot;
     let predict_target = classifier.predict_target();
     let (info, spec, limits) = (classifier.info(), classifier.spec(), classifier.certification());
+    let mut robust = model_info(info.robust);
+    if let Some(proto::guarantee::Kind::GaussianSmoothing(smoothing)) = robust
+        .guarantee_parameters
+        .as_mut()
+        .and_then(|guarantee| guarantee.kind.as_mut())
+    {
+        smoothing.total_variation = info.total_variation;
+    }
     proto::GetModelInfoResponse {
         provenance: Some(encode::provenance(classifier.provenance())),
         standard: Some(model_info(info.standard)),
-        robust: Some(model_info(info.robust)),
+        robust: Some(robust),
         labels: classifier.labels().to_vec(),
         input: Some(proto::InputInfo {
             name: spec.name.clone(),
@@ -50,6 +59,8 @@ pub(super) fn response(snapshot: &Snapshot, status: &ConfigStatus) -> proto::Get
         max_message_bytes: u64::try_from(server.max_message_bytes).unwrap_or(u64::MAX),
         largest_possible_radius: info.largest_possible_radius,
         config: Some(config_status(status)),
+        caveat: cut(&info.caveat, MAX_CAVEAT_BYTES).to_owned(),
+        smoothing_method: encode::method(info.smoothing_method).into(),
     }
 }
 
@@ -93,12 +104,55 @@ fn model_info(summary: ModelSummary) -> proto::ModelInfo {
         sha256: summary.sha256,
         provider: summary.provider.to_owned(),
         provider_note: summary.provider_note,
-        guarantee: summary.guarantee.to_owned(),
+        guarantee: summary.guarantee.name().to_owned(),
         guarantee_source: summary.guarantee_source,
         sessions: encode::index(summary.sessions),
         max_batch_size: encode::index(summary.max_batch_size),
         one_row_reason: summary.one_row_reason.unwrap_or_default(),
         guarantee_basis: encode::basis(basis).into(),
         guarantee_basis_reason: reason.unwrap_or_default(),
+        output_kind: match summary.output_kind {
+            OutputKind::Logits => proto::OutputKind::Logits,
+            OutputKind::Probabilities => proto::OutputKind::Probabilities,
+        }
+        .into(),
+        guarantee_parameters: guarantee(summary.guarantee),
     }
+}
+
+/// The guarantee with its numbers. The total variation of the noise is that of the smoother, so the
+/// caller adds it.
+fn guarantee(guarantee: ModelGuarantee) -> Option<proto::Guarantee> {
+    use proto::guarantee::Kind;
+    let kind = match guarantee {
+        ModelGuarantee::None => return None,
+        ModelGuarantee::LipschitzProbabilities {
+            norm,
+            constants,
+            neighbourhood,
+            error_bound,
+        } => Kind::LipschitzProbabilities(proto::LipschitzProbabilities {
+            norm: encode::norm(Some(norm)).into(),
+            constants,
+            neighbourhood,
+            error_bound,
+        }),
+        ModelGuarantee::LipschitzLogits {
+            norm,
+            constant,
+            vector_valued,
+            error_bound,
+        } => Kind::LipschitzLogits(proto::LipschitzLogits {
+            norm: encode::norm(Some(norm)).into(),
+            constant,
+            vector_valued,
+            error_bound,
+        }),
+        ModelGuarantee::GaussianSmoothing { sigma, levels } => Kind::GaussianSmoothing(proto::GaussianSmoothing {
+            sigma,
+            levels,
+            total_variation: 0.0,
+        }),
+    };
+    Some(proto::Guarantee { kind: Some(kind) })
 }

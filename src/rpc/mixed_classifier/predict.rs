@@ -5,7 +5,7 @@ use std::time::Instant;
 use tonic::Status;
 use tracing::Instrument as _;
 
-use super::answer::{check_answer, count_inputs};
+use super::answer::{AnswerParts, check_answer, count_inputs};
 use super::proto::{PredictRequest, PredictResponse};
 use super::{certification_params, decode_inputs, encode};
 use crate::live::Snapshot;
@@ -25,7 +25,11 @@ pub(super) async fn predict_response(
     count_inputs(request.inputs.as_mut(), call);
     let inputs = decode_inputs::decode_inputs(request.inputs.as_ref(), classifier.spec(), snapshot.server.max_inputs);
     let (params, inputs) = status::both_valid(params, inputs)?;
-    check_answer(snapshot, inputs.len(), request.include_components, call)?;
+    let parts = AnswerParts {
+        components: request.include_components,
+        model_outputs: None,
+    };
+    check_answer(snapshot, inputs.len(), parts, call)?;
     call.record_request(classifier, inputs.len());
     let span = tracing::debug_span!("predict", inputs = inputs.len());
     let batch = classify(classifier, inputs, params, deadline, call)

@@ -6,7 +6,8 @@ use futures_util::Stream;
 use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Request, Response, Status, Streaming};
 
-use super::answer::{check_answer, count_inputs};
+use super::answer::{AnswerParts, check_answer, count_inputs};
+use super::certification_params::ModelOutputsAllowed;
 use super::certify::{certify_response, validate};
 use super::certify_stream::CertifyStream;
 use super::predict::predict_response;
@@ -44,14 +45,18 @@ impl MixedClassifierService {
         let mut request = request.into_inner();
         count_inputs(request.inputs.as_mut(), call);
         // A stream certifies one input, so the limit on inputs is 1.
-        let (params, mut inputs) = validate(&request, &snapshot.classifier, 1)?;
+        let (params, mut inputs) = validate(&request, &snapshot.classifier, 1, ModelOutputsAllowed::No)?;
         let Some(input) = inputs.pop() else {
             return Err(status::invalid_argument(&Violations::one(
                 "inputs",
                 "expected one input",
             )));
         };
-        check_answer(&snapshot, 1, request.include_components, call)?;
+        let parts = AnswerParts {
+            components: request.include_components,
+            model_outputs: None,
+        };
+        check_answer(&snapshot, 1, parts, call)?;
         call.record_request(&snapshot.classifier, 1);
         Ok(CertifyStream {
             snapshot,

@@ -63,6 +63,7 @@ mod tests {
             robust_log_probs: Vec::new(),
             standard_class: 0,
             robust_class: 0,
+            model_outputs: None,
         }
     }
 

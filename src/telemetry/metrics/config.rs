@@ -128,7 +128,7 @@ impl ConfigMetrics {
                 model.name.as_str(),
                 model.sha256.as_str(),
                 model.provider,
-                model.guarantee,
+                model.guarantee.name(),
             ];
             if let Ok(info) = self.models.get_metric_with_label_values(&values) {
                 info.set(1);

@@ -3,6 +3,7 @@
 mod bad_rows;
 mod recorded_answers;
 mod resumed_runs;
+mod services;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! The mixture that is computed from a record answers as the server does.
 
-use certimix::evaluation::RobustOutput;
+use certimix::domain::RobustOutput;
 use certimix::rpc::proto::CertificateStatus;
 
 use super::{evaluate, records, tsv, write_csv};
@@ -26,7 +26,8 @@ async fn compare(setup: Setup, settings_of_server: impl Fn(Setup) -> Setup) {
     let secret = header
         .sampling
         .as_ref()
-        .map_or([7; 32], |sampling| sampling.noise_secret);
+        .and_then(|sampling| sampling.noise_secret)
+        .unwrap_or([7; 32]);
     let server = TestServer::start(settings_of_server(setup).secret(secret)).await;
     let mut client = server.client().await;
     let mut certified = 0;

@@ -119,6 +119,7 @@ async fn all_errors_are_reported_at_once() {
         failure_probability: Some(0.75),
         bound: 9,
         priority: 3,
+        include_model_outputs: false,
     };
     let all = [
         "target_radius",

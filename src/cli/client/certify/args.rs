@@ -78,6 +78,7 @@ impl CertifyArgs {
             failure_probability: self.failure_probability,
             bound: bound.into(),
             priority: self.inference.wire_priority(),
+            include_model_outputs: false,
         }
     }
 }

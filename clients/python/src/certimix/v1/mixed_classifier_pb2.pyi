@@ -77,6 +77,12 @@ class ClassSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CLASS_SOURCE_CERTIFICATE: _ClassVar[ClassSource]
     CLASS_SOURCE_MIXTURE: _ClassVar[ClassSource]
     CLASS_SOURCE_STANDARD_MODEL: _ClassVar[ClassSource]
+
+class OutputKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    OUTPUT_KIND_UNSPECIFIED: _ClassVar[OutputKind]
+    OUTPUT_KIND_LOGITS: _ClassVar[OutputKind]
+    OUTPUT_KIND_PROBABILITIES: _ClassVar[OutputKind]
 DATA_TYPE_UNSPECIFIED: DataType
 DATA_TYPE_UINT8: DataType
 DATA_TYPE_FLOAT32: DataType
@@ -118,6 +124,9 @@ CLASS_SOURCE_UNSPECIFIED: ClassSource
 CLASS_SOURCE_CERTIFICATE: ClassSource
 CLASS_SOURCE_MIXTURE: ClassSource
 CLASS_SOURCE_STANDARD_MODEL: ClassSource
+OUTPUT_KIND_UNSPECIFIED: OutputKind
+OUTPUT_KIND_LOGITS: OutputKind
+OUTPUT_KIND_PROBABILITIES: OutputKind
 
 class Tensor(_message.Message):
     __slots__ = ("dtype", "shape", "data")
@@ -192,7 +201,7 @@ class Certificate(_message.Message):
     def __init__(self, status: _Optional[_Union[CertificateStatus, str]] = ..., radius: _Optional[float] = ..., norm: _Optional[_Union[Norm, str]] = ..., method: _Optional[_Union[CertificateMethod, str]] = ..., reason: _Optional[str] = ..., failure_probability: _Optional[float] = ..., bound: _Optional[_Union[BoundMethod, str]] = ..., votes: _Optional[int] = ..., votes_for_class: _Optional[int] = ..., votes_for_runner_up: _Optional[int] = ..., selection_votes: _Optional[int] = ..., lower_bound: _Optional[float] = ..., upper_bound: _Optional[float] = ..., stop_reason: _Optional[_Union[StopReason, str]] = ..., noise_key: _Optional[bytes] = ..., radius_sq_levels: _Optional[int] = ..., two_sided: bool = ..., target_radius: _Optional[float] = ..., snapping_loss: _Optional[float] = ..., sigma: _Optional[float] = ..., total_variation: _Optional[float] = ..., caveat: _Optional[str] = ..., votes_drawn: _Optional[int] = ..., batch_size: _Optional[int] = ..., basis: _Optional[_Union[CertificateBasis, str]] = ..., whole_range: bool = ..., abstention_reason: _Optional[_Union[AbstentionReason, str]] = ..., requested_target_radius: _Optional[float] = ..., largest_possible_radius: _Optional[float] = ...) -> None: ...
 
 class Prediction(_message.Message):
-    __slots__ = ("class_index", "label", "mixed_logits", "certificate", "standard_probabilities", "robust_probabilities", "standard_class_index", "robust_class_index", "robust_weight", "class_source")
+    __slots__ = ("class_index", "label", "mixed_logits", "certificate", "standard_probabilities", "robust_probabilities", "standard_class_index", "robust_class_index", "robust_weight", "class_source", "model_outputs")
     CLASS_INDEX_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     MIXED_LOGITS_FIELD_NUMBER: _ClassVar[int]
@@ -203,6 +212,7 @@ class Prediction(_message.Message):
     ROBUST_CLASS_INDEX_FIELD_NUMBER: _ClassVar[int]
     ROBUST_WEIGHT_FIELD_NUMBER: _ClassVar[int]
     CLASS_SOURCE_FIELD_NUMBER: _ClassVar[int]
+    MODEL_OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     class_index: int
     label: str
     mixed_logits: _containers.RepeatedScalarFieldContainer[float]
@@ -213,7 +223,18 @@ class Prediction(_message.Message):
     robust_class_index: int
     robust_weight: float
     class_source: ClassSource
-    def __init__(self, class_index: _Optional[int] = ..., label: _Optional[str] = ..., mixed_logits: _Optional[_Iterable[float]] = ..., certificate: _Optional[_Union[Certificate, _Mapping]] = ..., standard_probabilities: _Optional[_Iterable[float]] = ..., robust_probabilities: _Optional[_Iterable[float]] = ..., standard_class_index: _Optional[int] = ..., robust_class_index: _Optional[int] = ..., robust_weight: _Optional[float] = ..., class_source: _Optional[_Union[ClassSource, str]] = ...) -> None: ...
+    model_outputs: ModelOutputs
+    def __init__(self, class_index: _Optional[int] = ..., label: _Optional[str] = ..., mixed_logits: _Optional[_Iterable[float]] = ..., certificate: _Optional[_Union[Certificate, _Mapping]] = ..., standard_probabilities: _Optional[_Iterable[float]] = ..., robust_probabilities: _Optional[_Iterable[float]] = ..., standard_class_index: _Optional[int] = ..., robust_class_index: _Optional[int] = ..., robust_weight: _Optional[float] = ..., class_source: _Optional[_Union[ClassSource, str]] = ..., model_outputs: _Optional[_Union[ModelOutputs, _Mapping]] = ...) -> None: ...
+
+class ModelOutputs(_message.Message):
+    __slots__ = ("standard", "robust", "votes")
+    STANDARD_FIELD_NUMBER: _ClassVar[int]
+    ROBUST_FIELD_NUMBER: _ClassVar[int]
+    VOTES_FIELD_NUMBER: _ClassVar[int]
+    standard: _containers.RepeatedScalarFieldContainer[float]
+    robust: _containers.RepeatedScalarFieldContainer[float]
+    votes: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, standard: _Optional[_Iterable[float]] = ..., robust: _Optional[_Iterable[float]] = ..., votes: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Provenance(_message.Message):
     __slots__ = ("config_revision", "alpha", "standard_model_sha256", "robust_model_sha256", "server_version", "robust_temperature", "standard_batch_size", "robust_batch_size", "runtime_version", "processor", "fallback_alpha")
@@ -316,7 +337,7 @@ class FieldViolation(_message.Message):
     def __init__(self, field: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...
 
 class CertifyRequest(_message.Message):
-    __slots__ = ("inputs", "include_components", "target_radius", "vote_budget", "failure_probability", "bound", "priority")
+    __slots__ = ("inputs", "include_components", "target_radius", "vote_budget", "failure_probability", "bound", "priority", "include_model_outputs")
     INPUTS_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_COMPONENTS_FIELD_NUMBER: _ClassVar[int]
     TARGET_RADIUS_FIELD_NUMBER: _ClassVar[int]
@@ -324,6 +345,7 @@ class CertifyRequest(_message.Message):
     FAILURE_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     BOUND_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_MODEL_OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     inputs: Tensor
     include_components: bool
     target_radius: float
@@ -331,7 +353,8 @@ class CertifyRequest(_message.Message):
     failure_probability: float
     bound: BoundMethod
     priority: Priority
-    def __init__(self, inputs: _Optional[_Union[Tensor, _Mapping]] = ..., include_components: bool = ..., target_radius: _Optional[float] = ..., vote_budget: _Optional[int] = ..., failure_probability: _Optional[float] = ..., bound: _Optional[_Union[BoundMethod, str]] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
+    include_model_outputs: bool
+    def __init__(self, inputs: _Optional[_Union[Tensor, _Mapping]] = ..., include_components: bool = ..., target_radius: _Optional[float] = ..., vote_budget: _Optional[int] = ..., failure_probability: _Optional[float] = ..., bound: _Optional[_Union[BoundMethod, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., include_model_outputs: bool = ...) -> None: ...
 
 class CertifyResponse(_message.Message):
     __slots__ = ("predictions", "provenance", "timings")
@@ -360,7 +383,7 @@ class GetModelInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class ModelInfo(_message.Message):
-    __slots__ = ("name", "sha256", "provider", "provider_note", "guarantee", "guarantee_source", "sessions", "max_batch_size", "one_row_reason", "guarantee_basis", "guarantee_basis_reason")
+    __slots__ = ("name", "sha256", "provider", "provider_note", "guarantee", "guarantee_source", "sessions", "max_batch_size", "one_row_reason", "guarantee_basis", "guarantee_basis_reason", "output_kind", "guarantee_parameters")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SHA256_FIELD_NUMBER: _ClassVar[int]
     PROVIDER_FIELD_NUMBER: _ClassVar[int]
@@ -372,6 +395,8 @@ class ModelInfo(_message.Message):
     ONE_ROW_REASON_FIELD_NUMBER: _ClassVar[int]
     GUARANTEE_BASIS_FIELD_NUMBER: _ClassVar[int]
     GUARANTEE_BASIS_REASON_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_KIND_FIELD_NUMBER: _ClassVar[int]
+    GUARANTEE_PARAMETERS_FIELD_NUMBER: _ClassVar[int]
     name: str
     sha256: str
     provider: str
@@ -383,7 +408,53 @@ class ModelInfo(_message.Message):
     one_row_reason: str
     guarantee_basis: CertificateBasis
     guarantee_basis_reason: str
-    def __init__(self, name: _Optional[str] = ..., sha256: _Optional[str] = ..., provider: _Optional[str] = ..., provider_note: _Optional[str] = ..., guarantee: _Optional[str] = ..., guarantee_source: _Optional[str] = ..., sessions: _Optional[int] = ..., max_batch_size: _Optional[int] = ..., one_row_reason: _Optional[str] = ..., guarantee_basis: _Optional[_Union[CertificateBasis, str]] = ..., guarantee_basis_reason: _Optional[str] = ...) -> None: ...
+    output_kind: OutputKind
+    guarantee_parameters: Guarantee
+    def __init__(self, name: _Optional[str] = ..., sha256: _Optional[str] = ..., provider: _Optional[str] = ..., provider_note: _Optional[str] = ..., guarantee: _Optional[str] = ..., guarantee_source: _Optional[str] = ..., sessions: _Optional[int] = ..., max_batch_size: _Optional[int] = ..., one_row_reason: _Optional[str] = ..., guarantee_basis: _Optional[_Union[CertificateBasis, str]] = ..., guarantee_basis_reason: _Optional[str] = ..., output_kind: _Optional[_Union[OutputKind, str]] = ..., guarantee_parameters: _Optional[_Union[Guarantee, _Mapping]] = ...) -> None: ...
+
+class Guarantee(_message.Message):
+    __slots__ = ("lipschitz_probabilities", "lipschitz_logits", "gaussian_smoothing")
+    LIPSCHITZ_PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
+    LIPSCHITZ_LOGITS_FIELD_NUMBER: _ClassVar[int]
+    GAUSSIAN_SMOOTHING_FIELD_NUMBER: _ClassVar[int]
+    lipschitz_probabilities: LipschitzProbabilities
+    lipschitz_logits: LipschitzLogits
+    gaussian_smoothing: GaussianSmoothing
+    def __init__(self, lipschitz_probabilities: _Optional[_Union[LipschitzProbabilities, _Mapping]] = ..., lipschitz_logits: _Optional[_Union[LipschitzLogits, _Mapping]] = ..., gaussian_smoothing: _Optional[_Union[GaussianSmoothing, _Mapping]] = ...) -> None: ...
+
+class LipschitzProbabilities(_message.Message):
+    __slots__ = ("norm", "constants", "neighbourhood", "error_bound")
+    NORM_FIELD_NUMBER: _ClassVar[int]
+    CONSTANTS_FIELD_NUMBER: _ClassVar[int]
+    NEIGHBOURHOOD_FIELD_NUMBER: _ClassVar[int]
+    ERROR_BOUND_FIELD_NUMBER: _ClassVar[int]
+    norm: Norm
+    constants: _containers.RepeatedScalarFieldContainer[float]
+    neighbourhood: float
+    error_bound: float
+    def __init__(self, norm: _Optional[_Union[Norm, str]] = ..., constants: _Optional[_Iterable[float]] = ..., neighbourhood: _Optional[float] = ..., error_bound: _Optional[float] = ...) -> None: ...
+
+class LipschitzLogits(_message.Message):
+    __slots__ = ("norm", "constant", "vector_valued", "error_bound")
+    NORM_FIELD_NUMBER: _ClassVar[int]
+    CONSTANT_FIELD_NUMBER: _ClassVar[int]
+    VECTOR_VALUED_FIELD_NUMBER: _ClassVar[int]
+    ERROR_BOUND_FIELD_NUMBER: _ClassVar[int]
+    norm: Norm
+    constant: float
+    vector_valued: bool
+    error_bound: float
+    def __init__(self, norm: _Optional[_Union[Norm, str]] = ..., constant: _Optional[float] = ..., vector_valued: bool = ..., error_bound: _Optional[float] = ...) -> None: ...
+
+class GaussianSmoothing(_message.Message):
+    __slots__ = ("sigma", "levels", "total_variation")
+    SIGMA_FIELD_NUMBER: _ClassVar[int]
+    LEVELS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_VARIATION_FIELD_NUMBER: _ClassVar[int]
+    sigma: float
+    levels: int
+    total_variation: float
+    def __init__(self, sigma: _Optional[float] = ..., levels: _Optional[int] = ..., total_variation: _Optional[float] = ...) -> None: ...
 
 class InputInfo(_message.Message):
     __slots__ = ("name", "shape", "low", "high", "accepts_uint8", "grid_step")
@@ -462,7 +533,7 @@ class PendingError(_message.Message):
     def __init__(self, file_sha256: _Optional[str] = ..., since_unix_ms: _Optional[int] = ..., violations: _Optional[_Iterable[_Union[FieldViolation, _Mapping]]] = ...) -> None: ...
 
 class GetModelInfoResponse(_message.Message):
-    __slots__ = ("provenance", "standard", "robust", "labels", "input", "norm", "method", "unavailable_reason", "certification", "max_inputs", "max_message_bytes", "largest_possible_radius", "config")
+    __slots__ = ("provenance", "standard", "robust", "labels", "input", "norm", "method", "unavailable_reason", "certification", "max_inputs", "max_message_bytes", "largest_possible_radius", "config", "caveat", "smoothing_method")
     PROVENANCE_FIELD_NUMBER: _ClassVar[int]
     STANDARD_FIELD_NUMBER: _ClassVar[int]
     ROBUST_FIELD_NUMBER: _ClassVar[int]
@@ -476,6 +547,8 @@ class GetModelInfoResponse(_message.Message):
     MAX_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     LARGEST_POSSIBLE_RADIUS_FIELD_NUMBER: _ClassVar[int]
     CONFIG_FIELD_NUMBER: _ClassVar[int]
+    CAVEAT_FIELD_NUMBER: _ClassVar[int]
+    SMOOTHING_METHOD_FIELD_NUMBER: _ClassVar[int]
     provenance: Provenance
     standard: ModelInfo
     robust: ModelInfo
@@ -489,7 +562,9 @@ class GetModelInfoResponse(_message.Message):
     max_message_bytes: int
     largest_possible_radius: float
     config: ConfigStatus
-    def __init__(self, provenance: _Optional[_Union[Provenance, _Mapping]] = ..., standard: _Optional[_Union[ModelInfo, _Mapping]] = ..., robust: _Optional[_Union[ModelInfo, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ..., input: _Optional[_Union[InputInfo, _Mapping]] = ..., norm: _Optional[_Union[Norm, str]] = ..., method: _Optional[_Union[CertificateMethod, str]] = ..., unavailable_reason: _Optional[str] = ..., certification: _Optional[_Union[CertificationLimits, _Mapping]] = ..., max_inputs: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., largest_possible_radius: _Optional[float] = ..., config: _Optional[_Union[ConfigStatus, _Mapping]] = ...) -> None: ...
+    caveat: str
+    smoothing_method: CertificateMethod
+    def __init__(self, provenance: _Optional[_Union[Provenance, _Mapping]] = ..., standard: _Optional[_Union[ModelInfo, _Mapping]] = ..., robust: _Optional[_Union[ModelInfo, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ..., input: _Optional[_Union[InputInfo, _Mapping]] = ..., norm: _Optional[_Union[Norm, str]] = ..., method: _Optional[_Union[CertificateMethod, str]] = ..., unavailable_reason: _Optional[str] = ..., certification: _Optional[_Union[CertificationLimits, _Mapping]] = ..., max_inputs: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., largest_possible_radius: _Optional[float] = ..., config: _Optional[_Union[ConfigStatus, _Mapping]] = ..., caveat: _Optional[str] = ..., smoothing_method: _Optional[_Union[CertificateMethod, str]] = ...) -> None: ...
 
 class GetShadowReportRequest(_message.Message):
     __slots__ = ()
