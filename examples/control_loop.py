@@ -94,7 +94,7 @@ def drive(client: certimix.Client, seconds: float, seed: int, any_class: bool) -
     """Drives until the end, or until the car leaves its lane."""
     car, camera = plant.Car(), plant.Camera(seed)
     simplex = Simplex(math.inf, 1) if any_class else Simplex()
-    attacker = Attacker(lambda images: report.probabilities(client, images))
+    attacker = Attacker(lambda images: report.probabilities(client, images, DEADLINE))
     ticks: list[report.Tick] = []
     count = max(1, round(seconds / plant.PERIOD))
     with client.predict_stream() as stream:
@@ -133,7 +133,7 @@ def main() -> None:
     try:
         with contextlib.ExitStack() as stack:
             address = options.address or stack.enter_context(server.running_server(options.binary))
-            client = stack.enter_context(certimix.Client(address, deadline=10.0))
+            client = stack.enter_context(certimix.Client(address, deadline=30.0))
             server.require_models(client)
             runs = [drive(client, options.seconds, options.seed, any_class) for any_class in report.RULES]
             rules = zip(report.RULES.values(), runs)

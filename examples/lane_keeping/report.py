@@ -57,9 +57,11 @@ def batches(images: Sequence[Image]) -> Iterator[Image]:
         yield np.stack(images[start : start + BATCH])
 
 
-def probabilities(client: certimix.Client, images: Image) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def probabilities(
+    client: certimix.Client, images: Image, deadline: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The probabilities of the standard and of the robust model, [N, K] each."""
-    answers = client.predict_batch(images, components=True)
+    answers = client.predict_batch(images, components=True, deadline=deadline)
     standard = [answer.standard_probabilities for answer in answers]
     robust = [answer.robust_probabilities for answer in answers]
     return np.array(standard, dtype=np.float64), np.array(robust, dtype=np.float64)
