@@ -15,7 +15,6 @@ use crate::support::inputs::{PATIENCE, patient};
 use crate::support::server_process::ServerProcess;
 
 #[path = "../../clients/rust/examples/control_loop.rs"]
-#[allow(clippy::print_stdout, reason = "the program prints its report")]
 mod program;
 
 const SEED: u64 = 1;

@@ -68,10 +68,10 @@ fn images() -> std::vec::IntoIter<Tensor> {
 
 #[rustfmt::skip]
 async fn readme() -> Result<(), Error> {
-    let mut camera = images();
+    let camera = images();
 let client = Client::builder("unix:///run/certimix.sock").deadline(Duration::from_millis(500)).connect().await?;
 let stream = client.predict_stream();
-while let Some(image) = camera.next() {
+for image in camera {
     match stream.predict(&image).await {
         Ok(answer) => match answer.class_if_certified(0.1, Norm::L2) {
             Some(class) => act(class.label()),

@@ -10,12 +10,13 @@
 //! everything that the sensor's noise and the assumed attacker can do; otherwise it holds its last certified action, and after too
 //! long without one hands over to a slower controller that does not use the camera.
 
-#![allow(clippy::print_stdout, reason = "the program prints its report")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the program prints its report")]
 
-pub mod lane_keeping;
+pub(crate) mod lane_keeping;
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use certimix_client::{Client, Norm, PredictStream, Requirement, Tensor};
@@ -94,6 +95,7 @@ pub async fn drive(
             phase,
             scene,
         });
+        report::show_progress(any_class, number + 1, count);
         if car.left_lane() {
             break;
         }
@@ -119,27 +121,25 @@ struct Options {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let options = Options::parse();
+async fn main() -> ExitCode {
+    let outcome = run(Options::parse()).await;
+    outcome.map_or_else(|error| report::failure(&*error), |()| ExitCode::SUCCESS)
+}
+
+async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let client = Client::builder(&options.address)
         .deadline(Duration::from_secs(30))
         .connect()
         .await?;
     let labels = client.info().await?.labels;
     if labels != plant::LABELS {
-        return Err(
-            format!("the server's classes are {labels:?}: start it with examples/lane_keeping/server.toml").into(),
-        );
+        let expected = "start it with examples/lane_keeping/server.toml";
+        return Err(format!("the server's classes are {labels:?}: {expected}").into());
     }
-    let run = |any_class| drive(&client, options.seconds * 50, options.seed, any_class, DEADLINE, PERIOD);
-    let runs = [run(true).await, run(false).await];
+    let drive = |any_class| drive(&client, options.seconds * 50, options.seed, any_class, DEADLINE, PERIOD);
+    let runs = [drive(true).await, drive(false).await];
     let [every, certified] = [0, 1].map(|car| report::summary(&client, &runs[car], required_radius()));
-    println!(
-        "{}",
-        report::table(&[every.await?, certified.await?], required_radius())
-    );
-    options
-        .csv
-        .map_or(Ok(()), |file| std::fs::write(file, report::csv(&runs)))
-        .map_err(Into::into)
+    let summaries = [every.await?, certified.await?];
+    println!("{}", report::table(&summaries, required_radius()));
+    options.csv.map_or(Ok(()), |file| report::write_csv(&file, &runs))
 }

@@ -1,6 +1,10 @@
 //! What happened in a run: its ticks, a summary, and a file for the plot.
 
+use std::error::Error as StdError;
 use std::fmt::Write as _;
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::process::ExitCode;
 
 use certimix_client::{Client, Error, PredictOptions, Tensor};
 
@@ -118,6 +122,27 @@ pub fn table([every, certified]: &[Summary; 2], required_radius: f64) -> String 
 
 fn row(name: &str, every: usize, certified: usize) -> (&str, String, String) {
     (name, every.to_string(), certified.to_string())
+}
+
+/// A line on a terminal, which the next output replaces.
+pub fn show_progress(any_class: bool, done: u32, count: u32) {
+    let per_second = 50;
+    if done.is_multiple_of(per_second) && std::io::stderr().is_terminal() {
+        let (done, all) = (done / per_second, count / per_second);
+        eprint!("acts on {}: {done} of {all} s        \r", rule(any_class));
+    }
+}
+
+/// Prints an error.
+pub fn failure(error: &dyn StdError) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::FAILURE
+}
+
+/// Writes both runs.
+pub fn write_csv(file: &Path, runs: &[Vec<Tick>; 2]) -> Result<(), Box<dyn StdError>> {
+    let written = std::fs::write(file, csv(runs));
+    written.map_err(|error| format!("cannot write {}: {error}", file.display()).into())
 }
 
 /// Both runs as CSV, for `examples/lane_keeping/plot_csv.py`.
