@@ -6,7 +6,7 @@ RUNTIME := .runtime/onnxruntime/libonnxruntime.so
 
 FUZZ_SECONDS ?= 8
 
-.PHONY: help run build test report-test fuzz bench bench-quick bench-parts soak format lint unit runtime python-packages install
+.PHONY: help run build test report-test fuzz bench bench-quick bench-parts soak control-loop format lint unit runtime python-packages install
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 17
@@ -51,15 +51,19 @@ bench-parts: runtime ## time certificates, noise and inference (docs/measurement
 soak: runtime ## an hour under honest and abusive load; writes docs/soak.md, .json and .svg
 	$(CARGO) bench --locked --bench soak -- $(ARGS)
 
+# ARGS="--plot docs" draws docs/control_loop.png and .svg (needs matplotlib). ARGS=--help lists the arguments.
+control-loop: build python-packages ## keep a simulated car in its lane under attack (examples/control_loop.py)
+	PYTHONPATH=clients/python/src:.runtime/python python3 -s examples/control_loop.py $(ARGS)
+
 format:
-	$(CARGO) fmt --check
+	$(CARGO) fmt --all --check
 
 lint:
-	$(CARGO) clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items --quiet
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
 
 # nextest shows progress and times. Without it, cargo's own runner runs the same tests.
 unit: runtime python-packages
 	@if $(CARGO) nextest --version >/dev/null 2>&1; \
-	then $(CARGO) nextest run --locked; \
-	else $(CARGO) test --locked --all-targets; fi
+	then $(CARGO) nextest run --locked --workspace; \
+	else $(CARGO) test --locked --workspace --all-targets; fi

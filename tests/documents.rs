@@ -161,8 +161,16 @@ fn document_paths_in_text_and_comments_resolve() {
 }
 
 /// The first folders of the paths that `source_paths` finds.
-const SOURCE_FOLDERS: [&str; 8] = [
-    "benches/", "config/", "deploy/", "models/", "proto/", "scripts/", "src/", "tests/",
+const SOURCE_FOLDERS: [&str; 9] = [
+    "benches/",
+    "config/",
+    "deploy/",
+    "examples/",
+    "models/",
+    "proto/",
+    "scripts/",
+    "src/",
+    "tests/",
 ];
 
 /// The inline code of a Markdown document that is a path from the root of the repository.

@@ -60,17 +60,19 @@ fn write_claim(folder: &Path, constant: &str, error: &str) -> PathBuf {
 
 #[test]
 fn proves_the_claims_of_the_bundled_networks() {
-    let mut proved = 0;
-    for entry in fs::read_dir(repository().join("models/cifar10")).unwrap() {
-        let path = entry.unwrap().path();
-        let is_manifest = path.extension().is_some_and(|extension| extension == "toml");
-        if is_manifest && fs::read_to_string(&path).unwrap().contains("lipschitz_logits") {
-            let output = prove(path.to_str().unwrap());
-            assert!(output.status.success(), "{}", text_of(&output));
-            proved += 1;
+    for folder in ["models/cifar10", "examples/lane_keeping"] {
+        let mut proved = 0;
+        for entry in fs::read_dir(repository().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let is_manifest = path.extension().is_some_and(|extension| extension == "toml");
+            if is_manifest && fs::read_to_string(&path).unwrap().contains("lipschitz_logits") {
+                let output = prove(path.to_str().unwrap());
+                assert!(output.status.success(), "{}", text_of(&output));
+                proved += 1;
+            }
         }
+        assert!(proved > 0, "found no manifest of a Lipschitz network in {folder}");
     }
-    assert!(proved > 0, "found no manifest of a Lipschitz network");
 }
 
 /// The fixture multiplies by four: the constant is 4, and no smaller number may pass.
