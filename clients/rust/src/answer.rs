@@ -129,7 +129,7 @@ impl Answer {
         self.message.class_source()
     }
 
-    /// [K]: log-probabilities of the mixture. Their largest entry may belong to another class than the answer's.
+    /// `[K]`: log-probabilities of the mixture. Their largest entry may belong to another class than the answer's.
     #[must_use]
     pub fn mixed_logits(&self) -> &[f32] {
         &self.message.mixed_logits
@@ -153,13 +153,13 @@ impl Answer {
         self.message.robust_class_index
     }
 
-    /// [K]: the standard model's probabilities, if the call asked for the components.
+    /// `[K]`: the standard model's probabilities, if the call asked for the components.
     #[must_use]
     pub fn standard_probabilities(&self) -> Option<&[f32]> {
         Some(self.message.standard_probabilities.as_slice()).filter(|values| !values.is_empty())
     }
 
-    /// [K]: the robust model's probabilities, if the call asked for the components.
+    /// `[K]`: the robust model's probabilities, if the call asked for the components.
     #[must_use]
     pub fn robust_probabilities(&self) -> Option<&[f32]> {
         Some(self.message.robust_probabilities.as_slice()).filter(|values| !values.is_empty())
