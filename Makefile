@@ -38,10 +38,10 @@ fuzz: runtime ## run each fuzz target for FUZZ_SECONDS=8 (fuzz/README.md)
 	CERTIMIX_FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) test --locked --lib fuzzing::targets -- --nocapture
 
 # ARGS passes arguments on: ARGS="--only a,h", ARGS="--server OTHER_BINARY --out FOLDER". ARGS=--help lists them.
-bench: runtime ## compare the server with the bare runtime (20 minutes); writes docs/benchmarks.md and .json
+bench: runtime python-packages ## compare the server with the bare runtime (20 minutes); writes docs/benchmarks.md and .json
 	$(CARGO) bench --locked --bench serving -- $(ARGS)
 
-bench-quick: runtime ## a short `make bench` (3 minutes); writes under target/benchmarks
+bench-quick: runtime python-packages ## a short `make bench` (3 minutes); writes under target/benchmarks
 	$(CARGO) bench --locked --bench serving -- --quick $(ARGS)
 
 bench-parts: runtime ## time certificates, noise and inference (docs/measurements.md)

@@ -1,9 +1,12 @@
-//! The lower limit of a server of this service: it decodes a request of Predict and returns a fixed
-//! response of the same size as the real one. Its throughput is the limit of tonic and tokio.
+//! The lower limit of a server of this service: it decodes a request of Predict or PredictStream and
+//! returns a fixed response of the same size as the real one. Its throughput is the limit of tonic and
+//! tokio.
 
 use std::path::Path;
+use std::pin::Pin;
 
 use certimix::rpc::proto::mixed_classifier_server::{MixedClassifier, MixedClassifierServer};
+use certimix::rpc::proto::predict_stream_response::Outcome;
 use certimix::rpc::proto::{
     CertifyRequest, CertifyResponse, CertifyStreamResponse, GetModelInfoRequest, GetModelInfoResponse,
     GetShadowReportRequest, GetShadowReportResponse, PredictRequest, PredictResponse, PredictStreamRequest,
@@ -11,6 +14,7 @@ use certimix::rpc::proto::{
 };
 use prost::Message as _;
 use tokio::net::TcpListener;
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
@@ -23,7 +27,9 @@ struct EchoService {
 }
 
 fn unimplemented<T>() -> Result<Response<T>, Status> {
-    Err(Status::unimplemented("this server only answers Predict"))
+    Err(Status::unimplemented(
+        "this server only answers Predict and PredictStream",
+    ))
 }
 
 #[tonic::async_trait]
@@ -45,13 +51,20 @@ impl MixedClassifier for EchoService {
         unimplemented()
     }
 
-    type PredictStreamStream = tokio_stream::Empty<Result<PredictStreamResponse, Status>>;
+    type PredictStreamStream = Pin<Box<dyn Stream<Item = Result<PredictStreamResponse, Status>> + Send>>;
 
     async fn predict_stream(
         &self,
-        _request: Request<Streaming<PredictStreamRequest>>,
+        request: Request<Streaming<PredictStreamRequest>>,
     ) -> Result<Response<Self::PredictStreamStream>, Status> {
-        unimplemented()
+        let response = self.response.clone();
+        let answers = request.into_inner().map(move |message| {
+            Ok(PredictStreamResponse {
+                correlation_id: message?.correlation_id,
+                outcome: Some(Outcome::Response(response.clone())),
+            })
+        });
+        Ok(Response::new(Box::pin(answers)))
     }
 
     async fn get_model_info(

@@ -12,6 +12,7 @@ mod memory;
 mod overload;
 mod paired_rounds;
 mod predict_beside_certify;
+mod python_loop;
 mod registry;
 mod round_statistics;
 mod saturation;

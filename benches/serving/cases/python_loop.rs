@@ -1,0 +1,157 @@
+//! (n) A control loop in Python at 50 Hz and at 1 kHz, beside an echo.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use serde::Deserialize;
+
+use super::format::ms;
+use super::round_statistics::median_of;
+use crate::context::BenchContext;
+use crate::interference::{register_process, unregister_process};
+use crate::latency::{LatencyHistogram, latency_histogram, quantile_ms};
+use crate::provenance::Provenance;
+use crate::raw_client::EncodedCall;
+use crate::report::{CaseReport, Measurement, ReportTable, Unit};
+use crate::server_process::ServerProcess;
+use crate::testbed::ModelSet;
+
+/// Ticks a second.
+const RATES: [u32; 2] = [50, 1000];
+const SIDES: [&str; 3] = ["echo, TCP", "server, TCP", "server, Unix socket"];
+
+/// What `loop_client.py` prints.
+#[derive(Deserialize)]
+struct LoopOutput {
+    latencies_ns: Vec<u64>,
+    missed: u64,
+}
+
+struct LoopRound {
+    latencies: LatencyHistogram,
+    missed: u64,
+}
+
+pub fn run(context: &BenchContext, provenance: &Provenance) -> anyhow::Result<CaseReport> {
+    let plan = &context.plan;
+    let folder = tempfile::TempDir::new()?;
+    let socket = folder.path().join("certimix.sock");
+    let server = context.testbed.start_server(
+        ModelSet::Tiny,
+        &[("server.unix_socket", &format!("{:?}", socket.display().to_string()))],
+    )?;
+    let call = EncodedCall::new("Predict", &context.testbed.predict_requests(ModelSet::Tiny))?;
+    let file = folder.path().join("response.bin");
+    std::fs::write(&file, &server.process.call_raw(&call)?)?;
+    let arguments = [OsStr::new("--bench"), OsStr::new("--echo"), file.as_os_str()];
+    let echo = ServerProcess::start(&std::env::current_exe()?, &arguments)?;
+    let addresses = [
+        echo.address.to_string(),
+        server.process.address.to_string(),
+        format!("unix://{}", socket.display()),
+    ];
+
+    let mut table = ReportTable::new(&["ticks a second", "", "p50", "p99", "p99.9", "ticks", "missed ticks"]);
+    let mut measurements = Vec::new();
+    for rate in RATES {
+        let mut results: [Vec<LoopRound>; 3] = Default::default();
+        for round in 1..=plan.vote_rounds {
+            for ((side, address), rounds) in SIDES.iter().zip(&addresses).zip(&mut results) {
+                let step = format!("{rate} Hz, {side}, round {round} of {}", plan.vote_rounds);
+                context.progress.set_step(&step);
+                let measured = run_loop(&context.testbed.root, address, rate, plan.long_window)?;
+                context
+                    .progress
+                    .print(format!("{step}: p99 {}", ms(quantile_ms(&measured.latencies, 0.99))));
+                rounds.push(measured);
+            }
+        }
+        for (side, rounds) in SIDES.iter().zip(&results) {
+            let mut all = latency_histogram()?;
+            for round in rounds {
+                all.add(&round.latencies)?;
+            }
+            let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|q| ms(quantile_ms(&all, q)));
+            let missed: u64 = rounds.iter().map(|round| round.missed).sum();
+            table.add_row([
+                rate.to_string(),
+                (*side).to_owned(),
+                p50,
+                p99,
+                p999,
+                (all.len() + missed).to_string(),
+                missed.to_string(),
+            ]);
+        }
+        let p50 = |round: &LoopRound| quantile_ms(&round.latencies, 0.5);
+        let [echo_rounds, served @ ..] = &results;
+        for (side, rounds) in SIDES.iter().skip(1).zip(served) {
+            let differences = rounds
+                .iter()
+                .zip(echo_rounds)
+                .map(|(round, echo)| p50(round) - p50(echo));
+            let text = format!(
+                "{} minus {}",
+                ms(median_of(rounds, p50)),
+                ms(median_of(echo_rounds, p50))
+            );
+            measurements.push(
+                Measurement::new(
+                    format!("p50 of {side}, minus the echo's, {rate} Hz"),
+                    Unit::Milliseconds,
+                    differences.collect(),
+                )
+                .computed_from(text),
+            );
+        }
+    }
+    let method = "One loop of the Python client with a PredictStream, and the tiny networks of (c). A latency is the time from the \
+                  start of a tick to its answer, so it contains the time at which the system wakes the loop. A tick is missed if the \
+                  answer of an earlier one comes after its start. The echo is that of (c), and returns a response of the same bytes.";
+    Ok(CaseReport {
+        measurements,
+        tables: vec![table],
+        ..CaseReport::new(provenance, "A control loop in Python", method.to_owned())
+    })
+}
+
+/// Runs the loop in its own process.
+fn run_loop(root: &Path, address: &str, rate: u32, window: Duration) -> anyhow::Result<LoopRound> {
+    let packages = root.join(".runtime/python");
+    ensure!(
+        packages.join("installed").is_file(),
+        "the client's packages are not in {}: run `make python-packages`",
+        packages.display()
+    );
+    let child = Command::new("python3")
+        .args(["-s", "-B"])
+        .arg(root.join("benches/serving/loop_client.py"))
+        .args([address, &rate.to_string(), &window.as_secs_f64().to_string()])
+        .env(
+            "PYTHONPATH",
+            std::env::join_paths([root.join("clients/python/src"), packages])?,
+        )
+        .env("no_proxy", "127.0.0.1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("python3 cannot be started")?;
+    let pid = child.id();
+    register_process(pid);
+    let output = child.wait_with_output();
+    unregister_process(pid);
+    let output = output?;
+    ensure!(output.status.success(), "loop_client.py: {}", output.status);
+    let found: LoopOutput = serde_json::from_slice(&output.stdout).context("the output of loop_client.py")?;
+    let mut latencies = latency_histogram()?;
+    for latency in found.latencies_ns {
+        latencies.saturating_record(latency);
+    }
+    Ok(LoopRound {
+        latencies,
+        missed: found.missed,
+    })
+}
