@@ -128,8 +128,14 @@ class ActingTest(unittest.TestCase):
                 answer(message)
 
     def test_text_names_the_norm_and_the_units(self) -> None:
-        self.assertEqual(str(answer(certified())), "'middle', certified within 0.2500 (l2, units of the float input)")
+        self.assertEqual(str(answer(certified())), "'middle', certified within 0.25 (l2, units of the float input)")
         self.assertTrue(str(answer(abstained())).startswith("not certified, best guess 'right': ABSTAINED"))
+
+    def test_no_text_claims_more_than_is_proven(self) -> None:
+        below = math.nextafter(0.1, 0.0)
+        for radius, text in [(0.65999, "0.6599"), (below, "0.09999"), (12.3456, "12.34"), (9.87654e-7, "9.876e-7")]:
+            self.assertIn(f"certified within {text} (", str(answer(certified(radius))))
+        self.assertIn("radius 0.0999999 (L2) is not larger than 0.1", answer(certified(below)).why_not_beyond(0.1, norm="l2") or "")
 
     def test_probabilities_are_arrays(self) -> None:
         message = certified()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import math
 from dataclasses import dataclass, field
 from typing import Collection, NoReturn, Optional, TypeVar, Union
@@ -15,6 +16,12 @@ from certimix._errors import MalformedAnswerError
 from certimix.v1 import mixed_classifier_pb2 as pb
 
 Default = TypeVar("Default")
+
+
+def _rounded_down(radius: float, *, digits: int) -> str:
+    """`radius` with at most so many significant digits, and never more than it is: a text must not claim more than is proven."""
+    rounded = decimal.Context(prec=digits, rounding=decimal.ROUND_FLOOR).create_decimal_from_float(radius)
+    return format(rounded, "f" if rounded >= decimal.Decimal("1e-4") else "e")
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +104,8 @@ class Answer:
         if require_proven and found.basis != CertificateBasis.PROVEN:
             return "the property of the robust model is claimed by its manifest, not proven"
         if not found.radius > wanted:
-            return f"the certified radius {found.radius:.6g} ({found.norm.name}) is not larger than {wanted:.6g}"
+            radius = _rounded_down(found.radius, digits=6)
+            return f"the certified radius {radius} ({found.norm.name}) is not larger than {wanted:.6g}"
         return None
 
     def certified_beyond(
@@ -148,7 +156,8 @@ class Answer:
             return f"not certified, best guess {self.best_guess_label!r}: {self.why_not}"
         basis = "" if self.basis == CertificateBasis.PROVEN else f", {self.basis.name.lower()}"
         norm = self.norm.name.lower()
-        return f"{self.best_guess_label!r}, certified within {self.radius:.4f} ({norm}, units of the float input{basis})"
+        radius = _rounded_down(self.radius, digits=4)
+        return f"{self.best_guess_label!r}, certified within {radius} ({norm}, units of the float input{basis})"
 
     def __bool__(self) -> NoReturn:
         raise TypeError("an answer has no truth value: ask answer.certified_beyond(radius)")
