@@ -104,8 +104,8 @@ class Answer:
         if require_proven and found.basis != CertificateBasis.PROVEN:
             return "the property of the robust model is claimed by its manifest, not proven"
         if not found.radius > wanted:
-            radius = _rounded_down(found.radius, digits=6)
-            return f"the certified radius {radius} ({found.norm.name}) is not larger than {wanted:.6g}"
+            certified = _rounded_down(found.radius, digits=6)
+            return f"the certified radius {certified} ({found.norm.name}) is not larger than {wanted:.6g}"
         return None
 
     def certified_beyond(
@@ -156,8 +156,8 @@ class Answer:
             return f"not certified, best guess {self.best_guess_label!r}: {self.why_not}"
         basis = "" if self.basis == CertificateBasis.PROVEN else f", {self.basis.name.lower()}"
         norm = self.norm.name.lower()
-        radius = _rounded_down(self.radius, digits=4)
-        return f"{self.best_guess_label!r}, certified within {radius} ({norm}, units of the float input{basis})"
+        certified = _rounded_down(self.radius, digits=4)
+        return f"{self.best_guess_label!r}, certified within {certified} ({norm}, units of the float input{basis})"
 
     def __bool__(self) -> NoReturn:
         raise TypeError("an answer has no truth value: ask answer.certified_beyond(radius)")
