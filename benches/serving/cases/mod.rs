@@ -4,6 +4,7 @@
 mod abuse;
 mod certify_throughput;
 mod config_reload;
+mod control_loop;
 mod evaluate;
 mod fair_share;
 mod format;
@@ -12,7 +13,7 @@ mod memory;
 mod overload;
 mod paired_rounds;
 mod predict_beside_certify;
-mod python_loop;
+
 mod registry;
 mod round_statistics;
 mod saturation;

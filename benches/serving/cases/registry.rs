@@ -1,8 +1,8 @@
 //! The list of cases.
 
 use super::{
-    abuse, certify_throughput, config_reload, evaluate, fair_share, load_levels, memory, overload,
-    predict_beside_certify, python_loop, saturation, single_caller, tiny_models, transports,
+    abuse, certify_throughput, config_reload, control_loop, evaluate, fair_share, load_levels, memory, overload,
+    predict_beside_certify, saturation, single_caller, tiny_models, transports,
 };
 use crate::context::BenchContext;
 use crate::provenance::Provenance;
@@ -25,5 +25,5 @@ pub const CASES: &[(&str, RunCase)] = &[
     ("k", fair_share::run),
     ("l", abuse::run),
     ("m", evaluate::run),
-    ("n", python_loop::run),
+    ("n", control_loop::run),
 ];

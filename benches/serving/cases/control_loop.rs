@@ -1,18 +1,20 @@
-//! (n) A control loop in Python at 50 Hz and at 1 kHz, beside an echo.
+//! (n) A control loop of the Python and of the Rust client at 50 Hz and at 1 kHz, beside an echo.
 
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
+use certimix_client::{Client, Tensor};
 use serde::Deserialize;
 
 use super::format::ms;
 use super::round_statistics::median_of;
+use crate::async_runtime::block_on_this_thread;
 use crate::context::BenchContext;
 use crate::interference::{register_process, unregister_process};
-use crate::latency::{LatencyHistogram, latency_histogram, quantile_ms};
+use crate::latency::{LatencyHistogram, latency_histogram, nanoseconds, quantile_ms};
 use crate::provenance::Provenance;
 use crate::raw_client::EncodedCall;
 use crate::report::{CaseReport, Measurement, ReportTable, Unit};
@@ -22,6 +24,14 @@ use crate::testbed::ModelSet;
 /// Ticks a second.
 const RATES: [u32; 2] = [50, 1000];
 const SIDES: [&str; 3] = ["echo, TCP", "server, TCP", "server, Unix socket"];
+/// The start of a loop, which is not counted.
+const WARM_UP: Duration = Duration::from_millis(500);
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Runs one loop against an address.
+type RunLoop = fn(&Path, &str, u32, Duration) -> anyhow::Result<LoopRound>;
+
+const CLIENTS: [(&str, RunLoop); 2] = [("Python", run_python_loop), ("Rust", run_rust_loop)];
 
 /// What `loop_client.py` prints.
 #[derive(Deserialize)]
@@ -54,13 +64,23 @@ pub fn run(context: &BenchContext, provenance: &Provenance) -> anyhow::Result<Ca
         format!("unix://{}", socket.display()),
     ];
 
-    let mut table = ReportTable::new(&["ticks a second", "", "p50", "p99", "p99.9", "ticks", "missed ticks"]);
+    let mut table = ReportTable::new(&[
+        "client",
+        "ticks a second",
+        "",
+        "p50",
+        "p99",
+        "p99.9",
+        "ticks",
+        "missed ticks",
+    ]);
     let mut measurements = Vec::new();
-    for rate in RATES {
+    let cases = CLIENTS.iter().flat_map(|client| RATES.map(|rate| (client, rate)));
+    for (&(client, run_loop), rate) in cases {
         let mut results: [Vec<LoopRound>; 3] = Default::default();
         for round in 1..=plan.vote_rounds {
             for ((side, address), rounds) in SIDES.iter().zip(&addresses).zip(&mut results) {
-                let step = format!("{rate} Hz, {side}, round {round} of {}", plan.vote_rounds);
+                let step = format!("{client}, {rate} Hz, {side}, round {round} of {}", plan.vote_rounds);
                 context.progress.set_step(&step);
                 let measured = run_loop(&context.testbed.root, address, rate, plan.long_window)?;
                 context
@@ -77,6 +97,7 @@ pub fn run(context: &BenchContext, provenance: &Provenance) -> anyhow::Result<Ca
             let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|q| ms(quantile_ms(&all, q)));
             let missed: u64 = rounds.iter().map(|round| round.missed).sum();
             table.add_row([
+                client.to_owned(),
                 rate.to_string(),
                 (*side).to_owned(),
                 p50,
@@ -100,7 +121,7 @@ pub fn run(context: &BenchContext, provenance: &Provenance) -> anyhow::Result<Ca
             );
             measurements.push(
                 Measurement::new(
-                    format!("p50 of {side}, minus the echo's, {rate} Hz"),
+                    format!("{client}, p50 of {side}, minus the echo's, {rate} Hz"),
                     Unit::Milliseconds,
                     differences.collect(),
                 )
@@ -108,18 +129,18 @@ pub fn run(context: &BenchContext, provenance: &Provenance) -> anyhow::Result<Ca
             );
         }
     }
-    let method = "One loop of the Python client with a PredictStream, and the tiny networks of (c). A latency is the time from the \
+    let method = "One loop of a client with a PredictStream, and the tiny networks of (c). A latency is the time from the \
                   start of a tick to its answer, so it contains the time at which the system wakes the loop. A tick is missed if the \
                   answer of an earlier one comes after its start. The echo is that of (c), and returns a response of the same bytes.";
     Ok(CaseReport {
         measurements,
         tables: vec![table],
-        ..CaseReport::new(provenance, "A control loop in Python", method.to_owned())
+        ..CaseReport::new(provenance, "Control loops", method.to_owned())
     })
 }
 
-/// Runs the loop in its own process.
-fn run_loop(root: &Path, address: &str, rate: u32, window: Duration) -> anyhow::Result<LoopRound> {
+/// Runs the loop of the Python client in its own process.
+fn run_python_loop(root: &Path, address: &str, rate: u32, window: Duration) -> anyhow::Result<LoopRound> {
     let packages = root.join(".runtime/python");
     ensure!(
         packages.join("installed").is_file(),
@@ -153,5 +174,33 @@ fn run_loop(root: &Path, address: &str, rate: u32, window: Duration) -> anyhow::
     Ok(LoopRound {
         latencies,
         missed: found.missed,
+    })
+}
+
+/// Runs the loop of the Rust client in this process: the loop of `loop_client.py`.
+fn run_rust_loop(_: &Path, address: &str, rate: u32, window: Duration) -> anyhow::Result<LoopRound> {
+    block_on_this_thread(async {
+        let client = Client::connect(address).await?.with_deadline(DEADLINE);
+        let stream = client.predict_stream();
+        let state = Tensor::float32(&[8], &[0.0; 8])?;
+        stream.predict(&state).await?;
+        let (start, period) = (Instant::now(), Duration::from_secs(1) / rate);
+        let (mut latencies, mut missed, mut tick) = (latency_histogram()?, 0, 0);
+        loop {
+            let due = start + period * tick;
+            if due >= start + WARM_UP + window {
+                return Ok(LoopRound { latencies, missed });
+            }
+            tokio::time::sleep_until(due.into()).await;
+            stream.predict(&state).await?;
+            let answered = Instant::now();
+            let passed = (answered - start).as_nanos() / period.as_nanos();
+            let next_tick = u32::try_from(passed + 1)?.max(tick + 1);
+            if due >= start + WARM_UP {
+                latencies.saturating_record(nanoseconds(answered - due));
+                missed += u64::from(next_tick - tick - 1);
+            }
+            tick = next_tick;
+        }
     })
 }
