@@ -5,7 +5,8 @@
 //! switches", 1998): a principal may hold at most as many bytes as are free. Of n principals that
 //! take all they can, each gets 1/(n+1) of the pool in balance, and as much stays free for the next.
 //! A connection with several requests may hold at most half of the bytes that its principal may still
-//! take, so that a connection leaves room for the others of its principal in the same way.
+//! take, so that a connection leaves room for the others of its principal in the same way. A single
+//! request leaves a quarter of its own size, unless it is the only one of its principal.
 
 use std::collections::HashMap;
 
@@ -39,10 +40,20 @@ impl HeldPool {
         let of_connection = of_principal.and_then(|held| held.connections.get(&caller.connection));
         let of_connection = of_connection.copied().unwrap_or(0);
         let has_others = of_connection > held_by_request;
+        let is_only_one = held == held_by_request;
         let of_connection = of_connection.saturating_add(bytes);
         let (held, total) = (held.saturating_add(bytes), self.bytes.saturating_add(bytes));
         let free = limit.saturating_sub(total);
-        if held > free || has_others && of_connection > (free - held) / 2 {
+        if held > free {
+            return false;
+        }
+        let room = free - held;
+        let most = match (has_others, is_only_one) {
+            (true, _) => room / 2,
+            (false, false) => room.saturating_mul(4),
+            (false, true) => usize::MAX,
+        };
+        if of_connection > most {
             return false;
         }
         if bytes > 0 {
@@ -115,6 +126,20 @@ mod tests {
             assert!(fill(&mut pool, user(0, greedy)) > 0, "{greedy}");
         }
         assert!(pool.bytes() <= LIMIT / 2);
+    }
+
+    /// A connection with one large request after the other, beside one that holds what it may.
+    #[test]
+    fn large_requests_leave_a_share_for_the_next_connection() {
+        let mut pool = HeldPool::default();
+        for greedy in 0..2 {
+            fill(&mut pool, user(0, greedy));
+            // One request takes all that it may at once.
+            (0..LIMIT)
+                .rev()
+                .any(|bytes| pool.try_hold(user(0, 100 + greedy), 0, bytes, LIMIT));
+            assert!(pool.try_hold(user(0, 200 + greedy), 0, 1, LIMIT), "{greedy}");
+        }
     }
 
     #[test]
