@@ -65,7 +65,12 @@ impl HonestCaller {
                         total.store(results.answered, Ordering::Relaxed);
                         results.latencies.push(sent_at.elapsed());
                     }
-                    Err(status) => results.failures.push(status.code()),
+                    Err(status) => {
+                        results.failures.push(status.code());
+                        // A connection to a server that is gone fails at once, without a wait in which a failed
+                        // test could end this task.
+                        tokio::task::yield_now().await;
+                    }
                 }
             }
             results
