@@ -134,7 +134,15 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
     let folder = RunFolder::open(&args.out)?;
     match &args.config {
         Some(config) if args.services.endpoints.is_empty() => evaluate_here(args, config, folder),
-        _ => evaluate_on_services(args, folder),
+        config => {
+            if let Some(config) = config {
+                output::note(format_args!(
+                    "the services have their own settings: {} is not used",
+                    config.display()
+                ));
+            }
+            evaluate_on_services(args, folder)
+        }
     }
 }
 
