@@ -3,12 +3,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::path::Path;
-use std::process::Command;
 
+use python_tests::{PythonTests, repository};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
-fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+#[path = "support/python_tests.rs"]
+mod python_tests;
+
+fn tests() -> PythonTests {
+    let client = repository().join("clients/python");
+    PythonTests {
+        folder: client.join("tests"),
+        sources: vec![client.join("src")],
+    }
 }
 
 /// Writes an authority, a certificate of `localhost` and one of a client, which the Python tests use.
@@ -31,35 +38,9 @@ fn write_certificates(folder: &Path) {
 
 /// Runs one file of tests, and fails with its output.
 fn run_tests(file: &str) {
-    let packages = repository().join(".runtime/python");
-    assert!(
-        packages.join("installed").is_file(),
-        "the client's packages are not in {}: run `make python-packages`",
-        packages.display()
-    );
-    let client = repository().join("clients/python");
     let certificates = tempfile::tempdir().unwrap();
     write_certificates(certificates.path());
-    let output = Command::new("python3")
-        // A package in the user's own folder must not replace one of these.
-        .args(["-s", "-B"])
-        .arg(client.join("tests").join(file))
-        .env(
-            "PYTHONPATH",
-            std::env::join_paths([client.join("src"), packages]).unwrap(),
-        )
-        .env("CERTIMIX_TEST_BINARY", env!("CARGO_BIN_EXE_certimix"))
-        .env("CERTIMIX_TEST_CERTIFICATES", certificates.path())
-        // The tests start servers while gRPC's threads run, which its handlers of fork disturb.
-        .env("GRPC_ENABLE_FORK_SUPPORT", "0")
-        // The server runs on this machine.
-        .env("no_proxy", "127.0.0.1,localhost")
-        .output()
-        .expect("python3 is installed, which `make python-packages` needs too");
-    let text = [output.stdout, output.stderr]
-        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-        .concat();
-    assert!(output.status.success(), "{file}: {}\n{text}", output.status);
+    tests().run(file, &[("CERTIMIX_TEST_CERTIFICATES", certificates.path())]);
 }
 
 #[test]
@@ -112,16 +93,7 @@ fn the_two_verifiers_agree_on_real_and_on_altered_records() {
     run_tests("test_verify_agreement.py");
 }
 
-/// A test file that no test runs proves nothing.
 #[test]
 fn every_file_of_tests_is_run() {
-    let this = std::fs::read_to_string(repository().join("tests/python_client.rs")).unwrap();
-    for entry in std::fs::read_dir(repository().join("clients/python/tests")).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        let is_test = name.starts_with("test_") && Path::new(&name).extension().is_some_and(|end| end == "py");
-        assert!(
-            !is_test || this.contains(&format!("run_tests(\"{name}\")")),
-            "{name} is run by no test"
-        );
-    }
+    tests().assert_each_is_run_by("tests/python_client.rs");
 }

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::bare_runtime::{BareModel, BareModelPair};
 use crate::inputs::{image_as_floats, image_tensor, read_images, state_tensor, state_vectors};
+use crate::raw_client::EncodedCall;
 use crate::server_process::ServerProcess;
 
 /// The models that a case uses.
@@ -92,6 +93,35 @@ impl Testbed {
             settings_file,
             _folder: folder,
         })
+    }
+
+    /// Starts the server of `models` with a Unix socket too, which lies in `folder`. Returns its path.
+    pub fn start_server_with_socket(
+        &self,
+        models: ModelSet,
+        folder: &Path,
+    ) -> anyhow::Result<(ConfiguredServer, PathBuf)> {
+        let socket = folder.join("certimix.sock");
+        let setting = format!("{:?}", socket.display().to_string());
+        let server = self.start_server(models, &[("server.unix_socket", &setting)])?;
+        Ok((server, socket))
+    }
+
+    /// Starts an echo of the response to Predict of `server`, so that both encode and send the same
+    /// bytes. The response lies in `folder`. Returns its length too.
+    pub fn start_echo(
+        &self,
+        server: &ServerProcess,
+        models: ModelSet,
+        folder: &Path,
+    ) -> anyhow::Result<(ServerProcess, usize)> {
+        let call = EncodedCall::new("Predict", &self.predict_requests(models))?;
+        let file = folder.join("response.bin");
+        let response = server.call_raw(&call)?;
+        std::fs::write(&file, &response)?;
+        let arguments = [OsStr::new("--bench"), OsStr::new("--echo"), file.as_os_str()];
+        let echo = ServerProcess::start(&std::env::current_exe()?, &arguments)?;
+        Ok((echo, response.len()))
     }
 
     /// Writes a settings file with `settings` into `folder`, and returns its path.

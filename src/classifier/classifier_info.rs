@@ -7,7 +7,6 @@ use super::prediction::certificate_restriction::CertificateRestriction;
 use super::prediction::unavailability::unavailable_reason;
 use super::smoothing::smoother::Smoother;
 use super::smoothing::target_radius::CertificationGoal;
-use crate::certificate::RadiusMethod;
 use crate::domain::{BoundKind, CertificateMethod, ModelGuarantee, Norm};
 use crate::settings::{CertificateSettings, MixtureSettings};
 
@@ -49,10 +48,7 @@ impl ClassifierInfo {
         };
         let unavailable_reason = unavailable_reason(guarantee, mixture.weights.alpha()).or(withdrawal_reason);
         let smoothing_method =
-            matches!(guarantee, ModelGuarantee::GaussianSmoothing { .. }).then_some(match certificate.radius {
-                RadiusMethod::Tight => CertificateMethod::Tight,
-                RadiusMethod::Theorem2 => CertificateMethod::Theorem2,
-            });
+            matches!(guarantee, ModelGuarantee::GaussianSmoothing { .. }).then(|| certificate.radius.into());
         let method = match guarantee {
             ModelGuarantee::None => None,
             ModelGuarantee::LipschitzProbabilities { .. } => Some(CertificateMethod::Theorem1),

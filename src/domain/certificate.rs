@@ -1,5 +1,6 @@
 //! The certificate of one prediction. [`crate::certificate`] holds the mathematics behind it.
 
+use crate::certificate::RadiusMethod;
 use crate::domain::{Basis, Norm};
 
 /// Whether a prediction is certified.
@@ -24,6 +25,15 @@ pub enum CertificateMethod {
     Theorem2,
     /// Gaussian smoothing: the tight radius.
     Tight,
+}
+
+impl From<RadiusMethod> for CertificateMethod {
+    fn from(method: RadiusMethod) -> Self {
+        match method {
+            RadiusMethod::Tight => Self::Tight,
+            RadiusMethod::Theorem2 => Self::Theorem2,
+        }
+    }
 }
 
 /// The kind of bound that votes give on probabilities.

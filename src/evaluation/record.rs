@@ -102,6 +102,12 @@ impl SamplingConditions {
     pub fn votes(&self) -> u64 {
         self.selection_votes.saturating_add(self.estimation_votes)
     }
+
+    /// The fewest inputs that draw at least `votes` votes together.
+    #[must_use]
+    pub fn inputs_for(&self, votes: u64) -> usize {
+        usize::try_from(votes.div_ceil(self.votes().max(1))).unwrap_or(usize::MAX)
+    }
 }
 
 /// The settings that were in force when the records were made. The records do not depend on them.

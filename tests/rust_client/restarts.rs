@@ -2,10 +2,16 @@
 
 use std::time::Duration;
 
-use certimix_client::{ErrorKind, Norm, RetryPolicy};
+use certimix_client::{Answer, Error, ErrorKind, Norm, RetryPolicy};
 
 use crate::support::inputs::{clear_input, patient};
 use crate::support::server_process::ServerProcess;
+
+/// Checks that a server has answered, and certified the answer.
+#[track_caller]
+fn assert_certified(outcome: Result<Answer, Error>) {
+    assert!(outcome.unwrap().certified_beyond(0.0, Norm::L2));
+}
 
 /// A policy that waits as long as a start of the server takes.
 fn lasting() -> RetryPolicy {
@@ -22,20 +28,8 @@ async fn clients_and_streams_reconnect_after_a_restart() {
     }
     for kill in [false, true] {
         for (stream, client) in &clients {
-            assert!(
-                client
-                    .predict(&clear_input())
-                    .await
-                    .unwrap()
-                    .certified_beyond(0.0, Norm::L2)
-            );
-            assert!(
-                stream
-                    .predict(&clear_input())
-                    .await
-                    .unwrap()
-                    .certified_beyond(0.0, Norm::L2)
-            );
+            assert_certified(client.predict(&clear_input()).await);
+            assert_certified(stream.predict(&clear_input()).await);
         }
         if kill {
             server.kill()
@@ -54,20 +48,8 @@ async fn clients_and_streams_reconnect_after_a_restart() {
         server.restart();
     }
     for (stream, client) in &clients {
-        assert!(
-            client
-                .predict(&clear_input())
-                .await
-                .unwrap()
-                .certified_beyond(0.0, Norm::L2)
-        );
-        assert!(
-            stream
-                .predict(&clear_input())
-                .await
-                .unwrap()
-                .certified_beyond(0.0, Norm::L2)
-        );
+        assert_certified(client.predict(&clear_input()).await);
+        assert_certified(stream.predict(&clear_input()).await);
     }
 }
 
@@ -89,7 +71,7 @@ async fn a_request_that_meets_a_restart_is_sent_again() {
         } else {
             client.predict(&input).await
         };
-        assert!(answer.unwrap().certified_beyond(0.0, Norm::L2));
+        assert_certified(answer);
         restart.await.unwrap();
     }
 }
@@ -106,11 +88,5 @@ async fn a_lazy_client_is_older_than_its_server() {
     let error = client.predict(&clear_input()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     server.restart();
-    assert!(
-        client
-            .predict(&clear_input())
-            .await
-            .unwrap()
-            .certified_beyond(0.0, Norm::L2)
-    );
+    assert_certified(client.predict(&clear_input()).await);
 }

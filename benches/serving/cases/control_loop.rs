@@ -1,6 +1,5 @@
 //! (n) A control loop of the Python and of the Rust client at 50 Hz and at 1 kHz, beside an echo.
 
-use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -16,9 +15,7 @@ use crate::context::BenchContext;
 use crate::interference::{register_process, unregister_process};
 use crate::latency::{LatencyHistogram, latency_histogram, nanoseconds, quantile_ms};
 use crate::provenance::Provenance;
-use crate::raw_client::EncodedCall;
 use crate::report::{CaseReport, Measurement, ReportTable, Unit};
-use crate::server_process::ServerProcess;
 use crate::testbed::ModelSet;
 
 /// Ticks a second.
@@ -48,16 +45,12 @@ struct LoopRound {
 pub fn run(context: &BenchContext, provenance: &Provenance) -> anyhow::Result<CaseReport> {
     let plan = &context.plan;
     let folder = tempfile::TempDir::new()?;
-    let socket = folder.path().join("certimix.sock");
-    let server = context.testbed.start_server(
-        ModelSet::Tiny,
-        &[("server.unix_socket", &format!("{:?}", socket.display().to_string()))],
-    )?;
-    let call = EncodedCall::new("Predict", &context.testbed.predict_requests(ModelSet::Tiny))?;
-    let file = folder.path().join("response.bin");
-    std::fs::write(&file, &server.process.call_raw(&call)?)?;
-    let arguments = [OsStr::new("--bench"), OsStr::new("--echo"), file.as_os_str()];
-    let echo = ServerProcess::start(&std::env::current_exe()?, &arguments)?;
+    let (server, socket) = context
+        .testbed
+        .start_server_with_socket(ModelSet::Tiny, folder.path())?;
+    let (echo, _) = context
+        .testbed
+        .start_echo(&server.process, ModelSet::Tiny, folder.path())?;
     let addresses = [
         echo.address.to_string(),
         server.process.address.to_string(),

@@ -1,7 +1,5 @@
 //! (c) Two tiny networks: the cost of the server itself, against tonic with nothing behind it.
 
-use std::ffi::OsStr;
-
 use super::format::{callers_text, ms_3_decimals, per_second};
 use super::round_statistics::{median_of, p50_p99};
 use crate::closed_loop::{ClosedLoopResult, run_closed_loop};
@@ -9,7 +7,6 @@ use crate::context::BenchContext;
 use crate::provenance::Provenance;
 use crate::raw_client::EncodedCall;
 use crate::report::{CaseReport, Measurement, ReportTable, Unit};
-use crate::server_process::ServerProcess;
 use crate::testbed::ModelSet;
 
 const CALLERS: [usize; 4] = [1, 4, 16, 64];
@@ -19,13 +16,10 @@ pub fn run(context: &BenchContext, provenance: &Provenance) -> anyhow::Result<Ca
     let plan = &context.plan;
     let server = context.testbed.start_server(ModelSet::Tiny, &[])?;
     let call = EncodedCall::new("Predict", &context.testbed.predict_requests(ModelSet::Tiny))?;
-    // The echo server returns a real response, so that both servers encode and send the same bytes.
-    let response = server.process.call_raw(&call)?;
     let folder = tempfile::TempDir::new()?;
-    let file = folder.path().join("response.bin");
-    std::fs::write(&file, &response)?;
-    let arguments = [OsStr::new("--bench"), OsStr::new("--echo"), file.as_os_str()];
-    let echo_server = ServerProcess::start(&std::env::current_exe()?, &arguments)?;
+    let (echo_server, response_bytes) = context
+        .testbed
+        .start_echo(&server.process, ModelSet::Tiny, folder.path())?;
 
     let mut measurements = Vec::new();
     let mut table = ReportTable::new(&[
@@ -102,7 +96,7 @@ pub fn run(context: &BenchContext, provenance: &Provenance) -> anyhow::Result<Ca
          a response of the same bytes. The target holds at saturation: {saturating_callers} callers, where the server answers most \
          requests. The generator needs much of the processors here and slows both sides.",
         call.message_bytes(),
-        response.len()
+        response_bytes
     );
     Ok(CaseReport {
         measurements: measurements.collect(),

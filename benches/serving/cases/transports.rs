@@ -63,11 +63,9 @@ type Client = MixedClassifierClient<Channel>;
 pub fn run(context: &BenchContext, provenance: &Provenance) -> anyhow::Result<CaseReport> {
     let plan = &context.plan;
     let folder = tempfile::TempDir::new()?;
-    let socket = folder.path().join("certimix.sock");
-    let server = context.testbed.start_server(
-        ModelSet::Tiny,
-        &[("server.unix_socket", &format!("{:?}", socket.display().to_string()))],
-    )?;
+    let (server, socket) = context
+        .testbed
+        .start_server_with_socket(ModelSet::Tiny, folder.path())?;
     let requests = context.testbed.predict_requests(ModelSet::Tiny);
     let mut results: [Vec<TransportRound>; 4] = Default::default();
     for round in 1..=plan.rounds {

@@ -4,14 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tonic::transport::Channel;
 
 use crate::connection::Connection;
 use crate::options::checked_deadline;
+use crate::proto::mixed_classifier_client::MixedClassifierClient;
 use crate::proto::{self, GetModelInfoRequest, GetShadowReportRequest};
 use crate::{
     Answer, CertifyOptions, CertifyStream, ClientBuilder, Error, PredictOptions, PredictStream, Provenance,
     RetryPolicy, ServerInfo, ShadowReport, Tensor, Timings,
 };
+
+type Stub = MixedClassifierClient<Channel>;
 
 /// A client of one server. A clone is cheap and shares the connection; tasks may share a client.
 ///
@@ -144,15 +148,9 @@ impl Client {
     ///
     /// Every [`ErrorKind`](crate::ErrorKind).
     pub async fn info(&self) -> Result<ServerInfo, Error> {
-        let attempt = |time_left| async move {
-            let request = self.connection.request(GetModelInfoRequest {}, time_left).await;
-            self.connection
-                .stub()
-                .get_model_info(request)
-                .await
-                .map_err(Error::from_status)
-        };
-        Ok(self.repeat(self.deadline, attempt).await?.0.into_inner().into())
+        let send = |mut stub: Stub, request| async move { stub.get_model_info(request).await };
+        let (response, _) = self.call(self.deadline, GetModelInfoRequest {}, send).await?;
+        Ok(response.into())
     }
 
     /// Statistics of other mixtures on the traffic so far.
@@ -161,15 +159,9 @@ impl Client {
     ///
     /// Every [`ErrorKind`](crate::ErrorKind).
     pub async fn shadow_report(&self) -> Result<ShadowReport, Error> {
-        let attempt = |time_left| async move {
-            let request = self.connection.request(GetShadowReportRequest {}, time_left).await;
-            self.connection
-                .stub()
-                .get_shadow_report(request)
-                .await
-                .map_err(Error::from_status)
-        };
-        Ok(self.repeat(self.deadline, attempt).await?.0.into_inner().into())
+        let send = |mut stub: Stub, request| async move { stub.get_shadow_report(request).await };
+        let (response, _) = self.call(self.deadline, GetShadowReportRequest {}, send).await?;
+        Ok(response.into())
     }
 
     async fn predictions(
@@ -179,19 +171,9 @@ impl Client {
         options: &PredictOptions,
     ) -> Result<Vec<Answer>, Error> {
         let deadline = options.deadline_or(self.deadline)?;
-        let attempt = |time_left| {
-            let request = request.clone();
-            async move {
-                let request = self.connection.request(request, time_left).await;
-                self.connection
-                    .stub()
-                    .predict(request)
-                    .await
-                    .map_err(Error::from_status)
-            }
-        };
-        let (response, round_trip) = self.repeat(deadline, attempt).await?;
-        answers(response.into_inner(), inputs, deadline, round_trip)
+        let send = |mut stub: Stub, request| async move { stub.predict(request).await };
+        let (response, round_trip) = self.call(deadline, request, send).await?;
+        answers(response, inputs, deadline, round_trip)
     }
 
     async fn certifications(
@@ -201,19 +183,8 @@ impl Client {
         options: &CertifyOptions,
     ) -> Result<Vec<Answer>, Error> {
         let deadline = options.deadline_or(self.deadline)?;
-        let attempt = |time_left| {
-            let request = request.clone();
-            async move {
-                let request = self.connection.request(request, time_left).await;
-                self.connection
-                    .stub()
-                    .certify(request)
-                    .await
-                    .map_err(Error::from_status)
-            }
-        };
-        let (response, round_trip) = self.repeat(deadline, attempt).await?;
-        let response = response.into_inner();
+        let send = |mut stub: Stub, request| async move { stub.certify(request).await };
+        let (response, round_trip) = self.call(deadline, request, send).await?;
         let response = proto::PredictResponse {
             predictions: response.predictions,
             provenance: response.provenance,
@@ -222,19 +193,29 @@ impl Client {
         answers(response, inputs, deadline, round_trip)
     }
 
-    /// The outcome of a call within `deadline`, and the time that it took.
-    async fn repeat<T, F>(
+    /// The response to `message` within `deadline`, and the time that it took. `send` makes one attempt.
+    async fn call<M, R, F>(
         &self,
         deadline: Duration,
-        attempt: impl FnMut(Duration) -> F + Send,
-    ) -> Result<(T, Duration), Error>
+        message: M,
+        send: impl Fn(Stub, tonic::Request<M>) -> F + Send + Sync,
+    ) -> Result<(R, Duration), Error>
     where
-        F: Future<Output = Result<T, Error>> + Send,
+        M: Clone + Send + Sync,
+        R: Send,
+        F: Future<Output = Result<tonic::Response<R>, tonic::Status>> + Send,
     {
         let deadline = checked_deadline(deadline)?;
         let start = Instant::now();
-        let outcome = self.retry.repeat(start + deadline, attempt).await?;
-        Ok((outcome, start.elapsed()))
+        let attempt = |time_left| {
+            let (message, send) = (message.clone(), &send);
+            async move {
+                let request = self.connection.request(message, time_left).await;
+                send(self.connection.stub(), request).await.map_err(Error::from_status)
+            }
+        };
+        let response = self.retry.repeat(start + deadline, attempt).await?;
+        Ok((response.into_inner(), start.elapsed()))
     }
 }
 

@@ -11,7 +11,6 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use crate::client::{answers, only};
 use crate::connection::Connection;
-use crate::options::checked_deadline;
 use crate::proto::{PredictRequest, PredictResponse, PredictStreamRequest, PredictStreamResponse};
 use crate::waiting::{MAX_WAITING, WaitingRequests, end_of_stream, outcome};
 use crate::{Answer, Error, PredictOptions, RetryPolicy, Tensor};
@@ -84,7 +83,7 @@ impl PredictStream {
         inputs: usize,
         options: &PredictOptions,
     ) -> Result<Vec<Answer>, Error> {
-        let deadline = checked_deadline(options.deadline_or(self.deadline)?)?;
+        let deadline = options.deadline_or(self.deadline)?;
         let start = Instant::now();
         let end = start + deadline;
         let attempt = |time_left: Duration| {

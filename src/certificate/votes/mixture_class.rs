@@ -86,16 +86,16 @@ impl ClassIntervals {
     /// The result of [`settled_class`] for these votes.
     #[must_use]
     pub fn settled_class(&self, weights: MixingWeights) -> Option<usize> {
-        self.settled_class_within(self.margin_reach(weights.alpha()), weights)
+        self.settled_class_within(|| self.margin_reach(weights.alpha()), weights)
     }
 
-    /// The same, for weights whose alpha has the reach `reach`.
+    /// The same, for weights whose alpha has the reach that `reach` returns. Constant weights need none.
     #[must_use]
-    pub fn settled_class_within(&self, reach: MarginReach, weights: MixingWeights) -> Option<usize> {
+    pub fn settled_class_within(&self, reach: impl FnOnce() -> MarginReach, weights: MixingWeights) -> Option<usize> {
         if weights.is_constant() {
             return self.class_at_weight(weights.alpha());
         }
-        match reach {
+        match reach() {
             MarginReach::Surely(class) => Some(class),
             MarginReach::Several => None,
             MarginReach::Never => self.class_at_weight(weights.fallback_alpha()),

@@ -74,15 +74,17 @@ pub struct RecordedVotes<'a> {
 struct IntervalsAt {
     drawn: u64,
     intervals: ClassIntervals,
-    reach: (Alpha, MarginReach),
+    reach: Option<(Alpha, MarginReach)>,
 }
 
 impl IntervalsAt {
     fn settled_class(&mut self, weights: MixingWeights) -> Option<usize> {
-        if self.reach.0 != weights.alpha() {
-            self.reach = (weights.alpha(), self.intervals.margin_reach(weights.alpha()));
-        }
-        self.intervals.settled_class_within(self.reach.1, weights)
+        let (intervals, known, alpha) = (&self.intervals, &mut self.reach, weights.alpha());
+        let reach = || match *known {
+            Some((of, reach)) if of == alpha => reach,
+            _ => known.insert((alpha, intervals.margin_reach(alpha))).1,
+        };
+        intervals.settled_class_within(reach, weights)
     }
 }
 
@@ -142,11 +144,10 @@ impl<'a> RecordedVotes<'a> {
             .take(first)
             .for_each(|&vote| counts.add(class_index(vote)));
         let intervals = ClassIntervals::new(&self.standard_log_probs, &counts.all(), counts.drawn())?;
-        let reach = (weights.alpha(), intervals.margin_reach(weights.alpha()));
         let mut known = IntervalsAt {
             drawn,
             intervals,
-            reach,
+            reach: None,
         };
         let settled = known.settled_class(weights);
         self.intervals.push(known);

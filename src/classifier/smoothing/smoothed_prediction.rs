@@ -3,14 +3,13 @@
 use super::abstention::abstention;
 use super::vote_counts::VoteCounts;
 use crate::certificate::{
-    LOG_FLOOR, MixingWeights, Prospects, RadiusMethod, Sides, SmoothedRadius, SmoothingPlan, Tally, served_radius,
+    LOG_FLOOR, MixingWeights, Prospects, Sides, SmoothedRadius, SmoothingPlan, Tally, served_radius,
 };
 use crate::classifier::error::ClassifierError;
 use crate::classifier::prediction::certificate_completion::complete_certificate;
 use crate::classifier::prediction::robust_prediction::RobustPrediction;
 use crate::domain::{
-    AbstentionReason, BoundKind, Certificate, CertificateMethod, CertificateStatus, InputSpec, Norm, SamplingDetails,
-    StopReason,
+    AbstentionReason, BoundKind, Certificate, CertificateStatus, InputSpec, Norm, SamplingDetails, StopReason,
 };
 
 /// The parts of a certificate that are fixed before the first vote.
@@ -69,10 +68,7 @@ pub(in crate::classifier) fn prediction_from_votes(
         status: CertificateStatus::Abstained,
         radius: served_radius(proven.radius, context.snapping_loss),
         norm: Some(Norm::L2),
-        method: Some(match plan.radius_method {
-            RadiusMethod::Tight => CertificateMethod::Tight,
-            RadiusMethod::Theorem2 => CertificateMethod::Theorem2,
-        }),
+        method: Some(plan.radius_method.into()),
         sampling: Some(sampling(plan, tally, counts.drawn(), proven, context)),
         stop_reason,
         ..Certificate::unavailable("")

@@ -23,10 +23,7 @@ impl OutputSource for OutputWorker {
                 .iter()
                 .map(|&role| self.batch_size(role))
                 .fold(MIN_BATCH_INPUTS, usize::max),
-            Some(sampling) => {
-                let inputs = usize::try_from(BATCH_VOTES.div_ceil(sampling.votes().max(1))).unwrap_or(1);
-                inputs.clamp(1, MAX_BATCH_INPUTS)
-            }
+            Some(sampling) => sampling.inputs_for(BATCH_VOTES).clamp(1, MAX_BATCH_INPUTS),
         }
     }
 

@@ -6,10 +6,8 @@ use std::io::Write as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::gzip::{UnpackError, unpack, unpacked_bytes};
+use super::gzip::{PREFIX_BYTES, UnpackError, unpack, unpacked_bytes};
 
-/// The prefix of a message.
-const PREFIX_BYTES: usize = 5;
 /// The bit of the first byte that compresses the other bytes before they are unpacked.
 const PACKS: u8 = 1;
 
@@ -44,8 +42,9 @@ pub(crate) fn compressed_messages(data: &[u8]) {
     }
 }
 
-fn pack(content: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+/// Compresses `content` to one member of gzip.
+pub(super) fn pack(content: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(content).unwrap();
     encoder.finish().unwrap()
 }

@@ -11,7 +11,7 @@ use flate2::bufread::GzDecoder;
 use thiserror::Error;
 
 /// The length of the prefix of a message: one byte for compression and four for the length.
-const PREFIX_BYTES: usize = 5;
+pub(in crate::rpc) const PREFIX_BYTES: usize = 5;
 /// The start of every member: the two bytes that name gzip, and the only method of compression.
 const MEMBER_START: [u8; 3] = [0x1f, 0x8b, 8];
 /// The bytes of the shortest member of gzip: a header of 10, an empty block of 2, and a trailer of 8.

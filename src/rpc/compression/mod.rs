@@ -12,6 +12,6 @@ mod gzip;
 mod message_encoding;
 mod unpack_turns;
 
-pub(in crate::rpc) use gzip::{UnpackError, unpack, unpacked_bytes};
+pub(in crate::rpc) use gzip::{PREFIX_BYTES, UnpackError, unpack, unpacked_bytes};
 pub(in crate::rpc) use message_encoding::{GRPC_ENCODING, MessageEncoding, read_message_encoding};
 pub(in crate::rpc) use unpack_turns::{ConnectionTurns, UnpackTurns};

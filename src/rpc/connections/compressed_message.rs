@@ -10,9 +10,9 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use tonic::Status;
 
-use super::message_memory::{GrowingMemory, MessageMemory, PREFIX_BYTES};
+use super::message_memory::{GrowingMemory, MessageMemory};
 use crate::rpc::common::status;
-use crate::rpc::compression::{UnpackError, unpack, unpacked_bytes};
+use crate::rpc::compression::{PREFIX_BYTES, UnpackError, unpack, unpacked_bytes};
 use crate::rpc::memory::HeldMemory;
 
 /// The most bytes that a message may unpack to without a turn: they take some tens of microseconds,

@@ -6,10 +6,10 @@ use bytes::{Buf as _, Bytes};
 use tonic::Status;
 
 use super::compressed_message::CompressedMessage;
-use super::message_memory::{MessageMemory, PREFIX_BYTES};
+use super::message_memory::MessageMemory;
 use super::method_descriptors::RequestLimits;
 use crate::rpc::common::status;
-use crate::rpc::compression::MessageEncoding;
+use crate::rpc::compression::{MessageEncoding, PREFIX_BYTES};
 use crate::rpc::memory::{HalfSentRequest, HeldMemory};
 
 /// The first byte of the prefix of a message that is not compressed.

@@ -7,11 +7,9 @@ use tonic::Status;
 
 use super::method_descriptors::{MethodDescriptors, RequestLimits};
 use crate::rpc::common::status;
-use crate::rpc::compression::{ConnectionTurns, MessageEncoding};
+use crate::rpc::compression::{ConnectionTurns, MessageEncoding, PREFIX_BYTES};
 use crate::rpc::memory::{HeldMemory, MemoryRefusal, Payer, RequestMemory};
 
-/// The length of the prefix of a message: one byte for compression and four for the length.
-pub(super) const PREFIX_BYTES: usize = 5;
 /// A message that has arrived exists twice for a moment: here, and in tonic's buffer.
 const COPIES: usize = 2;
 

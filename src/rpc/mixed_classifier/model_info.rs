@@ -12,18 +12,10 @@ pub(super) fn response(snapshot: &Snapshot, status: &ConfigStatus) -> proto::Get
     let Snapshot { classifier, server } = snapshot;
     let predict_target = classifier.predict_target();
     let (info, spec, limits) = (classifier.info(), classifier.spec(), classifier.certification());
-    let mut robust = model_info(info.robust);
-    if let Some(proto::guarantee::Kind::GaussianSmoothing(smoothing)) = robust
-        .guarantee_parameters
-        .as_mut()
-        .and_then(|guarantee| guarantee.kind.as_mut())
-    {
-        smoothing.total_variation = info.total_variation;
-    }
     proto::GetModelInfoResponse {
         provenance: Some(encode::provenance(classifier.provenance())),
-        standard: Some(model_info(info.standard)),
-        robust: Some(robust),
+        standard: Some(model_info(info.standard, info.total_variation)),
+        robust: Some(model_info(info.robust, info.total_variation)),
         labels: classifier.labels().to_vec(),
         input: Some(proto::InputInfo {
             name: spec.name.clone(),
@@ -94,7 +86,7 @@ fn field_violation(violation: &Violation) -> proto::FieldViolation {
     }
 }
 
-fn model_info(summary: ModelSummary) -> proto::ModelInfo {
+fn model_info(summary: ModelSummary, total_variation: f64) -> proto::ModelInfo {
     let (basis, reason) = summary
         .guarantee_basis
         .map(|guarantee| (guarantee.basis, guarantee.reason))
@@ -116,13 +108,12 @@ fn model_info(summary: ModelSummary) -> proto::ModelInfo {
             OutputKind::Probabilities => proto::OutputKind::Probabilities,
         }
         .into(),
-        guarantee_parameters: guarantee(summary.guarantee),
+        guarantee_parameters: guarantee(summary.guarantee, total_variation),
     }
 }
 
-/// The guarantee with its numbers. The total variation of the noise is that of the smoother, so the
-/// caller adds it.
-fn guarantee(guarantee: ModelGuarantee) -> Option<proto::Guarantee> {
+/// The guarantee with its numbers. `total_variation` is that of the noise of a smoothed model.
+fn guarantee(guarantee: ModelGuarantee, total_variation: f64) -> Option<proto::Guarantee> {
     use proto::guarantee::Kind;
     let kind = match guarantee {
         ModelGuarantee::None => return None,
@@ -151,7 +142,7 @@ fn guarantee(guarantee: ModelGuarantee) -> Option<proto::Guarantee> {
         ModelGuarantee::GaussianSmoothing { sigma, levels } => Kind::GaussianSmoothing(proto::GaussianSmoothing {
             sigma,
             levels,
-            total_variation: 0.0,
+            total_variation,
         }),
     };
     Some(proto::Guarantee { kind: Some(kind) })

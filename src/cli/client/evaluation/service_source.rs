@@ -1,5 +1,6 @@
 //! A source of outputs that asks services.
 
+use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,8 +9,8 @@ use tonic::{Code, Status};
 
 use super::service_header::{RunIdentity, different_conditions, environment, service_header};
 use crate::cli::client::connection::ServerConnection;
-use crate::cli::client::connection::error_messages;
-use crate::cli::client::requests::{FailedAttempt, NextStep, backoff};
+use crate::cli::client::connection::error_messages::{self, effective_code};
+use crate::cli::client::requests::{Attempted, NextStep, send_until};
 use crate::domain::{ModelOutputs, RobustOutput, ValueEncoding};
 use crate::evaluation::{EvaluationHeader, InputOutputs, LabelledInput, OutputSource, SamplingConditions};
 use crate::rpc::proto::{
@@ -67,10 +68,18 @@ pub struct ServiceSource {
     /// The service of this source.
     home: usize,
     /// The service that it asks now.
-    current: usize,
+    current: Cell<usize>,
     /// When it asks its own service again.
-    away_until: Option<Instant>,
+    away_until: Cell<Option<Instant>>,
     header: Arc<EvaluationHeader>,
+}
+
+/// Whether another service may answer a request that ended with `status`.
+fn may_another_answer(status: &Status) -> bool {
+    matches!(
+        effective_code(status),
+        Code::Unavailable | Code::Unknown | Code::Cancelled | Code::Aborted | Code::ResourceExhausted
+    )
 }
 
 /// The result of one request.
@@ -90,9 +99,7 @@ impl OutputSource for ServiceSource {
             .map(|endpoint| endpoint.most_inputs)
             .min()
             .unwrap_or(1);
-        let wanted = sampling.map_or(MAX_REQUEST_INPUTS, |sampling| {
-            usize::try_from(REQUEST_VOTES.div_ceil(sampling.votes().max(1))).unwrap_or(1)
-        });
+        let wanted = sampling.map_or(MAX_REQUEST_INPUTS, |sampling| sampling.inputs_for(REQUEST_VOTES));
         wanted.min(fitting).clamp(1, MAX_REQUEST_INPUTS)
     }
 
@@ -107,9 +114,8 @@ impl OutputSource for ServiceSource {
             .chunk_by(|a, b| a.input.encoding() == b.input.encoding())
             .rev()
             .collect();
-        let runtime = self.runtime.clone();
         while let Some(part) = parts.pop() {
-            match runtime.block_on(self.answer(sampling, part)) {
+            match self.runtime.block_on(self.answer(sampling, part)) {
                 Answer::Outputs(outputs) => results.extend(outputs.into_iter().map(Ok)),
                 Answer::Smaller(reason) if part.len() < 2 => results.push(Err(reason)),
                 Answer::Smaller(_) => {
@@ -134,61 +140,64 @@ impl ServiceSource {
             runtime,
             endpoints,
             home,
-            current: home,
-            away_until: None,
+            current: Cell::new(home),
+            away_until: Cell::new(None),
             header,
         }
     }
 
     /// Sends one request until it is answered or cannot be.
-    async fn answer(&mut self, sampling: Option<&SamplingConditions>, inputs: &[&LabelledInput]) -> Answer {
-        if self.away_until.is_some_and(|until| Instant::now() >= until) {
-            (self.current, self.away_until) = (self.home, None);
+    async fn answer(&self, sampling: Option<&SamplingConditions>, inputs: &[&LabelledInput]) -> Answer {
+        if self.away_until.get().is_some_and(|until| Instant::now() >= until) {
+            self.current.set(self.home);
+            self.away_until.set(None);
         }
-        let (started, mut delays, mut retries) = (Instant::now(), backoff(), 0);
-        loop {
-            let endpoints = Arc::clone(&self.endpoints);
-            let Some(endpoint) = endpoints.get(self.current) else {
-                return Answer::Broken("there is no service".to_owned());
-            };
-            let status = match endpoint.certify(&self.header.input.shape, sampling, inputs).await {
-                Ok(response) => return self.checked(endpoint, sampling, inputs, response).await,
-                Err(status) => status,
-            };
-            let attempt = FailedAttempt {
-                inputs: inputs.len(),
-                retries: retries / endpoints.len(),
-                time_left: MAX_RETRY_TIME.saturating_sub(started.elapsed()),
-                delay: delays.next(),
-            };
-            retries += 1;
-            let described = || {
-                format!(
-                    "{}: {}",
-                    endpoint.connection.address,
-                    error_messages::from_status(&status)
-                )
-            };
-            match NextStep::after(&status, attempt) {
-                NextStep::Retry(delay) => {
-                    self.current = (self.current + 1) % endpoints.len();
-                    self.away_until = (self.current != self.home).then(|| Instant::now() + AWAY_TIME);
-                    // Another service may answer at once.
-                    if retries % endpoints.len() == 0 {
-                        tokio::time::sleep(delay).await;
-                    }
-                }
-                NextStep::Halve(wait) => {
-                    tokio::time::sleep(wait).await;
-                    return Answer::Smaller(described());
-                }
-                NextStep::Isolate => return Answer::Smaller(described()),
-                NextStep::Report if matches!(status.code(), Code::InvalidArgument | Code::Internal) => {
-                    return Answer::Smaller(described());
-                }
-                NextStep::Report | NextStep::Abort => return Answer::Broken(described()),
+        let asked = Cell::new("");
+        let send = |time_left| self.ask(sampling, inputs, time_left, &asked);
+        let (step, status) = match send_until(inputs.len(), MAX_RETRY_TIME, send).await {
+            Attempted::Answered((endpoint, response), _) => {
+                return self.checked(endpoint, sampling, inputs, response).await;
             }
+            Attempted::Failed(step, status) => (step, status),
+        };
+        let reason = format!("{}: {}", asked.get(), error_messages::from_status(&status));
+        match step {
+            NextStep::Halve(wait) => {
+                tokio::time::sleep(wait).await;
+                Answer::Smaller(reason)
+            }
+            NextStep::Isolate => Answer::Smaller(reason),
+            NextStep::Report if matches!(status.code(), Code::InvalidArgument | Code::Internal) => {
+                Answer::Smaller(reason)
+            }
+            NextStep::Retry(_) | NextStep::Report | NextStep::Abort => Answer::Broken(reason),
         }
+    }
+
+    /// Asks the current service once, and sets `asked` to its address. If it does not answer, the next
+    /// attempt asks another one.
+    async fn ask<'a>(
+        &'a self,
+        sampling: Option<&SamplingConditions>,
+        inputs: &[&LabelledInput],
+        time_left: Duration,
+        asked: &Cell<&'a str>,
+    ) -> Result<(&'a ServiceEndpoint, CertifyResponse), Status> {
+        let current = self.current.get();
+        let Some(endpoint) = self.endpoints.get(current) else {
+            return Err(Status::not_found("there is no service"));
+        };
+        asked.set(&endpoint.connection.address);
+        let answered = endpoint
+            .certify(&self.header.input.shape, sampling, inputs, time_left)
+            .await;
+        if answered.as_ref().is_err_and(may_another_answer) {
+            let next = (current + 1) % self.endpoints.len();
+            self.current.set(next);
+            self.away_until
+                .set((next != self.home).then(|| Instant::now() + AWAY_TIME));
+        }
+        answered.map(|response| (endpoint, response))
     }
 
     /// Checks that `response` was computed under the conditions of the run, and reads its outputs.
@@ -244,6 +253,7 @@ impl ServiceEndpoint {
         shape: &[usize],
         sampling: Option<&SamplingConditions>,
         inputs: &[&LabelledInput],
+        time_left: Duration,
     ) -> Result<CertifyResponse, Status> {
         let message = CertifyRequest {
             inputs: Some(tensor(shape, inputs)),
@@ -251,12 +261,9 @@ impl ServiceEndpoint {
             include_model_outputs: true,
             ..Default::default()
         };
-        let response = self
-            .connection
-            .client
-            .clone()
-            .certify(self.connection.request(message))
-            .await?;
+        let timeout = time_left.min(self.connection.deadline);
+        let request = self.connection.request_within(timeout, message);
+        let response = self.connection.client.clone().certify(request).await?;
         Ok(response.into_inner())
     }
 

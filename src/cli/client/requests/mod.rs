@@ -12,6 +12,7 @@ mod retry_policy;
 mod tensor;
 
 pub(super) use inference_response::InferenceResponse;
+pub(super) use request_attempts::{Attempted, send_until};
 pub(super) use request_sender::{RequestSender, end, until_interrupted};
 pub(super) use retry_policy::{FailedAttempt, NextStep, backoff};
 pub(super) use tensor::stack_inputs;

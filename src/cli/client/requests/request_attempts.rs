@@ -89,7 +89,7 @@ where
 }
 
 /// The end of the attempts to send one request.
-pub(super) enum Attempted<T> {
+pub(in crate::cli::client) enum Attempted<T> {
     /// The response, and the time of the attempt that succeeded.
     Answered(T, Duration),
     /// The step that follows, which is no retry.
@@ -98,7 +98,11 @@ pub(super) enum Attempted<T> {
 
 /// Sends one request of `inputs` inputs, again and again while the policy says so. `send` sends it
 /// once, with a timeout.
-pub(super) async fn send_until<T, F>(inputs: usize, deadline: Duration, send: impl Fn(Duration) -> F) -> Attempted<T>
+pub(in crate::cli::client) async fn send_until<T, F>(
+    inputs: usize,
+    deadline: Duration,
+    send: impl Fn(Duration) -> F,
+) -> Attempted<T>
 where
     F: Future<Output = Result<T, Status>>,
 {

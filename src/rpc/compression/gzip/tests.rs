@@ -1,20 +1,12 @@
 use std::cell::Cell;
 use std::convert::Infallible;
-use std::io::Write as _;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use proptest::prelude::*;
 
 use super::*;
+use crate::rpc::compression::fuzzing::pack;
 
 const LIMIT: usize = 1 << 20;
-
-fn pack(content: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(content).unwrap();
-    encoder.finish().unwrap()
-}
 
 /// Unpacks, and returns the largest capacity too.
 fn unpack_within(packed: &[u8], longest: usize) -> (Result<Vec<u8>, UnpackError<Infallible>>, usize) {
