@@ -8,6 +8,7 @@ use std::path::Path;
 
 const ALERTS: &str = include_str!("../deploy/prometheus/alerts.yml");
 const RUNBOOK: &str = include_str!("../docs/guides/operations.md");
+const DASHBOARD: &str = include_str!("../deploy/grafana/certimix.json");
 const METRICS: &str = include_str!("../docs/reference/metrics.md");
 
 /// Returns the rest of each line that starts with `key`.
@@ -103,6 +104,22 @@ fn the_runbook_states_the_severity_of_each_alert() {
 fn alerts_read_only_documented_metrics() {
     let (read, documented) = (metrics_read(ALERTS), documented_metrics());
     assert!(read.len() > 20, "{read:?}");
+    let unknown: Vec<_> = read.iter().filter(|name| !documented.contains(**name)).collect();
+    assert!(
+        unknown.is_empty(),
+        "docs/reference/metrics.md does not list {unknown:?}"
+    );
+}
+
+#[test]
+fn the_dashboard_reads_only_documented_metrics() {
+    let expressions = DASHBOARD
+        .lines()
+        .filter(|line| line.trim_start().starts_with("\"expr\""))
+        .collect::<Vec<_>>()
+        .join("\n");
+    let (read, documented) = (metrics_read(&expressions), documented_metrics());
+    assert!(read.len() > 40, "{read:?}");
     let unknown: Vec<_> = read.iter().filter(|name| !documented.contains(**name)).collect();
     assert!(
         unknown.is_empty(),
