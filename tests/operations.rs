@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
 const ALERTS: &str = include_str!("../deploy/prometheus/alerts.yml");
 const RUNBOOK: &str = include_str!("../docs/guides/operations.md");
+const DASHBOARD: &str = include_str!("../deploy/grafana/certimix.json");
 const METRICS: &str = include_str!("../docs/reference/metrics.md");
 
 /// Returns the rest of each line that starts with `key`.
@@ -28,6 +31,24 @@ fn metrics_read(text: &str) -> BTreeSet<&str> {
         .flat_map(|line| line.split(|letter| !is_name(letter)))
         .filter(|word| word.starts_with("certimix_") || word.starts_with("process_"))
         .collect()
+}
+
+/// Returns the text of each file of a folder of the repository with this extension.
+fn texts(folder: &str, extension: &str) -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut paths: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.retain(|path| path.extension().is_some_and(|found| found == extension));
+    paths.sort();
+    paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
+}
+
+/// Returns the lines of the PromQL blocks of a document.
+fn documented_queries(document: &str) -> String {
+    let blocks = document.split("```promql\n").skip(1);
+    blocks.map(|rest| rest.split("```").next().unwrap()).collect()
 }
 
 /// Returns the names in the table of metrics, and the series of each histogram.
@@ -88,6 +109,70 @@ fn alerts_read_only_documented_metrics() {
         unknown.is_empty(),
         "docs/reference/metrics.md does not list {unknown:?}"
     );
+}
+
+#[test]
+fn the_dashboard_reads_only_documented_metrics() {
+    let expressions = DASHBOARD
+        .lines()
+        .filter(|line| line.trim_start().starts_with("\"expr\""))
+        .collect::<Vec<_>>()
+        .join("\n");
+    let (read, documented) = (metrics_read(&expressions), documented_metrics());
+    assert!(read.len() > 40, "{read:?}");
+    let unknown: Vec<_> = read.iter().filter(|name| !documented.contains(**name)).collect();
+    assert!(
+        unknown.is_empty(),
+        "docs/reference/metrics.md does not list {unknown:?}"
+    );
+}
+
+#[test]
+fn documented_queries_read_only_documented_metrics() {
+    let folders = ["docs", "docs/guides", "docs/concepts", "docs/reference"];
+    let queries: String = folders
+        .iter()
+        .flat_map(|folder| texts(folder, "md"))
+        .map(|document| documented_queries(&document))
+        .collect();
+    let (read, documented) = (metrics_read(&queries), documented_metrics());
+    assert!(read.len() > 10, "{read:?}");
+    let unknown: Vec<_> = read.iter().filter(|name| !documented.contains(**name)).collect();
+    assert!(
+        unknown.is_empty(),
+        "docs/reference/metrics.md does not list {unknown:?}"
+    );
+}
+
+/// promtool runs these tests in `make check-deploy`. An alert without one may never fire, or always.
+#[test]
+fn each_alert_is_tested_to_fire_and_not_to_fire() {
+    let tests: String = texts("deploy/prometheus/tests", "yml").concat();
+    let (mut fires, mut stays_quiet) = (BTreeSet::new(), BTreeSet::new());
+    let mut lines = tests.lines().map(str::trim).peekable();
+    while let Some(line) = lines.next() {
+        if let Some(name) = line.strip_prefix("alertname: ") {
+            assert_eq!(lines.peek(), Some(&"exp_alerts:"), "{name} has no expectation");
+            fires.insert(name.to_owned());
+        } else if let Some((_, name)) = line.split_once(", alertname: ") {
+            stays_quiet.insert(name.trim_end_matches('}').to_owned());
+        }
+    }
+    let alerts: BTreeSet<String> = alert_names().into_iter().map(str::to_owned).collect();
+    assert_eq!(fires, alerts, "no test lets these alerts fire, or the alert is unknown");
+    assert_eq!(
+        stays_quiet, alerts,
+        "no test expects these alerts to stay quiet, or the alert is unknown"
+    );
+}
+
+#[test]
+fn each_alert_has_a_summary_and_a_description() {
+    for rule in ALERTS.split("- alert: ").skip(1) {
+        for key in ["summary: \"", "description: \"", "runbook_url: "] {
+            assert_eq!(rule.matches(key).count(), 1, "{key} in {rule}");
+        }
+    }
 }
 
 /// Anybody may cause calls that reach no handler, through the health service for example.

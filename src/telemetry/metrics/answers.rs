@@ -6,12 +6,16 @@ use super::buckets;
 use super::registry::MetricRegistry;
 use crate::call::CallRecord;
 use crate::certificate::WeightRule;
-use crate::domain::{CertificateStatus, Prediction, StopReason};
+use crate::domain::{AbstentionReason, CertificateStatus, Prediction, StopReason};
 
 pub(super) struct AnswerMetrics {
     certified: IntCounter,
     abstained: IntCounter,
     unavailable: IntCounter,
+    robust_model_unsure: IntCounter,
+    too_few_votes: IntCounter,
+    abstained_at_deadline: IntCounter,
+    snapping_loss: IntCounter,
     target_reached: IntCounter,
     target_out_of_reach: IntCounter,
     vote_budget: IntCounter,
@@ -32,6 +36,11 @@ impl AnswerMetrics {
             "Answered inputs, by the status of their certificate.",
             &["status"],
         )?;
+        let abstentions = registry.counters(
+            "certimix_abstentions_total",
+            "Inputs on which the server abstained, by the reason.",
+            &["reason"],
+        )?;
         let stops = registry.counters(
             "certimix_certification_stops_total",
             "Inputs answered by votes, by the reason why no more votes were drawn.",
@@ -44,11 +53,16 @@ impl AnswerMetrics {
         )?;
         let weight = |weight| mixtures.get_metric_with_label_values(&[weight]);
         let status = |status| certificates.get_metric_with_label_values(&[status]);
+        let abstention = |reason| abstentions.get_metric_with_label_values(&[reason]);
         let stop = |reason| stops.get_metric_with_label_values(&[reason]);
         Ok(Self {
             certified: status("certified")?,
             abstained: status("abstained")?,
             unavailable: status("unavailable")?,
+            robust_model_unsure: abstention("robust_model_unsure")?,
+            too_few_votes: abstention("too_few_votes")?,
+            abstained_at_deadline: abstention("deadline")?,
+            snapping_loss: abstention("snapping_loss")?,
             target_reached: stop("target_reached")?,
             target_out_of_reach: stop("target_out_of_reach")?,
             vote_budget: stop("vote_budget")?,
@@ -95,6 +109,13 @@ impl AnswerMetrics {
         let certificate = &prediction.certificate;
         if certificate.status == CertificateStatus::Certified {
             self.radius.observe(certificate.radius);
+        }
+        match certificate.abstention {
+            Some(AbstentionReason::RobustModelUnsure) => self.robust_model_unsure.inc(),
+            Some(AbstentionReason::TooFewVotes) => self.too_few_votes.inc(),
+            Some(AbstentionReason::Deadline) => self.abstained_at_deadline.inc(),
+            Some(AbstentionReason::SnappingLoss) => self.snapping_loss.inc(),
+            None => {}
         }
         match certificate.stop_reason {
             StopReason::TargetReached => self.target_reached.inc(),

@@ -160,6 +160,7 @@ async fn vote_counters_match_the_certificates() {
     assert!(of("certified") >= 1.0 && of("abstained") >= 1.0);
     assert_eq!(found.value("certimix_certificate_radius_count"), of("certified"));
     assert_eq!(found.sum("certimix_certification_stops_total", ""), 3.0);
+    assert_eq!(found.sum("certimix_abstentions_total", ""), of("abstained"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
