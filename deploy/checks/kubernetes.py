@@ -73,6 +73,7 @@ def check(server: Path, crds: Path | None) -> list[str]:
     for name, text in rendered.items():
         manifests = render.objects(text)
         found = list(references.faults(manifests, EXTERNAL)) + list(settings.faults(manifests))
+        found += settings.image_faults(manifests)
         for manifest in manifests:
             violations = schemas.faults(manifest, custom)
             if violations is None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Iterator
 
 from .render import Manifest, title
+
+# The limit of all annotations of an object.
+MAX_APPLIED_BYTES = 262_144
 
 
 def pod_spec(workload: Manifest) -> dict[str, Any]:
@@ -30,6 +34,10 @@ def faults(manifests: list[Manifest], external: set[str]) -> Iterator[str]:
     namespaces = {each["metadata"].get("namespace") for each in manifests if each["kind"] != "Namespace"}
     if namespaces != {"certimix"}:
         yield f"the objects are in the namespaces {namespaces}, expected certimix for all"
+    for manifest in manifests:
+        size = len(json.dumps(manifest))
+        if size > MAX_APPLIED_BYTES:
+            yield f"{title(manifest)}: has {size} bytes, and kubectl apply keeps a copy of at most {MAX_APPLIED_BYTES} in an annotation"
     for workload in of_kind(manifests, "Deployment"):
         yield from workload_faults(workload, names)
         labels = workload["spec"]["template"]["metadata"]["labels"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 import tomllib
@@ -21,7 +22,7 @@ DURATION_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 def settings_text(manifests: list[Manifest]) -> str:
     """The settings file of a rendered overlay."""
-    (config,) = of_kind(manifests, "ConfigMap")
+    (config,) = [each for each in of_kind(manifests, "ConfigMap") if FILE in each["data"]]
     text: str = config["data"][FILE]
     return text
 
@@ -78,6 +79,31 @@ def check_config(server: Path, manifests: list[Manifest], *arguments: str, **pat
         return [f"check-config: {each['key']}: {each['message']}" for each in json.loads(done.stdout)["violations"]]
     except (ValueError, KeyError, TypeError):
         return [f"check-config exits with {done.returncode}: {done.stdout[-500:]} {done.stderr[-500:]}"]
+
+
+def image_faults(manifests: list[Manifest]) -> Iterator[str]:
+    """Every path of the settings that the image does not have, and every variable of the image that hides another value."""
+    file = ROOT / "Dockerfile"
+    if not file.is_file():
+        return
+    dockerfile = file.read_text()
+    settings = tomllib.loads(settings_text(manifests))
+    copies = [line.split() for line in dockerfile.splitlines() if line.startswith("COPY")]
+    targets = [copy[-1] for copy in copies]
+    overridden = variables(manifests)
+    paths = {
+        "CERTIMIX__MODELS__STANDARD": settings["models"]["standard"],
+        "CERTIMIX__MODELS__ROBUST": settings["models"]["robust"],
+        "CERTIMIX__RUNTIME__LIBRARY": settings["runtime"]["library"],
+    }
+    for name, path in paths.items():
+        if name not in overridden and os.path.dirname(path) not in {target.rstrip("/") for target in targets}:
+            yield f"{path} is in no folder that the Dockerfile copies files to"
+    for name, value in re.findall(r"(CERTIMIX__\w+)=(\S+)", dockerfile):
+        _, table, key = name.lower().split("__")
+        own = settings.get(table, {}).get(key)
+        if own is not None and str(own) != value:
+            yield f"{table}.{key} is {own}, and the image's variable {name}={value} hides it"
 
 
 def faults(manifests: list[Manifest]) -> Iterator[str]:
