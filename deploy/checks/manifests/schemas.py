@@ -16,7 +16,7 @@ from cloudcoil.models.prometheus_operator import v1 as prometheus_operator
 from .render import Manifest, title
 
 # The oldest and the newest version of Kubernetes that the manifests must fit.
-KUBERNETES_VERSIONS = ["1.30.0", "1.37.0"]
+KUBERNETES_VERSIONS = ["1.27.0", "1.37.0"]
 # The models are made from the operators' own schemas.
 MODELS: dict[tuple[str, str], type[pydantic.BaseModel]] = {
     ("monitoring.coreos.com/v1", "ServiceMonitor"): prometheus_operator.ServiceMonitor,
