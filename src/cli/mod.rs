@@ -25,6 +25,7 @@ mod recommend;
 mod report;
 mod serve;
 mod server_runtime;
+mod service_manager;
 mod text_layout;
 
 pub use command::{Cli, run};

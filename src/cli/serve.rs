@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::output::{self, SilentExit};
 use super::server_runtime::server_runtime;
+use super::service_manager;
 use crate::app::{self, ReadyReport, ServerInputs};
 use crate::certificate::noise::NoiseSecret;
 use crate::rpc::{self, Listeners};
@@ -88,8 +89,14 @@ async fn serve(settings: Settings, source: SettingsSource, logs: LogHandle) -> a
     };
     app::run(
         start,
-        |ready| report_ready(log_format, ready),
-        shutdown::termination_signal(),
+        |ready| {
+            report_ready(log_format, ready);
+            service_manager::report_ready();
+        },
+        async {
+            shutdown::termination_signal().await;
+            service_manager::report_stopping();
+        },
     )
     .await?;
     Ok(())

@@ -53,6 +53,7 @@ const SOLE_USERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("getrandom", &["cli/serve", "cli/evaluate"]),
+    ("sd_notify", &["cli/service_manager"]),
 ];
 
 /// Returns whether `text` contains a path that starts with the crate `name`.

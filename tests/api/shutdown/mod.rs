@@ -3,4 +3,5 @@
 mod drain_deadline;
 mod drain_delay;
 mod draining;
+mod service_manager;
 mod signals;
