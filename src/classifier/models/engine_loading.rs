@@ -48,6 +48,8 @@ impl Engine {
         } = LoadedModels::load(settings, keys, checks).map_err(LoadError::Invalid)?;
         let (standard, robust) = (&models.standard.manifest, &models.robust.manifest);
         report_provider_fallback(&models);
+        executors.log();
+        let executors = executors.executors;
         warn_about_claimed_guarantee(robust, summaries.robust.guarantee_basis.as_ref());
 
         let batches = PerRole::of(|role| opened[role].batch);
