@@ -24,6 +24,11 @@
 //! one batch of each model. Bulk requests have the tenth part of the time for all of them together, and
 //! interactive requests the rest, while both wait.
 //!
+//! # Pauses
+//!
+//! The sums are executor time. [`RowTimes::wait`] turns them into the time that passes, with the pauses
+//! that a CPU limit or other programs cause.
+//!
 //! # Cost
 //!
 //! An admission visits each connection with work once, and the requests of its own connection with later

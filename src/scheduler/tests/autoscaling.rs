@@ -178,7 +178,7 @@ impl Fleet {
         while self.now < END {
             let rate = if self.now < DOUBLED_AT { RATE } else { 2.0 * RATE };
             self.step(rate);
-            if self.now % SYNC == 0 {
+            if self.now.is_multiple_of(SYNC) {
                 let replicas = self.desired(signal);
                 self.scale_to(replicas, self.now + START_UP);
             }
