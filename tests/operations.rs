@@ -204,3 +204,19 @@ fn the_recorded_names_are_exactly_the_used_ones() {
         .collect();
     assert_eq!(recorded, used);
 }
+
+/// The table of fleet sizes in the guide is what the script prints.
+#[test]
+fn the_table_of_fleet_sizes_is_computed() {
+    let output = std::process::Command::new("python3")
+        .args(["-s", "scripts/fleet_size.py"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let table = String::from_utf8(output.stdout).unwrap();
+    let guide = include_str!("../docs/guides/scaling.md");
+    assert!(
+        guide.contains(&table),
+        "docs/guides/scaling.md has another table than:\n{table}"
+    );
+}

@@ -28,6 +28,12 @@ pub trait Backend: Send + 'static {
         false
     }
 
+    /// Whether a run computes on the thread that calls it, so that the processor time of the thread is
+    /// the time that the run needs.
+    fn runs_on_calling_thread(&self) -> bool {
+        false
+    }
+
     /// Runs `rows` rows. `input` holds `rows * input_len` values; `output` receives
     /// `rows * output_len` values. A run may end early once `cancellation` has no waiter left.
     ///

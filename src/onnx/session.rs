@@ -139,6 +139,11 @@ impl Backend for OnnxSession {
         OutputTolerance::for_guarantee(&self.model.manifest.guarantee)
     }
 
+    fn runs_on_calling_thread(&self) -> bool {
+        // Sessions on the processor have one thread.
+        !self.model.provider.is_cuda()
+    }
+
     fn outputs_probabilities(&self) -> bool {
         self.model.manifest.output_kind == OutputKind::Probabilities
     }

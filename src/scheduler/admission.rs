@@ -24,6 +24,11 @@
 //! one batch of each model. Bulk requests have the tenth part of the time for all of them together, and
 //! interactive requests the rest, while both wait.
 //!
+//! # Pauses
+//!
+//! The sums are executor time. [`RowTimes::wait`] turns them into the time that passes, with the pauses
+//! that a CPU limit or other programs cause.
+//!
 //! # Cost
 //!
 //! An admission visits each connection with work once, and the requests of its own connection with later
@@ -138,6 +143,13 @@ impl Admissions {
         })
     }
 
+    /// The executor time that a request with this demand asks for: its expected rows, as far as they can
+    /// run until its deadline, which is `left` away. So a large vote budget asks for no more than all
+    /// executors until the deadline.
+    pub(super) fn demanded(left: Duration, demand: &Demand, row_times: &RowTimes) -> Duration {
+        row_times.on_one_executor(&demand_until_deadline(left, demand, row_times).expected)
+    }
+
     fn check_capacity(
         &self,
         share: &CallerShare,
@@ -179,7 +191,7 @@ impl Admissions {
             Priority::Bulk => (self.backlog(Priority::Interactive), (1.0 - others) / others),
         };
         let other = row_times.seconds_on_all_executors(&other.expected);
-        let wait_of = |wait: f64| wait + other.min(wait * per_second);
+        let wait_of = |wait: f64| row_times.wait(wait + other.min(wait * per_second));
         let fits = |wait: f64, deadline: Instant| fits(wait_of(wait), deadline.saturating_duration_since(now));
 
         let ahead = backlog.ahead(request);

@@ -3,15 +3,20 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use rustix::time::ClockId;
 
 use super::batch_run::{BatchBuffers, BatchOutcome, run_batch};
 use super::model_health::RepairBackoff;
 use super::model_observer::ModelObserver;
+use super::pause_meter::PauseMeter;
+use super::processor_time::processor_time;
 use super::queue::ExecutorState;
 use super::reply_dispatcher::ReplyDispatcher;
 use super::row_audit::{AuditResult, RowAudit};
 use super::row_flaw_log::RowFlawLog;
+use super::row_time::BatchTime;
 use super::shared_state::{FinishedBatch, NextStep, SharedState, Work};
 use crate::domain::{OutputRowFlaws, PerRole, Role};
 use crate::onnx::{Backend, Cancellation};
@@ -34,6 +39,7 @@ pub(super) struct Executor<B> {
     buffers: BatchBuffers,
     audits: PerRole<RowAudit>,
     flaw_logs: PerRole<RowFlawLog>,
+    pauses: PauseMeter,
 }
 
 impl<B: Backend> Executor<B> {
@@ -53,6 +59,7 @@ impl<B: Backend> Executor<B> {
             buffers: BatchBuffers::default(),
             audits: PerRole::default(),
             flaw_logs: PerRole::default(),
+            pauses: PauseMeter::default(),
         }
     }
 
@@ -105,13 +112,13 @@ impl<B: Backend> Executor<B> {
         let outcome = run_batch(&mut self.backends[role], work, start, &mut self.buffers);
         let done = FinishedBatch {
             work,
-            elapsed: (outcome == BatchOutcome::Ran).then(|| start.elapsed()),
+            time: (outcome == BatchOutcome::Ran).then(|| self.time_since(role, start)),
         };
         // The batch is counted before its callers are answered, so they find it in the metrics.
-        match (outcome, done.elapsed) {
+        match (outcome, done.time) {
             (BatchOutcome::Failed, _) => self.observer.batch_failed(role),
-            (_, Some(elapsed)) => {
-                self.observer.ran(role, work.rows(), elapsed);
+            (_, Some(time)) => {
+                self.observer.ran(role, work.rows(), time.elapsed);
                 for slice in &work.slices {
                     self.observer.ran_for(&slice.job.caller_name, role, slice.rows.len());
                 }
@@ -138,6 +145,19 @@ impl<B: Backend> Executor<B> {
         next
     }
 
+    /// The time of a batch of `role` that began at `start` and ends now.
+    fn time_since(&mut self, role: Role, start: Instant) -> BatchTime {
+        let now = Instant::now();
+        let elapsed = now.saturating_duration_since(start);
+        let paused = if self.backends[role].runs_on_calling_thread() {
+            self.pauses
+                .pause(now, elapsed, || processor_time(ClockId::ThreadCPUTime))
+        } else {
+            Duration::ZERO
+        };
+        BatchTime { elapsed, paused }
+    }
+
     /// Measures the time of a full batch. Its rows are zeros, because no caller waits for them.
     fn measure(&mut self, role: Role) {
         let backend = &mut self.backends[role];
@@ -147,12 +167,12 @@ impl<B: Backend> Executor<B> {
         let ran = catch_unwind(AssertUnwindSafe(|| {
             backend.run(rows, &input, &mut output, &Cancellation::new(1))
         }));
-        let elapsed = start.elapsed();
-        let model = role.name();
+        let time = self.time_since(role, start);
+        let (model, elapsed) = (role.name(), time.elapsed);
         match ran {
             Ok(Ok(())) => {
                 tracing::info!(model, rows, ?elapsed, "time per row measured again after a refusal");
-                self.shared.measured(role, rows, elapsed);
+                self.shared.measured(role, rows, time);
             }
             Ok(Err(error)) => tracing::warn!(model, %error, "cannot measure the time per row"),
             Err(_) => tracing::warn!(model, "cannot measure the time per row: the backend panicked"),

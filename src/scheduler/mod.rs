@@ -8,8 +8,8 @@
 //! one. A job whose caller has dropped its [`JobHandle`] is skipped, a run that no job needs is
 //! terminated, and a job whose deadline has passed is answered without a run.
 //!
-//! [`queue`], [`admission`], [`row_time`], [`remeasurement`], [`model_health`] and [`wakeup`] decide,
-//! without clock or threads. [`executor`] and [`batch_run`] run. [`shared_state`] holds the one lock between them.
+//! [`queue`], [`admission`], [`row_time`], [`sustained_speed`], [`demand_meter`], [`remeasurement`],
+//! [`model_health`] and [`wakeup`] decide, without clock or threads. [`executor`] and [`batch_run`] run. [`shared_state`] holds the one lock between them.
 
 mod admission;
 mod backlog;
@@ -18,6 +18,7 @@ mod batch_size;
 mod caller_share;
 mod capacity;
 mod capped_sum;
+mod demand_meter;
 mod executor;
 mod fair_order;
 mod fair_queue;
@@ -26,6 +27,8 @@ pub(crate) mod fuzzing;
 mod lateness;
 mod model_health;
 mod model_observer;
+mod pause_meter;
+mod processor_time;
 mod queue;
 mod refusal;
 mod remeasurement;
@@ -38,6 +41,7 @@ mod row_scheduler;
 mod row_time;
 mod scheduler_load;
 mod shared_state;
+mod sustained_speed;
 #[cfg(test)]
 mod tests;
 mod urgency;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::call::RefusalReason;
-use crate::domain::{OutputRowFlaws, Role};
+use crate::domain::{OutputRowFlaws, Priority, Role};
 
 /// Receives the events of the scheduler on the threads of executors and requests: a method must not
 /// block or take long. A caller is named by the operator's name for its principal, or `other`.
@@ -26,6 +26,12 @@ pub trait ModelObserver: Send + Sync {
     /// A request of a caller was refused.
     fn refused(&self, caller: &str, reason: RefusalReason) {
         let _ = (caller, reason);
+    }
+
+    /// A request of `priority` asked for `work` of one executor's time; `admitted` is whether it gets
+    /// it. `work` is zero for a request whose deadline no server could meet.
+    fn demanded(&self, priority: Priority, admitted: bool, work: Duration) {
+        let _ = (priority, admitted, work);
     }
 
     /// A batch had rows that are not finite or not probabilities.

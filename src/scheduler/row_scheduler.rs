@@ -19,9 +19,10 @@ use super::reply_dispatcher::ReplyDispatcher;
 use super::reservation::Reservation;
 use super::row_time::RowTimes;
 use super::scheduler_load::SchedulerLoad;
-use super::shared_state::SharedState;
-use crate::domain::{PerRole, Priority};
+use super::shared_state::{Decision, SharedState};
+use crate::domain::{PerRole, Priority, Role};
 use crate::onnx::Backend;
+use crate::settings::CpuQuota;
 
 /// The limits of the queue and the placement of the executors.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +33,8 @@ pub struct QueueSettings {
     pub max_delay: Duration,
     /// The time per row of each model, measured at start-up.
     pub row_time: PerRole<Duration>,
+    /// The processor time that the process may use; `None` if there is no bound.
+    pub cpu_quota: Option<CpuQuota>,
     /// Whether each executor is pinned to one processor. `None` pins if there are as many executors as
     /// usable processors.
     pub pin: Option<bool>,
@@ -69,7 +72,10 @@ impl Scheduler {
             pads: PerRole::of(|role| first[role].pads_batches()),
             max_queue_delay: settings.max_delay,
         };
-        let row_times = RowTimes::new(settings.row_time, max_batch_size, backends.len());
+        // The quota bounds what runs on processors.
+        let on_processors = Role::ALL.into_iter().all(|role| first[role].runs_on_calling_thread());
+        let quota = settings.cpu_quota.filter(|_| on_processors);
+        let row_times = RowTimes::new(settings.row_time, max_batch_size, backends.len(), quota);
         let mut scheduler = Self {
             shared: Arc::new(SharedState::new(limits, settings.rows, row_times, backends.len())),
             observer: Arc::clone(observer),
@@ -114,10 +120,9 @@ impl Scheduler {
         deadline: Instant,
         demand: &Demand,
     ) -> Result<Reservation, Refusal> {
-        let request = self
-            .shared
-            .admit(share, priority, deadline, demand)
-            .inspect_err(|refusal| self.observer.refused(&share.name, refusal.reason()))?;
+        let Decision { admitted, demanded } = self.shared.admit(share, priority, deadline, demand);
+        self.observer.demanded(priority, admitted.is_ok(), demanded);
+        let request = admitted.inspect_err(|refusal| self.observer.refused(&share.name, refusal.reason()))?;
         self.observer.admitted(&share.name);
         Ok(Reservation {
             shared: Arc::clone(&self.shared),

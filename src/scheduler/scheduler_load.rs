@@ -14,7 +14,7 @@ pub struct WaitingRows {
 }
 
 /// The load of a scheduler at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct SchedulerLoad {
     /// Interactive rows that wait.
     pub interactive: PerRole<WaitingRows>,
@@ -26,6 +26,9 @@ pub struct SchedulerLoad {
     pub capacity: usize,
     /// Executor threads.
     pub executors: usize,
+    /// The number of executors that would do as much if the operating system never paused one: fewer
+    /// than `executors` under a smaller CPU quota.
+    pub sustained_executors: f64,
     /// Executor threads that wait for work.
     pub idle: usize,
     /// Executors whose session of this model is broken.

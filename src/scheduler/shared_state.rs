@@ -11,16 +11,19 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustix::time::ClockId;
 use tokio::sync::watch;
 
 use super::admission::{Admissions, Demand};
 use super::caller_share::CallerShare;
+use super::demand_meter::DemandMeter;
 use super::model_health::ModelHealth;
+use super::processor_time::processor_time;
 use super::queue::{Batch, BatchLimits, ExecutorState, Queue};
 use super::refusal::Refusal;
 use super::remeasurement::Remeasurement;
 use super::row_job::{Job, ScheduleError, WakeExecutors};
-use super::row_time::{RowTimes, Rows};
+use super::row_time::{BatchTime, RowTimes, Rows};
 use super::scheduler_load::SchedulerLoad;
 use super::urgency::AdmittedRequest;
 use super::wakeup::Wakeup;
@@ -46,6 +49,7 @@ struct LockedState {
     queue: Queue<Arc<Job>>,
     admissions: Admissions,
     row_times: RowTimes,
+    demand: DemandMeter,
     remeasurement: Remeasurement,
     health: ModelHealth,
     wakeup: Wakeup,
@@ -56,7 +60,14 @@ struct LockedState {
 pub(super) struct FinishedBatch<'a> {
     pub(super) work: &'a Work,
     /// The time of the run; `None` if the batch did not run or failed.
-    pub(super) elapsed: Option<Duration>,
+    pub(super) time: Option<BatchTime>,
+}
+
+/// The decision about a request, and the executor time that its caller asks for.
+pub(super) struct Decision {
+    pub(super) admitted: Result<AdmittedRequest, Refusal>,
+    /// The time that counts as demand; see [`Admissions::demanded`] and [`DemandMeter`].
+    pub(super) demanded: Duration,
 }
 
 /// The next step of an executor.
@@ -75,6 +86,7 @@ impl SharedState {
     pub(super) fn new(limits: BatchLimits, capacity: usize, row_times: RowTimes, executors: usize) -> Self {
         let locked = LockedState {
             queue: Queue::new(limits),
+            demand: DemandMeter::new(row_times.sustained_executors()),
             admissions: Admissions::new(capacity),
             row_times,
             remeasurement: Remeasurement::default(),
@@ -117,21 +129,26 @@ impl SharedState {
         priority: Priority,
         deadline: Instant,
         demand: &Demand,
-    ) -> Result<AdmittedRequest, Refusal> {
+    ) -> Decision {
         let mut locked = self.lock();
         let (state, now) = (&mut *locked, Instant::now());
+        state.record_processor_time(now);
         let admitted = state
             .admissions
             .admit(share, priority, deadline, demand, now, &state.row_times);
+        let left = deadline.saturating_duration_since(now);
+        let work = Admissions::demanded(left, demand, &state.row_times);
+        let executors = state.row_times.sustained_executors();
+        let demanded = state.demand.demanded(work, admitted.as_ref().err(), executors, now);
         if matches!(admitted, Err(Refusal::TooShort { .. })) && state.remeasurement.refused(&demand.needed, now) {
             self.wake_one(locked);
         }
-        admitted
+        Decision { admitted, demanded }
     }
 
-    /// Records a measurement: a batch of `rows` rows took `elapsed` on an executor that was idle.
-    pub(super) fn measured(&self, role: Role, rows: usize, elapsed: Duration) {
-        self.lock().row_times.remeasure(role, rows, elapsed);
+    /// Records a measurement: a batch of `rows` rows took `time` on an executor that was idle.
+    pub(super) fn measured(&self, role: Role, rows: usize, time: BatchTime) {
+        self.lock().row_times.remeasure(role, rows, time);
     }
 
     /// Ends a request and returns its capacity.
@@ -149,6 +166,7 @@ impl SharedState {
             admitted: state.admissions.outstanding(),
             capacity: state.admissions.capacity(),
             executors,
+            sustained_executors: state.row_times.sustained_executors(),
             idle: state.wakeup.asleep(),
             broken: state.health.broken(),
             healthy: PerRole::of(|role| state.health.works(role)),
@@ -236,9 +254,11 @@ impl SharedState {
         for slice in slices {
             state.admissions.done(&slice.request, role, slice.rows.len());
         }
-        if let Some(elapsed) = done.elapsed {
-            state.row_times.observe(role, done.work.rows(), elapsed);
-            state.remeasurement.ran(role, Instant::now());
+        if let Some(time) = done.time {
+            let now = Instant::now();
+            state.record_processor_time(now);
+            state.row_times.observe(role, done.work.rows(), time);
+            state.remeasurement.ran(role, now);
             state.health.worked(role);
             self.publish_health(&state.health);
         }
@@ -346,6 +366,13 @@ impl fmt::Debug for SharedState {
 }
 
 impl LockedState {
+    /// Records what is used of the quota, if there is one.
+    fn record_processor_time(&mut self, now: Instant) {
+        if self.row_times.has_quota() {
+            self.row_times.record_use(now, processor_time(ClockId::ProcessCPUTime));
+        }
+    }
+
     /// The number of idle executors to leave a share of the waiting rows to.
     fn executors_to_share_with(&self) -> usize {
         if self.row_times.on_one_executor(&self.waiting()) > WAKE_COST {

@@ -7,7 +7,9 @@
 //! the descriptions, from which `docs/reference/settings.md` is rendered.
 
 mod all_tables;
+mod cgroup_files;
 mod config_file;
+mod cpu_quota;
 mod file_digests;
 mod file_watcher;
 mod log_filter;
@@ -27,6 +29,7 @@ mod value_origin;
 
 pub use all_tables::{ReadSettings, Settings, described_keys};
 pub use config_file::{ConfigFileError, ConfigFileKind, read_config_file, read_config_text, trace_path};
+pub use cpu_quota::{CpuQuota, cpu_quota};
 pub use file_digests::{ConfigFile, FileDigests};
 pub use file_watcher::{ChangeHint, FileWatcher};
 pub use log_filter::{EXPECTED_FILTER, log_ceiling, parse_log_filter};

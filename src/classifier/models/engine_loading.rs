@@ -20,7 +20,7 @@ use crate::classifier::smoothing::vote_forecast::VoteForecast;
 use crate::domain::{Basis, ComputeEnvironment, JustifiedBasis, PerRole, Role};
 use crate::onnx::{Manifest, Model, cpu_description};
 use crate::scheduler::{ModelObserver, QueueSettings, Scheduler};
-use crate::settings::Settings;
+use crate::settings::{Settings, cpu_quota};
 
 impl Engine {
     /// Loads both models and runs each session once. `keys` and `drain_deadline` belong to the
@@ -48,6 +48,8 @@ impl Engine {
         } = LoadedModels::load(settings, keys, checks).map_err(LoadError::Invalid)?;
         let (standard, robust) = (&models.standard.manifest, &models.robust.manifest);
         report_provider_fallback(&models);
+        executors.log();
+        let executors = executors.executors;
         warn_about_claimed_guarantee(robust, summaries.robust.guarantee_basis.as_ref());
 
         let batches = PerRole::of(|role| opened[role].batch);
@@ -71,6 +73,7 @@ impl Engine {
             max_delay: settings.scheduler.max_queue_delay,
             pin: settings.runtime.pin_executors,
             row_time: PerRole::of(|role| batches[role].row_time()),
+            cpu_quota: cpu_quota(),
         };
         Ok(Arc::new(Self {
             config: EngineConfig::new(settings, PerRole { standard, robust }),

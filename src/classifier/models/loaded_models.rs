@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::executor_count::{ExecutorCount, model_bytes};
 use super::manifest_check::{CheckedManifests, check_manifests, model_key, read_manifest, record};
 use super::model_error::ModelError;
 use super::model_sessions::{BatchSizeLimits, ModelSessions, open_sessions};
@@ -14,11 +15,7 @@ use crate::classifier::smoothing::concurrency::max_concurrent_inputs;
 use crate::domain::{PerRole, Role, Violations};
 use crate::onnx::{Model, ModelFile, Runtime};
 use crate::scheduler::bulk_capacity;
-use crate::settings::{MAX_BATCH_SIZE, Settings, processor_count};
-
-/// The default number of executors on a GPU. One prepares its batch while the batch of the other
-/// runs. Each holds both models in the memory of the GPU.
-const GPU_EXECUTORS: usize = 2;
+use crate::settings::{MAX_BATCH_SIZE, Settings};
 
 /// Whether a load goes on to run the models after a violation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +32,7 @@ pub(super) struct LoadedModels {
     pub(super) runtime: Runtime,
     pub(super) models: PerRole<Arc<Model>>,
     pub(super) robust_inference: RobustInference,
-    pub(super) executors: usize,
+    pub(super) executors: ExecutorCount,
     /// The rows that one input of a request for votes may have outstanding.
     pub(super) max_outstanding: usize,
     pub(super) opened: PerRole<ModelSessions>,
@@ -70,7 +67,9 @@ impl LoadedModels {
             let loaded = Model::from_file(runtime.as_ref()?, file, settings.runtime.provider);
             record(loaded, key, &mut violations).map(Arc::new)
         });
-        let executors = executor_count(settings, &models);
+        let on_gpu = Role::ALL.into_iter().any(|role| is_on_gpu(&models, role));
+        let count = ExecutorCount::new(settings, on_gpu, model_bytes(&manifests));
+        let executors = count.executors;
         let max_outstanding = bulk_capacity(settings.scheduler.queue_rows) / max_concurrent_inputs(settings);
         let opened = PerRole::of(|role| {
             if checks == LoadChecks::UntilRefused && !violations.0.is_empty() {
@@ -103,7 +102,7 @@ impl LoadedModels {
                 runtime: runtime?,
                 models,
                 robust_inference: robust_inference?,
-                executors,
+                executors: count,
                 max_outstanding,
                 opened,
                 summaries,
@@ -125,11 +124,8 @@ fn both<T>(values: PerRole<Option<T>>) -> Option<PerRole<T>> {
     Some(PerRole { standard, robust })
 }
 
-fn executor_count(settings: &Settings, models: &PerRole<Option<Arc<Model>>>) -> usize {
-    let is_on_gpu = |role: Role| models[role].as_ref().is_some_and(|model| model.provider.is_cuda());
-    let on_gpu = Role::ALL.into_iter().any(is_on_gpu);
-    let default = if on_gpu { GPU_EXECUTORS } else { processor_count() };
-    settings.runtime.executors.unwrap_or(default)
+fn is_on_gpu(models: &PerRole<Option<Arc<Model>>>, role: Role) -> bool {
+    models[role].as_ref().is_some_and(|model| model.provider.is_cuda())
 }
 
 /// Opens and tests the sessions of one model.

@@ -3,6 +3,7 @@
 pub(in crate::classifier) mod engine;
 mod engine_config;
 mod engine_loading;
+mod executor_count;
 mod load_error;
 mod loaded_models;
 mod manifest_check;

@@ -46,6 +46,7 @@ fn row_times(executors: usize) -> RowTimes {
         },
         PerRole { standard: 1, robust: 1 },
         executors,
+        None,
     )
 }
 

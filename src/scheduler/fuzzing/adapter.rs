@@ -42,7 +42,7 @@ impl Subject {
         Self {
             queue: Queue::new(limits),
             admissions: Admissions::new(capacity),
-            row_times: RowTimes::new(row_time, limits.max_batch_size, 2),
+            row_times: RowTimes::new(row_time, limits.max_batch_size, 2, None),
             start: Instant::now(),
             clock: 0,
             limits,

@@ -38,6 +38,7 @@ async fn run_batches(batches: usize, flaw: Flaw) -> (Arc<RecordedEvents>, Option
         max_delay: Duration::ZERO,
         pin: None,
         row_time: PerRole::of(|_| Duration::from_millis(1)),
+        cpu_quota: None,
     };
     let backends = vec![PerRole::of(|_| {
         Identity::new(OutputTolerance::Rounding, move |rows, _| (0, flaw(rows)))

@@ -185,6 +185,7 @@ async fn a_batch_with_too_few_outputs_delivers_nothing() {
         max_delay: Duration::ZERO,
         pin: None,
         row_time: PerRole::of(|_| Duration::from_millis(1)),
+        cpu_quota: None,
     };
     let backends = vec![PerRole::of(|_| TruncatingModel(double(4, &on_run, &works, &opens)))];
     let scheduler = Scheduler::start(backends, settings, &tokio::runtime::Handle::current(), &no_observer()).unwrap();

@@ -2,10 +2,12 @@
 
 mod adversaries;
 mod audits;
+mod autoscaling;
 mod execution;
 mod failures;
 mod remeasurement;
 mod simulation;
+mod throttling;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -107,6 +109,7 @@ fn start_with_row_time(row_time: Duration, backends: Vec<PerRole<DoublingModel>>
         max_delay: Duration::ZERO,
         pin: None,
         row_time: PerRole::of(|_| row_time),
+        cpu_quota: None,
     };
     Scheduler::start(backends, settings, &tokio::runtime::Handle::current(), &no_observer()).unwrap()
 }

@@ -1,4 +1,5 @@
-//! A simulation of admission, queue and executors: every row takes exactly its estimated time.
+//! A simulation of admission, queue and executors: every row takes exactly its estimated time, and a
+//! quota pauses the executors as the kernel does.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,10 +8,12 @@ use std::time::{Duration, Instant};
 use crate::call::{Caller, Principal};
 use crate::domain::{PerRole, Priority, Role};
 use crate::scheduler::admission::Admissions;
+use crate::scheduler::demand_meter::DemandMeter;
 use crate::scheduler::queue::{Batch, BatchLimits, ExecutorState, Queue};
-use crate::scheduler::row_time::RowTimes;
+use crate::scheduler::row_time::{BatchTime, RowTimes};
 use crate::scheduler::urgency::AdmittedRequest;
 use crate::scheduler::{CallerShare, Demand, Refusal};
+use crate::settings::CpuQuota;
 
 /// The executor continues with one model for this many batches.
 const MAX_STREAK: u32 = 4;
@@ -53,8 +56,20 @@ struct Live {
 }
 
 struct Run {
+    since: Micros,
     until: Micros,
+    /// The part of the time in which the executor had no processor.
+    paused: Micros,
     batch: Batch<usize>,
+}
+
+/// A quota as the kernel applies it, and its use in the present period.
+#[derive(Debug, Clone, Copy)]
+struct Throttle {
+    quota: Micros,
+    period: Micros,
+    period_start: Micros,
+    used: Micros,
 }
 
 /// The run of an executor, and the model of its latest runs with their number.
@@ -68,11 +83,19 @@ pub(super) struct Simulation {
     admissions: Admissions,
     queue: Queue<usize>,
     row_times: RowTimes,
+    full_batch: PerRole<usize>,
     executors: Vec<ExecutorRun>,
     live: BTreeMap<usize, Live>,
+    arrivals: Vec<Arrival>,
+    /// The first arrival that is still to come.
+    next: usize,
     ends: Vec<Option<End>>,
+    throttle: Option<Throttle>,
+    meter: DemandMeter,
     /// The time that the executors ran rows.
     pub(super) busy: Micros,
+    /// The executor time that the arrivals asked for.
+    pub(super) demanded: Duration,
 }
 
 impl Simulation {
@@ -89,38 +112,83 @@ impl Simulation {
             now: 0,
             admissions: Admissions::new(capacity),
             queue: Queue::new(limits),
-            row_times: RowTimes::new(row_time, batch, executors),
+            row_times: RowTimes::new(row_time, batch, executors, None),
+            full_batch: batch,
             executors: (0..executors).map(|_| (None, None)).collect(),
             live: BTreeMap::new(),
+            arrivals: Vec::new(),
+            next: 0,
             ends: Vec::new(),
+            throttle: None,
+            meter: DemandMeter::new(f64::from(u32::try_from(executors).unwrap())),
             busy: 0,
+            demanded: Duration::ZERO,
         }
+    }
+
+    /// The simulation of one executor under `quota`; `known` is whether the scheduler can read it.
+    pub(super) fn with_quota(mut self, quota: CpuQuota, known: bool) -> Self {
+        assert_eq!(self.executors.len(), 1, "a quota is simulated for one executor");
+        let period = Micros::try_from(quota.period.as_micros()).unwrap();
+        let throttle = Throttle {
+            quota: Micros::try_from(quota.period.mul_f64(quota.processors).as_micros()).unwrap(),
+            period,
+            period_start: 0,
+            used: 0,
+        };
+        self.throttle = Some(throttle);
+        let row_time = PerRole::of(|role| Duration::from_micros(self.row_micros[role]));
+        self.row_times = RowTimes::new(row_time, self.full_batch, 1, known.then_some(quota));
+        self
     }
 
     /// Runs `arrivals`, which are in the order of their time. Returns how each one ended.
     pub(super) fn run(&mut self, arrivals: &[Arrival]) -> Vec<End> {
-        self.ends = vec![None; arrivals.len()];
-        let mut next = 0;
+        self.offer(arrivals);
+        self.run_until(Micros::MAX);
+        self.ends.iter().map(|end| end.expect("every request ends")).collect()
+    }
+
+    /// Adds `arrivals`, which are in the order of their time and after the present.
+    pub(super) fn offer(&mut self, arrivals: &[Arrival]) {
+        self.arrivals.extend_from_slice(arrivals);
+        self.ends.resize(self.arrivals.len(), None);
+    }
+
+    /// The arrivals so far, each with its end if it has ended.
+    pub(super) fn ends(&self) -> impl Iterator<Item = (&Arrival, Option<End>)> {
+        self.arrivals.iter().zip(self.ends.iter().copied())
+    }
+
+    /// The rows that wait.
+    pub(super) fn waiting_rows(&self) -> usize {
+        let rows = self.queue.rows();
+        rows.standard + rows.robust
+    }
+
+    /// Runs until the time `until`, or until nothing is left to do.
+    pub(super) fn run_until(&mut self, until: Micros) {
         loop {
             let ends = self.live.values().map(|live| live.arrival.at + life(&live.arrival));
             let runs = self
                 .executors
                 .iter()
                 .filter_map(|(run, _)| run.as_ref().map(|run| run.until));
-            let arrival = arrivals.get(next).map(|arrival| arrival.at);
-            let Some(now) = ends.chain(runs).chain(arrival).min() else {
+            let arrival = self.arrivals.get(self.next).map(|arrival| arrival.at);
+            let events = ends.chain(runs).chain(arrival);
+            let Some(now) = events.min().filter(|&now| now <= until) else {
                 break;
             };
             self.now = now;
             self.finish_runs();
             self.end_requests();
-            while let Some(arrival) = arrivals.get(next).filter(|arrival| arrival.at <= now) {
-                self.arrive(next, *arrival);
-                next += 1;
+            while let Some(arrival) = self.arrivals.get(self.next).filter(|arrival| arrival.at <= now) {
+                let arrival = *arrival;
+                self.arrive(self.next, arrival);
+                self.next += 1;
             }
             self.start_runs();
         }
-        self.ends.iter().map(|end| end.expect("every request ends")).collect()
     }
 
     fn at(&self, micros: Micros) -> Instant {
@@ -145,9 +213,13 @@ impl Simulation {
         };
         let deadline = self.at(arrival.at + arrival.timeout);
         let now = self.at(self.now);
+        self.row_times.record_use(now, Duration::from_micros(self.busy));
         let admitted = self
             .admissions
             .admit(&share, arrival.priority, deadline, &demand, now, &self.row_times);
+        let work = Admissions::demanded(deadline.duration_since(now), &demand, &self.row_times);
+        let executors = self.row_times.sustained_executors();
+        self.demanded += self.meter.demanded(work, admitted.as_ref().err(), executors, now);
         match admitted {
             Err(refusal) => self.ends[id] = Some(End::Refused(refusal)),
             Ok(admitted) => {
@@ -184,6 +256,11 @@ impl Simulation {
             let Some(run) = self.executors[index].0.take_if(|run| run.until <= self.now) else {
                 continue;
             };
+            let time = BatchTime {
+                elapsed: Duration::from_micros(run.until - run.since),
+                paused: Duration::from_micros(run.paused),
+            };
+            self.row_times.observe(run.batch.role, run.batch.rows(), time);
             for slice in &run.batch.slices {
                 self.admissions.done(&slice.request, run.batch.role, slice.rows.len());
                 if let Some(live) = self.live.get_mut(&slice.job) {
@@ -266,8 +343,37 @@ impl Simulation {
             };
             let time = batch.rows() as u64 * self.row_micros[role];
             self.busy += time;
-            let until = self.now + time;
-            self.executors[index] = (Some(Run { until, batch }), Some((role, streak)));
+            let until = match &mut self.throttle {
+                None => self.now + time,
+                Some(throttle) => throttle.end(self.now, time),
+            };
+            let run = Run {
+                since: self.now,
+                until,
+                paused: until - self.now - time,
+                batch,
+            };
+            self.executors[index] = (Some(run), Some((role, streak)));
+        }
+    }
+}
+
+impl Throttle {
+    /// The end of a run that begins at `now` and takes `time` of the processor.
+    fn end(&mut self, mut now: Micros, mut time: Micros) -> Micros {
+        loop {
+            let start = now / self.period * self.period;
+            if start != self.period_start {
+                (self.period_start, self.used) = (start, 0);
+            }
+            let part = time.min(self.quota - self.used).min(start + self.period - now);
+            self.used += part;
+            now += part;
+            time -= part;
+            if time == 0 {
+                return now;
+            }
+            now = start + self.period;
         }
     }
 }

@@ -18,8 +18,8 @@ pub struct RuntimeSettings {
     pub library: PathBuf,
     /// The configured execution provider.
     pub provider: Provider,
-    /// Threads that run models, each with a session of both; `None` for one per processor, or two
-    /// on a GPU.
+    /// Threads that run models, each with a session of both; `None` for one per processor as far as
+    /// the memory holds them, or two on a GPU.
     pub executors: Option<usize>,
     /// Pins each executor to one processor; `None` to do so where there are as many executors as
     /// processors.
@@ -65,7 +65,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> RuntimeSettings {
         reader,
         SettingKey::live(
             "runtime.executors",
-            "Threads that run models, each with a session of both. 0 means one per processor, or two on a GPU.",
+            "Threads that run models, each with a session of both. 0 means one per processor of the CPU limit, as far as half of the memory holds them, or two on a GPU.",
         )
         .in_unit("threads"),
         MAX_EXECUTORS,

@@ -9,6 +9,7 @@ use super::answers::AnswerMetrics;
 use super::callers::CallerMetrics;
 use super::calls::CallMetrics;
 use super::config::ConfigMetrics;
+use super::demand::DemandMetrics;
 use super::error::MetricsError;
 use super::load::LoadMetrics;
 use super::models::ModelMetrics;
@@ -19,7 +20,7 @@ use super::server_state::ServerState;
 use super::shadow::ShadowMetrics;
 use super::transport::TransportMetrics;
 use crate::call::{CallObserver, CallRecord, RefusalReason};
-use crate::domain::{OutputRowFlaws, Prediction, Role};
+use crate::domain::{OutputRowFlaws, Prediction, Priority, Role};
 use crate::live::{ConfigObserver, ConfigStatus, Snapshot};
 use crate::scheduler::ModelObserver;
 
@@ -30,6 +31,7 @@ pub struct Metrics {
     answers: AnswerMetrics,
     callers: CallerMetrics,
     models: ModelMetrics,
+    demand: DemandMetrics,
     load: LoadMetrics,
     config: ConfigMetrics,
     transport: TransportMetrics,
@@ -53,6 +55,7 @@ impl Metrics {
             answers: AnswerMetrics::new(&registry)?,
             callers: CallerMetrics::new(&registry)?,
             models: ModelMetrics::new(&registry)?,
+            demand: DemandMetrics::new(&registry)?,
             load: LoadMetrics::new(&registry)?,
             config: ConfigMetrics::new(&registry)?,
             transport: TransportMetrics::new(&registry)?,
@@ -140,6 +143,10 @@ impl ModelObserver for Metrics {
 
     fn refused(&self, caller: &str, reason: RefusalReason) {
         self.callers.refused(caller, reason);
+    }
+
+    fn demanded(&self, priority: Priority, admitted: bool, work: Duration) {
+        self.demand.demanded(priority, admitted, work);
     }
 
     fn rows_flawed(&self, role: Role, flaws: OutputRowFlaws) {

@@ -19,6 +19,7 @@ pub(super) struct LoadMetrics {
     admitted: PerRole<IntGauge>,
     capacity: IntGauge,
     busy: IntGauge,
+    sustained: Gauge,
     idle: IntGauge,
     broken: PerRole<IntGauge>,
     healthy: PerRole<IntGauge>,
@@ -62,6 +63,10 @@ impl LoadMetrics {
                 "certimix_queue_capacity_rows",
                 "The largest number of admitted rows of one model.",
             )?,
+            sustained: registry.gauge(
+                "certimix_sustained_executors",
+                "Executors that would do as much if the operating system never paused one; fewer under a CPU limit.",
+            )?,
             busy: executors.get_metric_with_label_values(&["busy"])?,
             idle: executors.get_metric_with_label_values(&["idle"])?,
             broken: gauges(
@@ -86,6 +91,7 @@ impl LoadMetrics {
             self.healthy[role].set(i64::from(load.healthy[role]));
         }
         self.capacity.set(wide(load.capacity));
+        self.sustained.set(load.sustained_executors);
         self.busy.set(wide(load.executors.saturating_sub(load.idle)));
         self.idle.set(wide(load.idle));
     }

@@ -17,6 +17,7 @@ mod buckets;
 mod callers;
 mod calls;
 mod config;
+mod demand;
 mod endpoint;
 mod endpoint_page;
 mod endpoint_slots;

@@ -205,6 +205,16 @@ async fn refusals_deadlines_and_cancellations_are_counted_separately() {
     }
     assert_eq!(found.sum("certimix_requests_total", ""), 5.0);
     assert_eq!(found.sum("certimix_refusals_total", ""), 4.0);
+    // The demand: the endless certification until its deadline, and the refused ones of a few votes of
+    // about 20 ms. No replica could meet the deadline of the first request, so it counts nothing.
+    let demanded = |class, result| {
+        let series = format!(r#"certimix_demanded_executor_seconds_total{{class="{class}",result="{result}"}}"#);
+        found.value(&series)
+    };
+    assert!(demanded("bulk", "admitted") > 1.0);
+    assert!(demanded("interactive", "refused") > 0.02);
+    assert_eq!(demanded("interactive", "admitted"), 0.0);
+    assert_eq!(demanded("bulk", "refused"), 0.0);
     assert_eq!(found.sum("certimix_deadline_misses_total", ""), 0.0);
     Scrape::poll_until(server.metrics, |found| found.sum("certimix_admitted_rows", "") == 0.0);
 }
