@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MISSING = 77
 SETTINGS = "deploy/image/certimix.toml"
 README_SETTINGS = "config/cifar10.toml"
-# What an older engine refuses, or what an update of a base image would break.
+# An older engine refuses some of these, and a digest stays behind the updates of its image.
 REFUSED = {
     r"(?m)^#\s*syntax\s*=": "a `# syntax=` line, which pulls another image before the build",
     r"<<-?['\"]?EOF": "a here-document in RUN",
@@ -42,7 +42,7 @@ def context_sources(steps: list[str]) -> list[str]:
 
 
 def problems(text: str, ignored: str, version: str) -> list[str]:
-    """What is wrong with the Dockerfile, apart from what hadolint finds."""
+    """The faults of the Dockerfile, apart from those that hadolint finds."""
     steps = instructions(text)
     found = [f"Dockerfile: {what}" for pattern, what in REFUSED.items() if re.search(pattern, text)]
     allowed = [line[1:].rstrip("/") for line in ignored.splitlines() if line.startswith("!")]

@@ -273,6 +273,25 @@ mod tests {
     }
 
     #[test]
+    fn a_wrong_name_and_a_past_date_have_advice_of_their_own() {
+        for (cause, expected) in [
+            ("invalid peer certificate: NotValidForName", "--tls-name"),
+            (
+                "invalid peer certificate: certificate not valid for name \"a\"",
+                "--tls-name",
+            ),
+            ("invalid peer certificate: Expired", "has expired"),
+            (
+                "invalid peer certificate: certificate expired: verified at 2",
+                "has expired",
+            ),
+            ("invalid peer certificate: UnknownIssuer", "--tls-ca"),
+        ] {
+            assert!(tls_advice(cause).unwrap().contains(expected), "{cause}");
+        }
+    }
+
+    #[test]
     fn the_client_timeout_is_reported_as_a_deadline() {
         let text = from_status(&Status::cancelled(CLIENT_TIMEOUT_MESSAGE)).to_string();
         assert!(text.contains("--deadline"), "{text}");

@@ -45,7 +45,7 @@ pub struct HealthArgs {
     )]
     pub address: String,
 
-    /// What to ask for
+    /// The property to check
     #[arg(long, value_name = "PROBE", value_enum, default_value = "readiness")]
     pub probe: Probe,
 
@@ -66,7 +66,7 @@ pub struct HealthArgs {
     pub json: bool,
 }
 
-/// What a probe asks for.
+/// A property of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Probe {
     /// Both models work, and the server accepts requests
@@ -126,7 +126,7 @@ pub async fn run(args: HealthArgs) -> anyhow::Result<()> {
     }
 }
 
-/// What the probe asked for, in words.
+/// The object of the check, in words.
 fn subject(args: &HealthArgs) -> String {
     match &args.service {
         Some(service) => format!("service {service:?}"),

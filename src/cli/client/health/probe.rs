@@ -10,7 +10,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use crate::cli::client::connection::{ServerEndpoint, error_messages};
 
-/// What a probe has found.
+/// The result of a probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Health {
     /// The service has this status.
@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(from_status(&Status::not_found("unknown service")), {
             Health::Status(ServingStatus::ServiceUnknown)
         });
-        // What a proxy answers that reaches no server.
+        // A proxy answers like this if it reaches no server.
         assert_eq!(from_status(&Status::unavailable("no healthy upstream")).exit_code(), 2);
         let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
         assert_eq!(from_status(&Status::from_error(Box::new(broken))).exit_code(), 2);
