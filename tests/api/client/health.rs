@@ -18,12 +18,8 @@ fn setup() -> Setup {
 
 /// Probes the server at `address`.
 fn health(address: &str, more: &[&str]) -> Run {
-    health_with(address, more, &[])
-}
-
-fn health_with(address: &str, more: &[&str], variables: &[(&str, &str)]) -> Run {
     let arguments = ["health", "--address", address, "--deadline", DEADLINE];
-    Run::of(process::run(&[&arguments[..], more].concat(), variables))
+    Run::of(process::run(&[&arguments[..], more].concat(), &[]))
 }
 
 /// Asserts the exit code, and that there is one line: on stdout for a status, on stderr for an

@@ -99,9 +99,10 @@ mod tests {
     fn a_refusal_is_an_answer_and_a_broken_connection_is_none() {
         assert_eq!(from_status(&Status::unauthenticated("no token")).exit_code(), 1);
         assert_eq!(from_status(&Status::unimplemented("no health")).exit_code(), 1);
-        assert_eq!(from_status(&Status::not_found("unknown service")), {
+        assert_eq!(
+            from_status(&Status::not_found("unknown service")),
             Health::Status(ServingStatus::ServiceUnknown)
-        });
+        );
         // A proxy answers like this if it reaches no server.
         assert_eq!(from_status(&Status::unavailable("no healthy upstream")).exit_code(), 2);
         let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
