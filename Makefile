@@ -7,7 +7,7 @@ RUNTIME := .runtime/onnxruntime/libonnxruntime.so
 FUZZ_SECONDS ?= 8
 
 .PHONY: help run build test report-test fuzz bench bench-quick bench-parts soak control-loop format lint unit runtime python-packages install
-.PHONY: deploy-tools check-deploy
+.PHONY: deploy-tools check-deploy image image-test deny
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 17
@@ -23,6 +23,17 @@ runtime: ## fetch ONNX Runtime's shared library and check its hash
 
 python-packages: ## fetch the Python packages of the tests and check their hashes
 	@python3 scripts/fetch_python_packages.py
+
+ENGINE ?= docker
+
+image: ## build the container image `certimix` (ENGINE=podman for another engine)
+	$(ENGINE) build --tag certimix --build-arg REVISION=$$(git rev-parse HEAD) $(ARGS) .
+
+image-test: ## run the image, call it and stop it
+	deploy/image/smoke_test.py --engine "$(ENGINE)" $(ARGS)
+
+deny: ## check the crates' licences, sources and known faults (needs cargo-deny)
+	$(CARGO) deny check
 
 install: build ## install `certimix` into cargo's folder of binaries
 	$(CARGO) install --path . --locked

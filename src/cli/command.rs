@@ -39,6 +39,8 @@ enum Command {
     Certify(client::CertifyArgs),
     /// Show the models, guarantee, mixture and limits of a server
     Info(client::InfoArgs),
+    /// Check whether a server is ready or alive, for probes
+    Health(client::HealthArgs),
     /// Show or change alpha, the weight of the robust model, of a running server
     Alpha(client::AlphaArgs),
     /// Show how other mixtures would have answered the live traffic
@@ -102,6 +104,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Predict(args) => block_on(client::run_predict(args)),
         Command::Certify(args) => block_on(client::run_certify(args)),
         Command::Info(args) => block_on(client::run_info(args)),
+        Command::Health(args) => block_on(client::run_health(args)),
         Command::Alpha(args) => block_on(client::run_alpha(args)),
         Command::Shadow(args) => block_on(client::run_shadow(args)),
         Command::Recommend(args) => recommend::run(&args),

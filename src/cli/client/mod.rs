@@ -1,4 +1,5 @@
-//! The clients of a running server: `certimix predict`, `certify`, `info`, `alpha` and `shadow`.
+//! The clients of a running server: `certimix predict`, `certify`, `info`, `health`, `alpha` and
+//! `shadow`.
 //!
 //! Each command has a folder; [`live_report()`] is for `certimix report --live`. The steps that commands share have folders too, in the order in which
 //! a command uses them:
@@ -13,6 +14,7 @@ mod alpha;
 mod certify;
 mod connection;
 mod evaluation;
+mod health;
 mod inference_args;
 mod info;
 mod input;
@@ -26,6 +28,7 @@ pub use alpha::{AlphaArgs, run as run_alpha};
 pub use certify::{CertifyArgs, run as run_certify};
 pub use connection::{ConnectionArgs, CredentialArgs};
 pub use evaluation::Services;
+pub use health::{HealthArgs, run as run_health};
 pub use inference_args::InferenceArgs;
 pub use info::{InfoArgs, run as run_info};
 #[cfg(any(test, feature = "fuzzing"))]

@@ -1,7 +1,8 @@
-//! The commands `certimix predict`, `certify` and `info`, as people and scripts use them.
+//! The commands `certimix predict`, `certify`, `info` and `health`, as people and scripts use them.
 
 mod command;
 mod failures;
+mod health;
 mod interruption;
 mod overload;
 mod sources;

@@ -19,15 +19,33 @@ pub struct CredentialArgs {
 
     /// The name in the server's certificate, if it is not the host of the address (for example
     /// through a port-forward)
-    #[arg(long, value_name = "NAME", requires = "tls_ca")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "tls_ca",
+        env = "CERTIMIX_TLS_NAME",
+        hide_env_values = true
+    )]
     pub tls_name: Option<String>,
 
     /// Your own certificate, a PEM file, for a server that requires one (tls.client_ca)
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "tls_key",
+        env = "CERTIMIX_TLS_CERTIFICATE",
+        hide_env_values = true
+    )]
     pub tls_certificate: Option<PathBuf>,
 
     /// The private key of --tls-certificate, a PEM file
-    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "tls_certificate",
+        env = "CERTIMIX_TLS_KEY",
+        hide_env_values = true
+    )]
     pub tls_key: Option<PathBuf>,
 
     /// A file whose first line is a token, for a server that requires one

@@ -18,6 +18,13 @@ const CONNECTION_CLOSED_ADVICE: &str = "The server closed the connection. If it 
                                         If it requires client certificates (tls.client_ca), give a certificate that it \
                                         trusts with --tls-certificate and --tls-key.";
 
+/// Advice for a certificate that does not name the address.
+const WRONG_NAME: &str =
+    "The server's certificate is for another name: give that name with --tls-name, or use it in --address.";
+
+/// Advice for a certificate whose time has passed.
+const EXPIRED: &str = "The server's certificate has expired: the operator must replace it (tls.certificate).";
+
 /// The error for a connection that cannot be established.
 pub(in crate::cli::client) fn unreachable(address: &str, error: &tonic::transport::Error) -> anyhow::Error {
     let cause = root_cause(error).to_string();
@@ -25,6 +32,32 @@ pub(in crate::cli::client) fn unreachable(address: &str, error: &tonic::transpor
         "Is it running? Start it with `make run`, or give its address with --address (https:// if it uses TLS).",
     );
     anyhow::anyhow!("cannot reach the server at {address}: {cause}\n  {advice}")
+}
+
+/// The same in one line, for a program: with advice only where the connection itself is wrong.
+pub(in crate::cli::client) fn unreachable_in_one_line(address: &str, error: &tonic::transport::Error) -> String {
+    with_tls_advice(
+        format!("cannot reach the server at {address}"),
+        &root_cause(error).to_string(),
+    )
+}
+
+/// The error for a call that the server answered with `status`, or did not answer, in one line.
+pub(in crate::cli::client) fn status_in_one_line(status: &Status) -> String {
+    let cause = status.source().map(|source| root_cause(source).to_string());
+    let cause = cause.unwrap_or_else(|| status.message().to_owned());
+    with_tls_advice(describe(effective_code(status)), &cause)
+}
+
+fn with_tls_advice(mut text: String, cause: &str) -> String {
+    if !cause.is_empty() {
+        text = format!("{text}: {cause}");
+    }
+    if let Some(advice) = tls_advice(cause) {
+        text = format!("{text}. {advice}");
+    }
+    // A server can put anything into its message.
+    text.replace(['\n', '\r'], " ")
 }
 
 fn root_cause<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
@@ -36,17 +69,14 @@ fn root_cause<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static)
 }
 
 /// Advice for a failed TLS handshake. rustls has no stable error codes, so this matches words of
-/// its messages.
+/// its messages. The first match counts. Messages with and without the details of a certificate
+/// have different words.
 fn tls_advice(cause: &str) -> Option<&'static str> {
     let advice = [
-        (
-            "NotValidForName",
-            "The server's certificate is for another name: give that name with --tls-name, or use it in --address.",
-        ),
-        (
-            "Expired",
-            "The server's certificate has expired: the operator must replace it (tls.certificate).",
-        ),
+        ("NotValidForName", WRONG_NAME),
+        ("certificate not valid for name", WRONG_NAME),
+        ("Expired", EXPIRED),
+        ("certificate expired", EXPIRED),
         (
             "invalid peer certificate",
             "The server's certificate is not trusted: --tls-ca must be the authority that signed it.",
@@ -239,6 +269,25 @@ mod tests {
                 text.contains("https://") && text.contains("--tls-certificate"),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn a_wrong_name_and_a_past_date_have_advice_of_their_own() {
+        for (cause, expected) in [
+            ("invalid peer certificate: NotValidForName", "--tls-name"),
+            (
+                "invalid peer certificate: certificate not valid for name \"a\"",
+                "--tls-name",
+            ),
+            ("invalid peer certificate: Expired", "has expired"),
+            (
+                "invalid peer certificate: certificate expired: verified at 2",
+                "has expired",
+            ),
+            ("invalid peer certificate: UnknownIssuer", "--tls-ca"),
+        ] {
+            assert!(tls_advice(cause).unwrap().contains(expected), "{cause}");
         }
     }
 

@@ -4,7 +4,9 @@
 mod credentials;
 pub(super) mod error_messages;
 mod server_connection;
+mod server_endpoint;
 
 pub use credentials::CredentialArgs;
 pub use server_connection::ConnectionArgs;
 pub(super) use server_connection::ServerConnection;
+pub(super) use server_endpoint::{DEFAULT_ADDRESS, ServerEndpoint};

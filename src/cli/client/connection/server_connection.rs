@@ -2,18 +2,15 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 use tonic::{Request, Status};
 
 use super::credentials::CredentialArgs;
 use super::error_messages;
+use super::server_endpoint::{DEFAULT_ADDRESS, ServerEndpoint};
 use crate::rpc::proto::mixed_classifier_client::MixedClassifierClient;
 use crate::rpc::proto::{GetModelInfoRequest, GetModelInfoResponse};
-
-/// The address on which `make run` listens.
-const DEFAULT_ADDRESS: &str = "http://127.0.0.1:50051";
 
 /// Longer than any local connection takes, and short enough to notice that nothing listens.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -61,23 +58,15 @@ pub(in crate::cli::client) struct ServerConnection {
 impl ServerConnection {
     /// Connects immediately, so that an unreachable server is reported before any file is read.
     pub(in crate::cli::client) async fn open(args: &ConnectionArgs) -> anyhow::Result<Self> {
-        let address = with_scheme(&args.address)?;
         let deadline = Duration::from(args.deadline);
-        let authorization = args.credentials.authorization(&address)?;
-        let mut endpoint = Endpoint::from_shared(address.clone())
-            .with_context(|| {
-                format!("--address {address}: expected an address such as http://127.0.0.1:50051 or unix:/run/c.sock")
-            })?
-            .connect_timeout(CONNECT_TIMEOUT.min(deadline));
-        if let Some(tls) = args.credentials.tls_config(&address)? {
-            endpoint = endpoint
-                .tls_config(tls)
-                .context("cannot set up TLS: expected PEM files in --tls-ca, --tls-certificate and --tls-key")?;
-        }
+        let endpoint = ServerEndpoint::new(&args.address, &args.credentials)?;
         let channel = endpoint
-            .connect()
+            .connect(CONNECT_TIMEOUT.min(deadline))
             .await
-            .map_err(|error| error_messages::unreachable(&address, &error))?;
+            .map_err(|error| error_messages::unreachable(&endpoint.address, &error))?;
+        let ServerEndpoint {
+            address, authorization, ..
+        } = endpoint;
         let client = MixedClassifierClient::new(channel).max_decoding_message_size(MAX_RESPONSE_BYTES);
         Ok(Self {
             client,
@@ -123,40 +112,5 @@ impl ServerConnection {
         let request = self.request_within(timeout, GetModelInfoRequest {});
         let response = self.client.clone().get_model_info(request).await?;
         Ok(response.into_inner())
-    }
-}
-
-/// Adds `http://` to `host:port`. A Unix socket is `unix:` and its path.
-fn with_scheme(address: &str) -> anyhow::Result<String> {
-    match address.strip_prefix("unix:") {
-        Some("" | "//") => bail!("--address {address}: the path of the socket is missing, such as unix:/run/c.sock"),
-        Some(_) => return Ok(address.to_owned()),
-        None => {}
-    }
-    match address.split_once("://") {
-        None => Ok(format!("http://{address}")),
-        Some(("http" | "https", _)) => Ok(address.to_owned()),
-        Some((scheme, _)) => {
-            bail!("--address {address}: expected http://, https:// or unix:, found {scheme}://")
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::with_scheme;
-
-    #[test]
-    fn addresses_without_a_scheme_are_http() -> anyhow::Result<()> {
-        assert_eq!(with_scheme("127.0.0.1:50051")?, "http://127.0.0.1:50051");
-        assert_eq!(with_scheme("http://[::1]:1")?, "http://[::1]:1");
-        assert_eq!(with_scheme("https://example.com:1")?, "https://example.com:1");
-        assert_eq!(with_scheme("unix:/run/certimix.sock")?, "unix:/run/certimix.sock");
-        assert_eq!(with_scheme("unix:///run/certimix.sock")?, "unix:///run/certimix.sock");
-        assert_eq!(with_scheme("unix:beside.sock")?, "unix:beside.sock");
-        for wrong in ["ftp://example.com", "unix:", "unix://"] {
-            assert!(with_scheme(wrong).is_err(), "{wrong}");
-        }
-        Ok(())
     }
 }
