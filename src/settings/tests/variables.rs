@@ -3,9 +3,14 @@
 
 use super::*;
 
-/// A value of each key that is not its default: the key, the text of its variable, the effective
-/// value, and what the value needs beside it.
-const VALUES: [(&str, &str, &str, &[(&str, &str)]); 68] = [
+/// A key, the text of its variable, the effective value, and the variables that the value needs beside
+/// it.
+type KeyValue = (&'static str, &'static str, &'static str, &'static [Variable]);
+/// A key and the text of its variable.
+type Variable = (&'static str, &'static str);
+
+/// A value of each key that is not its default.
+const VALUES: [KeyValue; 68] = [
     ("server.listen", "127.0.0.1:7", "127.0.0.1:7", &[]),
     ("server.unix_socket", "/tmp/7", "/tmp/7", &[]),
     ("server.unix_socket_mode", "0640", "0640", &[]),
