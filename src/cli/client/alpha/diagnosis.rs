@@ -36,10 +36,10 @@ pub(super) fn check_effect(
     let overridden = config.overridden_keys.iter();
     if let Some(found) = overridden.into_iter().find(|found| keys.contains(&found.key.as_str())) {
         bail!(
-            "an edit of {shown} cannot change {}: the environment variable {} of the server at {address} overrides it\n  \
+            "an edit of {shown} has no effect: on the server at {address} the environment variable {} overrides {}\n  \
              Change the variable and restart the server, or remove the variable.",
-            found.key,
-            found.variable
+            found.variable,
+            found.key
         );
     }
     // A server of an earlier version does not list the overridden keys.
