@@ -1,5 +1,6 @@
 //! The caller of a request, by whom bounded resources are shared fairly.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use sha2::{Digest as _, Sha256};
@@ -19,6 +20,16 @@ impl Fingerprint {
         let mut half = [0; 16];
         half.iter_mut().zip(digest).for_each(|(half, byte)| *half = byte);
         Self(half)
+    }
+}
+
+/// The first eight hexadecimal digits: enough to tell the credentials of one server apart.
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .iter()
+            .take(4)
+            .try_for_each(|byte| write!(formatter, "{byte:02x}"))
     }
 }
 
@@ -58,6 +69,19 @@ impl Principal {
     }
 }
 
+/// As a log line names it.
+impl fmt::Display for Principal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token(fingerprint) => write!(formatter, "token {fingerprint}"),
+            Self::Certificate(fingerprint) => write!(formatter, "certificate {fingerprint}"),
+            Self::Address(address) => write!(formatter, "{address}"),
+            Self::UnixUser(user) => write!(formatter, "user {user}"),
+            Self::Unknown => formatter.write_str("unknown"),
+        }
+    }
+}
+
 /// The caller of a request: a principal on one of its connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Caller {
@@ -82,6 +106,14 @@ mod tests {
         assert_ne!(at("10.0.0.1"), at("10.0.0.2"));
         // A listener on [::] sees IPv4 peers as mapped addresses.
         assert_eq!(at("::ffff:10.0.0.1"), at("10.0.0.1"));
+    }
+
+    #[test]
+    fn a_log_line_names_a_principal_without_its_credential() {
+        let token = Principal::Token(Fingerprint::of(b"token"));
+        assert_eq!(token.to_string(), "token 3c469e9d");
+        assert_eq!(at("::ffff:10.0.0.1").to_string(), "10.0.0.1");
+        assert_eq!(Principal::UnixUser(7).to_string(), "user 7");
     }
 
     #[test]

@@ -18,8 +18,8 @@ use crate::telemetry::LogHandle;
 use crate::{shutdown, telemetry};
 
 const HELP: &str = "\
-An environment variable overrides a key of the file: CERTIMIX__MIXTURE__ALPHA=0.8 overrides mixture.alpha.
-`certimix check-config` shows all keys.
+An environment variable can set every key, and overrides the file: CERTIMIX__MIXTURE__ALPHA=0.8 sets mixture.alpha. A
+list is written as in the file: CERTIMIX__MIXTURE__SHADOW_ALPHAS='[0.6, 0.9]'. `certimix check-config` shows all keys.
 
 SIGTERM or SIGINT stops the server. Requests in flight finish first, for at most server.drain_timeout.
 SIGHUP reloads the settings.";

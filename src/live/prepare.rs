@@ -138,7 +138,7 @@ pub(super) fn snapshot(engine: &Arc<Engine>, settings: &Settings) -> Result<Snap
 }
 
 /// The keys whose values differ, each as `key: old -> new`. The value of a secret is not shown.
-pub(super) fn differences(from: &BTreeMap<String, String>, to: &BTreeMap<String, String>) -> String {
+pub(super) fn differences(from: &BTreeMap<String, String>, to: &BTreeMap<String, String>) -> Vec<String> {
     let described = described_keys();
     let is_secret = |name: &str| described.iter().any(|key| key.name == name && key.is_secret);
     let changed = to.iter().filter_map(|(key, new)| {
@@ -148,5 +148,5 @@ pub(super) fn differences(from: &BTreeMap<String, String>, to: &BTreeMap<String,
             false => format!("{key}: {old} -> {new}"),
         })
     });
-    changed.collect::<Vec<_>>().join(", ")
+    changed.collect()
 }

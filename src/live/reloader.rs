@@ -21,7 +21,7 @@ use super::status::ConfigStatus;
 use crate::certificate::MixingWeights;
 use crate::classifier::{Engine, PredictTarget};
 use crate::domain::Violations;
-use crate::settings::{AccessSettings, ChangeHint, ConfigFile, FileWatcher, Settings, SettingsSource};
+use crate::settings::{AccessSettings, ChangeHint, ConfigFile, FileWatcher, OverriddenValue, Settings, SettingsSource};
 
 /// How often the reloader compares the files without a file-system event.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
@@ -90,6 +90,8 @@ pub trait ConfigObserver: Send + Sync {
     fn in_force(&self, snapshot: &Snapshot, status: &ConfigStatus);
     /// A change is in force.
     fn reloaded(&self);
+    /// The edited keys of the file are overridden by environment variables, so nothing changed.
+    fn overridden(&self);
     /// A requested reload found no change.
     fn unchanged(&self);
     /// A change was rejected and is pending.
@@ -341,7 +343,12 @@ impl Reloader {
             Err(violations) => return self.reject(contents, &ReloadError::Rejected(violations), false),
         };
         (self.last_digests, self.ramp, self.weights, self.retry) = (contents, ramp, weights, None);
-        let changes = differences(&self.settings.effective, &settings.effective);
+        let edits = OverriddenValue::edits(&self.settings.overridden, &settings.overridden);
+        let mut changes = differences(&self.settings.effective, &settings.effective);
+        if !Arc::ptr_eq(&self.engine, &engine) {
+            changes.push("models: loaded anew".to_owned());
+        }
+        let is_overridden = changes.is_empty() && !edits.is_empty();
         let revision = snapshot.classifier.provenance().config_revision.clone();
         // A ramp ends at this alpha.
         let target = snapshot
@@ -352,9 +359,12 @@ impl Reloader {
         let news = self.access.check(GuardRemoval::Allowed, false).await;
         self.report_access(news);
         (self.context.set_log_filter)(&settings.log.filter);
-        let status = Arc::new(self.context.live.status().reloaded(&settings));
+        let status = Arc::new(self.context.live.status().reloaded(&settings, !is_overridden));
         self.context.observer.in_force(&snapshot, &status);
-        self.context.observer.reloaded();
+        match is_overridden {
+            true => self.context.observer.overridden(),
+            false => self.context.observer.reloaded(),
+        }
         self.context.live.swap(snapshot, status);
         self.settings = settings;
         if !Arc::ptr_eq(&self.engine, &engine) {
@@ -362,12 +372,20 @@ impl Reloader {
             self.health.send_replace(self.engine.healthy());
             self.draining.add(old);
         }
-        tracing::info!(
-            revision = &*revision,
-            changes,
-            ramp = self.ramp.is_some(),
-            "config reloaded"
-        );
+        warn_if_overridden(&edits);
+        if !is_overridden {
+            tracing::info!(
+                revision = &*revision,
+                // A new comment or another order of keys changes no value.
+                changes = if changes.is_empty() {
+                    "none".to_owned()
+                } else {
+                    changes.join(", ")
+                },
+                ramp = self.ramp.is_some(),
+                "config reloaded"
+            );
+        }
         warn_if_uncertified(&self.settings);
         report_target_cap(target, &self.settings);
     }
@@ -413,6 +431,18 @@ async fn sleep_until(instant: Option<Instant>) {
     match instant {
         Some(instant) => tokio::time::sleep_until(instant.into()).await,
         None => std::future::pending().await,
+    }
+}
+
+/// Warns of keys that were edited in the file although a variable overrides them.
+fn warn_if_overridden(edits: &[(String, String)]) {
+    for (key, variable) in edits {
+        tracing::warn!(
+            key,
+            variable,
+            "the edit of a key has no effect: an environment variable overrides it; remove the variable, or change it, and \
+             restart the server"
+        );
     }
 }
 

@@ -23,6 +23,8 @@ pub struct ConfigStatus {
     /// Why the files as they are now are not in force; `None` if they are. TLS and tokens are not
     /// part of it.
     pub pending: Option<PendingError>,
+    /// The keys that the settings file sets and a variable overrides, each with its variable.
+    pub overridden: Vec<(String, String)>,
     /// TLS and tokens, which are reloaded on their own.
     pub access: AccessStatus,
 }
@@ -59,6 +61,11 @@ impl ConfigStatus {
             reloads: 0,
             failed_reloads: 0,
             pending: None,
+            overridden: settings
+                .overridden
+                .iter()
+                .map(|(key, value)| (key.clone(), value.variable.clone()))
+                .collect(),
             access: AccessStatus::default(),
         }
     }
@@ -90,10 +97,10 @@ impl ConfigStatus {
         next
     }
 
-    /// After `settings` have come into force.
-    pub(super) fn reloaded(&self, settings: &Settings) -> Self {
+    /// After `settings` have come into force. `is_change` is whether anything differs from before.
+    pub(super) fn reloaded(&self, settings: &Settings, is_change: bool) -> Self {
         Self {
-            reloads: self.reloads + 1,
+            reloads: self.reloads + u64::from(is_change),
             failed_reloads: self.failed_reloads,
             access: self.access.clone(),
             ..Self::starting(settings)

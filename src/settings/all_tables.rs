@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use config::{Value, ValueKind};
 
 use super::config_file::ConfigFileKind;
 use super::file_digests::ConfigFile;
 use super::reader::Reader;
-use super::setting_key::KeyDescription;
+use super::setting_key::{KeyDescription, KeyScope};
 use super::tables::{
     self, AccessSettings, CallerSettings, CertificateSettings, LogSettings, MetricsSettings, MixtureSettings,
     ModelSettings, OpenInferenceSettings, RuntimeSettings, SchedulerSettings, ServerSettings, TraceSettings,
     TuningSettings,
 };
-use super::value_origin::{ValueOrigin, ValueSources};
+use super::value_origin::{OverriddenValue, ValueOrigin, ValueSources};
 use crate::certificate::MixingWeights;
 use crate::domain::{ProofKey, Violations};
 
@@ -56,9 +57,19 @@ pub struct Settings {
     pub effective: BTreeMap<String, String>,
     /// Where the value of each key comes from, also if the value is not valid.
     pub origins: BTreeMap<String, ValueOrigin>,
+    /// The values of the file that environment variables override, by their keys.
+    pub overridden: BTreeMap<String, OverriddenValue>,
     /// SHA-256 of the bytes of the settings file, hexadecimal.
     pub file_sha256: String,
 }
+
+/// The keys that decide answers. They are the same for every configuration.
+static ANSWER_KEYS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let keys = described_keys().into_iter();
+    keys.filter(|key| key.scope == KeyScope::Answers)
+        .map(|key| key.name)
+        .collect()
+});
 
 impl Settings {
     /// The files that the settings name and that may change while the server runs.
@@ -67,6 +78,13 @@ impl Settings {
         let models = [&self.models.standard, &self.models.robust];
         let manifests = models.map(|path| (ConfigFileKind::Manifest, path.clone()));
         manifests.into_iter().chain(self.access.config_files()).collect()
+    }
+
+    /// The keys that decide answers, each with its effective value. The files of the models decide
+    /// answers too; these settings hold only their paths.
+    pub fn answer_values(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let value = |key: &&'static str| Some((*key, self.effective.get(*key)?.as_str()));
+        ANSWER_KEYS.iter().filter_map(value)
     }
 
     /// The same settings with `weights` in force: one step of a ramp.
@@ -123,6 +141,7 @@ pub(super) fn read(mut reader: Reader, file_sha256: String) -> ReadSettings {
         settings: settings.map(|settings| Settings {
             effective: values.effective,
             origins: values.origins,
+            overridden: values.overridden,
             file_sha256,
             ..settings
         }),
@@ -166,6 +185,7 @@ fn read_tables(reader: &mut Reader) -> Option<Settings> {
         traces,
         effective: BTreeMap::new(),
         origins: BTreeMap::new(),
+        overridden: BTreeMap::new(),
         file_sha256: String::new(),
     })
 }

@@ -36,6 +36,17 @@ pub enum ConfigFileKind {
 }
 
 impl ConfigFileKind {
+    /// As a log line names it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Settings => "settings",
+            Self::Manifest => "manifest",
+            Self::Model => "model",
+            Self::ProofRecord => "proof record",
+            Self::Credentials => "credentials",
+        }
+    }
+
     /// The largest accepted file, in bytes.
     #[must_use]
     pub fn max_bytes(self) -> u64 {
@@ -154,7 +165,7 @@ pub fn read_config_text(kind: ConfigFileKind, path: &Path) -> Result<String, Con
 /// credentials that names no file may be a secret, and is not logged.
 pub fn trace_path(kind: ConfigFileKind, path: &Path, message: &str) {
     if kind != ConfigFileKind::Credentials || std::fs::symlink_metadata(path).is_ok() {
-        tracing::trace!(path = %path.display(), ?kind, "{message}");
+        tracing::trace!(path = %path.display(), kind = kind.name(), "{message}");
     }
 }
 

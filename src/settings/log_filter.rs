@@ -15,6 +15,10 @@ const OWN_CRATE: &str = "certimix";
 /// the connections that end for it.
 const HTTP2_CRATE: &str = "h2";
 
+/// notify warns when it ends the watch of a deleted folder a second time, which every update of a
+/// ConfigMap can cause. `certimix::live` logs the folders that cannot be watched, and polls them.
+const WATCH_CRATE: &str = "notify";
+
 /// The accepted filters, as error messages name them.
 pub const EXPECTED_FILTER: &str = "a filter such as \"info\" or \"certimix=debug,warn\"; other crates than certimix log at info at most, because their debugging could show what callers sent";
 
@@ -34,6 +38,7 @@ pub fn log_ceiling() -> Targets {
     Targets::new()
         .with_target(OWN_CRATE, LevelFilter::TRACE)
         .with_target(HTTP2_CRATE, LevelFilter::ERROR)
+        .with_target(WATCH_CRATE, LevelFilter::ERROR)
         .with_default(LevelFilter::INFO)
 }
 
@@ -54,6 +59,11 @@ mod tests {
         let ceiling = log_ceiling();
         assert!(!ceiling.would_enable("h2::proto::ping_pong", &tracing::Level::WARN));
         assert!(ceiling.would_enable("hyper", &tracing::Level::WARN));
+    }
+
+    #[test]
+    fn an_update_of_a_config_map_writes_no_warning() {
+        assert!(!log_ceiling().would_enable("notify::inotify", &tracing::Level::WARN));
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod tests;
 mod typed_values;
 mod unread_value;
 mod value_origin;
+mod variable_value;
 
 pub use all_tables::{ReadSettings, Settings, described_keys};
 pub use config_file::{ConfigFileError, ConfigFileKind, read_config_file, read_config_text, trace_path};
@@ -37,7 +38,7 @@ pub use memory_limit::memory_limit;
 pub use parse_error::{json_error_text, toml_error_text};
 pub use processor_count::processor_count;
 pub use reload_check::check_reload;
-pub use setting_key::{KeyDescription, Reloadability};
+pub use setting_key::{KeyDescription, KeyScope, Reloadability};
 pub use source::{SettingsError, SettingsSource, environment_variables, load, sha256};
 pub use tables::{
     AccessSettings, CallerIdentity, CallerSettings, CertificateSettings, ConnectionSettings, LogFormat, LogSettings,
@@ -45,4 +46,4 @@ pub use tables::{
     OpenInferenceSettings, PROJECT_KEY, Provider, RadiusMethod, RuntimeSettings, SchedulerSettings, ServerSettings,
     TlsSettings, TraceSettings, TuningSettings,
 };
-pub use value_origin::{ValueOrigin, variable_of_key};
+pub use value_origin::{OverriddenValue, ValueOrigin, variable_of_key};

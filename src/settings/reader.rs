@@ -12,7 +12,7 @@ use config::{Value, ValueKind};
 use super::parse_error::shown_name;
 use super::setting_key::{KeyDescription, SettingKey, ValueFormat};
 use super::unread_value::UnreadValue;
-use super::value_origin::{ValueOrigin, ValueSources};
+use super::value_origin::{OverriddenValue, ValueOrigin, ValueSources};
 use crate::domain::Violations;
 
 /// Keys that earlier versions accepted, each with its replacement.
@@ -60,7 +60,11 @@ impl Reader {
         parse: impl FnOnce(&ValueKind) -> Option<T>,
     ) -> Option<T> {
         self.described.push(KeyDescription::new(key, format));
-        let value = match self.remaining.remove(key.name) {
+        let found = match self.remaining.remove(key.name) {
+            Some(found) if self.is_from_environment(key) => Some(found.typed(format)),
+            found => found,
+        };
+        let value = match found {
             Some(found) => match found.parse(parse) {
                 Some(value) => Some(value),
                 None => {
@@ -84,7 +88,7 @@ impl Reader {
     }
 
     /// Whether an environment variable sets `key`.
-    pub(super) fn is_from_environment(&self, key: SettingKey) -> bool {
+    fn is_from_environment(&self, key: SettingKey) -> bool {
         matches!(self.sources.origin(key.name), ValueOrigin::Environment { .. })
     }
 
@@ -136,6 +140,7 @@ impl Reader {
         let origin = |name: &str| (name.to_owned(), self.sources.origin(name));
         ReadValues {
             origins: known.chain(violated).map(origin).collect(),
+            overridden: self.sources.into_overridden(),
             effective: self.effective,
             violations: self.violations,
         }
@@ -148,6 +153,8 @@ pub(super) struct ReadValues {
     pub(super) effective: BTreeMap<String, String>,
     /// Where the value of each key comes from, also if the value is not valid.
     pub(super) origins: BTreeMap<String, ValueOrigin>,
+    /// The values of the file that variables override, by their keys.
+    pub(super) overridden: BTreeMap<String, OverriddenValue>,
     /// Every violation.
     pub(super) violations: Violations,
 }

@@ -9,12 +9,25 @@ pub enum Reloadability {
     RestartOnly,
 }
 
+/// What the value of a key decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyScope {
+    /// Answers: with another value, the same request can get another class, other logits, another
+    /// radius, or an abstention. The config revision covers these keys.
+    Answers,
+    /// Everything else: where the server listens, which requests it accepts, how fast it works, and
+    /// what it logs. Replicas of one configuration may differ in these keys.
+    Operation,
+}
+
 /// A key as its table declares it. Every method of the reader takes one, so that no key is read
 /// without a description.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SettingKey {
     /// Dotted path: `server.listen`.
     pub(super) name: &'static str,
+    /// What the value decides.
+    pub(super) scope: KeyScope,
     /// Whether a running server applies a new value.
     pub(super) reload: Reloadability,
     /// The meaning, in Markdown.
@@ -29,9 +42,10 @@ pub(super) struct SettingKey {
 
 impl SettingKey {
     /// A key that a reload can change.
-    pub(super) const fn live(name: &'static str, help: &'static str) -> Self {
+    pub(super) const fn live(name: &'static str, scope: KeyScope, help: &'static str) -> Self {
         Self {
             name,
+            scope,
             reload: Reloadability::Live,
             help,
             computed_default: None,
@@ -41,10 +55,10 @@ impl SettingKey {
     }
 
     /// A key that is read at start only.
-    pub(super) const fn restart_only(name: &'static str, help: &'static str) -> Self {
+    pub(super) const fn restart_only(name: &'static str, scope: KeyScope, help: &'static str) -> Self {
         Self {
             reload: Reloadability::RestartOnly,
-            ..Self::live(name, help)
+            ..Self::live(name, scope, help)
         }
     }
 
@@ -95,6 +109,8 @@ pub struct KeyDescription {
     pub accepted: String,
     /// The default, in Markdown; `None` for a required key.
     pub default: Option<String>,
+    /// What the value decides.
+    pub scope: KeyScope,
     /// Whether a running server applies a new value.
     pub reload: Reloadability,
     /// The meaning, in Markdown.
@@ -116,6 +132,7 @@ impl KeyDescription {
             value_type: format.value_type,
             accepted: format.accepted.clone(),
             default: computed.or(constant),
+            scope: key.scope,
             reload: key.reload,
             help: key.help,
             unit: key.unit,

@@ -128,7 +128,6 @@ impl SettingsSource {
         let environment = Environment::with_prefix("CERTIMIX")
             .prefix_separator("__")
             .separator("__")
-            .try_parsing(true)
             .source(Some(self.variables.iter().cloned().collect()));
         let tree = Config::builder()
             .add_source(File::from_str(text, FileFormat::Toml))

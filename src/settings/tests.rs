@@ -1,5 +1,6 @@
 mod callers;
 mod mixture;
+mod variables;
 
 use std::path::PathBuf;
 

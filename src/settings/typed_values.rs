@@ -101,7 +101,7 @@ impl Reader {
     }
 
     /// A list of at most `max_length` items that parse from strings. One string stands for a list
-    /// of one item, so that an environment variable can set it.
+    /// of one item.
     pub(super) fn strings<T: Display + Clone>(
         &mut self,
         key: SettingKey,
@@ -291,16 +291,10 @@ impl Reader {
             accepted: "octal permissions in quotes, from \"0000\" to \"0777\"".to_owned(),
             default: Some(format!("\"{default:04o}\"")),
         };
-        // The `config` crate parses the digits of a variable as a decimal number. A number in the
-        // file is refused: the reader could not distinguish 0o660 from 660.
-        let is_variable = self.is_from_environment(key);
-        let parse = |kind: &ValueKind| {
-            let mode = match kind {
-                ValueKind::String(text) => octal(text),
-                ValueKind::I64(digits) if is_variable => octal(&digits.to_string()),
-                _ => None,
-            };
-            mode.map(|mode| format!("{mode:04o}"))
+        // A number in the file is refused: the reader could not distinguish 0o660 from 660.
+        let parse = |kind: &ValueKind| match kind {
+            ValueKind::String(text) => octal(text).map(|mode| format!("{mode:04o}")),
+            _ => None,
         };
         let mode = self.read(key, &format, Some(format!("{default:04o}")), parse);
         mode.and_then(|mode| octal(&mode)).unwrap_or(default)

@@ -3,6 +3,7 @@
 use config::{Value, ValueKind};
 
 use super::setting_key::{SettingKey, ValueFormat};
+use super::variable_value;
 
 /// The longest string that a message shows.
 const MAX_SHOWN_CHARS: usize = 64;
@@ -14,6 +15,18 @@ pub(super) struct UnreadValue(Value);
 impl UnreadValue {
     pub(super) fn new(value: Value) -> Self {
         Self(value)
+    }
+
+    /// The value of a variable, which is text, as a value of the type that `format` expects. Text that
+    /// is none of that type stays a string, which the parser of the key rejects.
+    pub(super) fn typed(self, format: &ValueFormat) -> Self {
+        match &self.0.kind {
+            ValueKind::String(text) => match variable_value::parse(text, format.value_type) {
+                Some(kind) => Self(Value::new(None, kind)),
+                None => self,
+            },
+            _ => self,
+        }
     }
 
     /// Passes the value to the parser of its key.

@@ -1,6 +1,6 @@
 //! The source of each value in force: a line of the file, an environment variable, or the default.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use toml_edit::{Document, TableLike};
@@ -37,11 +37,33 @@ impl fmt::Display for ValueOrigin {
     }
 }
 
+/// A value of the settings file that an environment variable overrides.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OverriddenValue {
+    /// The name of the variable.
+    pub variable: String,
+    /// The value in the file. It may be a secret, so nothing shows it.
+    in_file: toml::Value,
+}
+
+impl OverriddenValue {
+    /// The keys of the file whose values differ between `old` and `new` and are overridden, each with
+    /// its variable: the edits of a file that a reload cannot put in force.
+    #[must_use]
+    pub fn edits(old: &BTreeMap<String, Self>, new: &BTreeMap<String, Self>) -> Vec<(String, String)> {
+        let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        let edited = |key: &&String| old.get(*key) != new.get(*key);
+        let variable = |key: &String| Some((key.clone(), new.get(key).or(old.get(key))?.variable.clone()));
+        keys.into_iter().filter(edited).filter_map(variable).collect()
+    }
+}
+
 /// The lines and the variables that set keys.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ValueSources {
     lines: BTreeMap<String, usize>,
     variables: BTreeMap<String, String>,
+    overridden: BTreeMap<String, OverriddenValue>,
 }
 
 impl ValueSources {
@@ -55,8 +77,18 @@ impl ValueSources {
         let variables = variables
             .iter()
             .filter_map(|(name, _)| Some((key_of_variable(name)?, name.clone())))
-            .collect();
-        Self { lines, variables }
+            .collect::<BTreeMap<String, String>>();
+        let overridden = overridden(text, &variables);
+        Self {
+            lines,
+            variables,
+            overridden,
+        }
+    }
+
+    /// The values of the file that variables override, by their keys.
+    pub(super) fn into_overridden(self) -> BTreeMap<String, OverriddenValue> {
+        self.overridden
     }
 
     /// Where the value of the key `name` comes from.
@@ -89,6 +121,21 @@ fn key_of_variable(name: &str) -> Option<String> {
     let upper = name.to_ascii_uppercase();
     let key = upper.strip_prefix(VARIABLE_PREFIX)?;
     Some(key.to_ascii_lowercase().replace("__", "."))
+}
+
+/// The values in `text`, a settings file, of the keys that `variables` set.
+fn overridden(text: &str, variables: &BTreeMap<String, String>) -> BTreeMap<String, OverriddenValue> {
+    let document: toml::Table = toml::from_str(text).unwrap_or_default();
+    let value_of = |key: &str| {
+        let mut parts = key.split('.');
+        let top = document.get(parts.next()?)?;
+        parts.try_fold(top, |table, part| table.get(part)).cloned()
+    };
+    let entry = |(key, variable): (&String, &String)| {
+        let (variable, in_file) = (variable.clone(), value_of(key)?);
+        Some((key.clone(), OverriddenValue { variable, in_file }))
+    };
+    variables.iter().filter_map(entry).collect()
 }
 
 /// Adds the line of every key of `table`, with its dotted path.
@@ -139,6 +186,33 @@ mod tests {
         let sources = ValueSources::new(dotted, &[]);
         assert_eq!(sources.origin("mixture.alpha"), ValueOrigin::File { line: 1 });
         assert_eq!(sources.origin("log.filter"), ValueOrigin::File { line: 2 });
+    }
+
+    #[test]
+    fn an_edit_under_a_variable_is_found() {
+        let variables = [
+            ("CERTIMIX__MIXTURE__ALPHA".to_owned(), "0.9".to_owned()),
+            ("CERTIMIX__SCHEDULER__CALLERS".to_owned(), "[]".to_owned()),
+        ];
+        let overridden = |text: &str| ValueSources::new(text, &variables).into_overridden();
+        let callers = "[[scheduler.callers]]\nname = \"a\"\n";
+        let old = overridden(&format!("[mixture]\nalpha = 0.7\nalpha_ramp = \"1s\"\n{callers}"));
+        let keys: Vec<&String> = old.keys().collect();
+        assert_eq!(keys, ["mixture.alpha", "scheduler.callers"]);
+        let edits = |text: &str| {
+            let edits = OverriddenValue::edits(&old, &overridden(text));
+            edits.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+        };
+        // Other keys, comments and the place in the file do not matter.
+        let moved = format!("# new\n{callers}[mixture]\nalpha_ramp = \"2s\"\nalpha = 0.7 # same\n");
+        assert!(edits(&moved).is_empty(), "{:?}", edits(&moved));
+        let edited = format!("[mixture]\nalpha = 0.8\n{callers}");
+        assert_eq!(edits(&edited), ["mixture.alpha"]);
+        assert_eq!(edits(callers), ["mixture.alpha"]);
+        assert_eq!(
+            edits("mixture.alpha = 0.7\n[[scheduler.callers]]\nname = \"b\"\n"),
+            ["scheduler.callers"]
+        );
     }
 
     #[test]

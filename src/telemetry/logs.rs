@@ -15,6 +15,7 @@ use tracing_subscriber::filter::{FilterExt as _, Targets};
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{Registry, fmt, reload};
 
+use super::source_place::WithoutSourcePlace;
 use crate::settings::{EXPECTED_FILTER, LogFormat, LogSettings, log_ceiling, parse_log_filter};
 
 /// The largest number of queued lines: a few megabytes.
@@ -131,7 +132,10 @@ fn subscriber(
     let layer = fmt::layer().with_writer(writer);
     let subscriber: Box<dyn Subscriber + Send + Sync> = match settings.format {
         LogFormat::Human => Box::new(registry.with(layer.with_ansi(use_color).with_filter(filter))),
-        LogFormat::Json => Box::new(registry.with(layer.json().flatten_event(true).with_filter(filter))),
+        LogFormat::Json => {
+            let layer = layer.json().flatten_event(true).map_event_format(WithoutSourcePlace);
+            Box::new(registry.with(layer.with_filter(filter)))
+        }
     };
     (subscriber, handle)
 }
@@ -201,8 +205,8 @@ mod tests {
     fn other_crates_log_no_debug_lines() {
         let text = logged("trace", |_| {
             tracing::trace!("ours");
-            tracing::debug!(target: "notify::inotify", "theirs");
-            tracing::info!(target: "notify::inotify", "theirs at info");
+            tracing::debug!(target: "mio::poll", "theirs");
+            tracing::info!(target: "mio::poll", "theirs at info");
         });
         assert!(text.contains("ours") && text.contains("theirs at info"), "{text}");
         assert!(!text.contains("\"theirs\""), "{text}");

@@ -9,6 +9,7 @@ pub mod metrics;
 mod panics;
 mod queue_memory;
 mod request_log;
+mod source_place;
 mod span;
 mod span_queue;
 mod traces;

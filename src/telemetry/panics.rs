@@ -16,11 +16,19 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     tracing::error!(
         target: "certimix::panic",
         thread = thread.name(),
-        location = panic.location().map(tracing::field::display),
+        location = panic.location().map(|place| format!("{}:{}", within_crate(place.file()), place.line())),
         backtrace,
         "panicked: {}",
         panic.payload_as_str().unwrap_or("without a message")
     );
+}
+
+/// The path of a source file without the folder of the machine that compiled it: crates of the
+/// registry lie in `…/registry/src/INDEX/CRATE-VERSION`.
+fn within_crate(path: &str) -> &str {
+    let in_registry = path.split_once("/registry/src/").map(|(_, rest)| rest);
+    let in_crate = in_registry.and_then(|rest| rest.split_once('/'));
+    in_crate.map_or(path, |(_, rest)| rest)
 }
 
 #[cfg(test)]
@@ -42,6 +50,15 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn a_location_does_not_name_the_folder_of_the_registry() {
+        assert_eq!(
+            within_crate("/home/a/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/h2-0.4.20/src/lib.rs"),
+            "h2-0.4.20/src/lib.rs"
+        );
+        assert_eq!(within_crate("src/app/run.rs"), "src/app/run.rs");
     }
 
     #[test]

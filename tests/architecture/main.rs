@@ -8,6 +8,7 @@
 //! | `sole_users` | some external crates have one user |
 //! | `config_files` | configuration files are read by one bounded reader |
 //! | `error_chains` | a chain of errors becomes text in one place, without repetitions |
+//! | `log_fields` | a log line shows no value as its `Debug` text |
 //! | `file_length` | a file stays short enough to read |
 //! | `nan_propagation` | the mathematics of a radius never drops a NaN |
 
@@ -24,6 +25,7 @@ mod error_chains;
 mod file_length;
 mod imports;
 mod layers;
+mod log_fields;
 mod module_files;
 mod nan_propagation;
 mod sole_users;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use certimix::settings::{KeyDescription, PROJECT_KEY, Reloadability, described_keys};
+use certimix::settings::{KeyDescription, KeyScope, PROJECT_KEY, Reloadability, described_keys};
 
 use crate::assert_rendered;
 
@@ -62,12 +62,17 @@ fn row(key: &KeyDescription) -> String {
         Reloadability::Live => "yes",
         Reloadability::RestartOnly => "restart",
     };
+    let answers = match key.scope {
+        KeyScope::Answers => "yes",
+        KeyScope::Operation => "no",
+    };
     let cells = [
         format!("`{}`", key.name),
         key.value_type.to_owned(),
         cell(&key.accepted),
         cell(&default),
         reload.to_owned(),
+        answers.to_owned(),
         cell(key.help),
     ];
     format!("| {} |", cells.join(" | "))
@@ -77,7 +82,9 @@ fn render(keys: &[KeyDescription]) -> String {
     let mut text = HEAD.to_owned();
     for (table, purpose) in TABLES {
         write!(text, "\n## `[{table}]`\n\n{purpose}\n\n").unwrap();
-        text.push_str("| key | type | accepted values | default | reload | meaning |\n|---|---|---|---|---|---|\n");
+        text.push_str(
+            "| key | type | accepted values | default | reload | answers | meaning |\n|---|---|---|---|---|---|---|\n",
+        );
         for key in keys.iter().filter(|key| table_of(key) == table) {
             text.push_str(&row(key));
             text.push('\n');

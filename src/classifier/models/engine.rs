@@ -99,14 +99,16 @@ impl Engine {
         }
     }
 
-    /// Returns a hash of the settings in force, of both manifests (which contain the SHA-256 of the
-    /// models) and of the proof records. Every change by an operator changes the revision.
+    /// Returns a hash of the settings in force that decide answers, of both manifests (which contain
+    /// the SHA-256 of the models) and of the proof records. Every change by an operator that can
+    /// change an answer changes the revision.
     ///
-    /// The revision is the same on every replica. [`ComputeEnvironment`] holds the values that a
-    /// replica measures for itself: the batch shapes, the build of ONNX Runtime and the processor.
+    /// The revision is the same on every replica of one configuration, whatever its address, its
+    /// threads and its paths. [`ComputeEnvironment`] holds the values that a replica measures for
+    /// itself: the batch shapes, the build of ONNX Runtime and the processor.
     fn config_revision(&self, settings: &Settings) -> String {
         let mut hash = Sha256::new();
-        for (key, value) in &settings.effective {
+        for (key, value) in settings.answer_values() {
             hash.update(format!("{key} = {value}\n"));
         }
         for text in self.config.manifest_texts() {

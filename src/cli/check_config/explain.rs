@@ -9,7 +9,7 @@ use super::report::origin_json;
 use super::typed_value::typed_value;
 use crate::cli::output;
 use crate::settings::{
-    KeyDescription, ReadSettings, Reloadability, Settings, ValueOrigin, described_keys, variable_of_key,
+    KeyDescription, KeyScope, ReadSettings, Reloadability, Settings, ValueOrigin, described_keys, variable_of_key,
 };
 
 /// Prints everything about the key `name`, or about every key of the table `name`. With `read`, the
@@ -71,6 +71,7 @@ fn key_text(key: &KeyDescription, settings: Option<(&Path, &Settings)>) -> Strin
             .unwrap_or_else(|| "none: the key is required".to_owned()),
     ));
     lines.push(("reload", reload_text(key.reload).to_owned()));
+    lines.push(("answers", answers_text(key.scope).to_owned()));
     lines.push(("variable", variable_of_key(key.name)));
     if let Some((path, settings)) = settings {
         lines.push(("in force", in_force(key, path, settings)));
@@ -86,6 +87,13 @@ fn reload_text(reload: Reloadability) -> &'static str {
     match reload {
         Reloadability::Live => "yes: a running server applies a change of the file",
         Reloadability::RestartOnly => "no: a change needs a restart",
+    }
+}
+
+fn answers_text(scope: KeyScope) -> &'static str {
+    match scope {
+        KeyScope::Answers => "yes: another value can change an answer, so the config revision covers it",
+        KeyScope::Operation => "no: replicas of one configuration may differ in it",
     }
 }
 
@@ -146,6 +154,7 @@ fn key_json(key: &KeyDescription, settings: Option<&Settings>) -> Value {
         "unit": key.unit,
         "default": key.default,
         "reloadable": key.reload == Reloadability::Live,
+        "decides_answers": key.scope == KeyScope::Answers,
         "variable": variable_of_key(key.name),
     });
     if let Some(settings) = settings {

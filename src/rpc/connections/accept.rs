@@ -151,7 +151,7 @@ fn log_refusal(transport: &str, peer: Principal, reason: RefusalReason, count: u
     };
     tracing::warn!(
         transport,
-        ?peer,
+        %peer,
         limit,
         count,
         "connections were refused because every open connection has a request in progress \

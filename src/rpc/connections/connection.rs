@@ -179,7 +179,7 @@ impl ConnectionServer {
         let mut throttle = self.failed_handshakes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = throttle.record(Instant::now()) {
             tracing::warn!(
-                ?peer,
+                peer = peer.map(tracing::field::display),
                 reason,
                 count,
                 "TLS handshake failed (count: since the last such line)"
@@ -272,7 +272,7 @@ impl ConnectionServer {
             match lifetime.next_action(Instant::now(), activity.snapshot(), self.handshake_timeout(slot)) {
                 LifetimeAction::Wait(until) => timer.as_mut().reset(until.into()),
                 LifetimeAction::CloseGracefully(reason, until) => {
-                    tracing::debug!(?reason, "connection closing");
+                    tracing::debug!(%reason, "connection closing");
                     connection.as_mut().graceful_shutdown();
                     // The token comes second. A caller whose stream ends may send its next request
                     // at once, and must then use a new connection.
@@ -280,7 +280,7 @@ impl ConnectionServer {
                     timer.as_mut().reset(until.into());
                 }
                 LifetimeAction::Abort(reason) => {
-                    tracing::debug!(?reason, "connection aborted");
+                    tracing::debug!(%reason, "connection aborted");
                     self.counts.aborted.fetch_add(1, Relaxed);
                     return;
                 }
@@ -300,7 +300,7 @@ impl ConnectionServer {
         let mut throttle = self.peer_faults.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = throttle.record(Instant::now()) {
             tracing::warn!(
-                peer = ?principal,
+                peer = %principal,
                 reason = %fault,
                 count,
                 "connection ended because of its peer (count: since the last such line)"

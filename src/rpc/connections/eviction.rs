@@ -2,6 +2,7 @@
 //! known about each connection, without I/O and without a clock.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::time::Duration;
 
 use crate::call::Principal;
@@ -21,6 +22,17 @@ pub enum ConnectionStage {
     Idle,
     /// The server works on a request that has arrived whole.
     Busy,
+}
+
+/// As a log line names it.
+impl fmt::Display for ConnectionStage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Pending => "pending",
+            Self::Idle => "idle",
+            Self::Busy => "busy",
+        })
+    }
 }
 
 /// A connection at the time of a decision.

@@ -20,8 +20,8 @@ pub fn raise_file_limit() {
         maximum,
     };
     match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => tracing::debug!(?current, ?maximum, "limit on open files raised"),
-        Err(error) => tracing::warn!(%error, ?current, ?maximum, "limit on open files cannot be raised"),
+        Ok(()) => tracing::debug!(current, maximum, "limit on open files raised"),
+        Err(error) => tracing::warn!(%error, current, maximum, "limit on open files cannot be raised"),
     }
 }
 

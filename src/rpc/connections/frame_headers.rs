@@ -62,6 +62,8 @@ impl FrameHeader {
     const END_STREAM: u8 = 1;
     const ACK: u8 = 1;
     const END_HEADERS: u8 = 4;
+    const PADDED: u8 = 8;
+    const PRIORITY: u8 = 32;
 
     /// Whether the frame ends its side of the stream.
     pub(super) fn ends_stream(&self) -> bool {
@@ -73,10 +75,29 @@ impl FrameHeader {
         self.flags & Self::END_HEADERS != 0
     }
 
+    /// Whether the payload begins with the length of the padding at its end.
+    pub(super) fn is_padded(&self) -> bool {
+        matches!(self.kind, FrameKind::Data | FrameKind::Headers) && self.flags & Self::PADDED != 0
+    }
+
+    /// Whether the payload of headers begins with a priority, after the length of the padding.
+    pub(super) fn has_priority(&self) -> bool {
+        self.kind == FrameKind::Headers && self.flags & Self::PRIORITY != 0
+    }
+
     /// Whether the frame acknowledges another one.
     pub(super) fn is_acknowledgement(&self) -> bool {
         matches!(self.kind, FrameKind::Settings | FrameKind::Ping) && self.flags & Self::ACK != 0
     }
+}
+
+/// A piece of the bytes of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Piece {
+    /// Bytes of the preface or of a payload.
+    Payload,
+    /// Bytes of a header, and the frame if they complete it.
+    Header(Option<FrameHeader>),
 }
 
 /// Reads the headers of frames from bytes that come in pieces of any size. It keeps no payload.
@@ -133,35 +154,43 @@ impl FrameHeaderReader {
     /// Reads the next bytes, and passes each header that is complete to `on_frame`.
     pub(super) fn advance(&mut self, mut bytes: &[u8], mut on_frame: impl FnMut(FrameHeader)) {
         while !bytes.is_empty() {
-            if self.skip > 0 {
-                let skipped = self.skip.min(bytes.len());
-                self.skip -= skipped;
-                bytes = bytes.get(skipped..).unwrap_or_default();
-                continue;
-            }
-            let missing = self.needed - self.received;
-            let (taken, rest) = bytes.split_at(missing.min(bytes.len()));
-            if let Some(slots) = self.head.get_mut(self.received..self.received + taken.len()) {
-                slots.copy_from_slice(taken);
-            }
-            self.received += taken.len();
-            bytes = rest;
-            if self.received == HEADER_BYTES && self.needed == HEADER_BYTES {
-                self.needed += self.error_bytes();
-            }
-            if self.received == self.needed {
-                let frame = self.frame();
-                self.skip = (HEADER_BYTES + frame.length).saturating_sub(self.needed);
-                self.received = 0;
-                self.needed = HEADER_BYTES;
-                self.is_header_payload = matches!(frame.kind, FrameKind::Headers | FrameKind::Continuation);
-                // Between the frames of one request's headers HTTP/2 allows no other frame.
-                if self.is_header_payload {
-                    self.expects_continuation = !frame.ends_headers();
-                }
+            let (length, piece) = self.read_piece(bytes);
+            bytes = bytes.get(length..).unwrap_or_default();
+            if let Piece::Header(Some(frame)) = piece {
                 on_frame(frame);
             }
         }
+    }
+
+    /// Reads the first piece of `bytes`, and returns its length: at least 1 unless `bytes` is empty.
+    pub(super) fn read_piece(&mut self, bytes: &[u8]) -> (usize, Piece) {
+        if self.skip > 0 {
+            let skipped = self.skip.min(bytes.len());
+            self.skip -= skipped;
+            return (skipped, Piece::Payload);
+        }
+        let missing = self.needed - self.received;
+        let taken = bytes.get(..missing).unwrap_or(bytes);
+        if let Some(slots) = self.head.get_mut(self.received..self.received + taken.len()) {
+            slots.copy_from_slice(taken);
+        }
+        self.received += taken.len();
+        if self.received == HEADER_BYTES && self.needed == HEADER_BYTES {
+            self.needed += self.error_bytes();
+        }
+        if self.received < self.needed {
+            return (taken.len(), Piece::Header(None));
+        }
+        let frame = self.frame();
+        self.skip = (HEADER_BYTES + frame.length).saturating_sub(self.needed);
+        self.received = 0;
+        self.needed = HEADER_BYTES;
+        self.is_header_payload = matches!(frame.kind, FrameKind::Headers | FrameKind::Continuation);
+        // Between the frames of one request's headers HTTP/2 allows no other frame.
+        if self.is_header_payload {
+            self.expects_continuation = !frame.ends_headers();
+        }
+        (taken.len(), Piece::Header(Some(frame)))
     }
 
     /// The bytes of the payload up to the end of its error code. A frame that is too short for one

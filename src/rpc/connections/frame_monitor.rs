@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use super::authority::AuthorityRewriter;
 use super::counts::ConnectionCounts;
 use super::frame_account::{FrameAccount, LimitedFrames, RequestReset};
 use super::frame_headers::{FrameHeaderReader, FrameKind};
@@ -61,6 +62,7 @@ pub(super) struct FrameMonitor {
     counts: Arc<ConnectionCounts>,
     account: FrameAccount,
     received: FrameHeaderReader,
+    authorities: AuthorityRewriter,
     sent: FrameHeaderReader,
 }
 
@@ -71,6 +73,7 @@ impl FrameMonitor {
             counts,
             account,
             received: FrameHeaderReader::of_client(),
+            authorities: AuthorityRewriter::new(),
             sent: FrameHeaderReader::of_server(),
         }
     }
@@ -90,11 +93,12 @@ impl FrameMonitor {
         self.received.remaining_payload().saturating_add(READ_AHEAD)
     }
 
-    /// Records the bytes of a read.
+    /// Records the bytes of a read, and makes the authorities in them acceptable.
     ///
     /// # Errors
     /// The peer sent too many frames of one kind, now or earlier. The connection must end.
-    pub(super) fn record_read(&mut self, bytes: &[u8], now: Instant) -> Result<(), LimitedFrames> {
+    pub(super) fn record_read(&mut self, bytes: &mut [u8], now: Instant) -> Result<(), LimitedFrames> {
+        self.authorities.rewrite(bytes);
         let Self {
             state,
             counts,

@@ -1,5 +1,6 @@
 //! Decides when a connection ends, as a function of the time and of its activity.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::activity::ActivitySnapshot;
@@ -83,6 +84,23 @@ pub(super) enum CloseReason {
     GracePeriodOver,
     /// The peer read no part of a response for `server.idle_timeout`.
     ResponsesNotRead,
+}
+
+/// As a log line names it.
+impl fmt::Display for CloseReason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::NoPreface => "no HTTP/2 preface within server.handshake_timeout",
+            Self::HeadersIncomplete => "incomplete headers after server.handshake_timeout",
+            Self::Evicted => "another connection needs the slot",
+            Self::Idle => "no request for server.idle_timeout",
+            Self::Age => "server.max_connection_age is reached",
+            Self::Shutdown => "the server stops",
+            Self::NotClosedByPeer => "the peer does not close its side",
+            Self::GracePeriodOver => "requests are open beyond server.max_connection_age_grace",
+            Self::ResponsesNotRead => "the peer reads no response for server.idle_timeout",
+        })
+    }
 }
 
 /// The next action on a connection.

@@ -16,10 +16,12 @@
 //!
 //! [`monitored_io`] carries the bytes. [`frame_monitor`] finds the frames in them:
 //! [`frame_account`] limits those that cost the server more than their sender, and [`poll_budget`]
-//! bounds those that the connection processes before other connections have their turn.
+//! bounds those that the connection processes before other connections have their turn. [`authority`]
+//! makes the authorities in them acceptable to h2.
 
 mod accept;
 mod activity;
+mod authority;
 mod compressed_message;
 mod connection;
 mod connection_table;

@@ -1,5 +1,6 @@
 //! Wraps the I/O of a connection and detects conditions that HTTP/2 does not report: the arrival of
-//! the preface, a peer that reads nothing, and a peer that sends too many frames.
+//! the preface, a peer that reads nothing, and a peer that sends too many frames. It also makes
+//! authorities acceptable that HTTP/2 refuses.
 
 use std::io;
 use std::pin::Pin;
@@ -87,7 +88,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for MonitoredIo<T> {
         self.io.set_limit(u64::try_from(limit).unwrap_or(u64::MAX));
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.io).poll_read(context, buffer))?;
-        let bytes = buffer.filled().get(before..).unwrap_or_default();
+        let bytes = buffer.filled_mut().get_mut(before..).unwrap_or_default();
         if self.preface_remaining > 0 {
             self.preface_remaining = self.preface_remaining.saturating_sub(bytes.len());
             if self.preface_remaining == 0 {

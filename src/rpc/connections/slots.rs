@@ -122,8 +122,8 @@ impl ConnectionSlots {
         if let Some(count) = throttle.record(now) {
             let (peer, quiet_for) = (connection.address, connection.view(now).quiet_for);
             tracing::warn!(
-                ?peer,
-                ?stage,
+                %peer,
+                %stage,
                 ?quiet_for,
                 count,
                 "connections were closed because others needed their slots (count: since the last such line)"

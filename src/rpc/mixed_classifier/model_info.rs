@@ -68,6 +68,14 @@ fn config_status(status: &ConfigStatus) -> proto::ConfigStatus {
         access_reloads: status.access.reloads,
         failed_access_reloads: status.access.failed_reloads,
         access_pending_error: status.access.pending.as_ref().map(pending_error),
+        overridden_keys: status.overridden.iter().map(overridden_key).collect(),
+    }
+}
+
+fn overridden_key((key, variable): &(String, String)) -> proto::OverriddenKey {
+    proto::OverriddenKey {
+        key: key.clone(),
+        variable: variable.clone(),
     }
 }
 

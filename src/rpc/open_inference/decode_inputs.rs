@@ -6,6 +6,7 @@ use super::proto::model_infer_request::InferInputTensor;
 use super::proto::{InferTensorContents, ModelInferRequest};
 use super::protocol_constants::INPUT_NAME;
 use super::quoting::quoted;
+use super::tensor_parameters::check_input_parameters;
 use crate::domain::{Input, InputSpec, ValueEncoding, Violations};
 use crate::rpc::common::tensor_validation::{ProtocolNames, TensorField, check_layout, split_inputs};
 
@@ -27,9 +28,7 @@ pub(super) fn decode_inputs(
     violations.check(tensor.name == INPUT_NAME, "inputs[0].name", || {
         format!("expected \"{INPUT_NAME}\", found {}", quoted(&tensor.name))
     });
-    violations.check(tensor.parameters.is_empty(), "inputs[0].parameters", || {
-        "expected none: this server has no shared memory, and no encoding but that of the datatype".to_owned()
-    });
+    check_input_parameters(tensor, &request.raw_input_contents, &mut violations);
     let data_type = match tensor.datatype.as_str() {
         "UINT8" => Ok(ValueEncoding::UInt8),
         "FP32" => Ok(ValueEncoding::Float32),

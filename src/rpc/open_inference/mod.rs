@@ -13,12 +13,14 @@ mod metadata;
 mod model_config;
 mod model_infer;
 mod outputs;
+mod parameter_value;
 pub mod proto;
 mod protocol_constants;
 mod quoting;
 mod request_parameters;
 mod service;
 mod statistics;
+mod tensor_parameters;
 mod uncertified_reasons;
 
 pub(super) use service::OpenInferenceService;

@@ -2,6 +2,7 @@
 
 use super::proto::{DataType, ModelInferRequest};
 use super::quoting::quoted;
+use super::tensor_parameters::check_output_parameters;
 use crate::domain::{AnswerSize, InputSpec, Violations};
 
 /// A value that a request can select. Each input has one.
@@ -110,12 +111,7 @@ pub(super) fn requested_outputs(request: &ModelInferRequest, violations: &mut Vi
     }
     let mut outputs = Vec::new();
     for (index, requested) in request.outputs.iter().enumerate() {
-        if !requested.parameters.is_empty() {
-            violations.add(
-                format!("outputs[{index}].parameters"),
-                "expected none: this server has no classification extension and no shared memory",
-            );
-        }
+        check_output_parameters(index, requested, violations);
         match InferOutput::ALL
             .into_iter()
             .find(|output| output.name() == requested.name)

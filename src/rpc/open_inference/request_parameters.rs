@@ -5,13 +5,11 @@
 
 use std::collections::HashMap;
 
+use super::parameter_value::{displayed, is_numpy, others, unsigned};
 use super::proto::InferParameter;
 use super::proto::infer_parameter::ParameterChoice;
 use super::quoting::{quoted, truncated};
 use crate::domain::{Priority, Violations};
-
-/// The most names of unknown parameters in a message.
-const MAX_NAMES_SHOWN: usize = 4;
 
 /// The parameters that the server honours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,7 +41,7 @@ pub(super) fn read_parameters(
                     "parameters.priority",
                     format!(
                         "expected 0 for the default, 1 (interactive) or 2 (bulk), found {}",
-                        display(choice)
+                        displayed(choice)
                     ),
                 ),
             },
@@ -53,7 +51,7 @@ pub(super) fn read_parameters(
                     "parameters.timeout",
                     format!(
                         "expected microseconds, a whole number, or 0 for none; found {}",
-                        display(choice)
+                        displayed(choice)
                     ),
                 ),
             },
@@ -62,6 +60,14 @@ pub(super) fn read_parameters(
             "sequence_start" | "sequence_end" if *choice == ParameterChoice::BoolParam(false) => {}
             // This concerns the end of streams. perf_analyzer sends it with every request.
             "triton_enable_empty_final_response" if matches!(choice, ParameterChoice::BoolParam(_)) => {}
+            // KServe's clients ask for raw contents in the answer, which it always has.
+            "binary_data_output" if *choice == ParameterChoice::BoolParam(true) => {}
+            "binary_data_output" => violations.add(
+                "parameters.binary_data_output",
+                "expected true: the values of an answer are always in raw_output_contents",
+            ),
+            // MLServer's clients name the encoding of the request.
+            "content_type" if is_numpy(choice) => {}
             "sequence_id" | "sequence_start" | "sequence_end" => violations.add(
                 format!("parameters.{key}"),
                 "expected none: this server has no sequences, each request is independent",
@@ -70,35 +76,12 @@ pub(super) fn read_parameters(
         }
     }
     if !unknown.is_empty() {
-        unknown.sort();
-        let count = unknown.len();
-        unknown.truncate(MAX_NAMES_SHOWN);
-        let names = unknown.join(", ");
         violations.add(
             "parameters",
-            format!("expected only priority and timeout, found {count} others: {names}"),
+            format!("expected only priority and timeout, found {}", others(unknown)),
         );
     }
     read
-}
-
-/// An unsigned number. Clients send numbers as int64 or as uint64.
-fn unsigned(choice: &ParameterChoice) -> Option<u64> {
-    match choice {
-        ParameterChoice::Int64Param(value) => u64::try_from(*value).ok(),
-        ParameterChoice::Uint64Param(value) => Some(*value),
-        _ => None,
-    }
-}
-
-fn display(choice: &ParameterChoice) -> String {
-    match choice {
-        ParameterChoice::BoolParam(value) => value.to_string(),
-        ParameterChoice::Int64Param(value) => value.to_string(),
-        ParameterChoice::Uint64Param(value) => value.to_string(),
-        ParameterChoice::DoubleParam(value) => value.to_string(),
-        ParameterChoice::StringParam(value) => quoted(value),
-    }
 }
 
 #[cfg(test)]
@@ -132,6 +115,8 @@ mod tests {
             ("sequence_id", StringParam(String::new())),
             ("sequence_start", BoolParam(false)),
             ("triton_enable_empty_final_response", BoolParam(true)),
+            ("binary_data_output", BoolParam(true)),
+            ("content_type", StringParam("np".to_owned())),
         ] {
             assert_eq!(read_one(key, no_effect), read(None, 0), "{key}");
         }
@@ -144,6 +129,7 @@ mod tests {
             ("sequence_id", Uint64Param(7)),
             ("sequence_id", StringParam("seven".to_owned())),
             ("sequence_end", BoolParam(true)),
+            ("binary_data_output", BoolParam(false)),
         ] {
             assert_eq!(read_one(key, choice), Err(format!("parameters.{key}")));
         }

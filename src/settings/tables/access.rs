@@ -7,7 +7,7 @@ use super::server::LISTEN;
 use crate::settings::config_file::ConfigFileKind;
 use crate::settings::file_digests::ConfigFile;
 use crate::settings::reader::Reader;
-use crate::settings::setting_key::SettingKey;
+use crate::settings::setting_key::{KeyScope, SettingKey};
 
 /// The files that decide which callers the TCP listener accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,20 +55,29 @@ impl AccessSettings {
 
 const CERTIFICATE: SettingKey = SettingKey::live(
     "tls.certificate",
+    KeyScope::Operation,
     "PEM file of the server's certificate, followed by its intermediate certificates.",
 );
-const PRIVATE_KEY: SettingKey = SettingKey::live("tls.key", "PEM file of the certificate's private key.").secret();
+const PRIVATE_KEY: SettingKey = SettingKey::live(
+    "tls.key",
+    KeyScope::Operation,
+    "PEM file of the certificate's private key.",
+)
+.secret();
 const CLIENT_CA: SettingKey = SettingKey::live(
     "tls.client_ca",
+    KeyScope::Operation,
     "PEM file of certificate authorities. Callers must then present a certificate that one of them has signed (mTLS).",
 );
 const BEARER_TOKEN_FILE: SettingKey = SettingKey::live(
     "server.bearer_token_file",
+    KeyScope::Operation,
     "File of 1 to 64 bearer tokens, one a line. Callers over TCP must then present one of them.",
 )
 .secret();
 const ALLOW_PLAINTEXT: SettingKey = SettingKey::live(
     "server.allow_plaintext",
+    KeyScope::Operation,
     "Allows plaintext on an address that other machines can reach.",
 );
 

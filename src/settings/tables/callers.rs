@@ -10,7 +10,7 @@ use config::{Map, Value, ValueKind};
 use super::access::AccessSettings;
 use crate::domain::is_caller_name;
 use crate::settings::reader::Reader;
-use crate::settings::setting_key::SettingKey;
+use crate::settings::setting_key::{KeyScope, SettingKey};
 use crate::settings::typed_values::number_field;
 
 /// Most entries. Each is a label value of the metrics.
@@ -33,6 +33,7 @@ pub const OTHER_CALLERS: &str = "other";
 
 const CALLERS: SettingKey = SettingKey::live(
     "scheduler.callers",
+    KeyScope::Operation,
     "Shares of named callers: an array of tables. `name` labels the metrics. One of `token` (the name in front of a token in \
      the token file), `certificate` (the common name of a client certificate, or else its first DNS name or URI), \
      `unix_user` (a user ID, over the Unix socket) or `address` (of callers without credentials; an IPv6 address stands \

@@ -3,7 +3,7 @@
 use crate::certificate::{FailureProbability, MAX_TARGET_RADIUS};
 use crate::domain::{BoundKind, ProofKey};
 use crate::settings::reader::Reader;
-use crate::settings::setting_key::SettingKey;
+use crate::settings::setting_key::{KeyScope, SettingKey};
 
 pub use crate::certificate::RadiusMethod;
 
@@ -48,24 +48,29 @@ pub struct CertificateSettings {
 
 const FAILURE_PROBABILITY: SettingKey = SettingKey::live(
     "certificate.failure_probability",
+    KeyScope::Answers,
     "Probability, over the noise, that a certificate of `Predict` is false; also the default of `Certify`.",
 );
 const MIN_FAILURE_PROBABILITY: SettingKey = SettingKey::live(
     "certificate.min_failure_probability",
+    KeyScope::Operation,
     "The smallest failure probability that a caller of `Certify` may request; at most `certificate.failure_probability`.",
 );
 const PREDICT_VOTES: SettingKey = SettingKey::live(
     "certificate.predict_votes",
+    KeyScope::Answers,
     "Most estimation votes of `Predict` for one input.",
 )
 .in_unit("votes");
 const CERTIFY_VOTES: SettingKey = SettingKey::live(
     "certificate.certify_votes",
+    KeyScope::Answers,
     "Estimation votes of `Certify` if the caller requests no number.",
 )
 .in_unit("votes");
 const INTERACTIVE_VOTES: SettingKey = SettingKey::live(
     "certificate.interactive_votes",
+    KeyScope::Operation,
     "Most estimation votes that a caller may request at interactive priority. 0 forbids interactive `Certify`.",
 )
 .in_unit("votes");
@@ -78,6 +83,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<CertificateSettin
     let radius = reader.choice(
         SettingKey::live(
             "certificate.radius",
+            KeyScope::Answers,
             "Theorem for the radius of a smoothed model: `tight` is never smaller than the paper's `theorem2`.",
         ),
         ("tight", RadiusMethod::Tight),
@@ -85,7 +91,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<CertificateSettin
     );
     let bound = reader.choice(
         SettingKey::live(
-            "certificate.bound",
+            "certificate.bound", KeyScope::Answers,
             "Bound on a probability from votes: `anytime` holds after every vote, `clopper_pearson` after a fixed number only.",
         ),
         ("anytime", BoundKind::Anytime),
@@ -93,7 +99,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<CertificateSettin
     );
     let max_votes = reader.count(
         SettingKey::live(
-            "certificate.max_votes",
+            "certificate.max_votes", KeyScope::Operation,
             "Most estimation votes that a caller of `Certify` may request for one input; also the limit of the other vote keys below.",
         ).in_unit("votes"),
         100_000,
@@ -102,6 +108,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<CertificateSettin
     let selection_votes = reader.count(
         SettingKey::live(
             "certificate.selection_votes",
+            KeyScope::Answers,
             "Votes that choose the class before the estimation votes. They are not counted again.",
         )
         .in_unit("votes"),
@@ -112,6 +119,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<CertificateSettin
     let predict_target_radius = reader.float(
         SettingKey::live(
             "certificate.predict_target_radius",
+            KeyScope::Answers,
             "Radius at which `Predict` stops drawing votes, capped at 3/4 of the largest radius that \
              `certificate.predict_votes` votes can prove at this alpha. 0 spends every vote.",
         )
@@ -129,7 +137,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<CertificateSettin
     );
     let allow_inexact_runtime = reader.flag(
         SettingKey::live(
-            "certificate.allow_inexact_runtime",
+            "certificate.allow_inexact_runtime", KeyScope::Answers,
             "Serves certificates although the self-test or the audit found that a model is not a function of its input. Each certificate then carries a caveat.",
         ),
         false,
@@ -168,7 +176,7 @@ pub(in crate::settings) fn read_proof_keys(reader: &mut Reader) -> Vec<ProofKey>
     let default: Vec<ProofKey> = ProofKey::parse(PROJECT_KEY).into_iter().collect();
     reader.strings(
         SettingKey::live(
-            "certificate.proof_keys",
+            "certificate.proof_keys", KeyScope::Answers,
             "Public keys that the server trusts to sign [proof records](manifests.md#proven-or-claimed). The default is the project's key.",
         ),
         &default,

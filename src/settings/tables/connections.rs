@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::settings::reader::Reader;
-use crate::settings::setting_key::SettingKey;
+use crate::settings::setting_key::{KeyScope, SettingKey};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -43,6 +43,7 @@ pub(in crate::settings) fn read(reader: &mut Reader, max_request_time: Duration)
     let max_connections = reader.size(
         SettingKey::live(
             "server.max_connections",
+            KeyScope::Operation,
             "Most open connections. TCP and the Unix socket have this many each.",
         )
         .in_unit("connections"),
@@ -54,6 +55,7 @@ pub(in crate::settings) fn read(reader: &mut Reader, max_request_time: Duration)
     let max_connections_per_peer = reader.size(
         SettingKey::live(
             "server.max_connections_per_peer",
+            KeyScope::Operation,
             "Most open connections of one peer: an address, an IPv6 /64 network, or a user of the Unix socket.",
         )
         .with_computed_default("`server.max_connections`")
@@ -64,6 +66,7 @@ pub(in crate::settings) fn read(reader: &mut Reader, max_request_time: Duration)
     let max_connection_age = reader.duration(
         SettingKey::live(
             "server.max_connection_age",
+            KeyScope::Operation,
             "Age at which the server asks a peer to reconnect, up to 10 % earlier or later. `\"0s\"` sets no limit.",
         ),
         Duration::ZERO,
@@ -75,6 +78,7 @@ pub(in crate::settings) fn read(reader: &mut Reader, max_request_time: Duration)
         max_concurrent_streams: reader.count32(
             SettingKey::live(
                 "server.max_concurrent_streams",
+                KeyScope::Operation,
                 "Most concurrent requests of one connection.",
             )
             .in_unit("requests"),
@@ -82,13 +86,19 @@ pub(in crate::settings) fn read(reader: &mut Reader, max_request_time: Duration)
             1..=65_536,
         ),
         max_header_bytes: reader.count32(
-            SettingKey::live("server.max_header_bytes", "Most bytes in the headers of one request.").in_unit("bytes"),
+            SettingKey::live(
+                "server.max_header_bytes",
+                KeyScope::Operation,
+                "Most bytes in the headers of one request.",
+            )
+            .in_unit("bytes"),
             16 << 10,
             1024..=1 << 20,
         ),
         handshake_timeout: reader.duration(
             SettingKey::live(
                 "server.handshake_timeout",
+                KeyScope::Operation,
                 "Longest time from accepting a connection to the end of its TLS and HTTP/2 handshakes.",
             ),
             10 * SECOND,
@@ -97,19 +107,25 @@ pub(in crate::settings) fn read(reader: &mut Reader, max_request_time: Duration)
         idle_timeout: reader.duration(
             SettingKey::live(
                 "server.idle_timeout",
+                KeyScope::Operation,
                 "How long a connection stays open without a request, or with responses that its peer does not read.",
             ),
             300 * SECOND,
             MIN_TIMEOUT..=WEEK,
         ),
         keepalive_interval: reader.duration(
-            SettingKey::live("server.keepalive_interval", "Time between two HTTP/2 pings to a peer."),
+            SettingKey::live(
+                "server.keepalive_interval",
+                KeyScope::Operation,
+                "Time between two HTTP/2 pings to a peer.",
+            ),
             30 * SECOND,
             MIN_TIMEOUT..=HOUR,
         ),
         keepalive_timeout: reader.duration(
             SettingKey::live(
                 "server.keepalive_timeout",
+                KeyScope::Operation,
                 "Longest time that a peer may take to answer a ping, or to accept a byte of a response.",
             ),
             20 * SECOND,
@@ -120,6 +136,7 @@ pub(in crate::settings) fn read(reader: &mut Reader, max_request_time: Duration)
         max_connection_age_grace: reader.duration(
             SettingKey::live(
                 "server.max_connection_age_grace",
+                KeyScope::Operation,
                 "How long the requests of a connection may continue after it has reached its maximum age.",
             )
             .with_computed_default("`server.max_request_time`"),

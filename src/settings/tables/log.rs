@@ -2,7 +2,7 @@
 
 use crate::settings::log_filter::{EXPECTED_FILTER, parse_log_filter};
 use crate::settings::reader::Reader;
-use crate::settings::setting_key::SettingKey;
+use crate::settings::setting_key::{KeyScope, SettingKey};
 
 /// `[log]`
 #[derive(Debug, Clone)]
@@ -24,12 +24,12 @@ pub enum LogFormat {
 
 pub(in crate::settings) fn read(reader: &mut Reader) -> LogSettings {
     let format = reader.choice(
-        SettingKey::restart_only("log.format", "Format of a log line."),
+        SettingKey::restart_only("log.format", KeyScope::Operation, "Format of a log line."),
         ("human", LogFormat::Human),
         &[("json", LogFormat::Json)],
     );
     let filter = reader.text(
-        SettingKey::live("log.filter", "Levels that are logged, by target."),
+        SettingKey::live("log.filter", KeyScope::Operation, "Levels that are logged, by target."),
         "info".to_owned(),
         EXPECTED_FILTER,
         |text| parse_log_filter(text).map(|_| text.to_owned()),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use crate::settings::reader::Reader;
-use crate::settings::setting_key::SettingKey;
+use crate::settings::setting_key::{KeyScope, SettingKey};
 
 /// `[metrics]`
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +25,7 @@ impl fmt::Display for OptionalAddress {
 
 const LISTEN: SettingKey = SettingKey::restart_only(
     "metrics.listen",
+    KeyScope::Operation,
     "Address of the HTTP endpoint for `/metrics`, `/livez` and `/readyz`.",
 );
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::certificate::{Alpha, MixingWeights, Temperature};
 use crate::settings::reader::Reader;
-use crate::settings::setting_key::SettingKey;
+use crate::settings::setting_key::{KeyScope, SettingKey};
 
 /// Accepted temperatures.
 pub(super) const TEMPERATURE_RANGE: RangeInclusive<f64> = 1e-6..=1e6;
@@ -35,20 +35,24 @@ pub struct TuningSettings {
 
 const ALPHA: SettingKey = SettingKey::live(
     "mixture.alpha",
+    KeyScope::Answers,
     "Weight of the robust model. Certificates need more than 0.5; at 1 the standard model has no influence.",
 );
 const FALLBACK_ALPHA: SettingKey = SettingKey::live(
     "mixture.fallback_alpha",
+    KeyScope::Answers,
     "Weight of the robust model where its margin is below `(1 - alpha) / alpha`, so that nothing can be certified. \
      No radius depends on it. At 0 the standard model alone answers there; at alpha the mixture is the paper's.",
 )
 .with_computed_default("`mixture.alpha`");
 const ALPHA_MIN: SettingKey = SettingKey::live(
     "mixture.alpha_min",
+    KeyScope::Operation,
     "Guard rail: the smallest alpha and fallback_alpha that are accepted.",
 );
 const ALPHA_MAX: SettingKey = SettingKey::live(
     "mixture.alpha_max",
+    KeyScope::Operation,
     "Guard rail: the largest alpha and fallback_alpha that are accepted.",
 );
 
@@ -78,6 +82,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<(MixtureSettings,
     let robust_temperature = reader.float(
         SettingKey::live(
             "mixture.robust_temperature",
+            KeyScope::Answers,
             "T of `h = softmax(z / T)` for a robust model that returns logits and is not smoothed.",
         ),
         1.0,
@@ -86,7 +91,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> Option<(MixtureSettings,
     );
     let alpha_ramp = reader.duration(
         SettingKey::live(
-            "mixture.alpha_ramp",
+            "mixture.alpha_ramp", KeyScope::Operation,
             "How long alpha and fallback_alpha take to change linearly from their old values to new ones. `\"0s\"` changes \
              them at once.",
         ),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::settings::reader::Reader;
-use crate::settings::setting_key::SettingKey;
+use crate::settings::setting_key::{KeyScope, SettingKey};
 
 /// `[models]`: paths of manifests.
 #[derive(Debug, Clone)]
@@ -18,10 +18,12 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> ModelSettings {
     ModelSettings {
         standard: reader.path(SettingKey::live(
             "models.standard",
+            KeyScope::Operation,
             "[Manifest](manifests.md) of the standard model `g`, which is accurate.",
         )),
         robust: reader.path(SettingKey::live(
             "models.robust",
+            KeyScope::Operation,
             "[Manifest](manifests.md) of the robust model `h`, which has the guarantee.",
         )),
     }

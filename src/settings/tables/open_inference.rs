@@ -1,7 +1,7 @@
 //! `[open_inference]`: the Open Inference Protocol (KServe v2).
 
 use crate::settings::reader::Reader;
-use crate::settings::setting_key::SettingKey;
+use crate::settings::setting_key::{KeyScope, SettingKey};
 
 /// Longest model name in bytes. Every response carries the name.
 const MAX_NAME_LENGTH: usize = 128;
@@ -20,6 +20,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> OpenInferenceSettings {
         enabled: reader.flag(
             SettingKey::restart_only(
                 "open_inference.enabled",
+                KeyScope::Operation,
                 "Serves the Open Inference Protocol, `inference.GRPCInferenceService`.",
             ),
             true,
@@ -27,6 +28,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> OpenInferenceSettings {
         model_name: reader.text(
             SettingKey::restart_only(
                 "open_inference.model_name",
+                KeyScope::Operation,
                 "The name by which callers of the Open Inference Protocol address the model.",
             ),
             "certimix".to_owned(),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::settings::reader::Reader;
-use crate::settings::setting_key::SettingKey;
+use crate::settings::setting_key::{KeyScope, SettingKey};
 
 /// Largest batch that an operator may set, in rows.
 pub const MAX_BATCH_SIZE: usize = 4096;
@@ -51,11 +51,12 @@ pub enum Provider {
 pub(in crate::settings) fn read(reader: &mut Reader) -> RuntimeSettings {
     let library = reader.path(SettingKey::restart_only(
         "runtime.library",
+        KeyScope::Operation,
         "Shared library of ONNX Runtime.",
     ));
     let provider = reader.choice(
         SettingKey::live(
-            "runtime.provider",
+            "runtime.provider", KeyScope::Answers,
             "Where the models run. `cuda` fails to start without CUDA; `auto` falls back to the processor, with a warning if the machine has a GPU.",
         ),
         ("auto", Provider::Auto),
@@ -65,6 +66,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> RuntimeSettings {
         reader,
         SettingKey::live(
             "runtime.executors",
+            KeyScope::Operation,
             "Threads that run models, each with a session of both. 0 means one per processor of the CPU limit, as far as half of the memory holds them, or two on a GPU.",
         )
         .in_unit("threads"),
@@ -73,6 +75,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> RuntimeSettings {
     let pin_executors = reader.choice(
         SettingKey::live(
             "runtime.pin_executors",
+            KeyScope::Operation,
             "Pins each executor to one processor. `auto` does so where there are as many executors as processors.",
         ),
         ("auto", None),
@@ -82,6 +85,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> RuntimeSettings {
         reader,
         SettingKey::live(
             "runtime.standard_batch_size",
+            KeyScope::Answers,
             "Largest batch of the standard model in rows. 0 measures it at start.",
         )
         .in_unit("rows"),
@@ -90,7 +94,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> RuntimeSettings {
     let robust_batch_size = optional_size(
         reader,
         SettingKey::live(
-            "runtime.robust_batch_size",
+            "runtime.robust_batch_size", KeyScope::Answers,
             "Largest batch of the robust model in rows, and the fixed batch shape of a smoothed model. 0 measures it at start.",
         ).in_unit("rows"),
         MAX_BATCH_SIZE,
@@ -104,7 +108,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> RuntimeSettings {
         robust_batch_size,
         max_batch_time: reader.duration(
             SettingKey::live(
-                "runtime.max_batch_time",
+                "runtime.max_batch_time", KeyScope::Operation,
                 "Longest run of a batch whose size is measured. An interactive row may have to wait this long.",
             ),
             Duration::from_millis(3),
@@ -112,7 +116,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> RuntimeSettings {
         ),
         require_row_independence: reader.flag(
             SettingKey::live(
-                "runtime.require_row_independence",
+                "runtime.require_row_independence", KeyScope::Operation,
                 "Refuses a model that is not proven to answer each row by itself. Otherwise the server runs such a model one row at a time.",
             ),
             false,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::settings::reader::Reader;
-use crate::settings::setting_key::SettingKey;
+use crate::settings::setting_key::{KeyScope, SettingKey};
 
 /// `[scheduler]`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,7 @@ pub struct SchedulerSettings {
 pub(in crate::settings) fn read(reader: &mut Reader, max_inputs: usize) -> SchedulerSettings {
     const QUEUE_ROWS: SettingKey = SettingKey::live(
         "scheduler.queue_rows",
+        KeyScope::Operation,
         "Most rows that are admitted for one model and not yet finished; at least `server.max_inputs`.",
     )
     .in_unit("rows");
@@ -27,6 +28,7 @@ pub(in crate::settings) fn read(reader: &mut Reader, max_inputs: usize) -> Sched
     let max_queue_delay = reader.duration(
         SettingKey::live(
             "scheduler.max_queue_delay",
+            KeyScope::Operation,
             "How long rows may wait for a fuller batch. `\"0s\"` never waits.",
         ),
         Duration::ZERO,

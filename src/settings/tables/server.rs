@@ -9,7 +9,7 @@ use crate::domain::MessageLimits;
 use crate::settings::memory_limit::memory_limit;
 use crate::settings::processor_count::processor_count;
 use crate::settings::reader::Reader;
-use crate::settings::setting_key::SettingKey;
+use crate::settings::setting_key::{KeyScope, SettingKey};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -57,7 +57,11 @@ impl ServerSettings {
     }
 }
 
-pub(super) const LISTEN: SettingKey = SettingKey::restart_only("server.listen", "TCP address of the gRPC listener.");
+pub(super) const LISTEN: SettingKey = SettingKey::restart_only(
+    "server.listen",
+    KeyScope::Operation,
+    "TCP address of the gRPC listener.",
+);
 
 pub(in crate::settings) fn read(reader: &mut Reader) -> ServerSettings {
     let listen = reader.text(
@@ -68,11 +72,13 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> ServerSettings {
     );
     let unix_socket = reader.optional_socket(SettingKey::restart_only(
         "server.unix_socket",
+        KeyScope::Operation,
         "Path of a Unix socket on which the server also listens.",
     ));
     let unix_socket_mode = reader.permissions(
         SettingKey::restart_only(
             "server.unix_socket_mode",
+            KeyScope::Operation,
             "Permissions of the socket's file. They alone decide which users can connect to it.",
         ),
         0o600,
@@ -80,22 +86,31 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> ServerSettings {
     // These threads do little beside inference. Where processors are few, more of them only
     // displace the executors.
     let threads = reader.size(
-        SettingKey::restart_only("server.threads", "Threads that read requests and write responses.")
-            .in_unit("threads")
-            .with_computed_default("a quarter of the processors, at least 1"),
+        SettingKey::restart_only(
+            "server.threads",
+            KeyScope::Operation,
+            "Threads that read requests and write responses.",
+        )
+        .in_unit("threads")
+        .with_computed_default("a quarter of the processors, at least 1"),
         (processor_count() / 4).clamp(1, MAX_THREADS),
         1..=MAX_THREADS,
     );
     let max_request_time = reader.duration(
         SettingKey::live(
-            "server.max_request_time",
+            "server.max_request_time", KeyScope::Answers,
             "Longest time that a request may take. It is the deadline of a request without one, and it caps longer deadlines.",
         ),
         30 * SECOND,
         MILLISECOND..=HOUR,
     );
     let max_message_bytes = reader.size(
-        SettingKey::live("server.max_message_bytes", "Most bytes in one request message.").in_unit("bytes"),
+        SettingKey::live(
+            "server.max_message_bytes",
+            KeyScope::Operation,
+            "Most bytes in one request message.",
+        )
+        .in_unit("bytes"),
         4 << 20,
         1024..=1 << 30,
     );
@@ -103,7 +118,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> ServerSettings {
     // has the same bounds as any other.
     let accept_gzip = reader.flag(
         SettingKey::live(
-            "server.accept_gzip",
+            "server.accept_gzip", KeyScope::Operation,
             "Accepts messages that callers compress with gzip. They count unpacked, for `server.max_message_bytes` too. \
              Answers are not compressed.",
         ),
@@ -115,13 +130,13 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> ServerSettings {
         unix_socket,
         unix_socket_mode,
         threads,
-        max_inputs: reader.size(SettingKey::live("server.max_inputs", "Most inputs in one request.").in_unit("inputs"), 64, 1..=65_536),
+        max_inputs: reader.size(SettingKey::live("server.max_inputs", KeyScope::Operation, "Most inputs in one request.").in_unit("inputs"), 64, 1..=65_536),
         max_message_bytes,
         accept_gzip,
         request_memory_bytes,
         stream_window: reader.size(
             SettingKey::live(
-                "server.stream_window",
+                "server.stream_window", KeyScope::Operation,
                 "Most concurrent requests of one `PredictStream`. The server reads the next request once one of them is answered.",
             ).in_unit("requests"),
             16,
@@ -130,7 +145,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> ServerSettings {
         max_request_time,
         drain_delay: reader.duration(
             SettingKey::live(
-                "server.drain_delay",
+                "server.drain_delay", KeyScope::Operation,
                 "How long the server still accepts requests after a signal to stop, while health checks report `NOT_SERVING`.",
             ),
             Duration::ZERO,
@@ -138,7 +153,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> ServerSettings {
         ),
         drain_timeout: reader.duration(
             SettingKey::live(
-                "server.drain_timeout",
+                "server.drain_timeout", KeyScope::Operation,
                 "How long requests in flight may take to finish after the listeners have closed.",
             ),
             10 * SECOND,
@@ -166,6 +181,7 @@ fn read_request_memory(reader: &mut Reader, max_message_bytes: usize) -> usize {
     let most = 1 << 40;
     let key = SettingKey::live(
         "server.request_memory_bytes",
+        KeyScope::Operation,
         "Most memory of all requests that are received and not answered, with their answers. At least 16 times \
          `server.max_message_bytes`.",
     );

@@ -8,7 +8,7 @@ use config::{Map, Value};
 use super::mixture::{MixtureSettings, TEMPERATURE_RANGE};
 use crate::certificate::{Alpha, MixingWeights, Temperature};
 use crate::settings::reader::Reader;
-use crate::settings::setting_key::SettingKey;
+use crate::settings::setting_key::{KeyScope, SettingKey};
 use crate::settings::typed_values::number_field;
 
 /// Most candidates. Each costs a mixture and a certificate per input.
@@ -17,12 +17,14 @@ const FIELDS: [&str; 3] = ["alpha", "robust_temperature", "fallback_alpha"];
 
 const CANDIDATES: SettingKey = SettingKey::live(
     "mixture.shadow_candidates",
+    KeyScope::Operation,
     "Mixtures that the server evaluates on live traffic without serving them. `robust_temperature` defaults to that of \
      the mixture. `fallback_alpha` defaults to that of the mixture, or to the candidate's `alpha` if that is smaller or \
      if the mixture has one weight only.",
 );
 const ALPHAS: SettingKey = SettingKey::live(
     "mixture.shadow_alphas",
+    KeyScope::Operation,
     "Short form of `mixture.shadow_candidates` for candidates that differ from the mixture in alpha only.",
 );
 

@@ -1,7 +1,7 @@
 //! `[traces]`: the receiver of spans, and the share of requests that are traced.
 
 use crate::settings::reader::Reader;
-use crate::settings::setting_key::SettingKey;
+use crate::settings::setting_key::{KeyScope, SettingKey};
 
 /// `[traces]`
 #[derive(Debug, Clone, PartialEq)]
@@ -17,7 +17,7 @@ pub struct TraceSettings {
 
 pub(in crate::settings) fn read(reader: &mut Reader) -> TraceSettings {
     let endpoint = reader.text(
-        SettingKey::restart_only("traces.endpoint", "Receiver of the spans.").secret(),
+        SettingKey::restart_only("traces.endpoint", KeyScope::Operation, "Receiver of the spans.").secret(),
         String::new(),
         "an OTLP receiver over gRPC without TLS, such as \"http://127.0.0.1:4317\", or \"\" for no traces",
         |text| (text.is_empty() || is_endpoint(text)).then(|| text.to_owned()),
@@ -26,7 +26,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> TraceSettings {
         endpoint: (!endpoint.is_empty()).then_some(endpoint),
         sample_ratio: reader.float(
             SettingKey::restart_only(
-                "traces.sample_ratio",
+                "traces.sample_ratio", KeyScope::Operation,
                 "Share of the requests without a trace context that are traced. The other requests follow their caller's sampling decision.",
             ),
             0.01,
@@ -34,7 +34,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> TraceSettings {
             |ratio| (0.0..=1.0).contains(&ratio),
         ),
         service_name: reader.text(
-            SettingKey::restart_only("traces.service_name", "The `service.name` of the spans."),
+            SettingKey::restart_only("traces.service_name", KeyScope::Operation, "The `service.name` of the spans."),
             "certimix".to_owned(),
             "a name of 1 to 255 characters",
             |text| (1..=255).contains(&text.chars().count()).then(|| text.to_owned()),

@@ -205,13 +205,15 @@ fn both_lists_together_have_at_most_16_candidates() {
     );
 }
 
-/// A variable holds one value, and no list.
 #[test]
-fn a_variable_cannot_set_the_candidates() {
+fn a_variable_sets_the_candidates() {
+    let variable = ("CERTIMIX__MIXTURE__SHADOW_CANDIDATES", "[{ alpha = 0.8 }]");
+    let settings = read(MINIMAL, &[variable]).unwrap();
+    assert_eq!(settings.shadow_candidates.len(), 1);
     for (variable, value, expected) in [
         (
             "CERTIMIX__MIXTURE__SHADOW_CANDIDATES",
-            "[{ alpha = 0.8 }]",
+            "[{ alpha = 8 }]",
             "mixture.shadow_candidates: expected a list of at most 16 tables",
         ),
         (

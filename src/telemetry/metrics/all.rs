@@ -107,6 +107,10 @@ impl ConfigObserver for Metrics {
         self.config.reloaded();
     }
 
+    fn overridden(&self) {
+        self.config.overridden();
+    }
+
     fn unchanged(&self) {
         self.config.unchanged();
     }

@@ -18,6 +18,7 @@ pub(super) struct ConfigMetrics {
     pending: IntGauge,
     applied_at: Gauge,
     reloads_applied: IntCounter,
+    reloads_overridden: IntCounter,
     reloads_unchanged: IntCounter,
     reloads_rejected: IntCounter,
     access_pending: IntGauge,
@@ -49,7 +50,7 @@ impl ConfigMetrics {
         Ok(Self {
             revision: registry.int_gauges(
                 "certimix_config_info",
-                "The revision of the config in force, which every response carries; always 1.",
+                "The revision of the config in force, of the settings that decide answers and the models, which every response carries; always 1.",
                 &["revision"],
             )?,
             alpha: registry.gauge(
@@ -83,6 +84,7 @@ impl ConfigMetrics {
                 "When the config in force was applied, in seconds since 1970.",
             )?,
             reloads_applied: reloads_with("applied")?,
+            reloads_overridden: reloads_with("overridden")?,
             reloads_unchanged: reloads_with("unchanged")?,
             reloads_rejected: reloads_with("rejected")?,
             models: registry.int_gauges(
@@ -141,6 +143,10 @@ impl ConfigMetrics {
 
     pub(super) fn reloaded(&self) {
         self.reloads_applied.inc();
+    }
+
+    pub(super) fn overridden(&self) {
+        self.reloads_overridden.inc();
     }
 
     pub(super) fn unchanged(&self) {

@@ -119,6 +119,23 @@ async fn an_invalid_request_is_refused_by_field() {
                     .parameters
                     .insert("shared_memory_region".to_owned(), parameter(region));
             }),
+            &["inputs[0].parameters.shared_memory_region"],
+        ),
+        (
+            changed_request(|request| {
+                let size = parameter(ParameterChoice::Int64Param(15));
+                request.inputs[0].parameters.insert("binary_data_size".to_owned(), size);
+            }),
+            &["inputs[0].parameters.binary_data_size"],
+        ),
+        (
+            changed_request(|request| {
+                for number in 0..1000 {
+                    let name = format!("{number}{}", "x".repeat(1000));
+                    let one = parameter(ParameterChoice::Int64Param(1));
+                    request.inputs[0].parameters.insert(name, one);
+                }
+            }),
             &["inputs[0].parameters"],
         ),
         (

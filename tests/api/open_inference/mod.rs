@@ -3,4 +3,4 @@
 mod errors;
 mod infer;
 mod model;
-mod tritonclient;
+mod third_party_clients;

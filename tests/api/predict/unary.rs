@@ -177,6 +177,16 @@ async fn provenance_identifies_the_config_and_the_models() {
     assert_eq!(one.config_revision.len(), 64);
     assert_eq!(one, same);
     assert_ne!(one.config_revision, other.config_revision);
+    // Replicas of one configuration may differ in everything that decides no answer.
+    let replica = setup(0.75)
+        .copied("models.robust", "linear_h")
+        .with("runtime.executors", 2)
+        .with("server.max_inputs", 8)
+        .with("mixture.shadow_alphas", "[0.6]")
+        .text("log.filter", "warn");
+    assert_eq!(provenance(replica).await.config_revision, one.config_revision);
+    let votes = setup(0.75).with("certificate.predict_votes", 120);
+    assert_ne!(provenance(votes).await.config_revision, one.config_revision);
     assert_eq!(one.server_version, env!("CARGO_PKG_VERSION"));
     for (found, name) in [
         (&one.standard_model_sha256, "linear_g"),

@@ -10,6 +10,7 @@ mod in_flight;
 mod limits;
 mod metrics;
 mod model_files;
+mod overridden_keys;
 mod secrets;
 mod unreadable_files;
 mod watched_files;

@@ -38,8 +38,8 @@ async fn a_reload_that_changes_results_resets_the_counts() {
     send_traffic().await;
     report_for(&mut client, 30).await;
 
-    // A change that affects no result keeps the counts, under a new revision.
-    write_settings(setup("[0.9, 0.6]").text("log.filter", "warn"));
+    // A change that affects no count keeps the counts, under a new revision.
+    write_settings(setup("[0.9, 0.6]").text("server.max_request_time", "29s"));
     let revision = |report: &GetShadowReportResponse| report.provenance.clone().unwrap().config_revision;
     let continued = report_when(&mut client, |report| revision(report) != revision(&first_report)).await;
     assert_eq!(

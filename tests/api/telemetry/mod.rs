@@ -1,4 +1,5 @@
 //! Logs and traces.
 
+mod log_lines;
 mod logs;
 mod traces;

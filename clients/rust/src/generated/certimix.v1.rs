@@ -184,9 +184,10 @@ pub struct ModelOutputs {
 /// The configuration that produced this response. Each response comes from one snapshot of it.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Provenance {
-    /// SHA-256 over the settings in force, both manifests (which name the models' SHA-256) and the
-    /// proof records, hexadecimal. It is the same on every replica of one configuration. Replicas may
-    /// differ in the fields 7 to 10, and the last bits of a result may depend on those.
+    /// SHA-256 over the settings in force that decide answers (the reference of the settings marks
+    /// them), both manifests (which name the models' SHA-256) and the proof records, hexadecimal. It is
+    /// the same on every replica of one configuration, whatever its addresses, threads and limits.
+    /// Replicas may differ in the fields 7 to 10, and the last bits of a result may depend on those.
     #[prost(string, tag = "1")]
     pub config_revision: ::prost::alloc::string::String,
     /// The weight of h where its margin is at least (1 - alpha) / alpha. Every certificate depends on
@@ -531,7 +532,7 @@ pub struct CertificationLimits {
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ConfigStatus {
     /// SHA-256 of the bytes of the settings file in force, hexadecimal. (Provenance.config_revision
-    /// identifies the values in force, from every source.)
+    /// identifies the values in force that decide answers, from every source.)
     #[prost(string, tag = "1")]
     pub file_sha256: ::prost::alloc::string::String,
     /// The time since which it is in force, in milliseconds since 1970.
@@ -565,6 +566,20 @@ pub struct ConfigStatus {
     /// token or an authority that was removed is still accepted.
     #[prost(message, optional, tag = "10")]
     pub access_pending_error: ::core::option::Option<PendingError>,
+    /// The keys that the settings file sets and an environment variable overrides. An edit of their
+    /// values in the file has no effect.
+    #[prost(message, repeated, tag = "11")]
+    pub overridden_keys: ::prost::alloc::vec::Vec<OverriddenKey>,
+}
+/// A key of the settings file that an environment variable overrides.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OverriddenKey {
+    /// The dotted path, such as "mixture.alpha".
+    #[prost(string, tag = "1")]
+    pub key: ::prost::alloc::string::String,
+    /// The name of the variable.
+    #[prost(string, tag = "2")]
+    pub variable: ::prost::alloc::string::String,
 }
 /// Why a change of the configuration is not in force.
 #[derive(Clone, PartialEq, ::prost::Message)]

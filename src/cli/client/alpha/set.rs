@@ -85,7 +85,10 @@ pub(super) async fn set(args: SetArgs) -> anyhow::Result<()> {
     let replacement = Replacement::prepare(&file, &file.text, &edited)?;
     let connection = ServerConnection::open(&args.connection).await?;
     let before = ServedAlpha::from(connection.model_info().await?);
-    for note in check_effect(&before, &file, &connection.address)? {
+    let mut keys = vec!["mixture.alpha"];
+    keys.extend(fallback_alpha.map(|_| "mixture.fallback_alpha"));
+    keys.extend(temperature.map(|_| "mixture.robust_temperature"));
+    for note in check_effect(&before, &file, &keys, &connection.address)? {
         output::note(note);
     }
     let shadow = shadow_counts(&connection, alpha, file.fallback_alpha(&edited)).await;

@@ -35,6 +35,9 @@ fn config_json(config: &ConfigStatus) -> Value {
         "pending_error": config.pending_error.as_ref().map(pending_error_json),
         "access_reloads": config.access_reloads, "failed_access_reloads": config.failed_access_reloads,
         "access_pending_error": config.access_pending_error.as_ref().map(pending_error_json),
+        "overridden_keys": config.overridden_keys.iter()
+            .map(|found| json!({"key": found.key, "variable": found.variable}))
+            .collect::<Vec<_>>(),
     })
 }
 

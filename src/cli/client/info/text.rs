@@ -87,6 +87,16 @@ fn config_text(config: &ConfigStatus) -> String {
         count_of(usize::try_from(config.reloads).unwrap_or(usize::MAX), "reload"),
         config.failed_reloads
     );
+    if !config.overridden_keys.is_empty() {
+        let keys = config.overridden_keys.iter();
+        let keys: Vec<String> = keys
+            .map(|found| format!("{} ({})", found.key, found.variable))
+            .collect();
+        text.push_str(&format!(
+            "\nset in the file and overridden by variables: {}",
+            keys.join(", ")
+        ));
+    }
     if let Some(error) = &config.pending_error {
         let violations = violation_lines(&error.violations);
         text.push_str(&format!("\nnot in force, the current files are rejected:{violations}"));

@@ -499,7 +499,7 @@ class CertificationLimits(_message.Message):
     def __init__(self, default_votes: _Optional[int] = ..., max_votes: _Optional[int] = ..., selection_votes: _Optional[int] = ..., failure_probability: _Optional[float] = ..., min_failure_probability: _Optional[float] = ..., predict_target_radius: _Optional[float] = ..., predict_votes: _Optional[int] = ..., bound: _Optional[_Union[BoundMethod, str]] = ..., interactive_votes: _Optional[int] = ..., predict_target_in_force: _Optional[float] = ..., largest_predict_target: _Optional[float] = ...) -> None: ...
 
 class ConfigStatus(_message.Message):
-    __slots__ = ("file_sha256", "since_unix_ms", "target_alpha", "reloads", "failed_reloads", "pending_error", "target_fallback_alpha", "access_reloads", "failed_access_reloads", "access_pending_error")
+    __slots__ = ("file_sha256", "since_unix_ms", "target_alpha", "reloads", "failed_reloads", "pending_error", "target_fallback_alpha", "access_reloads", "failed_access_reloads", "access_pending_error", "overridden_keys")
     FILE_SHA256_FIELD_NUMBER: _ClassVar[int]
     SINCE_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
     TARGET_ALPHA_FIELD_NUMBER: _ClassVar[int]
@@ -510,6 +510,7 @@ class ConfigStatus(_message.Message):
     ACCESS_RELOADS_FIELD_NUMBER: _ClassVar[int]
     FAILED_ACCESS_RELOADS_FIELD_NUMBER: _ClassVar[int]
     ACCESS_PENDING_ERROR_FIELD_NUMBER: _ClassVar[int]
+    OVERRIDDEN_KEYS_FIELD_NUMBER: _ClassVar[int]
     file_sha256: str
     since_unix_ms: int
     target_alpha: float
@@ -520,7 +521,16 @@ class ConfigStatus(_message.Message):
     access_reloads: int
     failed_access_reloads: int
     access_pending_error: PendingError
-    def __init__(self, file_sha256: _Optional[str] = ..., since_unix_ms: _Optional[int] = ..., target_alpha: _Optional[float] = ..., reloads: _Optional[int] = ..., failed_reloads: _Optional[int] = ..., pending_error: _Optional[_Union[PendingError, _Mapping]] = ..., target_fallback_alpha: _Optional[float] = ..., access_reloads: _Optional[int] = ..., failed_access_reloads: _Optional[int] = ..., access_pending_error: _Optional[_Union[PendingError, _Mapping]] = ...) -> None: ...
+    overridden_keys: _containers.RepeatedCompositeFieldContainer[OverriddenKey]
+    def __init__(self, file_sha256: _Optional[str] = ..., since_unix_ms: _Optional[int] = ..., target_alpha: _Optional[float] = ..., reloads: _Optional[int] = ..., failed_reloads: _Optional[int] = ..., pending_error: _Optional[_Union[PendingError, _Mapping]] = ..., target_fallback_alpha: _Optional[float] = ..., access_reloads: _Optional[int] = ..., failed_access_reloads: _Optional[int] = ..., access_pending_error: _Optional[_Union[PendingError, _Mapping]] = ..., overridden_keys: _Optional[_Iterable[_Union[OverriddenKey, _Mapping]]] = ...) -> None: ...
+
+class OverriddenKey(_message.Message):
+    __slots__ = ("key", "variable")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    VARIABLE_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    variable: str
+    def __init__(self, key: _Optional[str] = ..., variable: _Optional[str] = ...) -> None: ...
 
 class PendingError(_message.Message):
     __slots__ = ("file_sha256", "since_unix_ms", "violations")

@@ -1,4 +1,5 @@
-//! NVIDIA's unmodified client against the real binary, by the scripts in `tests/tritonclient/`.
+//! The unmodified clients of NVIDIA and KServe against the real binary, by the scripts in
+//! `tests/tritonclient/` and `tests/kserve/`, and grpcio with targets of every kind.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -19,18 +20,18 @@ fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Runs a script of `tests/tritonclient/`, and fails with its output.
+/// Runs a script of `tests/`, and fails with its output.
 fn run_script(script: &str, arguments: &[&str]) {
     let packages = repository().join(".runtime/python");
     assert!(
         packages.join("installed").is_file(),
-        "NVIDIA's client is not in {}: run `make python-packages`",
+        "the clients are not in {}: run `make python-packages`",
         packages.display()
     );
     let child = Command::new("python3")
         // Packages of the user must not replace these.
         .args(["-s", "-B"])
-        .arg(repository().join("tests/tritonclient").join(script))
+        .arg(repository().join("tests").join(script))
         .args(arguments)
         .env("PYTHONPATH", &packages)
         // The server runs on this machine.
@@ -51,11 +52,30 @@ fn run_script(script: &str, arguments: &[&str]) {
 fn the_wire_format_matches_nvidias_client() {
     let setup = Setup::pair("linear_g", "linear_h");
     let descriptors: PathBuf = setup.file("descriptors.bin", DESCRIPTORS);
-    run_script("check_descriptors.py", &[descriptors.to_str().unwrap()]);
+    run_script("tritonclient/check_descriptors.py", &[descriptors.to_str().unwrap()]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn responses_match_those_of_predict() {
+async fn nvidias_client_gets_the_answers_of_predict() {
+    compare_with_predict("tritonclient/check_responses.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn kserves_client_gets_the_answers_of_predict() {
+    compare_with_predict("kserve/check_responses.py").await;
+}
+
+#[test]
+fn grpcio_needs_no_authority_for_any_target() {
+    let setup = Setup::pair("linear_g", "linear_h").text("server.unix_socket", "certimix.sock");
+    let server = ServerProcess::spawn(&setup.write());
+    let address = server.address().to_string();
+    let socket = setup.folder().join("certimix.sock");
+    run_script("grpcio/check_targets.py", &[&address, socket.to_str().unwrap()]);
+}
+
+/// Runs `script` on a server, with the answers of Predict to expect.
+async fn compare_with_predict(script: &str) {
     let setup = Setup::pair("linear_g", "linear_h");
     let server = ServerProcess::spawn(&setup.write());
     let address = server.address();
@@ -80,5 +100,5 @@ async fn responses_match_those_of_predict() {
     });
     let expected = setup.file("expected.json", expected.to_string().as_bytes());
     let address = address.to_string();
-    run_script("check_responses.py", &[&address, expected.to_str().unwrap()]);
+    run_script(script, &[&address, expected.to_str().unwrap()]);
 }
