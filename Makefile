@@ -7,6 +7,7 @@ RUNTIME := .runtime/onnxruntime/libonnxruntime.so
 FUZZ_SECONDS ?= 8
 
 .PHONY: help run build test report-test fuzz bench bench-quick bench-parts soak control-loop format lint unit runtime python-packages install
+.PHONY: deploy-tools check-deploy
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 17
@@ -54,6 +55,13 @@ soak: runtime ## an hour under honest and abusive load; writes docs/soak.md, .js
 # ARGS="--plot docs" draws docs/control_loop.png and .svg (needs matplotlib). ARGS=--help lists the arguments.
 control-loop: build python-packages ## keep a simulated car in its lane under attack (examples/control_loop.py)
 	PYTHONPATH=clients/python/src:.runtime/python python3 -s examples/control_loop.py $(ARGS)
+
+deploy-tools: ## install the pinned Python tools of the deployment checks into .runtime/deploy-tools
+	@python3 scripts/install_deploy_tools.py
+
+# ARGS="--only kubernetes" runs one check, ARGS=--allow-missing skips those whose tools are missing. ARGS=--help lists the arguments.
+check-deploy: runtime deploy-tools ## check the files under deploy/ with the real tools; needs no cluster
+	@python3 deploy/checks/run.py $(ARGS)
 
 format:
 	$(CARGO) fmt --all --check
