@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import dataclasses
 import json
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -26,9 +27,10 @@ sys.dont_write_bytecode = True
 
 MISSING = 77
 BALANCERS = ["envoy", "nginx", "client"]
+EVENTS = ["steady", "rolling restart", "SIGKILL", "hang"]
 # What must lose nothing: balancer, scenario, callers. The others are measured and shown.
 LOSSLESS = {
-    *(("envoy", scenario, callers) for scenario in ["steady", "rolling restart", "SIGKILL", "hang"]
+    *(("envoy", scenario, callers) for scenario in EVENTS
       for callers in ["no retries", "retries", "PredictStream"]),
     *(("nginx", scenario, callers) for scenario in ["steady", "rolling restart"]
       for callers in ["no retries", "retries", "PredictStream"]),
@@ -43,6 +45,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--server", type=Path, default=ROOT / "target" / "release" / "certimix", help="the server's program")
     parser.add_argument("--only", default=",".join(BALANCERS), help="the balancers to check, separated by commas")
+    parser.add_argument("--events", default=",".join(EVENTS), help="the events under load, separated by commas; all by default")
     parser.add_argument("--json", type=Path, help="a file for the figures")
     return parser.parse_args()
 
@@ -63,14 +66,17 @@ def missing_tools(server: Path, wanted: List[str]) -> List[str]:
 
     if "envoy" in wanted and balancer.find_envoy() is None:
         missing.append("envoy: make deploy-tools")
+    if shutil.which("openssl") is None:
+        missing.append("openssl: apt-get install openssl")
     if "nginx" in wanted and balancer.find_nginx() is None:
         missing.append("nginx: apt-get install nginx-light")
     return missing
 
 
-async def check(server: Path, wanted: List[str], folder: Path) -> Tuple[list, List[str]]:
+async def check(server: Path, wanted: List[str], events: List[str], folder: Path) -> Tuple[list, List[str]]:
     """The figures, and the faults."""
-    from load_balancing import balancer, scenario
+    from load_balancing import balancer, identity, scenario
+    from load_balancing.certificates import Certificates
     from load_balancing.replica import Replica
 
     envoy, nginx = balancer.find_envoy(), balancer.find_nginx()
@@ -90,7 +96,7 @@ async def check(server: Path, wanted: List[str], folder: Path) -> Tuple[list, Li
                 found = balancer.Direct(replicas)
             try:
                 await found.start()
-                for happening in scenario.SCENARIOS:
+                for happening in events:
                     print(f"{name}: {happening} ...", flush=True)
                     outcomes += await scenario.run(found, replicas, happening)
             finally:
@@ -98,12 +104,22 @@ async def check(server: Path, wanted: List[str], folder: Path) -> Tuple[list, Li
     finally:
         for replica in replicas:
             replica.kill()
+    certificates = Certificates(folder / "certificates")
+    proxies = {
+        "envoy": lambda found, trusted: balancer.Envoy(envoy or "", folder, found, trusted),
+        "nginx": lambda found, trusted: balancer.Nginx(nginx or "", folder, found, trusted),
+    }
+    for name in [name for name in wanted if name in proxies]:
+        print(f"{name}: mTLS to the replicas ...", flush=True)
+        seen = await identity.check(proxies[name], server, folder, certificates)
+        print("\n".join(f"{name}: principals {kind}: {principals}" for kind, principals in seen.items()))
     faults = [
         f"{each.balancer}, {each.scenario}, {each.callers}: {each.lost} of {each.sent} requests lost: {each.errors}"
         for each in outcomes
         if each.lost and (each.balancer, each.scenario, each.callers) in LOSSLESS
     ]
-    if not any(each.proxy_retries for each in outcomes if each.scenario == "SIGKILL") and "envoy" in wanted:
+    killed = [each for each in outcomes if (each.balancer, each.scenario) == ("envoy", "SIGKILL")]
+    if killed and not any(each.proxy_retries for each in killed):
         faults.append("Envoy counts no retry although replicas were killed with requests in progress")
     return outcomes, faults
 
@@ -120,6 +136,7 @@ def table(outcomes: list) -> str:
 def main() -> int:
     options = arguments()
     wanted = [name for name in BALANCERS if name in options.only.split(",")]
+    events = [name for name in EVENTS if name in options.events.split(",")]
     missing = missing_tools(options.server, wanted)
     if missing:
         print("missing: " + "\nmissing: ".join(missing))
@@ -128,7 +145,7 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory(prefix="certimix-proxies-") as folder:
         try:
-            outcomes, faults = asyncio.run(check(options.server.resolve(), wanted, Path(folder)))
+            outcomes, faults = asyncio.run(check(options.server.resolve(), wanted, events, Path(folder)))
         except CheckFailed as failure:
             print(f"FAIL: {failure}")
             return 1

@@ -9,8 +9,9 @@ import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Any, Dict, List, Optional
 
+from load_balancing.certificates import Certificates
 from load_balancing.replica import PATIENCE, ROOT, CheckFailed, Replica, free_port
 
 ENVOY_CONFIG = ROOT / "deploy" / "envoy" / "envoy.yaml"
@@ -29,16 +30,18 @@ def with_ports(text: str, ports: Dict[int, int], before: str) -> str:
     return text
 
 
-def with_tls(text: str, certificates: Path) -> str:
-    """`text` with its block about TLS to the replicas uncommented, with the files of `certificates`."""
-    block = re.compile(r"^( *)# BEGIN TLS to the replicas.*?# END TLS to the replicas\.$", re.MULTILINE | re.DOTALL)
-    found = block.search(text)
+def uncommented(text: str, block: str) -> str:
+    """`text` with one of its commented blocks in force."""
+    found = re.search(rf"^ *# BEGIN {block}\n(.*?)^ *# END {block}\n", text, re.MULTILINE | re.DOTALL)
     if found is None:
-        raise CheckFailed("the config has no block about TLS to the replicas")
-    lines = [line for line in found[0].splitlines() if re.match(r' *# +[a-z"@-]+[^.]*[:;{}]', line)]
-    code = "\n".join(re.sub(r"^( *)# ", r"\1", line) for line in lines)
-    text = text.replace(found[0], code).replace("grpc_pass grpc://", "grpc_pass grpcs://")
-    return re.sub(r"/etc/(envoy|nginx)/replicas", str(certificates), text)
+        raise CheckFailed(f"the config has no block: {block}")
+    return text.replace(found[0], re.sub(r"^( *)# ", r"\1", found[1], flags=re.MULTILINE))
+
+
+def with_tls(text: str, certificates: Certificates) -> str:
+    """`text` with TLS to the replicas, with the proxy's own certificate, as its comments describe."""
+    text = uncommented(text, "TLS to the replicas").replace("grpc_pass grpc://", "grpc_pass grpcs://")
+    return re.sub(r"/etc/(envoy|nginx)/replicas", str(certificates.proxy), text)
 
 
 class Balancer:
@@ -47,6 +50,10 @@ class Balancer:
     name = ""
     address = ""
     """The address that the callers use."""
+
+    def __init__(self) -> None:
+        self.client_options: Dict[str, Any] = {}
+        """The options of TLS that the callers need."""
 
     async def start(self) -> None:
         """Starts the proxy, if there is one."""
@@ -65,6 +72,7 @@ class Direct(Balancer):
     name = "client"
 
     def __init__(self, replicas: List[Replica]) -> None:
+        super().__init__()
         self.address = "ipv4:" + ",".join(f"127.0.0.1:{replica.port}" for replica in replicas)
 
 
@@ -72,6 +80,7 @@ class Proxy(Balancer):
     """A proxy in a process of its own."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         self._log = folder / f"{self.name}.log"
         self._process: Optional[subprocess.Popen[bytes]] = None
         port = free_port()
@@ -107,15 +116,22 @@ class Envoy(Proxy):
 
     name = "envoy"
 
-    def __init__(self, binary: str, folder: Path, replicas: List[Replica], certificates: Optional[Path] = None) -> None:
+    def __init__(
+        self, binary: str, folder: Path, replicas: List[Replica], certificates: Optional[Certificates] = None
+    ) -> None:
         super().__init__(folder)
         self._binary = binary
         self._admin = f"http://127.0.0.1:{free_port()}"
         self._ports |= {ADMIN_PORT: int(self._admin.rsplit(":", 1)[1])}
         self._ports |= dict(zip(REPLICA_PORTS, (replica.port for replica in replicas)))
         text = with_ports(ENVOY_CONFIG.read_text(), self._ports, "port_value: ")
+        if certificates is not None:
+            text = uncommented(with_tls(text, certificates), "TLS to the callers")
+            text = text.replace("/etc/envoy/tls", str(certificates.server))
+            self.address = f"https://{self.address}"
+            self.client_options = {"tls_ca": certificates.server / "ca.crt", "tls_server_name": certificates.SERVER_NAME}
         self._config = folder / "envoy.yaml"
-        self._config.write_text(text if certificates is None else with_tls(text, certificates))
+        self._config.write_text(text)
 
     async def start(self) -> None:
         self._run(
@@ -135,7 +151,9 @@ class Nginx(Proxy):
 
     name = "nginx"
 
-    def __init__(self, binary: str, folder: Path, replicas: List[Replica], certificates: Optional[Path] = None) -> None:
+    def __init__(
+        self, binary: str, folder: Path, replicas: List[Replica], certificates: Optional[Certificates] = None
+    ) -> None:
         super().__init__(folder)
         self._binary = binary
         self._folder = folder
