@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Two replicas behind the real proxies: which requests are lost while replicas restart, are killed, and hang.
 
-    deploy/checks/proxies.py [--server target/release/certimix] [--only envoy,nginx,client] [--json FILE]
+    deploy/checks/proxies.py [--server target/release/certimix] [--only envoy,nginx,haproxy,client] [--json FILE]
 
 The check starts two servers and each proxy with its committed config, with other ports and nothing else changed. Callers send
 Predicts, without and with the retries of the Python client and over PredictStreams. The check takes less than three minutes.
@@ -26,12 +26,13 @@ sys.path[:0] = [str(ROOT / "clients" / "python" / "src"), str(ROOT / ".runtime" 
 sys.dont_write_bytecode = True
 
 MISSING = 77
-BALANCERS = ["envoy", "nginx", "client"]
+BALANCERS = ["envoy", "nginx", "haproxy", "client"]
 EVENTS = ["steady", "rolling restart", "SIGKILL", "hang"]
 # What must lose nothing: balancer, scenario, callers. The others are measured and shown.
 LOSSLESS = {
     *(("envoy", scenario, callers) for scenario in EVENTS
       for callers in ["no retries", "retries", "PredictStream"]),
+    *(("haproxy", scenario, callers) for scenario in EVENTS for callers in ["no retries", "retries", "PredictStream"]),
     *(("nginx", scenario, callers) for scenario in ["steady", "rolling restart"]
       for callers in ["no retries", "retries", "PredictStream"]),
     *(("nginx", scenario, callers) for scenario in ["SIGKILL", "hang"] for callers in ["retries"]),
@@ -68,8 +69,9 @@ def missing_tools(server: Path, wanted: List[str]) -> List[str]:
         missing.append("envoy: make deploy-tools")
     if shutil.which("openssl") is None:
         missing.append("openssl: apt-get install openssl")
-    if "nginx" in wanted and balancer.find_nginx() is None:
-        missing.append("nginx: apt-get install nginx-light")
+    for name, package in {"nginx": "nginx-light", "haproxy": "haproxy"}.items():
+        if name in wanted and balancer.find_system_proxy(name) is None:
+            missing.append(f"{name}: apt-get install {package}")
     return missing
 
 
@@ -79,8 +81,10 @@ async def check(server: Path, wanted: List[str], events: List[str], folder: Path
     from load_balancing.certificates import Certificates
     from load_balancing.replica import Replica
 
-    envoy, nginx = balancer.find_envoy(), balancer.find_nginx()
-    balancer.quick_checks(envoy if "envoy" in wanted else None, nginx if "nginx" in wanted else None, folder)
+    envoy = balancer.find_envoy() if "envoy" in wanted else None
+    nginx = balancer.find_system_proxy("nginx") if "nginx" in wanted else None
+    haproxy = balancer.find_system_proxy("haproxy") if "haproxy" in wanted else None
+    balancer.quick_checks(envoy, nginx, haproxy, folder)
     outcomes: list = []
     replicas = [Replica(name, server, folder) for name in ["a", "b"]]
     try:
@@ -92,6 +96,8 @@ async def check(server: Path, wanted: List[str], events: List[str], folder: Path
                 found = balancer.Envoy(envoy or "", folder, replicas)
             elif name == "nginx":
                 found = balancer.Nginx(nginx or "", folder, replicas)
+            elif name == "haproxy":
+                found = balancer.HaProxy(haproxy or "", folder, replicas)
             else:
                 found = balancer.Direct(replicas)
             try:

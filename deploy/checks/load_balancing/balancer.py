@@ -16,7 +16,9 @@ from load_balancing.replica import PATIENCE, ROOT, CheckFailed, Replica, free_po
 
 ENVOY_CONFIG = ROOT / "deploy" / "envoy" / "envoy.yaml"
 NGINX_CONFIG = ROOT / "deploy" / "nginx" / "nginx.conf"
+HAPROXY_CONFIG = ROOT / "deploy" / "haproxy" / "haproxy.cfg"
 REPLICA_PORTS = (50051, 50052)
+METRICS_PORTS = (9464, 9465)
 CALLER_PORT = 50050
 ADMIN_PORT = 9901
 
@@ -175,6 +177,28 @@ class Nginx(Proxy):
         raise CheckFailed(f"nginx is not ready; its log ends with:\n{self._log.read_text()[-2000:]}")
 
 
+class HaProxy(Proxy):
+    """deploy/haproxy/haproxy.cfg."""
+
+    name = "haproxy"
+
+    def __init__(self, binary: str, folder: Path, replicas: List[Replica]) -> None:
+        super().__init__(folder)
+        self._binary = binary
+        self._ports |= dict(zip(REPLICA_PORTS, (replica.port for replica in replicas)))
+        text = with_ports(HAPROXY_CONFIG.read_text(), self._ports, "127.0.0.1:")
+        metrics = dict(zip(METRICS_PORTS, (replica.metrics_port for replica in replicas)))
+        self._config = folder / "haproxy.cfg"
+        self._config.write_text(with_ports(text, metrics, " port "))
+
+    async def start(self) -> None:
+        self._run([self._binary, "-db", "-f", str(self._config)])
+        # The first request waits for the port. A process that cannot start ends at once.
+        await asyncio.sleep(0.5)
+        if self._process is None or self._process.poll() is not None:
+            raise CheckFailed(f"haproxy is not ready; its log ends with:\n{self._log.read_text()[-2000:]}")
+
+
 def get(url: str) -> Optional[str]:
     """The body of a 200."""
     try:
@@ -190,12 +214,12 @@ def find_envoy() -> Optional[str]:
     return str(installed) if installed.is_file() else shutil.which("envoy")
 
 
-def find_nginx() -> Optional[str]:
-    """nginx of the PATH, or of the folder that the PATH of an ordinary user lacks."""
-    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+def find_system_proxy(name: str) -> Optional[str]:
+    """A program of the PATH, or of a folder that the PATH of an ordinary user lacks."""
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
 
 
-def quick_checks(envoy: Optional[str], nginx: Optional[str], folder: Path) -> None:
+def quick_checks(envoy: Optional[str], nginx: Optional[str], haproxy: Optional[str], folder: Path) -> None:
     """The proxies' own checks of the committed files, as they are."""
     commands: List[List[str]] = []
     if envoy:
@@ -204,8 +228,10 @@ def quick_checks(envoy: Optional[str], nginx: Optional[str], folder: Path) -> No
         (folder / "logs").mkdir(exist_ok=True)
         pid = f"pid {folder / 'nginx.pid'};"
         commands.append([nginx, "-t", "-q", "-p", str(folder), "-c", str(NGINX_CONFIG), "-g", pid])
+    if haproxy:
+        commands.append([haproxy, "-c", "-f", str(HAPROXY_CONFIG)])
     for command in commands:
-        print(f"checking the file: {Path(command[0]).name} {' '.join(command[1:4])} ...", flush=True)
+        print(f"{Path(command[0]).name}: its own check of the file ...", flush=True)
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
         if done.returncode != 0:
             raise CheckFailed(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")

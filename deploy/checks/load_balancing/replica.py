@@ -70,12 +70,12 @@ class Replica:
     def __init__(self, name: str, binary: Path, folder: Path, *, server: str = "", tables: str = "") -> None:
         self.name = name
         self.port = free_port()
-        self._metrics_port = free_port()
+        self.metrics_port = free_port()
         self._binary = binary
         self._log = folder / f"{name}.log"
         self._config = folder / f"{name}.toml"
         self._config.write_text(
-            SETTINGS.format(port=self.port, metrics_port=self._metrics_port, root=ROOT, server=server, tables=tables)
+            SETTINGS.format(port=self.port, metrics_port=self.metrics_port, root=ROOT, server=server, tables=tables)
         )
         self._process: Optional[subprocess.Popen[bytes]] = None
 
@@ -143,7 +143,7 @@ class Replica:
     def _get(self, path: str) -> Optional[str]:
         """The body of a 200 of the metrics port."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._metrics_port}{path}", timeout=5) as response:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}{path}", timeout=5) as response:
                 return str(response.read().decode())
         except (urllib.error.URLError, OSError):
             return None
