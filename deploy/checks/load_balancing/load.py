@@ -10,7 +10,7 @@ from typing import Any, Awaitable, Callable, Counter, List, Set
 import certimix
 import numpy
 
-DEADLINE = 10.0
+DEADLINE = 6.0
 """Seconds that a request may take. A request without an answer by then is lost."""
 NO_RETRY = certimix.RetryPolicy(max_attempts=1)
 INPUT = numpy.array([0.75, -0.75, -0.75, 0.0], dtype=numpy.float32)
@@ -27,6 +27,8 @@ class Load:
         self.sent = 0
         self.answered = 0
         self.errors: Counter[str] = collections.Counter()
+        self.slowest = 0.0
+        """Seconds until the slowest answer."""
         self._rate = rate
         self._tasks: Set[asyncio.Task[None]] = set()
 
@@ -53,19 +55,21 @@ class Load:
         await asyncio.gather(*self._tasks)
 
     async def _request(self, call: Callable[..., Awaitable[Any]]) -> None:
+        start = time.monotonic()
         try:
             await call(INPUT, deadline=DEADLINE)
         except certimix.CertimixError as error:
             self.errors[f"{error.code.name if error.code else type(error).__name__}: {error.message[:60]}"] += 1
         else:
             self.answered += 1
+            self.slowest = max(self.slowest, time.monotonic() - start)
 
 
 class Loads:
     """The three kinds of callers at once: without retries, with the client's retries, and over PredictStreams."""
 
     def __init__(self, address: str) -> None:
-        self.kinds = [Load("no retries", 30.0), Load("retries", 30.0), Load("PredictStream", 15.0)]
+        self.kinds = [Load("no retries", 50.0), Load("retries", 50.0), Load("PredictStream", 20.0)]
         self._address = address
         self._stop = asyncio.Event()
         self._clients: List[certimix.AsyncClient] = []

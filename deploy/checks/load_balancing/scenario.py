@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import Awaitable, Callable, Dict, List, Optional
 
 from load_balancing.balancer import Balancer
-from load_balancing.load import Loads
+from load_balancing.load import DEADLINE, Loads
 from load_balancing.replica import PATIENCE, CheckFailed, Replica
 
 Replicas = List[Replica]
 
 # Requests that a replica holds when it is killed. Without any, a kill would show nothing.
 HELD_AT_A_KILL = 6
-# Seconds that a replica hangs: shorter than the deadline, longer than every timeout of the proxies.
-HANG = 4.0
+# Seconds that a replica hangs. They are more than the deadline: a request that stays there is lost.
+HANG = DEADLINE + 2.0
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Outcome:
     callers: str
     sent: int
     lost: int
+    slowest: float
+    """Seconds until the slowest answer."""
     errors: Dict[str, int]
     proxy_retries: Optional[int]
     """Requests that the proxy sent again, of all callers; `None` if it counts none."""
@@ -69,6 +71,8 @@ async def kill(replicas: Replicas, loads: Loads) -> None:
         await replica.stop(signal.SIGKILL)
         await replica.start()
         await gets_work(replica)
+        # Every caller connects to it again, within its longest backoff of a second, before the other replica dies.
+        await asyncio.sleep(2.0)
 
 
 async def hang(replicas: Replicas, loads: Loads) -> None:
@@ -100,6 +104,6 @@ async def run(balancer: Balancer, replicas: Replicas, scenario: str) -> List[Out
     retries = await balancer.retries()
     counted = None if retries is None or retries_before is None else retries - retries_before
     return [
-        Outcome(balancer.name, scenario, load.kind, load.sent, load.lost, dict(load.errors), counted)
+        Outcome(balancer.name, scenario, load.kind, load.sent, load.lost, round(load.slowest, 3), dict(load.errors), counted)
         for load in loads.kinds
     ]
