@@ -71,7 +71,7 @@ deploy-tools: ## install the pinned Python tools of the deployment checks into .
 	@python3 scripts/install_deploy_tools.py
 
 # ARGS="--only kubernetes" runs one check, ARGS=--allow-missing skips those whose tools are missing. ARGS=--help lists the arguments.
-check-deploy: build deploy-tools ## check the files under deploy/ with the real tools; needs no cluster
+check-deploy: build python-packages deploy-tools ## check the files under deploy/ with the real tools; needs no cluster
 	@python3 deploy/checks/run.py $(ARGS)
 
 format:

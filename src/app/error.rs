@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::classifier::LoadError;
-use crate::rpc::CredentialsError;
+use crate::rpc::{CredentialsError, ListenError};
 use crate::telemetry::TracesError;
 use crate::telemetry::metrics::MetricsError;
 
@@ -16,6 +16,9 @@ pub enum AppError {
     /// The TLS certificates or the tokens cannot be used.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
+    /// The TCP port cannot be opened after the models are loaded.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// The descriptors of the reflection service are invalid.
     #[error("server reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),

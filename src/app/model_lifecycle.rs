@@ -56,6 +56,8 @@ pub(super) struct ModelLifecycle {
     pub(super) source: SettingsSource,
     pub(super) context: ReloaderContext,
     pub(super) health: rpc::HealthReporter,
+    /// Opens the TCP port once the models are loaded, if it was not open before.
+    pub(super) opener: rpc::TcpOpener,
     pub(super) addresses: Addresses,
     /// Requests a reload.
     pub(super) reload: Arc<Notify>,
@@ -78,6 +80,7 @@ impl ModelLifecycle {
         let alpha = self.settings.mixture.weights.alpha().get();
         let reloader =
             Reloader::start(self.settings, self.source, digests, engine, self.context).map_err(LoadError::Invalid)?;
+        self.opener.open()?;
         if let Ok(snapshot) = live.load() {
             self.health.set_serving(true).await;
             ready(ReadyReport {

@@ -84,6 +84,7 @@ pub async fn run(
         settings: start.settings,
         source: start.source,
         health: serving.health,
+        opener: serving.opener,
         addresses,
         reload: start.reload,
     };

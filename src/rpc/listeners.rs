@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::oneshot;
 
 use super::unix_socket::{self, UnixSocketError, UnixSocketListener};
 use crate::settings::ServerSettings;
@@ -52,10 +53,46 @@ impl ListenError {
     }
 }
 
+/// Connections that wait until the server accepts them, as for a listener of the standard library.
+const BACKLOG: u32 = 1024;
+
+/// The TCP port of a server.
+enum TcpPort {
+    /// It accepts connections.
+    Listening(TcpListener),
+    /// It belongs to this process, and the operating system refuses connections.
+    Bound(TcpSocket),
+}
+
+/// Opens the TCP port of a server that is ready, if it does not accept connections yet.
+pub struct TcpOpener {
+    address: SocketAddr,
+    socket: Option<(TcpSocket, oneshot::Sender<TcpListener>)>,
+}
+
+impl TcpOpener {
+    /// From its return on, the operating system accepts connections.
+    ///
+    /// # Errors
+    /// Another process has begun to listen on the address.
+    pub fn open(self) -> Result<(), ListenError> {
+        let Some((socket, listener)) = self.socket else {
+            return Ok(());
+        };
+        let opened = socket.listen(BACKLOG).map_err(|reason| ListenError::Tcp {
+            address: self.address,
+            reason,
+        })?;
+        // The receiver is gone if the server stops.
+        let _ = listener.send(opened);
+        Ok(())
+    }
+}
+
 /// The listeners of one server. Dropping them removes the file of the Unix socket.
 pub struct Listeners {
     address: SocketAddr,
-    tcp: TcpListener,
+    tcp: TcpPort,
     unix: Option<UnixSocketListener>,
 }
 
@@ -69,8 +106,15 @@ impl Listeners {
             address: settings.listen,
             reason,
         };
-        let tcp = TcpListener::bind(settings.listen).await.map_err(failed)?;
-        let address = tcp.local_addr().map_err(failed)?;
+        let (tcp, address) = if settings.accept_before_ready {
+            let listener = TcpListener::bind(settings.listen).await.map_err(failed)?;
+            let address = listener.local_addr().map_err(failed)?;
+            (TcpPort::Listening(listener), address)
+        } else {
+            let socket = bind_tcp_socket(settings.listen).map_err(failed)?;
+            let address = socket.local_addr().map_err(failed)?;
+            (TcpPort::Bound(socket), address)
+        };
         let unix = match &settings.unix_socket {
             Some(path) => Some(bind_unix_socket(path, settings.unix_socket_mode).await?),
             None => None,
@@ -103,10 +147,36 @@ impl Listeners {
         self.unix.as_ref().map(UnixSocketListener::path)
     }
 
-    /// The TCP listener and the Unix socket listener.
-    pub(super) fn into_parts(self) -> (TcpListener, Option<UnixSocketListener>) {
-        (self.tcp, self.unix)
+    /// The TCP listener, once it accepts connections, its opener, and the Unix socket listener.
+    pub(super) fn into_parts(self) -> (oneshot::Receiver<TcpListener>, TcpOpener, Option<UnixSocketListener>) {
+        let (sender, listener) = oneshot::channel();
+        let socket = match self.tcp {
+            TcpPort::Listening(tcp) => {
+                // The receiver is below.
+                let _ = sender.send(tcp);
+                None
+            }
+            TcpPort::Bound(socket) => Some((socket, sender)),
+        };
+        let opener = TcpOpener {
+            address: self.address,
+            socket,
+        };
+        (listener, opener, self.unix)
     }
+}
+
+/// Binds `address` without listening. Like a listener, it takes an address whose old connections
+/// have not ended yet.
+fn bind_tcp_socket(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
 }
 
 async fn bind_unix_socket(path: &Path, mode: u32) -> Result<UnixSocketListener, ListenError> {

@@ -31,7 +31,7 @@ pub use connections::{
     raise_file_limit,
 };
 pub use health::HealthReporter;
-pub use listeners::{ListenError, Listeners};
+pub use listeners::{ListenError, Listeners, TcpOpener};
 pub use memory::{MemoryUsage, RequestMemory};
 pub use mixed_classifier::proto;
 pub use server::{RunningServer, serve};

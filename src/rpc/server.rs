@@ -14,7 +14,7 @@ use super::common::call_tracker::CallTracker;
 use super::common::handler_context::{HandlerContext, ShutdownSignal};
 use super::connections::{ConnectionCounts, ConnectionServer, ConnectionServerParts, accept, connection_capacity};
 use super::health::HealthReporter;
-use super::listeners::Listeners;
+use super::listeners::{Listeners, TcpOpener};
 use super::memory::RequestMemory;
 use super::routes::ServerRoutes;
 use crate::call::CallObservers;
@@ -26,6 +26,8 @@ pub struct RunningServer<F> {
     /// Completes when the listeners are closed and every connection has ended. Dropping it earlier
     /// aborts the open connections.
     pub done: F,
+    /// Opens the TCP port, unless `server.accept_before_ready` opened it at once.
+    pub opener: TcpOpener,
     /// The health of the services. It starts as not serving.
     pub health: HealthReporter,
     /// The connection counts.
@@ -81,14 +83,23 @@ pub async fn serve(
         shutdown: shutdown_receiver,
         connection_capacity,
     }));
+    let (tcp, opener, unix) = listeners.into_parts();
     // Boxed because the future of the accept loops is too large to move.
     let done = Box::pin(async move {
         // Dropped in the reverse order: a call is marked as cut off before its connection is aborted.
         let shutdown_sender = shutdown_sender;
         let _cut_off = cut_off;
         let tasks = TaskTracker::new();
-        let (tcp, unix) = listeners.into_parts();
-        let tcp = accept(tcp, Arc::clone(&server), tasks.clone());
+        let (tcp_server, tcp_tasks, mut stopping) = (Arc::clone(&server), tasks.clone(), server.shutdown());
+        let tcp = async move {
+            let opened = tokio::select! {
+                opened = tcp => opened.ok(),
+                _ = stopping.wait_for(|is_stopping| *is_stopping) => None,
+            };
+            if let Some(listener) = opened {
+                accept(listener, tcp_server, tcp_tasks).await;
+            }
+        };
         let unix = unix.map(|unix| accept(unix, server, tasks.clone()));
         let stopped = async {
             shutdown.await;
@@ -106,6 +117,7 @@ pub async fn serve(
     });
     Ok(RunningServer {
         done,
+        opener,
         health,
         connections,
         memory,

@@ -5,11 +5,13 @@ import tempfile
 import unittest
 import warnings
 from pathlib import Path
+from typing import Dict, List, Tuple
 
+import grpc
 import numpy
 
 import certimix
-from certimix import _connection, _errors, _tensors
+from certimix import _connection, _errors, _tensors, _waiting
 from certimix.v1 import mixed_classifier_pb2 as pb
 
 
@@ -57,15 +59,22 @@ class AddressTest(unittest.TestCase):
             ("localhost:50051", "localhost:50051", False),
             ("http://[::1]:50051/", "[::1]:50051", False),
             ("https://certimix.example:443", "certimix.example:443", True),
+            ("dns:///certimix.example:443", "dns:///certimix.example:443", False),
+            ("ipv4:10.0.0.1:1,10.0.0.2:2", "ipv4:10.0.0.1:1,10.0.0.2:2", False),
+            ("ipv6:[::1]:1,[::2]:2", "ipv6:[::1]:1,[::2]:2", False),
         ]:
             with self.subTest(address):
                 found = self.connect(address)
                 self.assertEqual((found.target, found.credentials is not None), (target, encrypted))
                 authority = dict(found.options).get("grpc.default_authority")
-                self.assertEqual(authority, "localhost" if address.startswith("unix:") else None)
+                has_name = not address.startswith(("unix:", "ipv4:", "ipv6:"))
+                self.assertEqual(authority, None if has_name else "localhost")
+                config = json.loads(dict(found.options)["grpc.service_config"])
+                self.assertEqual("loadBalancingConfig" in config, address.startswith(("dns:", "ipv4:", "ipv6:")))
 
     def test_wrong_addresses_and_options(self) -> None:
-        for address in ["", "localhost", "unix:", "unix:///", "ftp://a:1", "http://a", "a:b", "a:1/path", "a:99999"]:
+        wrong = ["", "localhost", "unix:", "unix:///", "ftp://a:1", "http://a", "a:b", "a:1/path", "a:99999"]
+        for address in [*wrong, "dns:///a", "dns:///a:1,b:2", "ipv4:", "ipv4:10.0.0.1", "ipv4:10.0.0.1:1,", "ipv6:[::1]"]:
             with self.subTest(address), self.assertRaises(ValueError):
                 self.connect(address)
         for address in ["unix:///a", "http://a:1"]:
@@ -91,9 +100,11 @@ class AddressTest(unittest.TestCase):
                 warnings.simplefilter("always")
                 self.connect("https://certimix.example:1", token_file=file)
                 self.connect("unix:///a", token_file=file)
+                self.connect("ipv4:127.0.0.1:1,127.0.0.1:2", token_file=file)
                 self.assertEqual(caught, [])
                 self.connect("certimix.example:1", token_file=file)
-                self.assertEqual(len(caught), 1)
+                self.connect("ipv4:127.0.0.1:1,10.0.0.1:2", token_file=file)
+                self.assertEqual(len(caught), 2)
 
 
 class RetryTest(unittest.TestCase):
@@ -115,6 +126,12 @@ class RetryTest(unittest.TestCase):
         self.assertIsNone(self.delay(lost, 1, 0.1))
         self.assertIsNone(self.delay(lost, 1, 1.0, unavailable=False))
 
+    def test_a_call_whose_connection_broke_is_repeated(self) -> None:
+        reset = certimix.UnavailableError("the connection broke")
+        reset.was_reset = True
+        self.assertEqual(self.delay(reset, 1, 1.0, unavailable=False), 0.1)
+        self.assertIsNone(self.delay(reset, 3, 1.0, unavailable=False))
+
     def test_errors_that_a_retry_does_not_help_are_reported(self) -> None:
         for error in [
             certimix.ResourceExhaustedError("the message is too large"),
@@ -126,13 +143,13 @@ class RetryTest(unittest.TestCase):
             self.assertIsNone(self.delay(error, 1, 100.0))
 
     def test_the_service_config(self) -> None:
-        (method,) = json.loads(self.policy.service_config())["methodConfig"]
+        (method,) = json.loads(self.policy.service_config(balanced=True))["methodConfig"]
         self.assertEqual(method["retryPolicy"]["maxAttempts"], 3)
         self.assertEqual(method["retryPolicy"]["retryableStatusCodes"], ["UNAVAILABLE"])
         names = {name["method"] for name in method["name"]}
         methods = set(pb.DESCRIPTOR.services_by_name["MixedClassifier"].methods_by_name)
         self.assertEqual(names, methods - {"PredictStream"})
-        (method,) = json.loads(certimix.RetryPolicy(max_attempts=1).service_config())["methodConfig"]
+        (method,) = json.loads(certimix.RetryPolicy(max_attempts=1).service_config(balanced=False))["methodConfig"]
         self.assertNotIn("retryPolicy", method)
 
     def test_wrong_policies(self) -> None:
@@ -141,7 +158,54 @@ class RetryTest(unittest.TestCase):
                 certimix.RetryPolicy(**options)  # type: ignore[arg-type]
 
 
+class FailedCall:
+    """A `grpc.RpcError` as a call ends with it."""
+
+    def __init__(self, code: grpc.StatusCode, details: str, trailing: Dict[str, str]) -> None:
+        self._code, self._details, self._trailing = code, details, trailing
+
+    def code(self) -> grpc.StatusCode:
+        return self._code
+
+    def details(self) -> str:
+        return self._details
+
+    def trailing_metadata(self) -> List[Tuple[str, str]]:
+        return list(self._trailing.items())
+
+    def initial_metadata(self) -> List[Tuple[str, str]]:
+        return [("x-request-id", "1")]
+
+
 class ErrorTest(unittest.TestCase):
+    def test_a_reset_by_a_proxy_is_no_error_of_the_server(self) -> None:
+        reset = "Stream removed (RST_STREAM (Received RST_STREAM with error code 2))"
+        for code, details in [
+            (grpc.StatusCode.INTERNAL, reset),
+            (grpc.StatusCode.UNKNOWN, reset),
+            (grpc.StatusCode.INTERNAL, "Internal error from Core"),
+        ]:
+            error = _errors.from_rpc(FailedCall(code, details, {}))
+            self.assertIsInstance(error, certimix.UnavailableError)
+            self.assertTrue(getattr(error, "was_reset"))
+            self.assertIn(details, str(error))
+        for failed in [
+            FailedCall(grpc.StatusCode.INTERNAL, reset, {"x-request-id": "1"}),
+            FailedCall(grpc.StatusCode.INTERNAL, "a model failed", {}),
+            FailedCall(grpc.StatusCode.CANCELLED, reset, {}),
+        ]:
+            self.assertNotIsInstance(_errors.from_rpc(failed), certimix.UnavailableError)
+
+    def test_a_stream_to_an_unavailable_server_is_replaced(self) -> None:
+        waiting: _waiting.WaitingRequests[str] = _waiting.WaitingRequests()
+        waiting.add(1, "first", 10.0)
+        waiting.add(2, "second", 10.0)
+        self.assertEqual(waiting.take(pb.PredictStreamResponse(correlation_id=1, response=pb.PredictResponse())), "first")
+        self.assertTrue(waiting.is_open(0.0))
+        unavailable = pb.RequestError(code=14, message="the models are not loaded yet")
+        self.assertEqual(waiting.take(pb.PredictStreamResponse(correlation_id=2, error=unavailable)), "second")
+        self.assertFalse(waiting.is_open(0.0))
+
     def test_errors_of_a_stream_are_those_of_a_call(self) -> None:
         violations = [pb.FieldViolation(field="inputs.shape", description="expected [N, 4]")]
         error = _errors.from_request_error(pb.RequestError(code=3, message="wrong", violations=violations))

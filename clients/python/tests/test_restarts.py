@@ -55,6 +55,25 @@ class RestartTest(unittest.TestCase):
                         self.assertTrue(call(CLEAR_INPUT).certified)
                         restart.join()
 
+    def test_a_client_of_two_servers_survives_each_of_them(self) -> None:
+        for name, client in CLIENTS:
+            with self.subTest(name), Server() as first, Server() as second:
+                address = f"ipv4:{first.tcp},{second.tcp}"
+                with client(address, deadline=60.0) as found, found.predict_stream() as stream:
+                    for server in [first, second]:
+                        for call in [stream.predict, found.predict]:
+                            self.assertTrue(call(CLEAR_INPUT).certified)
+                        server.stop(SIGKILL)
+                        for call in [stream.predict, found.predict]:
+                            self.assertTrue(call(CLEAR_INPUT).certified)
+                        server.start()
+                        self.wait_for(server)
+
+    def wait_for(self, server: Server) -> None:
+        """Waits until the server answers, so that one of the two always does."""
+        with certimix.Client(server.tcp, deadline=60.0, retry=PATIENT) as found:
+            found.info()
+
 
 class RefusingService(grpc.GenericRpcHandler):
     """Refuses the first calls with a pushback, and then answers."""

@@ -127,7 +127,7 @@ impl ConnectionServer {
     }
 
     /// A receiver that has not yet observed a shutdown.
-    pub(super) fn shutdown(&self) -> watch::Receiver<bool> {
+    pub(in crate::rpc) fn shutdown(&self) -> watch::Receiver<bool> {
         self.shutdown.clone()
     }
 

@@ -90,6 +90,10 @@ impl MixedClassifier for MixedClassifierService {
             Ok(deadline) => deadline,
             Err(violations) => return call.end(Err(status::invalid_argument(&violations))),
         };
+        // A load balancer can open the stream at another replica as long as it has not begun here.
+        if let Err(status) = self.context.snapshot() {
+            return call.end(Err(status));
+        }
         let mut metadata = MetadataMap::new();
         call.write_request_id(&mut metadata);
         let responses =

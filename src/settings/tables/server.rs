@@ -27,6 +27,8 @@ pub struct ServerSettings {
     pub unix_socket: Option<PathBuf>,
     /// Permissions of the socket's file.
     pub unix_socket_mode: u32,
+    /// Whether the TCP listener accepts connections while the models load.
+    pub accept_before_ready: bool,
     /// Threads that read requests and write responses.
     pub threads: usize,
     /// Most inputs in one request.
@@ -83,6 +85,14 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> ServerSettings {
         ),
         0o600,
     );
+    let accept_before_ready = reader.flag(
+        SettingKey::restart_only(
+            "server.accept_before_ready",
+            "Accepts TCP connections while the models load; requests then end with `UNAVAILABLE`. With `false` the operating \
+             system refuses connections until the server is ready, for load balancers without health checks, such as nginx.",
+        ),
+        true,
+    );
     // These threads do little beside inference. Where processors are few, more of them only
     // displace the executors.
     let threads = reader.size(
@@ -129,6 +139,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> ServerSettings {
         listen,
         unix_socket,
         unix_socket_mode,
+        accept_before_ready,
         threads,
         max_inputs: reader.size(SettingKey::live("server.max_inputs", KeyScope::Operation, "Most inputs in one request.").in_unit("inputs"), 64, 1..=65_536),
         max_message_bytes,

@@ -244,10 +244,12 @@ fn models_with_different_classes_are_refused() {
 fn an_address_in_use_is_refused() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    assert_start_fails(
-        &base().text("server.listen", &address),
-        &["cannot listen", &address, "server.listen"],
-    );
+    for accept_before_ready in [true, false] {
+        let setup = base()
+            .text("server.listen", &address)
+            .with("server.accept_before_ready", accept_before_ready);
+        assert_start_fails(&setup, &["cannot listen", &address, "server.listen"]);
+    }
 }
 
 /// No thread gets a stack of 2^47 bytes, so the first one that the server starts fails.

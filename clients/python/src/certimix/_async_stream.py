@@ -150,7 +150,7 @@ class _Stream:
                 response = await self._call.read()
                 if response is grpc.aio.EOF:
                     break
-                waiter = self._waiting.take(response.correlation_id)
+                waiter = self._waiting.take(response)
                 if waiter is not None and not waiter.done():
                     waiter.set_result(response)
         except grpc.RpcError as failure:

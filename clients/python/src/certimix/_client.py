@@ -19,12 +19,14 @@ from certimix.v1 import mixed_classifier_pb2 as pb
 
 
 class Client(ClientBase):
-    """A client of one server. Threads may share it.
+    """A client of one server, or of several equal ones. Threads may share it.
 
-    `address` is `unix:///PATH`, `HOST:PORT` or `http://HOST:PORT` without encryption, or `https://HOST:PORT`. `tls_ca` is
-    the authority that signed the server's certificate (by default gRPC's own list), `tls_certificate` and `tls_key` are
-    the client's own, all PEM files. The first line of `token_file` is the bearer token; it is read for each call.
-    `compression=grpc.Compression.Gzip` compresses requests, if the server accepts it.
+    `address` is `unix:///PATH`, `HOST:PORT` or `http://HOST:PORT` without encryption, or `https://HOST:PORT`. With
+    `dns:///NAME:PORT`, `ipv4:ADDRESS:PORT,ADDRESS:PORT` or `ipv6:[ADDRESS]:PORT,[ADDRESS]:PORT` the calls go to every healthy
+    server in turn, encrypted if there is an option of TLS. `tls_ca` is the authority that signed the server's certificate
+    (by default gRPC's own list), `tls_certificate` and `tls_key` are the client's own, all PEM files. The first line of
+    `token_file` is the bearer token; it is read for each call. `compression=grpc.Compression.Gzip` compresses requests, if
+    the server accepts it.
 
     Every call has a deadline in seconds: its own, or `deadline` of the client. Calls are repeated within it by `retry`.
     The client connects with the first call, and again whenever the connection is lost.

@@ -18,6 +18,10 @@ PathLike = Union[str, Path]
 _MAX_TOKEN_FILE = 1 << 20
 _MAX_ANSWER_BYTES = 64 << 20
 
+_ADDRESS_LISTS = ("ipv4:", "ipv6:")
+_BALANCED = (*_ADDRESS_LISTS, "dns:")
+"""gRPC's own names for several servers: a list of addresses, or every address of a DNS name."""
+
 
 @dataclass(frozen=True)
 class Connection:
@@ -71,6 +75,7 @@ def connection(
     """
     target, wants_tls = _target(address)
     is_unix = target.startswith("unix:")
+    is_list = target.startswith(_ADDRESS_LISTS)
     files = [tls_ca, tls_certificate, tls_key, tls_server_name]
     has_tls = wants_tls or any(file is not None for file in files)
     if has_tls and (is_unix or address.startswith("http://")):
@@ -78,7 +83,7 @@ def connection(
     if (tls_certificate is None) != (tls_key is None):
         raise ValueError("tls_certificate, tls_key: expected both or neither")
     options: List[Tuple[str, Any]] = [
-        ("grpc.service_config", retry.service_config()),
+        ("grpc.service_config", retry.service_config(balanced=target.startswith(_BALANCED))),
         ("grpc.enable_retries", int(retry.max_attempts > 1)),
         ("grpc.max_receive_message_length", _MAX_ANSWER_BYTES),
         # A control loop wants its server back soon after a restart. gRPC's own backoff grows to two minutes.
@@ -91,8 +96,8 @@ def connection(
         # Clients do not share a connection, nor its backoff.
         ("grpc.use_local_subchannel_pool", 1),
     ]
-    if is_unix:
-        # gRPC would send the path of the socket as the authority, which HTTP/2 libraries refuse with RST_STREAM.
+    if is_unix or is_list:
+        # gRPC would send the path or the whole list as the authority, which HTTP/2 libraries refuse with RST_STREAM.
         options.append(("grpc.default_authority", "localhost"))
     if tls_server_name is not None:
         options.append(("grpc.ssl_target_name_override", tls_server_name))
@@ -107,22 +112,37 @@ def connection(
 
 def _target(address: str) -> Tuple[str, bool]:
     """gRPC's target of an address, and whether the address asks for TLS."""
-    expected = "unix:///PATH, HOST:PORT, http://HOST:PORT or https://HOST:PORT"
+    expected = (
+        "unix:///PATH, HOST:PORT, http://HOST:PORT or https://HOST:PORT, or of several servers "
+        "dns:///NAME:PORT, ipv4:ADDRESS:PORT,… or ipv6:[ADDRESS]:PORT,…"
+    )
     if address.startswith("unix:"):
         if not address[len("unix:") :].strip("/"):
             raise ValueError(f"address: expected {expected}, found {address!r}")
         return address, False
+    if address.startswith(_BALANCED):
+        hosts = address.split(":", 1)[1].rsplit("/", 1)[-1].split(",")
+        if not all(_has_port(host) for host in hosts) or (address.startswith("dns:") and len(hosts) > 1):
+            raise ValueError(f"address: expected {expected}, found {address!r}")
+        return address, False
     url = urlsplit(address if "://" in address else f"//{address}")
-    try:
-        port = url.port
-    except ValueError:
-        port = None
-    if url.scheme not in ("", "http", "https") or not url.hostname or port is None or url.path.strip("/"):
+    if url.scheme not in ("", "http", "https") or not _has_port(url.netloc) or url.path.strip("/"):
         raise ValueError(f"address: expected {expected}, found {address!r}")
     return url.netloc, url.scheme == "https"
 
 
+def _has_port(host: str) -> bool:
+    """Whether a text is a host and a port."""
+    url = urlsplit(f"//{host}")
+    try:
+        return bool(url.hostname) and url.port is not None
+    except ValueError:
+        return False
+
+
 def _is_loopback(target: str) -> bool:
+    if target.startswith(_BALANCED):
+        return all(_is_loopback(host) for host in target.split(":", 1)[1].rsplit("/", 1)[-1].split(","))
     host = urlsplit(f"//{target}").hostname or ""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback

@@ -68,7 +68,10 @@ class ResourceExhaustedError(CertimixError):
 
 
 class UnavailableError(CertimixError, ConnectionError):
-    """The server cannot be reached, or loads, or stops."""
+    """The server cannot be reached, or loads, or stops, or the connection broke before the answer."""
+
+    was_reset = False
+    """Whether the connection broke after the call began. gRPC does not repeat such a call by itself."""
 
 
 class InternalError(CertimixError):
@@ -95,11 +98,26 @@ def invalid(field: str, description: str) -> InvalidArgumentError:
     return InvalidArgumentError(f"{field}: {description}", violations=[FieldViolation(field, description)])
 
 
+# What gRPC says of a stream that the other side of the connection reset: the server or a proxy died, or the proxy gave up.
+# The second text is that of asyncio, if it notices the end while it sends.
+_RESET_TEXTS = ("RST_STREAM", "Internal error from Core")
+
+
 def from_rpc(error: Any) -> CertimixError:
     """The error of a call that failed with a `grpc.RpcError`, which is also the call."""
     trailing: Metadata = error.trailing_metadata() or ()
+    details = error.details() or ""
+    if (
+        error.code() in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
+        and any(text in details for text in _RESET_TEXTS)
+        # The server's own errors have the id of the request.
+        and "x-request-id" not in dict(trailing)
+    ):
+        reset = UnavailableError(f"the connection broke: {details}", code=grpc.StatusCode.UNAVAILABLE)
+        reset.was_reset = True
+        return reset
     initial: Metadata = error.initial_metadata() or ()
-    found = _from_status(error.code(), error.details() or "", [*initial, *trailing])
+    found = _from_status(error.code(), details, [*initial, *trailing])
     if isinstance(found, DeadlineExceededError) and found.request_id is None:
         # gRPC gave up by itself, perhaps while it waited to repeat a call that found no server.
         found.message = "no answer came within the deadline: the server is slow, or cannot be reached"

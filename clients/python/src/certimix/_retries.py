@@ -22,7 +22,8 @@ _METHODS = ["Predict", "Certify", "CertifyStream", "GetModelInfo", "GetShadowRep
 class RetryPolicy:
     """How often and how soon a call is repeated within its deadline.
 
-    gRPC repeats calls that end with UNAVAILABLE, by the service config. The client repeats calls that the server refused
+    gRPC repeats calls that end with UNAVAILABLE, by the service config. The client repeats calls whose connection broke before
+    the answer, which gRPC leaves alone: every call of the service only reads its input. The client also repeats calls that the server refused
     for lack of room (RESOURCE_EXHAUSTED), after the time that the server asks for. gRPC itself could do this too, but it
     waits even where the deadline ends first, and then reports the deadline and not the refusal.
     """
@@ -43,8 +44,8 @@ class RetryPolicy:
                 f"found {self.initial_backoff} and {self.max_backoff}"
             )
 
-    def service_config(self) -> str:
-        """The gRPC service config, in JSON."""
+    def service_config(self, *, balanced: bool) -> str:
+        """The gRPC service config, in JSON. `balanced` spreads the calls over every address of the target."""
         method: dict[str, Any] = {"name": [{"service": _SERVICE, "method": name} for name in _METHODS]}
         if self.max_attempts > 1:
             method["retryPolicy"] = {
@@ -54,7 +55,12 @@ class RetryPolicy:
                 "backoffMultiplier": 2,
                 "retryableStatusCodes": ["UNAVAILABLE"],
             }
-        return json.dumps({"methodConfig": [method]})
+        config: dict[str, Any] = {"methodConfig": [method]}
+        if balanced:
+            # The health service of each server tells the client to leave a server that drains or loads.
+            config["loadBalancingConfig"] = [{"round_robin": {}}]
+            config["healthCheckConfig"] = {"serviceName": _SERVICE}
+        return json.dumps(config)
 
     def delay(
         self, error: CertimixError, attempts: int, time_left: float, *, retry_unavailable: bool, jitter: float
@@ -69,7 +75,7 @@ class RetryPolicy:
         if isinstance(error, ResourceExhaustedError) and error.retry_after is not None:
             # Callers that were refused together come back apart.
             delay = error.retry_after + self.initial_backoff * jitter
-        elif isinstance(error, UnavailableError) and retry_unavailable:
+        elif isinstance(error, UnavailableError) and (retry_unavailable or error.was_reset):
             delay = backoff
         else:
             return None

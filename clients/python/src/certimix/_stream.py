@@ -140,7 +140,7 @@ class _Stream:
         try:
             for response in self._call:
                 with self._lock:
-                    waiter = self._waiting.take(response.correlation_id)
+                    waiter = self._waiting.take(response)
                 if waiter is not None:
                     waiter.set_result(response)
         except grpc.RpcError as failure:

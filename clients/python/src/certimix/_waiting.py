@@ -32,11 +32,12 @@ class WaitingRequests(Generic[Waiter]):
     def __init__(self) -> None:
         self._entries: Dict[int, Tuple[Waiter, float]] = {}
         self._error: Optional[CertimixError] = None
+        self._is_unavailable = False
 
     def is_open(self, now: float) -> bool:
-        """Whether the stream takes requests: it has not ended, and its server still answers."""
+        """Whether the stream takes requests: it has not ended, and its server still answers, and not that it cannot."""
         oldest = next(iter(self._entries.values()), None)
-        return self._error is None and (oldest is None or now < oldest[1] + _GRACE)
+        return self._error is None and not self._is_unavailable and (oldest is None or now < oldest[1] + _GRACE)
 
     def add(self, correlation_id: int, waiter: Waiter, end: float) -> None:
         """Adds a request that waits until `end`."""
@@ -48,9 +49,14 @@ class WaitingRequests(Generic[Waiter]):
             )
         self._entries[correlation_id] = (waiter, end)
 
-    def take(self, correlation_id: int) -> Optional[Waiter]:
-        """Removes the waiter of an answer."""
-        entry = self._entries.pop(correlation_id, None)
+    def take(self, response: pb.PredictStreamResponse) -> Optional[Waiter]:
+        """Removes the waiter of an answer.
+
+        A server that says UNAVAILABLE may say so for long. Another stream can lead to another server behind a load balancer.
+        """
+        if response.error.code == grpc.StatusCode.UNAVAILABLE.value[0]:
+            self._is_unavailable = True
+        entry = self._entries.pop(response.correlation_id, None)
         return entry[0] if entry else None
 
     def close(self, error: CertimixError) -> List[Waiter]:
