@@ -26,8 +26,13 @@ pub struct EncodedCall {
 impl EncodedCall {
     /// A method of `certimix.v1.MixedClassifier`.
     pub fn new(method: &str, messages: &[impl prost::Message]) -> anyhow::Result<Self> {
+        Self::to(&format!("/certimix.v1.MixedClassifier/{method}"), messages)
+    }
+
+    /// The method of any service at `path`, such as "/package.Service/Method".
+    pub fn to(path: &str, messages: &[impl prost::Message]) -> anyhow::Result<Self> {
         Ok(Self {
-            path: format!("/certimix.v1.MixedClassifier/{method}").parse()?,
+            path: path.parse()?,
             messages: messages.iter().map(|message| message.encode_to_vec().into()).collect(),
         })
     }

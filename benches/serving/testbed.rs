@@ -6,7 +6,9 @@ use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
+use certimix::rpc::open_inference::proto::ModelInferRequest;
+use certimix::rpc::open_inference::proto::model_infer_request::InferInputTensor;
 use certimix::rpc::proto::{CertifyRequest, PredictRequest, Tensor};
 use ort::environment::Environment;
 use tempfile::TempDir;
@@ -26,6 +28,15 @@ pub enum ModelSet {
     Smoothed,
     /// Two policies of a few thousand weights.
     Tiny,
+}
+
+/// The threads on which the peer runs its models.
+#[derive(Debug, Clone, Copy)]
+pub enum PeerThreads {
+    /// The thread of its event loop.
+    EventLoop,
+    /// Two threads, so that both models of a request run at once.
+    TwoForModels,
 }
 
 /// The settings of `config/cifar10-smoothed.toml` that limit votes, and a long time for a request.
@@ -124,6 +135,32 @@ impl Testbed {
         Ok((echo, response.len()))
     }
 
+    /// Starts the server in Python that answers ModelInfer with the same models.
+    pub fn start_peer(&self, models: ModelSet, threads: PeerThreads) -> anyhow::Result<ServerProcess> {
+        let packages = self.root.join(".runtime/python");
+        ensure!(
+            packages.join("installed").is_file(),
+            "the peer's packages are not in {}: run `make python-packages`",
+            packages.display()
+        );
+        let (standard, robust) = self.model_files(models);
+        let script = self.root.join("benches/serving/peer_server.py");
+        let mut arguments: Vec<&OsStr> = vec![OsStr::new("-s"), OsStr::new("-B"), script.as_os_str()];
+        for (name, path) in [
+            ("--packages", &packages),
+            ("--standard", &standard),
+            ("--robust", &robust),
+        ] {
+            arguments.extend([OsStr::new(name), path.as_os_str()]);
+        }
+        let threads = match threads {
+            PeerThreads::EventLoop => "0",
+            PeerThreads::TwoForModels => "2",
+        };
+        arguments.extend([OsStr::new("--threads"), OsStr::new(threads)]);
+        ServerProcess::start(Path::new("python3"), &arguments)
+    }
+
     /// Writes a settings file with `settings` into `folder`, and returns its path.
     pub fn write_settings(
         &self,
@@ -195,6 +232,22 @@ impl Testbed {
         let request = |inputs| PredictRequest {
             inputs: Some(inputs),
             ..PredictRequest::default()
+        };
+        self.tensors(models).into_iter().map(request).collect()
+    }
+
+    /// Requests of ModelInfer with one input each, of the same values as [`Self::predict_requests`].
+    pub fn infer_requests(&self, models: ModelSet) -> Vec<ModelInferRequest> {
+        let request = |tensor: Tensor| ModelInferRequest {
+            model_name: "certimix".to_owned(),
+            inputs: vec![InferInputTensor {
+                name: "input".to_owned(),
+                datatype: if models == ModelSet::Tiny { "FP32" } else { "UINT8" }.to_owned(),
+                shape: tensor.shape,
+                ..InferInputTensor::default()
+            }],
+            raw_input_contents: vec![tensor.data],
+            ..ModelInferRequest::default()
         };
         self.tensors(models).into_iter().map(request).collect()
     }

@@ -10,6 +10,7 @@ mod fair_share;
 mod format;
 mod load_levels;
 mod memory;
+mod open_inference_peer;
 mod overload;
 mod paired_rounds;
 mod predict_beside_certify;

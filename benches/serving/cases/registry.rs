@@ -1,8 +1,8 @@
 //! The list of cases.
 
 use super::{
-    abuse, certify_throughput, config_reload, control_loop, evaluate, fair_share, load_levels, memory, overload,
-    predict_beside_certify, saturation, single_caller, tiny_models, transports,
+    abuse, certify_throughput, config_reload, control_loop, evaluate, fair_share, load_levels, memory,
+    open_inference_peer, overload, predict_beside_certify, saturation, single_caller, tiny_models, transports,
 };
 use crate::context::BenchContext;
 use crate::provenance::Provenance;
@@ -26,4 +26,5 @@ pub const CASES: &[(&str, RunCase)] = &[
     ("l", abuse::run),
     ("m", evaluate::run),
     ("n", control_loop::run),
+    ("o", open_inference_peer::run),
 ];
