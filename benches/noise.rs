@@ -1,7 +1,9 @@
 //! The time of noise generation for one CIFAR-10 row (3072 values, sigma 0.25).
 //!
 //! The benchmark covers the grid of bytes and the grid of the bundled models, which has 65,535
-//! levels. It measures the key stream alone, the table alone, the noise, and a whole noisy row.
+//! levels. It measures the key stream alone, the table alone, a noisy row from these two one value at a
+//! time (`scalar_row`), and then the noise and the noisy row that the server draws, with the vector
+//! instructions of the processor.
 //! Criterion reports elements per second; 1 Gelem/s is 1 ns per value.
 //!
 //! `cargo bench --bench noise`
@@ -63,6 +65,22 @@ fn noise_on_grid(criterion: &mut Criterion, steps: u32) {
                 *noise = table.sample(*word);
             }
             black_box(&mut noise);
+        });
+    });
+    group.bench_function("scalar_row", |bencher| {
+        let mut chunk = [0_u8; 4096];
+        bencher.iter(|| {
+            vote += 1;
+            let mut stream = NoiseStream::new(&key, vote);
+            let chunks = black_box(&levels).chunks(512).zip(row.chunks_mut(512));
+            for (levels, row) in chunks {
+                stream.fill_bytes(&mut chunk);
+                let words = chunk.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word));
+                for ((value, level), word) in row.iter_mut().zip(levels).zip(words) {
+                    *value = grid.to_value(level + table.sample(word));
+                }
+            }
+            black_box(&mut row);
         });
     });
     group.bench_function("noise", |bencher| {

@@ -20,6 +20,10 @@
 //! not depend on which votes were drawn before it. Anyone with the key can draw the same votes
 //! again.
 //!
+//! Processors with AVX-512 or AVX2 draw many coordinates at once (`simd`). The noise is the same bit
+//! for bit: almost every word is decided by an approximation that is checked against the exact table
+//! when the table is made (`inverse_cdf`), and the others by the table itself.
+//!
 //! Why not a library: `rand_distr::Normal` draws floats. Their distribution has no stated distance
 //! from the Gaussian, and their words per draw vary. The discrete Gaussians on crates.io have
 //! another law (`exp(-k^2/2s^2)`), for which the rounding argument above does not hold.
@@ -31,10 +35,14 @@ mod chacha;
 mod error;
 mod fixed_point;
 mod input_grid;
+#[cfg(target_arch = "x86_64")]
+mod inverse_cdf;
 mod key;
 mod noise_table;
 mod noisy_row;
 mod normal_distribution;
+#[cfg(target_arch = "x86_64")]
+mod simd;
 mod stream;
 mod thresholds;
 

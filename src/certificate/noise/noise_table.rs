@@ -1,6 +1,8 @@
 //! The table that turns a uniform 64-bit word into a rounded Gaussian.
 
 use super::error::NoiseError;
+#[cfg(target_arch = "x86_64")]
+use super::inverse_cdf::PiecewiseInverseCdf;
 use super::thresholds::upper_half_thresholds;
 
 /// Guide buckets per unit of the scale. About one bucket in six then holds a threshold near the
@@ -25,6 +27,8 @@ pub struct NoiseTable {
     /// word.
     guide: Box<[u32]>,
     guide_shift: u32,
+    #[cfg(target_arch = "x86_64")]
+    inverse: PiecewiseInverseCdf,
 }
 
 impl NoiseTable {
@@ -44,12 +48,16 @@ impl NoiseTable {
         let reach = i32::try_from(upper.len()).map_err(|_| NoiseError::Scale { scale })?;
         let guide_shift = 64 - guide_bits(scale);
         let guide = guide(&thresholds, guide_shift);
+        #[cfg(target_arch = "x86_64")]
+        let inverse = PiecewiseInverseCdf::new(scale, &thresholds);
         Ok(Self {
             scale,
             reach,
             thresholds,
             guide,
             guide_shift,
+            #[cfg(target_arch = "x86_64")]
+            inverse,
         })
     }
 
@@ -74,6 +82,12 @@ impl NoiseTable {
         &self.thresholds
     }
 
+    /// The approximation that decides the noise of almost every word, for the vector instructions.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn inverse(&self) -> &PiecewiseInverseCdf {
+        &self.inverse
+    }
+
     /// The noise, in levels, for the uniform word `word`.
     #[inline]
     #[must_use]
@@ -96,6 +110,31 @@ impl NoiseTable {
             Some(&next) if next <= word => self.search(word, bucket, count),
             _ => count as i32 - self.reach,
         }
+    }
+
+    /// [`sample`](Self::sample) for a word whose noise is near `guess`, for any guess. A good guess
+    /// reads one cache line of a large table where `sample` reads two.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn sample_near(&self, word: u64, guess: i32) -> i32 {
+        let near = [guess, guess.saturating_add(1), guess.saturating_sub(1)];
+        let exact = near.into_iter().find(|&noise| self.is_noise_of(word, noise));
+        exact.unwrap_or_else(|| self.sample(word))
+    }
+
+    /// Whether `T_(noise-1) <= word < T_noise`, with nothing below `T_-K` and nothing above `T_(K-1)`.
+    #[cfg(target_arch = "x86_64")]
+    fn is_noise_of(&self, word: u64, noise: i32) -> bool {
+        let Ok(index) = usize::try_from(i64::from(noise) + i64::from(self.reach)) else {
+            return false;
+        };
+        let reaches = index
+            .checked_sub(1)
+            .is_none_or(|before| self.thresholds.get(before).is_some_and(|&t| t <= word));
+        let stays = self
+            .thresholds
+            .get(index)
+            .map_or(index == self.thresholds.len(), |&t| word < t);
+        reaches && stays
     }
 
     /// [`sample`](Self::sample) for the buckets of the tails, which hold many thresholds. The first

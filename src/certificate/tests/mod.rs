@@ -3,6 +3,7 @@
 
 mod certification_rules;
 mod coverage;
+mod delta_split;
 mod examples;
 mod gated_mixture;
 mod gated_mixture_rounding;

@@ -18,4 +18,6 @@ mod keys;
 mod python_reference;
 mod samples;
 mod sampling;
+#[cfg(target_arch = "x86_64")]
+mod simd;
 mod statistics;
