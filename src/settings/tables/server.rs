@@ -88,6 +88,7 @@ pub(in crate::settings) fn read(reader: &mut Reader) -> ServerSettings {
     let accept_before_ready = reader.flag(
         SettingKey::restart_only(
             "server.accept_before_ready",
+            KeyScope::Operation,
             "Accepts TCP connections while the models load; requests then end with `UNAVAILABLE`. With `false` the operating \
              system refuses connections until the server is ready, for load balancers without health checks, such as nginx.",
         ),

@@ -10,10 +10,11 @@ type KeyValue = (&'static str, &'static str, &'static str, &'static [Variable]);
 type Variable = (&'static str, &'static str);
 
 /// A value of each key that is not its default.
-const VALUES: [KeyValue; 68] = [
+const VALUES: [KeyValue; 69] = [
     ("server.listen", "127.0.0.1:7", "127.0.0.1:7", &[]),
     ("server.unix_socket", "/tmp/7", "/tmp/7", &[]),
     ("server.unix_socket_mode", "0640", "0640", &[]),
+    ("server.accept_before_ready", "false", "false", &[]),
     ("server.threads", "3", "3", &[]),
     ("server.max_request_time", "7s", "7s", &[]),
     ("server.max_message_bytes", "2048", "2048", &[]),
