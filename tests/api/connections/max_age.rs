@@ -59,7 +59,7 @@ async fn requests_across_many_connections_are_not_lost() {
         }
     }
     for _ in 0..5 {
-        server.line_with("connection closing reason=Age");
+        server.line_with("connection closing reason=server.max_connection_age is reached");
     }
 }
 

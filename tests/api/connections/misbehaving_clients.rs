@@ -196,7 +196,7 @@ async fn an_idle_client_reconnects() {
     let mut client = Client::new(channel(server.address()).await);
     for _ in 0..3 {
         predict(&mut client).await;
-        server.line_with("connection closing reason=Idle");
+        server.line_with("connection closing reason=no request for server.idle_timeout");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     predict(&mut client).await;
