@@ -70,7 +70,7 @@ class DocumentsTest(unittest.TestCase):
                     with self.subTest(document.name, block=block):
                         # The machine of a test may be slower than a control loop allows.
                         text = re.sub(r"deadline=[0-9.]+", "deadline=30.0", block)
-                        text = text.replace('("unix:///run/certimix.sock")', f'("{server.unix}", deadline=30.0)')
+                        text = text.replace('Client("unix:///run/certimix.sock")', f'Client("{server.unix}", deadline=30.0)')
                         text = text.replace("unix:///run/certimix.sock", server.unix)
                         text = text.replace("127.0.0.1:50051", server.tcp).replace("timeout=1.0", "timeout=30.0")
                         self.run_block(text, self.names(client))

@@ -4,16 +4,12 @@
 use std::time::Instant;
 
 use certimix::rpc::proto::{PredictResponse, Provenance};
-use tonic::Code;
-use tonic::transport::Endpoint;
 
 use crate::support::editable_server::EditableServer;
 use crate::support::messages::{CLEAR_INPUT, certify_with_votes, floats, predict_request};
 use crate::support::predict_stream::PredictStreamClient;
-use crate::support::process::ServerProcess;
 use crate::support::reference_formulas::{assert_close, g_logits, h_logits, mixed_logits, softmax};
 use crate::support::server::{Client, TEST_TIMEOUT};
-use crate::support::slow_load::slow_load;
 use crate::support::{Setup, fixture};
 
 const INPUT: [f32; 4] = [0.3, -0.2, 0.1, 0.4];
@@ -61,36 +57,6 @@ async fn each_message_of_a_stream_belongs_to_one_revision() {
         assert_ne!(revision, before);
         before = revision;
     }
-}
-
-/// The test connects to the Unix socket, whose path is known before the server is ready.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_opened_before_the_models_are_ready_continues_when_they_are() {
-    let setup = slow_load().text("server.unix_socket", "certimix.sock");
-    let server = ServerProcess::spawn(&setup.write());
-    let socket = format!("unix:{}", setup.folder().join("certimix.sock").display());
-    let began = Instant::now();
-    let channel = loop {
-        match Endpoint::from_shared(socket.clone())
-            .unwrap()
-            .timeout(TEST_TIMEOUT)
-            .connect()
-            .await
-        {
-            Ok(channel) => break channel,
-            Err(error) => assert!(began.elapsed() < TEST_TIMEOUT, "{error}"),
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    };
-    let mut stream = PredictStreamClient::open(Client::new(channel)).await;
-    for _ in 0..2 {
-        stream.send(predict_request(floats(&[INPUT])));
-        let error = stream.next_error().await;
-        assert_eq!(error.code, i32::from(Code::Unavailable), "{error:?}");
-    }
-    server.address();
-    stream.send(predict_request(floats(&[INPUT])));
-    assert_eq!(stream.next_response().await.predictions.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -18,8 +18,8 @@ fn a_service_manager_learns_when_the_server_is_ready_and_when_it_stops() {
         String::from_utf8_lossy(&bytes[..length]).trim().to_owned()
     };
 
-    let settings = Setup::pair("linear_g", "linear_h").write();
-    let mut server = ServerProcess::spawn_with(&settings, &[("NOTIFY_SOCKET", path.to_str().unwrap())]);
+    let setup = Setup::pair("linear_g", "linear_h");
+    let mut server = ServerProcess::spawn_with(&setup.write(), &[("NOTIFY_SOCKET", path.to_str().unwrap())]);
     assert_eq!(message(), "READY=1");
     // The line precedes the message.
     server.address();

@@ -6,7 +6,7 @@ use crate::certificate::noise::input_grid::InputGrid;
 use crate::certificate::noise::noise_table::NoiseTable;
 
 /// Instructions of this processor with which a row is filled. A value is the proof that the
-/// processor has them: only [`detect`](Self::detect) and [`available`](Self::available) make one.
+/// processor has them: only [`detect`](Self::detect) and the `available` of the tests make one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::certificate::noise) struct InstructionSet(Kind);
 
