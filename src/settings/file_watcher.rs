@@ -103,10 +103,26 @@ impl FileWatcher {
             }
             match self.watcher.watch(&folder, RecursiveMode::NonRecursive) {
                 Ok(()) => drop(self.folders.insert(folder, id)),
-                Err(error) => errors.push(format!("{}: {error}", folder.display())),
+                // A ConfigMap's folder may go between the look and the watch. Its successor is watched by
+                // the update that follows the same event.
+                Err(error) if is_absent(&error) => {}
+                Err(mut error) => {
+                    // The message names the folder once.
+                    error.paths.clear();
+                    errors.push(format!("{}: {error}", folder.display()));
+                }
             }
         }
         errors
+    }
+}
+
+/// Whether a folder cannot be watched because it does not exist.
+fn is_absent(error: &notify::Error) -> bool {
+    match &error.kind {
+        notify::ErrorKind::PathNotFound => true,
+        notify::ErrorKind::Io(reason) => reason.kind() == std::io::ErrorKind::NotFound,
+        _ => false,
     }
 }
 
@@ -195,6 +211,17 @@ mod tests {
         assert_eq!(
             (written.is_ok(), hints.recv_timeout(TIMEOUT)),
             (true, Ok(ChangeHint::Complete))
+        );
+    }
+
+    #[test]
+    fn an_absent_folder_is_no_error() {
+        let absent = notify::Error::new(notify::ErrorKind::PathNotFound);
+        let removed = notify::Error::io(std::io::ErrorKind::NotFound.into());
+        let full = notify::Error::new(notify::ErrorKind::MaxFilesWatch);
+        assert_eq!(
+            [absent, removed, full].map(|error| is_absent(&error)),
+            [true, true, false]
         );
     }
 
