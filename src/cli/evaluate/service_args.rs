@@ -22,11 +22,8 @@ pub struct ServiceArgs {
 impl ServiceArgs {
     /// The connection of each service.
     pub(super) fn connections(&self) -> Vec<ConnectionArgs> {
-        let connection = |address: &String| ConnectionArgs {
-            address: address.clone(),
-            deadline: self.deadline,
-            credentials: self.credentials.clone(),
-        };
+        let connection =
+            |address: &String| ConnectionArgs::new(address.clone(), self.deadline, self.credentials.clone());
         self.endpoints.iter().map(connection).collect()
     }
 }

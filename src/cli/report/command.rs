@@ -64,11 +64,7 @@ pub struct ReportArgs {
 pub async fn run(args: ReportArgs) -> anyhow::Result<()> {
     let data = match args.live {
         Some(address) => {
-            let connection = ConnectionArgs {
-                address,
-                deadline: args.deadline,
-                credentials: args.credentials,
-            };
+            let connection = ConnectionArgs::new(address, args.deadline, args.credentials);
             live_report(&connection, &settings_file_text(args.config.as_deref())).await?
         }
         None => records_report(&args.records, args.config.as_deref())?,

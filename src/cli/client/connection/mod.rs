@@ -9,4 +9,5 @@ mod server_endpoint;
 pub use credentials::CredentialArgs;
 pub use server_connection::ConnectionArgs;
 pub(super) use server_connection::ServerConnection;
-pub(super) use server_endpoint::{DEFAULT_ADDRESS, ServerEndpoint};
+pub use server_endpoint::AddressArgs;
+pub(super) use server_endpoint::ServerEndpoint;

@@ -8,7 +8,7 @@ use tonic::{Request, Status};
 
 use super::credentials::CredentialArgs;
 use super::error_messages;
-use super::server_endpoint::{DEFAULT_ADDRESS, ServerEndpoint};
+use super::server_endpoint::{AddressArgs, ServerEndpoint};
 use crate::rpc::proto::mixed_classifier_client::MixedClassifierClient;
 use crate::rpc::proto::{GetModelInfoRequest, GetModelInfoResponse};
 
@@ -22,16 +22,9 @@ const MAX_RESPONSE_BYTES: usize = 64 << 20;
 /// The address of the server, the deadline of requests, and the credentials.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ConnectionArgs {
-    /// The server's address: http://HOST:PORT, https://HOST:PORT for TLS, HOST:PORT, or
-    /// unix:/path/to/socket
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "CERTIMIX_ADDRESS",
-        hide_env_values = true,
-        default_value = DEFAULT_ADDRESS
-    )]
-    pub address: String,
+    /// The server
+    #[command(flatten)]
+    pub server: AddressArgs,
 
     /// The deadline of each request with its retries, such as 500ms or 10s. The server stops drawing
     /// votes shortly before
@@ -41,6 +34,17 @@ pub struct ConnectionArgs {
     /// TLS and tokens
     #[command(flatten)]
     pub credentials: CredentialArgs,
+}
+
+impl ConnectionArgs {
+    /// The arguments of a command that names its servers in its own way.
+    pub fn new(address: String, deadline: humantime::Duration, credentials: CredentialArgs) -> Self {
+        Self {
+            server: AddressArgs { address },
+            deadline,
+            credentials,
+        }
+    }
 }
 
 /// A connected client of `certimix.v1`.
@@ -59,7 +63,7 @@ impl ServerConnection {
     /// Connects immediately, so that an unreachable server is reported before any file is read.
     pub(in crate::cli::client) async fn open(args: &ConnectionArgs) -> anyhow::Result<Self> {
         let deadline = Duration::from(args.deadline);
-        let endpoint = ServerEndpoint::new(&args.address, &args.credentials)?;
+        let endpoint = ServerEndpoint::new(&args.server.address, &args.credentials)?;
         let channel = endpoint
             .connect(CONNECT_TIMEOUT.min(deadline))
             .await

@@ -9,7 +9,22 @@ use tonic::transport::{Channel, Endpoint, Error};
 use super::credentials::CredentialArgs;
 
 /// The address on which `make run` listens.
-pub(in crate::cli::client) const DEFAULT_ADDRESS: &str = "http://127.0.0.1:50051";
+const DEFAULT_ADDRESS: &str = "http://127.0.0.1:50051";
+
+/// The address of a server, for the command line of every client.
+#[derive(Debug, Clone, clap::Args)]
+pub struct AddressArgs {
+    /// The server's address: http://HOST:PORT, https://HOST:PORT for TLS, HOST:PORT, or
+    /// unix:/path/to/socket
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "CERTIMIX_ADDRESS",
+        hide_env_values = true,
+        default_value = DEFAULT_ADDRESS
+    )]
+    pub address: String,
+}
 
 /// An address with credentials that were read.
 #[derive(Debug, Clone)]

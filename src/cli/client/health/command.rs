@@ -7,7 +7,7 @@ use serde_json::json;
 use tonic_health::pb::health_check_response::ServingStatus;
 
 use super::probe::{self, Health};
-use crate::cli::client::connection::{CredentialArgs, DEFAULT_ADDRESS, ServerEndpoint};
+use crate::cli::client::connection::{AddressArgs, CredentialArgs, ServerEndpoint};
 use crate::cli::output::{self, SilentExit};
 
 const HELP: &str = "\
@@ -34,16 +34,9 @@ request port are taken.";
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = HELP)]
 pub struct HealthArgs {
-    /// The server's address: http://HOST:PORT, https://HOST:PORT for TLS, HOST:PORT, or
-    /// unix:/path/to/socket
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "CERTIMIX_ADDRESS",
-        hide_env_values = true,
-        default_value = DEFAULT_ADDRESS
-    )]
-    pub address: String,
+    /// The server
+    #[command(flatten)]
+    pub server: AddressArgs,
 
     /// The property to check
     #[arg(long, value_name = "PROBE", value_enum, default_value = "readiness")]
@@ -99,7 +92,7 @@ impl Probe {
 /// arguments are wrong.
 pub async fn run(args: HealthArgs) -> anyhow::Result<()> {
     let service = args.service.as_deref().unwrap_or_else(|| args.probe.service());
-    let endpoint = match ServerEndpoint::new(&args.address, &args.credentials) {
+    let endpoint = match ServerEndpoint::new(&args.server.address, &args.credentials) {
         Ok(endpoint) => endpoint,
         Err(error) => {
             output::error(output::error_text(&error));
