@@ -4,19 +4,18 @@
 `cargo test --test operations` checks that every alert has such tests and a section in the runbook.
 """
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-MISSING = 77
+from prerequisites import missing_tools, report
+
 FOLDER = Path(__file__).resolve().parents[1] / "prometheus"
 
 
 def main() -> int:
-    if shutil.which("promtool") is None:
-        print("missing: promtool (apt-get install prometheus)")
-        return MISSING
+    if missing := missing_tools(["promtool"]):
+        return report(missing)
     tests = sorted(str(path) for path in (FOLDER / "tests").glob("*.yml"))
     if not tests:
         print(f"{FOLDER / 'tests'} has no tests")

@@ -7,16 +7,14 @@ code 77: a tool is missing.
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from prerequisites import ROOT, missing_tools, report
+
 COMPONENTS = ROOT / "deploy" / "kubernetes" / "components"
-MISSING = 77
 # The executors asked for and admitted, asked for and refused, and there, by pod.
 PODS = {"certimix-a": (1.0, 0.0, 2.0), "certimix-b": (1.4, 0.4, 2.0)}
 SCRAPE_SECONDS = 15
@@ -52,14 +50,10 @@ def expectations(adapter: str, keda: str) -> list[dict[str, Any]]:
 
 
 def main() -> int:
-    try:
-        import yaml
-    except ImportError:
-        print("missing: yaml: make deploy-tools, and run this with .runtime/deploy-tools/bin/python")
-        return MISSING
-    if not shutil.which("promtool"):
-        print("missing: promtool: apt-get install prometheus")
-        return MISSING
+    if missing := missing_tools(["promtool"], ["yaml"]):
+        return report(missing)
+    import yaml
+
     rules = yaml.safe_load((COMPONENTS / "autoscaling" / "prometheus-adapter.yaml").read_text())["rules"]["custom"]
     autoscaler = yaml.safe_load((COMPONENTS / "autoscaling" / "horizontal-pod-autoscaler.yaml").read_text())["spec"]
     scaled = yaml.safe_load((COMPONENTS / "autoscaling-keda" / "scaled-object.yaml").read_text())["spec"]

@@ -24,8 +24,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Iterator
 
-ROOT = Path(__file__).resolve().parents[2]
-MISSING = 77
+from prerequisites import RELEASE_SERVER, ROOT, missing_tools, report
+
 PERIOD_US = 100_000
 DEADLINE_SECONDS = 0.35
 # The CPU limits, the replicas, and the requests a second that each of them is offered. Callers of 80 ask 500m for a little too much.
@@ -176,14 +176,9 @@ def faults_of(counts: Counter[str], case: str) -> Iterator[str]:
         yield f"{case}: requests failed with {', '.join(sorted(others))}"
 
 
-def missing_tools(program: Path) -> list[str]:
-    """The tools that are not there, each with the way to get it."""
-    missing = [] if program.is_file() else [f"{program}: make build"]
-    try:
-        import certimix.v1  # noqa: F401
-        import grpc  # noqa: F401
-    except ImportError as error:
-        missing.append(f"{error.name}: make python-packages")
+def missing_of(server: Path) -> list[str]:
+    """What the check needs and does not find, each with the way to get it."""
+    missing = missing_tools(modules=["certimix", "grpc"], server=server)
     try:
         with Cgroup("probe", 1.0):
             pass
@@ -194,13 +189,12 @@ def missing_tools(program: Path) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", type=Path, default=ROOT / "target" / "release" / "certimix", help="the server's program")
+    parser.add_argument("--server", type=Path, default=RELEASE_SERVER, help="the server's program")
     parser.add_argument("--seconds", type=float, default=10.0, help="the length of a case (10)")
     options = parser.parse_args()
     sys.path[:0] = [str(ROOT / ".runtime" / "python"), str(ROOT / "clients" / "python" / "src")]
-    if missing := missing_tools(options.server):
-        print("missing: " + "\nmissing: ".join(missing))
-        return MISSING
+    if missing := missing_of(options.server):
+        return report(missing)
     faults: list[str] = []
     one_replica: dict[float, int] = {}
     print("| CPU limit | replicas | requests/s | answered/s | refused/s | late, of the admitted |\n|---|---|---|---|---|---|")

@@ -9,14 +9,12 @@ Exits with 0 (passed), 1 (failed) or 77 (hadolint is missing).
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-MISSING = 77
+from prerequisites import ROOT, missing_tools, report
+
 SETTINGS = "deploy/image/certimix.toml"
 README_SETTINGS = "config/cifar10.toml"
 # An older engine refuses some of these, and a digest stays behind the updates of its image.
@@ -78,9 +76,9 @@ def main() -> int:
     found = problems(text, (ROOT / ".dockerignore").read_text(encoding="utf-8"), version)
     found += settings_differences()
     print("the build context, the user, the version and the settings of the Dockerfile", *found, sep="\n")
-    if shutil.which("hadolint") is None:
-        print("missing: hadolint (make deploy-tools)")
-        return 1 if found else MISSING
+    if missing := missing_tools(["hadolint"]):
+        code = report(missing)
+        return 1 if found else code
     print("hadolint Dockerfile", flush=True)
     lint = subprocess.run(["hadolint", str(ROOT / "Dockerfile")], check=False)
     return 1 if found or lint.returncode != 0 else 0

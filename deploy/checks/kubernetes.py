@@ -13,42 +13,18 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-MISSING = 77
+from prerequisites import RELEASE_SERVER, ROOT, missing_tools, report
+
+# The packages that hold the schemas.
+PACKAGES = ["cloudcoil", "jsonschema", "kubernetes_validate", "pydantic", "yaml"]
 # Objects that the operator of the cluster makes, because they hold secrets.
 EXTERNAL = {"Secret certimix-tls"}
 sys.dont_write_bytecode = True
-
-
-def missing_tools(server: Path) -> list[str]:
-    """The tools that are not there, each with the way to get it."""
-    missing = []
-    if not shutil.which("kubectl"):
-        missing.append("kubectl 1.27 or later: see the installation guide of Kubernetes")
-    if not shutil.which("promtool"):
-        missing.append("promtool: apt-get install prometheus")
-    if not server.is_file():
-        missing.append(f"{server}: make build")
-    try:
-        from manifests import schemas  # noqa: F401
-    except ImportError as error:
-        missing.append(f"{error.name}: make deploy-tools, and run this with .runtime/deploy-tools/bin/python")
-    return missing
-
-
-def without_layout(value: object) -> object:
-    """A copy whose strings have single spaces only: kustomize adds blank lines to folded strings. PromQL ignores them."""
-    if isinstance(value, str):
-        return " ".join(value.split())
-    if isinstance(value, dict):
-        return {key: without_layout(each) for key, each in value.items()}
-    return [without_layout(each) for each in value] if isinstance(value, list) else value
 
 
 def rule_faults(rules: object) -> list[str]:
@@ -104,13 +80,11 @@ def check(server: Path, crds: Path | None) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", type=Path, default=ROOT / "target" / "release" / "certimix", help="the server's program")
+    parser.add_argument("--server", type=Path, default=RELEASE_SERVER, help="the server's program")
     parser.add_argument("--crds", type=Path, default=os.environ.get("CERTIMIX_CRDS"), help="a folder of CustomResourceDefinitions")
     options = parser.parse_args()
-    missing = missing_tools(options.server)
-    if missing:
-        print("missing: " + "\nmissing: ".join(missing))
-        return MISSING
+    if missing := missing_tools(["kubectl", "promtool"], PACKAGES, options.server):
+        return report(missing)
     from manifests.render import CheckFailed
 
     try:

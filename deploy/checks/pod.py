@@ -11,7 +11,6 @@ as a rollout does. Exit code 77: a tool is missing.
 from __future__ import annotations
 
 import argparse
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,8 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-MISSING = 77
+from prerequisites import RELEASE_SERVER, missing_tools, report
+
 NEW_ALPHA = 0.8
 # The server also compares the files every 5 s, for file systems that report no change.
 CHANGED_WITHIN_S = 30
@@ -29,22 +28,6 @@ COPIES_OF_MODELS = 2
 MIB = 1 << 20
 UNITS = {"Mi": MIB, "Gi": MIB << 10}
 sys.dont_write_bytecode = True
-
-
-def missing_tools(server: Path) -> list[str]:
-    """The tools that are not there, each with the way to get it."""
-    missing = []
-    if not shutil.which("kubectl"):
-        missing.append("kubectl 1.27 or later: see the installation guide of Kubernetes")
-    if not server.is_file():
-        missing.append(f"{server}: make build")
-    if not (ROOT / ".runtime" / "onnxruntime" / "libonnxruntime.so").exists():
-        missing.append("ONNX Runtime: make runtime")
-    try:
-        import yaml  # noqa: F401
-    except ImportError:
-        missing.append("yaml: make deploy-tools, and run this with .runtime/deploy-tools/bin/python")
-    return missing
 
 
 def check(server: Path, folder: Path) -> None:
@@ -106,12 +89,10 @@ def check(server: Path, folder: Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", type=Path, default=ROOT / "target" / "release" / "certimix", help="the server's program")
+    parser.add_argument("--server", type=Path, default=RELEASE_SERVER, help="the server's program")
     options = parser.parse_args()
-    missing = missing_tools(options.server)
-    if missing:
-        print("missing: " + "\nmissing: ".join(missing))
-        return MISSING
+    if missing := missing_tools(["kubectl"], ["yaml"], options.server, needs_runtime=True):
+        return report(missing)
     from manifests.render import CheckFailed
 
     with tempfile.TemporaryDirectory(prefix="certimix-pod-") as folder:

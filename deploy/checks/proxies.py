@@ -14,18 +14,17 @@ import argparse
 import asyncio
 import dataclasses
 import json
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any, List, Tuple
 
-ROOT = Path(__file__).resolve().parents[2]
+from prerequisites import RELEASE_SERVER, ROOT, missing_tools, report
+
 # The client as it is in the repository, and the packages that `make python-packages` fetches.
-sys.path[:0] = [str(ROOT / "clients" / "python" / "src"), str(ROOT / ".runtime" / "python"), str(Path(__file__).parent)]
+sys.path[:0] = [str(ROOT / "clients" / "python" / "src"), str(ROOT / ".runtime" / "python")]
 sys.dont_write_bytecode = True
 
-MISSING = 77
 BALANCERS = ["envoy", "nginx", "haproxy", "client"]
 EVENTS = ["steady", "rolling restart", "SIGKILL", "hang"]
 # What must lose nothing: balancer, scenario, callers. The others are measured and shown.
@@ -44,31 +43,22 @@ LOSSLESS = {
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", type=Path, default=ROOT / "target" / "release" / "certimix", help="the server's program")
+    parser.add_argument("--server", type=Path, default=RELEASE_SERVER, help="the server's program")
     parser.add_argument("--only", default=",".join(BALANCERS), help="the balancers to check, separated by commas")
     parser.add_argument("--events", default=",".join(EVENTS), help="the events under load, separated by commas; all by default")
     parser.add_argument("--json", type=Path, help="a file for the figures")
     return parser.parse_args()
 
 
-def missing_tools(server: Path, wanted: List[str]) -> List[str]:
+def missing_of(server: Path, wanted: List[str]) -> List[str]:
     """What the check needs and does not find, each with the way to get it."""
-    missing = []
-    if not server.is_file():
-        missing.append(f"{server}: make build")
-    if not (ROOT / ".runtime" / "onnxruntime" / "libonnxruntime.so").exists():
-        missing.append("ONNX Runtime: make runtime")
-    try:
-        import certimix  # noqa: F401
-    except ImportError:
-        missing.append("the packages of the Python client: make python-packages")
+    missing = missing_tools(["openssl"], ["certimix"], server, needs_runtime=True)
+    if any(each.startswith("certimix:") for each in missing):
         return missing
     from load_balancing import balancer
 
     if "envoy" in wanted and balancer.find_envoy() is None:
         missing.append("envoy: make deploy-tools")
-    if shutil.which("openssl") is None:
-        missing.append("openssl: apt-get install openssl")
     for name, package in {"nginx": "nginx-light", "haproxy": "haproxy"}.items():
         if name in wanted and balancer.find_system_proxy(name) is None:
             missing.append(f"{name}: apt-get install {package}")
@@ -161,10 +151,8 @@ def main() -> int:
     options = arguments()
     wanted = [name for name in BALANCERS if name in options.only.split(",")]
     events = [name for name in EVENTS if name in options.events.split(",")]
-    missing = missing_tools(options.server, wanted)
-    if missing:
-        print("missing: " + "\nmissing: ".join(missing))
-        return MISSING
+    if missing := missing_of(options.server, wanted):
+        return report(missing)
     from load_balancing.replica import CheckFailed
 
     with tempfile.TemporaryDirectory(prefix="certimix-proxies-") as folder:

@@ -18,9 +18,9 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from prerequisites import MISSING, ROOT
+
 TOOLS = ROOT / ".runtime" / "deploy-tools" / "bin"
-MISSING = 77
 LONGEST_CHECK_S = 900
 # A check that ran past its limit counts as failed. The value is that of timeout(1).
 TIMED_OUT = 124
