@@ -8,14 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from prerequisites import missing_tools, report
+from common.outcome import report_missing
+from common.prerequisites import missing_tools
 
 FOLDER = Path(__file__).resolve().parents[1] / "prometheus"
 
 
 def main() -> int:
     if missing := missing_tools(["promtool"]):
-        return report(missing)
+        return report_missing(missing)
     tests = sorted(str(path) for path in (FOLDER / "tests").glob("*.yml"))
     if not tests:
         print(f"{FOLDER / 'tests'} has no tests")

@@ -12,7 +12,8 @@ import sys
 import tempfile
 from typing import Any
 
-from prerequisites import ROOT, missing_tools, report
+from common.outcome import report_missing
+from common.prerequisites import ROOT, missing_tools
 
 COMPONENTS = ROOT / "deploy" / "kubernetes" / "components"
 # The executors asked for and admitted, asked for and refused, and there, by pod.
@@ -51,7 +52,7 @@ def expectations(adapter: str, keda: str) -> list[dict[str, Any]]:
 
 def main() -> int:
     if missing := missing_tools(["promtool"], ["yaml"]):
-        return report(missing)
+        return report_missing(missing)
     import yaml
 
     rules = yaml.safe_load((COMPONENTS / "autoscaling" / "prometheus-adapter.yaml").read_text())["rules"]["custom"]

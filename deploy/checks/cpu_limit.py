@@ -24,7 +24,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Iterator
 
-from prerequisites import RELEASE_SERVER, ROOT, missing_tools, report
+from common.outcome import report_missing
+from common.prerequisites import RELEASE_SERVER, ROOT, missing_tools
 
 PERIOD_US = 100_000
 DEADLINE_SECONDS = 0.35
@@ -194,7 +195,7 @@ def main() -> int:
     options = parser.parse_args()
     sys.path[:0] = [str(ROOT / ".runtime" / "python"), str(ROOT / "clients" / "python" / "src")]
     if missing := missing_of(options.server):
-        return report(missing)
+        return report_missing(missing)
     faults: list[str] = []
     one_replica: dict[float, int] = {}
     print("| CPU limit | replicas | requests/s | answered/s | refused/s | late, of the admitted |\n|---|---|---|---|---|---|")

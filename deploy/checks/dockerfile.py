@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tomllib
 
-from prerequisites import ROOT, missing_tools, report
+from common.outcome import report_missing
+from common.prerequisites import ROOT, missing_tools
 
 SETTINGS = "deploy/image/certimix.toml"
 README_SETTINGS = "config/cifar10.toml"
@@ -77,7 +78,7 @@ def main() -> int:
     found += settings_differences()
     print("the build context, the user, the version and the settings of the Dockerfile", *found, sep="\n")
     if missing := missing_tools(["hadolint"]):
-        code = report(missing)
+        code = report_missing(missing)
         return 1 if found else code
     print("hadolint Dockerfile", flush=True)
     lint = subprocess.run(["hadolint", str(ROOT / "Dockerfile")], check=False)

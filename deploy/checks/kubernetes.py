@@ -18,13 +18,23 @@ import sys
 import tempfile
 from pathlib import Path
 
-from prerequisites import RELEASE_SERVER, ROOT, missing_tools, report
+from common.outcome import CheckFailed, report_missing
+from common.prerequisites import RELEASE_SERVER, ROOT, missing_tools
 
 # The packages that hold the schemas.
 PACKAGES = ["cloudcoil", "jsonschema", "kubernetes_validate", "pydantic", "yaml"]
 # Objects that the operator of the cluster makes, because they hold secrets.
 EXTERNAL = {"Secret certimix-tls"}
 sys.dont_write_bytecode = True
+
+
+def without_layout(value: object) -> object:
+    """A copy whose strings have single spaces only: kustomize adds blank lines to folded strings. PromQL ignores them."""
+    if isinstance(value, str):
+        return " ".join(value.split())
+    if isinstance(value, dict):
+        return {key: without_layout(each) for key, each in value.items()}
+    return [without_layout(each) for each in value] if isinstance(value, list) else value
 
 
 def rule_faults(rules: object) -> list[str]:
@@ -84,8 +94,7 @@ def main() -> int:
     parser.add_argument("--crds", type=Path, default=os.environ.get("CERTIMIX_CRDS"), help="a folder of CustomResourceDefinitions")
     options = parser.parse_args()
     if missing := missing_tools(["kubectl", "promtool"], PACKAGES, options.server):
-        return report(missing)
-    from manifests.render import CheckFailed
+        return report_missing(missing)
 
     try:
         faults = check(options.server.resolve(), options.crds)

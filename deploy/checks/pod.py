@@ -18,7 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from prerequisites import RELEASE_SERVER, missing_tools, report
+from common.outcome import CheckFailed, report_missing
+from common.prerequisites import RELEASE_SERVER, missing_tools
 
 NEW_ALPHA = 0.8
 # The server also compares the files every 5 s, for file systems that report no change.
@@ -38,7 +39,6 @@ def check(server: Path, folder: Path) -> None:
     """
     from manifests import references, render, settings
     from manifests.pod_process import PodProcess, wait_for
-    from manifests.render import CheckFailed
 
     def expect(condition: bool, fault: str) -> None:
         if not condition:
@@ -92,8 +92,7 @@ def main() -> int:
     parser.add_argument("--server", type=Path, default=RELEASE_SERVER, help="the server's program")
     options = parser.parse_args()
     if missing := missing_tools(["kubectl"], ["yaml"], options.server, needs_runtime=True):
-        return report(missing)
-    from manifests.render import CheckFailed
+        return report_missing(missing)
 
     with tempfile.TemporaryDirectory(prefix="certimix-pod-") as folder:
         try:

@@ -17,7 +17,8 @@ import sys
 import time
 from pathlib import Path
 
-from prerequisites import RELEASE_SERVER, missing_tools, report
+from common.outcome import CheckFailed, report_missing
+from common.prerequisites import RELEASE_SERVER, missing_tools
 
 
 def main() -> int:
@@ -27,9 +28,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=20, help="how long the load runs before the queries (default 20)")
     options = parser.parse_args()
     if missing := missing_tools(["prometheus", "openssl"], ["yaml"], options.server, needs_runtime=True):
-        return report(missing)
+        return report_missing(missing)
     from monitoring.checks import run
-    from monitoring.service import CheckError, Service
+    from monitoring.service import Service
 
     try:
         with Service(options.server.resolve()) as service:
@@ -38,7 +39,7 @@ def main() -> int:
                 from monitoring.drawing import draw
 
                 draw(service.prometheus, service.elapsed(), options.draw)
-    except CheckError as error:
+    except CheckFailed as error:
         print(f"error: {error}")
         return 1
     for failure in failures:

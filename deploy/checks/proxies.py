@@ -19,7 +19,8 @@ import tempfile
 from pathlib import Path
 from typing import Any, List, Tuple
 
-from prerequisites import RELEASE_SERVER, ROOT, missing_tools, report
+from common.outcome import CheckFailed, report_missing
+from common.prerequisites import RELEASE_SERVER, ROOT, missing_tools
 
 # The client as it is in the repository, and the packages that `make python-packages` fetches.
 sys.path[:0] = [str(ROOT / "clients" / "python" / "src"), str(ROOT / ".runtime" / "python")]
@@ -152,8 +153,7 @@ def main() -> int:
     wanted = [name for name in BALANCERS if name in options.only.split(",")]
     events = [name for name in EVENTS if name in options.events.split(",")]
     if missing := missing_of(options.server, wanted):
-        return report(missing)
-    from load_balancing.replica import CheckFailed
+        return report_missing(missing)
 
     with tempfile.TemporaryDirectory(prefix="certimix-proxies-") as folder:
         try:

@@ -18,7 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from prerequisites import MISSING, ROOT
+from common.outcome import MISSING
+from common.prerequisites import ROOT
 
 TOOLS = ROOT / ".runtime" / "deploy-tools" / "bin"
 LONGEST_CHECK_S = 900

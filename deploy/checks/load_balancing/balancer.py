@@ -11,8 +11,10 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
+from common.outcome import CheckFailed
+from common.prerequisites import ROOT
 from load_balancing.certificates import Certificates
-from load_balancing.replica import PATIENCE, ROOT, CheckFailed, Replica, free_port
+from load_balancing.replica import PATIENCE, Replica, free_port
 
 ENVOY_CONFIG = ROOT / "deploy" / "envoy" / "envoy.yaml"
 NGINX_CONFIG = ROOT / "deploy" / "nginx" / "nginx.conf"

@@ -1,9 +1,10 @@
-"""An authority, and the certificates of the replicas and of the proxy, made by openssl."""
+"""The certificates of the replicas and of the proxy."""
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
+
+from common.certificates import CertificateAuthority
 
 
 class Certificates:
@@ -15,27 +16,8 @@ class Certificates:
     """The common name in the proxy's certificate."""
 
     def __init__(self, folder: Path) -> None:
+        authority = CertificateAuthority(folder)
         self.server = folder / "server"
         self.proxy = folder / "proxy"
-        folder.mkdir()
-        key, authority = folder / "ca.key", folder / "ca.crt"
-        self._openssl("req", "-x509", *self._new_key(key), "-days", "2", "-subj", "/CN=authority", "-out", str(authority))
-        for target, name, usage in [(self.server, self.SERVER_NAME, "serverAuth"), (self.proxy, self.PROXY_NAME, "clientAuth")]:
-            target.mkdir()
-            extensions = target / "extensions"
-            extensions.write_text(f"subjectAltName=DNS:{name}\nextendedKeyUsage={usage}\n")
-            request, issued = target / "request", target / "tls.crt"
-            self._openssl("req", *self._new_key(target / "tls.key"), "-subj", f"/CN={name}", "-out", str(request))
-            self._openssl(
-                *("x509", "-req", "-in", str(request), "-CA", str(authority), "-CAkey", str(key), "-CAcreateserial"),
-                *("-days", "2", "-extfile", str(extensions), "-out", str(issued)),
-            )
-            (target / "ca.crt").write_bytes(authority.read_bytes())
-
-    @staticmethod
-    def _new_key(path: Path) -> list[str]:
-        return ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(path)]
-
-    @staticmethod
-    def _openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], check=True, capture_output=True, timeout=60)
+        authority.issue(self.server, self.SERVER_NAME, f"DNS:{self.SERVER_NAME}", "serverAuth")
+        authority.issue(self.proxy, self.PROXY_NAME, f"DNS:{self.PROXY_NAME}", "clientAuth")

@@ -8,9 +8,10 @@ from typing import Any, Callable, Dict, List, Tuple
 import certimix
 
 from load_balancing.balancer import Balancer
+from common.outcome import CheckFailed
 from load_balancing.certificates import Certificates
 from load_balancing.load import DEADLINE, INPUT
-from load_balancing.replica import CheckFailed, Replica
+from load_balancing.replica import Replica
 
 # Requests of each caller.
 REQUESTS = 10

@@ -13,7 +13,9 @@ import urllib.request
 from pathlib import Path
 from typing import Dict, Optional
 
-ROOT = Path(__file__).resolve().parents[3]
+from common.outcome import CheckFailed
+from common.prerequisites import ROOT
+
 # The bound of every wait. A wait that reaches it fails the check.
 PATIENCE = 60.0
 
@@ -42,10 +44,6 @@ executors = 1
 listen = "127.0.0.1:{metrics_port}"
 {tables}
 """
-
-
-class CheckFailed(Exception):
-    """The check has found a fault."""
 
 
 def free_port() -> int:

@@ -9,7 +9,8 @@ from typing import Awaitable, Callable, Dict, List, Optional
 
 from load_balancing.balancer import Balancer
 from load_balancing.load import DEADLINE, Loads
-from load_balancing.replica import PATIENCE, CheckFailed, Replica
+from common.outcome import CheckFailed
+from load_balancing.replica import PATIENCE, Replica
 
 Replicas = List[Replica]
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Callable
 
+from common.outcome import CheckFailed
+
 from . import settings
 from .mounted_folder import MountedFolder
-from .render import CheckFailed, Manifest
+from .render import Manifest
 
 STARTED_WITHIN_S = 120
 POLL_INTERVAL_S = 0.05

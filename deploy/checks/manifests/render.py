@@ -10,15 +10,13 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[3]
+from common.outcome import CheckFailed
+from common.prerequisites import ROOT
+
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 
 # An object of Kubernetes, as YAML reads it.
 Manifest = dict[str, Any]
-
-
-class CheckFailed(Exception):
-    """A check found something that is wrong. The text says what, and in which object."""
 
 
 def kustomize(folder: Path) -> str:

@@ -11,8 +11,10 @@ import tomllib
 from pathlib import Path
 from typing import Any, Iterator
 
+from common.prerequisites import ROOT
+
 from .references import of_kind, pod_spec
-from .render import ROOT, Manifest, title
+from .render import Manifest, title
 
 FILE = "certimix.toml"
 # After the drain the server sends its last spans (2 s) and log lines (1.5 s).

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 
+from common.outcome import CheckFailed
+
 from . import queries
 from .prometheus_api import Prometheus, QueryError
-from .service import CheckError, Service, wait_until
+from .service import Service, wait_until
 
 DIFFER = "count by (job) (count by (job, revision) (certimix_config_info)) > 1"
 
@@ -40,7 +42,7 @@ def differ_only_while_they_do(service: Service) -> list[str]:
         wait_until("the replicas differ", lambda: bool(prometheus.instant(DIFFER)))
         service.settings("certimix-1", 0.8)
         wait_until("the replicas agree again", lambda: not prometheus.instant(DIFFER))
-    except CheckError as error:
+    except CheckFailed as error:
         failures.append(str(error))
     return failures
 

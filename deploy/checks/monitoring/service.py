@@ -12,16 +12,16 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from common.certificates import CertificateAuthority
+from common.outcome import CheckFailed
+from common.prerequisites import ROOT
+
 from .prometheus_api import Prometheus, QueryError
-from .queries import ALERTS, ROOT
+from .queries import ALERTS
 
 SAMPLES = sorted((ROOT / "models" / "cifar10" / "samples").glob("*.png"))
 LONGEST_WAIT_S = 120
 SHADOW = "fallback_alpha = 0.0\nshadow_candidates = [{ alpha = 0.6 }, { alpha = 0.9, fallback_alpha = 0.0 }]\n"
-
-
-class CheckError(Exception):
-    """The check cannot go on; the text says why."""
 
 
 def wait_until(what: str, holds: Callable[[], bool]) -> None:
@@ -34,7 +34,7 @@ def wait_until(what: str, holds: Callable[[], bool]) -> None:
         except (OSError, QueryError):
             pass
         time.sleep(0.5)
-    raise CheckError(f"after {LONGEST_WAIT_S} s still not: {what}")
+    raise CheckFailed(f"after {LONGEST_WAIT_S} s still not: {what}")
 
 
 class Service:
@@ -74,7 +74,8 @@ class Service:
 
     def _start(self) -> None:
         print("starting two replicas of the bundled models ...", flush=True)
-        self._make_tls_files()
+        authority = CertificateAuthority(self.folder / "authority")
+        authority.issue(self.folder / "tls", "127.0.0.1", "IP:127.0.0.1", "serverAuth")
         targets = []
         for name in ("certimix-0", "certimix-1"):
             self.settings(name, 0.76)
@@ -83,7 +84,7 @@ class Service:
             ready = re.compile(r"certimix is ready on ([0-9.:]+),.*metrics on ([0-9.:]+)")
             wait_until(f"{name} is ready", lambda log=log, ready=ready: bool(ready.search(log.read_text())))  # type: ignore[misc]
             address, metrics = ready.search(log.read_text()).groups()  # type: ignore[union-attr]
-            self.addresses[name] = [f"https://{address}", "--tls-ca", "ca.pem"]
+            self.addresses[name] = [f"https://{address}", "--tls-ca", "tls/ca.crt"]
             targets.append(f"{{targets: ['{metrics}'], labels: {{instance: {name}}}}}")
         print("starting Prometheus ...", flush=True)
         rules = ALERTS.read_text(encoding="utf-8").replace("interval: 30s", "interval: 2s")
@@ -106,27 +107,13 @@ class Service:
             self._processes.append(subprocess.Popen(command, cwd=self.folder, stdout=output, stderr=subprocess.STDOUT))
         return log
 
-    def _make_tls_files(self) -> None:
-        """Makes a certificate for 127.0.0.1 and the authority that signed it."""
-        (self.folder / "leaf.ext").write_text("subjectAltName=IP:127.0.0.1\n")
-        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-        for command in (
-            ["req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "30", "-subj", "/CN=check authority"],
-            ["req", "-new", *key, "-keyout", "leaf.key", "-out", "leaf.csr", "-subj", "/CN=127.0.0.1"],
-            ["x509", "-req", "-in", "leaf.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "30",
-             "-extfile", "leaf.ext", "-out", "leaf.pem"],
-        ):
-            done = subprocess.run(["openssl", *command], cwd=self.folder, capture_output=True, text=True, check=False)
-            if done.returncode != 0:
-                raise CheckError(f"openssl {command[0]} failed: {done.stderr.strip()}")
-
     def settings(self, name: str, alpha: float) -> None:
         """Writes the settings of a replica as editors do: the new file takes the place of the old one."""
         text = (ROOT / "config" / "cifar10-tiny.toml").read_text(encoding="utf-8").replace('"../', f'"{ROOT}/')
         text = re.sub(r'^listen = "[^"]*"', 'listen = "127.0.0.1:0"', text, flags=re.M)
         text = re.sub(r"^alpha = \S+", f"alpha = {alpha}", text, flags=re.M)
         text = re.sub(r"^fallback_alpha = .*\n", SHADOW, text, flags=re.M)
-        text += f'\n[tls]\ncertificate = "{self.folder}/leaf.pem"\nkey = "{self.folder}/leaf.key"\n'
+        text += f'\n[tls]\ncertificate = "{self.folder}/tls/tls.crt"\nkey = "{self.folder}/tls/tls.key"\n'
         draft = self.folder / f"{name}.draft"
         draft.write_text(text, encoding="utf-8")
         draft.rename(self.folder / f"{name}.toml")

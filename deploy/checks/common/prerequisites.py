@@ -1,4 +1,4 @@
-"""What a check needs beside Python, and how to get it. A check whose tools are missing says so and exits with `MISSING`."""
+"""What a check needs beside Python, and how to get it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Iterable
 
-ROOT = Path(__file__).resolve().parents[2]
-# The exit code of a check that cannot run, as in automake.
-MISSING = 77
+ROOT = Path(__file__).resolve().parents[3]
 RELEASE_SERVER = ROOT / "target" / "release" / "certimix"
 
 PROGRAMS = {
@@ -38,9 +36,3 @@ def missing_tools(
     if needs_runtime and not (ROOT / ".runtime" / "onnxruntime" / "libonnxruntime.so").exists():
         missing.append("ONNX Runtime: make runtime")
     return missing
-
-
-def report(missing: list[str]) -> int:
-    """Prints what is missing, and returns the exit code that says so."""
-    print("\n".join(f"missing: {each}" for each in missing))
-    return MISSING

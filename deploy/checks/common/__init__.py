@@ -1,0 +1,1 @@
+"""What several checks use: their prerequisites, how they fail, and certificates."""
