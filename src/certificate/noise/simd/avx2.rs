@@ -9,6 +9,7 @@ use std::arch::x86_64::{
     _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64, _mm256_xor_si256,
 };
 
+use super::block_loops::{self, BLOCK_VALUES};
 use super::stream_state::{StreamState, counters};
 use super::undecided::resolve;
 use crate::certificate::noise::input_grid::InputGrid;
@@ -20,18 +21,13 @@ use crate::certificate::noise::noise_table::NoiseTable;
 /// Blocks at a time: the 32-bit lanes of a register.
 const BLOCKS: usize = 8;
 
-/// Values at a time: a block has eight 64-bit words.
-const VALUES: usize = 8 * BLOCKS;
+/// Values at a time.
+const VALUES: usize = BLOCK_VALUES * BLOCKS;
 
 /// [`fill_noise`](crate::certificate::noise::fill_noise) for the stream `stream`.
 #[target_feature(enable = "avx2")]
 pub(super) fn fill_noise(table: &NoiseTable, stream: &StreamState, out: &mut [i32]) {
-    for (first_block, out) in (0..).step_by(BLOCKS).zip(out.chunks_mut(VALUES)) {
-        let noise = noise_of_blocks(table, stream, first_block);
-        for (out, noise) in out.iter_mut().zip(&noise) {
-            *out = *noise;
-        }
-    }
+    block_loops::fill_noise(out, |first_block| noise_of_blocks(table, stream, first_block));
 }
 
 /// [`fill_noisy_row`](crate::certificate::noise::fill_noisy_row) for the stream `stream` and
@@ -44,13 +40,9 @@ pub(super) fn fill_noisy_row(
     levels: &[i32],
     out: &mut [f32],
 ) {
-    let chunks = levels.chunks(VALUES).zip(out.chunks_mut(VALUES));
-    for (first_block, (levels, out)) in (0..).step_by(BLOCKS).zip(chunks) {
-        let noise = noise_of_blocks(table, stream, first_block);
-        for ((out, level), noise) in out.iter_mut().zip(levels).zip(&noise) {
-            *out = grid.to_value(level + noise);
-        }
-    }
+    block_loops::fill_noisy_row(grid, levels, out, |first_block| {
+        noise_of_blocks(table, stream, first_block)
+    });
 }
 
 /// The noise of the values `8 first_block..8 (first_block + 8)`.

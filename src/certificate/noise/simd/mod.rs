@@ -11,6 +11,7 @@
 
 mod avx2;
 mod avx512;
+mod block_loops;
 mod instruction_set;
 mod stream_state;
 mod undecided;
